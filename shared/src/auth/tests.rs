@@ -1,0 +1,155 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use jsonwebtoken::{EncodingKey, Header, encode};
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW_S: f64 = 1_800_000_000.0;
+
+fn keys() -> KeySet {
+    KeySet::new(&KeyConfig { hs256_key: SECRET.to_owned(), ..KeyConfig::default() }).unwrap()
+}
+
+fn token(claims: &serde_json::Value) -> String {
+    encode(&Header::default(), claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+}
+
+#[test]
+fn accepts_a_good_token_and_reads_its_scopes() {
+    let token =
+        token(&json!({"sub": "alice", "exp": NOW_S + 10.0, "scope": "feed:read ops:write"}));
+    let claims = keys().verify(&token, NOW_S).unwrap();
+    assert!(claims.is_subject("alice"));
+    assert!(claims.has(Scope::FeedRead) && claims.has(Scope::OpsWrite));
+    assert!(!claims.has(Scope::OpsRead));
+}
+
+#[test]
+fn expiry_has_sixty_seconds_of_leeway() {
+    let token = token(&json!({"sub": "alice", "exp": NOW_S}));
+    assert!(keys().verify(&token, NOW_S + 59.0).is_ok());
+    assert_eq!(keys().verify(&token, NOW_S + 60.0).unwrap_err().code(), Code::TokenExpired);
+}
+
+#[test]
+fn refuses_what_is_not_right() {
+    let good = json!({"sub": "alice", "exp": NOW_S + 10.0});
+    let wrong_key = encode(&Header::default(), &good, &EncodingKey::from_secret(&[7; 32])).unwrap();
+    let none = format!(
+        "{}.{}.",
+        BASE64URL.encode(r#"{"alg":"none","typ":"JWT"}"#),
+        BASE64URL.encode(good.to_string())
+    );
+    let mut header = Header::default();
+    header.kid = Some("other".to_owned());
+    let unknown_kid = encode(&header, &good, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap();
+    let hs384 =
+        encode(&Header::new(Algorithm::HS384), &good, &EncodingKey::from_secret(SECRET.as_bytes()))
+            .unwrap();
+    let cases = [
+        ("wrong key", wrong_key),
+        ("none", none),
+        ("hs384", hs384),
+        ("no exp", token(&json!({"sub": "alice"}))),
+        ("no sub", token(&json!({"exp": NOW_S + 10.0}))),
+        ("empty sub", token(&json!({"sub": "", "exp": NOW_S + 10.0}))),
+        ("number as sub", token(&json!({"sub": 7, "exp": NOW_S + 10.0}))),
+        ("not yet", token(&json!({"sub": "alice", "exp": NOW_S + 900.0, "nbf": NOW_S + 61.0}))),
+        ("garbage", "a.b.c".to_owned()),
+        ("empty", String::new()),
+        ("long", "x".repeat(TOKEN_BYTES_MAX + 1)),
+    ];
+    for (name, token) in cases {
+        let error = keys().verify(&token, NOW_S).expect_err(name);
+        assert_eq!(error.code(), Code::Unauthorized, "{name}");
+    }
+    // A `kid` that names no key is refused also when there is only one key.
+    assert_eq!(keys().verify(&unknown_kid, NOW_S).unwrap_err().code(), Code::Unauthorized);
+}
+
+#[test]
+fn keys_are_pinned_to_one_algorithm() {
+    // The classic confusion: an RSA public key, which everybody knows, used as an HMAC secret.
+    let modulus = BASE64URL.encode([0xc5; 256]);
+    let jwks = json!({"keys": [
+        {"kty": "RSA", "alg": "RS256", "kid": "r", "n": modulus, "e": "AQAB"},
+        {"kty": "OKP", "crv": "Ed25519", "alg": "EdDSA", "kid": "e", "x": BASE64URL.encode([9; 32])},
+    ]});
+    let config = KeyConfig { jwks: jwks.to_string(), ..KeyConfig::default() };
+    let keys = KeySet::new(&config).unwrap();
+    let mut header = Header::new(Algorithm::HS256);
+    header.kid = Some("r".to_owned());
+    let claims = json!({"sub": "alice", "exp": NOW_S + 10.0});
+    for secret in [modulus.as_bytes(), &[0xc5; 256]] {
+        let forged = encode(&header, &claims, &EncodingKey::from_secret(secret)).unwrap();
+        assert_eq!(keys.verify(&forged, NOW_S).unwrap_err().code(), Code::Unauthorized);
+    }
+}
+
+#[test]
+fn issuer_and_audience_are_required_where_configured() {
+    let config = KeyConfig {
+        hs256_key: SECRET.to_owned(),
+        issuer: "https://issuer".to_owned(),
+        audience: "bellwire".to_owned(),
+        ..KeyConfig::default()
+    };
+    let keys = KeySet::new(&config).unwrap();
+    let claims = |iss: &str, aud: &str| {
+        token(&json!({"sub": "a", "exp": NOW_S + 10.0, "iss": iss, "aud": aud}))
+    };
+    assert!(keys.verify(&claims("https://issuer", "bellwire"), NOW_S).is_ok());
+    assert!(keys.verify(&claims("https://other", "bellwire"), NOW_S).is_err());
+    assert!(keys.verify(&claims("https://issuer", "other"), NOW_S).is_err());
+    assert!(keys.verify(&token(&json!({"sub": "a", "exp": NOW_S + 10.0})), NOW_S).is_err());
+}
+
+#[test]
+fn unusable_keys_are_named() {
+    let error = |jwks: serde_json::Value| {
+        let config = KeyConfig { jwks: jwks.to_string(), ..KeyConfig::default() };
+        KeySet::new(&config).expect_err("an unusable key").to_string()
+    };
+    let secret = BASE64URL.encode(SECRET);
+    assert!(error(json!({"keys": [{"kty": "oct", "k": secret}]})).contains("alg"));
+    assert!(
+        error(json!({"keys": [{"kty": "oct", "alg": "HS256", "k": "eA"}]})).contains("1 bytes")
+    );
+    assert!(
+        error(json!({"keys": [{"kty": "oct", "alg": "HS512", "k": secret}]})).contains("HS256")
+    );
+    let twice = json!({"kty": "oct", "alg": "HS256", "kid": "a", "k": secret});
+    assert!(error(json!({"keys": [twice, twice]})).contains("twice"));
+    let short = KeyConfig { hs256_key: "short".to_owned(), ..KeyConfig::default() };
+    assert!(KeySet::new(&short).is_err());
+}
+
+#[test]
+fn without_keys_nothing_is_accepted() {
+    let keys = KeySet::new(&KeyConfig::default()).unwrap();
+    assert!(keys.is_empty());
+    let token = token(&json!({"sub": "alice", "exp": NOW_S + 10.0}));
+    assert_eq!(keys.verify(&token, NOW_S).unwrap_err().code(), Code::AuthNotConfigured);
+}
+
+proptest! {
+    #[test]
+    fn never_panics_and_never_accepts_noise(text in "[A-Za-z0-9_.\\-]{0,300}") {
+        prop_assert!(keys().verify(&text, NOW_S).is_err());
+    }
+
+    #[test]
+    fn a_changed_token_is_refused(at in 0usize..200, with in "[A-Za-z0-9_]") {
+        let good = token(&json!({"sub": "alice", "exp": NOW_S + 10.0, "scope": "feed:read"}));
+        let at = at % good.len();
+        let mut changed = good.clone();
+        changed.replace_range(at..=at, &with);
+        // The last character of a base64 part may carry unused bits; a decoder must refuse those.
+        if changed != good {
+            prop_assert!(keys().verify(&changed, NOW_S).is_err());
+        }
+    }
+}

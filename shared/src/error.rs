@@ -1,0 +1,229 @@
+//! The one error type of everything that answers over HTTP, and the registry of its codes.
+
+use std::fmt;
+
+/// Stable codes of the HTTP API: clients branch on them, so a code never changes its meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Code {
+    BadJson,
+    UnknownField,
+    MissingField,
+    InvalidField,
+    InvalidId,
+    InvalidPath,
+    ReservedName,
+    LimitExceeded,
+    NotFound,
+    MethodNotAllowed,
+    Unauthorized,
+    TokenExpired,
+    Forbidden,
+    AuthNotConfigured,
+    PayloadTooLarge,
+    IdempotencyMismatch,
+    StaleReceipt,
+    CursorGone,
+    WrongType,
+    RedisUnavailable,
+    RecordUnavailable,
+    OriginFailed,
+    OriginTimeout,
+    Internal,
+}
+
+impl Code {
+    pub const ALL: [Code; 24] = [
+        Code::BadJson,
+        Code::UnknownField,
+        Code::MissingField,
+        Code::InvalidField,
+        Code::InvalidId,
+        Code::InvalidPath,
+        Code::ReservedName,
+        Code::LimitExceeded,
+        Code::NotFound,
+        Code::MethodNotAllowed,
+        Code::Unauthorized,
+        Code::TokenExpired,
+        Code::Forbidden,
+        Code::AuthNotConfigured,
+        Code::PayloadTooLarge,
+        Code::IdempotencyMismatch,
+        Code::StaleReceipt,
+        Code::CursorGone,
+        Code::WrongType,
+        Code::RedisUnavailable,
+        Code::RecordUnavailable,
+        Code::OriginFailed,
+        Code::OriginTimeout,
+        Code::Internal,
+    ];
+
+    /// The code as clients see it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Code::BadJson => "bad_json",
+            Code::UnknownField => "unknown_field",
+            Code::MissingField => "missing_field",
+            Code::InvalidField => "invalid_field",
+            Code::InvalidId => "invalid_id",
+            Code::InvalidPath => "invalid_path",
+            Code::ReservedName => "reserved_name",
+            Code::LimitExceeded => "limit_exceeded",
+            Code::NotFound => "not_found",
+            Code::MethodNotAllowed => "method_not_allowed",
+            Code::Unauthorized => "unauthorized",
+            Code::TokenExpired => "token_expired",
+            Code::Forbidden => "forbidden",
+            Code::AuthNotConfigured => "auth_not_configured",
+            Code::PayloadTooLarge => "payload_too_large",
+            Code::IdempotencyMismatch => "idempotency_mismatch",
+            Code::StaleReceipt => "stale_receipt",
+            Code::CursorGone => "cursor_gone",
+            Code::WrongType => "wrong_type",
+            Code::RedisUnavailable => "redis_unavailable",
+            Code::RecordUnavailable => "record_unavailable",
+            Code::OriginFailed => "origin_failed",
+            Code::OriginTimeout => "origin_timeout",
+            Code::Internal => "internal",
+        }
+    }
+
+    /// HTTP status that goes with the code.
+    pub fn status(self) -> u16 {
+        match self {
+            Code::BadJson
+            | Code::UnknownField
+            | Code::MissingField
+            | Code::InvalidField
+            | Code::InvalidId
+            | Code::InvalidPath
+            | Code::ReservedName
+            | Code::LimitExceeded => 400,
+            Code::Unauthorized | Code::TokenExpired => 401,
+            Code::Forbidden => 403,
+            Code::NotFound => 404,
+            Code::MethodNotAllowed => 405,
+            Code::StaleReceipt | Code::WrongType => 409,
+            Code::CursorGone => 410,
+            Code::PayloadTooLarge => 413,
+            Code::IdempotencyMismatch => 422,
+            Code::Internal => 500,
+            Code::OriginFailed => 502,
+            Code::AuthNotConfigured | Code::RedisUnavailable | Code::RecordUnavailable => 503,
+            Code::OriginTimeout => 504,
+        }
+    }
+
+    /// Short human title, the same for every error of the code (RFC 9457 §3.1.3).
+    pub fn title(self) -> &'static str {
+        match self {
+            Code::BadJson => "The body is not valid JSON",
+            Code::UnknownField => "Unknown field",
+            Code::MissingField => "Missing field",
+            Code::InvalidField => "Invalid field",
+            Code::InvalidId => "Invalid id",
+            Code::InvalidPath => "Invalid path",
+            Code::ReservedName => "Reserved name",
+            Code::LimitExceeded => "Limit exceeded",
+            Code::NotFound => "Not found",
+            Code::MethodNotAllowed => "Method not allowed",
+            Code::Unauthorized => "Authentication required",
+            Code::TokenExpired => "Token expired",
+            Code::Forbidden => "Not allowed",
+            Code::AuthNotConfigured => "Authentication is not configured",
+            Code::PayloadTooLarge => "Request too large",
+            Code::IdempotencyMismatch => "Idempotency key reused with another body",
+            Code::StaleReceipt => "Stale receipt",
+            Code::CursorGone => "Cursor gone",
+            Code::WrongType => "Key of another type",
+            Code::RedisUnavailable => "Redis is unavailable",
+            Code::RecordUnavailable => "The record is unavailable",
+            Code::OriginFailed => "The origin failed",
+            Code::OriginTimeout => "The origin timed out",
+            Code::Internal => "Internal error",
+        }
+    }
+
+    /// Seconds after which a retry makes sense, where one does.
+    pub fn retry_after_s(self) -> Option<u32> {
+        match self {
+            Code::RedisUnavailable | Code::RecordUnavailable => Some(2),
+            Code::OriginFailed | Code::OriginTimeout => Some(5),
+            Code::AuthNotConfigured => Some(30),
+            _ => None,
+        }
+    }
+}
+
+/// An error as the caller may see it. `detail` never holds secrets, bodies or internals: what only
+/// an operator should read is logged where it happened.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct Error {
+    code: Code,
+    detail: String,
+    /// The offending member of the request body, for batch answers.
+    field: Option<String>,
+    /// Methods for `Allow`, with `method_not_allowed`.
+    allow: Option<&'static str>,
+}
+
+impl Error {
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        Self { code, detail: detail.into(), field: None, allow: None }
+    }
+
+    /// An error about one member of the body.
+    pub fn field(code: Code, field: &str, detail: impl Into<String>) -> Self {
+        Self { field: Some(field.to_owned()), ..Self::new(code, detail) }
+    }
+
+    /// 405; `allow` is the value of the `Allow` header.
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        Self {
+            allow: Some(allow),
+            ..Self::new(Code::MethodNotAllowed, format!("this path takes {allow}"))
+        }
+    }
+
+    pub fn not_found(what: &str) -> Self {
+        Self::new(Code::NotFound, format!("{what} does not exist"))
+    }
+
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    pub fn field_name(&self) -> Option<&str> {
+        self.field.as_deref()
+    }
+
+    pub fn allow(&self) -> Option<&'static str> {
+        self.allow
+    }
+
+    /// The `application/problem+json` body (RFC 9457) with our `code` member.
+    pub fn problem_json(&self) -> String {
+        let mut body = serde_json::json!({
+            "type": format!("urn:bellwire:problem:{}", self.code.as_str()),
+            "title": self.code.title(),
+            "status": self.code.status(),
+            "detail": self.detail,
+            "code": self.code.as_str(),
+        });
+        if let (Some(field), Some(members)) = (&self.field, body.as_object_mut()) {
+            members.insert("field".to_owned(), field.as_str().into());
+        }
+        body.to_string()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code.as_str(), self.detail)
+    }
+}

@@ -1,0 +1,69 @@
+//! Ids that arrive from outside, validated once and carried as types from then on.
+
+use std::fmt;
+
+use crate::error::{Code, Error};
+use crate::limits::ID_BYTES_MAX;
+
+/// Id of a user: 1–128 of `A-Z a-z 0-9 . _ ~ @ + | -`, not `.` or `..`.
+///
+/// The alphabet keeps ids safe inside Redis keys (no `:`, `{` or `}`), paths and JSON text.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct UserId(Box<str>);
+
+impl UserId {
+    /// Checks `text`.
+    ///
+    /// # Errors
+    /// `invalid_id`, saying what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        check_id(text, "user id")?;
+        Ok(Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for UserId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The rule for ids of every kind; `what` names the id in the error.
+pub fn check_id(text: &str, what: &str) -> Result<(), Error> {
+    let problem = if text.is_empty() {
+        "is empty".to_owned()
+    } else if text.len() > ID_BYTES_MAX {
+        format!("has {} bytes, at most {ID_BYTES_MAX} are allowed", text.len())
+    } else if text == "." || text == ".." {
+        "must not be . or ..".to_owned()
+    } else if let Some(bad) = text.chars().find(|c| !is_id_char(*c)) {
+        format!("contains {bad:?}; allowed are A-Z a-z 0-9 . _ ~ @ + | -")
+    } else {
+        return Ok(());
+    };
+    Err(Error::new(Code::InvalidId, format!("the {what} {problem}")))
+}
+
+fn is_id_char(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '@' | '+' | '|' | '-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_the_alphabet_and_nothing_else() {
+        for good in ["a", "7", "a.b_c~d@e+f|g-h", "...", &"x".repeat(128)] {
+            assert!(UserId::parse(good).is_ok(), "{good}");
+        }
+        for bad in ["", ".", "..", "a b", "a/b", "a:b", "{a}", "é", "a\0", &"x".repeat(129)] {
+            let error = UserId::parse(bad).expect_err(bad);
+            assert_eq!(error.code(), Code::InvalidId);
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! JSON from outside: objects taken apart member by member, so that an error can name the member,
+//! and raw values that stay the bytes they were.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+
+use crate::error::{Code, Error};
+
+/// A JSON object whose members are taken out one by one; what is left at the end is unknown.
+pub struct Object<'a> {
+    members: Vec<(Cow<'a, str>, &'a RawValue)>,
+    /// Path of this object within the body, with a trailing dot, or empty.
+    path: String,
+}
+
+impl<'a> Object<'a> {
+    /// Parses `body` as one object.
+    ///
+    /// # Errors
+    /// `bad_json` for anything else, also for a member that stands twice.
+    pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
+        let text = std::str::from_utf8(body)
+            .map_err(|_| Error::new(Code::BadJson, "the body is not UTF-8"))?;
+        let Members(members) = serde_json::from_str(text).map_err(|error| bad_json(&error))?;
+        Ok(Self { members, path: String::new() })
+    }
+
+    /// Parses a member's value as an object; its errors name `path`.
+    ///
+    /// # Errors
+    /// `invalid_field` when it is something else.
+    pub fn parse_nested(value: &'a RawValue, path: &str) -> Result<Self, Error> {
+        let Members(members) = serde_json::from_str(value.get()).map_err(|error| {
+            Error::field(Code::InvalidField, path, format!("`{path}` must be an object: {error}"))
+        })?;
+        Ok(Self { members, path: format!("{path}.") })
+    }
+
+    /// Takes a member out. `null` counts as absent.
+    pub fn take(&mut self, name: &str) -> Option<&'a RawValue> {
+        let at = self.members.iter().position(|(member, _)| member == name)?;
+        let (_, value) = self.members.swap_remove(at);
+        (value.get() != "null").then_some(value)
+    }
+
+    /// Takes a member that must be there.
+    ///
+    /// # Errors
+    /// `missing_field`.
+    pub fn require(&mut self, name: &str) -> Result<&'a RawValue, Error> {
+        self.take(name).ok_or_else(|| {
+            let name = self.name_of(name);
+            Error::field(Code::MissingField, &name, format!("`{name}` is required"))
+        })
+    }
+
+    /// Takes an optional string.
+    ///
+    /// # Errors
+    /// `invalid_field` when it is no string or contains U+0000, which Postgres cannot store.
+    pub fn string(&mut self, name: &str) -> Result<Option<String>, Error> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let text: String = serde_json::from_str(value.get())
+            .map_err(|_| self.invalid(name, "must be a string"))?;
+        if text.contains('\0') {
+            return Err(self.invalid(name, "contains U+0000"));
+        }
+        Ok(Some(text))
+    }
+
+    /// Ends the parse.
+    ///
+    /// # Errors
+    /// `unknown_field`, naming the first member that nobody took.
+    pub fn finish(self) -> Result<(), Error> {
+        match self.members.first() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let name = self.name_of(name);
+                Err(Error::field(
+                    Code::UnknownField,
+                    &name,
+                    format!("`{}` is not a field of this request", name.escape_debug()),
+                ))
+            }
+        }
+    }
+
+    /// An `invalid_field` error about a member of this object.
+    pub fn invalid(&self, name: &str, problem: &str) -> Error {
+        let name = self.name_of(name);
+        Error::field(Code::InvalidField, &name, format!("`{name}` {problem}"))
+    }
+
+    /// A `limit_exceeded` error about a member of this object.
+    pub fn beyond(&self, name: &str, problem: &str) -> Error {
+        let name = self.name_of(name);
+        Error::field(Code::LimitExceeded, &name, format!("`{name}` {problem}"))
+    }
+
+    fn name_of(&self, name: &str) -> String {
+        format!("{}{name}", self.path)
+    }
+}
+
+fn bad_json(error: &serde_json::Error) -> Error {
+    Error::new(Code::BadJson, format!("the body must be a JSON object: {error}"))
+}
+
+struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'de> serde::Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
+                while let Some((Name(name), value)) = map.next_entry()? {
+                    if members.iter().any(|(known, _)| *known == name) {
+                        let problem = format!("the member {name:?} stands twice");
+                        return Err(serde::de::Error::custom(problem));
+                    }
+                    if members.len() == MEMBERS_MAX {
+                        return Err(serde::de::Error::custom("more members than any request has"));
+                    }
+                    members.push((name, value));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// No request has more; the bound keeps the search for doubles from turning quadratic.
+const MEMBERS_MAX: usize = 64;
+
+#[derive(serde::Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// What [`inspect`] finds out about a JSON text.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Shape {
+    /// Deepest nesting of arrays and objects; a scalar has 0.
+    pub depth: usize,
+    /// Whether a string or name in it contains U+0000.
+    pub has_nul: bool,
+}
+
+/// Looks through JSON text that a parser has accepted already, without building anything.
+pub fn inspect(json: &str) -> Shape {
+    let bytes = json.as_bytes();
+    let (mut depth, mut deepest, mut has_nul, mut in_string, mut at) = (0usize, 0, false, false, 0);
+    while let Some(&byte) = bytes.get(at) {
+        match (in_string, byte) {
+            (true, b'\\') => {
+                has_nul |= bytes.get(at + 1..at + 6) == Some(b"u0000");
+                at += 1; // whatever is escaped, a quote or a backslash among them
+            }
+            (_, b'"') => in_string = !in_string,
+            (false, b'{' | b'[') => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            (false, b'}' | b']') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        at += 1;
+    }
+    Shape { depth: deepest, has_nul }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn names_what_is_wrong() {
+        let mut body = Object::parse(br#"{"a":"x","b":1,"n":null,"z":"\u0000"}"#).unwrap();
+        assert_eq!(body.string("a").unwrap().as_deref(), Some("x"));
+        assert_eq!(body.string("b").unwrap_err().field_name(), Some("b"));
+        assert_eq!(body.string("n").unwrap(), None);
+        assert_eq!(body.string("z").unwrap_err().code(), Code::InvalidField);
+        assert_eq!(body.require("c").unwrap_err().code(), Code::MissingField);
+        body.finish().unwrap();
+
+        let error = Object::parse(br#"{"tite":1}"#).unwrap().finish().unwrap_err();
+        assert_eq!((error.code(), error.field_name()), (Code::UnknownField, Some("tite")));
+    }
+
+    #[test]
+    fn refuses_what_is_no_object() {
+        for bad in ["", "[]", "1", "{", "{\"a\":1,\"a\":2}", "{}x", "{\"a\":01}", "nul"] {
+            let error = Object::parse(bad.as_bytes()).err().expect(bad);
+            assert_eq!(error.code(), Code::BadJson, "{bad}");
+        }
+        assert_eq!(Object::parse(b"{\"a\":\"\xff\"}").err().unwrap().code(), Code::BadJson);
+    }
+
+    #[test]
+    fn inspects_without_parsing() {
+        let shape = |json| inspect(json);
+        assert_eq!(shape("1"), Shape { depth: 0, has_nul: false });
+        assert_eq!(shape(r#"{"a":[{"b":"}]\"["}]}"#), Shape { depth: 3, has_nul: false });
+        assert!(shape(r#"{"a":"x\u0000"}"#).has_nul);
+        assert!(shape(r#"["\\\u0000"]"#).has_nul);
+        assert!(!shape(r#"["\\u0000"]"#).has_nul);
+    }
+
+    proptest! {
+        #[test]
+        fn agrees_with_a_parser(value in arbitrary_json()) {
+            let text = value.to_string();
+            let shape = inspect(&text);
+            prop_assert_eq!(shape.depth, depth_of(&value));
+            prop_assert_eq!(shape.has_nul, has_nul(&value));
+        }
+
+        #[test]
+        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+            if let Ok(object) = Object::parse(&bytes) { let _ = object.finish(); }
+            let _ = inspect(&String::from_utf8_lossy(&bytes));
+        }
+    }
+
+    fn arbitrary_json() -> impl Strategy<Value = serde_json::Value> {
+        let leaf = prop_oneof![
+            Just(serde_json::Value::Null),
+            any::<i64>().prop_map(Into::into),
+            "[\"\\\\\\[\\]{}a\u{0}u]{0,8}".prop_map(Into::into),
+        ];
+        leaf.prop_recursive(5, 40, 5, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..5).prop_map(Into::into),
+                prop::collection::vec(("[\"\\\\\u{0}a]{0,3}", inner), 0..5)
+                    .prop_map(|members| serde_json::Value::Object(members.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn depth_of(value: &serde_json::Value) -> usize {
+        match value {
+            serde_json::Value::Array(items) => 1 + items.iter().map(depth_of).max().unwrap_or(0),
+            serde_json::Value::Object(members) => {
+                1 + members.values().map(depth_of).max().unwrap_or(0)
+            }
+            _ => 0,
+        }
+    }
+
+    fn has_nul(value: &serde_json::Value) -> bool {
+        match value {
+            serde_json::Value::String(text) => text.contains('\0'),
+            serde_json::Value::Array(items) => items.iter().any(has_nul),
+            serde_json::Value::Object(members) => {
+                members.iter().any(|(name, value)| name.contains('\0') || has_nul(value))
+            }
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Every Redis key and channel name, built in one place.
+//!
+//! Names without `bw:` are fixed: other services read and write them too. The companion of key K
+//! is `bw:<kind>:{K}` with literal braces, so that both hash to one slot.
+
+use crate::UserId;
+
+/// Channel of published notifications; existing gateways subscribe to it as well.
+pub const NOTIFICATIONS_CHANNEL: &str = "notifications";
+/// Channel of everything that is not a notification: read marks, probes.
+pub const EVENTS_CHANNEL: &str = "bw:events";
+/// Set of the ids of users with at least one live socket.
+pub const ONLINE_USERS: &str = "online_users";
+
+/// List of a user's notifications, newest first.
+pub fn feed(user: &UserId) -> String {
+    format!("notifications:{user}")
+}
+
+/// Hash beside a feed: epoch, head, length after our last write, read marks.
+pub fn feed_companion(user: &UserId) -> String {
+    format!("bw:feed:{{notifications:{user}}}")
+}

@@ -1,0 +1,17 @@
+//! What the functions, the hub and the tests agree on. No I/O, no clock, no randomness: those are
+//! arguments, so that everything here can be tested natively and runs the same in WASM.
+
+pub mod auth;
+pub mod error;
+pub mod ids;
+pub mod json;
+pub mod keys;
+pub mod limits;
+pub mod notification;
+pub mod path;
+pub mod script;
+pub mod time;
+pub mod wire;
+
+pub use error::{Code, Error};
+pub use ids::UserId;

@@ -1,0 +1,35 @@
+//! Every limit of the contract, named once. A number in a route or a script comes from here.
+
+/// Longest id (user, campaign, resource parameter), in bytes: fits a UUID, an email or a URN.
+pub const ID_BYTES_MAX: usize = 128;
+/// Longest `title`, in Unicode scalar values.
+pub const TITLE_CHARS_MAX: usize = 200;
+/// Longest `kind`, in bytes: it is a label ("comment", "invoice.paid"), not content.
+pub const KIND_BYTES_MAX: usize = 64;
+/// Longest `body`, in bytes of UTF-8.
+pub const BODY_BYTES_MAX: usize = 4 * 1024;
+/// Longest `data`, in bytes of JSON text as it was sent.
+pub const DATA_BYTES_MAX: usize = 8 * 1024;
+/// Deepest nesting inside `data`: deeper input is an attack on somebody's recursive parser.
+pub const DATA_DEPTH_MAX: usize = 32;
+/// Largest request body of a route that takes one thing: the largest notification with every
+/// byte of its text written as an escape still fits.
+pub const REQUEST_BYTES_MAX: usize = 96 * 1024;
+/// Largest request body of a route that takes an array.
+pub const REQUEST_ARRAY_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Longest token that is looked at; RS256 tokens with many scopes stay below 4 KiB.
+pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Longest `Idempotency-Key`, as in common practice (Stripe takes 255).
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+/// Entries a feed keeps in Redis; older ones come from the record.
+pub const FEED_ENTRIES_MAX: usize = 100;
+/// Entries of a page when the caller does not say.
+pub const FEED_PAGE_DEFAULT: usize = 20;
+/// A feed lives this long after its last write.
+pub const FEED_TTL_S: u64 = 30 * 24 * 3600;
+
+/// Clock difference tolerated in `exp` and `nbf`, in seconds.
+pub const TOKEN_LEEWAY_S: u64 = 60;
+/// Shortest HMAC key, in bytes: RFC 7518 §3.2 asks for the size of the hash output.
+pub const HS256_KEY_BYTES_MIN: usize = 32;

@@ -1,0 +1,285 @@
+//! A notification: what a caller may ask for, and the one serialiser of what is stored and sent.
+
+use serde_json::value::RawValue;
+
+use crate::UserId;
+use crate::error::{Code, Error};
+use crate::json::{Object, inspect};
+use crate::limits::{
+    BODY_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX, KIND_BYTES_MAX, TITLE_CHARS_MAX,
+};
+use crate::time::{parse_rfc3339, rfc3339};
+
+/// A checked request for a notification: everything but id, seq and time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Draft {
+    pub user_id: UserId,
+    pub title: String,
+    pub body: Option<String>,
+    pub kind: Option<String>,
+    /// JSON text exactly as it was sent.
+    pub data: Option<String>,
+    /// Milliseconds since the Unix epoch.
+    pub expires_at_ms: Option<i64>,
+}
+
+impl Draft {
+    /// Takes the members of a create request out of `object`; the caller decides what else may
+    /// be there and calls [`Object::finish`].
+    ///
+    /// # Errors
+    /// `missing_field`, `invalid_field`, `invalid_id` or `limit_exceeded`, naming the member.
+    pub fn take_from(object: &mut Object<'_>) -> Result<Self, Error> {
+        let user_id = user_id(object.require("userId")?, object)?;
+        let title = match object.string("title")? {
+            Some(title) => title,
+            None => {
+                let problem = "`title` is required";
+                return Err(Error::field(Code::MissingField, "title", problem));
+            }
+        };
+        if title.is_empty() {
+            return Err(object.invalid("title", "must not be empty"));
+        }
+        let chars = title.chars().count();
+        if chars > TITLE_CHARS_MAX {
+            let problem = format!("has {chars} characters, at most {TITLE_CHARS_MAX} are allowed");
+            return Err(object.beyond("title", &problem));
+        }
+        Ok(Self {
+            user_id,
+            title,
+            body: text(object, "body", BODY_BYTES_MAX)?,
+            kind: text(object, "kind", KIND_BYTES_MAX)?,
+            data: data(object)?,
+            expires_at_ms: expires_at(object)?,
+        })
+    }
+}
+
+/// The user's id; an integer counts as its decimal text.
+fn user_id(value: &RawValue, object: &Object<'_>) -> Result<UserId, Error> {
+    let parsed = user_id_from_json(value.get())
+        .ok_or_else(|| object.invalid("userId", "must be a string or an integer"))?;
+    parsed.map_err(|error| Error::field(error.code(), "userId", error.detail()))
+}
+
+/// Reads a user id as other services write it: a string or an integer. `None` for other JSON.
+pub fn user_id_from_json(json: &str) -> Option<Result<UserId, Error>> {
+    if json.starts_with('"') {
+        let text: String = serde_json::from_str(json).ok()?;
+        return Some(UserId::parse(&text));
+    }
+    let digits = json.strip_prefix('-').unwrap_or(json);
+    let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    is_integer.then(|| UserId::parse(json))
+}
+
+fn text(object: &mut Object<'_>, name: &str, bytes_max: usize) -> Result<Option<String>, Error> {
+    let text = object.string(name)?;
+    match &text {
+        Some(text) if text.len() > bytes_max => {
+            let problem = format!("has {} bytes, at most {bytes_max} are allowed", text.len());
+            Err(object.beyond(name, &problem))
+        }
+        _ => Ok(text),
+    }
+}
+
+fn data(object: &mut Object<'_>) -> Result<Option<String>, Error> {
+    let Some(value) = object.take("data") else { return Ok(None) };
+    let json = value.get();
+    if json.len() > DATA_BYTES_MAX {
+        let problem = format!("has {} bytes, at most {DATA_BYTES_MAX} are allowed", json.len());
+        return Err(object.beyond("data", &problem));
+    }
+    let shape = inspect(json);
+    if shape.depth > DATA_DEPTH_MAX {
+        let problem =
+            format!("is nested {} deep, at most {DATA_DEPTH_MAX} are allowed", shape.depth);
+        return Err(object.beyond("data", &problem));
+    }
+    if shape.has_nul {
+        return Err(object.invalid("data", "contains U+0000"));
+    }
+    Ok(Some(json.to_owned()))
+}
+
+fn expires_at(object: &mut Object<'_>) -> Result<Option<i64>, Error> {
+    let Some(text) = object.string("expiresAt")? else { return Ok(None) };
+    match parse_rfc3339(&text) {
+        Some(ms) => Ok(Some(ms)),
+        None => Err(object.invalid("expiresAt", "must be an RFC 3339 time")),
+    }
+}
+
+/// A notification as the record holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notification {
+    /// UUIDv7, in its canonical text form.
+    pub id: String,
+    /// 1, 2, 3… per user and epoch.
+    pub seq: i64,
+    pub draft: Draft,
+    /// Milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+}
+
+impl Notification {
+    /// The one serialiser: the bytes that lie in the feed, are published and are answered.
+    ///
+    /// Scripts recognise our entries by this very prefix (`{"id":"…","userId":"…","seq":…,`) and
+    /// read `expiresAt` from the very end, so the order of members is part of the contract.
+    pub fn to_json(&self) -> String {
+        let draft = &self.draft;
+        let data_bytes = draft.data.as_ref().map_or(0, String::len);
+        let mut json = String::with_capacity(256 + draft.title.len() + data_bytes);
+        json.push_str("{\"id\":");
+        push_string(&mut json, &self.id);
+        json.push_str(",\"userId\":");
+        push_string(&mut json, draft.user_id.as_str());
+        json.push_str(&format!(",\"seq\":{},\"title\":", self.seq));
+        push_string(&mut json, &draft.title);
+        if let Some(body) = &draft.body {
+            json.push_str(",\"body\":");
+            push_string(&mut json, body);
+        }
+        if let Some(kind) = &draft.kind {
+            json.push_str(",\"kind\":");
+            push_string(&mut json, kind);
+        }
+        if let Some(data) = &draft.data {
+            json.push_str(",\"data\":");
+            json.push_str(data);
+        }
+        json.push_str(",\"createdAt\":\"");
+        json.push_str(&rfc3339(self.created_at_ms));
+        json.push('"');
+        if let Some(expires_at_ms) = draft.expires_at_ms {
+            json.push_str(",\"expiresAt\":\"");
+            json.push_str(&rfc3339(expires_at_ms));
+            json.push('"');
+        }
+        json.push('}');
+        json
+    }
+}
+
+fn push_string(json: &mut String, text: &str) {
+    // Writing text into a String cannot fail; an empty string would be the least harmful answer.
+    json.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned()));
+}
+
+/// Id and seq of a list element that our serialiser wrote; `None` for foreign elements.
+pub fn our_id_and_seq(element: &[u8]) -> Option<(&str, i64)> {
+    let text = std::str::from_utf8(element).ok()?;
+    let rest = text.strip_prefix("{\"id\":\"")?;
+    let (id, rest) = rest.split_at_checked(UUID_CHARS)?;
+    let is_v7 = id.as_bytes().get(14) == Some(&b'7')
+        && id.bytes().enumerate().all(|(at, byte)| match at {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'),
+        });
+    let rest = rest.strip_prefix("\",\"userId\":\"")?;
+    let (_, rest) = rest.split_once("\",\"seq\":")?;
+    let (seq, _) = rest.split_once(',')?;
+    let seq = seq.parse().ok().filter(|seq| *seq > 0)?;
+    is_v7.then_some((id, seq))
+}
+
+const UUID_CHARS: usize = 36;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draft(json: &str) -> Result<Draft, Error> {
+        let mut object = Object::parse(json.as_bytes())?;
+        let draft = Draft::take_from(&mut object)?;
+        object.finish()?;
+        Ok(draft)
+    }
+
+    #[test]
+    fn writes_data_as_it_came() {
+        let data = r#"{ "z":[],"a":{},"n":12345678901234567890123 , "f":1.0e2 }"#;
+        let draft =
+            draft(&format!(r#"{{"userId":42,"title":"é\"\u0001","data":{data}}}"#)).unwrap();
+        let notification = Notification {
+            id: "01234567-89ab-7def-8123-456789abcdef".to_owned(),
+            seq: 3,
+            draft,
+            created_at_ms: 7,
+        };
+        let json = notification.to_json();
+        assert_eq!(
+            json,
+            format!(
+                r#"{{"id":"01234567-89ab-7def-8123-456789abcdef","userId":"42","seq":3,"title":"é\"\u0001","data":{data},"createdAt":"1970-01-01T00:00:00.007Z"}}"#
+            )
+        );
+        assert_eq!(our_id_and_seq(json.as_bytes()), Some((notification.id.as_str(), 3)));
+    }
+
+    #[test]
+    fn knows_foreign_elements() {
+        for foreign in [
+            "",
+            "x",
+            "{}",
+            r#"{"id":"1","userId":"a","seq":1,"title":""}"#,
+            r#"{"id":"01234567-89ab-4def-8123-456789abcdef","userId":"a","seq":1,"t":1}"#,
+            r#"{"id":"01234567-89ab-7def-8123-456789abcdef","userId":"a","seq":"1","t":1}"#,
+            r#"{"id":"01234567-89ab-7def-8123-456789abcdef","title":"no seq"}"#,
+        ] {
+            assert_eq!(our_id_and_seq(foreign.as_bytes()), None, "{foreign}");
+        }
+    }
+
+    #[test]
+    fn names_the_member_that_breaks_a_rule() {
+        let deep = format!("{}1{}", "[".repeat(33), "]".repeat(33));
+        let cases = [
+            ("{}".to_owned(), Code::MissingField, "userId"),
+            (r#"{"userId":"a"}"#.to_owned(), Code::MissingField, "title"),
+            (r#"{"userId":"a b","title":"t"}"#.to_owned(), Code::InvalidId, "userId"),
+            (r#"{"userId":1.5,"title":"t"}"#.to_owned(), Code::InvalidField, "userId"),
+            (r#"{"userId":true,"title":"t"}"#.to_owned(), Code::InvalidField, "userId"),
+            (r#"{"userId":"a","title":""}"#.to_owned(), Code::InvalidField, "title"),
+            (r#"{"userId":"a","title":7}"#.to_owned(), Code::InvalidField, "title"),
+            (
+                format!(r#"{{"userId":"a","title":"{}"}}"#, "é".repeat(201)),
+                Code::LimitExceeded,
+                "title",
+            ),
+            (
+                format!(r#"{{"userId":"a","title":"t","body":"{}"}}"#, "x".repeat(4097)),
+                Code::LimitExceeded,
+                "body",
+            ),
+            (
+                format!(r#"{{"userId":"a","title":"t","data":"{}"}}"#, "x".repeat(8191)),
+                Code::LimitExceeded,
+                "data",
+            ),
+            (format!(r#"{{"userId":"a","title":"t","data":{deep}}}"#), Code::LimitExceeded, "data"),
+            (
+                r#"{"userId":"a","title":"t","data":"\u0000"}"#.to_owned(),
+                Code::InvalidField,
+                "data",
+            ),
+            (
+                r#"{"userId":"a","title":"t","expiresAt":"soon"}"#.to_owned(),
+                Code::InvalidField,
+                "expiresAt",
+            ),
+            (r#"{"userId":"a","title":"t","tite":1}"#.to_owned(), Code::UnknownField, "tite"),
+        ];
+        for (json, code, field) in cases {
+            let error = draft(&json).expect_err(&json);
+            assert_eq!((error.code(), error.field_name()), (code, Some(field)), "{json}");
+        }
+        assert_eq!(draft(r#"{"userId":-7,"title":"t"}"#).unwrap().user_id.as_str(), "-7");
+        assert!(draft(&format!(r#"{{"userId":"a","title":"{}"}}"#, "é".repeat(200))).is_ok());
+    }
+}

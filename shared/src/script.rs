@@ -1,0 +1,40 @@
+//! The Lua scripts: one file per operation, its contract in the file's header.
+
+use std::sync::OnceLock;
+
+/// A script with its SHA-1, which is computed on first use and kept.
+pub struct Script {
+    /// File name without `.lua`, for logs.
+    pub name: &'static str,
+    pub source: &'static str,
+    sha1: OnceLock<String>,
+}
+
+impl Script {
+    const fn new(name: &'static str, source: &'static str) -> Self {
+        Self { name, source, sha1: OnceLock::new() }
+    }
+
+    /// Lower-case hex SHA-1 of the source, as EVALSHA takes it.
+    pub fn sha1(&self) -> &str {
+        self.sha1.get_or_init(|| sha1_smol::Sha1::from(self.source).digest().to_string())
+    }
+}
+
+macro_rules! scripts {
+    ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
+        $($(#[$doc])* pub static $constant: Script =
+            Script::new($name, include_str!(concat!("../lua/", $name, ".lua")));)*
+        /// Every script, for tests that load or lint them all.
+        pub static ALL: &[&Script] = &[$(&$constant),*];
+    };
+}
+
+scripts! {
+    /// Heads of many feeds, for the relay.
+    FEED_HEADS = "feed_heads";
+    /// Push new entries in order, or load a cold feed from the record.
+    FEED_PUSH = "feed_push";
+    /// Read a page of a feed.
+    FEED_READ = "feed_read";
+}
