@@ -1,0 +1,16 @@
+//! Owns the Rust side of the WIT in `wit/`. Generated; refuses to hold behaviour: that is in
+//! `redis`, `sqlite` and `variables`.
+
+wasmtime::component::bindgen!({
+    path: "wit",
+    world: "bellwire:host/imports",
+    imports: { default: async | trappable },
+    with: {
+        "spin:redis/redis.connection": crate::redis::RedisConnection,
+        "spin:sqlite/sqlite.connection": crate::sqlite::SqliteConnection,
+    },
+});
+
+pub use spin::redis::redis;
+pub use spin::sqlite::sqlite;
+pub use spin::variables::variables;

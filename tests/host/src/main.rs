@@ -1,0 +1,43 @@
+//! Owns the process: the runtime, signals, the exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use host::app::App;
+use host::cli::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error.into()),
+    };
+    let result = runtime.block_on(run(args));
+    // Spin does not wait for requests or for work after them, so neither does this.
+    runtime.shutdown_background();
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+async fn run(args: Args) -> anyhow::Result<()> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let serve = async {
+        let app = App::start(&args).await?;
+        app.print_routes();
+        app.serve().await
+    };
+    tokio::select! {
+        served = serve => served,
+        _ = interrupt.recv() => Ok(()),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+fn fail(error: &anyhow::Error) -> ExitCode {
+    eprintln!("Error: {error:#}");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,92 @@
+//! Owns what belongs to one instance: its WASI context and its side of every interface.
+//!
+//! Refuses to share anything between components: permissions are copied in per instance.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{FsPerms, WasiCtx, WasiCtxBuilder, WasiCtxView, WasiView};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use crate::allowed_hosts::AllowedHosts;
+use crate::outbound_http::{HttpClient, OutboundHttp};
+use crate::redis::RedisState;
+use crate::sqlite::{Location, SqliteState};
+use crate::stdio::Lines;
+use crate::variables::{Variables, VariablesState};
+
+/// What a component may do; the same for all its instances.
+pub struct Permissions {
+    pub component: Arc<str>,
+    pub variables: Arc<Variables>,
+    pub environment: Vec<(String, String)>,
+    pub allowed_hosts: Arc<AllowedHosts>,
+    pub sqlite_databases: Arc<BTreeSet<String>>,
+    pub sqlite_locations: Arc<BTreeMap<String, Location>>,
+    /// Mounted read-only at `/`.
+    pub files: Option<PathBuf>,
+    pub http_client: HttpClient,
+    pub quiet: bool,
+}
+
+/// The data of one instance's store.
+pub struct State {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    outbound_http: OutboundHttp,
+    pub redis: RedisState,
+    pub sqlite: SqliteState,
+    pub variables: VariablesState,
+}
+
+impl State {
+    pub fn new(permissions: &Permissions) -> wasmtime::Result<Self> {
+        let mut wasi = WasiCtxBuilder::new();
+        // Sockets stay denied: `tcp://` rules are for drivers this host does not have.
+        wasi.envs(&permissions.environment);
+        if !permissions.quiet {
+            wasi.stdout(Lines).stderr(Lines);
+        }
+        if let Some(files) = &permissions.files {
+            wasi.preopened_dir(files, "/", FsPerms::ReadOnly)?;
+        }
+        let allowed_hosts = &permissions.allowed_hosts;
+        Ok(Self {
+            table: ResourceTable::new(),
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            outbound_http: OutboundHttp {
+                client: permissions.http_client.clone(),
+                allowed_hosts: allowed_hosts.clone(),
+            },
+            redis: RedisState::new(allowed_hosts.clone()),
+            sqlite: SqliteState::new(
+                permissions.sqlite_databases.clone(),
+                permissions.sqlite_locations.clone(),
+            ),
+            variables: VariablesState {
+                component: permissions.component.clone(),
+                variables: permissions.variables.clone(),
+            },
+        })
+    }
+}
+
+impl WasiView for State {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
+    }
+}
+
+impl WasiHttpView for State {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            hooks: &mut self.outbound_http,
+            table: &mut self.table,
+            ctx: &mut self.http,
+        }
+    }
+}

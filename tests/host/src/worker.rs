@@ -1,0 +1,124 @@
+//! Owns the life of instances: when one is made, how many requests it takes, when it is dropped.
+//!
+//! wasmtime's `ProxyHandler` does the work, as it does in Spin; this file holds the limits.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+use wasmtime::component::GuestTaskId;
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::handler::{
+    HandlerState, Instance, Proxy, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus,
+};
+use wasmtime_wasi_http::p3::bindings::ServicePre;
+
+use crate::state::{Permissions, State};
+
+/// How long instances live; the same for all components.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    pub requests_max: usize,
+    pub requests_concurrent_max: usize,
+    pub idle: Duration,
+    /// `Duration::MAX`: none.
+    pub request: Duration,
+}
+
+/// One component, ready to be instantiated.
+pub struct Workers {
+    pub service: ServicePre<State>,
+    pub permissions: Permissions,
+    pub limits: Limits,
+}
+
+impl HandlerState for Workers {
+    type StoreData = State;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<Instance<State, Expiration, Worker>> {
+        let mut store = Store::new(self.service.engine(), State::new(&self.permissions)?);
+        let service = self.service.instantiate_async(&mut store).await?;
+        Ok(Instance {
+            store,
+            proxy: Proxy::P3(service),
+            view: WasiHttpView::http,
+            expiration: Expiration {
+                limits: self.limits,
+                sleep: Box::pin(tokio::time::sleep(Duration::MAX)),
+            },
+            state: Worker {
+                component: self.permissions.component.to_string(),
+                limits: self.limits,
+            },
+        })
+    }
+}
+
+/// Ends an instance from outside, even while the guest hangs.
+pub struct Expiration {
+    limits: Limits,
+    sleep: Pin<Box<Sleep>>,
+}
+
+impl WorkerExpiration for Expiration {
+    fn poll(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        status: WorkerStatus,
+        start: Instant,
+    ) -> Poll<()> {
+        // Spin has no limit of its own for work after the answer: it reuses the one for requests.
+        let limit = match status {
+            WorkerStatus::Idle => self.limits.idle,
+            WorkerStatus::Requests | WorkerStatus::PostReturn => self.limits.request,
+        };
+        let Some(deadline) = start.checked_add(limit) else {
+            return Poll::Pending;
+        };
+        if self.sleep.deadline() != deadline.into() {
+            self.sleep.as_mut().reset(deadline.into());
+        }
+        self.sleep.as_mut().poll(cx)
+    }
+}
+
+/// Decides over one instance's requests.
+pub struct Worker {
+    component: String,
+    limits: Limits,
+}
+
+impl WorkerState for Worker {
+    type StoreData = State;
+    type RequestData = ();
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= self.limits.requests_max {
+            ShouldAccept::Never
+        } else if concurrent >= self.limits.requests_concurrent_max {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, State>,
+        (): (),
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send + Sync>> {
+        Box::pin(tokio::time::sleep(self.limits.request))
+    }
+
+    fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
+        if let Err(error) = result {
+            eprintln!("An instance of {} failed: {error:?}", self.component);
+        }
+        drop(store);
+    }
+}
