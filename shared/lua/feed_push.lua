@@ -1,1 +1,140 @@
-return 0
+-- Pushes notifications onto a feed in the order of the record, or loads a cold feed from it.
+--
+-- KEYS[1]  list       notifications:{user}, newest first
+-- KEYS[2]  companion  hash {epoch, head, n, rev, read_upto, ...}
+-- ARGV[1]  mode           "push" | "load"
+-- ARGV[2]  epoch          of the record
+-- ARGV[3]  after          the entries below are all that the record has above this seq
+-- ARGV[4]  publish_after  publish only what is above (it was published before otherwise)
+-- ARGV[5]  cap            most elements of the list
+-- ARGV[6]  ttl_s          expiry of both keys
+-- ARGV[7]  head           load: the record's counter (the newest entries may be deleted)
+-- ARGV[8]  rev            load: revision of the record that the entries were read at
+-- ARGV[9]  read_upto      load: read mark of the record
+-- ARGV[10] channel
+-- ARGV[11..] seq, json    pairs, oldest first
+--
+-- Returns one of
+--   {"ok", head}        everything up to head is in the feed and published
+--   {"cold", 0}         push: the feed is not known under this epoch; load it
+--   {"gap", head}       push: entries between head and `after` are missing; bring them along
+--   {"conflict", head}  push: the feed knows other bytes at this seq: the record went back in time
+--   {"stale", head}     load: the record was changed after it was read; read again
+--
+-- JSON is passed through as bytes: cjson would turn [] into {} and round large integers.
+
+local list, companion = KEYS[1], KEYS[2]
+local mode, epoch, channel = ARGV[1], ARGV[2], ARGV[10]
+local after, publish_after = tonumber(ARGV[3]), tonumber(ARGV[4])
+local cap, ttl_s = tonumber(ARGV[5]), tonumber(ARGV[6])
+local FIRST = 11
+
+-- Our serialiser's prefix; a foreign element does not match.
+local OURS = '^{"id":"%x+%-%x+%-7%x%x%x%-%x+%-%x+","userId":"[^"]*","seq":(%d+),'
+
+local function our_seq(element)
+  return tonumber(string.match(element, OURS))
+end
+
+local function publish(seq, json)
+  if seq > publish_after then
+    redis.call('PUBLISH', channel, '{"notification":' .. json .. ',"bw":{"epoch":"' .. epoch
+      .. '","seq":' .. string.format('%d', seq) .. '}}')
+  end
+end
+
+local function finish(head, length)
+  redis.call('HSET', companion, 'epoch', epoch, 'head', head, 'n', length)
+  redis.call('EXPIRE', list, ttl_s)
+  redis.call('EXPIRE', companion, ttl_s)
+  return {'ok', head}
+end
+
+-- Whether an entry at or below head may be absent: it fell out of the window.
+local function below_window(seq, elements)
+  if #elements < cap then return false end
+  for i = #elements, 1, -1 do
+    local oldest = our_seq(elements[i])
+    if oldest then return seq < oldest end
+  end
+  return true
+end
+
+local state = redis.call('HMGET', companion, 'epoch', 'head', 'n', 'rev')
+local length = redis.call('LLEN', list)
+local head, n = tonumber(state[2]) or 0, tonumber(state[3]) or 0
+-- A list without an expiry was deleted and begun again by another service.
+local warm = state[1] == epoch and length >= n
+  and (n == 0 or redis.call('TTL', list) >= 0)
+
+if mode == 'push' then
+  if not warm then return {'cold', 0} end
+  if after > head then return {'gap', head} end
+elseif (tonumber(state[4]) or 0) > tonumber(ARGV[8]) then
+  return {'stale', head}
+end
+
+if warm and after <= head then
+  for i = FIRST, #ARGV, 2 do
+    local seq, json = tonumber(ARGV[i]), ARGV[i + 1]
+    if seq > head then
+      redis.call('LPUSH', list, json)
+      publish(seq, json)
+      head = seq
+    elseif mode == 'push' and not redis.call('LPOS', list, json) then
+      if not below_window(seq, redis.call('LRANGE', list, 0, -1)) then
+        return {'conflict', head}
+      end
+    end
+  end
+  redis.call('LTRIM', list, 0, cap - 1)
+  return finish(head, redis.call('LLEN', list))
+end
+
+-- Load: the record's newest entries, with foreign elements where they lay. A foreign element keeps
+-- its place above the nearest entry of ours below it, else below the nearest one above it.
+local known = {}
+for i = FIRST, #ARGV, 2 do known[ARGV[i + 1]] = tonumber(ARGV[i]) end
+-- Seqs of another epoch mean nothing here; the same bytes do.
+local same_epoch = not state[1] or state[1] == epoch
+local function anchor(element)
+  return known[element] or same_epoch and our_seq(element) or nil
+end
+
+-- From the bottom up, so that both runs merge from the oldest to the newest.
+local elements = redis.call('LRANGE', list, 0, 2 * cap - 1)
+local foreign, below, lowest = {}, nil, nil
+for i = #elements, 1, -1 do
+  if our_seq(elements[i]) then
+    below = anchor(elements[i]) or below
+    lowest = lowest or below
+  else
+    foreign[#foreign + 1] = {element = elements[i], at = below and below + 0.5}
+  end
+end
+-- Nothing of ours below: under the lowest of ours; alone in the list: newest, unless the list
+-- belongs to a record that is gone.
+local bottom = lowest and lowest - 0.5 or (same_epoch and math.huge or 0)
+
+local merged, next_foreign = {}, 1
+local function merge_foreign(seq)
+  while foreign[next_foreign] and (foreign[next_foreign].at or bottom) < seq do
+    merged[#merged + 1] = foreign[next_foreign].element
+    next_foreign = next_foreign + 1
+  end
+end
+for i = FIRST, #ARGV, 2 do
+  merge_foreign(tonumber(ARGV[i]))
+  merged[#merged + 1] = ARGV[i + 1]
+end
+for i = next_foreign, #foreign do merged[#merged + 1] = foreign[i].element end
+
+redis.call('DEL', list, companion)
+-- LPUSH of an ascending run leaves the newest in front; pages stay below Lua's stack limit.
+for first = 1, #merged, 500 do
+  redis.call('LPUSH', list, unpack(merged, first, math.min(first + 499, #merged)))
+end
+redis.call('LTRIM', list, 0, cap - 1)
+redis.call('HSET', companion, 'rev', ARGV[8], 'read_upto', ARGV[9])
+for i = FIRST, #ARGV, 2 do publish(tonumber(ARGV[i]), ARGV[i + 1]) end
+return finish(tonumber(ARGV[7]), redis.call('LLEN', list))

@@ -149,6 +149,11 @@ impl KeySet {
         Ok(Self { keys })
     }
 
+    /// The set without keys, which refuses every token.
+    pub fn none() -> Self {
+        Self { keys: Vec::new() }
+    }
+
     /// Whether there is no key at all.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()

@@ -2,6 +2,7 @@
 //! arguments, so that everything here can be tested natively and runs the same in WASM.
 
 pub mod auth;
+pub mod close;
 pub mod error;
 pub mod ids;
 pub mod json;
@@ -13,5 +14,6 @@ pub mod script;
 pub mod time;
 pub mod wire;
 
+pub use close::CloseCode;
 pub use error::{Code, Error};
 pub use ids::UserId;

@@ -165,6 +165,29 @@ impl Notification {
     }
 }
 
+/// How far a notification has come; part of answers, never of stored or published bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// In the feed and published.
+    Sent,
+    /// In the record; the relay brings it to the feed.
+    Pending,
+}
+
+impl Delivery {
+    /// The notification's JSON text with the member `delivery`, without parsing it.
+    pub fn overlay(self, json: &str) -> String {
+        let word = match self {
+            Delivery::Sent => "sent",
+            Delivery::Pending => "pending",
+        };
+        match json.trim_end().strip_suffix('}') {
+            Some(open) => format!("{open},\"delivery\":\"{word}\"}}"),
+            None => json.to_owned(),
+        }
+    }
+}
+
 fn push_string(json: &mut String, text: &str) {
     // Writing text into a String cannot fail; an empty string would be the least harmful answer.
     json.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned()));

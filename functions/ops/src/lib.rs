@@ -1,1 +1,7 @@
+//! Health, administration, and the answer for every path that no other component serves.
 
+mod admin;
+mod health;
+mod routes;
+
+runtime::component!(crate::routes::route);

@@ -1,0 +1,23 @@
+//! The component's table of contents.
+
+use runtime::{App, Error, Method, Request, Response};
+use shared::UserId;
+
+use crate::read;
+
+/// Sends a request to its handler.
+///
+/// # Errors
+/// `invalid_id`, `not_found`, `method_not_allowed`, and whatever the handler says.
+pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+    match request.path().as_slice() {
+        ["users", user, "notifications"] => {
+            let user = UserId::parse(user)?;
+            match request.method {
+                Method::Get => read::read(app, request, &user).await,
+                _ => Err(Error::method_not_allowed("GET, HEAD")),
+            }
+        }
+        _ => Err(Error::not_found("this path")),
+    }
+}

@@ -1,0 +1,19 @@
+//! The component's table of contents.
+
+use runtime::{App, Error, Method, Request, Response};
+
+use crate::create;
+
+/// Sends a request to its handler.
+///
+/// # Errors
+/// `not_found`, `method_not_allowed`, and whatever the handler says.
+pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+    match request.path().as_slice() {
+        ["notifications"] => match request.method {
+            Method::Post => create::create(app, request).await,
+            _ => Err(Error::method_not_allowed("POST")),
+        },
+        _ => Err(Error::not_found("this path")),
+    }
+}

@@ -1,0 +1,21 @@
+//! The component's table of contents.
+
+use runtime::{App, Error, Method, Request, Response};
+
+use crate::{admin, health};
+
+/// Sends a request to its handler.
+///
+/// # Errors
+/// `not_found`, `method_not_allowed`, and whatever the handler says.
+pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+    match (request.path().as_slice(), request.method) {
+        (["healthz"], Method::Get) => Ok(health::alive()),
+        (["readyz"], Method::Get) => health::ready(app).await,
+        (["healthz" | "readyz"], _) => Err(Error::method_not_allowed("GET, HEAD")),
+        (["admin", "migrate"], Method::Post) => admin::migrate(app, request).await,
+        (["admin", "relay"], Method::Post) => admin::relay(app, request).await,
+        (["admin", "migrate" | "relay"], _) => Err(Error::method_not_allowed("POST")),
+        _ => Err(Error::not_found("this path")),
+    }
+}

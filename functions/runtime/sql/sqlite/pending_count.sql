@@ -1,0 +1,1 @@
+SELECT count(*) FROM feed WHERE sent_seq < seq

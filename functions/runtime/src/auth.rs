@@ -1,0 +1,102 @@
+//! Who is calling: the bearer token of a request, verified once and remembered.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use shared::auth::{Claims, KeySet, Scope};
+use shared::{Code, Error, UserId};
+
+use crate::Request;
+
+/// Verified tokens that an instance remembers. An instance serves 128 requests by default, so it
+/// cannot meet many more.
+const REMEMBERED_MAX: usize = 256;
+
+/// Verifies tokens and remembers the outcome until they expire: a signature costs more than all
+/// the rest of a small request.
+pub struct Authenticator {
+    remembered: RefCell<BTreeMap<String, Rc<Claims>>>,
+}
+
+impl Authenticator {
+    pub fn new() -> Self {
+        Self { remembered: RefCell::new(BTreeMap::new()) }
+    }
+
+    /// The claims of the request's token at the time `now_ms`.
+    ///
+    /// # Errors
+    /// `auth_not_configured`, `unauthorized` or `token_expired`.
+    pub fn authenticate(
+        &self,
+        keys: &KeySet,
+        request: &Request,
+        now_ms: i64,
+    ) -> Result<Rc<Claims>, Error> {
+        let now_s = now_ms as f64 / 1000.0;
+        let token = match (keys.is_empty(), request.header("authorization").map(bearer)) {
+            // Says that nothing is configured before it says what is wrong with the header.
+            (true, _) => "",
+            (_, Some(Some(token))) => token,
+            (_, Some(None)) => {
+                return Err(unauthorized("the Authorization header is no bearer token"));
+            }
+            (_, None) => return Err(unauthorized("a bearer token is required")),
+        };
+        let mut remembered = self.remembered.borrow_mut();
+        if let Some(claims) = remembered.get(token)
+            && now_s < claims.accepted_until_s()
+        {
+            return Ok(Rc::clone(claims));
+        }
+        let claims = Rc::new(keys.verify(token, now_s)?);
+        if remembered.len() >= REMEMBERED_MAX {
+            remembered.clear();
+        }
+        remembered.insert(token.to_owned(), Rc::clone(&claims));
+        Ok(claims)
+    }
+}
+
+impl Default for Authenticator {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// The credentials of the scheme `Bearer` (RFC 6750 §2.1; the scheme's case does not matter).
+fn bearer(value: &str) -> Option<&str> {
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+fn unauthorized(detail: &str) -> Error {
+    Error::new(Code::Unauthorized, detail)
+}
+
+/// Requires a scope.
+///
+/// # Errors
+/// `forbidden`, naming the scope.
+pub fn require(claims: &Claims, scope: Scope) -> Result<(), Error> {
+    if claims.has(scope) {
+        return Ok(());
+    }
+    Err(Error::new(Code::Forbidden, format!("the scope {} is required", scope.as_str())))
+}
+
+/// Requires the user's own token, or a scope.
+///
+/// # Errors
+/// `forbidden`.
+pub fn require_self_or(claims: &Claims, user: &UserId, scope: Scope) -> Result<(), Error> {
+    if claims.is_subject(user.as_str()) || claims.has(scope) {
+        return Ok(());
+    }
+    let scope = scope.as_str();
+    Err(Error::new(
+        Code::Forbidden,
+        format!("the user's own token or the scope {scope} is required"),
+    ))
+}

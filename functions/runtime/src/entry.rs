@@ -1,0 +1,104 @@
+//! Around every route: request id, CORS, problem+json, `Content-Length`, one log line per failure.
+
+use std::cell::Cell;
+
+use shared::{Code, Error};
+use spin_sdk::wasip3::http::types::{ErrorCode, Request as WasiRequest, Response as WasiResponse};
+
+use crate::http::header;
+use crate::io::body::Body;
+use crate::io::{clock, wasi_http};
+use crate::{App, Request, Response, log};
+
+/// Longest request id taken over from a client.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Serves one request with a component's `route`.
+///
+/// # Errors
+/// When the host refuses the response.
+pub async fn serve(
+    request: WasiRequest,
+    route: impl AsyncFnOnce(&App, &Request) -> Result<Response, Error>,
+) -> Result<WasiResponse, ErrorCode> {
+    let incoming = wasi_http::head(&request);
+    let request_id = request_id(&incoming.headers);
+    let origin = header(&incoming.headers, "origin").map(str::to_owned);
+    let is_head = incoming.is_head;
+    let app = App::get().await;
+    let outcome = match &app {
+        Err(error) => Err(error.clone()),
+        Ok(app) => {
+            let body = Some(Body::new(request));
+            match Request::new(incoming.method, &incoming.target, incoming.headers, body) {
+                Err(error) => Err(error),
+                Ok(request) => match app.config.cors.preflight(&request) {
+                    Some(response) => Ok(response),
+                    None => route(app, &request).await,
+                },
+            }
+        }
+    };
+    let response = match outcome {
+        Ok(response) => response,
+        Err(error) => {
+            if error.code().status() >= 500 && error.code() != Code::AuthNotConfigured {
+                let fields = [("code", error.code().as_str()), ("request_id", &request_id)];
+                log::warn("request_failed", &fields);
+            }
+            Response::from(&error)
+        }
+    };
+    let response = match &app {
+        Ok(app) => app.config.cors.apply(origin.as_deref(), response),
+        Err(_) => response,
+    };
+    wasi_http::respond(response.with("x-request-id", request_id), is_head)
+}
+
+/// The client's id where it sent a plain one, else one of ours.
+fn request_id(headers: &[(String, Vec<u8>)]) -> String {
+    let is_plain = |id: &&str| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+            && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    match header(headers, "x-request-id").filter(is_plain) {
+        Some(id) => id.to_owned(),
+        None => fresh_request_id(),
+    }
+}
+
+/// Random per instance, counted within it: one call to the host instead of one per request.
+fn fresh_request_id() -> String {
+    thread_local! {
+        static PREFIX: String = clock::random_word();
+        static COUNT: Cell<u32> = const { Cell::new(0) };
+    }
+    let count = COUNT.with(|count| {
+        count.set(count.get().wrapping_add(1));
+        count.get()
+    });
+    PREFIX.with(|prefix| format!("{prefix}-{count}"))
+}
+
+/// Exports a component's entry point, on WASM only: natively the linker refuses its symbols.
+#[macro_export]
+macro_rules! component {
+    ($route:path) => {
+        #[cfg(target_family = "wasm")]
+        #[allow(unsafe_code, reason = "generated: the component's exports")]
+        mod entry_point {
+            use $crate::wasip3::exports::http::handler::Guest;
+            use $crate::wasip3::http::types::{ErrorCode, Request, Response};
+
+            struct Component;
+            $crate::wasip3::http::service::export!(Component);
+
+            impl Guest for Component {
+                async fn handle(request: Request) -> Result<Response, ErrorCode> {
+                    $crate::entry::serve(request, $route).await
+                }
+            }
+        }
+    };
+}

@@ -1,0 +1,175 @@
+//! Requests and responses as routes see them: plain data, no streams, no host handles.
+
+use std::cell::Cell;
+
+use shared::path;
+use shared::{Code, Error};
+
+use crate::io::body::Body;
+
+/// Methods that some route takes; everything else is 405 everywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    Delete,
+    Get,
+    Options,
+    Post,
+    Put,
+    Other,
+}
+
+/// One request. `HEAD` arrives as [`Method::Get`]; the body of its answer is dropped at the end.
+pub struct Request {
+    pub method: Method,
+    /// Decoded segments of the path.
+    pub segments: Vec<String>,
+    /// Raw query string without `?`.
+    pub query: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Cell<Option<Body>>,
+}
+
+impl Request {
+    /// # Errors
+    /// `invalid_path`.
+    pub fn new(
+        method: Method,
+        target: &str,
+        headers: Vec<(String, Vec<u8>)>,
+        body: Option<Body>,
+    ) -> Result<Self, Error> {
+        let (raw_path, query) = target.split_once('?').unwrap_or((target, ""));
+        Ok(Self {
+            method,
+            segments: path::segments(raw_path)?,
+            query: query.to_owned(),
+            headers,
+            body: Cell::new(body),
+        })
+    }
+
+    /// The segments, to match on.
+    pub fn path(&self) -> Vec<&str> {
+        self.segments.iter().map(String::as_str).collect()
+    }
+
+    /// First value of a header (name in lower case), if it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        header(&self.headers, name)
+    }
+
+    /// Reads the body, at most `bytes_max`; the rest of a longer one is not read.
+    ///
+    /// # Errors
+    /// `payload_too_large`; `bad_json` when the client broke off.
+    pub async fn body(&self, bytes_max: usize) -> Result<Vec<u8>, Error> {
+        let declared = self.header("content-length").and_then(|text| text.parse::<u64>().ok());
+        if declared.is_some_and(|bytes| bytes > bytes_max as u64) {
+            return Err(too_large(bytes_max));
+        }
+        match self.body.take() {
+            None => Ok(Vec::new()),
+            Some(body) => body.read(bytes_max).await?.ok_or_else(|| too_large(bytes_max)),
+        }
+    }
+
+    /// Decoded query parameters; each must be in `known` and stand once.
+    ///
+    /// # Errors
+    /// `unknown_field` or `invalid_field`, naming the parameter.
+    pub fn query(&self, known: &[&str]) -> Result<Vec<(String, String)>, Error> {
+        let pairs = path::query_pairs(&self.query)?;
+        for (at, (name, _)) in pairs.iter().enumerate() {
+            let (code, problem) = if !known.contains(&name.as_str()) {
+                (Code::UnknownField, "is not a parameter of this request")
+            } else if pairs.iter().take(at).any(|(earlier, _)| earlier == name) {
+                (Code::InvalidField, "stands twice")
+            } else {
+                continue;
+            };
+            return Err(Error::field(code, name, format!("`{}` {problem}", name.escape_debug())));
+        }
+        Ok(pairs)
+    }
+}
+
+/// First value of a header (name in lower case), if it is text.
+pub fn header<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a str> {
+    let (_, value) = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    std::str::from_utf8(value).ok()
+}
+
+fn too_large(bytes_max: usize) -> Error {
+    Error::new(Code::PayloadTooLarge, format!("the body may have at most {bytes_max} bytes"))
+}
+
+/// One answer; sent as a single chunk with `Content-Length`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Response {
+    pub status: u16,
+    pub headers: Vec<(&'static str, String)>,
+    pub body: Vec<u8>,
+}
+
+impl Response {
+    /// An answer with a JSON body.
+    pub fn json(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type", "application/json".to_owned())];
+        Self { status, headers, body: body.into() }
+    }
+
+    /// An answer without a body (204, 304).
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Vec::new() }
+    }
+
+    pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+impl From<&Error> for Response {
+    fn from(error: &Error) -> Self {
+        let mut response = Self {
+            status: error.code().status(),
+            headers: vec![("content-type", "application/problem+json".to_owned())],
+            body: error.problem_json().into_bytes(),
+        };
+        if let Some(allow) = error.allow() {
+            response = response.with("allow", allow);
+        }
+        if let Some(seconds) = error.code().retry_after_s() {
+            response = response.with("retry-after", seconds.to_string());
+        }
+        if error.code().status() == 401 {
+            response = response.with("www-authenticate", "Bearer");
+        }
+        response
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_name_what_is_wrong() {
+        let request = |target| Request::new(Method::Get, target, Vec::new(), None).unwrap();
+        assert_eq!(request("/x?limit=5").query(&["limit"]).unwrap()[0].1, "5");
+        let unknown = request("/x?limt=5").query(&["limit"]).unwrap_err();
+        assert_eq!((unknown.code(), unknown.field_name()), (Code::UnknownField, Some("limt")));
+        let twice = request("/x?limit=5&limit=6").query(&["limit"]).unwrap_err();
+        assert_eq!(twice.code(), Code::InvalidField);
+    }
+
+    #[test]
+    fn errors_carry_the_headers_clients_act_on() {
+        let headers = |error: &Error| Response::from(error).headers;
+        assert!(headers(&Error::method_not_allowed("GET")).contains(&("allow", "GET".to_owned())));
+        let away = Error::new(Code::RedisUnavailable, "");
+        assert!(headers(&away).iter().any(|(name, _)| *name == "retry-after"));
+        let token = Error::new(Code::TokenExpired, "");
+        assert!(headers(&token).contains(&("www-authenticate", "Bearer".to_owned())));
+    }
+}

@@ -1,0 +1,9 @@
+//! Everything that calls the host: the only modules that name `spin_sdk`.
+
+pub mod body;
+pub mod clock;
+pub mod deadline;
+pub mod redis;
+pub mod sqlite;
+pub mod variables;
+pub mod wasi_http;

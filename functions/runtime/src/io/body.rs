@@ -1,0 +1,58 @@
+//! Reads a request body with a limit: Spin has none.
+
+use std::time::Duration;
+
+use shared::{Code, Error};
+use spin_sdk::wasip3::http::types::Request;
+use spin_sdk::wasip3::wit_bindgen::StreamResult;
+use spin_sdk::wasip3::wit_future;
+
+use super::deadline::within;
+
+const CHUNK_BYTES: usize = 16 * 1024;
+/// A client that needs longer is broken or hostile.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A body that nobody has read yet.
+pub struct Body(Request);
+
+impl Body {
+    pub fn new(request: Request) -> Self {
+        Self(request)
+    }
+
+    /// The whole body, or `None` when it is longer than `bytes_max`.
+    ///
+    /// # Errors
+    /// `bad_json` when the client broke off or took too long.
+    pub async fn read(self, bytes_max: usize) -> Result<Option<Vec<u8>>, Error> {
+        within(BODY_DEADLINE, self.collect(bytes_max))
+            .await
+            .unwrap_or_else(|| Err(Error::new(Code::BadJson, "the body did not arrive in time")))
+    }
+
+    async fn collect(self, bytes_max: usize) -> Result<Option<Vec<u8>>, Error> {
+        let (_result, result_reader) = wit_future::new(|| Ok(()));
+        let (mut stream, trailers) = Request::consume_body(self.0, result_reader);
+        let mut body: Vec<u8> = Vec::new();
+        loop {
+            let (result, chunk) = stream.read(Vec::with_capacity(CHUNK_BYTES)).await;
+            if body.len() + chunk.len() > bytes_max {
+                return Ok(None);
+            }
+            if body.is_empty() {
+                body = chunk;
+            } else {
+                body.extend_from_slice(&chunk);
+            }
+            if !matches!(result, StreamResult::Complete(_)) {
+                break;
+            }
+        }
+        drop(stream);
+        match trailers.await {
+            Ok(_) => Ok(Some(body)),
+            Err(_) => Err(Error::new(Code::BadJson, "the body broke off")),
+        }
+    }
+}

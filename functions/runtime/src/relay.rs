@@ -1,0 +1,121 @@
+//! The relay: sends what is committed but not in the feeds yet.
+//!
+//! Safe to run from several places at once: every step is idempotent, and one user's trouble
+//! never stops the others.
+
+use shared::{UserId, keys, script};
+
+use crate::delivery::catch_up;
+use crate::log;
+use crate::record::{Pending, Record, RecordError};
+use crate::redis::{Arg, Redis, RedisError, Reply};
+
+/// Users looked at in one round trip.
+const PAGE_USERS: usize = 200;
+/// How far back a restarted or replaced Redis is not trusted: an hour covers any replication lag
+/// and any `appendfsync` setting.
+const DISTRUST_MS: i64 = 3_600_000;
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Users whose feeds now have everything.
+    pub sent: i64,
+    /// Users that still have something unsent.
+    pub pending: i64,
+}
+
+/// Why a run could not go on at all.
+#[derive(Debug)]
+pub enum RelayError {
+    Redis(RedisError),
+    Record(RecordError),
+}
+
+impl From<RedisError> for RelayError {
+    fn from(error: RedisError) -> Self {
+        RelayError::Redis(error)
+    }
+}
+
+impl From<RecordError> for RelayError {
+    fn from(error: RecordError) -> Self {
+        RelayError::Record(error)
+    }
+}
+
+impl From<RelayError> for shared::Error {
+    fn from(error: RelayError) -> Self {
+        match error {
+            RelayError::Redis(error) => error.into(),
+            RelayError::Record(error) => error.into(),
+        }
+    }
+}
+
+/// Sends until nothing is pending, every pending user was tried, or `now_ms` passes `deadline_ms`.
+///
+/// # Errors
+/// When Redis or the record does not answer at all.
+pub async fn run(
+    redis: &impl Redis,
+    record: &impl Record,
+    now_ms: impl Fn() -> i64,
+    deadline_ms: i64,
+) -> Result<Outcome, RelayError> {
+    let run_id = redis_run_id(redis).await?;
+    if record.note_redis_run(&run_id, now_ms() - DISTRUST_MS).await? {
+        log::warn("redis_replaced", &[("effect", "users of the last hour are checked")]);
+    }
+    let (mut sent, mut after) = (0, String::new());
+    loop {
+        let (epoch, page) = record.pending(&after, PAGE_USERS).await?;
+        let Some(last) = page.last() else { break };
+        after = last.user.as_str().to_owned();
+        let done = send_page(redis, record, &epoch, &page, || now_ms() < deadline_ms).await?;
+        record.mark_sent(&done).await?;
+        sent += i64::try_from(done.len()).unwrap_or(i64::MAX);
+        if page.len() < PAGE_USERS || now_ms() >= deadline_ms {
+            break;
+        }
+    }
+    Ok(Outcome { sent, pending: record.pending_count().await? })
+}
+
+async fn send_page(
+    redis: &impl Redis,
+    record: &impl Record,
+    epoch: &str,
+    page: &[Pending],
+    in_time: impl Fn() -> bool,
+) -> Result<Vec<(UserId, i64)>, RelayError> {
+    let feeds: Vec<String> = page
+        .iter()
+        .flat_map(|pending| [keys::feed(&pending.user), keys::feed_companion(&pending.user)])
+        .collect();
+    let heads = redis.eval(&script::FEED_HEADS, &feeds, &[Arg::Text(epoch)]).await?;
+    let mut done = Vec::with_capacity(page.len());
+    for (pending, head) in page.iter().zip(heads.iter().map(Reply::int)) {
+        let head = head.filter(|head| *head >= 0);
+        if head.is_some_and(|head| head >= pending.seq) {
+            done.push((pending.user.clone(), pending.seq));
+            continue;
+        }
+        if !in_time() {
+            break;
+        }
+        match catch_up(redis, record, &pending.user, epoch, head, pending.seq).await {
+            Ok(head) => done.push((pending.user.clone(), head)),
+            Err(error) => log::warn("relay_user_failed", &[("error", &error.to_string())]),
+        }
+    }
+    Ok(done)
+}
+
+/// The id of the Redis process: another one after a restart or a failover.
+async fn redis_run_id(redis: &impl Redis) -> Result<String, RedisError> {
+    let reply = redis.command("INFO", &[Arg::Text("server")]).await?;
+    let info = reply.first().and_then(Reply::text).unwrap_or_default();
+    let run_id = info.lines().find_map(|line| line.trim().strip_prefix("run_id:"));
+    run_id.map(str::to_owned).ok_or_else(|| RedisError::Refused("INFO names no run_id".to_owned()))
+}

@@ -1,0 +1,97 @@
+//! Why the hub closes a WebSocket: a public contract. Clients branch on whether a code says "come
+//! back" or "do not".
+
+/// Close codes of `/ws/notifications`. 4000–4999 are for applications (RFC 6455 §7.4.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseCode {
+    /// Something broke inside the hub.
+    Internal,
+    /// The hub restarts; another one, or the next one, takes over.
+    Restart,
+    /// A frame that the protocol does not know.
+    Protocol,
+    /// The token has expired: come back with a new one.
+    TokenExpired,
+    /// The token may not be used for this socket.
+    Forbidden,
+    /// The client did not keep up, or did not answer: come back and resume.
+    TooSlow,
+    /// What the cursor asks for cannot be delivered: come back without one.
+    CursorUnreachable,
+    /// A frame beyond the size limit.
+    FrameTooLarge,
+    /// More frames than allowed: come back later.
+    TooFast,
+}
+
+impl CloseCode {
+    pub const ALL: [CloseCode; 9] = [
+        CloseCode::Internal,
+        CloseCode::Restart,
+        CloseCode::Protocol,
+        CloseCode::TokenExpired,
+        CloseCode::Forbidden,
+        CloseCode::TooSlow,
+        CloseCode::CursorUnreachable,
+        CloseCode::FrameTooLarge,
+        CloseCode::TooFast,
+    ];
+
+    /// The number on the wire.
+    pub fn as_u16(self) -> u16 {
+        match self {
+            CloseCode::Internal => 1011,
+            CloseCode::Restart => 1012,
+            CloseCode::Protocol => 4400,
+            CloseCode::TokenExpired => 4401,
+            CloseCode::Forbidden => 4403,
+            CloseCode::TooSlow => 4408,
+            CloseCode::CursorUnreachable => 4410,
+            CloseCode::FrameTooLarge => 4413,
+            CloseCode::TooFast => 4429,
+        }
+    }
+
+    /// Short text in the close frame, for people who read a browser's console.
+    pub fn reason(self) -> &'static str {
+        match self {
+            CloseCode::Internal => "internal error",
+            CloseCode::Restart => "restart",
+            CloseCode::Protocol => "protocol violation",
+            CloseCode::TokenExpired => "token expired",
+            CloseCode::Forbidden => "forbidden",
+            CloseCode::TooSlow => "too slow",
+            CloseCode::CursorUnreachable => "cursor unreachable",
+            CloseCode::FrameTooLarge => "frame too large",
+            CloseCode::TooFast => "too fast",
+        }
+    }
+
+    /// Whether the client should connect again; otherwise the same would happen again.
+    pub fn is_retryable(self) -> bool {
+        match self {
+            CloseCode::Internal
+            | CloseCode::Restart
+            | CloseCode::TokenExpired
+            | CloseCode::TooSlow
+            | CloseCode::CursorUnreachable
+            | CloseCode::TooFast => true,
+            CloseCode::Protocol | CloseCode::Forbidden | CloseCode::FrameTooLarge => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_contract_does_not_change() {
+        let retryable = |wanted| {
+            let codes = CloseCode::ALL.into_iter().filter(|code| code.is_retryable() == wanted);
+            codes.map(CloseCode::as_u16).collect::<Vec<_>>()
+        };
+        assert_eq!(retryable(true), [1011, 1012, 4401, 4408, 4410, 4429]);
+        assert_eq!(retryable(false), [4400, 4403, 4413]);
+    }
+}
