@@ -40,9 +40,8 @@ impl App {
         let manifest_path = absolute(&args.manifest)?;
         let app_dir = manifest_path.parent().unwrap_or(&manifest_path).to_owned();
         let router = Router::new(&manifest)?;
-        let variables = Arc::new(Variables::new(&manifest, &args.variables, |name| {
-            std::env::var(name).ok()
-        })?);
+        let variables =
+            Arc::new(Variables::new(&manifest, &args.variables, |name| std::env::var(name).ok())?);
         let state_dir = args.state_dir.as_deref();
         let databases =
             runtime_config::databases(args.runtime_config_file.as_deref(), state_dir, &app_dir)?;
@@ -90,14 +89,16 @@ impl App {
         self.address
     }
 
-    pub fn print_routes(&self) {
+    /// The first line is what others wait for; the table is for people. One text, written once: a
+    /// reader may close the pipe after the first line.
+    pub fn routes(&self) -> String {
         let base = format!("http://{}", self.address);
-        println!("Serving {base}");
-        println!("Available Routes:");
+        let mut text = format!("Serving {base}\nAvailable Routes:\n");
         for (component, path, wildcard) in &self.table {
             let wildcard = if *wildcard { " (wildcard)" } else { "" };
-            println!("  {component}: {base}{path}{wildcard}");
+            text += &format!("  {component}: {base}{path}{wildcard}\n");
         }
+        text
     }
 
     /// Serves until the listening socket fails.

@@ -11,6 +11,6 @@ wasmtime::component::bindgen!({
     },
 });
 
-pub use spin::redis::redis;
-pub use spin::sqlite::sqlite;
-pub use spin::variables::variables;
+pub(crate) use spin::redis::redis;
+pub(crate) use spin::sqlite::sqlite;
+pub(crate) use spin::variables::variables;

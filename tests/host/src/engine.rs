@@ -21,7 +21,7 @@ const INSTANCES_MAX: u32 = 1_000;
 const MIB: usize = 1 << 20;
 
 /// `cache_dir` None: every start compiles everything.
-pub fn engine(cache_dir: Option<&Path>) -> anyhow::Result<Engine> {
+pub(crate) fn engine(cache_dir: Option<&Path>) -> anyhow::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model(true);
     config.wasm_component_model_async(true);
@@ -74,7 +74,7 @@ fn linker(engine: &Engine) -> anyhow::Result<Linker<State>> {
 }
 
 /// Compiles every component of the manifest, all at once, in the manifest's order.
-pub fn compile(
+pub(crate) fn compile(
     engine: &Engine,
     manifest: &Manifest,
     app_dir: &Path,

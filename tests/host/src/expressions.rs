@@ -69,10 +69,7 @@ impl Template {
     }
 
     /// Puts values in, or fails with what `lookup` says of the first variable without one.
-    pub fn resolve(
-        &self,
-        lookup: impl Fn(&str) -> Result<String, Error>,
-    ) -> Result<String, Error> {
+    pub fn resolve(&self, lookup: impl Fn(&str) -> Result<String, Error>) -> Result<String, Error> {
         let mut text = String::new();
         for part in &self.0 {
             match part {

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::manifest::{Component, FileMount};
 
 /// None for a component without files. `app_dir` is the manifest's directory, absolute.
-pub fn copy(component: &Component, app_dir: &Path) -> anyhow::Result<Option<TempDir>> {
+pub(crate) fn copy(component: &Component, app_dir: &Path) -> anyhow::Result<Option<TempDir>> {
     if component.files.is_empty() {
         return Ok(None);
     }

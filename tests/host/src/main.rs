@@ -1,5 +1,6 @@
 //! Owns the process: the runtime, signals, the exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -27,7 +28,8 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let serve = async {
         let app = App::start(&args).await?;
-        app.print_routes();
+        // It serves also when nobody wants to know.
+        let _ = std::io::stdout().write_all(app.routes().as_bytes());
         app.serve().await
     };
     tokio::select! {

@@ -228,8 +228,7 @@ mod tests {
     #[test]
     fn a_variable_is_required_or_has_a_default() {
         for variable in ["{}", "{ required = true, default = '' }"] {
-            let error =
-                error("[[trigger", &format!("[variables]\nv = {variable}\n[[trigger"));
+            let error = error("[[trigger", &format!("[variables]\nv = {variable}\n[[trigger"));
             assert!(error.contains("variable \"v\" must be"), "{error}");
         }
     }

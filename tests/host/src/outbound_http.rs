@@ -36,14 +36,14 @@ tokio::task_local! {
 
 /// One pool of connections for all components, as in Spin.
 #[derive(Clone)]
-pub struct HttpClient {
+pub(crate) struct HttpClient {
     client: Client<Connector, WasiBody>,
     /// Where the application itself listens, once it does.
     own_address: Arc<OnceLock<SocketAddr>>,
 }
 
 impl HttpClient {
-    pub fn new(own_address: Arc<OnceLock<SocketAddr>>) -> Self {
+    pub(crate) fn new(own_address: Arc<OnceLock<SocketAddr>>) -> Self {
         Self { client: Client::builder(TokioExecutor::new()).build(Connector), own_address }
     }
 
@@ -96,9 +96,9 @@ fn is_to_self(uri: &Uri) -> bool {
 }
 
 /// What one instance needs to send requests.
-pub struct OutboundHttp {
-    pub client: HttpClient,
-    pub allowed_hosts: Arc<AllowedHosts>,
+pub(crate) struct OutboundHttp {
+    pub(crate) client: HttpClient,
+    pub(crate) allowed_hosts: Arc<AllowedHosts>,
 }
 
 type IoResult = Box<dyn Future<Output = Result<(), Error>> + Send>;

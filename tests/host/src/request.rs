@@ -11,7 +11,7 @@ use http::uri::{Authority, Scheme, Uri};
 use crate::router::RouteMatch;
 
 /// Headers that are between the client and the host.
-pub fn strip(headers: &mut HeaderMap) {
+pub(crate) fn strip(headers: &mut HeaderMap) {
     headers.remove(CONNECTION);
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
@@ -22,7 +22,7 @@ pub fn strip(headers: &mut HeaderMap) {
 }
 
 /// Adds scheme and authority. An error closes the connection without an answer, as in Spin.
-pub fn absolute_uri(uri: &Uri, headers: &HeaderMap) -> anyhow::Result<Uri> {
+pub(crate) fn absolute_uri(uri: &Uri, headers: &HeaderMap) -> anyhow::Result<Uri> {
     let mut parts = uri.clone().into_parts();
     let from_header = match headers.get(HOST) {
         None => None,
@@ -45,7 +45,7 @@ pub fn absolute_uri(uri: &Uri, headers: &HeaderMap) -> anyhow::Result<Uri> {
 
 /// Adds `spin-*`. They come after headers of the same name that the client sent, which Spin
 /// leaves in place: a component that reads the first value reads the client's.
-pub fn add_headers(
+pub(crate) fn add_headers(
     headers: &mut HeaderMap,
     uri: &Uri,
     route: &RouteMatch<'_>,

@@ -31,7 +31,7 @@ struct Database {
 
 /// Database label → location; always has `default`. `state_dir` is the flag: empty means none.
 /// Relative paths in the file are relative to the working directory, as in Spin.
-pub fn databases(
+pub(crate) fn databases(
     file: Option<&Path>,
     state_dir: Option<&str>,
     manifest_dir: &Path,
@@ -67,7 +67,7 @@ pub fn databases(
 }
 
 /// A component must not find out at its first request that its database has no place.
-pub fn check_databases(
+pub(crate) fn check_databases(
     manifest: &Manifest,
     databases: &BTreeMap<String, Location>,
 ) -> anyhow::Result<()> {
@@ -97,7 +97,9 @@ mod tests {
 
     #[test]
     fn the_default_database_lies_in_the_state_directory() {
-        let path = |state_dir| databases(None, state_dir, Path::new("/app")).unwrap()["default"].path.clone();
+        let path = |state_dir| {
+            databases(None, state_dir, Path::new("/app")).unwrap()["default"].path.clone()
+        };
         assert_eq!(path(None), Some("/app/.spin/sqlite_db.db".into()));
         assert_eq!(path(Some("/tmp/s")), Some("/tmp/s/sqlite_db.db".into()));
         assert_eq!(path(Some("")), None);

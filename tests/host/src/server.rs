@@ -23,18 +23,18 @@ use crate::router::{RouteMatch, Router, WELL_KNOWN_PREFIX};
 use crate::worker::Workers;
 
 /// An application that is ready to serve.
-pub struct Server {
+pub(crate) struct Server {
     router: Router,
     components: HashMap<String, ProxyHandler<Workers>>,
 }
 
 impl Server {
-    pub fn new(router: Router, components: HashMap<String, ProxyHandler<Workers>>) -> Self {
+    pub(crate) fn new(router: Router, components: HashMap<String, ProxyHandler<Workers>>) -> Self {
         Self { router, components }
     }
 
     /// Ends only with an error of the listening socket.
-    pub async fn run(self: Arc<Self>, listener: TcpListener) -> anyhow::Result<()> {
+    pub(crate) async fn run(self: Arc<Self>, listener: TcpListener) -> anyhow::Result<()> {
         loop {
             let (stream, client) = listener.accept().await?;
             tokio::spawn(self.clone().connection(stream, client));

@@ -18,32 +18,32 @@ use crate::stdio::Lines;
 use crate::variables::{Variables, VariablesState};
 
 /// What a component may do; the same for all its instances.
-pub struct Permissions {
-    pub component: Arc<str>,
-    pub variables: Arc<Variables>,
-    pub environment: Vec<(String, String)>,
-    pub allowed_hosts: Arc<AllowedHosts>,
-    pub sqlite_databases: Arc<BTreeSet<String>>,
-    pub sqlite_locations: Arc<BTreeMap<String, Location>>,
+pub(crate) struct Permissions {
+    pub(crate) component: Arc<str>,
+    pub(crate) variables: Arc<Variables>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) allowed_hosts: Arc<AllowedHosts>,
+    pub(crate) sqlite_databases: Arc<BTreeSet<String>>,
+    pub(crate) sqlite_locations: Arc<BTreeMap<String, Location>>,
     /// Mounted read-only at `/`.
-    pub files: Option<PathBuf>,
-    pub http_client: HttpClient,
-    pub quiet: bool,
+    pub(crate) files: Option<PathBuf>,
+    pub(crate) http_client: HttpClient,
+    pub(crate) quiet: bool,
 }
 
 /// The data of one instance's store.
-pub struct State {
+pub(crate) struct State {
     table: ResourceTable,
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound_http: OutboundHttp,
-    pub redis: RedisState,
-    pub sqlite: SqliteState,
-    pub variables: VariablesState,
+    pub(crate) redis: RedisState,
+    pub(crate) sqlite: SqliteState,
+    pub(crate) variables: VariablesState,
 }
 
 impl State {
-    pub fn new(permissions: &Permissions) -> wasmtime::Result<Self> {
+    pub(crate) fn new(permissions: &Permissions) -> wasmtime::Result<Self> {
         let mut wasi = WasiCtxBuilder::new();
         // Sockets stay denied: `tcp://` rules are for drivers this host does not have.
         wasi.envs(&permissions.environment);

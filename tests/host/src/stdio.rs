@@ -12,7 +12,7 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// The standard output or standard error of components.
 #[derive(Clone, Copy)]
-pub struct Lines;
+pub(crate) struct Lines;
 
 impl IsTerminal for Lines {
     fn is_terminal(&self) -> bool {

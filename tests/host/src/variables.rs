@@ -52,9 +52,9 @@ impl Variables {
         for (component, declared) in &manifest.components {
             let mut seen = BTreeMap::new();
             for (name, template) in &declared.variables {
-                let value = variables.declared(name, template).with_context(|| {
-                    format!("variable {name:?} of component {component:?}")
-                })?;
+                let value = variables
+                    .declared(name, template)
+                    .with_context(|| format!("variable {name:?} of component {component:?}"))?;
                 seen.insert(name.clone(), value);
             }
             variables.by_component.insert(component.clone(), seen);
@@ -145,7 +145,10 @@ mod tests {
         source = "b.wasm"
     "#;
 
-    fn variables(given: &[(&str, &str)], environment: &[(&str, &str)]) -> anyhow::Result<Variables> {
+    fn variables(
+        given: &[(&str, &str)],
+        environment: &[(&str, &str)],
+    ) -> anyhow::Result<Variables> {
         let given: Vec<_> = given.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
         Variables::new(&Manifest::parse(MANIFEST).unwrap(), &given, |name| {
             let found = environment.iter().find(|(key, _)| *key == name);

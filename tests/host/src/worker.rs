@@ -19,19 +19,19 @@ use crate::state::{Permissions, State};
 
 /// How long instances live; the same for all components.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    pub requests_max: usize,
-    pub requests_concurrent_max: usize,
-    pub idle: Duration,
+pub(crate) struct Limits {
+    pub(crate) requests_max: usize,
+    pub(crate) requests_concurrent_max: usize,
+    pub(crate) idle: Duration,
     /// `Duration::MAX`: none.
-    pub request: Duration,
+    pub(crate) request: Duration,
 }
 
 /// One component, ready to be instantiated.
-pub struct Workers {
-    pub service: ServicePre<State>,
-    pub permissions: Permissions,
-    pub limits: Limits,
+pub(crate) struct Workers {
+    pub(crate) service: ServicePre<State>,
+    pub(crate) permissions: Permissions,
+    pub(crate) limits: Limits,
 }
 
 impl HandlerState for Workers {
@@ -59,7 +59,7 @@ impl HandlerState for Workers {
 }
 
 /// Ends an instance from outside, even while the guest hangs.
-pub struct Expiration {
+pub(crate) struct Expiration {
     limits: Limits,
     sleep: Pin<Box<Sleep>>,
 }
@@ -87,7 +87,7 @@ impl WorkerExpiration for Expiration {
 }
 
 /// Decides over one instance's requests.
-pub struct Worker {
+pub(crate) struct Worker {
     component: String,
     limits: Limits,
 }

@@ -78,8 +78,17 @@ fn templates_are_resolved_and_empty_ones_skipped() {
 #[test]
 fn mistakes_in_rules_are_errors() {
     let mistakes = [
-        "", "*", "example.com", "http://a/path", "http://a:1/path", "http://a*b", "http://*.*.a",
-        "http://{a,b}", "ht-tp://a:1", "http://a:x", "http://a:99999",
+        "",
+        "*",
+        "example.com",
+        "http://a/path",
+        "http://a:1/path",
+        "http://a*b",
+        "http://*.*.a",
+        "http://{a,b}",
+        "ht-tp://a:1",
+        "http://a:x",
+        "http://a:99999",
     ];
     for mistake in mistakes {
         assert!(parse(&[mistake], "").is_err(), "{mistake:?}");

@@ -19,27 +19,27 @@ const RESULT_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 /// Where a label's data lie.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Location {
+pub(crate) struct Location {
     /// None: in memory, new for every connection.
-    pub path: Option<PathBuf>,
-    pub allow_attach_file: bool,
+    pub(crate) path: Option<PathBuf>,
+    pub(crate) allow_attach_file: bool,
 }
 
 /// One connection of one component instance; the file is opened at the first statement.
-pub struct Database {
+pub(crate) struct Database {
     location: Location,
     connection: OnceLock<Arc<Mutex<rusqlite::Connection>>>,
 }
 
 /// A running query: the columns are known, the rows and the verdict follow.
-pub struct Streamed {
-    pub columns: Vec<String>,
-    pub rows: mpsc::Receiver<RowResult>,
-    pub verdict: oneshot::Receiver<Result<(), Error>>,
+pub(crate) struct Streamed {
+    pub(crate) columns: Vec<String>,
+    pub(crate) rows: mpsc::Receiver<RowResult>,
+    pub(crate) verdict: oneshot::Receiver<Result<(), Error>>,
 }
 
 impl Database {
-    pub fn new(location: Location) -> std::io::Result<Self> {
+    pub(crate) fn new(location: Location) -> std::io::Result<Self> {
         if let Some(parent) = location.path.as_deref().and_then(|path| path.parent()) {
             std::fs::create_dir_all(parent)?;
         }
@@ -73,7 +73,11 @@ impl Database {
     }
 
     /// Runs a statement to its end and returns everything at once.
-    pub async fn query(&self, sql: String, values: Vec<Value>) -> Result<QueryResult, Error> {
+    pub(crate) async fn query(
+        &self,
+        sql: String,
+        values: Vec<Value>,
+    ) -> Result<QueryResult, Error> {
         let connection = self.connection()?;
         let work = move || query(&lock(&connection), &sql, values);
         let joined = tokio::task::spawn_blocking(work).await;
@@ -82,7 +86,7 @@ impl Database {
 
     /// Starts a statement. An error before the columns are known comes as no columns, no rows and
     /// a failed verdict.
-    pub async fn stream(&self, sql: String, values: Vec<Value>) -> Result<Streamed, Error> {
+    pub(crate) async fn stream(&self, sql: String, values: Vec<Value>) -> Result<Streamed, Error> {
         let connection = self.connection()?;
         let (columns_tx, columns_rx) = oneshot::channel();
         let (rows_tx, rows) = mpsc::channel(ROWS_BUFFERED_MAX);
@@ -95,11 +99,11 @@ impl Database {
         Ok(Streamed { columns, rows, verdict })
     }
 
-    pub fn changes(&self) -> Result<u64, Error> {
+    pub(crate) fn changes(&self) -> Result<u64, Error> {
         Ok(lock(&*self.connection()?).changes())
     }
 
-    pub fn last_insert_rowid(&self) -> Result<i64, Error> {
+    pub(crate) fn last_insert_rowid(&self) -> Result<i64, Error> {
         Ok(lock(&*self.connection()?).last_insert_rowid())
     }
 }
@@ -115,7 +119,7 @@ fn query(
     values: Vec<Value>,
 ) -> Result<QueryResult, Error> {
     let mut statement = connection.prepare_cached(sql).map_err(io)?;
-    let columns = statement.column_names().into_iter().map(ToOwned::to_owned).collect();
+    let columns = statement.column_names().map(ToOwned::to_owned).collect();
     let mut found = statement.query(parameters(values)).map_err(io)?;
     let mut rows = Vec::new();
     let mut bytes = size_of::<QueryResult>();
@@ -142,7 +146,7 @@ fn stream(
             return Err(io(error));
         }
     };
-    let names = statement.column_names().into_iter().map(ToOwned::to_owned).collect();
+    let names = statement.column_names().map(ToOwned::to_owned).collect();
     columns.send(names).map_err(|_| Error::Io("column send error".into()))?;
     let mut found = statement.query(parameters(values)).map_err(io)?;
     while let Some(row) = found.next().map_err(io)? {

@@ -19,7 +19,7 @@ use wasmtime::component::{
 use crate::bindings::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
-pub use database::Location;
+pub(crate) use database::Location;
 use database::{Database, Streamed};
 
 /// Spin's limit per instance.
@@ -29,10 +29,11 @@ type Called<T> = wasmtime::Result<Result<T, Error>>;
 type Rows = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error>>);
 
 /// One connection handle of a component.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct SqliteConnection(Arc<Database>);
 
 /// What one instance knows about SQLite.
-pub struct SqliteState {
+pub(crate) struct SqliteState {
     allowed: Arc<BTreeSet<String>>,
     locations: Arc<BTreeMap<String, Location>>,
     // A table of its own, because Spin counts these connections separately.
@@ -40,7 +41,7 @@ pub struct SqliteState {
 }
 
 impl SqliteState {
-    pub fn new(
+    pub(crate) fn new(
         allowed: Arc<BTreeSet<String>>,
         locations: Arc<BTreeMap<String, Location>>,
     ) -> Self {
@@ -69,7 +70,7 @@ impl SqliteState {
 }
 
 /// Marks `SqliteState` as the data behind the generated traits.
-pub struct HasSqlite;
+pub(crate) struct HasSqlite;
 
 impl HasData for HasSqlite {
     type Data<'a> = &'a mut SqliteState;
@@ -141,11 +142,11 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSqlite {
             Ok(database) => database,
             Err(error) => return Ok(Err(error)),
         };
-        let Streamed { columns, rows, verdict } =
-            match database.stream(statement, parameters).await {
-                Ok(streamed) => streamed,
-                Err(error) => return Ok(Err(error)),
-            };
+        let Streamed { columns, rows, verdict } = match database.stream(statement, parameters).await
+        {
+            Ok(streamed) => streamed,
+            Err(error) => return Ok(Err(error)),
+        };
         let readers = accessor.with(|mut access| {
             let rows = StreamReader::new(&mut access, RowProducer(rows))?;
             let verdict = FutureReader::new(&mut access, verdict)?;

@@ -1,38 +1,40 @@
-//! Owns `spin:redis`: connections, the address check, the shape of replies and errors.
+//! Owns `spin:redis`: connections, the address check, the calls.
 //!
 //! Refuses to be kinder than Spin: a broken connection stays broken, nothing has a timeout, and
 //! the error texts are those of the client version Spin has.
 
+mod reply;
+
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands, ErrorKind, FromRedisValue, RedisError, Value};
+use redis::{AsyncCommands, ErrorKind, RedisError};
 use wasmtime::component::{Accessor, HasData, Resource, ResourceTable};
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::bindings::redis::{
     Error, Host, HostConnection, HostConnectionWithStore, RedisParameter, RedisResult,
 };
+use reply::{FlatReply, check_size};
 
 /// Spin's limit per instance.
 const CONNECTIONS_MAX: usize = 1024;
-/// Spin's limit on one reply, counted after it has been read.
-const REPLY_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 type Called<T> = wasmtime::Result<Result<T, Error>>;
 
 /// One connection handle of a component.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct RedisConnection(MultiplexedConnection);
 
 /// What one instance knows about Redis.
-pub struct RedisState {
+pub(crate) struct RedisState {
     allowed_hosts: Arc<AllowedHosts>,
     // A table of its own, because Spin counts these connections separately.
     connections: ResourceTable,
 }
 
 impl RedisState {
-    pub fn new(allowed_hosts: Arc<AllowedHosts>) -> Self {
+    pub(crate) fn new(allowed_hosts: Arc<AllowedHosts>) -> Self {
         let mut connections = ResourceTable::new();
         connections.set_max_capacity(CONNECTIONS_MAX);
         Self { allowed_hosts, connections }
@@ -50,7 +52,7 @@ impl RedisState {
 }
 
 /// Marks `RedisState` as the data behind the generated traits.
-pub struct HasRedis;
+pub(crate) struct HasRedis;
 
 impl HasData for HasRedis {
     type Data<'a> = &'a mut RedisState;
@@ -91,8 +93,8 @@ impl<T: Send> HostConnectionWithStore<T> for HasRedis {
             Ok(opened) => opened,
             Err(error) => return Ok(Err(error)),
         };
-        let pushed = accessor
-            .with(|mut access| access.get().connections.push(RedisConnection(opened)));
+        let pushed =
+            accessor.with(|mut access| access.get().connections.push(RedisConnection(opened)));
         Ok(pushed.map_err(|_| Error::TooManyConnections))
     }
 
@@ -192,10 +194,7 @@ impl<T: Send> HostConnectionWithStore<T> for HasRedis {
         }
         let reply: Result<FlatReply, Error> =
             run(accessor, &handle, async |mut c| command.query_async(&mut c).await).await;
-        Ok(reply.and_then(|FlatReply(values)| {
-            let values_bytes: usize = values.iter().map(memory_bytes).sum();
-            check_size(size_of::<Vec<RedisResult>>() + values_bytes).map(|()| values)
-        }))
+        Ok(reply.and_then(FlatReply::checked))
     }
 }
 
@@ -209,103 +208,4 @@ async fn run<T, R>(
 
 fn other(error: RedisError) -> Error {
     Error::Other(error.to_string())
-}
-
-fn check_size(bytes: usize) -> Result<(), Error> {
-    if bytes > REPLY_BYTES_MAX {
-        return Err(Error::Other(format!("query result exceeds limit of {REPLY_BYTES_MAX} bytes")));
-    }
-    Ok(())
-}
-
-fn memory_bytes(value: &RedisResult) -> usize {
-    size_of::<RedisResult>()
-        + match value {
-            RedisResult::Nil | RedisResult::Int64(_) => 0,
-            RedisResult::Binary(bytes) => bytes.len(),
-            RedisResult::Status(text) => text.len(),
-        }
-}
-
-/// A reply as `execute` returns it: nested arrays flattened, no maps.
-struct FlatReply(Vec<RedisResult>);
-
-impl FromRedisValue for FlatReply {
-    fn from_redis_value(value: &Value) -> redis::RedisResult<Self> {
-        let mut values = Vec::new();
-        flatten(value, &mut values)?;
-        Ok(Self(values))
-    }
-}
-
-fn flatten(value: &Value, into: &mut Vec<RedisResult>) -> redis::RedisResult<()> {
-    let flat = match value {
-        Value::Array(items) | Value::Set(items) => {
-            return items.iter().try_for_each(|item| flatten(item, into));
-        }
-        Value::Nil => RedisResult::Nil,
-        Value::Int(number) => RedisResult::Int64(*number),
-        Value::Boolean(truth) => RedisResult::Int64(i64::from(*truth)),
-        Value::BulkString(bytes) => RedisResult::Binary(bytes.clone()),
-        Value::SimpleString(text) => RedisResult::Status(text.clone()),
-        Value::Okay => RedisResult::Status("OK".into()),
-        Value::Double(number) => RedisResult::Binary(number.to_string().into_bytes()),
-        Value::BigNumber(number) => RedisResult::Binary(number.to_string().into_bytes()),
-        Value::Map(_) => return Err(unsupported("Redis Map type is not supported")),
-        Value::Attribute { .. } => {
-            return Err(unsupported("Redis Attribute type is not supported"));
-        }
-        Value::VerbatimString { .. } => {
-            return Err(unsupported("Redis string with format attribute is not supported"));
-        }
-        Value::Push { .. } => return Err(unsupported("Redis Pub/Sub types are not supported")),
-        Value::ServerError(error) => {
-            let detail = format!("{error:?}");
-            return Err(RedisError::from((ErrorKind::ResponseError, "Server error", detail)));
-        }
-    };
-    into.push(flat);
-    Ok(())
-}
-
-fn unsupported(what: &str) -> RedisError {
-    RedisError::from((ErrorKind::TypeError, "Could not convert Redis response", what.to_owned()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nested_arrays_are_flattened() {
-        let nested = Value::Array(vec![
-            Value::Int(1),
-            Value::Array(vec![Value::Nil, Value::Array(vec![Value::Okay])]),
-            Value::Array(vec![]),
-            Value::BulkString(b"x".to_vec()),
-        ]);
-        let FlatReply(flat) = FlatReply::from_redis_value(&nested).unwrap();
-        assert_eq!(
-            format!("{flat:?}"),
-            format!(
-                "{:?}",
-                vec![
-                    RedisResult::Int64(1),
-                    RedisResult::Nil,
-                    RedisResult::Status("OK".into()),
-                    RedisResult::Binary(b"x".to_vec()),
-                ]
-            )
-        );
-    }
-
-    #[test]
-    fn maps_are_rejected_even_inside_arrays() {
-        let map = Value::Array(vec![Value::Map(vec![(Value::Int(1), Value::Int(2))])]);
-        let error = FlatReply::from_redis_value(&map).err().unwrap();
-        assert_eq!(
-            error.to_string(),
-            "Could not convert Redis response - TypeError: Redis Map type is not supported"
-        );
-    }
 }

@@ -1,0 +1,108 @@
+//! How long instances live and what ends them.
+
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+use crate::support::{Host, Redis};
+
+/// (instance, requests it has seen).
+async fn seen(host: &Host) -> (String, u32) {
+    let answer = host.ok("/seen", "").await;
+    let (instance, count) = answer.split_once(' ').unwrap();
+    (instance.to_owned(), count.parse().unwrap())
+}
+
+#[tokio::test]
+async fn an_instance_serves_its_number_of_requests_and_no_more() {
+    let host = Host::start(&["--max-instance-reuse-count", "2"]).await;
+    let (first, count) = seen(&host).await;
+    assert_eq!(count, 1);
+    assert_eq!(seen(&host).await, (first.clone(), 2));
+    let (second, count) = seen(&host).await;
+    assert_eq!(count, 1);
+    assert_ne!(first, second);
+}
+
+#[tokio::test]
+async fn an_idle_instance_is_dropped() {
+    let host = Host::start(&["--idle-instance-timeout", "50ms"]).await;
+    let (first, _) = seen(&host).await;
+    sleep(Duration::from_millis(500)).await;
+    let (second, count) = seen(&host).await;
+    assert_ne!(first, second);
+    assert_eq!(count, 1);
+}
+
+#[tokio::test]
+async fn work_after_the_answer_outlives_the_idle_limit() {
+    let redis = Redis::start().await;
+    let arguments = ["--variable", &redis.variable(), "--idle-instance-timeout", "50ms"];
+    let host = Host::start(&arguments).await;
+    assert_eq!(host.ok("/spawn", "1000").await, "spawned");
+    assert_eq!(redis.get("counted").await, None);
+    redis.wait_for("counted", "1").await;
+}
+
+#[tokio::test]
+async fn a_trap_fails_every_request_of_its_instance() {
+    let mut host = Host::start(&[]).await;
+    let instance = {
+        let address = host.address.clone();
+        let sleeping = async {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let request = "POST /sleep HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+                           content-length: 5\r\n\r\n60000";
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream
+        };
+        let mut stream = sleeping.await;
+        let instance = host.line("sleeping in ").await;
+        // Other instances answer that it was not meant for them.
+        let trapped = timeout(Duration::from_secs(30), async {
+            while host.call("/trap", &instance).await.status != 500 {}
+        });
+        trapped.await.expect("the instance took no second request");
+        let mut answer = String::new();
+        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+        instance
+    };
+    let (other, _) = seen(&host).await;
+    assert_ne!(instance, other);
+}
+
+#[tokio::test]
+async fn a_request_timeout_ends_a_slow_request() {
+    let host = Host::start(&["--request-timeout", "200ms"]).await;
+    assert_eq!(host.call("/sleep", "60000").await.status, 500);
+    assert_eq!(host.ok("/ok", "").await, "ok");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_does_not_cancel_the_component() {
+    let redis = Redis::start().await;
+    let mut host = Host::start(&["--variable", &redis.variable()]).await;
+    let mut stream = TcpStream::connect(&host.address).await.unwrap();
+    let request = "POST /sleep-incr HTTP/1.1\r\nhost: a\r\ncontent-length: 3\r\n\r\n500";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    host.line("sleeping in ").await;
+    drop(stream);
+    redis.wait_for("counted", "1").await;
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_host_at_once_with_requests_in_flight() {
+    let mut host = Host::start(&[]).await;
+    let mut stream = TcpStream::connect(&host.address).await.unwrap();
+    let request = "POST /sleep HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n60000";
+    stream.write_all(request.as_bytes()).await.unwrap();
+    host.line("sleeping in ").await;
+    let pid = host.child.id().unwrap().to_string();
+    let sent = tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await;
+    assert!(sent.unwrap().success());
+    let ended = timeout(Duration::from_secs(10), host.child.wait()).await.expect("still there");
+    assert!(ended.unwrap().success());
+}
