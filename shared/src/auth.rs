@@ -253,8 +253,8 @@ fn validation(algorithm: Algorithm, config: &KeyConfig) -> Validation {
     validation
 }
 
+#[expect(clippy::neg_cmp_op_on_partial_ord, reason = "a NaN must fail")]
 fn check_times(claims: &Claims, now_s: f64) -> Result<(), Error> {
-    // Written so that a NaN fails.
     if !(now_s < claims.accepted_until_s()) {
         return Err(Error::new(Code::TokenExpired, "the token has expired"));
     }
