@@ -1,0 +1,9 @@
+//! End-to-end tests: real Redis, real components, a record and servers of their own per test.
+//!
+//! Every answer of the functions is checked by the client as well (`support::http`): headers,
+//! `Content-Length`, problem+json, codes. Every Redis is checked at its end for keys that would
+//! stay for ever (`support::redis_server`).
+
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "how a test fails")]
+
+mod create;

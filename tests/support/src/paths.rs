@@ -1,0 +1,33 @@
+//! Where the programs under test lie.
+
+use std::path::{Path, PathBuf};
+
+/// The checkout.
+pub fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// A native program of the release profile.
+pub fn program(name: &str) -> PathBuf {
+    let target = match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => workspace().join(dir),
+        None => workspace().join("target"),
+    };
+    existing(target.join("release").join(name))
+}
+
+/// The manifest, once its components are there.
+pub fn manifest() -> PathBuf {
+    let manifest = workspace().join("spin.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let sources = text.lines().filter_map(|line| line.strip_prefix("source = \""));
+    for source in sources {
+        existing(workspace().join(source.trim_end_matches('"')));
+    }
+    manifest
+}
+
+fn existing(path: PathBuf) -> PathBuf {
+    assert!(path.is_file(), "{} is missing: run `make build` first", path.display());
+    path
+}

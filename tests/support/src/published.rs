@@ -1,0 +1,54 @@
+//! A subscriber of the channel `notifications`, in the role of an existing gateway.
+
+use std::sync::{Arc, Mutex};
+
+use futures_util::StreamExt as _;
+use serde_json::Value;
+
+use crate::redis_server::RedisServer;
+use crate::wait::eventually;
+
+/// Everything that was published since the subscription.
+pub struct Published {
+    messages: Arc<Mutex<Vec<String>>>,
+}
+
+impl Published {
+    pub async fn subscribe(redis: &RedisServer) -> Self {
+        let client = redis::Client::open(redis.url()).unwrap();
+        let mut pubsub = client.get_async_pubsub().await.unwrap();
+        pubsub.subscribe(shared::keys::NOTIFICATIONS_CHANNEL).await.unwrap();
+        let messages = Arc::new(Mutex::new(Vec::new()));
+        let taken = Arc::clone(&messages);
+        tokio::spawn(async move {
+            while let Some(message) = pubsub.on_message().next().await {
+                taken.lock().unwrap().push(message.get_payload().unwrap());
+            }
+        });
+        Self { messages }
+    }
+
+    /// The messages so far, exactly as they were published.
+    pub fn messages(&self) -> Vec<String> {
+        self.messages.lock().unwrap().clone()
+    }
+
+    /// Waits for `count` messages; more are a failure.
+    pub async fn exactly(&self, count: usize) -> Vec<String> {
+        let what = format!("{count} published messages");
+        eventually(&what, async || (self.messages().len() >= count).then_some(())).await;
+        let messages = self.messages();
+        assert_eq!(messages.len(), count, "{messages:#?}");
+        messages
+    }
+
+    /// The seqs of `user`'s messages so far, in the order of publishing.
+    pub fn seqs(&self, user: &str) -> Vec<i64> {
+        let messages = self.messages();
+        let parsed = messages.iter().map(|text| serde_json::from_str::<Value>(text).unwrap());
+        parsed
+            .filter(|message| message["notification"]["userId"] == user)
+            .map(|message| message["bw"]["seq"].as_i64().unwrap())
+            .collect()
+    }
+}

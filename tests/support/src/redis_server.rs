@@ -1,0 +1,188 @@
+//! A Redis of the test's own, which can die, hang, forget and come back. When it goes, no key may
+//! be left that never expires: other people's memory is at stake.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use redis::AsyncConnectionConfig;
+use redis::aio::MultiplexedConnection;
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::ports;
+use crate::process::Process;
+use crate::wait::{PATIENCE, eventually};
+
+const STARTS_MAX: usize = 10;
+
+/// A redis-server on a port of its own.
+pub struct RedisServer {
+    port: u16,
+    dir: TempDir,
+    is_durable: bool,
+    process: Mutex<Option<Process>>,
+    /// Keys that the test wrote as another service: their expiry is not ours to set.
+    foreign: Mutex<BTreeSet<String>>,
+}
+
+impl RedisServer {
+    /// One that forgets everything when it ends.
+    pub async fn start() -> Self {
+        Self::launch(false).await
+    }
+
+    /// One with an append-only file that is written before a command is answered.
+    pub async fn start_durable() -> Self {
+        Self::launch(true).await
+    }
+
+    async fn launch(is_durable: bool) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for _ in 0..STARTS_MAX {
+            let port = ports::free();
+            if let Some(process) = run(port, dir.path(), is_durable).await {
+                let (process, foreign) = (Mutex::new(Some(process)), Mutex::default());
+                return Self { port, dir, is_durable, process, foreign };
+            }
+        }
+        panic!("redis-server found no free port");
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// A connection for the test itself, in the role of another service.
+    pub async fn connection(&self) -> MultiplexedConnection {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(PATIENCE))
+            .set_response_timeout(Some(PATIENCE));
+        let client = redis::Client::open(self.url()).unwrap();
+        client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+    }
+
+    /// Runs one command, words separated by spaces.
+    pub async fn run<T: redis::FromRedisValue>(&self, command: &str) -> T {
+        let words: Vec<&str> = command.split(' ').collect();
+        self.run_words(&words).await
+    }
+
+    /// Runs one command given as words.
+    pub async fn run_words<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
+        let mut command = redis::cmd(words[0]);
+        command.arg(&words[1..]);
+        match command.query_async(&mut self.connection().await).await {
+            Ok(value) => value,
+            Err(error) => panic!("{}: {error}", words.join(" ")),
+        }
+    }
+
+    /// A list from its head.
+    pub async fn list(&self, key: &str) -> Vec<String> {
+        self.run_words(&["LRANGE", key, "0", "-1"]).await
+    }
+
+    /// Excepts a key that the test writes as another service from the check at the end.
+    pub fn expect_foreign(&self, key: &str) {
+        self.foreign.lock().unwrap().insert(key.to_owned());
+    }
+
+    /// `kill -9`.
+    pub fn kill(&self) {
+        self.process.lock().unwrap().take().expect("a running Redis").kill();
+    }
+
+    /// Starts it again on its port, with what its append-only file holds.
+    pub async fn restart(&self) {
+        assert!(self.process.lock().unwrap().is_none(), "Redis still runs");
+        let process = run(self.port, self.dir.path(), self.is_durable).await;
+        let process = process.expect("Redis starts again on its port");
+        *self.process.lock().unwrap() = Some(process);
+    }
+
+    /// Kills it and starts one that knows nothing on the same port.
+    pub async fn replace_with_empty(&self) {
+        self.kill();
+        for entry in std::fs::read_dir(self.dir.path()).unwrap() {
+            let path = entry.unwrap().path();
+            match path.is_dir() {
+                true => std::fs::remove_dir_all(path).unwrap(),
+                false => std::fs::remove_file(path).unwrap(),
+            }
+        }
+        self.restart().await;
+    }
+
+    /// Stops it without closing anything: connections stay open and nobody answers.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        self.process.lock().unwrap().as_ref().expect("a running Redis").signal(signal);
+    }
+
+    fn keys_without_expiry(&self) -> redis::RedisResult<Vec<String>> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_connection_with_timeout(Duration::from_secs(5))?;
+        connection.set_read_timeout(Some(Duration::from_secs(5)))?;
+        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection)?;
+        let foreign = self.foreign.lock().unwrap();
+        let mut eternal = Vec::new();
+        for key in keys {
+            let ttl: i64 = redis::cmd("TTL").arg(&key).query(&mut connection)?;
+            // -2: it expired in the meantime.
+            if ttl == -1 && key != shared::keys::ONLINE_USERS && !foreign.contains(&key) {
+                eternal.push(key);
+            }
+        }
+        Ok(eternal)
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        let is_running = self.process.lock().unwrap().is_some();
+        if !is_running || std::thread::panicking() {
+            return;
+        }
+        self.resume();
+        let eternal = self.keys_without_expiry().expect("the test's Redis answers at its end");
+        assert!(eternal.is_empty(), "keys without an expiry: {eternal:?}");
+    }
+}
+
+/// `None` when the port was taken meanwhile.
+async fn run(port: u16, dir: &Path, is_durable: bool) -> Option<Process> {
+    let mut command = Command::new("redis-server");
+    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
+    command.args(["--appendonly", if is_durable { "yes" } else { "no" }]);
+    command.args(["--appendfsync", "always", "--dir"]).arg(dir);
+    let mut process = Process::start("redis-server", &mut command);
+    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
+    eventually("redis-server answers", async || {
+        if let Some(status) = process.exit_status() {
+            assert!(process.has_printed("in use"), "{status}: {}", process.output());
+            return Some(false);
+        }
+        let mut connection = client.get_multiplexed_async_connection().await.ok()?;
+        let pong: redis::RedisResult<String> =
+            redis::cmd("PING").query_async(&mut connection).await;
+        // Loading its file it answers with an error. A stranger on the port is not our process.
+        (pong.is_ok() && process.has_printed("Ready to accept connections")).then_some(true)
+    })
+    .await
+    .then_some(process)
+}
