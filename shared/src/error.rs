@@ -28,11 +28,12 @@ pub enum Code {
     RecordUnavailable,
     OriginFailed,
     OriginTimeout,
+    NotReady,
     Internal,
 }
 
 impl Code {
-    pub const ALL: [Code; 24] = [
+    pub const ALL: [Code; 25] = [
         Code::BadJson,
         Code::UnknownField,
         Code::MissingField,
@@ -56,6 +57,7 @@ impl Code {
         Code::RecordUnavailable,
         Code::OriginFailed,
         Code::OriginTimeout,
+        Code::NotReady,
         Code::Internal,
     ];
 
@@ -85,6 +87,7 @@ impl Code {
             Code::RecordUnavailable => "record_unavailable",
             Code::OriginFailed => "origin_failed",
             Code::OriginTimeout => "origin_timeout",
+            Code::NotReady => "not_ready",
             Code::Internal => "internal",
         }
     }
@@ -110,7 +113,10 @@ impl Code {
             Code::IdempotencyMismatch => 422,
             Code::Internal => 500,
             Code::OriginFailed => 502,
-            Code::AuthNotConfigured | Code::RedisUnavailable | Code::RecordUnavailable => 503,
+            Code::AuthNotConfigured
+            | Code::RedisUnavailable
+            | Code::RecordUnavailable
+            | Code::NotReady => 503,
             Code::OriginTimeout => 504,
         }
     }
@@ -141,6 +147,7 @@ impl Code {
             Code::RecordUnavailable => "The record is unavailable",
             Code::OriginFailed => "The origin failed",
             Code::OriginTimeout => "The origin timed out",
+            Code::NotReady => "Not ready",
             Code::Internal => "Internal error",
         }
     }
@@ -148,7 +155,7 @@ impl Code {
     /// Seconds after which a retry makes sense, where one does.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
-            Code::RedisUnavailable | Code::RecordUnavailable => Some(2),
+            Code::RedisUnavailable | Code::RecordUnavailable | Code::NotReady => Some(2),
             Code::OriginFailed | Code::OriginTimeout => Some(5),
             Code::AuthNotConfigured => Some(30),
             _ => None,

@@ -1,0 +1,132 @@
+//! Reads what sockets may have missed: the head when a user comes, the feed after a jump, and
+//! everyone's head once the subscription stands again.
+//!
+//! Reads share round trips and are few at a time; whoever waits for one holds up only themselves.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use redis::RedisError;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::time::{sleep, timeout};
+
+use crate::commands::Commands;
+use crate::feed;
+use crate::limits::{
+    FEEDS_PAGE_USERS, HEADS_PAGE_USERS, PAGES_IN_FLIGHT_MAX, REDIS_ANSWER_DEADLINE,
+    REDIS_BACKOFF_MAX, SWEEP_PAUSE,
+};
+use crate::order::Read;
+use crate::registry::{ReadRequest, Registry};
+
+/// Answers the registry's requests; ends only by being dropped.
+pub async fn serve(
+    registry: Arc<Registry>,
+    redis: Arc<Commands>,
+    mut requests: mpsc::UnboundedReceiver<ReadRequest>,
+) {
+    let slots = Arc::new(Semaphore::new(PAGES_IN_FLIGHT_MAX));
+    let mut waiting = Vec::new();
+    while requests.recv_many(&mut waiting, HEADS_PAGE_USERS).await > 0 {
+        let (heads, feeds): (Vec<_>, Vec<_>) =
+            waiting.drain(..).partition(|request| request.read == Read::Head);
+        let mut pages: Vec<Vec<ReadRequest>> = vec![heads];
+        let mut feeds = feeds.into_iter().peekable();
+        while feeds.peek().is_some() {
+            pages.push(feeds.by_ref().take(FEEDS_PAGE_USERS).collect());
+        }
+        for page in pages.into_iter().filter(|page| !page.is_empty()) {
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            let (registry, redis) = (registry.clone(), redis.clone());
+            tokio::spawn(async move {
+                read(&registry, &redis, page).await;
+                drop(slot);
+            });
+        }
+    }
+}
+
+/// Brings everyone up to date each time `subscribed` tells, then tells `done`. Ends only by being
+/// dropped.
+pub async fn sweep(
+    registry: Arc<Registry>,
+    redis: Arc<Commands>,
+    subscribed: Arc<Notify>,
+    done: Arc<Notify>,
+) {
+    loop {
+        subscribed.notified().await;
+        while !sweep_once(&registry, &redis).await {
+            sleep(REDIS_BACKOFF_MAX).await;
+        }
+        done.notify_one();
+    }
+}
+
+/// Returns whether Redis answered every time.
+async fn sweep_once(registry: &Registry, redis: &Commands) -> bool {
+    let mut is_complete = true;
+    let mut page = Vec::with_capacity(HEADS_PAGE_USERS);
+    let mut shards = registry.behind();
+    loop {
+        let shard = shards.next();
+        let is_last = shard.is_none();
+        for request in shard.unwrap_or_default() {
+            page.push(request);
+            if page.len() == HEADS_PAGE_USERS {
+                is_complete &= read(registry, redis, std::mem::take(&mut page)).await;
+                sleep(SWEEP_PAUSE).await;
+            }
+        }
+        if is_last {
+            break;
+        }
+    }
+    if !page.is_empty() {
+        is_complete &= read(registry, redis, page).await;
+    }
+    is_complete
+}
+
+/// Reads one page, of one kind, and hands the registry what it found. Returns whether Redis
+/// answered.
+async fn read(registry: &Registry, redis: &Commands, page: Vec<ReadRequest>) -> bool {
+    // Time to connect, if need be, and to answer.
+    let deadline = REDIS_ANSWER_DEADLINE * 2;
+    let outcome = match timeout(deadline, read_page(registry, redis, &page)).await {
+        Ok(outcome) => outcome,
+        Err(_) => Err((redis::ErrorKind::Io, "no answer in time").into()),
+    };
+    if let Err(error) = &outcome {
+        tracing::debug!(%error, users = page.len(), "cannot read feeds");
+        page.iter().for_each(|request| registry.read_failed(request));
+    }
+    outcome.is_ok()
+}
+
+async fn read_page(
+    registry: &Registry,
+    redis: &Commands,
+    page: &[ReadRequest],
+) -> Result<(), RedisError> {
+    let users: Vec<_> = page.iter().map(|request| &request.user).collect();
+    // Taken before the read: what is created during it counts as new.
+    let now = now();
+    if page.iter().all(|request| request.read == Read::Head) {
+        let heads = feed::heads(redis, &users).await?;
+        for (request, head) in page.iter().zip(heads) {
+            registry.head_read(request, head, now);
+        }
+    } else {
+        let feeds = feed::feeds(redis, &users).await?;
+        for (request, feed) in page.iter().zip(feeds) {
+            registry.feed_read(request, feed, now);
+        }
+    }
+    Ok(())
+}
+
+/// Since the Unix epoch, as the ids of notifications count it.
+fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}

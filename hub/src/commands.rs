@@ -1,0 +1,126 @@
+//! The connection for commands: one, multiplexed, replaced when it breaks. Nothing waits longer
+//! than the deadlines: while Redis is away, commands fail at once.
+//!
+//! Not redis-rs's `ConnectionManager`: its callers wait through all of its attempts, and it keeps
+//! a connection to a server that answers READONLY or LOADING after a failover.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult,
+    ServerErrorKind,
+};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use crate::backoff::Backoff;
+use crate::health::Health;
+use crate::limits::{REDIS_ANSWER_DEADLINE, REDIS_CONNECT_DEADLINE};
+
+/// See the module. Every user of Redis but the subscription shares one.
+pub struct Commands {
+    client: Client,
+    health: Arc<Health>,
+    // An async lock, held while connecting: whoever comes meanwhile waits for that one attempt.
+    state: Mutex<State>,
+}
+
+struct State {
+    connection: Option<MultiplexedConnection>,
+    /// Tells connections apart: only who used the broken one may drop it.
+    generation: u64,
+    /// No attempt before; commands fail until then.
+    retry_at: Instant,
+    backoff: Backoff,
+}
+
+impl Commands {
+    pub fn new(client: Client, health: Arc<Health>) -> Self {
+        let state = State {
+            connection: None,
+            generation: 0,
+            retry_at: Instant::now(),
+            backoff: Backoff::new(),
+        };
+        Self { client, health, state: Mutex::new(state) }
+    }
+
+    /// Sends a pipeline and reads its answers.
+    ///
+    /// # Errors
+    /// Redis cannot be reached, did not answer in time, or answered with an error.
+    pub async fn query<T: FromRedisValue>(&self, pipeline: &Pipeline) -> RedisResult<T> {
+        let (mut connection, generation) = self.connection().await?;
+        let answer: RedisResult<T> = pipeline.query_async(&mut connection).await;
+        match &answer {
+            Ok(_) => self.health.redis_answered(),
+            Err(error) if is_the_connections(error) => self.drop_connection(generation).await,
+            Err(_) => {}
+        }
+        answer
+    }
+
+    /// Lets the next command try at once: the subscription has reached Redis.
+    pub async fn retry_now(&self) {
+        let mut state = self.state.lock().await;
+        state.retry_at = Instant::now();
+        state.backoff.reset();
+    }
+
+    async fn connection(&self) -> RedisResult<(MultiplexedConnection, u64)> {
+        let mut state = self.state.lock().await;
+        if let Some(connection) = &state.connection {
+            return Ok((connection.clone(), state.generation));
+        }
+        if Instant::now() < state.retry_at {
+            return Err(away("Redis was away a moment ago"));
+        }
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(REDIS_CONNECT_DEADLINE))
+            .set_response_timeout(Some(REDIS_ANSWER_DEADLINE));
+        let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
+        // Outside the crate's own timeouts: resolving a name and TLS count as well.
+        let connected = match timeout(REDIS_CONNECT_DEADLINE, connecting).await {
+            Ok(connected) => connected,
+            Err(_) => Err(away("no connection in time")),
+        };
+        match connected {
+            Ok(connection) => {
+                state.backoff.reset();
+                state.generation += 1;
+                state.connection = Some(connection.clone());
+                Ok((connection, state.generation))
+            }
+            Err(error) => {
+                let wait: Duration = state.backoff.next_wait();
+                state.retry_at = Instant::now() + wait;
+                Err(error)
+            }
+        }
+    }
+
+    async fn drop_connection(&self, generation: u64) {
+        let mut state = self.state.lock().await;
+        if state.generation == generation {
+            state.connection = None;
+        }
+    }
+}
+
+/// Whether a new connection may help: this one is broken or silent, or its server is not (or no
+/// longer) one that serves.
+fn is_the_connections(error: &RedisError) -> bool {
+    let is_not_serving = matches!(
+        error.kind(),
+        ErrorKind::Server(
+            ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown | ServerErrorKind::ReadOnly
+        )
+    );
+    is_not_serving || error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error()
+}
+
+fn away(why: &'static str) -> RedisError {
+    RedisError::from((ErrorKind::Io, why))
+}

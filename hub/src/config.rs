@@ -1,0 +1,217 @@
+//! The hub's configuration: one struct, checked before anything binds. An error names the setting.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use redis::IntoConnectionInfo as _;
+use shared::auth::{KeyConfig, KeySet};
+use url::Url;
+
+use crate::cli::{KeyArgs, ServeArgs};
+use crate::limits::PING_INTERVAL;
+
+/// What the hub runs with.
+pub struct Config {
+    pub listen: SocketAddr,
+    pub redis: RedisTarget,
+    pub keys: KeySet,
+    /// Exact values of `Origin` that are let in.
+    pub allowed_origins: Vec<String>,
+    pub allow_query_token: bool,
+    pub relay: Option<RelayConfig>,
+    /// Tests shorten it; it is no setting.
+    pub ping_interval: Duration,
+}
+
+/// Where Redis is. Keeps the password out of logs: only [`fmt::Display`] is for them.
+#[derive(Clone)]
+pub struct RedisTarget {
+    pub client: redis::Client,
+    shown: String,
+}
+
+/// Whom to ask to send what is pending.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// `POST` goes here.
+    pub url: http::Uri,
+    pub token_file: PathBuf,
+}
+
+impl Config {
+    /// Checks the settings. `env` looks up an environment variable (an argument, so that tests
+    /// need not change the process's).
+    ///
+    /// # Errors
+    /// What is wrong, naming the setting and never its secret value.
+    pub fn new(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        Ok(Self {
+            listen: args.listen,
+            redis: RedisTarget::parse(&args.redis_url).context("--redis-url (REDIS_URL)")?,
+            keys: keys(&args.keys, env)?,
+            allowed_origins: origins(&args.allowed_origins)
+                .context("--allowed-origins (BELLWIRE_HUB_ALLOWED_ORIGINS)")?,
+            allow_query_token: args.allow_query_token,
+            relay: relay(args)?,
+            ping_interval: PING_INTERVAL,
+        })
+    }
+}
+
+impl RedisTarget {
+    /// # Errors
+    /// A URL that redis-rs does not take; the text does not repeat it.
+    pub fn parse(url: &str) -> Result<Self> {
+        // Errors of the parsers may quote what they were given, so they are not passed on.
+        let Ok(info) = url.into_connection_info() else {
+            bail!("is not a Redis URL (redis://[user:password@]host:port/db, or rediss://)");
+        };
+        let shown = match Url::parse(url) {
+            Ok(mut parsed) if parsed.has_host() => {
+                if parsed.password().is_some() {
+                    let _ = parsed.set_password(Some("***"));
+                }
+                parsed.set_query(None);
+                parsed.set_fragment(None);
+                parsed.to_string()
+            }
+            _ => info.addr().to_string(),
+        };
+        let Ok(client) = redis::Client::open(info) else {
+            bail!("is not usable: TLS certificates could not be read");
+        };
+        Ok(Self { client, shown })
+    }
+}
+
+impl fmt::Display for RedisTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> {
+    let config = KeyConfig {
+        hs256_key: secret("AUTH_HS256_KEY", args.auth_hs256_key_file.as_deref(), env)?,
+        jwks: secret("AUTH_JWKS", args.auth_jwks_file.as_deref(), env)?,
+        issuer: args.auth_issuer.clone().unwrap_or_default(),
+        audience: args.auth_audience.clone().unwrap_or_default(),
+    };
+    KeySet::new(&config).context("AUTH_HS256_KEY(_FILE) or AUTH_JWKS(_FILE)")
+}
+
+/// A secret from its file, else from the environment, else empty. An empty file name counts as
+/// none: that is how a compose file leaves a variable out.
+pub(crate) fn secret(
+    name: &str,
+    file: Option<&Path>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<String> {
+    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else {
+        return Ok(env(name).unwrap_or_default());
+    };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{name}_FILE: cannot read {}", file.display()))?;
+    // Editors end a file with a newline; it is not part of the secret.
+    let text = text.trim_end_matches(['\r', '\n']);
+    ensure!(!text.is_empty(), "{name}_FILE: {} is empty", file.display());
+    Ok(text.to_owned())
+}
+
+fn origins(list: &[String]) -> Result<Vec<String>> {
+    let given = list.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty());
+    given
+        .map(|origin| {
+            let parsed = Url::parse(origin).with_context(|| format!("{origin:?} is no origin"))?;
+            let exact = parsed.origin().ascii_serialization();
+            ensure!(
+                exact == origin,
+                "{origin:?} is no origin as browsers send it; did you mean {exact:?}?"
+            );
+            Ok(exact)
+        })
+        .collect()
+}
+
+fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
+    let url = args.functions_url.as_deref().filter(|url| !url.is_empty());
+    let token_file = args.relay_token_file.clone().filter(|file| !file.as_os_str().is_empty());
+    let (url, token_file) = match (url, token_file) {
+        (None, None) => return Ok(None),
+        (Some(url), Some(token_file)) => (url, token_file),
+        (Some(_), None) => {
+            bail!("--functions-url needs --relay-token-file (BELLWIRE_RELAY_TOKEN_FILE)")
+        }
+        (None, Some(_)) => {
+            bail!("--relay-token-file needs --functions-url (BELLWIRE_FUNCTIONS_URL)")
+        }
+    };
+    let setting = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
+    let base = Url::parse(url).with_context(|| format!("{setting} is not a URL"))?;
+    ensure!(matches!(base.scheme(), "http" | "https"), "{setting} must be http:// or https://");
+    ensure!(base.username().is_empty() && base.password().is_none(), "{setting} holds a password");
+    ensure!(base.query().is_none() && base.fragment().is_none(), "{setting} is a base URL");
+    let url = format!("{}/admin/relay", base.as_str().trim_end_matches('/'));
+    Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file }))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn config(arguments: &[&str], env: &[(&str, &str)]) -> Result<Config> {
+        let arguments = [&["bellwire-hub"], arguments].concat();
+        let look_up = |name: &str| {
+            env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+        };
+        Config::new(&Cli::try_parse_from(arguments)?.serve, &look_up)
+    }
+
+    fn problem(arguments: &[&str], env: &[(&str, &str)]) -> String {
+        format!("{:#}", config(arguments, env).err().expect("a refused configuration"))
+    }
+
+    #[test]
+    fn defaults_are_usable_and_hold_no_key() {
+        let config = config(&[], &[]).unwrap();
+        assert!(config.keys.is_empty() && config.relay.is_none());
+        assert!(config.allowed_origins.is_empty() && !config.allow_query_token);
+    }
+
+    #[test]
+    fn errors_name_the_setting() {
+        assert!(problem(&["--redis-url", "http://x"], &[]).contains("REDIS_URL"));
+        assert!(problem(&[], &[("AUTH_HS256_KEY", "short")]).contains("AUTH_HS256_KEY"));
+        assert!(problem(&[], &[("AUTH_JWKS", "{")]).contains("AUTH_JWKS"));
+        let missing = problem(&["--auth-hs256-key-file", "/nowhere"], &[]);
+        assert!(missing.contains("AUTH_HS256_KEY_FILE"), "{missing}");
+        assert!(problem(&["--functions-url", "http://x"], &[]).contains("RELAY_TOKEN_FILE"));
+        let ftp = problem(&["--functions-url", "ftp://x", "--relay-token-file", "t"], &[]);
+        assert!(ftp.contains("BELLWIRE_FUNCTIONS_URL"));
+        let slash = problem(&["--allowed-origins", "https://a.example/"], &[]);
+        assert!(slash.contains("https://a.example\""), "{slash}");
+        assert!(problem(&["--allowed-origins", "*"], &[]).contains("ALLOWED_ORIGINS"));
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let target = RedisTarget::parse("rediss://u:hunter2@redis.example:6380/1").unwrap();
+        assert_eq!(target.to_string(), "rediss://u:***@redis.example:6380/1");
+        assert!(!problem(&["--redis-url", "redis//u:hunter2@x"], &[]).contains("hunter2"));
+    }
+
+    #[test]
+    fn the_relay_takes_a_base_with_and_without_slash() {
+        for base in ["http://f:3000", "http://f:3000/"] {
+            let arguments = ["--functions-url", base, "--relay-token-file", "t"];
+            let relay = config(&arguments, &[]).unwrap().relay.unwrap();
+            assert_eq!(relay.url, "http://f:3000/admin/relay");
+        }
+    }
+}

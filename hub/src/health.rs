@@ -1,0 +1,69 @@
+//! What `/readyz` says: whether the hub hears Redis.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::time::Instant;
+
+use shared::{Code, Error};
+
+use crate::limits::REDIS_RECENT;
+
+/// Written by whoever talks to Redis, read by `/readyz`. Single words that stand for themselves,
+/// hence relaxed atomics.
+#[derive(Debug)]
+pub struct Health {
+    started: Instant,
+    subscribed: AtomicBool,
+    draining: AtomicBool,
+    /// Milliseconds after `started`.
+    answered_ms: AtomicU64,
+}
+
+impl Health {
+    pub fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            subscribed: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+            answered_ms: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether notifications arrive from the channel.
+    pub fn set_subscribed(&self, subscribed: bool) {
+        self.subscribed.store(subscribed, Relaxed);
+        if subscribed {
+            self.redis_answered();
+        }
+    }
+
+    /// The hub is about to end.
+    pub fn set_draining(&self) {
+        self.draining.store(true, Relaxed);
+    }
+
+    pub fn redis_answered(&self) {
+        self.answered_ms.store(self.now_ms(), Relaxed);
+    }
+
+    /// # Errors
+    /// Why no new socket should come here.
+    pub fn ready(&self) -> Result<(), Error> {
+        if self.draining.load(Relaxed) {
+            return Err(Error::new(Code::NotReady, "the hub is shutting down"));
+        }
+        if !self.subscribed.load(Relaxed) {
+            let detail = "the hub is not subscribed to notifications";
+            return Err(Error::new(Code::RedisUnavailable, detail));
+        }
+        let silent_ms = self.now_ms().saturating_sub(self.answered_ms.load(Relaxed));
+        if u128::from(silent_ms) > REDIS_RECENT.as_millis() {
+            let detail = format!("Redis has not answered for {silent_ms} ms");
+            return Err(Error::new(Code::RedisUnavailable, detail));
+        }
+        Ok(())
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+}

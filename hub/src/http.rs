@@ -1,0 +1,134 @@
+//! The table of routes, and how every answer looks: problem+json for errors, a request id, a
+//! length.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{any, get};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+};
+use http::{Method, Request, StatusCode};
+use shared::{Code, Error};
+use tokio_util::task::TaskTracker;
+use tower::ServiceExt as _;
+use tracing::Instrument as _;
+
+use crate::config::Config;
+use crate::health::Health;
+use crate::registry::Registry;
+use crate::upgrade;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// What requests need.
+pub struct App {
+    pub config: Arc<Config>,
+    pub registry: Arc<Registry>,
+    pub health: Arc<Health>,
+    /// Sockets that are open; the end of the hub waits for them.
+    pub sessions: TaskTracker,
+}
+
+/// Every path there is.
+pub fn router(app: Arc<App>) -> Router {
+    Router::new()
+        .route("/healthz", get(alive).fallback(only_get))
+        .route("/readyz", get(ready).fallback(only_get))
+        .route("/ws/notifications", any(notifications))
+        .fallback(unknown)
+        .with_state(app)
+}
+
+/// Answers one request; never fails.
+pub async fn answer(router: Router, request: Request<Body>) -> Response {
+    let id = format!("{:016x}", fastrand::u64(..));
+    // The path only: a query may hold a token.
+    let span = tracing::info_span!(
+        "request",
+        id,
+        method = %request.method(),
+        path = request.uri().path()
+    );
+    let answering = router.oneshot(request).instrument(span);
+    let mut response = answering.await.unwrap_or_else(|never| match never {});
+    if let Ok(id) = HeaderValue::try_from(id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn alive() -> Response {
+    json(StatusCode::OK, "application/json", r#"{"status":"ok"}"#.to_owned())
+}
+
+async fn ready(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
+    app.health.ready()?;
+    Ok(alive().await)
+}
+
+async fn notifications(
+    state: State<Arc<App>>,
+    request: Request<Body>,
+) -> Result<Response, Refusal> {
+    if request.method() != Method::GET {
+        return Err(Error::method_not_allowed("GET").into());
+    }
+    upgrade::open(state, request).await
+}
+
+async fn only_get() -> Refusal {
+    Error::method_not_allowed("GET, HEAD").into()
+}
+
+async fn unknown() -> Refusal {
+    Error::not_found("this path").into()
+}
+
+/// An error on its way out: the one place where it is logged.
+pub struct Refusal(Error);
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let error = self.0;
+        // 503 is a state, told where it begins and ends; here it would repeat with every request.
+        if error.code() == Code::Internal {
+            tracing::error!(%error, "request failed");
+        } else {
+            tracing::debug!(%error, "request refused");
+        }
+        let status = StatusCode::from_u16(error.code().status());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = json(status, "application/problem+json", error.problem_json());
+        let headers = response.headers_mut();
+        if let Some(allow) = error.allow() {
+            headers.insert(ALLOW, HeaderValue::from_static(allow));
+        }
+        if let Some(seconds) = error.code().retry_after_s() {
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+/// A body of known length: hyper adds `Content-Length`.
+fn json(status: StatusCode, media_type: &'static str, body: String) -> Response {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

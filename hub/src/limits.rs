@@ -1,0 +1,89 @@
+//! Every number the hub decides by, named once, with its reason.
+
+use std::time::Duration;
+
+/// Largest message a client may send: a renewal with the longest token (8 KiB) fits well.
+pub const CLIENT_FRAME_BYTES_MAX: usize = 16 * 1024;
+/// Read buffer of a socket, allocated at once by tungstenite (its default is 128 KiB): clients
+/// send pongs and now and then a token.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 1024;
+/// Written to the kernel when this much has gathered, or when nothing more is queued.
+pub const SOCKET_WRITE_BUFFER_BYTES: usize = 4 * 1024;
+/// Taken from a socket's queue at once: many small frames share one write, and a socket that was
+/// behind for a moment does not keep a large buffer for the rest of its life.
+pub const SOCKET_BATCH_BYTES: usize = 16 * 1024;
+/// Frames that may wait for one socket: a burst, not an outage (that is what the feed is for).
+pub const SOCKET_QUEUE_FRAMES_MAX: usize = 256;
+/// Bytes that may wait for one socket; the frames are shared by the sockets of a user.
+pub const SOCKET_QUEUE_BYTES_MAX: usize = 1024 * 1024;
+/// How long a close frame may take to leave, and the peer to answer it.
+pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
+/// Bytes of a peer that are read and thrown away while it is being closed: unread bytes would make
+/// the kernel reset the connection and take the close frame with it.
+pub const CLOSE_DRAIN_BYTES_MAX: usize = 256 * 1024;
+
+/// Frames a client may send in a burst, and per second after that. Clients have little to say: a
+/// renewal an hour, a ping of their own now and then.
+pub const CLIENT_FRAMES_BURST: u32 = 30;
+pub const CLIENT_FRAMES_PER_S: u32 = 5;
+
+/// Idle time before a ping: below the 30–60 s after which proxies drop silent connections.
+pub const PING_INTERVAL: Duration = Duration::from_secs(25);
+/// Pings in a row that may stay unanswered.
+pub const PINGS_UNANSWERED_MAX: u32 = 2;
+
+/// Time to send the header of a request, and for an idle keep-alive connection to live.
+pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
+/// Header bytes of a request: a token in `Sec-WebSocket-Protocol` (8 KiB) and what proxies add.
+pub const HEADER_BYTES_MAX: usize = 24 * 1024;
+
+/// Messages of one user that wait for a read of the feed; a read takes milliseconds.
+pub const HELD_MESSAGES_MAX: usize = 256;
+/// The same in bytes.
+pub const HELD_BYTES_MAX: usize = 1024 * 1024;
+/// Users whose heads are read in one pipeline.
+pub const HEADS_PAGE_USERS: usize = 100;
+/// Users whose feeds are read in one pipeline: a full feed may have 1.3 MB.
+pub const FEEDS_PAGE_USERS: usize = 8;
+/// Pages read at the same time.
+pub const PAGES_IN_FLIGHT_MAX: usize = 4;
+/// Pause between pages when everyone is brought up to date, so that live traffic goes first.
+pub const SWEEP_PAUSE: Duration = Duration::from_millis(5);
+/// Clock difference between the functions, which date the ids, and the hub.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(2);
+
+/// Time for a connection to Redis to come about, TLS and AUTH included.
+pub const REDIS_CONNECT_DEADLINE: Duration = Duration::from_secs(2);
+/// Time for Redis to answer; longer and the connection counts as dead (half-open TCP never says).
+pub const REDIS_ANSWER_DEADLINE: Duration = Duration::from_secs(2);
+/// First and longest wait before the next attempt to reach Redis.
+pub const REDIS_BACKOFF_MIN: Duration = Duration::from_millis(50);
+pub const REDIS_BACKOFF_MAX: Duration = Duration::from_secs(2);
+/// Silence on the subscription after which it is asked whether it is still there.
+pub const SUBSCRIPTION_SILENCE: Duration = Duration::from_secs(10);
+/// Time for the subscription to answer.
+pub const SUBSCRIPTION_PONG_DEADLINE: Duration = Duration::from_secs(5);
+/// Redis answered "recently" for readiness: three beats of presence and a bit.
+pub const REDIS_RECENT: Duration = Duration::from_secs(15);
+
+/// Presence is renewed this often, and lasts this long.
+pub const PRESENCE_BEAT: Duration = Duration::from_secs(4);
+pub const PRESENCE_TTL: Duration = Duration::from_secs(20);
+/// Users of one SADD or SREM.
+pub const PRESENCE_PAGE_USERS: usize = 500;
+/// Changes that wait while Redis is away; beyond, the next beat and the expiry tell the truth.
+pub const PRESENCE_CHANGES_MAX: usize = 100_000;
+
+/// The relay is called this often; it is what sends a notification that found Redis away.
+pub const RELAY_INTERVAL: Duration = Duration::from_secs(30);
+/// Time for one call of the relay.
+pub const RELAY_DEADLINE: Duration = Duration::from_secs(15);
+/// Largest token file that is read.
+pub const RELAY_TOKEN_FILE_BYTES_MAX: u64 = 16 * 1024;
+
+/// The process ends this long after the signal, whatever is left.
+pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
+/// Of which the sockets get this much to say goodbye; the rest is for releasing presence.
+pub const SHUTDOWN_SOCKETS_DEADLINE: Duration = Duration::from_secs(6);
+/// Clients are told to come back within this time, each at another moment.
+pub const RECONNECT_SPREAD_MS: u64 = 5_000;

@@ -1,0 +1,346 @@
+//! The order of one user's notifications: what to deliver, drop, or hold back. Decisions only; no
+//! I/O and no clock, so that every interleaving can be tested.
+//!
+//! Ours carry a position (`bw`): a counter per user, under an epoch that changes when the record is
+//! replaced. Messages of other services carry none and are always delivered. While the feed is
+//! being read, everything of the user waits, so that what was missed comes first.
+
+use std::time::Duration;
+
+use shared::wire::Position;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::feed::{Entry, Feed};
+use crate::limits::{CLOCK_SKEW, HELD_BYTES_MAX, HELD_MESSAGES_MAX};
+use crate::protocol::{Event, GapReason};
+
+/// A message of the channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Incoming {
+    pub notification: Utf8Bytes,
+    pub position: Option<Position>,
+}
+
+/// What to read from Redis before the user's messages can go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// Epoch and head of the feed's companion.
+    Head,
+    /// The same, and the entries.
+    Feed,
+}
+
+/// How far the user's sockets have been told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Known {
+    /// The first read is under way.
+    Unread,
+    /// Redis was away when the first socket came: something may have been missed since.
+    Unknown,
+    /// There was no feed at this time (since the Unix epoch).
+    Empty {
+        at: Duration,
+    },
+    At(Position),
+}
+
+/// See the module.
+#[derive(Debug)]
+pub struct Order {
+    known: Known,
+    /// The epoch before the current one: its late messages must not count as a new epoch.
+    previous: Option<String>,
+    /// Whether the feed was looked at since the subscription (again) stands. Until then a jump or
+    /// an unknown epoch may hide something missed.
+    is_synced: bool,
+    /// While the feed is being read.
+    held: Option<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    messages: Vec<Incoming>,
+    bytes: usize,
+}
+
+impl Held {
+    /// Beyond the bound the newest are dropped: those of ours show up as a jump afterwards.
+    fn push(&mut self, message: Incoming) {
+        self.bytes += message.notification.len();
+        if self.messages.len() < HELD_MESSAGES_MAX && self.bytes <= HELD_BYTES_MAX {
+            self.messages.push(message);
+        }
+    }
+}
+
+/// Where a position stands to what the sockets have been told.
+enum Step {
+    Old,
+    Next,
+    /// Adopt it, telling what may be missing.
+    Gap(GapReason),
+    /// The feed has to be looked at first.
+    Uncertain(GapReason),
+}
+
+impl Order {
+    /// For a user's first socket; the caller starts the read of the head.
+    pub fn new() -> Self {
+        let held = Some(Held::default());
+        Self { known: Known::Unread, previous: None, is_synced: false, held }
+    }
+
+    /// The welcome for one more socket. `None` while the position is not known yet: then all
+    /// sockets are told at once, later.
+    pub fn welcome(&self) -> Option<Event> {
+        match &self.known {
+            Known::Unread => None,
+            Known::Unknown | Known::Empty { .. } => Some(Event::Welcome(None)),
+            Known::At(position) => Some(Event::Welcome(Some(position.clone()))),
+        }
+    }
+
+    /// The subscription was lost and stands again: what is known may be behind.
+    pub fn unsync(&mut self) {
+        self.is_synced = false;
+    }
+
+    /// Whether the head has to be read to bring the user up to date.
+    pub fn needs_head(&self) -> bool {
+        !self.is_synced && self.held.is_none()
+    }
+
+    /// A message from the channel.
+    pub fn take(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) -> Option<Read> {
+        if let Some(held) = &mut self.held {
+            held.push(message);
+            return None;
+        }
+        self.settle(message, false, tell)
+    }
+
+    /// The companion was read at `now` (since the Unix epoch); `None`: there is no feed.
+    pub fn head(
+        &mut self,
+        head: Option<Position>,
+        now: Duration,
+        tell: &mut dyn FnMut(Event),
+    ) -> Option<Read> {
+        if self.known == Known::Unread {
+            tell(Event::Welcome(head.clone()));
+            self.known = head.map_or(Known::Empty { at: now }, Known::At);
+            self.is_synced = true;
+            return self.release(false, tell);
+        }
+        if self.held.is_some() {
+            return None; // a read of the feed is under way and settles it
+        }
+        let is_behind = match (&self.known, &head) {
+            (Known::Empty { .. }, Some(head)) => head.seq > 0,
+            (Known::At(last), Some(head)) => head.epoch == last.epoch && head.seq > last.seq,
+            _ => false,
+        };
+        if is_behind {
+            self.held = Some(Held::default());
+            return Some(Read::Feed);
+        }
+        self.rebase(head, now, tell);
+        self.is_synced = true;
+        None
+    }
+
+    /// The feed was read at `now` (since the Unix epoch).
+    pub fn feed(&mut self, feed: Feed, now: Duration, tell: &mut dyn FnMut(Event)) {
+        let Feed { head, entries } = feed;
+        match (&self.known, &head) {
+            (Known::Empty { at }, Some(head)) => {
+                let base = self.start(head, &entries, *at, tell);
+                self.replay(base, Some(head.seq), &entries, tell);
+            }
+            (Known::At(last), Some(head)) if last.epoch != head.epoch => {
+                self.rebase(Some(head.clone()), now, tell);
+            }
+            (Known::At(last), head) => {
+                let upto = head.as_ref().map(|head| head.seq);
+                self.replay(last.clone(), upto, &entries, tell);
+            }
+            _ => self.rebase(head, now, tell),
+        }
+        self.is_synced = true;
+        self.release(true, tell);
+    }
+
+    /// Redis did not answer in time: go on with what is known, and look again later.
+    pub fn failed(&mut self, tell: &mut dyn FnMut(Event)) {
+        if self.known == Known::Unread {
+            tell(Event::Welcome(None));
+            self.known = Known::Unknown;
+        }
+        self.is_synced = false;
+        if self.held.is_some() {
+            self.release(true, tell);
+        }
+    }
+
+    /// Where to set out in a feed that did not exist at the time `at`: what was created since then
+    /// is new to the sockets; older entries are the past, loaded from the record.
+    fn start(
+        &self,
+        head: &Position,
+        entries: &[Entry],
+        at: Duration,
+        tell: &mut dyn FnMut(Event),
+    ) -> Position {
+        let first = entries.iter().position(|entry| entry.created + CLOCK_SKEW >= at);
+        let base = match first.and_then(|first| entries.get(first)) {
+            Some(entry) => entry.seq - 1,
+            None => self.before_held(&head.epoch).unwrap_or(head.seq).min(head.seq),
+        };
+        let base = Position { epoch: head.epoch.clone(), seq: base };
+        // The window of the feed begins with a new entry: others may have been there before it.
+        if first == Some(0) && base.seq > 0 {
+            tell(Event::Gap { reason: GapReason::Missed, position: base.clone() });
+        }
+        base
+    }
+
+    /// Takes over a head that does not continue what is known.
+    fn rebase(&mut self, head: Option<Position>, now: Duration, tell: &mut dyn FnMut(Event)) {
+        let reason = match (&self.known, &head) {
+            (Known::Unknown, None) => {
+                self.known = Known::Empty { at: now };
+                return;
+            }
+            (Known::Unknown | Known::Empty { .. }, Some(_)) => GapReason::Missed,
+            (Known::At(last), Some(head)) if last.epoch != head.epoch => GapReason::Epoch,
+            // No feed any more (flushed, expired): the position stays good, because the record
+            // goes on counting. The same epoch and not behind: nothing to do.
+            _ => return,
+        };
+        let Some(mut head) = head.filter(|head| self.previous.as_ref() != Some(&head.epoch)) else {
+            return;
+        };
+        if let Some(seq) = self.before_held(&head.epoch) {
+            head.seq = seq.min(head.seq);
+        }
+        if reason == GapReason::Epoch || head.seq > 0 {
+            tell(Event::Gap { reason, position: head.clone() });
+        }
+        self.adopt(head);
+    }
+
+    /// Delivers entries above `last` and tells of holes: up to the first message that waits, or,
+    /// without one, up to `head`.
+    fn replay(
+        &mut self,
+        mut last: Position,
+        head: Option<i64>,
+        entries: &[Entry],
+        tell: &mut dyn FnMut(Event),
+    ) {
+        let missed = |last: &Position, seq| Event::Gap {
+            reason: GapReason::Missed,
+            position: Position { epoch: last.epoch.clone(), seq },
+        };
+        let upto = self.before_held(&last.epoch).or(head).unwrap_or(last.seq);
+        for entry in entries {
+            if entry.seq <= last.seq || entry.seq > upto {
+                continue;
+            }
+            if entry.seq > last.seq + 1 {
+                tell(missed(&last, entry.seq - 1));
+            }
+            tell(Event::Notification(entry.notification.clone()));
+            last.seq = entry.seq;
+        }
+        if last.seq < upto {
+            tell(missed(&last, upto));
+            last.seq = upto;
+        }
+        self.known = Known::At(last);
+    }
+
+    /// The seq before the first message of the epoch that waits.
+    fn before_held(&self, epoch: &str) -> Option<i64> {
+        let waiting = self.held.iter().flat_map(|held| &held.messages);
+        let mut positions = waiting.filter_map(|message| message.position.as_ref());
+        positions.find(|position| position.epoch == epoch).map(|position| position.seq - 1)
+    }
+
+    /// Lets go what was held. Without `force` a message may need another read; it and what follows
+    /// it then stay held.
+    fn release(&mut self, force: bool, tell: &mut dyn FnMut(Event)) -> Option<Read> {
+        let mut waiting = self.held.take().unwrap_or_default().messages.into_iter();
+        while let Some(message) = waiting.next() {
+            if let Some(read) = self.settle(message, force, tell) {
+                for message in waiting {
+                    self.take(message, tell);
+                }
+                return Some(read);
+            }
+        }
+        None
+    }
+
+    /// Decides about one message. With `force` it is not held, whatever may be missing before it.
+    fn settle(
+        &mut self,
+        message: Incoming,
+        force: bool,
+        tell: &mut dyn FnMut(Event),
+    ) -> Option<Read> {
+        let Some(position) = message.position.clone() else {
+            tell(Event::Notification(message.notification));
+            return None;
+        };
+        match self.step(&position) {
+            Step::Old => return None,
+            Step::Next => {}
+            Step::Uncertain(_) if !force => {
+                let mut held = Held::default();
+                held.push(message);
+                self.held = Some(held);
+                return Some(Read::Feed);
+            }
+            Step::Gap(reason) | Step::Uncertain(reason) => {
+                let seq = position.seq - 1;
+                if seq > 0 || reason == GapReason::Epoch {
+                    let position = Position { epoch: position.epoch.clone(), seq };
+                    tell(Event::Gap { reason, position });
+                }
+            }
+        }
+        self.adopt(position);
+        tell(Event::Notification(message.notification));
+        None
+    }
+
+    fn step(&self, position: &Position) -> Step {
+        match &self.known {
+            Known::Unread | Known::Unknown => Step::Gap(GapReason::Missed),
+            // A feed that had been lost is loaded with its first new entry, whatever its seq.
+            Known::Empty { .. } if self.is_synced || position.seq == 1 => Step::Next,
+            Known::Empty { .. } => Step::Uncertain(GapReason::Missed),
+            Known::At(last) if last.epoch == position.epoch => match position.seq - last.seq {
+                ..=0 => Step::Old,
+                1 => Step::Next,
+                _ => Step::Uncertain(GapReason::Missed),
+            },
+            Known::At(_) if self.previous.as_ref() == Some(&position.epoch) => Step::Old,
+            Known::At(_) if self.is_synced => Step::Gap(GapReason::Epoch),
+            Known::At(_) => Step::Uncertain(GapReason::Epoch),
+        }
+    }
+
+    fn adopt(&mut self, position: Position) {
+        if let Known::At(last) = &mut self.known
+            && last.epoch != position.epoch
+        {
+            self.previous = Some(std::mem::take(&mut last.epoch));
+        }
+        self.known = Known::At(position);
+    }
+}
+
+#[cfg(test)]
+mod tests;

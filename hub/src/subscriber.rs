@@ -1,0 +1,124 @@
+//! The subscription: one dedicated connection that hears the channels and hands every message to
+//! the registry, which never makes it wait (a subscriber that is slow to read is cut off by Redis).
+//!
+//! It finds out by itself when it is deaf: after some silence it asks, and reconnects when there is
+//! no answer. A half-open connection would otherwise look healthy for ever.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+use futures_util::StreamExt as _;
+use redis::aio::{PubSubSink, PubSubStream};
+use redis::{Client, Msg, RedisResult, Value};
+use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
+use shared::wire::Message;
+use tokio::sync::Notify;
+use tokio::time::{Instant, sleep, timeout};
+
+use crate::backoff::Backoff;
+use crate::commands::Commands;
+use crate::health::Health;
+use crate::limits::{
+    REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+};
+use crate::registry::Registry;
+
+pub struct Subscriber {
+    pub client: Client,
+    pub registry: Arc<Registry>,
+    pub commands: Arc<Commands>,
+    pub health: Arc<Health>,
+    /// Told each time the subscription stands (again).
+    pub subscribed: Arc<Notify>,
+    /// Messages that could not be delivered to anyone.
+    pub undeliverable: AtomicU64,
+}
+
+impl Subscriber {
+    /// Subscribes, again and again; ends only by being dropped.
+    pub async fn run(self) {
+        let mut backoff = Backoff::new();
+        let mut is_away = false;
+        loop {
+            match self.subscribe().await {
+                Ok((sink, stream)) => {
+                    tracing::info!("subscribed to notifications");
+                    is_away = false;
+                    let since = Instant::now();
+                    // Before the first message is looked at: from here on, what was missed is
+                    // told from what is live.
+                    self.registry.unsync();
+                    self.health.set_subscribed(true);
+                    self.commands.retry_now().await;
+                    self.subscribed.notify_one();
+                    let why = self.listen(sink, stream).await;
+                    self.health.set_subscribed(false);
+                    tracing::warn!(why, "the subscription was lost");
+                    // One that breaks at once must not be retried at once for ever.
+                    if since.elapsed() > REDIS_BACKOFF_MAX {
+                        backoff.reset();
+                    }
+                }
+                Err(error) if !is_away => {
+                    tracing::warn!(%error, "cannot subscribe; trying again");
+                    is_away = true;
+                }
+                Err(_) => {}
+            }
+            sleep(backoff.next_wait()).await;
+        }
+    }
+
+    async fn subscribe(&self) -> RedisResult<(PubSubSink, PubSubStream)> {
+        let subscribing = async {
+            let (mut sink, stream) = self.client.get_async_pubsub().await?.split();
+            sink.subscribe(&[NOTIFICATIONS_CHANNEL, EVENTS_CHANNEL]).await?;
+            Ok((sink, stream))
+        };
+        // redis-rs sets no timeouts of its own on this kind of connection.
+        match timeout(REDIS_CONNECT_DEADLINE, subscribing).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err((redis::ErrorKind::Io, "no subscription in time").into()),
+        }
+    }
+
+    /// Hears messages until the connection is lost; says why it was.
+    async fn listen(&self, mut sink: PubSubSink, mut stream: PubSubStream) -> &'static str {
+        loop {
+            match timeout(SUBSCRIPTION_SILENCE, stream.next()).await {
+                Ok(Some(message)) => self.hear(&message),
+                Ok(None) => return "the connection was closed",
+                Err(_) => {
+                    let pong = timeout(SUBSCRIPTION_PONG_DEADLINE, sink.ping::<Value>());
+                    tokio::select! {
+                        pong = pong => match pong {
+                            Ok(Ok(_)) => self.health.redis_answered(),
+                            Ok(Err(_)) => return "the connection broke",
+                            Err(_) => return "the connection is silent",
+                        },
+                        // A message is as good an answer.
+                        message = stream.next() => match message {
+                            Some(message) => self.hear(&message),
+                            None => return "the connection was closed",
+                        },
+                    }
+                }
+            }
+        }
+    }
+
+    fn hear(&self, message: &Msg) {
+        self.health.redis_answered();
+        if message.get_channel_name() != NOTIFICATIONS_CHANNEL {
+            return; // read marks and probes of `bw:events`: nobody here takes them yet
+        }
+        match Message::parse(message.get_payload_bytes()) {
+            Ok(message) => self.registry.deliver(message),
+            // Other services publish here too; what they get wrong is theirs.
+            Err(why) => {
+                let count = self.undeliverable.fetch_add(1, Relaxed) + 1;
+                tracing::debug!(why, count, "a message cannot be delivered");
+            }
+        }
+    }
+}
