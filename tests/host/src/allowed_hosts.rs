@@ -9,6 +9,7 @@ use ip_network::IpNetwork;
 use url::{Host, Url};
 
 use crate::expressions::Template;
+use crate::stdio::say;
 use crate::variables::Variables;
 
 /// The rules of one component, templates resolved.
@@ -61,7 +62,7 @@ impl AllowedHosts {
     /// `scheme` is put before an address that has none.
     pub fn check_url(&self, address: &str, scheme: &str) -> bool {
         let Some((scheme, host, port)) = parse_address(address, scheme) else {
-            eprintln!("A component tried to reach an address that cannot be parsed");
+            say(format_args!("A component tried to reach an address that cannot be parsed"));
             return false;
         };
         let port = port.or_else(|| well_known_port(&scheme));
@@ -86,10 +87,10 @@ impl AllowedHosts {
 }
 
 fn report(scheme: &str, authority: &str) {
-    eprintln!(
+    say(format_args!(
         "A component tried to reach {scheme}://{authority}, which its allowed_outbound_hosts do \
          not contain"
-    );
+    ));
 }
 
 impl Rule {

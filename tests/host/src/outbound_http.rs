@@ -25,6 +25,7 @@ use tower_service::Service;
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::allowed_hosts::AllowedHosts;
+use crate::stdio::say;
 
 /// Spin's limit on connecting, on the first byte and between bytes, unless the guest sets them.
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
@@ -62,7 +63,7 @@ impl HttpClient {
             return Err(Error::HttpRequestDenied);
         }
         if request.uri().scheme() == Some(&Scheme::HTTPS) {
-            eprintln!("This host does not send https requests: {}", request.uri());
+            say(format_args!("This host does not send https requests: {}", request.uri()));
             return Err(Error::TlsProtocolError);
         }
         // The client adds the one that belongs to the URI.

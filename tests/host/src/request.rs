@@ -21,7 +21,7 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Adds scheme and authority. An error closes the connection without an answer, as in Spin.
+/// Adds scheme and authority; fails when the request does not tell the latter.
 pub(crate) fn absolute_uri(uri: &Uri, headers: &HeaderMap) -> anyhow::Result<Uri> {
     let mut parts = uri.clone().into_parts();
     let from_header = match headers.get(HOST) {

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use anyhow::anyhow;
 
 use crate::manifest::{Manifest, Route};
+use crate::stdio::say;
 
 /// Paths under it belong to the host.
 pub const WELL_KNOWN_PREFIX: &str = "/.well-known/spin/";
@@ -52,7 +53,9 @@ impl Router {
         for (index, (raw_route, component)) in routes.iter().enumerate() {
             let later = &routes[index + 1..];
             if let Some((_, other)) = later.iter().find(|(route, _)| route == raw_route) {
-                eprintln!("Route {raw_route} of {component} is never used: {other} has it too");
+                say(format_args!(
+                    "Route {raw_route} of {component} is never used: {other} has it too"
+                ));
                 continue;
             }
             let absolute = if raw_route.starts_with('/') { "" } else { "/" };

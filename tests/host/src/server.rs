@@ -20,6 +20,7 @@ use wasmtime_wasi_http::{Error, WasiBody};
 
 use crate::request;
 use crate::router::{RouteMatch, Router, WELL_KNOWN_PREFIX};
+use crate::stdio::say;
 use crate::worker::Workers;
 
 /// An application that is ready to serve.
@@ -46,12 +47,10 @@ impl Server {
             let server = self.clone();
             async move { server.handle(request, client).await }
         });
-        let served = Builder::new(TokioExecutor::new())
+        // Its errors are clients that went away; Spin does not show them either.
+        let _ = Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service)
             .await;
-        if let Err(error) = served {
-            eprintln!("Error serving HTTP connection: {error:?}");
-        }
     }
 
     async fn handle(
@@ -70,11 +69,12 @@ impl Server {
         let Some(route) = self.router.route(&path) else {
             return Ok(answer(StatusCode::NOT_FOUND, ""));
         };
+        // An error closes the connection without an answer, as in Spin.
         *request.uri_mut() = request::absolute_uri(request.uri(), request.headers())?;
         match self.call(request, &route, client).await {
             Ok(response) => Ok(response),
             Err(error) => {
-                eprintln!("Error processing request: {error:?}");
+                say(format_args!("Error processing request: {error:?}"));
                 Ok(answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
             }
         }

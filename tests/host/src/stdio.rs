@@ -1,5 +1,7 @@
-//! Owns what components print: whole lines, on the host's standard error, as `spin up` does it.
+//! Owns standard error: what components print, in whole lines as `spin up` shows it, and what the
+//! host says itself. Standard output has only the table of routes.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,6 +11,11 @@ use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
 /// A line longer than this is written in pieces.
 const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// One line of the host. Not `eprintln!`, which panics when nobody reads standard error any more.
+pub(crate) fn say(line: fmt::Arguments<'_>) {
+    let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
+}
 
 /// The standard output or standard error of components.
 #[derive(Clone, Copy)]

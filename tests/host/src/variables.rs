@@ -1,7 +1,7 @@
 //! Owns the values of application variables and `spin:variables`.
 //!
-//! Precedence, as in Spin: `--variable`, then `SPIN_VARIABLE_<NAME>` (environment, then `.env` is
-//! not read here), then the default. Refuses to show a component what it does not declare.
+//! Precedence, as in Spin: `--variable`, then `SPIN_VARIABLE_<NAME>` in the environment, then the
+//! default. Refuses to show a component what it does not declare, and to read `.env` files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -16,6 +16,7 @@ use wasmtime_wasi_http::handler::{
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::state::{Permissions, State};
+use crate::stdio::say;
 
 /// How long instances live; the same for all components.
 #[derive(Debug, Clone, Copy)]
@@ -117,7 +118,7 @@ impl WorkerState for Worker {
 
     fn drop(&self, store: Store<State>, result: wasmtime::Result<()>) {
         if let Err(error) = result {
-            eprintln!("An instance of {} failed: {error:?}", self.component);
+            say(format_args!("An instance of {} failed: {error:?}", self.component));
         }
         drop(store);
     }
