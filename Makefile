@@ -1,0 +1,48 @@
+# What a developer does with Bellwire. CI runs `.ci/run`, which only calls what stands here.
+
+MAKEFLAGS += --no-print-directory
+
+.PHONY: help up test test-up bench token build build-component check-sizes fmt lint deny clean
+
+help: ## Show this list.
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | awk -F '\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+
+up: ## Run everything here and print what to try; Ctrl-C stops it. PORT, HUB_PORT, REDIS_URL.
+	@scripts/up
+
+test: ## Run every test.
+	@scripts/test
+
+test-up: ## Test `make up` itself.
+	@scripts/test-up
+
+bench: ## Run the benchmarks.
+	@scripts/bench
+
+token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
+	@scripts/token
+
+build: ## Build the components, the host and the hub.
+	@scripts/install-deps linker toolchain wasm
+	@scripts/build components host hub
+	@scripts/check-sizes
+
+build-component: ## Build one component: make build-component COMPONENT=feed.
+	@scripts/install-deps linker toolchain wasm
+	@scripts/build "$(COMPONENT)"
+
+check-sizes: ## Check the built components against their size budget.
+	@scripts/check-sizes
+
+fmt: ## Format the code.
+	@scripts/install-deps lint
+	cargo fmt --all
+
+lint: ## Check formatting, lints and documentation, warnings being errors.
+	@scripts/lint
+
+deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny).
+	cargo deny check
+
+clean: ## Remove what was built. The data of `make up` stays in .bellwire.
+	cargo clean --target-dir target

@@ -1,0 +1,46 @@
+# What the scripts share; sourced, never run. Kept to bash 3.2, which is what macOS has.
+# shellcheck shell=bash
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || exit 1
+cd "$ROOT" || exit 1
+
+# Everything that a development run leaves behind: key, logs, Redis, record. Relative to the root.
+# shellcheck disable=SC2034 # for those who source this
+STATE=${BELLWIRE_DIR:-.bellwire}
+
+# spin.toml and the scripts name files below ./target, so a target elsewhere is not for us.
+unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
+CARGO_ARGS="--target-dir target"
+# In CI the lock file is the truth; on a developer's machine it may follow Cargo.toml.
+[ -z "${CI:-}" ] || CARGO_ARGS="$CARGO_ARGS --locked"
+
+# rustup's directory is not on PATH until the next login after its installation.
+if ! command -v cargo >/dev/null 2>&1 && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
+  PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
+  export PATH
+fi
+
+say() { printf '==> %s\n' "$*"; }
+warn() { printf 'warning: %s\n' "$*" >&2; }
+fail() {
+  printf 'error: %s\n' "$*" >&2
+  exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# The components, one a line: the one list is spin.toml. Package, component and file share a name.
+components() {
+  sed -n 's|^source = "target/wasm32-wasip2/component/\([a-z0-9_-]*\)\.wasm".*|\1|p' spin.toml
+}
+
+# Makes the development key unless there is one. The file's text is the key, without a newline.
+make_key() {
+  local key=$STATE/auth.key
+  [ ! -s "$key" ] || return 0
+  (
+    umask 077
+    mkdir -p "$STATE" &&
+      LC_ALL=C tr -dc 'A-Za-z0-9' </dev/urandom 2>/dev/null | head -c 48 >"$key.new" &&
+      mv "$key.new" "$key"
+  ) || fail "cannot write $key"
+}
