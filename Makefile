@@ -5,7 +5,7 @@ MAKEFLAGS += --no-print-directory
 .PHONY: help up test test-up bench token build build-component check-sizes fmt lint deny clean
 
 help: ## Show this list.
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' Makefile | awk -F '\t' '{ printf "  make %-16s %s\n", $$1, $$2 }'
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
 up: ## Run everything here and print what to try; Ctrl-C stops it. PORT, HUB_PORT, REDIS_URL.
 	@scripts/up

@@ -1,0 +1,143 @@
+# shellcheck shell=bash
+# The processes of scripts/up: one run at a time, parts in process groups of their own, a stop in
+# order whatever happens. Sourced after lib.sh and net.sh.
+
+LOG=$STATE/log
+RUN=$STATE/run
+UP_ENV=$STATE/up.env
+READY_SECONDS=60
+
+build_pid='' redis_pid='' functions_pid='' hub_pid='' nap_pid=''
+
+# --- one run at a time ---------------------------------------------------------------------------
+
+# Takes the place of a run that was killed, and stops what it left behind.
+take_lock() {
+  local other
+  mkdir -p "$RUN" "$LOG" || fail "cannot create $STATE"
+  while ! (set -C && printf '%s\n' "$$" >"$RUN/up.pid") 2>/dev/null; do
+    other=$(cat "$RUN/up.pid" 2>/dev/null)
+    case $(command_of "${other:-0}") in
+      *scripts/up*)
+        fail "already running here (process $other): use it, stop it with Ctrl-C there or with" \
+          "\"kill $other\", or choose another BELLWIRE_DIR, PORT and HUB_PORT"
+        ;;
+    esac
+    rm -f "$RUN/up.pid"
+  done
+  trap stop_all EXIT
+  trap 'exit 0' INT TERM HUP
+  trap 'exit 1' PIPE
+  rm -f "$UP_ENV"
+  stop_stale hub bellwire-hub
+  stop_stale functions "bellwire-host|spin"
+  stop_stale redis redis-server
+}
+
+stop_stale() {
+  local pid
+  pid=$(cat "$RUN/$1.pid" 2>/dev/null) || return 0
+  if command_of "$pid" | grep -qE "$2"; then
+    say "Stopping the $1 of a run that was killed (process $pid)"
+    stop "$1" "$pid" 20
+  fi
+  rm -f "$RUN/$1.pid"
+}
+
+# --- starting and stopping -----------------------------------------------------------------------
+
+# start NAME COMMAND…: in the background, in its own process group; sets started_pid.
+start() {
+  local name=$1
+  shift
+  [ ! -f "$LOG/$name.log" ] || mv "$LOG/$name.log" "$LOG/$name.log.1"
+  set -m
+  "$@" </dev/null >"$LOG/$name.log" 2>&1 &
+  started_pid=$!
+  set +m
+  printf '%s\n' "$started_pid" >"$RUN/$name.pid"
+}
+
+# stop NAME PID SECONDS: asks the group to stop, waits, then kills.
+stop() {
+  local tries=$(($3 * 10))
+  [ -n "$2" ] || return 0
+  kill -TERM -- "-$2" 2>/dev/null
+  while kill -0 "$2" 2>/dev/null && [ "$tries" -gt 0 ]; do
+    sleep 0.1
+    tries=$((tries - 1))
+  done
+  if kill -0 "$2" 2>/dev/null; then
+    warn "the $1 did not stop within $3 s and was killed"
+  fi
+  # Also what may be left of its group.
+  kill -KILL -- "-$2" 2>/dev/null
+  wait "$2" 2>/dev/null
+  rm -f "$RUN/$1.pid"
+}
+
+# The hub first, so that clients hear of it; Redis last, so that nobody misses it.
+stop_all() {
+  local code=$? pid
+  trap '' INT TERM HUP PIPE
+  trap - EXIT
+  rm -f "$UP_ENV"
+  {
+    [ -z "$hub_pid$functions_pid$redis_pid" ] || say "Stopping"
+    [ -z "$nap_pid" ] || kill "$nap_pid"
+    stop build "$build_pid" 5
+    stop hub "$hub_pid" 20
+    stop functions "$functions_pid" 5
+    stop redis "$redis_pid" 30
+    # A signal may have come between the start of a part and the note of its number.
+    for pid in $(jobs -p); do kill -KILL -- "-$pid"; done
+    rm -f "$RUN/up.pid" "$STATE/relay.token"
+    [ "$code" != 0 ] || say "Stopped"
+  } 2>/dev/null
+  exit "$code"
+}
+
+# Unlike a plain sleep, it lets a signal through at once.
+nap() {
+  sleep "$1" &
+  nap_pid=$!
+  wait "$nap_pid"
+  nap_pid=
+}
+
+# died NAME PID: the end of a part that should run.
+died() {
+  local code
+  wait "$2"
+  code=$?
+  printf 'error: the %s stopped (exit code %s). The end of %s:\n' "$1" "$code" "$LOG/$1.log" >&2
+  tail -n 15 "$LOG/$1.log" | sed 's/^/    /' >&2
+  exit 1
+}
+
+# await NAME PID PORT PATH: until it answers 200.
+await() {
+  local until=$((SECONDS + READY_SECONDS)) answer=
+  while [ "$SECONDS" -lt "$until" ]; do
+    kill -0 "$2" 2>/dev/null || died "$1" "$2"
+    answer=$(http GET "$3" "$4")
+    case $answer in 200\ *) return 0 ;; esac
+    nap 0.2
+  done
+  fail "the $1: not ready after $READY_SECONDS s: GET http://127.0.0.1:$3$4 answers" \
+    "\"${answer:-nothing}\"; see $LOG/$1.log"
+}
+
+# --- watching ------------------------------------------------------------------------------------
+
+# make passes SIGTERM on, but a SIGINT that only make got stays with it: it waits for us with the
+# signal no longer caught. And it may have been killed outright.
+make_is_leaving() {
+  [ -n "${MAKELEVEL:-}" ] || return 1
+  kill -0 "$PPID" 2>/dev/null || return 0
+  [ -r "/proc/$PPID/status" ] || return 1
+  case $(sed -n 's/^SigBlk:.*\(.\)$/\1/p' "/proc/$PPID/status") in
+    [2367abefABEF]) return 0 ;; # bit 1 is SIGINT
+  esac
+  return 1
+}
