@@ -34,6 +34,8 @@ impl Reply {
 /// What can go wrong with a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisError {
+    /// The connection broke, maybe long before this call; another one may work at once.
+    Broken(String),
     /// Not reached, not answered in time, or answered that it cannot serve now (loading, replica).
     /// Whether the call took effect is not known.
     Unavailable(String),
@@ -44,11 +46,17 @@ pub enum RedisError {
 }
 
 impl RedisError {
-    /// Sorts an error text of the server or of the client library.
+    /// Sorts an error text of the host's client library: what the server said has one of two
+    /// forms, and everything else ("broken pipe", "connection reset…") came from the connection.
     pub fn classify(text: String) -> Self {
-        const AWAY: [&str; 5] = ["READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "WRONGPASS"];
+        const AWAY: [&str; 5] = ["BusyLoading", "MasterDown", "NOAUTH", "ReadOnly", "WRONGPASS"];
+        let word = text.split_once(": ").map_or("", |(word, _)| word);
+        let is_code = !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase());
+        let is_reply = is_code || text.starts_with("An error was signalled by the server");
         if text.contains("WRONGTYPE") {
             RedisError::WrongType
+        } else if !is_reply {
+            RedisError::Broken(text)
         } else if AWAY.iter().any(|word| text.contains(word)) {
             RedisError::Unavailable(text)
         } else {
@@ -60,6 +68,7 @@ impl RedisError {
 impl std::fmt::Display for RedisError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
+            RedisError::Broken(text) => write!(f, "broken connection: {text}"),
             RedisError::Unavailable(text) => write!(f, "unavailable: {text}"),
             RedisError::WrongType => f.write_str("a key holds another type"),
             RedisError::Refused(text) => write!(f, "refused: {text}"),
@@ -74,14 +83,15 @@ impl From<RedisError> for shared::Error {
             RedisError::WrongType => {
                 Error::new(Code::WrongType, "a Redis key of this request holds another type")
             }
-            RedisError::Unavailable(_) | RedisError::Refused(_) => {
+            RedisError::Broken(_) | RedisError::Unavailable(_) | RedisError::Refused(_) => {
                 Error::new(Code::RedisUnavailable, "Redis cannot be reached or does not answer")
             }
         }
     }
 }
 
-/// A Redis that runs scripts and commands, each within a deadline of its own.
+/// A Redis that runs scripts and commands, each within a deadline of its own. A call whose
+/// connection broke under it may be made twice, so it must be harmless when it is.
 #[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
 pub trait Redis {
     /// Runs `script` (EVALSHA, and EVAL where the server does not know it yet).
@@ -101,4 +111,37 @@ pub trait Redis {
 pub enum Arg<'a> {
     Int(i64),
     Text(&'a str),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_are_sorted_by_their_text() {
+        // As redis-rs 0.32 writes them, which is what Spin 4.1 and tests/host have.
+        let server = |rest: &str| format!("An error was signalled by the server - {rest}");
+        let classify = |text: &str| RedisError::classify(text.to_owned());
+        for broken in ["broken pipe", "Connection refused (os error 111)", "unexpected end of file"]
+        {
+            assert_eq!(classify(broken), RedisError::Broken(broken.to_owned()));
+        }
+        for away in [
+            server("BusyLoadingError: Redis is loading the dataset in memory"),
+            server("ReadOnly: You can't write against a read only replica."),
+            server("MasterDown: Link with MASTER is down"),
+            "NOAUTH: Authentication required.".to_owned(),
+        ] {
+            assert_eq!(classify(&away), RedisError::Unavailable(away.clone()));
+        }
+        for refused in [
+            server("ResponseError: unknown command 'FOO'"),
+            server("NoScriptError: No matching script."),
+            "OOM: command not allowed when used memory > 'maxmemory'.".to_owned(),
+        ] {
+            assert_eq!(classify(&refused), RedisError::Refused(refused.clone()));
+        }
+        let wrong = "WRONGTYPE: Operation against a key holding the wrong kind of value";
+        assert_eq!(classify(wrong), RedisError::WrongType);
+    }
 }

@@ -38,10 +38,11 @@ impl SpinRedis {
         Self { url, slot: RefCell::new(Slot::Empty) }
     }
 
-    async fn connection(&self) -> Result<Rc<Connection>, RedisError> {
+    /// The connection, and whether it was open already.
+    async fn connection(&self) -> Result<(Rc<Connection>, bool), RedisError> {
         loop {
             match &*self.slot.borrow() {
-                Slot::Open(connection) => return Ok(Rc::clone(connection)),
+                Slot::Open(connection) => return Ok((Rc::clone(connection), true)),
                 Slot::Empty => break,
                 Slot::Opening => {}
             }
@@ -58,7 +59,7 @@ impl SpinRedis {
             None => return Err(RedisError::Unavailable("no connection in time".to_owned())),
         };
         *self.slot.borrow_mut() = Slot::Open(Rc::clone(&connection));
-        Ok(connection)
+        Ok((connection, false))
     }
 
     /// Forgets a broken connection, unless it was replaced meanwhile.
@@ -69,19 +70,37 @@ impl SpinRedis {
         }
     }
 
+    /// Runs a command; `args` gives its arguments anew for every attempt.
     async fn execute(
         &self,
         name: &str,
+        args: impl Fn() -> Vec<RedisParameter>,
+    ) -> Result<Vec<Reply>, RedisError> {
+        let (connection, was_open) = self.connection().await?;
+        match self.call(&connection, name, args()).await {
+            // A kept connection usually broke long ago, when Redis was restarted or had closed it
+            // for lack of traffic: no reason to answer as if Redis were away now.
+            Err(RedisError::Broken(_)) if was_open => {
+                let (connection, _) = self.connection().await?;
+                self.call(&connection, name, args()).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn call(
+        &self,
+        connection: &Rc<Connection>,
+        name: &str,
         args: Vec<RedisParameter>,
     ) -> Result<Vec<Reply>, RedisError> {
-        let connection = self.connection().await?;
         let error = match within(CALL_DEADLINE, connection.execute(name, args)).await {
             Some(Ok(results)) => return Ok(results.into_iter().map(reply).collect()),
             Some(Err(error)) => classify(error),
             None => RedisError::Unavailable("no answer in time".to_owned()),
         };
-        if matches!(error, RedisError::Unavailable(_)) {
-            self.discard(&connection);
+        if matches!(error, RedisError::Broken(_) | RedisError::Unavailable(_)) {
+            self.discard(connection);
         }
         Err(error)
     }
@@ -114,16 +133,16 @@ impl Redis for SpinRedis {
             list.extend(args.iter().map(parameter));
             list
         };
-        match self.execute("EVALSHA", parameters(script.sha1())).await {
+        match self.execute("EVALSHA", || parameters(script.sha1())).await {
             Err(RedisError::Refused(text)) if is_noscript(&text) => {
-                self.execute("EVAL", parameters(script.source)).await
+                self.execute("EVAL", || parameters(script.source)).await
             }
             other => other,
         }
     }
 
     async fn command(&self, name: &str, args: &[Arg<'_>]) -> Result<Vec<Reply>, RedisError> {
-        self.execute(name, args.iter().map(parameter).collect()).await
+        self.execute(name, || args.iter().map(parameter).collect()).await
     }
 }
 
