@@ -103,8 +103,9 @@ end
 
 -- From the bottom up, so that both runs merge from the oldest to the newest.
 local elements = redis.call('LRANGE', list, 0, 2 * cap - 1)
-local foreign, below, lowest = {}, nil, nil
+local present, foreign, below, lowest = {}, {}, nil, nil
 for i = #elements, 1, -1 do
+  present[elements[i]] = true
   if our_seq(elements[i]) then
     below = anchor(elements[i]) or below
     lowest = lowest or below
@@ -112,9 +113,11 @@ for i = #elements, 1, -1 do
     foreign[#foreign + 1] = {element = elements[i], at = below and below + 0.5}
   end
 end
--- Nothing of ours below: under the lowest of ours; alone in the list: newest, unless the list
--- belongs to a record that is gone.
-local bottom = lowest and lowest - 0.5 or (same_epoch and math.huge or 0)
+-- Nothing of ours below: under the lowest of ours; alone in the list: above all that the feed had
+-- before or, where nothing is known of it, had been sent, and below what comes only now; under
+-- everything when the list belongs to a record that is gone.
+local before = state[1] and head or publish_after
+local bottom = lowest and lowest - 0.5 or (same_epoch and before + 0.5 or 0)
 
 local merged, next_foreign = {}, 1
 local function merge_foreign(seq)
@@ -136,5 +139,8 @@ for first = 1, #merged, 500 do
 end
 redis.call('LTRIM', list, 0, cap - 1)
 redis.call('HSET', companion, 'rev', ARGV[8], 'read_upto', ARGV[9])
-for i = FIRST, #ARGV, 2 do publish(tonumber(ARGV[i]), ARGV[i + 1]) end
+-- What lies in the list was published when it came there, be it under an older epoch.
+for i = FIRST, #ARGV, 2 do
+  if not present[ARGV[i + 1]] then publish(tonumber(ARGV[i]), ARGV[i + 1]) end
+end
 return finish(tonumber(ARGV[7]), redis.call('LLEN', list))
