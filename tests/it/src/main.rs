@@ -6,4 +6,19 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "how a test fails")]
 
+mod auth;
+mod cors;
 mod create;
+mod feed;
+mod foreign;
+mod fuzz;
+mod limits;
+mod lost_feed;
+mod ops;
+mod order;
+mod outage;
+mod record;
+mod relay;
+mod requests;
+mod shutdown;
+mod sockets;

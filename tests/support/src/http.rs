@@ -62,20 +62,35 @@ impl Http {
     /// Sends bytes over a connection of their own and returns what comes back until the server
     /// closes it or `enough` says so.
     pub async fn raw(&self, bytes: &[u8], enough: impl Fn(&str) -> bool) -> String {
-        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        let (mut read, mut write) = TcpStream::connect(&self.address).await.unwrap().into_split();
+        let bytes = bytes.to_vec();
+        // At the same time: a server that refuses early does not take everything.
+        let writing = tokio::spawn(async move {
+            let _ = write.write_all(&bytes).await;
+            write
+        });
         let work = async {
-            // A server that refuses early may close before it has read everything.
-            let _ = stream.write_all(bytes).await;
             let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
-            while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-                answer.extend_from_slice(&buffer[..read]);
+            while let Ok(count @ 1..) = read.read(&mut buffer).await {
+                answer.extend_from_slice(&buffer[..count]);
                 if enough(&String::from_utf8_lossy(&answer)) {
                     break;
                 }
             }
+            writing.abort();
             String::from_utf8_lossy(&answer).into_owned()
         };
         within(ANSWER_LIMIT, "an answer on a raw connection", work).await
+    }
+
+    /// Sends bytes and closes the connection without reading.
+    pub async fn send_and_hang_up(&self, bytes: &[u8]) {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(bytes).await.unwrap();
+        stream.shutdown().await.unwrap();
+        // The server closes its side when it is done with the request.
+        let rest = async { while let Ok(1..) = stream.read(&mut [0; 4096]).await {} };
+        within(ANSWER_LIMIT, "the server gives up the request", rest).await;
     }
 }
 

@@ -1,0 +1,137 @@
+//! Redis away in every way: dead, silent, emptied. Nothing that was answered 201 is lost or doubled.
+
+use std::time::Duration;
+
+use support::functions::titles;
+use support::{Functions, Hub, Published, RedisServer, eventually};
+
+/// Generous: every call to Redis has a deadline of about a second.
+const BOUND: Duration = Duration::from_secs(5);
+
+/// Creates two notifications and reads the feed while Redis is away.
+async fn goes_on_without_redis(functions: &Functions) {
+    for title in ["two", "three"] {
+        let body = serde_json::json!({"userId": "alice", "title": title});
+        let answer = functions.create(&body).await.expect(201).within(BOUND);
+        assert_eq!(answer.json()["delivery"], "pending");
+    }
+    let feed = functions.feed("alice").await.expect(200).within(BOUND).json();
+    assert_eq!(titles(&feed), ["three", "two", "one"]);
+    assert_eq!(feed["unread"], 3);
+    let pending = &feed["notifications"][0]["delivery"];
+    assert_eq!(pending, "pending");
+    let answer = functions.get("/readyz").send().await.within(BOUND);
+    answer.expect_problem(503, "redis_unavailable");
+}
+
+#[tokio::test]
+async fn a_redis_that_dies_and_comes_back_loses_and_doubles_nothing() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::start_with_relay(&redis, &functions).await;
+    let mut socket = hub.connect("alice").await;
+    functions.notify("alice", "one").await;
+    assert_eq!(socket.titles(1).await, ["one"]);
+
+    redis.kill();
+    goes_on_without_redis(&functions).await;
+    redis.restart().await;
+    // Nobody asks for it: the hub sees that Redis is back and calls the relay.
+    assert_eq!(socket.titles(2).await, ["two", "three"]);
+    assert_eq!(functions.notify("alice", "four").await["delivery"], "sent");
+    assert_eq!(socket.titles(1).await, ["four"]);
+    let feed = functions.feed("alice").await.expect(200).json();
+    assert_eq!(titles(&feed), ["four", "three", "two", "one"]);
+    assert_eq!(redis.list("notifications:alice").await.len(), 4);
+    assert!(!feed.to_string().contains("pending"), "{feed}");
+}
+
+#[tokio::test]
+async fn a_redis_that_dies_twice_is_no_worse() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::start_with_relay(&redis, &functions).await;
+    let mut socket = hub.connect("alice").await;
+    for round in 0..2 {
+        let title = format!("live {round}");
+        functions.notify("alice", &title).await;
+        assert_eq!(socket.titles(1).await, [title]);
+        redis.kill();
+        let title = format!("away {round}");
+        functions.notify("alice", &title).await;
+        redis.restart().await;
+        assert_eq!(socket.titles(1).await, [title]);
+    }
+    let expected = ["away 1", "live 1", "away 0", "live 0"];
+    assert_eq!(functions.titles("alice").await, expected);
+}
+
+#[tokio::test]
+async fn a_redis_that_hangs_loses_and_doubles_nothing() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::start(&redis).await;
+    let mut socket = hub.connect("alice").await;
+    let published = Published::subscribe(&redis).await;
+    functions.notify("alice", "one").await;
+    assert_eq!(socket.titles(1).await, ["one"]);
+
+    redis.pause();
+    goes_on_without_redis(&functions).await;
+    redis.resume();
+    eventually("the relay gets through", async || {
+        let answer = functions.relay().await;
+        (answer.status == 200 && answer.json()["pending"] == 0).then_some(())
+    })
+    .await;
+    assert_eq!(socket.titles(2).await, ["two", "three"]);
+    assert_eq!(functions.notify("alice", "four").await["delivery"], "sent");
+    assert_eq!(socket.titles(1).await, ["four"]);
+    assert_eq!(functions.titles("alice").await, ["four", "three", "two", "one"]);
+    // What was on its way when Redis hung was done later, and not once more.
+    assert_eq!(published.seqs("alice"), [1, 2, 3, 4]);
+    assert_eq!(redis.list("notifications:alice").await.len(), 4);
+}
+
+#[tokio::test]
+async fn a_redis_replaced_by_an_empty_one_gets_everything_back() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::start_with_relay(&redis, &functions).await;
+    let mut socket = hub.connect("alice").await;
+    functions.notify("alice", "one").await;
+    functions.notify("bob", "bob's").await;
+    assert_eq!(socket.titles(1).await, ["one"]);
+
+    redis.replace_with_empty().await;
+    // Both users were written to lately, so the relay looks after both by itself.
+    for (user, expected) in [("alice", 1), ("bob", 1)] {
+        let list = format!("notifications:{user}");
+        eventually("the relay loads the feeds", async || {
+            (redis.list(&list).await.len() == expected).then_some(())
+        })
+        .await;
+    }
+    functions.notify("alice", "two").await;
+    // Not "one" again: the hub knows what this socket has.
+    assert_eq!(socket.titles(1).await, ["two"]);
+    assert_eq!(functions.titles("alice").await, ["two", "one"]);
+}
+
+#[tokio::test]
+async fn pending_entries_survive_an_empty_redis() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::start_with_relay(&redis, &functions).await;
+    let mut socket = hub.connect("alice").await;
+    functions.notify("alice", "one").await;
+    assert_eq!(socket.titles(1).await, ["one"]);
+    redis.kill();
+    goes_on_without_redis(&functions).await;
+    redis.restart().await;
+    let _: () = redis.run("FLUSHALL").await;
+    assert_eq!(socket.titles(2).await, ["two", "three"]);
+    functions.notify("alice", "four").await;
+    assert_eq!(socket.titles(1).await, ["four"]);
+    assert_eq!(functions.titles("alice").await, ["four", "three", "two", "one"]);
+}

@@ -1,0 +1,184 @@
+//! The record in trouble: replaced, restored, locked, refusing.
+
+use std::time::Duration;
+
+use serde_json::json;
+use support::{Functions, Hub, Published, RedisServer, Socket, token};
+
+/// The next notification's title; a `gap`, which tells of the new epoch, may come before it.
+async fn next_title(socket: &mut Socket) -> String {
+    loop {
+        let frame = socket.json().await;
+        match frame["type"].as_str() {
+            Some("gap") => assert_eq!(frame["reason"], "epoch", "{frame}"),
+            Some("notification") => {
+                return frame["notification"]["title"].as_str().unwrap().to_owned();
+            }
+            _ => panic!("unexpected: {frame}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_record_replaced_by_an_empty_one_silences_nobody() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::start(&redis).await;
+    let mut v1 = hub.connect("alice").await;
+    let mut raw = hub.connect_raw("alice").await;
+    for title in ["old 1", "old 2"] {
+        functions.notify("alice", title).await;
+        assert_eq!(next_title(&mut v1).await, title);
+        assert!(raw.text().await.contains(title));
+    }
+    let theirs = json!({"userId": "alice", "title": "theirs"}).to_string();
+    let _: i64 = redis.run_words(&["LPUSH", "notifications:alice", &theirs]).await;
+    let epoch = functions.record.epoch();
+
+    functions.kill();
+    functions.record.remove();
+    functions.restart().await;
+    for title in ["new 1", "new 2", "new 3"] {
+        assert_eq!(functions.notify("alice", title).await["delivery"], "sent");
+        assert_eq!(next_title(&mut v1).await, title);
+        assert!(raw.text().await.contains(title));
+    }
+    assert_ne!(functions.record.epoch(), epoch);
+    assert_eq!(functions.titles("alice").await, ["new 3", "new 2", "new 1", "theirs"]);
+}
+
+#[tokio::test]
+async fn a_record_restored_from_an_older_copy_silences_nobody() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::start(&redis).await;
+    let mut socket = hub.connect("alice").await;
+    for title in ["one", "two"] {
+        functions.notify("alice", title).await;
+        assert_eq!(next_title(&mut socket).await, title);
+    }
+    let epoch = functions.record.epoch();
+    functions.kill();
+    let saved = functions.record.save();
+    functions.restart().await;
+    for title in ["lost 1", "lost 2", "lost 3"] {
+        functions.notify("alice", title).await;
+        assert_eq!(next_title(&mut socket).await, title);
+    }
+    let theirs = json!({"userId": "alice", "title": "theirs"}).to_string();
+    let _: i64 = redis.run_words(&["LPUSH", "notifications:alice", &theirs]).await;
+
+    functions.kill();
+    functions.record.restore(&saved);
+    functions.restart().await;
+    assert_eq!(functions.record.epoch(), epoch, "the copy has the old epoch");
+    for title in ["three", "four"] {
+        assert_eq!(functions.notify("alice", title).await["delivery"], "sent");
+        assert_eq!(next_title(&mut socket).await, title);
+    }
+    assert_ne!(functions.record.epoch(), epoch, "seqs that are counted again need a new epoch");
+    assert_eq!(functions.titles("alice").await, ["four", "three", "theirs", "two", "one"]);
+}
+
+#[tokio::test]
+async fn rotating_the_epoch_after_a_restore_brings_every_user_back() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "one").await;
+    functions.kill();
+    let saved = functions.record.save();
+    functions.restart().await;
+    functions.notify("alice", "lost").await;
+    functions.notify("bob", "lost").await;
+    functions.kill();
+    functions.record.restore(&saved);
+    functions.restart().await;
+    let operator = token("an operator", "ops:write");
+    let body = r#"{"rotateEpoch":true}"#;
+    functions.post("/admin/migrate", body).token(&operator).send().await.expect(200);
+    for (user, expected) in [("alice", vec!["new", "one"]), ("bob", vec!["new"])] {
+        assert_eq!(functions.notify(user, "new").await["delivery"], "sent");
+        assert_eq!(functions.titles(user).await, expected);
+    }
+}
+
+#[tokio::test]
+async fn a_statement_that_fails_inside_the_database_gives_no_201() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let published = Published::subscribe(&redis).await;
+    functions.notify("alice", "one").await;
+    let trigger = "CREATE TRIGGER forbidden BEFORE INSERT ON notifications
+        WHEN new.title = 'forbidden' BEGIN SELECT RAISE(ABORT, 'secret detail'); END";
+    functions.record.open().execute_batch(trigger).unwrap();
+    for _ in 0..3 {
+        let answer = functions.create(&json!({"userId": "alice", "title": "forbidden"})).await;
+        let answer = answer.expect_problem(503, "record_unavailable");
+        assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+        assert!(!answer.text().contains("secret detail"), "{}", answer.text());
+    }
+    // After the insert, in the trigger that counts: the row must not stay either.
+    let counting = "CREATE TRIGGER uncounted BEFORE UPDATE OF seq ON feed
+        WHEN EXISTS (SELECT 1 FROM notifications WHERE seq = new.seq AND title = 'uncounted')
+        BEGIN SELECT RAISE(ABORT, 'no'); END";
+    functions.record.open().execute_batch(counting).unwrap();
+    let answer = functions.create(&json!({"userId": "alice", "title": "uncounted"})).await;
+    answer.expect_problem(503, "record_unavailable");
+
+    assert_eq!(functions.notify("alice", "two").await["seq"], 2);
+    assert_eq!(functions.titles("alice").await, ["two", "one"]);
+    assert_eq!(functions.record.ids("alice").len(), 2);
+    published.exactly(2).await;
+}
+
+#[tokio::test]
+async fn a_locked_record_is_answered_in_time_and_works_afterwards() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "one").await;
+    let holder = functions.record.open();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let answer = functions.create(&json!({"userId": "alice", "title": "locked"})).await;
+    let answer = answer.expect_problem(503, "record_unavailable").within(Duration::from_secs(9));
+    assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+    // A warm feed needs no SQL.
+    let feed = functions.feed("alice").await.expect(200).within(Duration::from_secs(2));
+    assert_eq!(support::functions::titles(&feed.json()), ["one"]);
+    holder.execute_batch("COMMIT").unwrap();
+
+    // 503 means unknown; whatever became of it, the counter stays dense and the feed right.
+    let next = functions.notify("alice", "two").await;
+    let count: i64 = functions.record.value("SELECT count(*) FROM notifications");
+    assert_eq!(next["seq"], count);
+    let feed = functions.feed("alice").await.expect(200).json();
+    let ids: Vec<&str> = feed["notifications"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, functions.record.ids("alice"));
+}
+
+#[tokio::test]
+async fn creates_that_queue_behind_a_lock_are_all_answered_in_time() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "one").await;
+    let holder = functions.record.open();
+    holder.execute_batch("BEGIN EXCLUSIVE").unwrap();
+    let creates = (0..10).map(|at| {
+        let body = json!({"userId": "alice", "title": format!("locked {at}")});
+        let functions = &functions;
+        async move { functions.create(&body).await }
+    });
+    for answer in futures_util::future::join_all(creates).await {
+        answer.expect_problem(503, "record_unavailable").within(Duration::from_secs(12));
+    }
+    holder.execute_batch("COMMIT").unwrap();
+    let next = functions.notify("alice", "two").await;
+    assert_eq!(next["delivery"], "sent");
+    let count: i64 = functions.record.value("SELECT count(*) FROM notifications");
+    let highest: i64 = functions.record.value("SELECT max(seq) FROM notifications");
+    assert_eq!(count, highest);
+}

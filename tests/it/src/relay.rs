@@ -1,0 +1,111 @@
+//! The relay: what is pending arrives, in order and once, whoever asks for it how often.
+
+use futures_util::future::join_all;
+use serde_json::json;
+use support::{Functions, Published, RedisServer};
+
+/// Creates notifications while Redis is away and brings it back.
+async fn pending(redis: &RedisServer, functions: &Functions, entries: &[(&str, &str)]) {
+    redis.kill();
+    for (user, title) in entries {
+        assert_eq!(functions.notify(user, title).await["delivery"], "pending");
+    }
+    redis.restart().await;
+}
+
+#[tokio::test]
+async fn it_sends_what_is_pending_in_order_and_then_has_nothing_to_do() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "a1").await;
+    pending(&redis, &functions, &[("alice", "a2"), ("bob", "b1"), ("alice", "a3")]).await;
+    let published = Published::subscribe(&redis).await;
+
+    let outcome = functions.relay().await.expect(200).json();
+    assert_eq!(outcome["pending"], 0);
+    assert!(outcome["sent"].as_i64().unwrap() >= 2, "{outcome}");
+    published.exactly(3).await;
+    assert_eq!(published.seqs("alice"), [2, 3]);
+    assert_eq!(published.seqs("bob"), [1]);
+    assert_eq!(functions.titles("alice").await, ["a3", "a2", "a1"]);
+    assert_eq!(redis.list("notifications:bob").await.len(), 1);
+
+    let again = functions.relay().await.expect(200).json();
+    assert_eq!(again, json!({"sent": 0, "pending": 0}));
+    functions.notify("alice", "a4").await;
+    published.exactly(4).await;
+}
+
+#[tokio::test]
+async fn called_from_several_places_at_once_it_sends_everything_once() {
+    let redis = RedisServer::start_durable().await;
+    let first = Functions::start(&redis).await;
+    let second = Functions::with(&redis).record(&first.record).start().await;
+    let users: Vec<String> = (0..8).map(|at| format!("u{at}")).collect();
+    let entries: Vec<(&str, &str)> =
+        users.iter().flat_map(|user| [(user.as_str(), "one"), (user.as_str(), "two")]).collect();
+    pending(&redis, &first, &entries).await;
+    let published = Published::subscribe(&redis).await;
+    let runs = (0..6).map(|at| if at % 2 == 0 { first.relay() } else { second.relay() });
+    for answer in join_all(runs).await {
+        answer.expect(200);
+    }
+    assert_eq!(first.relay().await.expect(200).json()["pending"], 0);
+    published.exactly(entries.len()).await;
+    for user in &users {
+        assert_eq!(published.seqs(user), [1, 2], "{user}");
+        assert_eq!(first.titles(user).await, ["two", "one"], "{user}");
+    }
+}
+
+#[tokio::test]
+async fn it_has_nothing_to_do_for_users_with_nothing() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    assert_eq!(functions.relay().await.expect(200).json(), json!({"sent": 0, "pending": 0}));
+    functions.feed("nobody").await.expect(200);
+    assert_eq!(functions.relay().await.expect(200).json(), json!({"sent": 0, "pending": 0}));
+}
+
+#[tokio::test]
+async fn one_users_broken_key_does_not_stop_the_others() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    pending(&redis, &functions, &[("a", "a1"), ("b", "b1"), ("c", "c1"), ("d", "d1")]).await;
+    // A list and a companion of the wrong type.
+    redis.expect_foreign("notifications:b");
+    redis.expect_foreign("bw:feed:{notifications:c}");
+    let _: () = redis.run("SET notifications:b broken").await;
+    let _: () = redis.run("SET bw:feed:{notifications:c} broken").await;
+    let published = Published::subscribe(&redis).await;
+
+    assert_eq!(functions.relay().await.expect(200).json()["pending"], 2);
+    published.exactly(2).await;
+    assert_eq!((published.seqs("a"), published.seqs("d")), (vec![1], vec![1]));
+
+    let _: i64 = redis.run("DEL notifications:b bw:feed:{notifications:c}").await;
+    assert_eq!(functions.relay().await.expect(200).json()["pending"], 0);
+    published.exactly(4).await;
+    assert_eq!(functions.titles("b").await, ["b1"]);
+    assert_eq!(functions.titles("c").await, ["c1"]);
+}
+
+#[tokio::test]
+async fn more_than_a_window_of_pending_entries_arrives_as_the_newest_hundred() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "n1").await;
+    redis.kill();
+    // Many at a time: each waits for a Redis that does not answer.
+    let titles: Vec<String> = (2..=121).map(|at| format!("n{at}")).collect();
+    for chunk in titles.chunks(20) {
+        join_all(chunk.iter().map(|title| functions.notify("alice", title))).await;
+    }
+    redis.restart().await;
+    let published = Published::subscribe(&redis).await;
+    assert_eq!(functions.relay().await.expect(200).json()["pending"], 0);
+    let seqs = published.seqs("alice");
+    assert_eq!(seqs, (22..=121).collect::<Vec<_>>());
+    assert_eq!(functions.titles("alice").await.len(), 100);
+    assert_eq!(functions.notify("alice", "n122").await["delivery"], "sent");
+}

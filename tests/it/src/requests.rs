@@ -1,0 +1,176 @@
+//! What every request meets: paths, methods, the order of checks, request ids.
+
+use support::{Functions, RedisServer, token};
+
+#[tokio::test]
+async fn paths_that_are_none_are_refused() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let everything = token("alice", "feed:read notifications:write ops:write");
+    let paths = [
+        "//",
+        "//x",
+        "/x/",
+        "/healthz/",
+        "//healthz",
+        "/notifications/",
+        "/notifications//",
+        "/users//notifications",
+        "/users/alice//notifications",
+        "/users/alice/notifications/",
+        "/users/../x",
+        "/users/./notifications",
+        "/users/%2e%2e/notifications",
+        "/users/%2E/notifications",
+        "/users/alice/../../healthz",
+        "/%00",
+        "/users/%00/notifications",
+        "/users/a%0ab/notifications",
+        "/%zz",
+        "/users/%zz/notifications",
+        "/users/%/notifications",
+        "/users/%e9/notifications",
+        "/x%",
+    ];
+    for path in paths {
+        for method in ["GET", "POST"] {
+            let answer = functions.call(method, path).token(&everything).send().await;
+            assert_eq!(answer.status, 400, "{method} {path}: {}", answer.text());
+            assert_eq!(answer.json()["code"], "invalid_path", "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn ids_that_are_none_are_refused() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let everyone = token("alice", "feed:read");
+    let too_long = "x".repeat(129);
+    for id in ["a%2Fb", "a%20b", "a:b", "a%7Bb", "%C3%A9", "a,b", "a*", too_long.as_str(), "%252e"]
+    {
+        let target = format!("/users/{id}/notifications");
+        let answer = functions.get(&target).token(&everyone).send().await;
+        assert_eq!(answer.status, 400, "{id}: {}", answer.text());
+        assert_eq!(answer.json()["code"], "invalid_id", "{id}");
+    }
+    let longest = "x".repeat(128);
+    for id in ["a.b_c~d@e+f|g-h", "...", "%61lice", "7", longest.as_str()] {
+        let target = format!("/users/{id}/notifications");
+        functions.get(&target).token(&everyone).send().await.expect(200);
+    }
+    // Decoded once, and a plus is a plus.
+    functions.notify("a+b", "plus").await;
+    let own = functions.get("/users/a%2Bb/notifications").token(&token("a+b", "")).send().await;
+    assert!(own.expect(200).text().contains("plus"));
+}
+
+#[tokio::test]
+async fn unknown_paths_and_methods_say_so() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    for path in ["/", "/nothing", "/users", "/users/alice", "/admin", "/notifications2", "/HEALTHZ"]
+    {
+        for method in ["GET", "PUT", "PATCH", "OPTIONS", "FOO"] {
+            let answer = functions.call(method, path).send().await;
+            assert_eq!(answer.status, 404, "{method} {path}: {}", answer.text());
+            assert_eq!(answer.json()["code"], "not_found", "{method} {path}");
+        }
+    }
+    let cases = [
+        ("/notifications", "POST", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
+        ("/admin/relay", "POST", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
+        ("/admin/migrate", "POST", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
+        ("/healthz", "GET", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
+        ("/readyz", "GET", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
+        ("/users/alice/notifications", "GET", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
+    ];
+    for (path, allowed, wrong) in cases {
+        for method in wrong {
+            let answer = functions.call(method, path).send().await;
+            assert_eq!(answer.status, 405, "{method} {path}: {}", answer.text());
+            assert_eq!(answer.json()["code"], "method_not_allowed", "{method} {path}");
+            let allow: Vec<&str> = answer.header("allow").split(", ").collect();
+            assert!(allow.contains(&allowed), "{method} {path}: {allow:?}");
+            assert!(!allow.contains(&method), "{method} {path}: {allow:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn checks_come_in_the_promised_order() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let bare = token("alice", "");
+    let writer = token("alice", "notifications:write");
+    let huge = || vec![b'x'; 96 * 1024 + 1];
+    // Everything is wrong, then one thing less in every line.
+    let call = functions.call("PUT", "/notifications/").body(huge());
+    call.send().await.expect_problem(400, "invalid_path");
+    functions.call("PUT", "/nothing").body(huge()).send().await.expect_problem(404, "not_found");
+    let call = functions.call("PUT", "/notifications").body(huge());
+    call.send().await.expect_problem(405, "method_not_allowed");
+    let call = functions.post("/notifications", huge());
+    call.send().await.expect_problem(401, "unauthorized");
+    let call = functions.post("/notifications", huge()).token(&bare);
+    call.send().await.expect_problem(403, "forbidden");
+    let call = functions.post("/notifications", huge()).token(&writer);
+    call.send().await.expect_problem(413, "payload_too_large");
+    let call = functions.post("/notifications", &b"x"[..]).token(&writer);
+    call.send().await.expect_problem(400, "bad_json");
+
+    // The same for a feed: a bad id is a bad path.
+    let call = functions.call("PUT", "/users/a%20b/notifications?limit=0");
+    call.send().await.expect_problem(400, "invalid_id");
+    let call = functions.call("PUT", "/users/bob/notifications?limit=0");
+    call.send().await.expect_problem(405, "method_not_allowed");
+    let call = functions.get("/users/bob/notifications?limit=0");
+    call.send().await.expect_problem(401, "unauthorized");
+    let call = functions.get("/users/bob/notifications?limit=0").token(&bare);
+    call.send().await.expect_problem(403, "forbidden");
+    let call = functions.get("/users/alice/notifications?limit=0").token(&bare);
+    call.send().await.expect_problem(400, "invalid_field");
+}
+
+#[tokio::test]
+async fn every_answer_carries_a_request_id() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let mut seen = Vec::new();
+    for target in ["/healthz", "/nothing", "/notifications", "/users/alice/notifications", "/%zz"] {
+        let own = functions.get(target).header("x-request-id", "Trace-1_a.b").send().await;
+        assert_eq!(own.header("x-request-id"), "Trace-1_a.b", "{target}");
+        let fresh = functions.get(target).send().await.header("x-request-id").to_owned();
+        assert!(!seen.contains(&fresh), "{target}: {fresh} came before");
+        seen.push(fresh);
+    }
+    // What could break a log line or a header is not taken over.
+    let too_long = "x".repeat(1000);
+    for bad in ["", "a b", "<script>", "a,b", too_long.as_str()] {
+        let answer = functions.get("/healthz").header("x-request-id", bad).send().await;
+        assert_ne!(answer.header("x-request-id"), bad);
+    }
+}
+
+#[tokio::test]
+async fn answers_of_every_kind_carry_content_length() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "one").await;
+    // The client checks this on every answer; here it is seen on the wire, unprocessed.
+    let own = token("alice", "");
+    for (head, status) in [
+        (format!("GET /users/alice/notifications HTTP/1.1\r\nauthorization: Bearer {own}"), 200),
+        ("GET /nothing HTTP/1.1".to_owned(), 404),
+        ("DELETE /healthz HTTP/1.1".to_owned(), 405),
+        ("GET /users/alice/notifications HTTP/1.1".to_owned(), 401),
+    ] {
+        let request = format!("{head}\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = functions.raw(request.as_bytes(), |_| false).await.to_lowercase();
+        assert!(answer.starts_with(&format!("http/1.1 {status} ")), "{answer}");
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let expected = format!("\r\ncontent-length: {}", body.len());
+        assert!(head.contains(&expected), "{answer}");
+        assert!(!head.contains("transfer-encoding"), "{answer}");
+    }
+}
