@@ -9,11 +9,13 @@ pub struct Backoff {
     next: Duration,
 }
 
-impl Backoff {
-    pub fn new() -> Self {
+impl Default for Backoff {
+    fn default() -> Self {
         Self { next: REDIS_BACKOFF_MIN }
     }
+}
 
+impl Backoff {
     pub fn reset(&mut self) {
         self.next = REDIS_BACKOFF_MIN;
     }
@@ -32,7 +34,7 @@ mod tests {
 
     #[test]
     fn grows_to_the_maximum_and_starts_again() {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         let waits: Vec<Duration> = (0..20).map(|_| backoff.next_wait()).collect();
         assert!(waits[0] <= REDIS_BACKOFF_MIN);
         assert!(waits.iter().all(|wait| *wait <= REDIS_BACKOFF_MAX));

@@ -19,11 +19,13 @@ use crate::limits::{
 use crate::order::Read;
 use crate::registry::{ReadRequest, Registry};
 
-/// Answers the registry's requests; ends only by being dropped.
+/// Answers the registry's requests; ends only by being dropped. Users whose read failed are left to
+/// the sweep, which `behind` wakes.
 pub async fn serve(
     registry: Arc<Registry>,
     redis: Arc<Commands>,
     mut requests: mpsc::UnboundedReceiver<ReadRequest>,
+    behind: Arc<Notify>,
 ) {
     let slots = Arc::new(Semaphore::new(PAGES_IN_FLIGHT_MAX));
     let mut waiting = Vec::new();
@@ -37,25 +39,27 @@ pub async fn serve(
         }
         for page in pages.into_iter().filter(|page| !page.is_empty()) {
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            let (registry, redis) = (registry.clone(), redis.clone());
+            let (registry, redis, behind) = (registry.clone(), redis.clone(), behind.clone());
             tokio::spawn(async move {
-                read(&registry, &redis, page).await;
+                if !read(&registry, &redis, page).await {
+                    behind.notify_one();
+                }
                 drop(slot);
             });
         }
     }
 }
 
-/// Brings everyone up to date each time `subscribed` tells, then tells `done`. Ends only by being
-/// dropped.
+/// Brings everyone up to date each time `behind` tells (the subscription stands again, or a read
+/// failed), then tells `done`. Ends only by being dropped.
 pub async fn sweep(
     registry: Arc<Registry>,
     redis: Arc<Commands>,
-    subscribed: Arc<Notify>,
+    behind: Arc<Notify>,
     done: Arc<Notify>,
 ) {
     loop {
-        subscribed.notified().await;
+        behind.notified().await;
         while !sweep_once(&registry, &redis).await {
             sleep(REDIS_BACKOFF_MAX).await;
         }

@@ -5,7 +5,6 @@
 //! a connection to a server that answers READONLY or LOADING after a failover.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{
@@ -42,7 +41,7 @@ impl Commands {
             connection: None,
             generation: 0,
             retry_at: Instant::now(),
-            backoff: Backoff::new(),
+            backoff: Backoff::default(),
         };
         Self { client, health, state: Mutex::new(state) }
     }
@@ -63,10 +62,12 @@ impl Commands {
     }
 
     /// Lets the next command try at once: the subscription has reached Redis.
-    pub async fn retry_now(&self) {
-        let mut state = self.state.lock().await;
-        state.retry_at = Instant::now();
-        state.backoff.reset();
+    pub fn retry_now(&self) {
+        // Locked means that somebody is trying already.
+        if let Ok(mut state) = self.state.try_lock() {
+            state.retry_at = Instant::now();
+            state.backoff.reset();
+        }
     }
 
     async fn connection(&self) -> RedisResult<(MultiplexedConnection, u64)> {
@@ -94,8 +95,7 @@ impl Commands {
                 Ok((connection, state.generation))
             }
             Err(error) => {
-                let wait: Duration = state.backoff.next_wait();
-                state.retry_at = Instant::now() + wait;
+                state.retry_at = Instant::now() + state.backoff.next_wait();
                 Err(error)
             }
         }

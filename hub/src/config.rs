@@ -11,7 +11,7 @@ use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
 use crate::cli::{KeyArgs, ServeArgs};
-use crate::limits::PING_INTERVAL;
+use crate::limits::{PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE};
 
 /// What the hub runs with.
 pub struct Config {
@@ -22,8 +22,25 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     pub allow_query_token: bool,
     pub relay: Option<RelayConfig>,
-    /// Tests shorten it; it is no setting.
+    pub pace: Pace,
+}
+
+/// Waits that tests shorten; they are no settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
     pub ping_interval: Duration,
+    pub subscription_silence: Duration,
+    pub subscription_pong_deadline: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            ping_interval: PING_INTERVAL,
+            subscription_silence: SUBSCRIPTION_SILENCE,
+            subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
+        }
+    }
 }
 
 /// Where Redis is. Keeps the password out of logs: only [`fmt::Display`] is for them.
@@ -56,7 +73,7 @@ impl Config {
                 .context("--allowed-origins (BELLWIRE_HUB_ALLOWED_ORIGINS)")?,
             allow_query_token: args.allow_query_token,
             relay: relay(args)?,
-            ping_interval: PING_INTERVAL,
+            pace: Pace::default(),
         })
     }
 }

@@ -60,7 +60,9 @@ pub async fn feeds(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Feed>
     let mut feeds = Vec::with_capacity(users.len());
     while let (Some(companion), Some(list)) = (answers.next(), answers.next()) {
         let elements: Vec<Vec<u8>> = value(list)?.unwrap_or_default();
-        let entries = elements.into_iter().rev().filter_map(entry).collect();
+        let mut entries: Vec<Entry> = elements.into_iter().rev().filter_map(entry).collect();
+        // They are in order unless another service has moved them.
+        entries.sort_by_key(|entry| entry.seq);
         feeds.push(Feed { head: head(companion)?, entries });
     }
     Ok(feeds)

@@ -18,8 +18,8 @@ pub struct Health {
     answered_ms: AtomicU64,
 }
 
-impl Health {
-    pub fn new() -> Self {
+impl Default for Health {
+    fn default() -> Self {
         Self {
             started: Instant::now(),
             subscribed: AtomicBool::new(false),
@@ -27,7 +27,9 @@ impl Health {
             answered_ms: AtomicU64::new(0),
         }
     }
+}
 
+impl Health {
     /// Whether notifications arrive from the channel.
     pub fn set_subscribed(&self, subscribed: bool) {
         self.subscribed.store(subscribed, Relaxed);

@@ -19,6 +19,7 @@ pub mod config;
 pub mod feed;
 pub mod handshake;
 pub mod health;
+pub mod held;
 pub mod http;
 pub mod limits;
 pub mod logging;

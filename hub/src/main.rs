@@ -38,7 +38,8 @@ fn serve(args: &ServeArgs) -> Result<()> {
     // Redis and the relay may use TLS; both take the process's provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let config = Config::new(args, &environment)?;
-    let relay = config.relay.clone().map(Relay::new).transpose()?;
+    let relay = config.relay.clone().map(Relay::new).transpose();
+    let relay = relay.context("BELLWIRE_FUNCTIONS_URL: no certificates to check https with")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::new()?;

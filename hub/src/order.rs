@@ -8,18 +8,12 @@
 use std::time::Duration;
 
 use shared::wire::Position;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::feed::{Entry, Feed};
-use crate::limits::{CLOCK_SKEW, HELD_BYTES_MAX, HELD_MESSAGES_MAX};
+use crate::held::{Held, Incoming};
+use crate::limits::CLOCK_SKEW;
 use crate::protocol::{Event, GapReason};
-
-/// A message of the channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    pub notification: Utf8Bytes,
-    pub position: Option<Position>,
-}
+use known::{Known, Step};
 
 /// What to read from Redis before the user's messages can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,20 +22,6 @@ pub enum Read {
     Head,
     /// The same, and the entries.
     Feed,
-}
-
-/// How far the user's sockets have been told.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Known {
-    /// The first read is under way.
-    Unread,
-    /// Redis was away when the first socket came: something may have been missed since.
-    Unknown,
-    /// There was no feed at this time (since the Unix epoch).
-    Empty {
-        at: Duration,
-    },
-    At(Position),
 }
 
 /// See the module.
@@ -57,39 +37,15 @@ pub struct Order {
     held: Option<Held>,
 }
 
-#[derive(Debug, Default)]
-struct Held {
-    messages: Vec<Incoming>,
-    bytes: usize,
-}
-
-impl Held {
-    /// Beyond the bound the newest are dropped: those of ours show up as a jump afterwards.
-    fn push(&mut self, message: Incoming) {
-        self.bytes += message.notification.len();
-        if self.messages.len() < HELD_MESSAGES_MAX && self.bytes <= HELD_BYTES_MAX {
-            self.messages.push(message);
-        }
-    }
-}
-
-/// Where a position stands to what the sockets have been told.
-enum Step {
-    Old,
-    Next,
-    /// Adopt it, telling what may be missing.
-    Gap(GapReason),
-    /// The feed has to be looked at first.
-    Uncertain(GapReason),
-}
-
-impl Order {
+impl Default for Order {
     /// For a user's first socket; the caller starts the read of the head.
-    pub fn new() -> Self {
+    fn default() -> Self {
         let held = Some(Held::default());
         Self { known: Known::Unread, previous: None, is_synced: false, held }
     }
+}
 
+impl Order {
     /// The welcome for one more socket. `None` while the position is not known yet: then all
     /// sockets are told at once, later.
     pub fn welcome(&self) -> Option<Event> {
@@ -154,20 +110,22 @@ impl Order {
         let Feed { head, entries } = feed;
         match (&self.known, &head) {
             (Known::Empty { at }, Some(head)) => {
-                let base = self.start(head, &entries, *at, tell);
-                self.replay(base, Some(head.seq), &entries, tell);
+                self.known = Known::At(self.start(head, &entries, *at, tell));
             }
-            (Known::At(last), Some(head)) if last.epoch != head.epoch => {
-                self.rebase(Some(head.clone()), now, tell);
-            }
-            (Known::At(last), head) => {
-                let upto = head.as_ref().map(|head| head.seq);
-                self.replay(last.clone(), upto, &entries, tell);
-            }
-            _ => self.rebase(head, now, tell),
+            _ => self.rebase(head.clone(), now, tell),
         }
         self.is_synced = true;
-        self.release(true, tell);
+        for message in self.held.take().unwrap_or_default().into_messages() {
+            if let Some(position) = &message.position {
+                let before = Position { seq: position.seq - 1, ..position.clone() };
+                self.replay(&before, &entries, tell);
+            }
+            self.settle(message, true, tell);
+        }
+        // What lies above is on its way (and will be dropped as a double) or was lost.
+        if let Some(head) = head {
+            self.replay(&head, &entries, tell);
+        }
     }
 
     /// Redis did not answer in time: go on with what is known, and look again later.
@@ -194,7 +152,7 @@ impl Order {
         let first = entries.iter().position(|entry| entry.created + CLOCK_SKEW >= at);
         let base = match first.and_then(|first| entries.get(first)) {
             Some(entry) => entry.seq - 1,
-            None => self.before_held(&head.epoch).unwrap_or(head.seq).min(head.seq),
+            None => self.held_before(&head.epoch).unwrap_or(head.seq).min(head.seq),
         };
         let base = Position { epoch: head.epoch.clone(), seq: base };
         // The window of the feed begins with a new entry: others may have been there before it.
@@ -220,7 +178,7 @@ impl Order {
         let Some(mut head) = head.filter(|head| self.previous.as_ref() != Some(&head.epoch)) else {
             return;
         };
-        if let Some(seq) = self.before_held(&head.epoch) {
+        if let Some(seq) = self.held_before(&head.epoch) {
             head.seq = seq.min(head.seq);
         }
         if reason == GapReason::Epoch || head.seq > 0 {
@@ -229,48 +187,42 @@ impl Order {
         self.adopt(head);
     }
 
-    /// Delivers entries above `last` and tells of holes: up to the first message that waits, or,
-    /// without one, up to `head`.
-    fn replay(
-        &mut self,
-        mut last: Position,
-        head: Option<i64>,
-        entries: &[Entry],
-        tell: &mut dyn FnMut(Event),
-    ) {
-        let missed = |last: &Position, seq| Event::Gap {
+    /// Delivers the entries above the position up to `upto`, if that is of its epoch, and tells of
+    /// holes.
+    fn replay(&mut self, upto: &Position, entries: &[Entry], tell: &mut dyn FnMut(Event)) {
+        let Known::At(last) = &mut self.known else { return };
+        if last.epoch != upto.epoch || last.seq >= upto.seq {
+            return;
+        }
+        let missed = |seq| Event::Gap {
             reason: GapReason::Missed,
-            position: Position { epoch: last.epoch.clone(), seq },
+            position: Position { seq, ..upto.clone() },
         };
-        let upto = self.before_held(&last.epoch).or(head).unwrap_or(last.seq);
         for entry in entries {
-            if entry.seq <= last.seq || entry.seq > upto {
+            if entry.seq <= last.seq || entry.seq > upto.seq {
                 continue;
             }
             if entry.seq > last.seq + 1 {
-                tell(missed(&last, entry.seq - 1));
+                tell(missed(entry.seq - 1));
             }
             tell(Event::Notification(entry.notification.clone()));
             last.seq = entry.seq;
         }
-        if last.seq < upto {
-            tell(missed(&last, upto));
-            last.seq = upto;
+        if last.seq < upto.seq {
+            tell(missed(upto.seq));
+            last.seq = upto.seq;
         }
-        self.known = Known::At(last);
     }
 
-    /// The seq before the first message of the epoch that waits.
-    fn before_held(&self, epoch: &str) -> Option<i64> {
-        let waiting = self.held.iter().flat_map(|held| &held.messages);
-        let mut positions = waiting.filter_map(|message| message.position.as_ref());
-        positions.find(|position| position.epoch == epoch).map(|position| position.seq - 1)
+    /// The seq before the first message that waits.
+    fn held_before(&self, epoch: &str) -> Option<i64> {
+        Some(self.held.as_ref()?.first_seq(epoch)? - 1)
     }
 
     /// Lets go what was held. Without `force` a message may need another read; it and what follows
     /// it then stay held.
     fn release(&mut self, force: bool, tell: &mut dyn FnMut(Event)) -> Option<Read> {
-        let mut waiting = self.held.take().unwrap_or_default().messages.into_iter();
+        let mut waiting = self.held.take().unwrap_or_default().into_messages();
         while let Some(message) = waiting.next() {
             if let Some(read) = self.settle(message, force, tell) {
                 for message in waiting {
@@ -293,7 +245,7 @@ impl Order {
             tell(Event::Notification(message.notification));
             return None;
         };
-        match self.step(&position) {
+        match self.known.step(&position, self.previous.as_deref(), self.is_synced) {
             Step::Old => return None,
             Step::Next => {}
             Step::Uncertain(_) if !force => {
@@ -315,23 +267,6 @@ impl Order {
         None
     }
 
-    fn step(&self, position: &Position) -> Step {
-        match &self.known {
-            Known::Unread | Known::Unknown => Step::Gap(GapReason::Missed),
-            // A feed that had been lost is loaded with its first new entry, whatever its seq.
-            Known::Empty { .. } if self.is_synced || position.seq == 1 => Step::Next,
-            Known::Empty { .. } => Step::Uncertain(GapReason::Missed),
-            Known::At(last) if last.epoch == position.epoch => match position.seq - last.seq {
-                ..=0 => Step::Old,
-                1 => Step::Next,
-                _ => Step::Uncertain(GapReason::Missed),
-            },
-            Known::At(_) if self.previous.as_ref() == Some(&position.epoch) => Step::Old,
-            Known::At(_) if self.is_synced => Step::Gap(GapReason::Epoch),
-            Known::At(_) => Step::Uncertain(GapReason::Epoch),
-        }
-    }
-
     fn adopt(&mut self, position: Position) {
         if let Known::At(last) = &mut self.known
             && last.epoch != position.epoch
@@ -342,5 +277,6 @@ impl Order {
     }
 }
 
+mod known;
 #[cfg(test)]
 mod tests;

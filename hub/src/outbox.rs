@@ -40,8 +40,9 @@ impl Outbox {
             return false;
         }
         let bytes = state.bytes + frame.len();
-        let is_full =
-            state.frames.len() >= SOCKET_QUEUE_FRAMES_MAX || bytes > SOCKET_QUEUE_BYTES_MAX;
+        // One frame may have any size, else a large notification would close everybody.
+        let is_full = state.frames.len() >= SOCKET_QUEUE_FRAMES_MAX
+            || (bytes > SOCKET_QUEUE_BYTES_MAX && !state.frames.is_empty());
         if is_full {
             *state = State { close: Some(CloseCode::TooSlow), ..State::default() };
         } else {
@@ -114,7 +115,7 @@ mod tests {
         assert!(batch.is_empty());
 
         let outbox = Outbox::default();
-        assert!(!outbox.push("x".repeat(SOCKET_QUEUE_BYTES_MAX).into()));
+        assert!(!outbox.push("x".repeat(SOCKET_QUEUE_BYTES_MAX + 1).into()));
         assert!(outbox.push("x".into()));
     }
 

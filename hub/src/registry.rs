@@ -19,8 +19,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::feed::Feed;
+use crate::held::Incoming;
 use crate::limits::RECONNECT_SPREAD_MS;
-use crate::order::{Incoming, Order, Read};
+use crate::order::{Order, Read};
 use crate::outbox::Outbox;
 use crate::presence::Presence;
 use crate::protocol::{Event, Protocol};
@@ -34,6 +35,9 @@ pub struct ReadRequest {
     pub user: UserId,
     /// Which stay of the user it is for: an answer must not reach a later one.
     pub stay: u64,
+    /// Which subscription it belongs to: an answer from before the subscription was restored may
+    /// miss what was published in between.
+    pub subscription: u64,
     pub read: Read,
 }
 
@@ -43,6 +47,8 @@ pub struct Registry {
     /// Numbers sockets and stays.
     next_id: AtomicU64,
     is_draining: AtomicBool,
+    /// Counts subscriptions.
+    subscription: AtomicU64,
     reads: mpsc::UnboundedSender<ReadRequest>,
     presence: Arc<Presence>,
 }
@@ -96,6 +102,7 @@ impl Registry {
             hasher: RandomState::new(),
             next_id: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
+            subscription: AtomicU64::new(0),
             reads,
             presence,
         };
@@ -126,7 +133,7 @@ impl Registry {
                 known.sockets.extend(newcomer);
             }
             Entry::Vacant(vacant) => {
-                vacant.insert(User { stay: id, order: Order::new(), sockets: vec![socket] });
+                vacant.insert(User { stay: id, order: Order::default(), sockets: vec![socket] });
                 self.presence.set(&user, true);
                 self.request(&user, id, Some(Read::Head));
             }
@@ -188,10 +195,16 @@ impl Registry {
         };
         let read = step(&mut user.order, &mut |event| User::tell(&mut user.sockets, &event));
         self.request(&request.user, request.stay, read);
+        if request.subscription != self.subscription.load(Ordering::SeqCst) {
+            user.order.unsync();
+            let read = user.order.needs_head().then_some(Read::Head);
+            self.request(&request.user, request.stay, read);
+        }
     }
 
     /// The subscription stands again: everyone who is here may be behind.
     pub fn unsync(&self) {
+        self.subscription.fetch_add(1, Ordering::SeqCst);
         for shard in &self.shards {
             shard.lock().values_mut().for_each(|user| user.order.unsync());
         }
@@ -202,13 +215,7 @@ impl Registry {
         self.shards.iter().map(|shard| {
             let shard = shard.lock();
             let behind = shard.iter().filter(|(_, user)| user.order.needs_head());
-            behind
-                .map(|(id, user)| ReadRequest {
-                    user: id.clone(),
-                    stay: user.stay,
-                    read: Read::Head,
-                })
-                .collect()
+            behind.map(|(id, user)| self.read(id, user.stay, Read::Head)).collect()
         })
     }
 
@@ -232,8 +239,13 @@ impl Registry {
     fn request(&self, user: &UserId, stay: u64, read: Option<Read>) {
         if let Some(read) = read {
             // Fails only when the hub is ending.
-            let _ = self.reads.send(ReadRequest { user: user.clone(), stay, read });
+            let _ = self.reads.send(self.read(user, stay, read));
         }
+    }
+
+    fn read(&self, user: &UserId, stay: u64, read: Read) -> ReadRequest {
+        let subscription = self.subscription.load(Ordering::SeqCst);
+        ReadRequest { user: user.clone(), stay, subscription, read }
     }
 
     fn shard(&self, user: &UserId) -> MutexGuard<'_, Shard> {

@@ -1,13 +1,13 @@
 //! Calls the functions' relay, which sends what found Redis away: every half minute, and as soon
 //! as the hub hears Redis again.
 
+use std::error::Error;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, HeaderValue, USER_AGENT};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, USER_AGENT};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -22,6 +22,24 @@ use crate::limits::{RELAY_DEADLINE, RELAY_INTERVAL, RELAY_TOKEN_FILE_BYTES_MAX};
 
 /// An answer is a few numbers.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
+const US: &str = concat!("bellwire-hub/", env!("CARGO_PKG_VERSION"));
+
+/// Why a call did not work. None of the texts quotes the token.
+#[derive(Debug, thiserror::Error)]
+enum CallError {
+    #[error("the token file cannot be read: {0}")]
+    TokenFile(#[from] io::Error),
+    #[error("the token file holds no token")]
+    NoToken,
+    #[error("the functions cannot be reached: {}", chain(.0))]
+    Unreachable(#[from] hyper_util::client::legacy::Error),
+    #[error("the answer broke off")]
+    Broken,
+    #[error("the answer is {0}")]
+    Refused(http::StatusCode),
+    #[error("no answer within {} s", RELAY_DEADLINE.as_secs())]
+    Late,
+}
 
 pub struct Relay {
     config: RelayConfig,
@@ -31,11 +49,10 @@ pub struct Relay {
 impl Relay {
     /// # Errors
     /// The URL is https and the machine has no certificates to check it with.
-    pub fn new(config: RelayConfig) -> Result<Self> {
+    pub fn new(config: RelayConfig) -> io::Result<Self> {
         let tls = rustls::ClientConfig::builder();
         let tls = if config.url.scheme_str() == Some("https") {
-            let problem = "BELLWIRE_FUNCTIONS_URL: the machine's certificates cannot be read";
-            tls.with_native_roots().context(problem)?.with_no_client_auth()
+            tls.with_native_roots()?.with_no_client_auth()
         } else {
             tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
         };
@@ -57,12 +74,12 @@ impl Relay {
             }
             let outcome = match timeout(RELAY_DEADLINE, self.call()).await {
                 Ok(outcome) => outcome,
-                Err(_) => Err(anyhow::anyhow!("no answer within {}", seconds(RELAY_DEADLINE))),
+                Err(_) => Err(CallError::Late),
             };
             match &outcome {
                 Ok(()) if is_failing => tracing::info!("the relay answers again"),
                 Err(error) if !is_failing => {
-                    tracing::warn!(error = format!("{error:#}"), "the relay cannot be called");
+                    tracing::warn!(%error, "the relay cannot be called");
                 }
                 _ => {}
             }
@@ -70,35 +87,46 @@ impl Relay {
         }
     }
 
-    async fn call(&self) -> Result<()> {
+    async fn call(&self) -> Result<(), CallError> {
         let token = read_token(&self.config.token_file).await?;
-        let request = http::Request::post(self.config.url.clone())
-            .header(AUTHORIZATION, token)
-            .header(USER_AGENT, concat!("bellwire-hub/", env!("CARGO_PKG_VERSION")))
-            .body(Empty::new())?;
-        let response = self.client.request(request).await.context("no connection")?;
+        let mut request = http::Request::new(Empty::new());
+        *request.method_mut() = http::Method::POST;
+        *request.uri_mut() = self.config.url.clone();
+        request.headers_mut().insert(AUTHORIZATION, token);
+        // hyper leaves it out where nothing follows, and some servers then answer 411.
+        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(US));
+        let response = self.client.request(request).await?;
         let status = response.status();
         // Read to its end, so that the connection can be used again.
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-        body.collect().await.map_err(|error| anyhow::anyhow!("a broken answer: {error}"))?;
-        ensure!(status.is_success(), "the answer is {status}");
+        body.collect().await.map_err(|_| CallError::Broken)?;
+        if !status.is_success() {
+            return Err(CallError::Refused(status));
+        }
         Ok(())
     }
 }
 
 /// The header with the token. Read for every call, so that it can be replaced any time.
-async fn read_token(path: &Path) -> Result<HeaderValue> {
-    let problem = || format!("cannot read the token file {}", path.display());
-    let file = tokio::fs::File::open(path).await.with_context(problem)?;
+async fn read_token(path: &Path) -> Result<HeaderValue, CallError> {
+    let file = tokio::fs::File::open(path).await?;
     let mut text = String::new();
-    file.take(RELAY_TOKEN_FILE_BYTES_MAX).read_to_string(&mut text).await.with_context(problem)?;
-    let header = HeaderValue::from_str(&format!("Bearer {}", text.trim()));
-    // The error would quote the token.
-    let mut header = header.map_err(|_| anyhow::anyhow!("{} holds no token", path.display()))?;
+    file.take(RELAY_TOKEN_FILE_BYTES_MAX).read_to_string(&mut text).await?;
+    let token = text.trim();
+    let header = HeaderValue::from_str(&format!("Bearer {token}")).ok();
+    let mut header = header.filter(|_| !token.is_empty()).ok_or(CallError::NoToken)?;
     header.set_sensitive(true);
     Ok(header)
 }
 
-fn seconds(duration: Duration) -> String {
-    format!("{} s", duration.as_secs())
+/// An error with its causes: hyper's own texts stop before the reason.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -42,7 +42,7 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) {
     let config = Arc::new(config);
-    let health = Arc::new(Health::new());
+    let health = Arc::new(Health::default());
     let redis = Arc::new(Commands::new(config.redis.client.clone(), health.clone()));
     let presence = Arc::new(Presence::default());
     let (registry, requests) = Registry::new(presence.clone());
@@ -100,19 +100,20 @@ fn spawn_readers(
     requests: mpsc::UnboundedReceiver<ReadRequest>,
     relay: Option<Relay>,
 ) {
-    let subscribed = Arc::new(Notify::new());
+    let behind = Arc::new(Notify::new());
     let caught_up = Arc::new(Notify::new());
     let subscriber = Subscriber {
         client: config.redis.client.clone(),
         registry: registry.clone(),
         commands: redis.clone(),
         health: health.clone(),
-        subscribed: subscribed.clone(),
+        pace: config.pace,
+        subscribed: behind.clone(),
         undeliverable: AtomicU64::new(0),
     };
     tasks.spawn(subscriber.run());
-    tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests));
-    tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), subscribed, caught_up.clone()));
+    tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
+    tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), behind, caught_up.clone()));
     if let Some(relay) = relay {
         // After the sweep: what the relay sends then comes live, on top of what was missed.
         tasks.spawn(relay.run(caught_up));

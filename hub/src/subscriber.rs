@@ -17,10 +17,9 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::backoff::Backoff;
 use crate::commands::Commands;
+use crate::config::Pace;
 use crate::health::Health;
-use crate::limits::{
-    REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
-};
+use crate::limits::{REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE};
 use crate::registry::Registry;
 
 pub struct Subscriber {
@@ -28,6 +27,7 @@ pub struct Subscriber {
     pub registry: Arc<Registry>,
     pub commands: Arc<Commands>,
     pub health: Arc<Health>,
+    pub pace: Pace,
     /// Told each time the subscription stands (again).
     pub subscribed: Arc<Notify>,
     /// Messages that could not be delivered to anyone.
@@ -37,7 +37,7 @@ pub struct Subscriber {
 impl Subscriber {
     /// Subscribes, again and again; ends only by being dropped.
     pub async fn run(self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::default();
         let mut is_away = false;
         loop {
             match self.subscribe().await {
@@ -49,7 +49,7 @@ impl Subscriber {
                     // told from what is live.
                     self.registry.unsync();
                     self.health.set_subscribed(true);
-                    self.commands.retry_now().await;
+                    self.commands.retry_now();
                     self.subscribed.notify_one();
                     let why = self.listen(sink, stream).await;
                     self.health.set_subscribed(false);
@@ -85,11 +85,12 @@ impl Subscriber {
     /// Hears messages until the connection is lost; says why it was.
     async fn listen(&self, mut sink: PubSubSink, mut stream: PubSubStream) -> &'static str {
         loop {
-            match timeout(SUBSCRIPTION_SILENCE, stream.next()).await {
+            match timeout(self.pace.subscription_silence, stream.next()).await {
                 Ok(Some(message)) => self.hear(&message),
                 Ok(None) => return "the connection was closed",
                 Err(_) => {
-                    let pong = timeout(SUBSCRIPTION_PONG_DEADLINE, sink.ping::<Value>());
+                    let deadline = self.pace.subscription_pong_deadline;
+                    let pong = timeout(deadline, sink.ping::<Value>());
                     tokio::select! {
                         pong = pong => match pong {
                             Ok(Ok(_)) => self.health.redis_answered(),

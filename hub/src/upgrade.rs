@@ -47,7 +47,7 @@ pub async fn open(
         tracing::debug!("accepting a socket whose position is not known yet");
     }
     let authority = Authority::new(app.config.clone(), &claims);
-    let ping_interval = app.config.ping_interval;
+    let ping_interval = app.config.pace.ping_interval;
     tracing::debug!(user = %seat.user(), protocol = protocol.name(), "socket is open");
     let session = Session { seat, protocol, authority, ping_interval };
     app.sessions.spawn(run(session, upgrade).in_current_span());

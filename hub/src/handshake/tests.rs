@@ -1,1 +1,105 @@
+use http::header::HeaderValue;
+use jsonwebtoken::{EncodingKey, Header, encode};
+use serde_json::json;
+use shared::auth::{KeyConfig, KeySet};
 
+use super::*;
+use crate::config::{Pace, RedisTarget};
+
+const SECRET: &str = "0123456789abcdef0123456789abcdef";
+const NOW_S: f64 = 1_800_000_000.0;
+
+fn config() -> Config {
+    let keys = KeyConfig { hs256_key: SECRET.to_owned(), ..KeyConfig::default() };
+    Config {
+        listen: ([127, 0, 0, 1], 0).into(),
+        redis: RedisTarget::parse("redis://127.0.0.1").unwrap(),
+        keys: KeySet::new(&keys).unwrap(),
+        allowed_origins: vec!["https://app.example".to_owned()],
+        allow_query_token: false,
+        relay: None,
+        pace: Pace::default(),
+    }
+}
+
+fn token(sub: &str) -> String {
+    let claims = json!({"sub": sub, "exp": NOW_S + 60.0});
+    encode(&Header::default(), &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(*name, HeaderValue::from_str(value).unwrap());
+    }
+    headers
+}
+
+fn outcome(config: &Config, pairs: &[(&'static str, &str)]) -> Result<Accepted, Error> {
+    check(config, &headers(pairs), None, NOW_S)
+}
+
+fn refusal(pairs: &[(&'static str, &str)]) -> Code {
+    outcome(&config(), pairs).unwrap_err().code()
+}
+
+#[test]
+fn takes_the_token_from_the_header_or_the_protocols() {
+    let token = token("alice");
+    let accepted = outcome(&config(), &[("authorization", &format!("bearer {token}"))]).unwrap();
+    assert_eq!(accepted.user.as_str(), "alice");
+    assert_eq!((accepted.protocol, accepted.is_offered), (Protocol::Raw, false));
+
+    let bearer = format!("bearer.{token}");
+    for (offers, protocol) in [
+        (vec![format!("bellwire.v1, {bearer}")], Protocol::V1),
+        (vec![format!("{bearer},bellwire.raw,bellwire.v1")], Protocol::Raw),
+        (vec![bearer, "bellwire.v1".to_owned()], Protocol::V1),
+    ] {
+        let pairs: Vec<_> =
+            offers.iter().map(|offer| ("sec-websocket-protocol", offer.as_str())).collect();
+        let accepted = outcome(&config(), &pairs).unwrap();
+        assert_eq!((accepted.protocol, accepted.is_offered), (protocol, true));
+    }
+}
+
+#[test]
+fn refuses_in_the_order_of_the_contract() {
+    let good = format!("Bearer {}", token("alice"));
+    let (only_bearer, queue) = (format!("bearer.{}", token("alice")), token("my:queue"));
+    assert_eq!(refusal(&[]), Code::Unauthorized);
+    assert_eq!(refusal(&[("authorization", "Basic eA==")]), Code::Unauthorized);
+    assert_eq!(refusal(&[("authorization", "Bearer x.y.z")]), Code::Unauthorized);
+    let evil = ("origin", "https://evil.example");
+    assert_eq!(refusal(&[evil]), Code::Unauthorized);
+    assert_eq!(refusal(&[("authorization", &good), evil]), Code::Forbidden);
+    assert_eq!(refusal(&[("authorization", &format!("Bearer {queue}"))]), Code::Forbidden);
+    assert_eq!(refusal(&[("sec-websocket-protocol", &only_bearer)]), Code::InvalidField);
+    let unknown = ("sec-websocket-protocol", "graphql-ws");
+    assert_eq!(refusal(&[("authorization", &good), unknown]), Code::InvalidField);
+
+    let without_keys = Config { keys: KeySet::none(), ..config() };
+    for pairs in [&[][..], &[("authorization", good.as_str())]] {
+        let error = outcome(&without_keys, pairs).unwrap_err();
+        assert_eq!(error.code(), Code::AuthNotConfigured);
+    }
+}
+
+#[test]
+fn origins_are_exact() {
+    let good = format!("Bearer {}", token("alice"));
+    let with = |origin| outcome(&config(), &[("authorization", &good), ("origin", origin)]);
+    assert!(with("https://app.example").is_ok());
+    for other in ["https://app.example.evil", "http://app.example", "https://app.example:1", "null"]
+    {
+        assert_eq!(with(other).unwrap_err().code(), Code::Forbidden, "{other}");
+    }
+}
+
+#[test]
+fn a_token_in_the_url_is_taken_only_where_configured() {
+    let query = format!("x=1&access_token={}", token("alice"));
+    let check_with = |config: &Config| check(config, &HeaderMap::new(), Some(&query), NOW_S);
+    assert_eq!(check_with(&config()).unwrap_err().code(), Code::Unauthorized);
+    assert!(check_with(&Config { allow_query_token: true, ..config() }).is_ok());
+}

@@ -1,1 +1,360 @@
+use proptest::prelude::*;
 
+use super::*;
+
+const NOW: Duration = Duration::from_secs(1_800_000_000);
+
+fn at(epoch: &str, seq: i64) -> Position {
+    Position { epoch: epoch.to_owned(), seq }
+}
+
+fn ours(epoch: &str, seq: i64) -> Incoming {
+    Incoming { notification: text(epoch, seq).into(), position: Some(at(epoch, seq)) }
+}
+
+fn foreign(text: &str) -> Incoming {
+    Incoming { notification: text.to_owned().into(), position: None }
+}
+
+fn text(epoch: &str, seq: i64) -> String {
+    format!("{epoch}{seq}")
+}
+
+fn feed(epoch: &str, head: i64, seqs: impl IntoIterator<Item = i64>) -> Feed {
+    let entry = |seq| Entry { seq, created: NOW, notification: text(epoch, seq).into() };
+    Feed { head: Some(at(epoch, head)), entries: seqs.into_iter().map(entry).collect() }
+}
+
+/// What the sockets heard, as words: `e5` a notification, `gap:e4`, `epoch:e4`, `welcome`.
+fn word(event: Event) -> String {
+    match event {
+        Event::Welcome(None) => "welcome".to_owned(),
+        Event::Welcome(Some(Position { epoch, seq })) => format!("welcome:{epoch}{seq}"),
+        Event::Notification(notification) => notification.as_str().to_owned(),
+        Event::Gap { reason: GapReason::Missed, position } => {
+            format!("gap:{}{}", position.epoch, position.seq)
+        }
+        Event::Gap { reason: GapReason::Epoch, position } => {
+            format!("epoch:{}{}", position.epoch, position.seq)
+        }
+        Event::Reconnect { .. } => unreachable!(),
+    }
+}
+
+struct User {
+    order: Order,
+    heard: Vec<String>,
+    read: Option<Read>,
+}
+
+impl User {
+    fn new() -> Self {
+        Self { order: Order::default(), heard: Vec::new(), read: Some(Read::Head) }
+    }
+
+    /// A user whose feed stands at `e5`, with the welcome behind them.
+    fn at_five() -> Self {
+        let mut user = Self::new();
+        user.head(Some(at("e", 5)));
+        assert_eq!(user.heard(), ["welcome:e5"]);
+        user
+    }
+
+    fn take(&mut self, message: Incoming) -> Option<Read> {
+        let read = self.order.take(message, &mut |event| self.heard.push(word(event)));
+        self.read = self.read.or(read);
+        read
+    }
+
+    fn head(&mut self, head: Option<Position>) -> Option<Read> {
+        self.read = self.order.head(head, NOW, &mut |event| self.heard.push(word(event)));
+        self.read
+    }
+
+    fn feed(&mut self, feed: Feed) {
+        self.read = None;
+        self.order.feed(feed, NOW, &mut |event| self.heard.push(word(event)));
+    }
+
+    fn failed(&mut self) {
+        self.read = None;
+        self.order.failed(&mut |event| self.heard.push(word(event)));
+    }
+
+    fn heard(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.heard)
+    }
+}
+
+#[test]
+fn the_next_is_delivered_and_doubles_are_dropped() {
+    let mut user = User::at_five();
+    for seq in [5, 6, 6, 4, 7] {
+        assert_eq!(user.take(ours("e", seq)), None);
+    }
+    assert_eq!(user.heard(), ["e6", "e7"]);
+}
+
+#[test]
+fn foreign_messages_are_always_delivered() {
+    let mut user = User::at_five();
+    for message in ["x", "x"] {
+        assert_eq!(user.take(foreign(message)), None);
+    }
+    assert_eq!(user.heard(), ["x", "x"]);
+}
+
+#[test]
+fn messages_wait_for_the_first_head_and_come_after_the_welcome() {
+    let mut user = User::new();
+    assert_eq!(user.order.welcome(), None);
+    user.take(ours("e", 5));
+    user.take(foreign("x"));
+    user.take(ours("e", 6));
+    assert!(user.heard().is_empty());
+    user.head(Some(at("e", 5)));
+    assert_eq!(user.heard(), ["welcome:e5", "x", "e6"]);
+}
+
+#[test]
+fn a_jump_is_caught_up_before_what_made_it_known() {
+    let mut user = User::at_five();
+    assert_eq!(user.take(ours("e", 8)), Some(Read::Feed));
+    assert_eq!(user.take(foreign("x")), None);
+    assert_eq!(user.take(ours("e", 9)), None);
+    assert!(user.heard().is_empty());
+    user.feed(feed("e", 10, 1..=10));
+    assert_eq!(user.heard(), ["e6", "e7", "e8", "x", "e9", "e10"]);
+    // On its way when the feed was read.
+    user.take(ours("e", 10));
+    assert!(user.heard().is_empty());
+}
+
+#[test]
+fn what_the_feed_does_not_hold_is_a_gap() {
+    let mut user = User::at_five();
+    user.take(ours("e", 12));
+    user.feed(feed("e", 12, [8, 9, 12]));
+    assert_eq!(user.heard(), ["gap:e7", "e8", "e9", "gap:e11", "e12"]);
+}
+
+#[test]
+fn a_feed_that_knows_nothing_of_a_jump_does_not_stop_it() {
+    let mut user = User::at_five();
+    user.take(ours("e", 8));
+    user.feed(Feed::default());
+    assert_eq!(user.heard(), ["gap:e7", "e8"]);
+    user.take(ours("e", 11));
+    user.failed();
+    assert_eq!(user.heard(), ["gap:e10", "e11"]);
+}
+
+#[test]
+fn a_new_epoch_replaces_the_old_and_late_messages_do_not_bring_it_back() {
+    let mut user = User::at_five();
+    user.take(ours("f", 1));
+    user.take(ours("e", 6));
+    user.take(ours("f", 2));
+    assert_eq!(user.heard(), ["epoch:f0", "f1", "f2"]);
+}
+
+#[test]
+fn a_feed_that_did_not_exist_starts_wherever_it_starts() {
+    let mut user = User::new();
+    user.head(None);
+    user.take(ours("e", 7));
+    assert_eq!(user.heard(), ["welcome", "e7"]);
+}
+
+#[test]
+fn after_an_outage_everything_above_is_replayed_once() {
+    let mut user = User::at_five();
+    user.order.unsync();
+    assert!(user.order.needs_head());
+    assert_eq!(user.head(Some(at("e", 8))), Some(Read::Feed));
+    user.take(ours("e", 9));
+    user.feed(feed("e", 9, 2..=9));
+    assert_eq!(user.heard(), ["e6", "e7", "e8", "e9"]);
+    assert!(!user.order.needs_head());
+}
+
+#[test]
+fn after_an_outage_a_live_jump_does_not_wait_for_its_turn() {
+    let mut user = User::at_five();
+    user.order.unsync();
+    assert_eq!(user.take(ours("e", 8)), Some(Read::Feed));
+    assert_eq!(user.order.head(Some(at("e", 8)), NOW, &mut |_| ()), None);
+    user.feed(feed("e", 8, 2..=8));
+    assert_eq!(user.heard(), ["e6", "e7", "e8"]);
+}
+
+#[test]
+fn after_an_outage_a_feed_that_is_gone_keeps_the_position() {
+    let mut user = User::at_five();
+    user.order.unsync();
+    user.head(None);
+    user.take(ours("e", 6));
+    assert_eq!(user.heard(), ["e6"]);
+}
+
+#[test]
+fn after_an_outage_a_new_epoch_is_told_and_only_what_is_live_delivered() {
+    let mut user = User::at_five();
+    user.order.unsync();
+    assert_eq!(user.take(ours("f", 3)), Some(Read::Feed));
+    user.feed(feed("f", 4, 1..=4));
+    assert_eq!(user.heard(), ["epoch:f2", "f3", "f4"]);
+
+    let mut user = User::at_five();
+    user.order.unsync();
+    assert_eq!(user.head(Some(at("f", 4))), None);
+    user.take(ours("f", 5));
+    assert_eq!(user.heard(), ["epoch:f4", "f5"]);
+}
+
+#[test]
+fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
+    let mut user = User::new();
+    user.head(None);
+    user.order.unsync();
+    assert_eq!(user.head(Some(at("e", 2))), Some(Read::Feed));
+    user.feed(feed("e", 2, 1..=2));
+    assert_eq!(user.heard(), ["welcome", "e1", "e2"]);
+
+    // A lost feed, loaded again with its past.
+    let mut user = User::new();
+    user.head(None);
+    user.order.unsync();
+    user.head(Some(at("e", 4)));
+    let mut loaded = feed("e", 4, 1..=4);
+    for entry in &mut loaded.entries[..2] {
+        entry.created = NOW - Duration::from_secs(3600);
+    }
+    user.feed(loaded);
+    assert_eq!(user.heard(), ["welcome", "e3", "e4"]);
+}
+
+#[test]
+fn without_redis_the_welcome_says_nothing_and_the_gap_is_told_later() {
+    let mut user = User::new();
+    user.failed();
+    assert_eq!(user.heard(), ["welcome"]);
+    user.take(ours("e", 7));
+    assert_eq!(user.heard(), ["gap:e6", "e7"]);
+
+    let mut user = User::new();
+    user.failed();
+    user.head(Some(at("e", 7)));
+    assert_eq!(user.heard(), ["welcome", "gap:e7"]);
+}
+
+#[test]
+fn what_waits_is_bounded() {
+    let mut user = User::at_five();
+    user.take(ours("e", 7));
+    for seq in 8..2000 {
+        user.take(ours("e", seq));
+    }
+    user.feed(feed("e", 1999, 1900..=1999));
+    let heard = user.heard();
+    assert_eq!(heard[..2], ["gap:e6", "e7"]);
+    // As many as may wait, a gap, and what the feed holds of those that were dropped.
+    assert_eq!(heard.len(), 1 + crate::limits::HELD_MESSAGES_MAX + 1 + 100);
+    assert_eq!(user.take(ours("e", 2000)), None);
+}
+
+/// One thing that happens between a publisher, Redis and the hub.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Publish,
+    /// The hub hears the next message that is on its way.
+    Hear,
+    /// The connection breaks: what is on its way is lost.
+    Lose,
+    Resubscribe,
+    /// The read that is under way, or the sweep's, reaches Redis and comes back.
+    Read,
+    ReadFails,
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        4 => Just(Step::Publish),
+        4 => Just(Step::Hear),
+        1 => Just(Step::Lose),
+        1 => Just(Step::Resubscribe),
+        2 => Just(Step::Read),
+        1 => Just(Step::ReadFails),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    /// Whatever happens: in order, no doubles, and nothing missing without a gap that covers it.
+    /// Without failed reads nothing is missing at all, because the feed holds it.
+    #[test]
+    fn in_order_once_and_complete(start in 0i64..5, steps in steps()) {
+        let mut published = start;
+        let (mut on_the_way, mut is_connected) = (std::collections::VecDeque::new(), true);
+        let mut user = User::new();
+        user.head((start > 0).then(|| at("e", start)));
+        let is_reliable = !steps.iter().any(|step| matches!(step, Step::ReadFails));
+        let read = |user: &mut User, published| {
+            let head = (published > 0).then(|| at("e", published));
+            if user.read == Some(Read::Feed) {
+                user.feed(Feed { head, ..feed("e", published, 1..=published) });
+            } else if user.order.needs_head() {
+                user.head(head);
+            }
+        };
+        for step in steps {
+            match step {
+                Step::Publish => {
+                    published += 1;
+                    if is_connected {
+                        on_the_way.push_back(published);
+                    }
+                }
+                Step::Hear => {
+                    if let Some(seq) = on_the_way.pop_front() {
+                        user.take(ours("e", seq));
+                    }
+                }
+                Step::Lose => {
+                    on_the_way.clear();
+                    is_connected = false;
+                }
+                Step::Resubscribe => {
+                    if !is_connected {
+                        is_connected = true;
+                        user.order.unsync();
+                    }
+                }
+                // While the subscription is lost, reads would not be the last word.
+                Step::Read if is_connected => read(&mut user, published),
+                Step::ReadFails if user.read.is_some() => user.failed(),
+                Step::Read | Step::ReadFails => {}
+            }
+        }
+        if !is_connected {
+            user.order.unsync();
+        }
+        for seq in on_the_way {
+            user.take(ours("e", seq));
+        }
+        for _ in 0..3 {
+            read(&mut user, published);
+        }
+        let mut last = start;
+        for word in user.heard() {
+            if let Some(seq) = word.strip_prefix("gap:e") {
+                prop_assert!(!is_reliable, "a gap although the feed holds everything: {seq}");
+                last = seq.parse().unwrap();
+            } else if let Some(seq) = word.strip_prefix('e') {
+                prop_assert_eq!(seq.parse::<i64>().unwrap(), last + 1);
+                last += 1;
+            }
+        }
+        prop_assert_eq!(last, published);
+    }
+}

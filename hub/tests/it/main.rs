@@ -1,1 +1,13 @@
+//! The hub on a real Redis, with real WebSocket clients. Every test has a Redis of its own.
 
+// clippy.toml allows this in `#[test]` functions; the harness around them fails the same way.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod delivery;
+mod handshake;
+mod outage;
+mod presence;
+mod process;
+mod relay;
+mod session;
+mod support;

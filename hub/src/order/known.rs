@@ -1,0 +1,56 @@
+//! What a user's sockets know, and where a position stands to it.
+
+use std::time::Duration;
+
+use shared::wire::Position;
+
+use crate::protocol::GapReason;
+
+/// How far the user's sockets have been told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// The first read is under way.
+    Unread,
+    /// Redis was away when the first socket came: something may have been missed since.
+    Unknown,
+    /// There was no feed at this time (since the Unix epoch).
+    Empty {
+        at: Duration,
+    },
+    At(Position),
+}
+
+/// Where a position stands to what the sockets have been told.
+pub(super) enum Step {
+    Old,
+    Next,
+    /// Adopt it, telling what may be missing.
+    Gap(GapReason),
+    /// The feed has to be looked at first.
+    Uncertain(GapReason),
+}
+
+impl Known {
+    /// `previous` is the epoch before the one that is known.
+    pub(super) fn step(
+        &self,
+        position: &Position,
+        previous: Option<&str>,
+        is_synced: bool,
+    ) -> Step {
+        match self {
+            Known::Unread | Known::Unknown => Step::Gap(GapReason::Missed),
+            // A feed that had been lost is loaded with its first new entry, whatever its seq.
+            Known::Empty { .. } if is_synced || position.seq == 1 => Step::Next,
+            Known::Empty { .. } => Step::Uncertain(GapReason::Missed),
+            Known::At(last) if last.epoch == position.epoch => match position.seq - last.seq {
+                ..=0 => Step::Old,
+                1 => Step::Next,
+                _ => Step::Uncertain(GapReason::Missed),
+            },
+            Known::At(_) if previous == Some(position.epoch.as_str()) => Step::Old,
+            Known::At(_) if is_synced => Step::Gap(GapReason::Epoch),
+            Known::At(_) => Step::Uncertain(GapReason::Epoch),
+        }
+    }
+}

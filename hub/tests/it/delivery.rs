@@ -1,0 +1,146 @@
+//! Who gets what, in which order.
+
+use crate::support::{Hub, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_tab_of_the_user_gets_it_and_nobody_else() {
+    let hub = Hub::start().await;
+    let (mut tab, mut other_tab) = (hub.connect("alice").await, hub.connect("alice").await);
+    let (mut v1_tab, _) = hub.connect_v1("alice").await;
+    let mut bob = hub.connect("bob").await;
+    let notification = r#"{ "userId":"alice","data":{"e":[ ]},"n":12345678901234567890 }"#;
+    hub.redis.publish(&format!(r#"{{"notification":{notification},"other":1}}"#)).await;
+    assert_eq!(tab.text().await, notification);
+    assert_eq!(other_tab.text().await, notification);
+    assert_eq!(v1_tab.notification().await, notification);
+    // What comes next for bob is his own: alice's went past him.
+    hub.redis.publish(r#"{"notification":{"userId":"bob"}}"#).await;
+    assert_eq!(bob.text().await, r#"{"userId":"bob"}"#);
+    assert!(tab.is_silent().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_integer_user_id_is_its_decimal_text() {
+    let hub = Hub::start().await;
+    let mut client = hub.connect("42").await;
+    hub.redis.publish(r#"{"notification":{"userId":42,"a":1}}"#).await;
+    assert_eq!(client.text().await, r#"{"userId":42,"a":1}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn garbage_on_the_channel_stops_nothing() {
+    let hub = Hub::start().await;
+    let mut client = hub.connect("alice").await;
+    for garbage in ["", "hello", "[]", "{}", r#"{"notification":{}}"#, r#"{"notification":[1]}"#] {
+        hub.redis.publish(garbage).await;
+    }
+    let mut connection = hub.redis.connection().await;
+    let bytes: &[u8] = b"\xff\x00{";
+    let publish = redis::cmd("PUBLISH").arg("notifications").arg(bytes).clone();
+    publish.exec_async(&mut connection).await.unwrap();
+    hub.redis.command(&["PUBLISH", "bw:events", "whatever"]).await;
+    hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
+    assert_eq!(client.text().await, r#"{"userId":"alice"}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_welcome_says_where_the_feed_stands() {
+    let hub = Hub::start().await;
+    let (mut first, welcome) = hub.connect_v1("alice").await;
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0}"#);
+    let notification = hub.redis.create("alice", "e1", 1).await;
+    assert_eq!(first.notification().await, notification);
+    let (_second, welcome) = hub.connect_v1("alice").await;
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":"e1","seq":1}"#);
+
+    hub.redis.push("bob", "e1", 7).await;
+    let (_bob, welcome) = hub.connect_v1("bob").await;
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":"e1","seq":7}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ours_come_once_and_in_order_and_foreign_always() {
+    let hub = Hub::start().await;
+    hub.redis.push("alice", "e1", 4).await;
+    let mut client = hub.connect("alice").await;
+    let five = hub.redis.create("alice", "e1", 5).await;
+    for seq in [5, 3, 4] {
+        hub.redis.publish_ours("alice", "e1", seq).await;
+    }
+    let foreign = r#"{"userId":"alice","seq":1}"#;
+    for _ in 0..2 {
+        hub.redis.publish(&format!(r#"{{"notification":{foreign}}}"#)).await;
+    }
+    let six = hub.redis.create("alice", "e1", 6).await;
+    for expected in [five.as_str(), foreign, foreign, &six] {
+        assert_eq!(client.text().await, expected);
+    }
+    // A replaced record counts from 1 again; late messages of the old one are not new.
+    let one = hub.redis.create("alice", "e2", 1).await;
+    hub.redis.publish_ours("alice", "e1", 7).await;
+    let two = hub.redis.create("alice", "e2", 2).await;
+    assert_eq!(client.text().await, one);
+    assert_eq!(client.text().await, two);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_is_caught_up_from_the_feed() {
+    let hub = Hub::start().await;
+    hub.redis.push("alice", "e1", 1).await;
+    let mut raw = hub.connect("alice").await;
+    let (mut v1, _) = hub.connect_v1("alice").await;
+    let mut expected = Vec::new();
+    for seq in 2..=4 {
+        expected.push(hub.redis.push("alice", "e1", seq).await);
+    }
+    hub.redis.command(&["LPUSH", "notifications:alice", r#"{"foreign":true}"#]).await;
+    expected.push(hub.redis.create("alice", "e1", 5).await);
+    for notification in &expected {
+        assert_eq!(&raw.text().await, notification);
+        assert_eq!(&v1.notification().await, notification);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_feed_does_not_hold_is_told_as_a_gap() {
+    let hub = Hub::start().await;
+    hub.redis.push("alice", "e1", 1).await;
+    let (mut v1, _) = hub.connect_v1("alice").await;
+    let mut raw = hub.connect("alice").await;
+    let nine = hub.redis.create("alice", "e1", 9).await;
+    let gap = r#"{"type":"gap","reason":"missed","epoch":"e1","seq":8}"#;
+    assert_eq!(v1.text().await, gap);
+    assert_eq!(v1.notification().await, nine);
+    assert_eq!(raw.text().await, nine);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_of_another_type_hurts_only_its_user() {
+    let hub = Hub::start().await;
+    hub.redis.command(&["SET", "bw:feed:{notifications:odd}", "x"]).await;
+    hub.redis.command(&["SET", "notifications:odd", "x"]).await;
+    let (mut odd, welcome) = hub.connect_v1("odd").await;
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0}"#);
+    let three = hub.redis.publish_ours("odd", "e1", 3).await;
+    assert_eq!(odd.notification().await, three);
+    let seven = hub.redis.publish_ours("odd", "e1", 7).await;
+    assert_eq!(odd.text().await, r#"{"type":"gap","reason":"missed","epoch":"e1","seq":6}"#);
+    assert_eq!(odd.notification().await, seven);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_after_the_handshake_is_never_lost() {
+    // Users come while others are published to; each gets the one that follows their handshake.
+    let hub = Hub::start().await;
+    let rounds = (0..200).map(|round| {
+        let user = format!("u{round}");
+        let hub = &hub;
+        async move {
+            let mut client = hub.connect(&user).await;
+            let notification = hub.redis.create(&user, "e1", 1).await;
+            assert_eq!(client.text().await, notification);
+        }
+    });
+    futures_util::future::join_all(rounds).await;
+    until("everyone is gone", async || hub.online().await.is_empty()).await;
+}

@@ -1,0 +1,96 @@
+//! Who gets in, and how refusals look.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use serde_json::json;
+
+use crate::support::{Answer, Client, Hub, KEY, ORIGIN, Options, now_s, request, sign, token};
+
+async fn handshake(hub: &Hub, headers: &[&str]) -> Answer {
+    let mut text = "GET /ws/notifications HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\n\
+                    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+                    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        .to_owned();
+    for header in headers {
+        text.push_str(&format!("{header}\r\n"));
+    }
+    request(hub.address, &format!("{text}\r\n")).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_browser_selects_a_protocol_and_the_token_is_not_echoed() {
+    let hub = Hub::start().await;
+    for (offer, selected) in [("bellwire.v1", "bellwire.v1"), ("bellwire.raw", "bellwire.raw")] {
+        let mut request = tokio_tungstenite::tungstenite::client::ClientRequestBuilder::new(
+            format!("ws://{}/ws/notifications", hub.address).parse().unwrap(),
+        );
+        for protocol in [offer.to_owned(), format!("bearer.{}", token("alice"))] {
+            request = request.with_sub_protocol(protocol);
+        }
+        let request = request.with_header("Origin", ORIGIN);
+        let (_socket, response) = tokio_tungstenite::connect_async(request).await.unwrap();
+        assert_eq!(response.headers()["sec-websocket-protocol"], selected);
+        assert!(!format!("{:?}", response.headers()).contains("bearer"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_problems_over_http() {
+    let hub = Hub::start().await;
+    let claims = |seconds: f64| json!({"sub": "alice", "exp": now_s() + seconds});
+    let bearer = |token: String| format!("Authorization: Bearer {token}");
+    let none = format!(
+        "{}.{}.",
+        BASE64URL.encode(r#"{"alg":"none","typ":"JWT"}"#),
+        BASE64URL.encode(claims(60.0).to_string())
+    );
+    let good = bearer(token("alice"));
+    let evil = "Origin: https://evil.example".to_owned();
+    let only_bearer = format!("Sec-WebSocket-Protocol: bearer.{}", token("alice"));
+    let cases = [
+        ("no token", vec![], 401, "unauthorized"),
+        ("wrong key", vec![bearer(sign(&"x".repeat(32), &claims(60.0)))], 401, "unauthorized"),
+        ("expired", vec![bearer(sign(KEY, &claims(-61.0)))], 401, "token_expired"),
+        ("none", vec![bearer(none)], 401, "unauthorized"),
+        ("no user id", vec![bearer(token("a b"))], 403, "forbidden"),
+        ("wrong origin", vec![good.clone(), evil], 403, "forbidden"),
+        ("only bearer", vec![only_bearer], 400, "invalid_field"),
+    ];
+    for (name, headers, status, code) in cases {
+        let headers: Vec<&str> = headers.iter().map(String::as_str).collect();
+        let answer = handshake(&hub, &headers).await;
+        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{name}");
+        assert_eq!(answer.header("content-type"), Some("application/problem+json"), "{name}");
+        assert!(answer.header("x-request-id").is_some(), "{name}");
+        let challenge = (status == 401).then_some("Bearer");
+        assert_eq!(answer.header("www-authenticate"), challenge, "{name}");
+    }
+    // An `Origin` from the list, and none at all, are fine; a plain GET is not a handshake.
+    let path = format!("/ws/notifications?access_token={}", token("alice"));
+    assert_eq!(hub.get(&path).await.status, 401);
+    let text = format!("GET /ws/notifications HTTP/1.1\r\nHost: hub\r\n{good}\r\n\r\n");
+    assert_eq!(request(hub.address, &text).await.status, 400);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_nobody_gets_in() {
+    let hub = Hub::start_with(Options { has_no_key: true, ..Options::default() }).await;
+    let answer = handshake(&hub, &[&format!("Authorization: Bearer {}", token("alice"))]).await;
+    assert_eq!((answer.status, answer.code().as_str()), (503, "auth_not_configured"));
+    assert!(Client::connect(hub.address, &token("alice"), None).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_paths_and_methods_are_answered() {
+    let hub = Hub::start().await;
+    let alive = hub.get("/healthz").await;
+    assert_eq!((alive.status, alive.body.as_str()), (200, r#"{"status":"ok"}"#));
+    let unknown = hub.get("/ws").await;
+    assert_eq!((unknown.status, unknown.code().as_str()), (404, "not_found"));
+    for (path, allow) in [("/healthz", "GET, HEAD"), ("/ws/notifications", "GET")] {
+        let text = format!("POST {path} HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n");
+        let answer = request(hub.address, &text).await;
+        assert_eq!((answer.status, answer.code().as_str()), (405, "method_not_allowed"));
+        assert_eq!(answer.header("allow"), Some(allow));
+    }
+}

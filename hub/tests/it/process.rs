@@ -1,0 +1,110 @@
+//! The binary: command line, signals, tokens.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, Command, Stdio};
+
+use shared::auth::{KeyConfig, KeySet};
+
+use crate::support::{Client, KEY, RedisServer, now_s, token, until};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_bellwire-hub");
+
+/// Sends a signal to a process of this test.
+pub fn signal(pid: i32, signal: i32) {
+    let status = Command::new("kill").arg(format!("-{signal}")).arg(pid.to_string()).status();
+    assert!(status.unwrap().success());
+}
+
+fn start(redis: &RedisServer) -> (Child, String) {
+    let mut child = Command::new(BINARY)
+        .args(["--listen", "127.0.0.1:0", "--log", "off"])
+        .env("REDIS_URL", redis.url())
+        .env("AUTH_HS256_KEY", KEY)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let address = line.trim().strip_prefix("Listening http://").expect(&line).to_owned();
+    (child, address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_says_goodbye_and_ends() {
+    let redis = RedisServer::start().await;
+    let (mut child, address) = start(&redis);
+    let address = address.parse().unwrap();
+    let mut raw = Client::connect(address, &token("alice"), None).await.unwrap();
+    let mut v1 = Client::connect(address, &token("bob"), Some("bellwire.v1")).await.unwrap();
+    assert!(v1.text().await.contains("welcome"));
+    signal(i32::try_from(child.id()).unwrap(), libc::SIGTERM);
+    let reconnect: serde_json::Value = serde_json::from_str(&v1.text().await).unwrap();
+    assert_eq!(reconnect["type"], "reconnect");
+    assert!(reconnect["afterMs"].as_u64().unwrap() <= 5_000);
+    assert_eq!(v1.close_code().await, 1012);
+    assert_eq!(raw.close_code().await, 1012);
+    drop((raw, v1));
+    until("the process has ended", async || child.try_wait().unwrap().is_some()).await;
+    assert!(child.wait().unwrap().success());
+    let online: Vec<String> = redis::cmd("SMEMBERS")
+        .arg("online_users")
+        .query_async(&mut redis.connection().await)
+        .await
+        .unwrap();
+    assert!(online.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_at_once() {
+    let redis = RedisServer::start().await;
+    let (mut child, address) = start(&redis);
+    // It never answers the close, so the hub would wait for it.
+    let _silent = Client::connect(address.parse().unwrap(), &token("alice"), None).await.unwrap();
+    let pid = i32::try_from(child.id()).unwrap();
+    signal(pid, libc::SIGINT);
+    let address: std::net::SocketAddr = address.parse().unwrap();
+    until("it has stopped accepting", async || {
+        tokio::net::TcpStream::connect(address).await.is_err()
+    })
+    .await;
+    assert!(child.try_wait().unwrap().is_none());
+    signal(pid, libc::SIGINT);
+    until("the process has ended", async || child.try_wait().unwrap().is_some()).await;
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn token_prints_one_line_that_verifies() {
+    let directory = tempfile::tempdir().unwrap();
+    let key_file = directory.path().join("auth.key");
+    std::fs::write(&key_file, KEY).unwrap();
+    let output = Command::new(BINARY)
+        .args(["token", "--sub", "alice", "--scope", "feed:read ops:write", "--key-file"])
+        .arg(&key_file)
+        .output()
+        .unwrap();
+    assert!(output.status.success() && output.stderr.is_empty());
+    let text = String::from_utf8(output.stdout).unwrap();
+    let token = text.strip_suffix('\n').unwrap();
+    assert!(!token.contains('\n'));
+    let config = KeyConfig { hs256_key: KEY.to_owned(), ..KeyConfig::default() };
+    let claims = KeySet::new(&config).unwrap().verify(token, now_s()).unwrap();
+    assert_eq!((claims.sub.as_str(), claims.scope.as_str()), ("alice", "feed:read ops:write"));
+    assert!((claims.exp - now_s() - 24.0 * 3600.0).abs() < 60.0);
+}
+
+#[test]
+fn a_wrong_setting_is_named_before_anything_starts() {
+    for (name, value, named) in [
+        ("AUTH_HS256_KEY", "short", "AUTH_HS256_KEY"),
+        ("REDIS_URL", "nonsense:hunter2", "REDIS_URL"),
+        ("BELLWIRE_HUB_LISTEN", "nowhere", "--listen"),
+        ("BELLWIRE_FUNCTIONS_URL", "http://127.0.0.1:1", "BELLWIRE_RELAY_TOKEN_FILE"),
+        ("BELLWIRE_HUB_LOG", "a=b=c", "BELLWIRE_HUB_LOG"),
+    ] {
+        let output = Command::new(BINARY).arg("serve").env(name, value).output().unwrap();
+        let text = String::from_utf8(output.stderr).unwrap();
+        assert!(!output.status.success() && text.contains(named), "{name}: {text}");
+        assert!(output.stdout.is_empty() && !text.contains("hunter2"));
+    }
+}

@@ -1,0 +1,144 @@
+//! A redis-server of the test's own, and what services do with it.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+
+use redis::aio::MultiplexedConnection;
+use shared::notification::{Draft, Notification};
+use shared::{UserId, keys};
+use tempfile::TempDir;
+
+use super::{now_s, until};
+
+pub struct RedisServer {
+    port: u16,
+    /// Where a dump lies between two lives.
+    directory: TempDir,
+    child: Option<Child>,
+}
+
+impl RedisServer {
+    pub async fn start() -> Self {
+        let mut server = Self::prepare();
+        server.run().await;
+        server
+    }
+
+    /// A place for a server that does not run yet.
+    pub fn prepare() -> Self {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Self { port, directory: tempfile::tempdir().unwrap(), child: None }
+    }
+
+    /// Starts it, with what the last life has saved.
+    pub async fn run(&mut self) {
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--save", "", "--appendonly", "no"])
+            .arg("--dir")
+            .arg(self.directory.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server is installed");
+        self.child = Some(child);
+        until("Redis answers", async || self.try_connection().await.is_ok()).await;
+    }
+
+    /// As kill -9 does.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+
+    pub fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.child.as_ref().unwrap().id()).unwrap();
+        crate::process::signal(pid, signal);
+    }
+
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
+        let client = redis::Client::open(self.url())?;
+        let mut connection = client.get_multiplexed_async_connection().await?;
+        redis::cmd("PING").exec_async(&mut connection).await?;
+        Ok(connection)
+    }
+
+    pub async fn connection(&self) -> MultiplexedConnection {
+        self.try_connection().await.unwrap()
+    }
+
+    pub async fn command(&self, words: &[&str]) {
+        let (name, arguments) = words.split_first().unwrap();
+        let mut command = redis::cmd(name);
+        command.arg(arguments).exec_async(&mut self.connection().await).await.unwrap();
+    }
+
+    /// Publishes as another service does.
+    pub async fn publish(&self, message: &str) {
+        self.command(&["PUBLISH", "notifications", message]).await;
+    }
+
+    /// Publishes one of ours without touching the feed.
+    pub async fn publish_ours(&self, user: &str, epoch: &str, seq: i64) -> String {
+        let notification = ours(user, seq);
+        let message =
+            format!(r#"{{"notification":{notification},"bw":{{"epoch":"{epoch}","seq":{seq}}}}}"#);
+        self.publish(&message).await;
+        notification
+    }
+
+    /// Puts one of ours into the feed without publishing it: what a hub hears of it is lost.
+    pub async fn push(&self, user: &str, epoch: &str, seq: i64) -> String {
+        let notification = ours(user, seq);
+        let user = UserId::parse(user).unwrap();
+        redis::pipe()
+            .atomic()
+            .cmd("LPUSH")
+            .arg(keys::feed(&user))
+            .arg(&notification)
+            .cmd("HSET")
+            .arg(keys::feed_companion(&user))
+            .arg(&["epoch", epoch, "head", &seq.to_string()])
+            .exec_async(&mut self.connection().await)
+            .await
+            .unwrap();
+        notification
+    }
+
+    /// Both, as the functions do.
+    pub async fn create(&self, user: &str, epoch: &str, seq: i64) -> String {
+        let notification = self.push(user, epoch, seq).await;
+        assert_eq!(self.publish_ours(user, epoch, seq).await, notification);
+        notification
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// As the one serialiser writes it; created now (to the minute, so that two calls agree).
+fn ours(user: &str, seq: i64) -> String {
+    let created_at_ms = (now_s() / 60.0).ceil() as i64 * 60_000;
+    let hex = format!("{created_at_ms:012x}");
+    let notification = Notification {
+        id: format!("{}-{}-7000-8000-{seq:012x}", &hex[..8], &hex[8..]),
+        seq,
+        draft: Draft {
+            user_id: UserId::parse(user).unwrap(),
+            title: "Title".to_owned(),
+            body: None,
+            kind: None,
+            data: Some(r#"{"empty":[ ],"large":12345678901234567890}"#.to_owned()),
+            expires_at_ms: None,
+        },
+        created_at_ms,
+    };
+    notification.to_json()
+}
