@@ -46,13 +46,15 @@ pub enum RedisError {
 impl RedisError {
     /// Sorts an error text of the server or of the client library.
     pub fn classify(text: String) -> Self {
-        const AWAY: [&str; 5] = ["READONLY", "LOADING", "MASTERDOWN", "NOAUTH", "WRONGPASS"];
+        // Texts of redis-rs, which the host passes on: refusals of a server that is well. Whatever
+        // else went wrong, a new connection is the better start.
+        const WELL: [&str; 4] = ["ResponseError", "NoScriptError", "OOM", "MISCONF"];
         if text.contains("WRONGTYPE") {
             RedisError::WrongType
-        } else if AWAY.iter().any(|word| text.contains(word)) {
-            RedisError::Unavailable(text)
-        } else {
+        } else if WELL.iter().any(|word| text.contains(word)) {
             RedisError::Refused(text)
+        } else {
+            RedisError::Unavailable(text)
         }
     }
 }
