@@ -1,7 +1,5 @@
 -- Pushes notifications onto a feed in the order of the record, or loads a cold feed from it.
 --
--- KEYS[1]  list       notifications:{user}, newest first
--- KEYS[2]  companion  hash {epoch, head, n, rev, read_upto, ...}
 -- ARGV[1]  mode           "push" | "load"
 -- ARGV[2]  epoch          of the record
 -- ARGV[3]  after          the entries below are all that the record has above this seq
@@ -10,7 +8,7 @@
 -- ARGV[6]  ttl_s          expiry of both keys
 -- ARGV[7]  head           load: the record's counter (the newest entries may be deleted)
 -- ARGV[8]  rev            load: revision of the record that the entries were read at
--- ARGV[9]  read_upto      load: read mark of the record
+-- ARGV[9]  reads          load: the record's read marks
 -- ARGV[10] channel
 -- ARGV[11..] seq, json    pairs, oldest first
 --
@@ -23,18 +21,10 @@
 --
 -- JSON is passed through as bytes: cjson would turn [] into {} and round large integers.
 
-local list, companion = KEYS[1], KEYS[2]
 local mode, epoch, channel = ARGV[1], ARGV[2], ARGV[10]
 local after, publish_after = tonumber(ARGV[3]), tonumber(ARGV[4])
 local cap, ttl_s = tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIRST = 11
-
--- Our serialiser's prefix; a foreign element does not match.
-local OURS = '^{"id":"%x+%-%x+%-7%x%x%x%-%x+%-%x+","userId":"[^"]*","seq":(%d+),'
-
-local function our_seq(element)
-  return tonumber(string.match(element, OURS))
-end
 
 local function publish(seq, json)
   if seq > publish_after then
@@ -43,8 +33,13 @@ local function publish(seq, json)
   end
 end
 
-local function finish(head, length)
-  redis.call('HSET', companion, 'epoch', epoch, 'head', head, 'n', length)
+local function finish(head, length, complete)
+  if length > cap then
+    redis.call('LTRIM', list, 0, cap - 1)
+    length, complete = cap, false
+  end
+  redis.call('HSET', companion, 'epoch', epoch, 'head', head, 'n', length,
+    'complete', complete and 1 or 0)
   redis.call('EXPIRE', list, ttl_s)
   redis.call('EXPIRE', companion, ttl_s)
   return {'ok', head}
@@ -60,17 +55,13 @@ local function below_window(seq, elements)
   return true
 end
 
-local state = redis.call('HMGET', companion, 'epoch', 'head', 'n', 'rev')
-local length = redis.call('LLEN', list)
-local head, n = tonumber(state[2]) or 0, tonumber(state[3]) or 0
--- A list without an expiry was deleted and begun again by another service.
-local warm = state[1] == epoch and length >= n
-  and (n == 0 or redis.call('TTL', list) >= 0)
+local state = feed_state()
+local head, warm = state.head, is_warm(state) and state.epoch == epoch
 
 if mode == 'push' then
   if not warm then return {'cold', 0} end
   if after > head then return {'gap', head} end
-elseif (tonumber(state[4]) or 0) > tonumber(ARGV[8]) then
+elseif state.rev > tonumber(ARGV[8]) then
   return {'stale', head}
 end
 
@@ -87,8 +78,7 @@ if warm and after <= head then
       end
     end
   end
-  redis.call('LTRIM', list, 0, cap - 1)
-  return finish(head, redis.call('LLEN', list))
+  return finish(head, redis.call('LLEN', list), state.complete)
 end
 
 -- Load: the record's newest entries, with foreign elements where they lay. A foreign element keeps
@@ -96,7 +86,7 @@ end
 local known = {}
 for i = FIRST, #ARGV, 2 do known[ARGV[i + 1]] = tonumber(ARGV[i]) end
 -- Seqs of another epoch mean nothing here; the same bytes do.
-local same_epoch = not state[1] or state[1] == epoch
+local same_epoch = not state.epoch or state.epoch == epoch
 local function anchor(element)
   return known[element] or same_epoch and our_seq(element) or nil
 end
@@ -116,7 +106,7 @@ end
 -- Nothing of ours below: under the lowest of ours; alone in the list: above all that the feed had
 -- before or, where nothing is known of it, had been sent, and below what comes only now; under
 -- everything when the list belongs to a record that is gone.
-local before = state[1] and head or publish_after
+local before = state.epoch and head or publish_after
 local bottom = lowest and lowest - 0.5 or (same_epoch and before + 0.5 or 0)
 
 local merged, next_foreign = {}, 1
@@ -137,10 +127,9 @@ redis.call('DEL', list, companion)
 for first = 1, #merged, 500 do
   redis.call('LPUSH', list, unpack(merged, first, math.min(first + 499, #merged)))
 end
-redis.call('LTRIM', list, 0, cap - 1)
-redis.call('HSET', companion, 'rev', ARGV[8], 'read_upto', ARGV[9])
+redis.call('HSET', companion, 'rev', ARGV[8], 'reads', ARGV[9])
 -- What lies in the list was published when it came there, be it under an older epoch.
 for i = FIRST, #ARGV, 2 do
   if not present[ARGV[i + 1]] then publish(tonumber(ARGV[i]), ARGV[i + 1]) end
 end
-return finish(tonumber(ARGV[7]), redis.call('LLEN', list))
+return finish(tonumber(ARGV[7]), #merged, after == 0)

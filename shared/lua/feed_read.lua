@@ -1,54 +1,101 @@
--- Reads the newest entries of a feed and how many of ours are unread.
+-- Reads a page of a feed and how many of ours are unread.
 --
--- KEYS[1]  list       notifications:{user}, newest first
--- KEYS[2]  companion  hash {epoch, head, n, rev, read_upto, unread, unread_key, unread_until}
 -- ARGV[1]  limit      elements to return
 -- ARGV[2]  cap        size of the window that `unread` looks at
 -- ARGV[3]  now        RFC 3339, UTC, milliseconds: compares as text
+-- ARGV[4]  direction  "newest" | "before" | "after"
+-- ARGV[5]  cursor     id of an element, or "~<seq>.<k>": the k-th element above ours with seq
+--                     (seq 0: counted from below the last element)
 --
--- Returns {"cold"} when the feed must be loaded from the record first, else
---   {"warm", epoch, head, unread, length, element, ...}  elements newest first
---
--- `unread` is derived from the window, never counted up or down. What was derived is kept beside
--- the state it was derived from, since looking through 100 elements costs more than all the rest.
+-- Returns {"cold"} when the feed must be loaded from the record first,
+--   {"gone", unread} when there is no element of that cursor in the list, else
+--   {"warm", head, unread, lowest, more, next, reads, element, ...}
+--   elements  newest first, without expired ones of ours
+--   lowest    the record has more below this seq than the list; 0 when it has not, or when the
+--             page does not reach the end of the list
+--   more      1 when the list has further elements in the direction of the page
+--   next      cursor of the page's last element in that direction, "" for an empty page
 
-local list, companion = KEYS[1], KEYS[2]
 local limit, cap, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
+local direction, cursor = ARGV[4], ARGV[5]
 
-local state = redis.call('HMGET', companion, 'epoch', 'head', 'n', 'rev', 'read_upto',
-  'unread', 'unread_key', 'unread_until')
-local length = redis.call('LLEN', list)
-local n = tonumber(state[3]) or 0
--- A list without an expiry was begun by another service; loading gives it one.
-if not state[1] or length < n or (length > 0 and redis.call('TTL', list) < 0) then
+local state = feed_state()
+-- Also a foreign list beside a feed that was known to be empty: loading gives it an expiry.
+if not is_warm(state) or (state.length > 0 and state.n == 0 and redis.call('TTL', list) < 0) then
   return {'cold'}
 end
+local unread, some_expired = derive_unread(state, cap, now)
 
-local OURS = '^{"id":"%x+%-%x+%-7%x%x%x%-%x+%-%x+","userId":"[^"]*","seq":(%d+),'
-local EXPIRES = '"createdAt":"[^"]+","expiresAt":"([^"]+)"}$'
-local NEVER = '~' -- sorts behind every time
-
-local key = length .. ' ' .. state[2] .. ' ' .. (state[4] or 0) .. ' ' .. (state[5] or 0)
-local unread = tonumber(state[6])
-if not unread or state[7] ~= key or now >= state[8] then
-  local read_upto, until_when = tonumber(state[5]) or 0, NEVER
-  unread = 0
-  for _, element in ipairs(redis.call('LRANGE', list, 0, cap - 1)) do
-    local seq = tonumber(string.match(element, OURS))
-    if seq and seq > read_upto then
-      local expires = string.match(element, EXPIRES) or NEVER
-      if expires > now then
-        unread = unread + 1
-        if expires < until_when then until_when = expires end
-      end
-    end
-  end
-  -- A read must not fail because Redis is full or a replica.
-  redis.pcall('HSET', companion, 'unread', unread, 'unread_key', key, 'unread_until', until_when)
+local function is_shown(element)
+  return not some_expired or not our_seq(element) or expires_at(element) > now
 end
 
-local reply = {'warm', state[1], tonumber(state[2]), unread, length}
-for _, element in ipairs(redis.call('LRANGE', list, 0, limit - 1)) do
-  reply[#reply + 1] = element
+-- Position, from 1, of the cursor's element.
+local function find(elements)
+  local seq, k = string.match(cursor, '^~(%d+)%.(%d+)$')
+  local at = nil
+  if not seq then
+    for i, element in ipairs(elements) do
+      if has_id(element, cursor) then return i end
+    end
+  elseif tonumber(seq) == 0 then
+    at = #elements + 1 - tonumber(k)
+  else
+    for i, element in ipairs(elements) do
+      if our_seq(element) == tonumber(seq) then at = i - tonumber(k) break end
+    end
+  end
+  return at and elements[at] and at
+end
+
+-- Cursor of the element at a position: its own id for ours, else its distance above ours below.
+local function cursor_at(elements, at)
+  for i = at, #elements do
+    local seq = our_seq(elements[i])
+    if seq then
+      return i == at and string.sub(elements[i], 8, 43) or '~' .. seq .. '.' .. (i - at)
+    end
+  end
+  return '~0.' .. (#elements + 1 - at)
+end
+
+-- The usual call does not look at the whole list: the newest page, one element more to know
+-- whether there are further ones, and that one ours, so that a cursor can stand on it.
+local elements = redis.call('LRANGE', list, 0,
+  (direction == 'newest' and not some_expired) and limit or cap - 1)
+local first, last, step = 1, #elements, 1
+if direction == 'newest' and not some_expired and elements[limit + 1]
+  and not our_seq(elements[limit]) then
+  elements = redis.call('LRANGE', list, 0, cap - 1)
+  last = #elements
+elseif direction ~= 'newest' then
+  local at = find(elements)
+  if not at then return {'gone', unread} end
+  if direction == 'before' then first = at + 1 else first, last, step = at - 1, 1, -1 end
+end
+
+local page, more, final = {}, 0, nil
+for i = first, last, step do
+  if is_shown(elements[i]) then
+    if #page == limit then more = 1 break end
+    page[#page + 1] = elements[i]
+    final = i
+  end
+end
+
+local lowest = 0
+if more == 0 and step == 1 and not state.complete then
+  lowest = state.head + 1
+  for i = #elements, 1, -1 do
+    local seq = our_seq(elements[i])
+    if seq then lowest = seq break end
+  end
+end
+
+local reply = {'warm', state.head, unread, lowest, more,
+  final and cursor_at(elements, final) or '', state.reads}
+local count = #page
+for i = 1, count do
+  reply[7 + i] = page[step == 1 and i or count + 1 - i]
 end
 return reply

@@ -213,6 +213,15 @@ impl Error {
         self.allow
     }
 
+    /// The error of one item of a batch: `{"code","detail","field"?}`.
+    pub fn item_json(&self) -> String {
+        let mut body = serde_json::json!({"code": self.code.as_str(), "detail": self.detail});
+        if let (Some(field), Some(members)) = (&self.field, body.as_object_mut()) {
+            members.insert("field".to_owned(), field.as_str().into());
+        }
+        body.to_string()
+    }
+
     /// The `application/problem+json` body (RFC 9457) with our `code` member.
     pub fn problem_json(&self) -> String {
         let mut body = serde_json::json!({

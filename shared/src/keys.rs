@@ -21,3 +21,8 @@ pub fn feed(user: &UserId) -> String {
 pub fn feed_companion(user: &UserId) -> String {
     format!("bw:feed:{{notifications:{user}}}")
 }
+
+/// A user's FCM token.
+pub fn push_token(user: &UserId) -> String {
+    format!("user:{user}:token")
+}

@@ -3,6 +3,7 @@
 
 pub mod auth;
 pub mod close;
+pub mod digest;
 pub mod error;
 pub mod ids;
 pub mod json;

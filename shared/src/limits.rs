@@ -19,6 +19,12 @@ pub const REQUEST_BYTES_MAX: usize = 96 * 1024;
 pub const REQUEST_ARRAY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Longest token that is looked at; RS256 tokens with many scopes stay below 4 KiB.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// Notifications in one batch: with the limit on arrays, 8 KiB each on average.
+pub const BATCH_NOTIFICATIONS_MAX: usize = 500;
+/// Ids in one call that marks entries as read: no window is larger.
+pub const MARK_IDS_MAX: usize = FEED_ENTRIES_MAX;
+/// An idempotency key holds this long.
+pub const IDEMPOTENCY_MS: i64 = 24 * 3600 * 1000;
 /// Longest `Idempotency-Key`, as in common practice (Stripe takes 255).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 

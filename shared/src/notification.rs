@@ -175,17 +175,29 @@ pub enum Delivery {
 }
 
 impl Delivery {
-    /// The notification's JSON text with the member `delivery`, without parsing it.
-    pub fn overlay(self, json: &str) -> String {
+    /// The notification's JSON text with the members `readAt` (milliseconds since the Unix epoch)
+    /// and `delivery`, without parsing it.
+    pub fn overlay(self, json: &str, read_at_ms: Option<i64>) -> String {
         let word = match self {
             Delivery::Sent => "sent",
             Delivery::Pending => "pending",
         };
-        match json.trim_end().strip_suffix('}') {
-            Some(open) => format!("{open},\"delivery\":\"{word}\"}}"),
-            None => json.to_owned(),
+        match (json.trim_end().strip_suffix('}'), read_at_ms) {
+            (None, _) => json.to_owned(),
+            (Some(open), None) => format!("{open},\"delivery\":\"{word}\"}}"),
+            (Some(open), Some(ms)) => {
+                format!("{open},\"readAt\":\"{}\",\"delivery\":\"{word}\"}}", rfc3339(ms))
+            }
         }
     }
+}
+
+/// When an element of ours expires, as text that compares with [`rfc3339`]; the serialiser writes
+/// it last.
+pub fn expiry_of(element: &str) -> Option<&str> {
+    let (rest, time) = element.strip_suffix("\"}")?.rsplit_once(",\"expiresAt\":\"")?;
+    // The member before it is `createdAt`, so this is no text inside `data`.
+    rest.ends_with('"').then_some(time)
 }
 
 fn push_string(json: &mut String, text: &str) {

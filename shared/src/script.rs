@@ -21,20 +21,32 @@ impl Script {
     }
 }
 
+/// Each script with the parts that stand in front of it.
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $constant:ident = $name:literal;)*) => {
-        $($(#[$doc])* pub static $constant: Script =
-            Script::new($name, include_str!(concat!("../lua/", $name, ".lua")));)*
+    ($($(#[$doc:meta])* $constant:ident = $($part:literal)? / $name:literal;)*) => {
+        $($(#[$doc])* pub static $constant: Script = Script::new(
+            $name,
+            concat!(
+                $(include_str!(concat!("../lua/", $part, ".lua")),)?
+                include_str!(concat!("../lua/", $name, ".lua"))
+            ),
+        );)*
         /// Every script, for tests that load or lint them all.
         pub static ALL: &[&Script] = &[$(&$constant),*];
     };
 }
 
 scripts! {
+    /// Takes a deleted entry out of a feed, or erases the feed.
+    FEED_DELETE = "feed" / "feed_delete";
+    /// Finds one entry of a feed.
+    FEED_ENTRY = "feed" / "feed_entry";
     /// Heads of many feeds, for the relay.
-    FEED_HEADS = "feed_heads";
+    FEED_HEADS = / "feed_heads";
+    /// Brings read marks to a feed.
+    FEED_MARK = "feed" / "feed_mark";
     /// Push new entries in order, or load a cold feed from the record.
-    FEED_PUSH = "feed_push";
+    FEED_PUSH = "feed" / "feed_push";
     /// Read a page of a feed.
-    FEED_READ = "feed_read";
+    FEED_READ = "feed" / "feed_read";
 }

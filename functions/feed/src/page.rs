@@ -1,54 +1,82 @@
-//! A page of a feed as the client gets it: built from list elements or from the record.
+//! A page of a feed as the client gets it: from list elements, from the record, or from both.
 
-use runtime::record::Window;
+use std::collections::BTreeMap;
+
+use runtime::record::Entry;
 use runtime::redis::Reply;
 use serde_json::value::RawValue;
 use shared::notification::{Delivery, our_id_and_seq};
-use shared::time::rfc3339;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A page, newest first.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
     /// Notification objects, overlays included, as JSON text.
-    entries: Vec<String>,
-    unread: i64,
+    pub entries: Vec<String>,
+    pub unread: i64,
+    pub next: Option<String>,
+}
+
+/// Answer of `feed_read.lua`.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer {
+    Cold,
+    /// There is no element of that cursor in the list.
+    Gone {
+        unread: i64,
+    },
+    Warm {
+        page: Page,
+        /// The record has more below this seq; 0 when it has not.
+        lowest: i64,
+        /// Cursor of the page's last element.
+        last: Option<String>,
+    },
+}
+
+impl Answer {
+    /// Reads the script's reply; `None` for one of another shape.
+    pub fn parse(reply: &[Reply]) -> Option<Self> {
+        match reply.first()?.text()? {
+            "cold" => Some(Answer::Cold),
+            "gone" => Some(Answer::Gone { unread: reply.get(1)?.int()? }),
+            "warm" => {
+                let [_, _head, unread, lowest, more, next, reads, elements @ ..] = reply else {
+                    return None;
+                };
+                let reads = reads_of(reads.text()?);
+                let entries = elements.iter().filter_map(|element| match element {
+                    Reply::Bytes(bytes) => shown(bytes, &reads),
+                    _ => None,
+                });
+                let last = Some(next.text()?.to_owned()).filter(|next| !next.is_empty());
+                let page = Page {
+                    entries: entries.collect(),
+                    unread: unread.int()?,
+                    next: last.clone().filter(|_| more.int() == Some(1)),
+                };
+                Some(Answer::Warm { page, lowest: lowest.int()?, last })
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Page {
-    /// Reads the answer of `feed_read.lua`; `None` for a cold feed or an answer of another shape.
-    pub fn from_reply(reply: &[Reply]) -> Option<Self> {
-        let [state, _epoch, _head, unread, _length, elements @ ..] = reply else { return None };
-        if state.text() != Some("warm") {
-            return None;
+    /// Adds older entries from the record, newest first; `has_more` tells whether it has further
+    /// ones.
+    pub fn extend(&mut self, entries: &[Entry], sent_upto: i64, has_more: bool) {
+        self.entries.extend(entries.iter().map(|entry| from_record(entry, sent_upto)));
+        self.next = None;
+        if let (true, Some(last)) = (has_more, entries.last()) {
+            self.next = Some(last.notification.id.clone());
         }
-        let entries = elements.iter().filter_map(|element| match element {
-            Reply::Bytes(bytes) => entry(bytes),
-            _ => None,
-        });
-        Some(Self { entries: entries.collect(), unread: unread.int()? })
-    }
-
-    /// A page straight from the record, for when Redis is away: without foreign entries.
-    pub fn from_window(window: &Window, limit: usize, now_ms: i64) -> Self {
-        let live = || {
-            window.entries.iter().rev().filter(|entry| {
-                entry.draft.expires_at_ms.is_none_or(|expires_at_ms| expires_at_ms > now_ms)
-            })
-        };
-        let unread = live().filter(|entry| entry.seq > window.read_upto).count();
-        let entries = live().take(limit).map(|entry| {
-            let delivery =
-                if entry.seq <= window.sent_seq { Delivery::Sent } else { Delivery::Pending };
-            delivery.overlay(&entry.to_json())
-        });
-        Self { entries: entries.collect(), unread: i64::try_from(unread).unwrap_or(i64::MAX) }
     }
 
     /// The answer's body.
     pub fn to_json(&self) -> String {
         let bytes: usize = self.entries.iter().map(|entry| entry.len() + 1).sum();
-        let mut json = String::with_capacity(bytes + 64);
+        let mut json = String::with_capacity(bytes + 96);
         json.push_str("{\"notifications\":[");
         for (at, entry) in self.entries.iter().enumerate() {
             if at > 0 {
@@ -56,7 +84,12 @@ impl Page {
             }
             json.push_str(entry);
         }
-        json.push_str(&format!("],\"unread\":{},\"next\":null}}", self.unread));
+        json.push_str(&format!("],\"unread\":{},\"next\":", self.unread));
+        match &self.next {
+            // Cursors are of the alphabet of ids and need no escapes.
+            Some(next) => json.push_str(&format!("\"{next}\"}}")),
+            None => json.push_str("null}"),
+        }
         json
     }
 }
@@ -66,8 +99,17 @@ pub fn etag(body: &str) -> String {
     format!("\"{:016x}\"", xxh3_64(body.as_bytes()))
 }
 
+/// The companion's `seq=ms;seq=ms;`.
+pub fn reads_of(text: &str) -> BTreeMap<i64, i64> {
+    let pairs = text.split(';').filter_map(|pair| {
+        let (seq, ms) = pair.split_once('=')?;
+        Some((seq.parse().ok()?, ms.parse().ok()?))
+    });
+    pairs.collect()
+}
+
 /// A list element as it is shown: ours with its overlay, a foreign object as it is, nothing else.
-fn entry(element: &[u8]) -> Option<String> {
+pub fn shown(element: &[u8], reads: &BTreeMap<i64, i64>) -> Option<String> {
     let text = std::str::from_utf8(element).ok()?;
     let is_object =
         text.trim_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok();
@@ -75,17 +117,46 @@ fn entry(element: &[u8]) -> Option<String> {
         return None;
     }
     match our_id_and_seq(element) {
-        Some(_) => Some(Delivery::Sent.overlay(text)),
+        Some((_, seq)) => Some(Delivery::Sent.overlay(text, reads.get(&seq).copied())),
         None => Some(text.trim().to_owned()),
     }
 }
 
-/// The expiry of an element of ours, which our serialiser writes last, as it compares with
-/// [`rfc3339`] of now.
-pub fn is_expired(element: &str, now_ms: i64) -> bool {
-    let expires_at = element
-        .strip_suffix("\"}")
-        .and_then(|rest| rest.rsplit_once(",\"expiresAt\":\""))
-        .map(|(_, time)| time);
-    expires_at.is_some_and(|time| time <= rfc3339(now_ms).as_str())
+/// An entry of the record as it is shown; everything up to `sent_upto` is in the feed.
+pub fn from_record(entry: &Entry, sent_upto: i64) -> String {
+    let delivery =
+        if entry.notification.seq <= sent_upto { Delivery::Sent } else { Delivery::Pending };
+    delivery.overlay(&entry.notification.to_json(), entry.read_at_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn skips_what_is_no_object() {
+        let reads = BTreeMap::new();
+        assert_eq!(shown(b" {\"a\": 1} ", &reads).as_deref(), Some("{\"a\": 1}"));
+        for bad in [&b"[]"[..], b"1", b"x", b"{", b"{} {}", b"\"{}\"", b"\xff", b""] {
+            assert_eq!(shown(bad, &reads), None, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn reads_marks() {
+        assert_eq!(reads_of("1=10;3=30;"), BTreeMap::from([(1, 10), (3, 30)]));
+        assert!(reads_of("").is_empty() && reads_of("x;=;1=").is_empty());
+    }
+
+    #[test]
+    fn the_body_is_one_json_object() {
+        let page = Page {
+            entries: vec!["{\"a\":1}".to_owned(), "{}".to_owned()],
+            unread: 1,
+            next: Some("~3.1".to_owned()),
+        };
+        let value: serde_json::Value = serde_json::from_str(&page.to_json()).unwrap();
+        assert_eq!(value["next"], "~3.1");
+        assert_eq!(Page::default().to_json(), r#"{"notifications":[],"unread":0,"next":null}"#);
+    }
 }

@@ -1,26 +1,29 @@
-//! `GET /users/{u}/notifications`: one Lua call on a warm feed, the record otherwise.
+//! `GET /users/{u}/notifications`: one Lua call on a warm feed; the record for cold feeds, older
+//! pages, and while Redis is away.
 
 use runtime::delivery::load_cold;
 use runtime::io::clock;
-use runtime::record::Record;
-use runtime::redis::{Arg, Redis, RedisError, Reply};
-use runtime::{App, Error, Request, Response, auth, log};
+use runtime::record::{Entry, Record, Window};
+use runtime::redis::{Arg, Redis, RedisError};
+use runtime::{App, Code, Error, Request, Response, auth, log};
 use shared::auth::Scope;
-use shared::limits::{FEED_ENTRIES_MAX, FEED_PAGE_DEFAULT};
+use shared::limits::FEED_ENTRIES_MAX;
 use shared::time::rfc3339;
 use shared::{UserId, keys, script};
 
-use crate::page::{Page, etag};
+use crate::cursor::{From, PageRequest, position};
+use crate::page::{Answer, Page, etag};
 
 /// Answers a page, newest first, with `ETag` and 304.
 ///
 /// # Errors
-/// Of the request; `record_unavailable` when neither Redis nor the record answers; `wrong_type`.
+/// Of the request; `cursor_gone`; `wrong_type`; `record_unavailable` when neither Redis nor the
+/// record has an answer.
 pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::FeedRead)?;
-    let limit = limit(request)?;
-    let body = page(app, user, limit).await?.to_json();
+    let wanted = PageRequest::parse(request)?;
+    let body = page(app, user, &wanted).await?.to_json();
     let etag = etag(&body);
     let is_known = request.header("if-none-match").is_some_and(|known| matches(known, &etag));
     let response = match is_known {
@@ -30,55 +33,147 @@ pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Respons
     Ok(response.with("etag", etag).with("cache-control", "private, no-cache"))
 }
 
-async fn page(app: &App, user: &UserId, limit: usize) -> Result<Page, Error> {
+async fn page(app: &App, user: &UserId, wanted: &PageRequest) -> Result<Page, Error> {
     let now_ms = clock::now_ms();
-    match read_feed(&app.redis, user, limit, now_ms).await {
-        Ok(reply) => {
-            if let Some(page) = Page::from_reply(&reply) {
-                return Ok(page);
-            }
-        }
+    match ask(&app.redis, user, wanted, now_ms).await {
+        Ok(Answer::Cold) => {}
+        Ok(answer) => return complete(app, user, wanted, now_ms, answer).await,
         Err(RedisError::WrongType) => return Err(RedisError::WrongType.into()),
         Err(error) => {
             log::warn("feed_from_record", &[("error", &error.to_string())]);
             let window = app.record.window(user, FEED_ENTRIES_MAX).await?;
-            return Ok(Page::from_window(&window, limit, now_ms));
+            return from_record(app, user, wanted, now_ms, &window).await;
         }
     }
     let (window, loaded) = load_cold(&app.redis, &app.record, user).await?;
-    match loaded {
-        Ok(()) => {
-            let reply = read_feed(&app.redis, user, limit, now_ms).await;
-            if let Some(page) = reply.ok().and_then(|reply| Page::from_reply(&reply)) {
-                return Ok(page);
-            }
-        }
-        Err(error) => log::warn("feed_load_failed", &[("error", &error.to_string())]),
+    if let Err(error) = loaded {
+        log::warn("feed_load_failed", &[("error", &error.to_string())]);
+    } else if let Ok(answer) = ask(&app.redis, user, wanted, now_ms).await
+        && answer != Answer::Cold
+    {
+        return complete(app, user, wanted, now_ms, answer).await;
     }
-    Ok(Page::from_window(&window, limit, now_ms))
+    from_record(app, user, wanted, now_ms, &window).await
 }
 
-async fn read_feed(
+async fn ask(
     redis: &impl Redis,
     user: &UserId,
-    limit: usize,
+    wanted: &PageRequest,
     now_ms: i64,
-) -> Result<Vec<Reply>, RedisError> {
+) -> Result<Answer, RedisError> {
     let keys = [keys::feed(user), keys::feed_companion(user)];
     let now = rfc3339(now_ms);
-    let args = [Arg::Int(limit as i64), Arg::Int(FEED_ENTRIES_MAX as i64), Arg::Text(&now)];
-    redis.eval(&script::FEED_READ, &keys, &args).await
+    let (direction, cursor) = match &wanted.from {
+        From::Newest => ("newest", ""),
+        From::Before(cursor) => ("before", cursor.as_str()),
+        From::After(cursor) => ("after", cursor.as_str()),
+    };
+    let args = [
+        Arg::Int(wanted.limit as i64),
+        Arg::Int(FEED_ENTRIES_MAX as i64),
+        Arg::Text(&now),
+        Arg::Text(direction),
+        Arg::Text(cursor),
+    ];
+    let reply = redis.eval(&script::FEED_READ, &keys, &args).await?;
+    Answer::parse(&reply)
+        .ok_or_else(|| RedisError::Refused("feed_read gave an unexpected reply".to_owned()))
 }
 
-fn limit(request: &Request) -> Result<usize, Error> {
-    let pairs = request.query(&["limit"])?;
-    let Some((_, text)) = pairs.first() else { return Ok(FEED_PAGE_DEFAULT) };
-    match text.parse() {
-        Ok(limit) if (1..=FEED_ENTRIES_MAX).contains(&limit) => Ok(limit),
-        _ => {
-            let problem = format!("`limit` must be an integer from 1 to {FEED_ENTRIES_MAX}");
-            Err(Error::field(runtime::Code::InvalidField, "limit", problem))
+/// Goes on in the record where the list ends, or where the cursor is older than the list.
+async fn complete(
+    app: &App,
+    user: &UserId,
+    wanted: &PageRequest,
+    now_ms: i64,
+    answer: Answer,
+) -> Result<Page, Error> {
+    match answer {
+        Answer::Warm { page, lowest: 0, .. } => Ok(page),
+        Answer::Warm { mut page, lowest, last } => {
+            let room = wanted.limit.saturating_sub(page.entries.len());
+            let mut older = app.record.entries_before(user, lowest, room + 1, now_ms).await?;
+            let has_more = older.len() > room;
+            older.truncate(room);
+            match room {
+                0 => page.next = last.filter(|_| has_more),
+                _ => page.extend(&older, i64::MAX, has_more),
+            }
+            Ok(page)
         }
+        // Whatever is older than the list was in it before.
+        Answer::Gone { unread } => {
+            let page = Page { unread, ..Page::default() };
+            in_record(app, user, wanted, now_ms, page, i64::MAX).await
+        }
+        Answer::Cold => Err(Error::new(Code::RedisUnavailable, "the feed could not be loaded")),
+    }
+}
+
+/// A page without Redis: foreign entries are not known here.
+async fn from_record(
+    app: &App,
+    user: &UserId,
+    wanted: &PageRequest,
+    now_ms: i64,
+    window: &Window,
+) -> Result<Page, Error> {
+    let is_live = |entry: &&Entry| {
+        entry.notification.draft.expires_at_ms.is_none_or(|expires_at_ms| expires_at_ms > now_ms)
+    };
+    let unread = window.entries.iter().filter(is_live).filter(|entry| entry.read_at_ms.is_none());
+    let unread = i64::try_from(unread.count()).unwrap_or(i64::MAX);
+    in_record(app, user, wanted, now_ms, Page { unread, ..Page::default() }, window.sent_seq).await
+}
+
+/// Fills a page from the record alone.
+async fn in_record(
+    app: &App,
+    user: &UserId,
+    wanted: &PageRequest,
+    now_ms: i64,
+    mut page: Page,
+    sent_upto: i64,
+) -> Result<Page, Error> {
+    let limit = wanted.limit;
+    match &wanted.from {
+        From::After(cursor) => {
+            let seq = seq_of(app, user, cursor).await?;
+            let mut newer = app.record.entries_after(user, seq, limit + 1).await?;
+            let has_more = newer.len() > limit;
+            newer.truncate(limit);
+            newer.reverse();
+            let newest = newer.first().map(|entry| entry.notification.id.clone());
+            page.extend(&newer, sent_upto, false);
+            page.next = newest.filter(|_| has_more);
+        }
+        From::Newest | From::Before(_) => {
+            let before = match &wanted.from {
+                From::Before(cursor) => seq_of(app, user, cursor).await?,
+                _ => i64::MAX,
+            };
+            let mut older = app.record.entries_before(user, before, limit + 1, now_ms).await?;
+            let has_more = older.len() > limit;
+            older.truncate(limit);
+            page.extend(&older, sent_upto, has_more);
+        }
+    }
+    Ok(page)
+}
+
+/// The seq that a cursor stands for in the record.
+async fn seq_of(app: &App, user: &UserId, cursor: &str) -> Result<i64, Error> {
+    match app.record.entry(user, cursor).await? {
+        Some(entry) => Ok(entry.notification.seq),
+        // A foreign element lies above ours with this seq, so that ours comes next below it.
+        None => match position(cursor) {
+            Some(seq) if seq > 0 => Ok(seq + 1),
+            _ => Err(Error::new(
+                Code::CursorGone,
+                "the entry of this cursor does not exist any more",
+            )),
+        },
     }
 }
 

@@ -2,8 +2,9 @@
 
 use runtime::{App, Error, Method, Request, Response};
 use shared::UserId;
+use shared::ids::check_id;
 
-use crate::read;
+use crate::{change, entry, read};
 
 /// Sends a request to its handler.
 ///
@@ -16,6 +17,22 @@ pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
             match request.method {
                 Method::Get => read::read(app, request, &user).await,
                 _ => Err(Error::method_not_allowed("GET, HEAD")),
+            }
+        }
+        ["users", user, "notifications", "read"] => {
+            let user = UserId::parse(user)?;
+            match request.method {
+                Method::Post => change::mark_read(app, request, &user).await,
+                _ => Err(Error::method_not_allowed("POST")),
+            }
+        }
+        ["users", user, "notifications", id] => {
+            let user = UserId::parse(user)?;
+            check_id(id, "notification id")?;
+            match request.method {
+                Method::Get => entry::read(app, request, &user, id).await,
+                Method::Delete => change::delete(app, request, &user, id).await,
+                _ => Err(Error::method_not_allowed("GET, HEAD, DELETE")),
             }
         }
         _ => Err(Error::not_found("this path")),

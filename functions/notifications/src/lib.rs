@@ -1,5 +1,7 @@
-//! Creates notifications: `POST /notifications`.
+//! Creates notifications: `POST /notifications` and `POST /notifications/batch`.
 
+mod batch;
+mod commit;
 mod create;
 mod routes;
 

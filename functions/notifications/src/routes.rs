@@ -2,7 +2,7 @@
 
 use runtime::{App, Error, Method, Request, Response};
 
-use crate::create;
+use crate::{batch, create};
 
 /// Sends a request to its handler.
 ///
@@ -12,6 +12,10 @@ pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
     match request.path().as_slice() {
         ["notifications"] => match request.method {
             Method::Post => create::create(app, request).await,
+            _ => Err(Error::method_not_allowed("POST")),
+        },
+        ["notifications", "batch"] => match request.method {
+            Method::Post => batch::create(app, request).await,
             _ => Err(Error::method_not_allowed("POST")),
         },
         _ => Err(Error::not_found("this path")),

@@ -1,15 +1,15 @@
 //! `POST /admin/migrate` and `/admin/relay`.
 
 use runtime::io::clock;
-use runtime::record::Record;
+use runtime::record::{Record, Retention};
 use runtime::{App, Error, Request, Response, auth, log, relay};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::json::Object;
-use shared::limits::REQUEST_BYTES_MAX;
+use shared::limits::{IDEMPOTENCY_MS, REQUEST_BYTES_MAX};
 
-/// A run of the relay ends after this; what is left waits for the next one. The hub waits 15 s.
-const RELAY_RUN_MS: i64 = 10_000;
+/// A run of the relay or a prune ends after this; what is left waits for the next one. The hub waits 15 s.
+const RUN_MS: i64 = 10_000;
 
 /// Creates or upgrades the record's tables. `{"rotateEpoch":true}` also gives the record a new
 /// epoch: the step after a restore from a backup, so that seqs that are counted again are not
@@ -47,13 +47,38 @@ fn rotate_epoch(body: &[u8]) -> Result<bool, Error> {
     Ok(rotate)
 }
 
+/// Rows dropped by one statement of a prune: a short write lock each.
+const PRUNE_ROWS: usize = 500;
+
+/// Drops what is older than the retention, expired, or deleted, for at most ten seconds. Answers
+/// `{"pruned":n,"done":bool}`; call again while `done` is false.
+///
+/// # Errors
+/// Of the request; `record_unavailable`; whatever was dropped before stays dropped.
+pub async fn prune(app: &App, request: &Request) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
+    let now_ms = clock::now_ms();
+    let retention = Retention {
+        now_ms,
+        keep_since_ms: now_ms - app.config.retention_days * 24 * 3_600_000,
+        keys_since_ms: now_ms - IDEMPOTENCY_MS,
+    };
+    let (mut pruned, mut done) = (0, false);
+    while !done && clock::now_ms() < now_ms + RUN_MS {
+        let dropped = app.record.prune(retention, PRUNE_ROWS).await?;
+        pruned += dropped;
+        done = dropped == 0;
+    }
+    Ok(Response::json(200, json!({"pruned": pruned, "done": done}).to_string()))
+}
+
 /// Sends what is unsent, for at most ten seconds.
 ///
 /// # Errors
 /// `redis_unavailable` or `record_unavailable`; whatever was sent before is noted.
 pub async fn relay(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
-    let deadline_ms = clock::now_ms() + RELAY_RUN_MS;
+    let deadline_ms = clock::now_ms() + RUN_MS;
     let outcome = relay::run(&app.redis, &app.record, clock::now_ms, deadline_ms).await?;
     let body = json!({"sent": outcome.sent, "pending": outcome.pending});
     Ok(Response::json(200, body.to_string()))

@@ -1,6 +1,7 @@
 //! Health, administration, and the answer for every path that no other component serves.
 
 mod admin;
+mod erase;
 mod health;
 mod routes;
 

@@ -2,7 +2,9 @@
 
 use runtime::{App, Error, Method, Request, Response};
 
-use crate::{admin, health};
+use shared::UserId;
+
+use crate::{admin, erase, health};
 
 /// Sends a request to its handler.
 ///
@@ -15,7 +17,15 @@ pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
         (["healthz" | "readyz"], _) => Err(Error::method_not_allowed("GET, HEAD")),
         (["admin", "migrate"], Method::Post) => admin::migrate(app, request).await,
         (["admin", "relay"], Method::Post) => admin::relay(app, request).await,
-        (["admin", "migrate" | "relay"], _) => Err(Error::method_not_allowed("POST")),
+        (["admin", "prune"], Method::Post) => admin::prune(app, request).await,
+        (["admin", "migrate" | "prune" | "relay"], _) => Err(Error::method_not_allowed("POST")),
+        (["users", user], method) => {
+            let user = UserId::parse(user)?;
+            match method {
+                Method::Delete => erase::erase(app, request, &user).await,
+                _ => Err(Error::method_not_allowed("DELETE")),
+            }
+        }
         _ => Err(Error::not_found("this path")),
     }
 }

@@ -1,7 +1,7 @@
 //! The variables of the manifest, read once per instance: each costs a call to the host.
 
-use shared::Error;
 use shared::auth::{KeyConfig, KeySet};
+use shared::{Code, Error};
 
 use crate::cors::Cors;
 use crate::log;
@@ -11,7 +11,12 @@ pub struct Config {
     pub redis_url: String,
     pub keys: KeySet,
     pub cors: Cors,
+    /// Days that the record keeps notifications.
+    pub retention_days: i64,
 }
+
+/// Longest retention: a number of days whose milliseconds are far from overflowing.
+const RETENTION_DAYS_MAX: i64 = 36_500;
 
 impl Config {
     /// Builds the configuration from `get`, which gives the value of a variable.
@@ -32,7 +37,17 @@ impl Config {
             log::error("keys_unusable", &[("error", &error.to_string())]);
             KeySet::none()
         });
+        let retention_days = get("retention_days").await?;
+        let retention_days = match retention_days.parse() {
+            Ok(days) if (1..=RETENTION_DAYS_MAX).contains(&days) => days,
+            _ => {
+                let problem = format!("must be a whole number from 1 to {RETENTION_DAYS_MAX}");
+                log::error("variable_invalid", &[("name", "retention_days"), ("error", &problem)]);
+                return Err(Error::new(Code::Internal, "the component is not configured"));
+            }
+        };
         Ok(Self {
+            retention_days,
             redis_url: get("redis_url").await?,
             keys,
             cors: Cors::new(&get("cors_origins").await?),

@@ -6,7 +6,7 @@ use shared::notification::Notification;
 use shared::{UserId, keys, script};
 
 use crate::log;
-use crate::record::{Record, RecordError, Window};
+use crate::record::{Entry, Record, RecordError, Window};
 use crate::redis::{Arg, Redis, RedisError, Reply};
 
 /// Rounds of push, catch up and load before a delivery gives up and leaves it to the relay. Three
@@ -62,35 +62,47 @@ enum Pushed {
     Stale,
 }
 
-/// Puts a notification that was just committed under `epoch` into the feed and on the channel,
-/// and with it whatever the record has below it that is not there yet.
+/// Puts entries that were just committed under `epoch` into their user's feed and on the channel,
+/// and with them whatever the record has below that is not there yet. The entries are one user's,
+/// oldest first, with consecutive seqs.
 ///
 /// # Errors
 /// When Redis or the record is away; then the relay delivers later.
 pub async fn deliver(
     redis: &impl Redis,
     record: &impl Record,
-    notification: &Notification,
+    entries: &[Notification],
     epoch: &str,
 ) -> Result<(), DeliveryError> {
-    let user = &notification.draft.user_id;
-    let entries = std::slice::from_ref(notification);
-    let first = if notification.seq == 1 {
-        // The user's first entry is everything the record has: load at once, without reading it.
-        let window = Window {
-            epoch: epoch.to_owned(),
-            head: 1,
-            sent_seq: 0,
-            read_upto: 0,
-            rev: 0,
-            entries: Vec::new(),
-        };
-        load(redis, user, &window, entries).await?
+    let (Some(oldest), Some(newest)) = (entries.first(), entries.last()) else { return Ok(()) };
+    let user = &newest.draft.user_id;
+    let first = if oldest.seq == 1 && entries.len() <= FEED_ENTRIES_MAX {
+        // The user's first entries are everything the record has: load without reading it.
+        let head = newest.seq;
+        let call = Call { mode: "load", epoch, head, ..Call::default() };
+        call.run(redis, user, entries).await?
     } else {
-        push(redis, user, epoch, notification.seq - 1, entries).await?
+        push(redis, user, epoch, oldest.seq - 1, entries).await?
     };
-    let goal = Goal { head: notification.seq, entry: Some(notification.seq) };
+    let goal = Goal { head: newest.seq, entry: Some(newest.seq) };
     settle(redis, record, user, epoch, first, &goal).await.map(drop)
+}
+
+/// Makes sure that a feed has everything up to `target`, for an entry that was answered before and
+/// whose push may have been lost.
+///
+/// # Errors
+/// When Redis or the record is away.
+pub async fn ensure(
+    redis: &impl Redis,
+    record: &impl Record,
+    user: &UserId,
+    epoch: &str,
+    target: i64,
+) -> Result<(), DeliveryError> {
+    // A push of nothing above the target: answers `ok`, or what is missing.
+    let first = push(redis, user, epoch, target, &[]).await?;
+    settle(redis, record, user, epoch, first, &Goal { head: target, entry: None }).await.map(drop)
 }
 
 /// Brings a feed whose newest entry is `head` (`None`: a cold one) up to `target` at least, and
@@ -122,11 +134,27 @@ pub async fn load_cold(
 ) -> Result<(Window, Result<(), DeliveryError>), RecordError> {
     let window = record.window(user, FEED_ENTRIES_MAX).await?;
     let goal = Goal { head: window.head, entry: None };
-    let loaded = match load(redis, user, &window, &window.entries).await {
+    let loaded = match load(redis, user, &window).await {
         Ok(state) => settle(redis, record, user, &window.epoch, state, &goal).await.map(drop),
         Err(error) => Err(error.into()),
     };
     Ok((window, loaded))
+}
+
+/// Takes an entry that the record has deleted at revision `rev` out of a feed; with an empty `id`
+/// everything, foreign entries included.
+///
+/// # Errors
+/// When Redis is away; repeat it then.
+pub async fn forget(
+    redis: &impl Redis,
+    user: &UserId,
+    rev: i64,
+    id: &str,
+) -> Result<(), RedisError> {
+    let keys = [keys::feed(user), keys::feed_companion(user)];
+    let args = [Arg::Int(rev), Arg::Int(FEED_TTL_S as i64), Arg::Text(id)];
+    redis.eval(&script::FEED_DELETE, &keys, &args).await.map(drop)
 }
 
 /// Goes on from an answer of the script until the feed has everything.
@@ -151,13 +179,13 @@ async fn settle(
                     // More than a window is missing: the newest are loaded, the rest is skipped
                     // and clients are told of the gap.
                     FEED_ENTRIES_MAX.. => Pushed::Cold,
-                    _ => push(redis, user, &epoch, head, &missing).await?,
+                    _ => push(redis, user, &epoch, head, &notifications(missing)).await?,
                 }
             }
             Pushed::Cold | Pushed::Stale => {
                 let window = record.window(user, FEED_ENTRIES_MAX).await?;
                 epoch.clone_from(&window.epoch);
-                load(redis, user, &window, &window.entries).await?
+                load(redis, user, &window).await?
             }
             Pushed::Conflict => {
                 // The feed has no trace of an entry within its window. One that was deleted in the
@@ -184,21 +212,20 @@ async fn push(
     after: i64,
     entries: &[Notification],
 ) -> Result<Pushed, RedisError> {
-    let call = Call { mode: "push", epoch, after, publish_after: 0, head: 0, rev: 0, read_upto: 0 };
-    call.run(redis, user, entries).await
+    Call { mode: "push", epoch, after, ..Call::default() }.run(redis, user, entries).await
 }
 
-async fn load(
-    redis: &impl Redis,
-    user: &UserId,
-    window: &Window,
-    entries: &[Notification],
-) -> Result<Pushed, RedisError> {
+async fn load(redis: &impl Redis, user: &UserId, window: &Window) -> Result<Pushed, RedisError> {
     // A full window says nothing about what is below it; a shorter one is all there is.
-    let after = match entries.first() {
-        Some(oldest) if entries.len() >= FEED_ENTRIES_MAX => oldest.seq - 1,
+    let after = match window.entries.first() {
+        Some(oldest) if window.entries.len() >= FEED_ENTRIES_MAX => oldest.notification.seq - 1,
         _ => 0,
     };
+    let reads = window
+        .entries
+        .iter()
+        .filter_map(|entry| Some((entry.notification.seq, entry.read_at_ms?)))
+        .collect::<Vec<_>>();
     let call = Call {
         mode: "load",
         epoch: &window.epoch,
@@ -206,12 +233,22 @@ async fn load(
         publish_after: window.sent_seq,
         head: window.head,
         rev: window.rev,
-        read_upto: window.read_upto,
+        reads: reads_text(&reads),
     };
-    call.run(redis, user, entries).await
+    call.run(redis, user, &notifications(window.entries.clone())).await
+}
+
+fn notifications(entries: Vec<Entry>) -> Vec<Notification> {
+    entries.into_iter().map(|entry| entry.notification).collect()
+}
+
+/// Marks as the companion keeps them: `seq=ms;seq=ms;`.
+pub fn reads_text(reads: &[(i64, i64)]) -> String {
+    reads.iter().map(|(seq, ms)| format!("{seq}={ms};")).collect()
 }
 
 /// The fixed arguments of `feed_push.lua`; the file explains them.
+#[derive(Default)]
 struct Call<'a> {
     mode: &'a str,
     epoch: &'a str,
@@ -219,7 +256,7 @@ struct Call<'a> {
     publish_after: i64,
     head: i64,
     rev: i64,
-    read_upto: i64,
+    reads: String,
 }
 
 impl Call<'_> {
@@ -239,7 +276,7 @@ impl Call<'_> {
             Arg::Int(FEED_TTL_S as i64),
             Arg::Int(self.head),
             Arg::Int(self.rev),
-            Arg::Int(self.read_upto),
+            Arg::Text(&self.reads),
             Arg::Text(keys::NOTIFICATIONS_CHANNEL),
         ];
         for (entry, json) in entries.iter().zip(&jsons) {

@@ -81,10 +81,14 @@ fn fresh_request_id() -> String {
     PREFIX.with(|prefix| format!("{prefix}-{count}"))
 }
 
-/// Exports a component's entry point, on WASM only: natively the linker refuses its symbols.
+/// Exports a component's entry point, on WASM only: natively the linker refuses its symbols, and the
+/// route is what tests call.
 #[macro_export]
 macro_rules! component {
     ($route:path) => {
+        #[cfg(not(target_family = "wasm"))]
+        pub use $route;
+
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, reason = "generated: the component's exports")]
         mod entry_point {

@@ -58,6 +58,21 @@ impl Request {
         header(&self.headers, name)
     }
 
+    /// First value of a header (name in lower case).
+    ///
+    /// # Errors
+    /// `invalid_field` when it is not text.
+    pub fn header_or_invalid(&self, name: &str) -> Result<Option<&str>, Error> {
+        let is_there = self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        match self.header(name) {
+            None if is_there => {
+                let problem = format!("the header `{name}` is not text");
+                Err(Error::field(Code::InvalidField, name, problem))
+            }
+            value => Ok(value),
+        }
+    }
+
     /// Reads the body, at most `bytes_max`; the rest of a longer one is not read.
     ///
     /// # Errors

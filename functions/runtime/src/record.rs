@@ -3,6 +3,7 @@
 //! SQL lies in files, one statement each, per backend. A `feed` row per user holds the counter and
 //! doubles as the outbox: pending means `sent_seq < seq`.
 
+mod rows;
 pub mod sqlite;
 
 use shared::notification::{Draft, Notification};
@@ -25,11 +26,48 @@ impl From<RecordError> for Error {
     }
 }
 
-/// What a create committed.
+/// A notification that is to be committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewEntry {
+    pub draft: Draft,
+    pub id: String,
+    /// Milliseconds since the Unix epoch.
+    pub created_at_ms: i64,
+    pub idempotency: Option<Idempotency>,
+}
+
+/// An idempotency key, unique per caller, and what it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    pub key: String,
+    /// Of the request as parsed JSON.
+    pub request_hash: String,
+}
+
+/// What became of a [`NewEntry`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Committed under this seq.
+    Created { seq: i64 },
+    /// The key is known and stands for the same request: this is what it committed.
+    Replayed { id: String, seq: i64, created_at_ms: i64, is_deleted: bool },
+    /// The key is known and stands for another request.
+    Mismatch,
+}
+
+/// What a create committed, in the order of its entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
-    pub seq: i64,
     pub epoch: String,
+    pub outcomes: Vec<Outcome>,
+}
+
+/// A notification with the state that is shown beside it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub notification: Notification,
+    /// Milliseconds since the Unix epoch.
+    pub read_at_ms: Option<i64>,
 }
 
 /// Everything a feed is loaded from, read in one statement.
@@ -39,11 +77,36 @@ pub struct Window {
     /// The user's counter; 0 for a user that the record does not know.
     pub head: i64,
     pub sent_seq: i64,
-    pub read_upto: i64,
     /// Revision: grows with every delete, mark and erase.
     pub rev: i64,
     /// Newest entries, oldest first.
-    pub entries: Vec<Notification>,
+    pub entries: Vec<Entry>,
+}
+
+/// The newest entries that were read, at a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    pub rev: i64,
+    /// Seq and time (milliseconds since the Unix epoch), oldest entry first.
+    pub reads: Vec<(i64, i64)>,
+}
+
+/// Which entries are marked as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// All up to this seq.
+    UpTo(i64),
+    Ids(Vec<String>),
+}
+
+/// Bounds of a prune, in milliseconds since the Unix epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Retention {
+    pub now_ms: i64,
+    /// Everything created before goes.
+    pub keep_since_ms: i64,
+    /// Idempotency keys created before have expired.
+    pub keys_since_ms: i64,
 }
 
 /// A user whose newest entries may not be in the feed yet.
@@ -54,8 +117,9 @@ pub struct Pending {
     pub sent_seq: i64,
 }
 
-/// A value of a row or a parameter.
-#[derive(Clone, Debug, PartialEq)]
+/// A value of a row or a parameter; in JSON it is itself.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+#[serde(untagged)]
 pub enum Value {
     Null,
     Int(i64),
@@ -92,12 +156,12 @@ pub trait Record {
     /// Whether the record answers.
     async fn ping(&self) -> Result<(), RecordError>;
 
-    /// Commits a notification and the user's next seq.
+    /// Commits entries and their users' next seqs, all or none, in one statement; a second one
+    /// where idempotency keys are known already. Keys older than `keys_since_ms` have expired.
     async fn create(
         &self,
-        draft: &Draft,
-        id: &str,
-        created_at_ms: i64,
+        entries: &[NewEntry],
+        keys_since_ms: i64,
     ) -> Result<Created, RecordError>;
 
     /// The newest `limit` entries with the user's counters and the epoch.
@@ -109,7 +173,44 @@ pub trait Record {
         user: &UserId,
         after: i64,
         limit: usize,
-    ) -> Result<Vec<Notification>, RecordError>;
+    ) -> Result<Vec<Entry>, RecordError>;
+
+    /// Unexpired entries below `before`, newest first, at most `limit`.
+    async fn entries_before(
+        &self,
+        user: &UserId,
+        before: i64,
+        limit: usize,
+        now_ms: i64,
+    ) -> Result<Vec<Entry>, RecordError>;
+
+    /// One entry.
+    async fn entry(&self, user: &UserId, id: &str) -> Result<Option<Entry>, RecordError>;
+
+    /// Marks entries as read, and returns the marks that hold then (two statements).
+    async fn mark_read(
+        &self,
+        user: &UserId,
+        marked: &Marked,
+        now_ms: i64,
+        limit: usize,
+    ) -> Result<Marks, RecordError>;
+
+    /// Deletes an entry and returns the user's revision after it, `None` where there never was such
+    /// an entry (two or three statements). Repeating it gives the same: whoever could not bring the
+    /// delete to Redis tries again. The entry's idempotency key goes on to hold.
+    async fn delete(
+        &self,
+        user: &UserId,
+        id: &str,
+        now_ms: i64,
+    ) -> Result<Option<i64>, RecordError>;
+
+    /// Erases all entries of a user and returns the revision after it (two statements).
+    async fn erase(&self, user: &UserId) -> Result<i64, RecordError>;
+
+    /// Drops at most about `limit` rows that are no longer kept, and returns how many it dropped.
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize, RecordError>;
 
     /// Whether the entry exists.
     async fn has_entry(&self, user: &UserId, seq: i64) -> Result<bool, RecordError>;

@@ -147,7 +147,7 @@ impl Redis for SpinRedis {
 }
 
 fn is_noscript(text: &str) -> bool {
-    text.contains("NOSCRIPT") || text.contains("NoScript")
+    text.contains("NoScriptError")
 }
 
 fn binary(text: &str) -> RedisParameter {

@@ -1,9 +1,12 @@
 //! The record on SQLite. Statements lie in `sql/sqlite`.
 
 use shared::UserId;
-use shared::notification::{Draft, Notification};
 
-use super::{Created, Pending, Record, RecordError, Sql, Value, Window};
+use super::rows::{Inserted, KnownKey, Row, Rows, count, entries, json, keys_of};
+use super::{
+    Created, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention, Sql, Value,
+    Window,
+};
 
 macro_rules! sql {
     ($name:literal) => {
@@ -26,7 +29,7 @@ impl<S: Sql> SqliteRecord<S> {
         Self { sql, fresh_epoch }
     }
 
-    async fn run(&self, statement: &str, parameters: Vec<Value>) -> Rows {
+    async fn run(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
         match self.sql.query(statement, parameters.clone()).await {
             // A database file that is new, or was replaced by an empty one: nothing was done yet.
             Err(text) if text.contains("no such table") => {
@@ -36,9 +39,48 @@ impl<S: Sql> SqliteRecord<S> {
             other => other.map_err(RecordError),
         }
     }
+
+    /// Inserts what has no known key. One entry, the usual case, has a statement of its own.
+    async fn insert(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
+        let rows = match entries {
+            [] => Vec::new(),
+            [entry] => self.run(sql!("create"), columns(entry)).await?,
+            entries => {
+                let rows: Vec<Vec<Value>> = entries.iter().map(columns).collect();
+                self.run(sql!("create_batch"), vec![json(&rows)?]).await?
+            }
+        };
+        Inserted::new(rows)
+    }
+
+    async fn known_keys(&self, entries: &[NewEntry]) -> Result<Vec<KnownKey>, RecordError> {
+        let rows = self.run(sql!("known_keys"), vec![keys_of(entries)?]).await?;
+        rows.into_iter().map(KnownKey::new).collect()
+    }
+
+    async fn marks(&self, user_id: Value, limit: usize) -> Result<Marks, RecordError> {
+        let rows = self.run(sql!("marks"), vec![user_id, count(limit)]).await?;
+        Marks::from_rows(rows)
+    }
 }
 
-type Rows = Result<Vec<Vec<Value>>, RecordError>;
+/// The columns of create.sql.
+fn columns(entry: &NewEntry) -> Vec<Value> {
+    let draft = &entry.draft;
+    let idempotency = entry.idempotency.as_ref();
+    vec![
+        Value::text(draft.user_id.as_str()),
+        Value::text(&entry.id),
+        Value::text(&draft.title),
+        Value::optional(draft.body.as_deref()),
+        Value::optional(draft.kind.as_deref()),
+        Value::optional(draft.data.as_deref()),
+        Value::Int(entry.created_at_ms),
+        draft.expires_at_ms.map_or(Value::Null, Value::Int),
+        Value::optional(idempotency.map(|known| known.key.as_str())),
+        Value::optional(idempotency.map(|known| known.request_hash.as_str())),
+    ]
+}
 
 impl<S: Sql> Record for SqliteRecord<S> {
     async fn migrate(&self) -> Result<(), RecordError> {
@@ -58,23 +100,26 @@ impl<S: Sql> Record for SqliteRecord<S> {
 
     async fn create(
         &self,
-        draft: &Draft,
-        id: &str,
-        created_at_ms: i64,
+        entries: &[NewEntry],
+        keys_since_ms: i64,
     ) -> Result<Created, RecordError> {
-        let parameters = vec![
-            Value::text(draft.user_id.as_str()),
-            Value::text(id),
-            Value::text(&draft.title),
-            Value::optional(draft.body.as_deref()),
-            Value::optional(draft.kind.as_deref()),
-            Value::optional(draft.data.as_deref()),
-            Value::Int(created_at_ms),
-            draft.expires_at_ms.map_or(Value::Null, Value::Int),
-        ];
-        let rows = self.run(sql!("create"), parameters).await?;
-        let mut row = Row::first(rows)?;
-        Ok(Created { seq: row.int()?, epoch: row.text()? })
+        let mut created = self.insert(entries).await?;
+        if created.rows.len() == entries.len() {
+            return created.in_order(entries, &[]);
+        }
+        // Some keys are known: replay what they committed. Expired ones are released, and what
+        // they stood for is committed anew.
+        let mut known = self.known_keys(entries).await?;
+        let is_expired = |key: &KnownKey| key.created_at_ms < keys_since_ms;
+        if known.iter().any(is_expired) {
+            let parameters = vec![keys_of(entries)?, Value::Int(keys_since_ms - 1)];
+            self.run(sql!("release_keys"), parameters).await?;
+            let missing: Vec<NewEntry> =
+                entries.iter().filter(|entry| !created.has(entry)).cloned().collect();
+            created.rows.extend(self.insert(&missing).await?.rows);
+            known = self.known_keys(entries).await?;
+        }
+        created.in_order(entries, &known)
     }
 
     async fn window(&self, user: &UserId, limit: usize) -> Result<Window, RecordError> {
@@ -84,18 +129,15 @@ impl<S: Sql> Record for SqliteRecord<S> {
         for values in rows {
             let mut row = Row::new(values);
             let (epoch, head) = (row.text()?, row.int()?);
-            let (sent_seq, read_upto, rev) = (row.int()?, row.int()?, row.int()?);
+            let (sent_seq, rev) = (row.int()?, row.int()?);
             let window = window.get_or_insert_with(|| Window {
                 epoch,
                 head,
                 sent_seq,
-                read_upto,
                 rev,
                 entries: Vec::new(),
             });
-            if let Some(entry) = row.entry(user)? {
-                window.entries.push(entry);
-            }
+            window.entries.extend(row.entry(user)?);
         }
         window.ok_or_else(|| RecordError("the record has no epoch".to_owned()))
     }
@@ -105,10 +147,77 @@ impl<S: Sql> Record for SqliteRecord<S> {
         user: &UserId,
         after: i64,
         limit: usize,
-    ) -> Result<Vec<Notification>, RecordError> {
+    ) -> Result<Vec<Entry>, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::Int(after), count(limit)];
-        let rows = self.run(sql!("entries_after"), parameters).await?;
-        rows.into_iter().filter_map(|values| Row::new(values).entry(user).transpose()).collect()
+        entries(user, self.run(sql!("entries_after"), parameters).await?)
+    }
+
+    async fn entries_before(
+        &self,
+        user: &UserId,
+        before: i64,
+        limit: usize,
+        now_ms: i64,
+    ) -> Result<Vec<Entry>, RecordError> {
+        let user_id = Value::text(user.as_str());
+        let parameters = vec![user_id, Value::Int(before), count(limit), Value::Int(now_ms)];
+        entries(user, self.run(sql!("entries_before"), parameters).await?)
+    }
+
+    async fn entry(&self, user: &UserId, id: &str) -> Result<Option<Entry>, RecordError> {
+        let parameters = vec![Value::text(user.as_str()), Value::text(id)];
+        Ok(entries(user, self.run(sql!("entry"), parameters).await?)?.pop())
+    }
+
+    async fn mark_read(
+        &self,
+        user: &UserId,
+        marked: &Marked,
+        now_ms: i64,
+        limit: usize,
+    ) -> Result<Marks, RecordError> {
+        let user_id = Value::text(user.as_str());
+        let (statement, what) = match marked {
+            Marked::UpTo(seq) => (sql!("mark_upto"), Value::Int(*seq)),
+            Marked::Ids(ids) => (sql!("mark_ids"), json(ids)?),
+        };
+        self.run(statement, vec![user_id.clone(), what, Value::Int(now_ms)]).await?;
+        self.marks(user_id, limit).await
+    }
+
+    async fn delete(
+        &self,
+        user: &UserId,
+        id: &str,
+        now_ms: i64,
+    ) -> Result<Option<i64>, RecordError> {
+        let user_id = Value::text(user.as_str());
+        let parameters = vec![user_id.clone(), Value::text(id), Value::Int(now_ms)];
+        if self.run(sql!("delete"), parameters).await?.is_empty() {
+            let parameters = vec![user_id.clone(), Value::text(id)];
+            if self.run(sql!("has_row"), parameters).await?.is_empty() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(self.marks(user_id, 0).await?.rev))
+    }
+
+    async fn erase(&self, user: &UserId) -> Result<i64, RecordError> {
+        let user_id = Value::text(user.as_str());
+        self.run(sql!("erase"), vec![user_id.clone()]).await?;
+        Ok(self.marks(user_id, 0).await?.rev)
+    }
+
+    async fn prune(&self, retention: Retention, limit: usize) -> Result<usize, RecordError> {
+        let parameters = vec![
+            Value::Int(retention.now_ms),
+            Value::Int(retention.keep_since_ms),
+            Value::Int(retention.keys_since_ms),
+            count(limit),
+        ];
+        let dropped = self.run(sql!("prune"), parameters).await?.len();
+        let parameters = vec![Value::Int(retention.keys_since_ms), count(limit)];
+        Ok(dropped + self.run(sql!("prune_keys"), parameters).await?.len())
     }
 
     async fn has_entry(&self, user: &UserId, seq: i64) -> Result<bool, RecordError> {
@@ -139,9 +248,11 @@ impl<S: Sql> Record for SqliteRecord<S> {
     }
 
     async fn mark_sent(&self, sent: &[(UserId, i64)]) -> Result<(), RecordError> {
+        if sent.is_empty() {
+            return Ok(());
+        }
         let pairs: Vec<_> = sent.iter().map(|(user, seq)| (user.as_str(), seq)).collect();
-        let json = serde_json::to_string(&pairs).map_err(|error| RecordError(error.to_string()))?;
-        self.run(sql!("mark_sent"), vec![Value::Text(json)]).await.map(drop)
+        self.run(sql!("mark_sent"), vec![json(&pairs)?]).await.map(drop)
     }
 
     async fn rotate_epoch(&self, epoch: &str) -> Result<String, RecordError> {
@@ -160,65 +271,4 @@ impl<S: Sql> Record for SqliteRecord<S> {
         self.run(sql!("note_redis_run"), vec![Value::text(run_id)]).await?;
         Ok(true)
     }
-}
-
-fn count(limit: usize) -> Value {
-    Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))
-}
-
-/// Takes the values of a row one after the other.
-struct Row(std::vec::IntoIter<Value>);
-
-impl Row {
-    fn new(values: Vec<Value>) -> Self {
-        Self(values.into_iter())
-    }
-
-    fn first(rows: Vec<Vec<Value>>) -> Result<Self, RecordError> {
-        rows.into_iter()
-            .next()
-            .map(Self::new)
-            .ok_or_else(|| RecordError("a row is missing".to_owned()))
-    }
-
-    fn int(&mut self) -> Result<i64, RecordError> {
-        self.optional_int()?.ok_or_else(|| unexpected("NULL"))
-    }
-
-    fn text(&mut self) -> Result<String, RecordError> {
-        self.optional_text()?.ok_or_else(|| unexpected("NULL"))
-    }
-
-    fn optional_int(&mut self) -> Result<Option<i64>, RecordError> {
-        match self.0.next() {
-            Some(Value::Int(value)) => Ok(Some(value)),
-            Some(Value::Null) => Ok(None),
-            Some(Value::Text(_)) => Err(unexpected("text")),
-            None => Err(unexpected("nothing")),
-        }
-    }
-
-    fn optional_text(&mut self) -> Result<Option<String>, RecordError> {
-        match self.0.next() {
-            Some(Value::Text(value)) => Ok(Some(value)),
-            Some(Value::Null) => Ok(None),
-            Some(Value::Int(_)) => Err(unexpected("an integer")),
-            None => Err(unexpected("nothing")),
-        }
-    }
-
-    /// The columns seq, id, title, body, kind, data, created_at_ms, expires_at_ms.
-    fn entry(&mut self, user: &UserId) -> Result<Option<Notification>, RecordError> {
-        let Some(seq) = self.optional_int()? else { return Ok(None) };
-        let id = self.text()?;
-        let (title, body, kind, data) =
-            (self.text()?, self.optional_text()?, self.optional_text()?, self.optional_text()?);
-        let (created_at_ms, expires_at_ms) = (self.int()?, self.optional_int()?);
-        let draft = Draft { user_id: user.clone(), title, body, kind, data, expires_at_ms };
-        Ok(Some(Notification { id, seq, draft, created_at_ms }))
-    }
-}
-
-fn unexpected(what: &str) -> RecordError {
-    RecordError(format!("a column holds {what}"))
 }

@@ -1,0 +1,96 @@
+//! Where a page begins: after or before an entry.
+
+use runtime::{Code, Error, Request};
+use shared::ids::check_id;
+use shared::limits::{FEED_ENTRIES_MAX, FEED_PAGE_DEFAULT};
+
+/// Which page was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PageRequest {
+    pub limit: usize,
+    pub from: From,
+}
+
+/// Where it begins.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    Newest,
+    /// Entries older than the cursor's.
+    Before(String),
+    /// Entries newer than the cursor's, beginning with the oldest of them.
+    After(String),
+}
+
+impl PageRequest {
+    /// Reads `limit`, `before` and `after`.
+    ///
+    /// # Errors
+    /// `unknown_field` or `invalid_field`, naming the parameter.
+    pub fn parse(request: &Request) -> Result<Self, Error> {
+        let mut page = Self { limit: FEED_PAGE_DEFAULT, from: From::Newest };
+        for (name, value) in request.query(&["limit", "before", "after"])? {
+            if name == "limit" {
+                page.limit = limit(&value)?;
+                continue;
+            }
+            if page.from != From::Newest {
+                return Err(invalid(&name, "cannot be used with the other cursor"));
+            }
+            check_id(&value, "cursor").map_err(|error| invalid(&name, error.detail()))?;
+            page.from = if name == "before" { From::Before(value) } else { From::After(value) };
+        }
+        Ok(page)
+    }
+}
+
+fn limit(text: &str) -> Result<usize, Error> {
+    match text.parse() {
+        Ok(limit) if (1..=FEED_ENTRIES_MAX).contains(&limit) => Ok(limit),
+        _ => Err(invalid("limit", &format!("must be an integer from 1 to {FEED_ENTRIES_MAX}"))),
+    }
+}
+
+fn invalid(name: &str, problem: &str) -> Error {
+    Error::field(Code::InvalidField, name, format!("`{name}`: {problem}"))
+}
+
+/// Reads the position `~<seq>.<k>` that `feed_read.lua` gives to foreign elements: the k-th above
+/// ours with seq.
+pub fn position(cursor: &str) -> Option<i64> {
+    let (seq, k) = cursor.strip_prefix('~')?.split_once('.')?;
+    k.parse::<u32>().ok()?;
+    seq.parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use runtime::Method;
+
+    fn parse(query: &str) -> Result<PageRequest, Error> {
+        let target = format!("/x?{query}");
+        PageRequest::parse(&Request::new(Method::Get, &target, Vec::new(), None).unwrap())
+    }
+
+    #[test]
+    fn reads_the_parameters() {
+        assert_eq!(parse("").unwrap(), PageRequest { limit: 20, from: From::Newest });
+        let page = parse("limit=100&before=~12.3").unwrap();
+        assert_eq!(page, PageRequest { limit: 100, from: From::Before("~12.3".to_owned()) });
+        assert_eq!((position("~12.3"), position("~x.3"), position("12.3")), (Some(12), None, None));
+        for bad in [
+            "limit=0",
+            "limit=101",
+            "limit=x",
+            "limit=",
+            "before=",
+            "before=a%20b",
+            "before=a&after=b",
+            "after=a&before=b",
+            "limt=1",
+            "limit=1&limit=1",
+        ] {
+            assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `POST /notifications/batch`: up to 500 at once, a result each.
+
+use runtime::{App, Code, Error, Request, Response, auth};
+use serde_json::value::RawValue;
+use shared::auth::Scope;
+use shared::json::Object;
+use shared::limits::{BATCH_NOTIFICATIONS_MAX, REQUEST_ARRAY_BYTES_MAX};
+use shared::notification::Draft;
+
+use crate::commit::{Done, Order, check_key, commit};
+
+/// Answers 200 with a result per notification, in order. A notification that breaks a rule does
+/// not keep the others from being committed; those are committed together.
+///
+/// # Errors
+/// Of the request as a whole; `record_unavailable`, after which the outcome is unknown.
+pub async fn create(app: &App, request: &Request) -> Result<Response, Error> {
+    let claims = app.authenticate(request)?;
+    auth::require(&claims, Scope::NotificationsWrite)?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    let checked: Vec<Result<Order, Error>> = items(&body)?.into_iter().map(order).collect();
+
+    let mut errors = Vec::with_capacity(checked.len());
+    let mut orders = Vec::with_capacity(checked.len());
+    for item in checked {
+        match item {
+            Ok(order) => {
+                orders.push(order);
+                errors.push(None);
+            }
+            Err(error) => errors.push(Some(error)),
+        }
+    }
+    let mut committed = commit(app, &claims.sub, orders).await?.into_iter();
+    let results = errors.into_iter().map(|error| match error {
+        Some(error) => result(&Err(error)),
+        None => result(&committed.next().unwrap_or_else(nothing_committed)),
+    });
+    let results: Vec<String> = results.collect();
+    Ok(Response::json(200, format!("{{\"results\":[{}]}}", results.join(","))))
+}
+
+fn nothing_committed() -> Done {
+    Err(Error::new(Code::Internal, "nothing was committed"))
+}
+
+fn items(body: &[u8]) -> Result<Vec<&RawValue>, Error> {
+    let mut object = Object::parse(body)?;
+    let value = object.require("notifications")?;
+    let items: Vec<&RawValue> = serde_json::from_str(value.get())
+        .map_err(|_| object.invalid("notifications", "must be an array"))?;
+    if items.len() > BATCH_NOTIFICATIONS_MAX {
+        let problem =
+            format!("has {} items, at most {BATCH_NOTIFICATIONS_MAX} are allowed", items.len());
+        return Err(object.beyond("notifications", &problem));
+    }
+    object.finish()?;
+    Ok(items)
+}
+
+fn order(item: &RawValue) -> Result<Order, Error> {
+    let mut object = Object::parse(item.get().as_bytes())?;
+    let draft = Draft::take_from(&mut object)?;
+    let idempotency_key = object.string("idempotencyKey")?;
+    object.finish()?;
+    if let Some(key) = &idempotency_key {
+        check_key(key, "idempotencyKey")?;
+    }
+    Ok(Order { draft, idempotency_key })
+}
+
+fn result(done: &Done) -> String {
+    match done {
+        Ok((notification, delivery)) => {
+            let notification = delivery.overlay(&notification.to_json(), None);
+            format!("{{\"status\":201,\"notification\":{notification}}}")
+        }
+        Err(error) => {
+            format!("{{\"status\":{},\"error\":{}}}", error.code().status(), error.item_json())
+        }
+    }
+}

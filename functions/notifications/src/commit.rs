@@ -1,0 +1,140 @@
+//! Commits drafts and delivers them: one SQL statement, then one Lua call per user.
+
+use std::collections::BTreeMap;
+
+use futures_util::future::join_all;
+use runtime::delivery;
+use runtime::io::clock;
+use runtime::record::{Idempotency, NewEntry, Outcome, Record};
+use runtime::{App, Code, Error, log};
+use shared::UserId;
+use shared::digest;
+use shared::limits::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_MS};
+use shared::notification::{Delivery, Draft, Notification};
+
+/// Feeds written at the same time; they share one connection, so this bounds memory, not load.
+const USERS_AT_ONCE: usize = 32;
+
+/// A checked draft with the idempotency key that came with it.
+pub struct Order {
+    pub draft: Draft,
+    pub idempotency_key: Option<String>,
+}
+
+/// What became of an order: the notification, or 422.
+pub type Done = Result<(Notification, Delivery), Error>;
+
+/// Commits all orders or none, and delivers what was committed.
+///
+/// # Errors
+/// `record_unavailable`, after which the outcome is unknown.
+pub async fn commit(app: &App, subject: &str, orders: Vec<Order>) -> Result<Vec<Done>, Error> {
+    let now_ms = clock::now_ms();
+    let entries: Vec<NewEntry> =
+        orders.into_iter().map(|order| entry(order, subject, now_ms)).collect();
+    if entries.is_empty() {
+        return Ok(Vec::new());
+    }
+    let created = app.record.create(&entries, now_ms - IDEMPOTENCY_MS).await.map_err(|error| {
+        log::error("create_failed", &[("error", &error.to_string())]);
+        Error::from(error)
+    })?;
+    let mut outcomes: Vec<Result<Committed, Error>> =
+        entries.into_iter().zip(created.outcomes).map(committed).collect();
+    deliver(app, &created.epoch, &mut outcomes).await;
+    let done = |outcome: Result<Committed, Error>| {
+        outcome.map(|committed| (committed.notification, committed.delivery))
+    };
+    Ok(outcomes.into_iter().map(done).collect())
+}
+
+struct Committed {
+    notification: Notification,
+    delivery: Delivery,
+    origin: Origin,
+}
+
+#[derive(PartialEq, Eq)]
+enum Origin {
+    Fresh,
+    Replayed,
+    /// Committed, answered and deleted since: nothing is delivered again.
+    Deleted,
+}
+
+fn entry(order: Order, subject: &str, now_ms: i64) -> NewEntry {
+    let idempotency = order.idempotency_key.map(|key| Idempotency {
+        // The length keeps "a" + "b:c" apart from "a:b" + "c".
+        key: format!("{}:{subject}:{key}", subject.len()),
+        request_hash: digest::of_draft(&order.draft),
+    });
+    NewEntry { draft: order.draft, id: clock::uuid_v7(now_ms), created_at_ms: now_ms, idempotency }
+}
+
+fn committed((entry, outcome): (NewEntry, Outcome)) -> Result<Committed, Error> {
+    let NewEntry { draft, id, created_at_ms, .. } = entry;
+    let (notification, origin) = match outcome {
+        Outcome::Created { seq } => (Notification { id, seq, draft, created_at_ms }, Origin::Fresh),
+        Outcome::Replayed { id, seq, created_at_ms, is_deleted } => {
+            let origin = if is_deleted { Origin::Deleted } else { Origin::Replayed };
+            (Notification { id, seq, draft, created_at_ms }, origin)
+        }
+        Outcome::Mismatch => {
+            let detail = "this idempotency key was used with another body";
+            return Err(Error::new(Code::IdempotencyMismatch, detail));
+        }
+    };
+    Ok(Committed { notification, delivery: Delivery::Sent, origin })
+}
+
+/// Delivers user by user and notes what is still pending.
+async fn deliver(app: &App, epoch: &str, outcomes: &mut [Result<Committed, Error>]) {
+    let mut by_user: BTreeMap<UserId, Vec<&mut Committed>> = BTreeMap::new();
+    for committed in outcomes.iter_mut().flatten() {
+        if committed.origin != Origin::Deleted {
+            let user = committed.notification.draft.user_id.clone();
+            by_user.entry(user).or_default().push(committed);
+        }
+    }
+    let mut users: Vec<_> = by_user.into_iter().collect();
+    for chunk in users.chunks_mut(USERS_AT_ONCE) {
+        join_all(chunk.iter_mut().map(|(user, group)| deliver_to(app, user, epoch, group))).await;
+    }
+}
+
+async fn deliver_to(app: &App, user: &UserId, epoch: &str, group: &mut [&mut Committed]) {
+    let fresh: Vec<Notification> = group
+        .iter()
+        .filter(|committed| committed.origin == Origin::Fresh)
+        .map(|committed| committed.notification.clone())
+        .collect();
+    let delivered = match group.iter().map(|committed| committed.notification.seq).max() {
+        // A replay only makes sure that the feed has come that far.
+        Some(newest) if fresh.is_empty() => {
+            delivery::ensure(&app.redis, &app.record, user, epoch, newest).await
+        }
+        _ => delivery::deliver(&app.redis, &app.record, &fresh, epoch).await,
+    };
+    if let Err(error) = delivered {
+        log::warn("delivery_pending", &[("error", &error.to_string())]);
+        for committed in group {
+            committed.delivery = Delivery::Pending;
+        }
+    }
+}
+
+/// Checks an idempotency key; `field` names it in the error.
+///
+/// # Errors
+/// `invalid_field` or `limit_exceeded`.
+pub fn check_key(key: &str, field: &str) -> Result<(), Error> {
+    if key.is_empty() || !key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
+        let problem = format!("`{field}` must be printable ASCII and not empty");
+        return Err(Error::field(Code::InvalidField, field, problem));
+    }
+    if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+        let problem = format!("`{field}` may have at most {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
+        return Err(Error::field(Code::LimitExceeded, field, problem));
+    }
+    Ok(())
+}

@@ -1,0 +1,25 @@
+-- ?1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
+--    request_hash], the columns of create.sql
+-- Known keys are left out before numbering: numbers would be lost on them. Rows of known or repeated
+-- keys do not come back.
+WITH input AS (
+    SELECT key AS place, json_extract(value, '$[0]') AS user_id, json_extract(value, '$[1]') AS id,
+        json_extract(value, '$[2]') AS title, json_extract(value, '$[3]') AS body,
+        json_extract(value, '$[4]') AS kind, json_extract(value, '$[5]') AS data,
+        json_extract(value, '$[6]') AS created_at_ms, json_extract(value, '$[7]') AS expires_at_ms,
+        json_extract(value, '$[8]') AS idempotency, json_extract(value, '$[9]') AS request_hash
+    FROM json_each(?1)
+), fresh AS (
+    SELECT input.*, row_number() OVER (PARTITION BY input.idempotency ORDER BY place) AS copy
+    FROM input LEFT JOIN notifications AS known ON known.idempotency = input.idempotency
+    WHERE known.id IS NULL
+), numbered AS (
+    SELECT fresh.*, row_number() OVER (PARTITION BY user_id ORDER BY place) AS step
+    FROM fresh WHERE copy = 1 OR idempotency IS NULL
+)
+INSERT INTO notifications (user_id, seq, id, title, body, kind, data, created_at_ms, expires_at_ms,
+    idempotency, request_hash)
+SELECT user_id, coalesce((SELECT seq FROM feed WHERE feed.user_id = numbered.user_id), 0) + step,
+    id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency, request_hash
+FROM numbered WHERE true ORDER BY place
+RETURNING id, seq, (SELECT epoch FROM record)

@@ -1,0 +1,186 @@
+//! Rows as both backends give them, taken apart.
+
+use serde::Serialize;
+use shared::UserId;
+use shared::notification::{Draft, Notification};
+
+use super::{Created, Entry, Marks, NewEntry, Outcome, RecordError, Value};
+
+/// Rows of a statement.
+pub(super) type Rows = Vec<Vec<Value>>;
+
+pub(super) fn count(limit: usize) -> Value {
+    Value::Int(i64::try_from(limit).unwrap_or(i64::MAX))
+}
+
+pub(super) fn json(value: &impl Serialize) -> Result<Value, RecordError> {
+    let text = serde_json::to_string(value).map_err(|error| RecordError(error.to_string()))?;
+    Ok(Value::Text(text))
+}
+
+/// The idempotency keys of entries, as a JSON array.
+pub(super) fn keys_of(entries: &[NewEntry]) -> Result<Value, RecordError> {
+    let keys: Vec<&str> = entries
+        .iter()
+        .filter_map(|entry| entry.idempotency.as_ref().map(|known| known.key.as_str()))
+        .collect();
+    json(&keys)
+}
+
+/// Rows with the columns seq, id, title, body, kind, data, created_at_ms, expires_at_ms, read_at_ms.
+pub(super) fn entries(user: &UserId, rows: Rows) -> Result<Vec<Entry>, RecordError> {
+    rows.into_iter().filter_map(|values| Row::new(values).entry(user).transpose()).collect()
+}
+
+/// Rows with the columns id, seq, epoch: what was committed.
+pub(super) struct Inserted {
+    pub(super) rows: Vec<(String, i64, String)>,
+}
+
+impl Inserted {
+    pub(super) fn new(rows: Rows) -> Result<Self, RecordError> {
+        let rows = rows.into_iter().map(|values| {
+            let mut row = Row::new(values);
+            Ok((row.text()?, row.int()?, row.text()?))
+        });
+        Ok(Self { rows: rows.collect::<Result<_, RecordError>>()? })
+    }
+
+    pub(super) fn has(&self, entry: &NewEntry) -> bool {
+        self.rows.iter().any(|(id, ..)| *id == entry.id)
+    }
+
+    /// What became of `entries`, in their order.
+    pub(super) fn in_order(
+        self,
+        entries: &[NewEntry],
+        known: &[KnownKey],
+    ) -> Result<Created, RecordError> {
+        let by_id: std::collections::BTreeMap<&str, i64> =
+            self.rows.iter().map(|(id, seq, _)| (id.as_str(), *seq)).collect();
+        let outcomes = entries.iter().map(|entry| match by_id.get(entry.id.as_str()) {
+            Some(seq) => Ok(Outcome::Created { seq: *seq }),
+            None => known
+                .iter()
+                .find_map(|key| key.outcome(entry))
+                .ok_or_else(|| RecordError("an entry was not committed".to_owned())),
+        });
+        let outcomes = outcomes.collect::<Result<_, _>>()?;
+        let epoch = self.rows.into_iter().map(|(.., epoch)| epoch);
+        let epoch = epoch.chain(known.iter().map(|key| key.epoch.clone())).next();
+        let epoch = epoch.ok_or_else(|| RecordError("nothing was committed".to_owned()))?;
+        Ok(Created { epoch, outcomes })
+    }
+}
+
+/// Rows of known_keys.sql.
+pub(super) struct KnownKey {
+    epoch: String,
+    key: String,
+    request_hash: String,
+    id: String,
+    seq: i64,
+    pub(super) created_at_ms: i64,
+    is_deleted: bool,
+}
+
+impl KnownKey {
+    pub(super) fn new(values: Vec<Value>) -> Result<Self, RecordError> {
+        let mut row = Row::new(values);
+        Ok(Self {
+            epoch: row.text()?,
+            key: row.text()?,
+            request_hash: row.text()?,
+            id: row.text()?,
+            seq: row.int()?,
+            created_at_ms: row.int()?,
+            is_deleted: row.int()? != 0,
+        })
+    }
+
+    fn outcome(&self, entry: &NewEntry) -> Option<Outcome> {
+        let idempotency = entry.idempotency.as_ref().filter(|known| known.key == self.key)?;
+        if idempotency.request_hash != self.request_hash {
+            return Some(Outcome::Mismatch);
+        }
+        Some(Outcome::Replayed {
+            id: self.id.clone(),
+            seq: self.seq,
+            created_at_ms: self.created_at_ms,
+            is_deleted: self.is_deleted,
+        })
+    }
+}
+
+impl Marks {
+    /// Rows with the columns rev, seq, read_at_ms; one with NULLs where nothing was read.
+    pub(super) fn from_rows(rows: Rows) -> Result<Self, RecordError> {
+        let mut marks = Self { rev: 0, reads: Vec::with_capacity(rows.len()) };
+        for values in rows {
+            let mut row = Row::new(values);
+            marks.rev = row.int()?;
+            if let Some(seq) = row.optional_int()? {
+                marks.reads.push((seq, row.int()?));
+            }
+        }
+        Ok(marks)
+    }
+}
+
+/// Takes the values of a row one after the other.
+pub(super) struct Row(std::vec::IntoIter<Value>);
+
+impl Row {
+    pub(super) fn new(values: Vec<Value>) -> Self {
+        Self(values.into_iter())
+    }
+
+    pub(super) fn first(rows: Rows) -> Result<Self, RecordError> {
+        rows.into_iter()
+            .next()
+            .map(Self::new)
+            .ok_or_else(|| RecordError("a row is missing".to_owned()))
+    }
+
+    pub(super) fn int(&mut self) -> Result<i64, RecordError> {
+        self.optional_int()?.ok_or_else(|| unexpected("NULL"))
+    }
+
+    pub(super) fn text(&mut self) -> Result<String, RecordError> {
+        self.optional_text()?.ok_or_else(|| unexpected("NULL"))
+    }
+
+    pub(super) fn optional_int(&mut self) -> Result<Option<i64>, RecordError> {
+        match self.0.next() {
+            Some(Value::Int(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            Some(Value::Text(_)) => Err(unexpected("text")),
+            None => Err(unexpected("nothing")),
+        }
+    }
+
+    pub(super) fn optional_text(&mut self) -> Result<Option<String>, RecordError> {
+        match self.0.next() {
+            Some(Value::Text(value)) => Ok(Some(value)),
+            Some(Value::Null) => Ok(None),
+            Some(Value::Int(_)) => Err(unexpected("an integer")),
+            None => Err(unexpected("nothing")),
+        }
+    }
+
+    /// The columns of [`entries`]; `None` when they are NULL.
+    pub(super) fn entry(&mut self, user: &UserId) -> Result<Option<Entry>, RecordError> {
+        let Some(seq) = self.optional_int()? else { return Ok(None) };
+        let id = self.text()?;
+        let (title, body, kind, data) =
+            (self.text()?, self.optional_text()?, self.optional_text()?, self.optional_text()?);
+        let (created_at_ms, expires_at_ms) = (self.int()?, self.optional_int()?);
+        let read_at_ms = self.optional_int()?;
+        let draft = Draft { user_id: user.clone(), title, body, kind, data, expires_at_ms };
+        Ok(Some(Entry { notification: Notification { id, seq, draft, created_at_ms }, read_at_ms }))
+    }
+}
+
+fn unexpected(what: &str) -> RecordError {
+    RecordError(format!("a column holds {what}"))
+}

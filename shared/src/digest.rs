@@ -1,0 +1,131 @@
+//! A digest of a request as parsed JSON: two spellings of the same request have the same one.
+
+use std::fmt;
+
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
+
+use crate::notification::Draft;
+
+/// Lower-case hex SHA-256 of what a create asks for. The order of members, white space and the
+/// spelling of strings do not matter; numbers count as they are written, since parsing rounds them.
+pub fn of_draft(draft: &Draft) -> String {
+    let mut hasher = Sha256::new();
+    text(&mut hasher, draft.user_id.as_str());
+    text(&mut hasher, &draft.title);
+    optional(&mut hasher, draft.body.as_deref());
+    optional(&mut hasher, draft.kind.as_deref());
+    optional(&mut hasher, draft.expires_at_ms.map(|ms| ms.to_string()).as_deref());
+    match &draft.data {
+        None => hasher.update(b"-"),
+        Some(json) => value(&mut hasher, json),
+    }
+    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn optional(hasher: &mut Sha256, value: Option<&str>) {
+    match value {
+        None => hasher.update(b"-"),
+        Some(value) => text(hasher, value),
+    }
+}
+
+/// Lengths stand first, so that no two sequences of texts look the same.
+fn text(hasher: &mut Sha256, text: &str) {
+    hasher.update(format!("\"{}:", text.len()));
+    hasher.update(text);
+}
+
+/// Recursion is bounded by the depth that `data` may have.
+fn value(hasher: &mut Sha256, json: &str) {
+    let json = json.trim();
+    if json.starts_with('{')
+        && let Ok(Members(mut members)) = serde_json::from_str(json)
+    {
+        members.sort_by(|(a, _), (b, _)| a.cmp(b));
+        hasher.update(format!("{{{}:", members.len()));
+        for (name, member) in members {
+            text(hasher, &name);
+            value(hasher, member.get());
+        }
+    } else if json.starts_with('[')
+        && let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(json)
+    {
+        hasher.update(format!("[{}:", items.len()));
+        items.iter().for_each(|item| value(hasher, item.get()));
+    } else if json.starts_with('"')
+        && let Ok(string) = serde_json::from_str::<String>(json)
+    {
+        text(hasher, &string);
+    } else {
+        hasher.update(format!("={}:{json}", json.len()));
+    }
+}
+
+/// Any object, doubles included: what lies in `data` is not ours to judge.
+struct Members<'a>(Vec<(String, &'a RawValue)>);
+
+impl<'de> serde::Deserialize<'de> for Members<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut members = Vec::new();
+                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
+                    members.push((name, value));
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::Object;
+
+    fn digest(json: &str) -> String {
+        of_draft(&Draft::take_from(&mut Object::parse(json.as_bytes()).unwrap()).unwrap())
+    }
+
+    #[test]
+    fn sees_through_spelling() {
+        let one = digest(r#"{"userId":"a","title":"t","data":{"x":[1,{"y":"é"}],"z":null}}"#);
+        let same = digest(
+            r#" {"data": {"z":null , "x":[ 1, {"y":"\u00e9"} ]}, "title":"\u0074", "userId":"a" }"#,
+        );
+        assert_eq!(one, same);
+    }
+
+    #[test]
+    fn tells_requests_apart() {
+        let all = [
+            r#"{"userId":"a","title":"t"}"#,
+            r#"{"userId":"b","title":"t"}"#,
+            r#"{"userId":"a","title":"t","body":"t"}"#,
+            r#"{"userId":"a","title":"t","kind":"t"}"#,
+            r#"{"userId":"a","title":"t","data":"t"}"#,
+            r#"{"userId":"a","title":"t","data":[]}"#,
+            r#"{"userId":"a","title":"t","data":{}}"#,
+            r#"{"userId":"a","title":"t","data":[[],[]]}"#,
+            r#"{"userId":"a","title":"t","data":[[[]]]}"#,
+            r#"{"userId":"a","title":"t","data":12345678901234567890}"#,
+            r#"{"userId":"a","title":"t","data":12345678901234567891}"#,
+            r#"{"userId":"a","title":"t","data":"12345678901234567891"}"#,
+            r#"{"userId":"a","title":"t","data":{"a":1,"b":2}}"#,
+            r#"{"userId":"a","title":"t","data":{"a":2,"b":1}}"#,
+            r#"{"userId":"a","title":"t","expiresAt":"2030-01-01T00:00:00Z"}"#,
+        ];
+        let digests: std::collections::BTreeSet<_> = all.iter().map(|json| digest(json)).collect();
+        assert_eq!(digests.len(), all.len());
+    }
+}
