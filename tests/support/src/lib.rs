@@ -12,6 +12,7 @@ pub mod hub;
 pub mod jwt;
 pub mod paths;
 pub mod ports;
+pub mod postgres;
 pub mod process;
 pub mod proxy;
 pub mod published;
