@@ -66,6 +66,7 @@ impl App {
                 variables: variables.clone(),
                 environment: environment.map(|(k, v)| (k.clone(), v.clone())).collect(),
                 allowed_hosts: Arc::new(allowed_hosts),
+                postgres_pools: Arc::default(),
                 sqlite_databases: Arc::new(component.sqlite_databases.iter().cloned().collect()),
                 sqlite_locations: databases.clone(),
                 files: files.as_ref().map(|dir| dir.path().to_owned()),

@@ -9,8 +9,9 @@ use wasmtime::{
 };
 use wasmtime_wasi_http::p3::bindings::ServicePre;
 
-use crate::bindings::{redis, sqlite, variables};
+use crate::bindings::{postgres, redis, sqlite, variables};
 use crate::manifest::Manifest;
+use crate::postgres::HasPostgres;
 use crate::redis::HasRedis;
 use crate::sqlite::HasSqlite;
 use crate::state::State;
@@ -65,6 +66,9 @@ fn linker(engine: &Engine) -> anyhow::Result<Linker<State>> {
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p3::add_to_linker(&mut linker)?;
+    postgres::add_to_linker::<_, HasPostgres>(&mut linker, |state: &mut State| {
+        &mut state.postgres
+    })?;
     redis::add_to_linker::<_, HasRedis>(&mut linker, |state: &mut State| &mut state.redis)?;
     sqlite::add_to_linker::<_, HasSqlite>(&mut linker, |state: &mut State| &mut state.sqlite)?;
     variables::add_to_linker::<_, HasVariables>(&mut linker, |state: &mut State| {

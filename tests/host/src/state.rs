@@ -1,6 +1,7 @@
 //! Owns what belongs to one instance: its WASI context and its side of every interface.
 //!
-//! Refuses to share anything between components: permissions are copied in per instance.
+//! Refuses to share anything between components: permissions are copied in per instance, and only
+//! instances of one component share its connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::allowed_hosts::AllowedHosts;
 use crate::outbound_http::{HttpClient, OutboundHttp};
+use crate::postgres::{Pools, PostgresState};
 use crate::redis::RedisState;
 use crate::sqlite::{Location, SqliteState};
 use crate::stdio::Lines;
@@ -23,6 +25,8 @@ pub(crate) struct Permissions {
     pub(crate) variables: Arc<Variables>,
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
+    /// Connections outlive instances.
+    pub(crate) postgres_pools: Arc<Pools>,
     pub(crate) sqlite_databases: Arc<BTreeSet<String>>,
     pub(crate) sqlite_locations: Arc<BTreeMap<String, Location>>,
     /// Mounted read-only at `/`.
@@ -37,6 +41,7 @@ pub(crate) struct State {
     wasi: WasiCtx,
     http: WasiHttpCtx,
     outbound_http: OutboundHttp,
+    pub(crate) postgres: PostgresState,
     pub(crate) redis: RedisState,
     pub(crate) sqlite: SqliteState,
     pub(crate) variables: VariablesState,
@@ -62,6 +67,7 @@ impl State {
                 client: permissions.http_client.clone(),
                 allowed_hosts: allowed_hosts.clone(),
             },
+            postgres: PostgresState::new(allowed_hosts.clone(), permissions.postgres_pools.clone()),
             redis: RedisState::new(allowed_hosts.clone()),
             sqlite: SqliteState::new(
                 permissions.sqlite_databases.clone(),

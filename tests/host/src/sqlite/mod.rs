@@ -5,20 +5,14 @@
 mod database;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use tokio::sync::mpsc;
-use wasmtime::StoreContextMut;
-use wasmtime::component::{
-    Accessor, Destination, FutureReader, HasData, Resource, ResourceTable, StreamProducer,
-    StreamReader, StreamResult,
-};
+use wasmtime::component::{Accessor, FutureReader, HasData, Resource, ResourceTable, StreamReader};
 
 use crate::bindings::sqlite::{
     Error, Host, HostConnection, HostConnectionWithStore, QueryResult, RowResult, Value,
 };
+use crate::rows::RowProducer;
 pub(crate) use database::Location;
 use database::{Database, Streamed};
 
@@ -167,35 +161,5 @@ impl<T: Send + 'static> HostConnectionWithStore<T> for HasSqlite {
         handle: Resource<SqliteConnection>,
     ) -> wasmtime::Result<u64> {
         database(accessor, &handle).and_then(|db| db.changes()).map_err(trap)
-    }
-}
-
-/// Hands one row at a time from the channel to the guest.
-struct RowProducer(mpsc::Receiver<RowResult>);
-
-impl<D> StreamProducer<D> for RowProducer {
-    type Item = RowResult;
-    type Buffer = Option<RowResult>;
-
-    fn poll_produce<'a>(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        store: StoreContextMut<'a, D>,
-        mut destination: Destination<'a, Self::Item, Self::Buffer>,
-        finish: bool,
-    ) -> Poll<wasmtime::Result<StreamResult>> {
-        // A read of zero rows only asks whether the stream is ready; no row may be taken for it.
-        if destination.remaining(store) == Some(0) {
-            return Poll::Ready(Ok(StreamResult::Completed));
-        }
-        match self.get_mut().0.poll_recv(cx) {
-            Poll::Ready(Some(row)) => {
-                destination.set_buffer(Some(row));
-                Poll::Ready(Ok(StreamResult::Completed))
-            }
-            Poll::Ready(None) => Poll::Ready(Ok(StreamResult::Dropped)),
-            Poll::Pending if finish => Poll::Ready(Ok(StreamResult::Cancelled)),
-            Poll::Pending => Poll::Pending,
-        }
     }
 }
