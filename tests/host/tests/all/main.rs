@@ -11,6 +11,8 @@
 mod http;
 mod lifecycle;
 mod permissions;
+mod postgres;
+mod postgres_pool;
 mod redis;
 mod sqlite;
 mod start;
