@@ -92,7 +92,7 @@ fn is_about_the_key(error: &RedisError) -> bool {
 }
 
 fn entry(element: Vec<u8>) -> Option<Entry> {
-    let (id, seq) = our_id_and_seq(&element)?;
+    let (id, seq) = our_id_and_seq(std::str::from_utf8(&element).ok()?)?;
     let created = created(id)?;
     let notification = String::from_utf8(element).ok()?.into();
     Some(Entry { seq, created, notification })
