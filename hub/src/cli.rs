@@ -1,8 +1,8 @@
 //! The command line. Every flag has an environment variable; keys have no flag, because a command
-//! line is visible to every user of the machine.
+//! line is visible to every user of the machine. An empty variable counts as unset, where that has
+//! a meaning, hence files are texts here (clap takes no empty path).
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -59,7 +59,11 @@ pub struct ServeArgs {
 
     /// Also take the token from the query parameter `access_token`. URLs end up in the logs of
     /// proxies, so this is off.
-    #[arg(long, env = "BELLWIRE_HUB_ALLOW_QUERY_TOKEN")]
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_ALLOW_QUERY_TOKEN",
+        value_parser = clap::builder::FalseyValueParser::new()
+    )]
     pub allow_query_token: bool,
 
     /// Base URL of the functions, whose `POST /admin/relay` the hub calls every 30 s and when
@@ -69,7 +73,7 @@ pub struct ServeArgs {
 
     /// File with a token of scope `ops:write` for the relay; read again for every call.
     #[arg(long, env = "BELLWIRE_RELAY_TOKEN_FILE", value_name = "FILE")]
-    pub relay_token_file: Option<PathBuf>,
+    pub relay_token_file: Option<String>,
 
     #[command(flatten)]
     pub log: LogArgs,
@@ -79,11 +83,11 @@ pub struct ServeArgs {
 pub struct KeyArgs {
     /// File whose text is the HS256 key, at least 32 bytes [or env: AUTH_HS256_KEY=<the key>].
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
-    pub auth_hs256_key_file: Option<PathBuf>,
+    pub auth_hs256_key_file: Option<String>,
 
     /// File with a JWK set; every key needs `alg` [or env: AUTH_JWKS=<the set>].
     #[arg(long, env = "AUTH_JWKS_FILE", value_name = "FILE")]
-    pub auth_jwks_file: Option<PathBuf>,
+    pub auth_jwks_file: Option<String>,
 
     /// Required `iss` of tokens.
     #[arg(long, env = "AUTH_ISSUER", value_name = "ISS")]
@@ -124,7 +128,7 @@ pub struct TokenArgs {
 
     /// File whose text is the HS256 key [or env: AUTH_HS256_KEY=<the key>].
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
-    pub key_file: Option<PathBuf>,
+    pub key_file: Option<String>,
 
     /// Hours until the token expires.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600))]

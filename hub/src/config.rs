@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -124,17 +124,17 @@ fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> 
 /// none: that is how a compose file leaves a variable out.
 pub(crate) fn secret(
     name: &str,
-    file: Option<&Path>,
+    file: Option<&str>,
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Result<String> {
-    let Some(file) = file.filter(|file| !file.as_os_str().is_empty()) else {
+    let Some(file) = file.filter(|file| !file.is_empty()) else {
         return Ok(env(name).unwrap_or_default());
     };
     let text = std::fs::read_to_string(file)
-        .with_context(|| format!("{name}_FILE: cannot read {}", file.display()))?;
+        .with_context(|| format!("{name}_FILE: cannot read {file}"))?;
     // Editors end a file with a newline; it is not part of the secret.
     let text = text.trim_end_matches(['\r', '\n']);
-    ensure!(!text.is_empty(), "{name}_FILE: {} is empty", file.display());
+    ensure!(!text.is_empty(), "{name}_FILE: {file} is empty");
     Ok(text.to_owned())
 }
 
@@ -155,7 +155,7 @@ fn origins(list: &[String]) -> Result<Vec<String>> {
 
 fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
     let url = args.functions_url.as_deref().filter(|url| !url.is_empty());
-    let token_file = args.relay_token_file.clone().filter(|file| !file.as_os_str().is_empty());
+    let token_file = args.relay_token_file.as_deref().filter(|file| !file.is_empty());
     let (url, token_file) = match (url, token_file) {
         (None, None) => return Ok(None),
         (Some(url), Some(token_file)) => (url, token_file),
@@ -172,7 +172,7 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
     ensure!(base.username().is_empty() && base.password().is_none(), "{setting} holds a password");
     ensure!(base.query().is_none() && base.fragment().is_none(), "{setting} is a base URL");
     let url = format!("{}/admin/relay", base.as_str().trim_end_matches('/'));
-    Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file }))
+    Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file: token_file.into() }))
 }
 
 #[cfg(test)]

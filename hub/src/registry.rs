@@ -268,6 +268,11 @@ impl Seat {
         &self.user
     }
 
+    /// Number of the socket, for the log.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
     /// Waits until the user's position is known: whatever is published from then on is delivered.
     pub async fn ready(&mut self) {
         if let Some(ready) = self.ready.take() {

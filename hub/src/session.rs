@@ -75,7 +75,8 @@ impl Session {
                 .await;
         let mut live = Live::new(self);
         let end = live.serve(&mut socket).await;
-        tracing::debug!(?end, "socket is over");
+        let id = live.session.seat.id();
+        tracing::debug!(socket = id, ?end, "socket is over");
         if let End::Close { code, reason } = end {
             let outbox = live.session.seat.outbox.clone();
             drop(live); // a socket that is being closed does not count as online
@@ -83,7 +84,7 @@ impl Session {
             outbox.take(&mut rest, usize::MAX);
             let goodbye = say_goodbye(&mut socket, rest, code, reason);
             if timeout(CLOSE_DEADLINE, goodbye).await.is_err() {
-                tracing::debug!(code, "the peer did not take the close frame");
+                tracing::debug!(socket = id, "the peer did not take the close frame");
             }
         }
     }

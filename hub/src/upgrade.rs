@@ -17,7 +17,6 @@ use shared::{Code, Error};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tracing::Instrument as _;
 
 use crate::auth::{Authority, now_s};
 use crate::handshake::{self, Accepted};
@@ -48,9 +47,12 @@ pub async fn open(
     }
     let authority = Authority::new(app.config.clone(), &claims);
     let ping_interval = app.config.pace.ping_interval;
-    tracing::debug!(user = %seat.user(), protocol = protocol.name(), "socket is open");
+    // Ties the request's id to the socket's number. The session keeps no span: it would cost
+    // every idle socket memory.
+    let socket = seat.id();
+    tracing::debug!(socket, user = %seat.user(), protocol = protocol.name(), "socket is open");
     let session = Session { seat, protocol, authority, ping_interval };
-    app.sessions.spawn(run(session, upgrade).in_current_span());
+    app.sessions.spawn(run(session, upgrade));
 
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use support::functions::titles;
 use support::{Functions, Hub, Published, RedisServer, eventually};
 
@@ -91,6 +92,86 @@ async fn a_redis_that_hangs_loses_and_doubles_nothing() {
     // What was on its way when Redis hung was done later, and not once more.
     assert_eq!(published.seqs("alice"), [1, 2, 3, 4]);
     assert_eq!(redis.list("notifications:alice").await.len(), 4);
+}
+
+#[tokio::test]
+async fn the_hub_asks_for_what_a_hanging_redis_left_behind() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::start_with_relay(&redis, &functions).await;
+    let mut socket = hub.connect("alice").await;
+    functions.notify("alice", "one").await;
+    assert_eq!(socket.titles(1).await, ["one"]);
+    redis.pause();
+    goes_on_without_redis(&functions).await;
+    redis.resume();
+    // At the latest with the relay's next round, every 30 s.
+    let mut titles = Vec::new();
+    for _ in 0..2 {
+        let frame = socket.text_within(Duration::from_secs(45)).await;
+        let frame: serde_json::Value = serde_json::from_str(&frame).unwrap();
+        titles.push(frame["notification"]["title"].as_str().expect("a notification").to_owned());
+    }
+    assert_eq!(titles, ["two", "three"]);
+    functions.notify("alice", "four").await;
+    assert_eq!(socket.titles(1).await, ["four"]);
+}
+
+#[tokio::test]
+async fn many_at_once_are_answered_in_time_while_redis_hangs() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "first").await;
+    redis.pause();
+    for _ in 0..2 {
+        let creates = (0..24).map(|at| {
+            let body = serde_json::json!({"userId": format!("u{at}"), "title": "t"});
+            let functions = &functions;
+            async move { functions.create(&body).await }
+        });
+        let reads = (0..8).map(|_| functions.feed("alice"));
+        let (created, read) = tokio::join!(join_all(creates), join_all(reads));
+        for answer in created {
+            assert_eq!(answer.expect(201).within(BOUND).json()["delivery"], "pending");
+        }
+        for answer in read {
+            answer.expect(200).within(BOUND);
+        }
+    }
+    redis.resume();
+}
+
+#[tokio::test]
+async fn connections_that_broke_are_replaced_without_anyone_noticing() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    for at in 1..=10 {
+        assert_eq!(functions.notify("alice", &format!("n{at}")).await["delivery"], "sent");
+        let _: i64 = redis.run("CLIENT KILL TYPE normal SKIPME yes").await;
+        functions.get("/readyz").send().await.expect(200);
+    }
+    assert_eq!(redis.list("notifications:alice").await.len(), 10);
+}
+
+#[tokio::test]
+async fn a_full_redis_takes_nothing_and_loses_nothing() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "one").await;
+    let published = Published::subscribe(&redis).await;
+    let _: () = redis.run("CONFIG SET maxmemory 1").await;
+    let body = serde_json::json!({"userId": "alice", "title": "two"});
+    let answer = functions.create(&body).await.expect(201).within(BOUND);
+    assert_eq!(answer.json()["delivery"], "pending");
+    functions.feed("alice").await.expect(200).within(BOUND);
+    // Redis lets a script that has deleted something write; that is its business.
+    functions.notify("bob", "first").await;
+    functions.feed("bob").await.expect(200).within(BOUND);
+    let _: () = redis.run("CONFIG SET maxmemory 0").await;
+    assert_eq!(functions.relay().await.expect(200).json()["pending"], 0);
+    published.exactly(2).await;
+    assert_eq!(functions.titles("alice").await, ["two", "one"]);
+    assert_eq!(functions.titles("bob").await, ["first"]);
 }
 
 #[tokio::test]

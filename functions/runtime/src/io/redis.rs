@@ -1,7 +1,7 @@
 //! The connection to Redis: one per instance, shared by its concurrent requests, replaced when it
 //! breaks. Spin's never reconnects by itself, and sets no deadlines.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -24,6 +24,9 @@ const OPENING_POLL: Duration = Duration::from_millis(1);
 pub struct SpinRedis {
     url: String,
     slot: RefCell<Slot>,
+    /// Failed attempts to open a connection: those who waited for one fail with it. One after the
+    /// other they would wait for a Redis that hangs as many seconds as there are requests.
+    failed_opens: Cell<u32>,
 }
 
 enum Slot {
@@ -35,14 +38,18 @@ enum Slot {
 
 impl SpinRedis {
     pub fn new(url: String) -> Self {
-        Self { url, slot: RefCell::new(Slot::Empty) }
+        Self { url, slot: RefCell::new(Slot::Empty), failed_opens: Cell::new(0) }
     }
 
     /// The connection, and whether it was open already.
     async fn connection(&self) -> Result<(Rc<Connection>, bool), RedisError> {
+        let failed_opens = self.failed_opens.get();
         loop {
             match &*self.slot.borrow() {
                 Slot::Open(connection) => return Ok((Rc::clone(connection), true)),
+                Slot::Empty if self.failed_opens.get() != failed_opens => {
+                    return Err(RedisError::Unavailable("no connection for anyone".to_owned()));
+                }
                 Slot::Empty => break,
                 Slot::Opening => {}
             }
@@ -53,13 +60,17 @@ impl SpinRedis {
         let opening = Opening(self);
         let opened = within(OPEN_DEADLINE, Connection::open(&self.url)).await;
         drop(opening);
-        let connection = match opened {
-            Some(Ok(connection)) => Rc::new(connection),
-            Some(Err(error)) => return Err(RedisError::Unavailable(text_of(error))),
-            None => return Err(RedisError::Unavailable("no connection in time".to_owned())),
+        let problem = match opened {
+            Some(Ok(connection)) => {
+                let connection = Rc::new(connection);
+                *self.slot.borrow_mut() = Slot::Open(Rc::clone(&connection));
+                return Ok((connection, false));
+            }
+            Some(Err(error)) => text_of(error),
+            None => "no connection in time".to_owned(),
         };
-        *self.slot.borrow_mut() = Slot::Open(Rc::clone(&connection));
-        Ok((connection, false))
+        self.failed_opens.set(self.failed_opens.get().wrapping_add(1));
+        Err(RedisError::Unavailable(problem))
     }
 
     /// Forgets a broken connection, unless it was replaced meanwhile.
