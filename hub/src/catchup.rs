@@ -122,7 +122,7 @@ async fn read_page(
             registry.head_read(request, head, now);
         }
     } else {
-        let feeds = feed::feeds(redis, &users).await?;
+        let feeds = feed::feeds(redis, &users, now).await?;
         for (request, feed) in page.iter().zip(feeds) {
             registry.feed_read(request, feed, now);
         }

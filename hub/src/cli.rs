@@ -33,7 +33,7 @@ pub struct ServeArgs {
     #[arg(long, env = "BELLWIRE_HUB_LISTEN", default_value = "127.0.0.1:3001")]
     pub listen: SocketAddr,
 
-    /// Redis, as redis://[user:password@]host:port/db, or rediss:// for TLS.
+    /// Redis, as `redis://user:password@host:port/db`, or `rediss://…` for TLS.
     #[arg(
         long,
         env = "REDIS_URL",
@@ -47,7 +47,7 @@ pub struct ServeArgs {
     pub keys: KeyArgs,
 
     /// Exact origins, separated by commas, from which browsers may connect (such as
-    /// https://app.example.com). A request with another `Origin` is refused; one without `Origin`
+    /// `https://app.example.com`). A request with another `Origin` is refused; one without `Origin`
     /// does not come from a browser and is not concerned.
     #[arg(
         long,
@@ -81,11 +81,11 @@ pub struct ServeArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct KeyArgs {
-    /// File whose text is the HS256 key, at least 32 bytes [or env: AUTH_HS256_KEY=<the key>].
+    /// File whose text is the HS256 key, at least 32 bytes (or env: `AUTH_HS256_KEY`, the key itself).
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
     pub auth_hs256_key_file: Option<String>,
 
-    /// File with a JWK set; every key needs `alg` [or env: AUTH_JWKS=<the set>].
+    /// File with a JWK set; every key needs `alg` (or env: `AUTH_JWKS`, the set itself).
     #[arg(long, env = "AUTH_JWKS_FILE", value_name = "FILE")]
     pub auth_jwks_file: Option<String>,
 
@@ -126,7 +126,7 @@ pub struct TokenArgs {
     #[arg(long, default_value = "")]
     pub scope: String,
 
-    /// File whose text is the HS256 key [or env: AUTH_HS256_KEY=<the key>].
+    /// File whose text is the HS256 key (or env: `AUTH_HS256_KEY`, the key itself).
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
     pub key_file: Option<String>,
 

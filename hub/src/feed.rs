@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use redis::{FromRedisValue, RedisError, RedisResult, Value, from_redis_value};
 use shared::limits::FEED_ENTRIES_MAX;
-use shared::notification::our_id_and_seq;
+use shared::notification::{expiry_of, our_id_and_seq};
+use shared::time::rfc3339;
 use shared::wire::Position;
 use shared::{UserId, keys};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -18,6 +19,8 @@ pub struct Entry {
     pub seq: i64,
     /// From its UUIDv7: time since the Unix epoch.
     pub created: Duration,
+    /// Whether it was past its `expiresAt` when it was read: it counts, and is not shown.
+    pub is_expired: bool,
     /// The bytes of the element, which are also the bytes that were published.
     pub notification: Utf8Bytes,
 }
@@ -44,11 +47,13 @@ pub async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Optio
     answers.into_iter().map(head).collect()
 }
 
-/// Feeds of many users, in their order; companion and list of a user are of one moment.
+/// Feeds of many users, in their order; companion and list of a user are of one moment. `now` is the
+/// time since the Unix epoch.
 ///
 /// # Errors
 /// Redis did not answer, or not with answers.
-pub async fn feeds(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Feed>> {
+pub async fn feeds(redis: &Commands, users: &[&UserId], now: Duration) -> RedisResult<Vec<Feed>> {
+    let now = rfc3339(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     let mut pipeline = redis::pipe();
     pipeline.atomic();
     for user in users {
@@ -60,6 +65,7 @@ pub async fn feeds(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Feed>
     let mut feeds = Vec::with_capacity(users.len());
     while let (Some(companion), Some(list)) = (answers.next(), answers.next()) {
         let elements: Vec<Vec<u8>> = value(list)?.unwrap_or_default();
+        let entry = |element| entry(element, &now);
         let mut entries: Vec<Entry> = elements.into_iter().rev().filter_map(entry).collect();
         // They are in order unless another service has moved them.
         entries.sort_by_key(|entry| entry.seq);
@@ -91,11 +97,12 @@ fn is_about_the_key(error: &RedisError) -> bool {
     error.code() == Some("WRONGTYPE")
 }
 
-fn entry(element: Vec<u8>) -> Option<Entry> {
+fn entry(element: Vec<u8>, now: &str) -> Option<Entry> {
+    let element = String::from_utf8(element).ok()?;
     let (id, seq) = our_id_and_seq(&element)?;
     let created = created(id)?;
-    let notification = String::from_utf8(element).ok()?.into();
-    Some(Entry { seq, created, notification })
+    let is_expired = expiry_of(&element).is_some_and(|time| time <= now);
+    Some(Entry { seq, created, is_expired, notification: element.into() })
 }
 
 /// The time in a UUIDv7: its first 48 bits are milliseconds (RFC 9562 §5.7).
@@ -112,9 +119,9 @@ mod tests {
     #[test]
     fn takes_ours_apart_and_leaves_foreign_elements() {
         let ours = r#"{"id":"019a0000-0001-7000-8000-000000000000","userId":"a","seq":7,"t":1}"#;
-        let entry = entry(ours.into()).unwrap();
+        let entry = entry(ours.into(), "2026").unwrap();
         assert_eq!((entry.seq, entry.notification.as_str()), (7, ours));
         assert_eq!(entry.created, Duration::from_millis(0x019a_0000_0001));
-        assert_eq!(super::entry(br#"{"userId":"a","seq":7}"#.to_vec()), None);
+        assert_eq!(super::entry(br#"{"userId":"a","seq":7}"#.to_vec(), "2026"), None);
     }
 }

@@ -205,7 +205,9 @@ impl Order {
             if entry.seq > last.seq + 1 {
                 tell(missed(entry.seq - 1));
             }
-            tell(Event::Notification(entry.notification.clone()));
+            if !entry.is_expired {
+                tell(Event::Notification(entry.notification.clone()));
+            }
             last.seq = entry.seq;
         }
         if last.seq < upto.seq {

@@ -2,8 +2,8 @@
 //!
 //! One task owns it and works off differences to the desired state in batches; a beat tells
 //! everyone's state again, so that the set is right after a flush, and keeps it from expiring: when
-//! the last hub is gone, it goes as well. What is written is the inside of [`Presence::write`] and
-//! [`Presence::beat`]; nothing else knows.
+//! the last hub is gone, it goes as well. What is written is the inside of `Presence::write` and
+//! `Presence::beat`; nothing else knows.
 //!
 //! A user who leaves this hub is taken out of the set although another hub may hold them; that
 //! hub's beat puts them back.

@@ -10,7 +10,7 @@
 -- ARGV[8]  rev            load: revision of the record that the entries were read at
 -- ARGV[9]  reads          load: the record's read marks
 -- ARGV[10] channel
--- ARGV[11..] seq, json    pairs, oldest first
+-- ARGV[11..] seq, json, expires_ms   triples, oldest first; expires_ms since the Unix epoch, 0: never
 --
 -- Returns one of
 --   {"ok", head}        everything up to head is in the feed and published
@@ -24,10 +24,17 @@
 local mode, epoch, channel = ARGV[1], ARGV[2], ARGV[10]
 local after, publish_after = tonumber(ARGV[3]), tonumber(ARGV[4])
 local cap, ttl_s = tonumber(ARGV[5]), tonumber(ARGV[6])
-local FIRST = 11
+local FIRST, STEP = 11, 3
 
-local function publish(seq, json)
-  if seq > publish_after then
+-- What has expired is kept in its place, for the order's sake, but neither told nor shown.
+local function has_expired(expires_ms)
+  if expires_ms == '0' then return false end
+  local time = redis.call('TIME')
+  return tonumber(expires_ms) <= time[1] * 1000 + time[2] / 1000
+end
+
+local function publish(seq, json, expires_ms)
+  if seq > publish_after and not has_expired(expires_ms) then
     redis.call('PUBLISH', channel, '{"notification":' .. json .. ',"bw":{"epoch":"' .. epoch
       .. '","seq":' .. string.format('%d', seq) .. '}}')
   end
@@ -66,11 +73,11 @@ elseif state.rev > tonumber(ARGV[8]) then
 end
 
 if warm and after <= head then
-  for i = FIRST, #ARGV, 2 do
+  for i = FIRST, #ARGV, STEP do
     local seq, json = tonumber(ARGV[i]), ARGV[i + 1]
     if seq > head then
       redis.call('LPUSH', list, json)
-      publish(seq, json)
+      publish(seq, json, ARGV[i + 2])
       head = seq
     elseif mode == 'push' and not redis.call('LPOS', list, json) then
       if not below_window(seq, redis.call('LRANGE', list, 0, -1)) then
@@ -84,7 +91,7 @@ end
 -- Load: the record's newest entries, with foreign elements where they lay. A foreign element keeps
 -- its place above the nearest entry of ours below it, else below the nearest one above it.
 local known = {}
-for i = FIRST, #ARGV, 2 do known[ARGV[i + 1]] = tonumber(ARGV[i]) end
+for i = FIRST, #ARGV, STEP do known[ARGV[i + 1]] = tonumber(ARGV[i]) end
 -- Seqs of another epoch mean nothing here; the same bytes do.
 local same_epoch = not state.epoch or state.epoch == epoch
 local function anchor(element)
@@ -116,7 +123,7 @@ local function merge_foreign(seq)
     next_foreign = next_foreign + 1
   end
 end
-for i = FIRST, #ARGV, 2 do
+for i = FIRST, #ARGV, STEP do
   merge_foreign(tonumber(ARGV[i]))
   merged[#merged + 1] = ARGV[i + 1]
 end
@@ -129,7 +136,7 @@ for first = 1, #merged, 500 do
 end
 redis.call('HSET', companion, 'rev', ARGV[8], 'reads', ARGV[9])
 -- What lies in the list was published when it came there, be it under an older epoch.
-for i = FIRST, #ARGV, 2 do
-  if not present[ARGV[i + 1]] then publish(tonumber(ARGV[i]), ARGV[i + 1]) end
+for i = FIRST, #ARGV, STEP do
+  if not present[ARGV[i + 1]] then publish(tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]) end
 end
 return finish(tonumber(ARGV[7]), #merged, after == 0)

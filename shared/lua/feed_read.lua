@@ -26,6 +26,22 @@ if not is_warm(state) or (state.length > 0 and state.n == 0 and redis.call('TTL'
 end
 local unread, some_expired = derive_unread(state, cap, now)
 
+-- The usual call, the newest page with nothing expired in the window, needs one element more than
+-- the page to know whether there are further ones, and no look at the rest of the list.
+if direction == 'newest' and not some_expired then
+  local elements = redis.call('LRANGE', list, 0, limit)
+  local count = #elements
+  local more = count > limit and 1 or 0
+  if more == 1 then elements[count], count = nil, limit end
+  local seq = count > 0 and (more == 1 or not state.complete) and our_seq(elements[count])
+  if seq or (more == 0 and state.complete) then
+    local reply = {'warm', state.head, unread, more == 0 and seq or 0, more,
+      seq and string.sub(elements[count], 8, 43) or '', state.reads}
+    for i = 1, count do reply[7 + i] = elements[i] end
+    return reply
+  end
+end
+
 local function is_shown(element)
   return not some_expired or not our_seq(element) or expires_at(element) > now
 end
@@ -59,16 +75,9 @@ local function cursor_at(elements, at)
   return '~0.' .. (#elements + 1 - at)
 end
 
--- The usual call does not look at the whole list: the newest page, one element more to know
--- whether there are further ones, and that one ours, so that a cursor can stand on it.
-local elements = redis.call('LRANGE', list, 0,
-  (direction == 'newest' and not some_expired) and limit or cap - 1)
+local elements = redis.call('LRANGE', list, 0, cap - 1)
 local first, last, step = 1, #elements, 1
-if direction == 'newest' and not some_expired and elements[limit + 1]
-  and not our_seq(elements[limit]) then
-  elements = redis.call('LRANGE', list, 0, cap - 1)
-  last = #elements
-elseif direction ~= 'newest' then
+if direction ~= 'newest' then
   local at = find(elements)
   if not at then return {'gone', unread} end
   if direction == 'before' then first = at + 1 else first, last, step = at - 1, 1, -1 end

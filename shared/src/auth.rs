@@ -66,13 +66,19 @@ impl Scope {
 pub struct Claims {
     /// The user, or the name of a calling service.
     pub sub: String,
-    /// Seconds since the Unix epoch; a NumericDate may have a fraction.
+    /// Seconds since the Unix epoch; a NumericDate may have a fraction. Written without one: strict
+    /// libraries want an integer.
+    #[serde(serialize_with = "whole_seconds")]
     pub exp: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<f64>,
     /// Words separated by spaces.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
+}
+
+fn whole_seconds<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(*seconds as u64)
 }
 
 impl Claims {

@@ -6,7 +6,7 @@ use crate::UserId;
 use crate::error::{Code, Error};
 use crate::json::{Object, inspect};
 use crate::limits::{
-    BODY_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX, KIND_BYTES_MAX, TITLE_CHARS_MAX,
+    BODY_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX, ID_BYTES_MAX, KIND_BYTES_MAX, TITLE_CHARS_MAX,
 };
 use crate::time::{parse_rfc3339, rfc3339};
 
@@ -178,17 +178,23 @@ impl Delivery {
     /// The notification's JSON text with the members `readAt` (milliseconds since the Unix epoch)
     /// and `delivery`, without parsing it.
     pub fn overlay(self, json: &str, read_at_ms: Option<i64>) -> String {
-        let word = match self {
-            Delivery::Sent => "sent",
-            Delivery::Pending => "pending",
-        };
-        match (json.trim_end().strip_suffix('}'), read_at_ms) {
-            (None, _) => json.to_owned(),
-            (Some(open), None) => format!("{open},\"delivery\":\"{word}\"}}"),
-            (Some(open), Some(ms)) => {
-                format!("{open},\"readAt\":\"{}\",\"delivery\":\"{word}\"}}", rfc3339(ms))
-            }
+        let mut shown = String::with_capacity(json.len() + 64);
+        self.push_overlay(&mut shown, json, read_at_ms);
+        shown
+    }
+
+    /// [`Delivery::overlay`], appended to `shown`.
+    pub fn push_overlay(self, shown: &mut String, json: &str, read_at_ms: Option<i64>) {
+        shown.push_str(json.strip_suffix('}').unwrap_or(json));
+        if let Some(ms) = read_at_ms {
+            shown.push_str(",\"readAt\":\"");
+            shown.push_str(&rfc3339(ms));
+            shown.push('"');
         }
+        shown.push_str(match self {
+            Delivery::Sent => ",\"delivery\":\"sent\"}",
+            Delivery::Pending => ",\"delivery\":\"pending\"}",
+        });
     }
 }
 
@@ -206,20 +212,20 @@ fn push_string(json: &mut String, text: &str) {
 }
 
 /// Id and seq of a list element that our serialiser wrote; `None` for foreign elements.
-pub fn our_id_and_seq(element: &[u8]) -> Option<(&str, i64)> {
-    let text = std::str::from_utf8(element).ok()?;
-    let rest = text.strip_prefix("{\"id\":\"")?;
+pub fn our_id_and_seq(element: &str) -> Option<(&str, i64)> {
+    let rest = element.strip_prefix("{\"id\":\"")?;
     let (id, rest) = rest.split_at_checked(UUID_CHARS)?;
-    let is_v7 = id.as_bytes().get(14) == Some(&b'7')
-        && id.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'),
-        });
+    let is_v7 = id.bytes().enumerate().all(|(at, byte)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        14 => byte == b'7',
+        _ => byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'),
+    });
     let rest = rest.strip_prefix("\",\"userId\":\"")?;
-    let (_, rest) = rest.split_once("\",\"seq\":")?;
-    let (seq, _) = rest.split_once(',')?;
-    let seq = seq.parse().ok().filter(|seq| *seq > 0)?;
-    is_v7.then_some((id, seq))
+    let user_bytes = rest.bytes().take(ID_BYTES_MAX + 1).position(|byte| byte == b'"')?;
+    let rest = rest.get(user_bytes..)?.strip_prefix("\",\"seq\":")?;
+    let digits = rest.bytes().take(20).position(|byte| byte == b',')?;
+    let seq = rest.get(..digits)?.parse().ok().filter(|seq| *seq > 0)?;
+    (is_v7 && rest.ends_with('}')).then_some((id, seq))
 }
 
 const UUID_CHARS: usize = 36;
@@ -253,7 +259,7 @@ mod tests {
                 r#"{{"id":"01234567-89ab-7def-8123-456789abcdef","userId":"42","seq":3,"title":"é\"\u0001","data":{data},"createdAt":"1970-01-01T00:00:00.007Z"}}"#
             )
         );
-        assert_eq!(our_id_and_seq(json.as_bytes()), Some((notification.id.as_str(), 3)));
+        assert_eq!(our_id_and_seq(&json), Some((notification.id.as_str(), 3)));
     }
 
     #[test]
@@ -267,7 +273,7 @@ mod tests {
             r#"{"id":"01234567-89ab-7def-8123-456789abcdef","userId":"a","seq":"1","t":1}"#,
             r#"{"id":"01234567-89ab-7def-8123-456789abcdef","title":"no seq"}"#,
         ] {
-            assert_eq!(our_id_and_seq(foreign.as_bytes()), None, "{foreign}");
+            assert_eq!(our_id_and_seq(foreign), None, "{foreign}");
         }
     }
 

@@ -11,8 +11,10 @@ use xxhash_rust::xxh3::xxh3_64;
 /// A page, newest first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Notification objects, overlays included, as JSON text.
-    pub entries: Vec<String>,
+    /// Notification objects, overlays included, as JSON text separated by commas: built in place,
+    /// since a text per entry would be half of what a page costs.
+    entries: String,
+    len: usize,
     pub unread: i64,
     pub next: Option<String>,
 }
@@ -45,16 +47,14 @@ impl Answer {
                     return None;
                 };
                 let reads = reads_of(reads.text()?);
-                let entries = elements.iter().filter_map(|element| match element {
-                    Reply::Bytes(bytes) => shown(bytes, &reads),
-                    _ => None,
-                });
+                let mut page = Page::with_unread(unread.int()?);
+                let bytes: usize = elements.iter().map(|element| element_bytes(element).len()).sum();
+                page.entries.reserve(bytes + elements.len() * OVERLAY_BYTES);
+                for element in elements {
+                    page.push(|json| push_element(json, element_bytes(element), &reads));
+                }
                 let last = Some(next.text()?.to_owned()).filter(|next| !next.is_empty());
-                let page = Page {
-                    entries: entries.collect(),
-                    unread: unread.int()?,
-                    next: last.clone().filter(|_| more.int() == Some(1)),
-                };
+                page.next = last.clone().filter(|_| more.int() == Some(1));
                 Some(Answer::Warm { page, lowest: lowest.int()?, last })
             }
             _ => None,
@@ -62,11 +62,49 @@ impl Answer {
     }
 }
 
+/// Room for `,"readAt":"…","delivery":"sent"` and a comma.
+const OVERLAY_BYTES: usize = 64;
+
+fn element_bytes(element: &Reply) -> &[u8] {
+    match element {
+        Reply::Bytes(bytes) => bytes,
+        _ => &[],
+    }
+}
+
 impl Page {
+    /// A page without entries.
+    pub fn with_unread(unread: i64) -> Self {
+        Self { unread, ..Self::default() }
+    }
+
+    /// Entries on the page.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Adds what `write` appends; `false` takes it back.
+    fn push(&mut self, write: impl FnOnce(&mut String) -> bool) {
+        let end = self.entries.len();
+        if self.len > 0 {
+            self.entries.push(',');
+        }
+        if write(&mut self.entries) {
+            self.len += 1;
+        } else {
+            self.entries.truncate(end);
+        }
+    }
+
     /// Adds older entries from the record, newest first; `has_more` tells whether it has further
     /// ones.
     pub fn extend(&mut self, entries: &[Entry], sent_upto: i64, has_more: bool) {
-        self.entries.extend(entries.iter().map(|entry| from_record(entry, sent_upto)));
+        for entry in entries {
+            self.push(|json| {
+                json.push_str(&from_record(entry, sent_upto));
+                true
+            });
+        }
         self.next = None;
         if let (true, Some(last)) = (has_more, entries.last()) {
             self.next = Some(last.notification.id.clone());
@@ -75,19 +113,19 @@ impl Page {
 
     /// The answer's body.
     pub fn to_json(&self) -> String {
-        let bytes: usize = self.entries.iter().map(|entry| entry.len() + 1).sum();
-        let mut json = String::with_capacity(bytes + 96);
+        let mut json = String::with_capacity(self.entries.len() + 256);
         json.push_str("{\"notifications\":[");
-        for (at, entry) in self.entries.iter().enumerate() {
-            if at > 0 {
-                json.push(',');
-            }
-            json.push_str(entry);
-        }
-        json.push_str(&format!("],\"unread\":{},\"next\":", self.unread));
+        json.push_str(&self.entries);
+        json.push_str("],\"unread\":");
+        json.push_str(&self.unread.to_string());
+        json.push_str(",\"next\":");
         match &self.next {
             // Cursors are of the alphabet of ids and need no escapes.
-            Some(next) => json.push_str(&format!("\"{next}\"}}")),
+            Some(next) => {
+                json.push('"');
+                json.push_str(next);
+                json.push_str("\"}");
+            }
             None => json.push_str("null}"),
         }
         json
@@ -108,18 +146,26 @@ pub fn reads_of(text: &str) -> BTreeMap<i64, i64> {
     pairs.collect()
 }
 
-/// A list element as it is shown: ours with its overlay, a foreign object as it is, nothing else.
+/// A list element as it is shown; `None` for one that is not.
 pub fn shown(element: &[u8], reads: &BTreeMap<i64, i64>) -> Option<String> {
-    let text = std::str::from_utf8(element).ok()?;
-    let is_object =
-        text.trim_start().starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok();
-    if !is_object {
-        return None;
+    let mut json = String::with_capacity(element.len() + OVERLAY_BYTES);
+    push_element(&mut json, element, reads).then_some(json)
+}
+
+/// Appends a list element as it is shown: ours with its overlay, a foreign object as it is, nothing
+/// else (`false`). Ours are not parsed again: our serialiser wrote them.
+fn push_element(json: &mut String, element: &[u8], reads: &BTreeMap<i64, i64>) -> bool {
+    let Ok(text) = std::str::from_utf8(element) else { return false };
+    if let Some((_, seq)) = our_id_and_seq(text) {
+        Delivery::Sent.push_overlay(json, text, reads.get(&seq).copied());
+        return true;
     }
-    match our_id_and_seq(element) {
-        Some((_, seq)) => Some(Delivery::Sent.overlay(text, reads.get(&seq).copied())),
-        None => Some(text.trim().to_owned()),
+    let text = text.trim();
+    let is_object = text.starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok();
+    if is_object {
+        json.push_str(text);
     }
+    is_object
 }
 
 /// An entry of the record as it is shown; everything up to `sent_upto` is in the feed.
@@ -150,11 +196,11 @@ mod tests {
 
     #[test]
     fn the_body_is_one_json_object() {
-        let page = Page {
-            entries: vec!["{\"a\":1}".to_owned(), "{}".to_owned()],
-            unread: 1,
-            next: Some("~3.1".to_owned()),
-        };
+        let mut page = Page { unread: 1, next: Some("~3.1".to_owned()), ..Page::default() };
+        for element in [&b"{\"a\":1}"[..], b"x", b"{}"] {
+            page.push(|json| push_element(json, element, &BTreeMap::new()));
+        }
+        assert_eq!(page.len(), 2);
         let value: serde_json::Value = serde_json::from_str(&page.to_json()).unwrap();
         assert_eq!(value["next"], "~3.1");
         assert_eq!(Page::default().to_json(), r#"{"notifications":[],"unread":0,"next":null}"#);

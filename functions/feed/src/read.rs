@@ -92,7 +92,7 @@ async fn complete(
     match answer {
         Answer::Warm { page, lowest: 0, .. } => Ok(page),
         Answer::Warm { mut page, lowest, last } => {
-            let room = wanted.limit.saturating_sub(page.entries.len());
+            let room = wanted.limit.saturating_sub(page.len());
             let mut older = app.record.entries_before(user, lowest, room + 1, now_ms).await?;
             let has_more = older.len() > room;
             older.truncate(room);
@@ -104,7 +104,7 @@ async fn complete(
         }
         // Whatever is older than the list was in it before.
         Answer::Gone { unread } => {
-            let page = Page { unread, ..Page::default() };
+            let page = Page::with_unread(unread);
             in_record(app, user, wanted, now_ms, page, i64::MAX).await
         }
         Answer::Cold => Err(Error::new(Code::RedisUnavailable, "the feed could not be loaded")),
@@ -124,7 +124,7 @@ async fn from_record(
     };
     let unread = window.entries.iter().filter(is_live).filter(|entry| entry.read_at_ms.is_none());
     let unread = i64::try_from(unread.count()).unwrap_or(i64::MAX);
-    in_record(app, user, wanted, now_ms, Page { unread, ..Page::default() }, window.sent_seq).await
+    in_record(app, user, wanted, now_ms, Page::with_unread(unread), window.sent_seq).await
 }
 
 /// Fills a page from the record alone.

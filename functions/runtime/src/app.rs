@@ -12,16 +12,18 @@ use shared::auth::Claims;
 use crate::Request;
 use crate::auth::Authenticator;
 use crate::config::Config;
+use crate::io::postgres::SpinPostgres;
 use crate::io::redis::SpinRedis;
+use crate::io::sql::SpinSql;
 use crate::io::sqlite::SpinSqlite;
 use crate::io::{clock, variables};
-use crate::record::sqlite::SqliteRecord;
+use crate::record::{Backend, SqlRecord};
 
 /// One instance's state.
 pub struct App {
     pub config: Config,
     pub redis: SpinRedis,
-    pub record: SqliteRecord<SpinSqlite>,
+    pub record: SqlRecord<SpinSql>,
     authenticator: Authenticator,
 }
 
@@ -39,9 +41,13 @@ impl App {
             return Ok(app);
         }
         let config = Config::load(variables::get).await?;
+        let sql = match config.record {
+            Backend::Sqlite => SpinSql::Sqlite(SpinSqlite::default()),
+            Backend::Postgres => SpinSql::Postgres(SpinPostgres::new(config.postgres_url.clone())),
+        };
         let app = Rc::new(Self {
             redis: SpinRedis::new(config.redis_url.clone()),
-            record: SqliteRecord::new(SpinSqlite::default(), clock::random_word),
+            record: SqlRecord::new(sql, config.record, clock::random_word),
             authenticator: Authenticator::new(),
             config,
         });

@@ -5,10 +5,15 @@ use shared::{Code, Error};
 
 use crate::cors::Cors;
 use crate::log;
+use crate::record::Backend;
 
 /// What a component is configured with.
 pub struct Config {
     pub redis_url: String,
+    /// Where the record lies.
+    pub record: Backend,
+    /// Used with [`Backend::Postgres`] only.
+    pub postgres_url: String,
     pub keys: KeySet,
     pub cors: Cors,
     /// Days that the record keeps notifications.
@@ -46,7 +51,12 @@ impl Config {
                 return Err(Error::new(Code::Internal, "the component is not configured"));
             }
         };
+        let record = Backend::parse(&get("record").await?).inspect_err(|error| {
+            log::error("variable_invalid", &[("name", "record"), ("error", error.detail())]);
+        })?;
         Ok(Self {
+            record,
+            postgres_url: get("postgres_url").await?,
             retention_days,
             redis_url: get("redis_url").await?,
             keys,

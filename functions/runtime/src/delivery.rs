@@ -282,6 +282,7 @@ impl Call<'_> {
         for (entry, json) in entries.iter().zip(&jsons) {
             args.push(Arg::Int(entry.seq));
             args.push(Arg::Text(json));
+            args.push(Arg::Int(entry.draft.expires_at_ms.map_or(0, |ms| ms.max(1))));
         }
         let keys = [keys::feed(user), keys::feed_companion(user)];
         parse(&redis.eval(&script::FEED_PUSH, &keys, &args).await?)

@@ -3,7 +3,9 @@
 pub mod body;
 pub mod clock;
 pub mod deadline;
+pub mod postgres;
 pub mod redis;
+pub mod sql;
 pub mod sqlite;
 pub mod variables;
 pub mod wasi_http;

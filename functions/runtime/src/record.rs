@@ -3,8 +3,12 @@
 //! SQL lies in files, one statement each, per backend. A `feed` row per user holds the counter and
 //! doubles as the outbox: pending means `sent_seq < seq`.
 
+mod backend;
 mod rows;
-pub mod sqlite;
+mod sql;
+
+pub use backend::Backend;
+pub use sql::SqlRecord;
 
 use shared::notification::{Draft, Notification};
 use shared::{Code, Error, UserId};

@@ -21,7 +21,8 @@ fn text(epoch: &str, seq: i64) -> String {
 }
 
 fn feed(epoch: &str, head: i64, seqs: impl IntoIterator<Item = i64>) -> Feed {
-    let entry = |seq| Entry { seq, created: NOW, notification: text(epoch, seq).into() };
+    let entry =
+        |seq| Entry { seq, created: NOW, is_expired: false, notification: text(epoch, seq).into() };
     Feed { head: Some(at(epoch, head)), entries: seqs.into_iter().map(entry).collect() }
 }
 
@@ -232,6 +233,17 @@ fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
     }
     user.feed(loaded);
     assert_eq!(user.heard(), ["welcome", "e3", "e4"]);
+}
+
+#[test]
+fn an_expired_entry_counts_and_is_not_shown() {
+    let mut user = User::new();
+    user.head(Some(at("e", 1)));
+    assert_eq!(user.take(ours("e", 5)), Some(Read::Feed));
+    let mut missed = feed("e", 5, 2..=5);
+    missed.entries[1].is_expired = true;
+    user.feed(missed);
+    assert_eq!(user.heard(), ["welcome:e1", "e2", "e4", "e5"]);
 }
 
 #[test]

@@ -43,8 +43,7 @@ fn refuses_what_is_not_right() {
         BASE64URL.encode(r#"{"alg":"none","typ":"JWT"}"#),
         BASE64URL.encode(good.to_string())
     );
-    let mut header = Header::default();
-    header.kid = Some("other".to_owned());
+    let header = Header { kid: Some("other".to_owned()), ..Header::default() };
     let unknown_kid = encode(&header, &good, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap();
     let hs384 =
         encode(&Header::new(Algorithm::HS384), &good, &EncodingKey::from_secret(SECRET.as_bytes()))
@@ -80,8 +79,7 @@ fn keys_are_pinned_to_one_algorithm() {
     ]});
     let config = KeyConfig { jwks: jwks.to_string(), ..KeyConfig::default() };
     let keys = KeySet::new(&config).unwrap();
-    let mut header = Header::new(Algorithm::HS256);
-    header.kid = Some("r".to_owned());
+    let header = Header { kid: Some("r".to_owned()), ..Header::new(Algorithm::HS256) };
     let claims = json!({"sub": "alice", "exp": NOW_S + 10.0});
     for secret in [modulus.as_bytes(), &[0xc5; 256]] {
         let forged = encode(&header, &claims, &EncodingKey::from_secret(secret)).unwrap();

@@ -69,7 +69,8 @@ async fn ids_that_are_none_are_refused() {
 async fn unknown_paths_and_methods_say_so() {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
-    for path in ["/", "/nothing", "/users", "/users/alice", "/admin", "/notifications2", "/HEALTHZ"]
+    for path in
+        ["/", "/nothing", "/users", "/users/alice/x", "/admin", "/notifications2", "/HEALTHZ"]
     {
         for method in ["GET", "PUT", "PATCH", "OPTIONS", "FOO"] {
             let answer = functions.call(method, path).send().await;
@@ -81,6 +82,7 @@ async fn unknown_paths_and_methods_say_so() {
         ("/notifications", "POST", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
         ("/admin/relay", "POST", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
         ("/admin/migrate", "POST", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
+        ("/users/alice", "DELETE", ["GET", "PUT", "POST", "PATCH", "OPTIONS", "FOO"]),
         ("/healthz", "GET", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
         ("/readyz", "GET", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),
         ("/users/alice/notifications", "GET", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "FOO"]),

@@ -1,2 +1,2 @@
 -- ?1 run id
-UPDATE record SET redis_run_id = ?1 WHERE redis_run_id <> ?1 RETURNING 1
+UPDATE record SET redis_run_id = ?1 WHERE redis_run_id <> ?1

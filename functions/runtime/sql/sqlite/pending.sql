@@ -6,3 +6,4 @@ LEFT JOIN (
     SELECT user_id, seq, sent_seq FROM feed
     WHERE sent_seq < seq AND user_id > ?1 ORDER BY user_id LIMIT ?2
 ) AS behind ON true
+ORDER BY behind.user_id

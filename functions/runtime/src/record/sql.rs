@@ -1,38 +1,32 @@
-//! The record on SQLite. Statements lie in `sql/sqlite`.
+//! The record in an SQL database. Its statements lie in `sql/sqlite` and `sql/postgres`, under the
+//! same names, with the same parameters and columns; only they know which database it is.
 
 use shared::UserId;
 
+use super::backend::{Backend, STATEMENT_END, Statements};
 use super::rows::{Inserted, KnownKey, Row, Rows, count, entries, json, keys_of};
 use super::{
     Created, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention, Sql, Value,
     Window,
 };
 
-macro_rules! sql {
-    ($name:literal) => {
-        include_str!(concat!("../../sql/sqlite/", $name, ".sql"))
-    };
-}
-
-/// Separates the statements of a migration: SQLite runs one at a time, and triggers hold `;`.
-const STATEMENT_END: &str = "--;";
-
-/// The record in an SQLite database.
-pub struct SqliteRecord<S> {
+/// A record in a database that runs SQL.
+pub struct SqlRecord<S> {
     sql: S,
+    statements: &'static Statements,
     /// Makes a random epoch.
     fresh_epoch: fn() -> String,
 }
 
-impl<S: Sql> SqliteRecord<S> {
-    pub fn new(sql: S, fresh_epoch: fn() -> String) -> Self {
-        Self { sql, fresh_epoch }
+impl<S: Sql> SqlRecord<S> {
+    pub fn new(sql: S, backend: Backend, fresh_epoch: fn() -> String) -> Self {
+        Self { sql, statements: backend.statements(), fresh_epoch }
     }
 
     async fn run(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
         match self.sql.query(statement, parameters.clone()).await {
-            // A database file that is new, or was replaced by an empty one: nothing was done yet.
-            Err(text) if text.contains("no such table") => {
+            // A database that is new, or was replaced by an empty one: nothing was done yet.
+            Err(text) if is_missing_table(&text) => {
                 self.migrate().await?;
                 self.sql.query(statement, parameters).await.map_err(RecordError)
             }
@@ -44,24 +38,43 @@ impl<S: Sql> SqliteRecord<S> {
     async fn insert(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
         let rows = match entries {
             [] => Vec::new(),
-            [entry] => self.run(sql!("create"), columns(entry)).await?,
+            [entry] => self.run(self.statements.create, columns(entry)).await?,
             entries => {
                 let rows: Vec<Vec<Value>> = entries.iter().map(columns).collect();
-                self.run(sql!("create_batch"), vec![json(&rows)?]).await?
+                self.run(self.statements.create_batch, vec![json(&rows)?]).await?
             }
         };
         Inserted::new(rows)
     }
 
+    /// Inserts, and once more when another call with one of the keys was faster: the statement was
+    /// undone as a whole then, and now it sees the key.
+    async fn insert_racing(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
+        match self.insert(entries).await {
+            Err(RecordError(text)) if is_key_race(&text) => self.insert(entries).await,
+            other => other,
+        }
+    }
+
     async fn known_keys(&self, entries: &[NewEntry]) -> Result<Vec<KnownKey>, RecordError> {
-        let rows = self.run(sql!("known_keys"), vec![keys_of(entries)?]).await?;
+        let rows = self.run(self.statements.known_keys, vec![keys_of(entries)?]).await?;
         rows.into_iter().map(KnownKey::new).collect()
     }
 
     async fn marks(&self, user_id: Value, limit: usize) -> Result<Marks, RecordError> {
-        let rows = self.run(sql!("marks"), vec![user_id, count(limit)]).await?;
+        let rows = self.run(self.statements.marks, vec![user_id, count(limit)]).await?;
         Marks::from_rows(rows)
     }
+}
+
+/// SQLite says it in words, Postgres with SQLSTATE 42P01 (table) or 3F000 (schema).
+fn is_missing_table(text: &str) -> bool {
+    text.contains("no such table") || text.starts_with("42P01") || text.starts_with("3F000")
+}
+
+/// Postgres, SQLSTATE 23505; SQLite has one writer at a time and no such race.
+fn is_key_race(text: &str) -> bool {
+    text.starts_with("23505") && text.contains("notifications_idempotency")
 }
 
 /// The columns of create.sql.
@@ -82,9 +95,9 @@ fn columns(entry: &NewEntry) -> Vec<Value> {
     ]
 }
 
-impl<S: Sql> Record for SqliteRecord<S> {
+impl<S: Sql> Record for SqlRecord<S> {
     async fn migrate(&self) -> Result<(), RecordError> {
-        for statement in sql!("001_init").split(STATEMENT_END) {
+        for statement in self.statements.init.split(STATEMENT_END) {
             let parameters = match statement.contains("?1") {
                 true => vec![Value::Text((self.fresh_epoch)())],
                 false => Vec::new(),
@@ -95,7 +108,7 @@ impl<S: Sql> Record for SqliteRecord<S> {
     }
 
     async fn ping(&self) -> Result<(), RecordError> {
-        self.run(sql!("epoch"), Vec::new()).await.map(drop)
+        self.run(self.statements.epoch, Vec::new()).await.map(drop)
     }
 
     async fn create(
@@ -103,7 +116,7 @@ impl<S: Sql> Record for SqliteRecord<S> {
         entries: &[NewEntry],
         keys_since_ms: i64,
     ) -> Result<Created, RecordError> {
-        let mut created = self.insert(entries).await?;
+        let mut created = self.insert_racing(entries).await?;
         if created.rows.len() == entries.len() {
             return created.in_order(entries, &[]);
         }
@@ -113,10 +126,10 @@ impl<S: Sql> Record for SqliteRecord<S> {
         let is_expired = |key: &KnownKey| key.created_at_ms < keys_since_ms;
         if known.iter().any(is_expired) {
             let parameters = vec![keys_of(entries)?, Value::Int(keys_since_ms - 1)];
-            self.run(sql!("release_keys"), parameters).await?;
+            self.run(self.statements.release_keys, parameters).await?;
             let missing: Vec<NewEntry> =
                 entries.iter().filter(|entry| !created.has(entry)).cloned().collect();
-            created.rows.extend(self.insert(&missing).await?.rows);
+            created.rows.extend(self.insert_racing(&missing).await?.rows);
             known = self.known_keys(entries).await?;
         }
         created.in_order(entries, &known)
@@ -124,7 +137,7 @@ impl<S: Sql> Record for SqliteRecord<S> {
 
     async fn window(&self, user: &UserId, limit: usize) -> Result<Window, RecordError> {
         let parameters = vec![Value::text(user.as_str()), count(limit)];
-        let rows = self.run(sql!("window"), parameters).await?;
+        let rows = self.run(self.statements.window, parameters).await?;
         let mut window: Option<Window> = None;
         for values in rows {
             let mut row = Row::new(values);
@@ -149,7 +162,7 @@ impl<S: Sql> Record for SqliteRecord<S> {
         limit: usize,
     ) -> Result<Vec<Entry>, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::Int(after), count(limit)];
-        entries(user, self.run(sql!("entries_after"), parameters).await?)
+        entries(user, self.run(self.statements.entries_after, parameters).await?)
     }
 
     async fn entries_before(
@@ -161,12 +174,12 @@ impl<S: Sql> Record for SqliteRecord<S> {
     ) -> Result<Vec<Entry>, RecordError> {
         let user_id = Value::text(user.as_str());
         let parameters = vec![user_id, Value::Int(before), count(limit), Value::Int(now_ms)];
-        entries(user, self.run(sql!("entries_before"), parameters).await?)
+        entries(user, self.run(self.statements.entries_before, parameters).await?)
     }
 
     async fn entry(&self, user: &UserId, id: &str) -> Result<Option<Entry>, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::text(id)];
-        Ok(entries(user, self.run(sql!("entry"), parameters).await?)?.pop())
+        Ok(entries(user, self.run(self.statements.entry, parameters).await?)?.pop())
     }
 
     async fn mark_read(
@@ -178,8 +191,8 @@ impl<S: Sql> Record for SqliteRecord<S> {
     ) -> Result<Marks, RecordError> {
         let user_id = Value::text(user.as_str());
         let (statement, what) = match marked {
-            Marked::UpTo(seq) => (sql!("mark_upto"), Value::Int(*seq)),
-            Marked::Ids(ids) => (sql!("mark_ids"), json(ids)?),
+            Marked::UpTo(seq) => (self.statements.mark_upto, Value::Int(*seq)),
+            Marked::Ids(ids) => (self.statements.mark_ids, json(ids)?),
         };
         self.run(statement, vec![user_id.clone(), what, Value::Int(now_ms)]).await?;
         self.marks(user_id, limit).await
@@ -193,9 +206,9 @@ impl<S: Sql> Record for SqliteRecord<S> {
     ) -> Result<Option<i64>, RecordError> {
         let user_id = Value::text(user.as_str());
         let parameters = vec![user_id.clone(), Value::text(id), Value::Int(now_ms)];
-        if self.run(sql!("delete"), parameters).await?.is_empty() {
+        if self.run(self.statements.delete, parameters).await?.is_empty() {
             let parameters = vec![user_id.clone(), Value::text(id)];
-            if self.run(sql!("has_row"), parameters).await?.is_empty() {
+            if self.run(self.statements.has_row, parameters).await?.is_empty() {
                 return Ok(None);
             }
         }
@@ -204,7 +217,7 @@ impl<S: Sql> Record for SqliteRecord<S> {
 
     async fn erase(&self, user: &UserId) -> Result<i64, RecordError> {
         let user_id = Value::text(user.as_str());
-        self.run(sql!("erase"), vec![user_id.clone()]).await?;
+        self.run(self.statements.erase, vec![user_id.clone()]).await?;
         Ok(self.marks(user_id, 0).await?.rev)
     }
 
@@ -215,14 +228,14 @@ impl<S: Sql> Record for SqliteRecord<S> {
             Value::Int(retention.keys_since_ms),
             count(limit),
         ];
-        let dropped = self.run(sql!("prune"), parameters).await?.len();
+        let dropped = self.run(self.statements.prune, parameters).await?.len();
         let parameters = vec![Value::Int(retention.keys_since_ms), count(limit)];
-        Ok(dropped + self.run(sql!("prune_keys"), parameters).await?.len())
+        Ok(dropped + self.run(self.statements.prune_keys, parameters).await?.len())
     }
 
     async fn has_entry(&self, user: &UserId, seq: i64) -> Result<bool, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::Int(seq)];
-        Ok(!self.run(sql!("has_entry"), parameters).await?.is_empty())
+        Ok(!self.run(self.statements.has_entry, parameters).await?.is_empty())
     }
 
     async fn pending(
@@ -230,7 +243,8 @@ impl<S: Sql> Record for SqliteRecord<S> {
         after_user: &str,
         limit: usize,
     ) -> Result<(String, Vec<Pending>), RecordError> {
-        let rows = self.run(sql!("pending"), vec![Value::text(after_user), count(limit)]).await?;
+        let rows =
+            self.run(self.statements.pending, vec![Value::text(after_user), count(limit)]).await?;
         let (mut epoch, mut pending) = (None, Vec::with_capacity(rows.len()));
         for values in rows {
             let mut row = Row::new(values);
@@ -244,7 +258,7 @@ impl<S: Sql> Record for SqliteRecord<S> {
     }
 
     async fn pending_count(&self) -> Result<i64, RecordError> {
-        Row::first(self.run(sql!("pending_count"), Vec::new()).await?)?.int()
+        Row::first(self.run(self.statements.pending_count, Vec::new()).await?)?.int()
     }
 
     async fn mark_sent(&self, sent: &[(UserId, i64)]) -> Result<(), RecordError> {
@@ -252,23 +266,23 @@ impl<S: Sql> Record for SqliteRecord<S> {
             return Ok(());
         }
         let pairs: Vec<_> = sent.iter().map(|(user, seq)| (user.as_str(), seq)).collect();
-        self.run(sql!("mark_sent"), vec![json(&pairs)?]).await.map(drop)
+        self.run(self.statements.mark_sent, vec![json(&pairs)?]).await.map(drop)
     }
 
     async fn rotate_epoch(&self, epoch: &str) -> Result<String, RecordError> {
         let parameters = vec![Value::text(epoch), Value::Text((self.fresh_epoch)())];
-        self.run(sql!("rotate_epoch"), parameters).await?;
-        Row::first(self.run(sql!("epoch"), Vec::new()).await?)?.text()
+        self.run(self.statements.rotate_epoch, parameters).await?;
+        Row::first(self.run(self.statements.epoch, Vec::new()).await?)?.text()
     }
 
     async fn note_redis_run(&self, run_id: &str, since_ms: i64) -> Result<bool, RecordError> {
-        let known = Row::first(self.run(sql!("redis_run"), Vec::new()).await?)?.text()?;
+        let known = Row::first(self.run(self.statements.redis_run, Vec::new()).await?)?.text()?;
         if known == run_id {
             return Ok(false);
         }
         // In this order: whoever breaks off in between does it again, rather than never.
-        self.run(sql!("recent_pending"), vec![Value::Int(since_ms)]).await?;
-        self.run(sql!("note_redis_run"), vec![Value::text(run_id)]).await?;
+        self.run(self.statements.recent_pending, vec![Value::Int(since_ms)]).await?;
+        self.run(self.statements.note_redis_run, vec![Value::text(run_id)]).await?;
         Ok(true)
     }
 }

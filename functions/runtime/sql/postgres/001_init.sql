@@ -1,0 +1,54 @@
+-- One block, so that it is one transaction; the lock keeps two hosts that start at once apart.
+DO $migration$ BEGIN
+PERFORM pg_advisory_xact_lock(7307014);
+-- A schema of our own: a team's database may well have a table called notifications.
+CREATE SCHEMA IF NOT EXISTS bellwire;
+CREATE TABLE IF NOT EXISTS bellwire.record (
+    one INTEGER PRIMARY KEY CHECK (one = 1),
+    -- Random at creation: a seq means something only together with the epoch it was counted in.
+    epoch TEXT NOT NULL,
+    schema_version INTEGER NOT NULL,
+    redis_run_id TEXT NOT NULL DEFAULT ''
+);
+-- One row per user: the counter, and the outbox (pending means sent_seq < seq). It outlives its
+-- entries: a counter that began again under the same epoch would be taken for an old one.
+CREATE TABLE IF NOT EXISTS bellwire.feed (
+    user_id TEXT COLLATE "C" PRIMARY KEY,
+    seq BIGINT NOT NULL,
+    sent_seq BIGINT NOT NULL DEFAULT 0,
+    -- Grows with every mark, delete and erase: tells which of two readings is the later one.
+    rev BIGINT NOT NULL DEFAULT 0,
+    updated_at_ms BIGINT NOT NULL
+);
+CREATE INDEX IF NOT EXISTS feed_pending ON bellwire.feed (user_id) WHERE sent_seq < seq;
+CREATE INDEX IF NOT EXISTS feed_updated ON bellwire.feed (updated_at_ms);
+CREATE TABLE IF NOT EXISTS bellwire.notifications (
+    id TEXT NOT NULL UNIQUE,
+    user_id TEXT COLLATE "C" NOT NULL,
+    seq BIGINT NOT NULL,
+    title TEXT NOT NULL,
+    body TEXT,
+    kind TEXT,
+    -- JSON text as it was sent: JSONB would reorder its members.
+    data TEXT,
+    created_at_ms BIGINT NOT NULL,
+    expires_at_ms BIGINT,
+    read_at_ms BIGINT,
+    -- A deleted entry keeps its row, without content, for as long as its idempotency key holds.
+    deleted_at_ms BIGINT,
+    idempotency TEXT,
+    request_hash TEXT,
+    PRIMARY KEY (user_id, seq)
+);
+CREATE UNIQUE INDEX IF NOT EXISTS notifications_idempotency
+    ON bellwire.notifications (idempotency) WHERE idempotency IS NOT NULL;
+CREATE INDEX IF NOT EXISTS notifications_keys
+    ON bellwire.notifications (created_at_ms) WHERE idempotency IS NOT NULL;
+CREATE INDEX IF NOT EXISTS notifications_deleted
+    ON bellwire.notifications (created_at_ms) WHERE deleted_at_ms IS NOT NULL;
+CREATE INDEX IF NOT EXISTS notifications_created ON bellwire.notifications (created_at_ms);
+CREATE INDEX IF NOT EXISTS notifications_expiring
+    ON bellwire.notifications (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
+INSERT INTO bellwire.record (one, epoch, schema_version)
+    VALUES (1, gen_random_uuid()::text, 1) ON CONFLICT (one) DO NOTHING;
+END $migration$

@@ -1,0 +1,31 @@
+-- $1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
+--    request_hash], the columns of create.sql
+-- Known keys are left out before numbering: numbers would be lost on them. One counter row per user
+-- (a second one could not be updated again), in byte order: deadlocks were provoked without.
+WITH input AS (
+    SELECT place, item->>0 AS user_id, item->>1 AS id, item->>2 AS title, item->>3 AS body,
+        item->>4 AS kind, item->>5 AS data, (item->>6)::bigint AS created_at_ms,
+        (item->>7)::bigint AS expires_at_ms, item->>8 AS idempotency, item->>9 AS request_hash
+    FROM json_array_elements($1::text::json) WITH ORDINALITY AS items (item, place)
+), fresh AS (
+    SELECT input.*, row_number() OVER (PARTITION BY input.idempotency ORDER BY place) AS copy
+    FROM input LEFT JOIN bellwire.notifications AS known ON known.idempotency = input.idempotency
+    WHERE known.id IS NULL
+), numbered AS (
+    SELECT fresh.*, row_number() OVER (PARTITION BY user_id ORDER BY place) AS step,
+        count(*) OVER (PARTITION BY user_id) AS steps
+    FROM fresh WHERE copy = 1 OR idempotency IS NULL
+), counted AS (
+    INSERT INTO bellwire.feed (user_id, seq, updated_at_ms)
+    SELECT user_id, count(*), max(created_at_ms) FROM numbered
+    GROUP BY user_id ORDER BY user_id COLLATE "C"
+    ON CONFLICT (user_id) DO UPDATE
+    SET seq = feed.seq + excluded.seq, updated_at_ms = excluded.updated_at_ms
+    RETURNING user_id, seq
+)
+INSERT INTO bellwire.notifications (user_id, seq, id, title, body, kind, data, created_at_ms,
+    expires_at_ms, idempotency, request_hash)
+SELECT numbered.user_id, counted.seq - steps + step, id, title, body, kind, data, created_at_ms,
+    expires_at_ms, idempotency, request_hash
+FROM numbered JOIN counted ON counted.user_id = numbered.user_id
+RETURNING id, seq, (SELECT epoch FROM bellwire.record)

@@ -1,0 +1,12 @@
+-- $1 user, $2 id, $3 now_ms
+WITH owner AS (
+    SELECT user_id FROM bellwire.feed WHERE user_id = $1 FOR UPDATE
+), deleted AS (
+    UPDATE bellwire.notifications
+    SET deleted_at_ms = $3, title = '', body = NULL, kind = NULL, data = NULL
+    FROM owner
+    WHERE notifications.user_id = owner.user_id AND id = $2 AND deleted_at_ms IS NULL
+    RETURNING 1
+)
+UPDATE bellwire.feed SET rev = rev + 1 WHERE user_id = $1 AND EXISTS (SELECT 1 FROM deleted)
+RETURNING 1

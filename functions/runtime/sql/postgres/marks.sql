@@ -1,0 +1,11 @@
+-- $1 user, $2 limit
+-- The newest entries that were read, with the revision they were read at.
+SELECT coalesce(feed.rev, 0), entry.seq, entry.read_at_ms
+FROM bellwire.record
+LEFT JOIN bellwire.feed ON feed.user_id = $1
+LEFT JOIN (
+    SELECT seq, read_at_ms FROM bellwire.notifications
+    WHERE user_id = $1 AND read_at_ms IS NOT NULL AND deleted_at_ms IS NULL
+    ORDER BY seq DESC LIMIT $2
+) AS entry ON true
+ORDER BY entry.seq

@@ -1,0 +1,1 @@
+SELECT count(*) FROM bellwire.feed WHERE sent_seq < seq

@@ -1,0 +1,11 @@
+-- $1 now_ms, $2 created_at_ms below which everything goes, $3 created_at_ms below which idempotency
+-- keys have expired, $4 most rows
+DELETE FROM bellwire.notifications WHERE id IN (
+    SELECT id FROM bellwire.notifications WHERE created_at_ms < $2
+    UNION
+    SELECT id FROM bellwire.notifications WHERE expires_at_ms <= $1 AND created_at_ms < $3
+    UNION
+    SELECT id FROM bellwire.notifications WHERE deleted_at_ms IS NOT NULL AND created_at_ms < $3
+    LIMIT $4
+)
+RETURNING 1

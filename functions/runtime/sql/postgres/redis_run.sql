@@ -1,0 +1,1 @@
+SELECT redis_run_id FROM bellwire.record

@@ -1,0 +1,2 @@
+-- $1 epoch, $2 new epoch
+UPDATE bellwire.record SET epoch = $2 WHERE epoch = $1

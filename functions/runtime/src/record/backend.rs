@@ -1,0 +1,85 @@
+//! The databases that a record can lie in, and their statements.
+
+use shared::Error;
+use shared::error::Code;
+
+/// Separates the statements of a migration: the hosts run one at a time, and triggers hold `;`.
+pub(super) const STATEMENT_END: &str = "--;";
+
+/// A database that the record can lie in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Embedded, through Spin's `sqlite` interface.
+    Sqlite,
+    /// Through Spin's `postgres` interface.
+    Postgres,
+}
+
+impl Backend {
+    /// Reads the variable `record`.
+    ///
+    /// # Errors
+    /// `internal`, naming what is allowed.
+    pub fn parse(name: &str) -> Result<Self, Error> {
+        match name {
+            "sqlite" => Ok(Backend::Sqlite),
+            "postgres" => Ok(Backend::Postgres),
+            _ => Err(Error::new(Code::Internal, "`record` must be sqlite or postgres")),
+        }
+    }
+
+    pub(super) fn statements(self) -> &'static Statements {
+        match self {
+            Backend::Sqlite => &SQLITE,
+            Backend::Postgres => &POSTGRES,
+        }
+    }
+}
+
+macro_rules! statements {
+    ($($name:ident)*) => {
+        /// One statement per operation; the files explain them.
+        pub(super) struct Statements {
+            pub(super) init: &'static str,
+            $(pub(super) $name: &'static str,)*
+        }
+
+        static SQLITE: Statements = Statements {
+            init: include_str!("../../sql/sqlite/001_init.sql"),
+            $($name: include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql")),)*
+        };
+
+        static POSTGRES: Statements = Statements {
+            init: include_str!("../../sql/postgres/001_init.sql"),
+            $($name: include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql")),)*
+        };
+    };
+}
+
+statements! {
+    create
+    create_batch
+    delete
+    entries_after
+    entries_before
+    entry
+    epoch
+    erase
+    has_entry
+    has_row
+    known_keys
+    mark_ids
+    mark_sent
+    mark_upto
+    marks
+    note_redis_run
+    pending
+    pending_count
+    prune
+    prune_keys
+    recent_pending
+    redis_run
+    release_keys
+    rotate_epoch
+    window
+}
