@@ -5,7 +5,6 @@
 //! the rows are dropped early.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::time::Duration;
 
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
@@ -16,40 +15,54 @@ use crate::record::{Sql, Value};
 /// Covers waiting for one of the pool's connections, for which the host has no limit.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(5);
 
+/// Connections that an instance keeps between requests. Statements on one run one after the other,
+/// and opening one costs a round trip; each is taken from the host's pool of 64 for as long as it
+/// is kept, so more would starve other instances.
+const IDLE_MAX: usize = 4;
+
 /// The configured Postgres database.
 pub struct SpinPostgres {
     url: String,
-    connection: RefCell<Option<Rc<Connection>>>,
+    idle: RefCell<Vec<Connection>>,
 }
 
 impl SpinPostgres {
     pub fn new(url: String) -> Self {
-        Self { url, connection: RefCell::new(None) }
+        Self { url, idle: RefCell::new(Vec::new()) }
     }
 
-    async fn connection(&self) -> Result<Rc<Connection>, String> {
-        if let Some(connection) = &*self.connection.borrow() {
-            return Ok(Rc::clone(connection));
-        }
-        let opened = Connection::open(self.url.as_str()).await.map_err(|error| text_of(&error))?;
-        let connection = Rc::new(opened);
-        *self.connection.borrow_mut() = Some(Rc::clone(&connection));
-        Ok(connection)
-    }
-
+    /// Runs a statement on a connection of its own. One that failed is not kept: it may be broken,
+    /// and then stays so.
     async fn collect(
         &self,
         statement: &str,
         parameters: Vec<Value>,
     ) -> Result<Vec<Vec<Value>>, String> {
-        let connection = self.connection().await?;
-        let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
-        let rows = connection.query(statement, parameters).await;
-        let (_, stream, result) = rows.map_err(|error| text_of(&error))?.into_inner();
-        let rows = stream.collect().await;
-        result.await.map_err(|error| text_of(&Error::PgError(error)))?;
-        rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect()
+        let idle = self.idle.borrow_mut().pop();
+        let connection = match idle {
+            Some(connection) => connection,
+            None => Connection::open(self.url.as_str()).await.map_err(|error| text_of(&error))?,
+        };
+        let rows = run(&connection, statement, parameters).await?;
+        let mut idle = self.idle.borrow_mut();
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
+        Ok(rows)
     }
+}
+
+async fn run(
+    connection: &Connection,
+    statement: &str,
+    parameters: Vec<Value>,
+) -> Result<Vec<Vec<Value>>, String> {
+    let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
+    let rows = connection.query(statement, parameters).await;
+    let (_, stream, result) = rows.map_err(|error| text_of(&error))?.into_inner();
+    let rows = stream.collect().await;
+    result.await.map_err(|error| text_of(&Error::PgError(error)))?;
+    rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect()
 }
 
 impl Sql for SpinPostgres {
@@ -59,11 +72,7 @@ impl Sql for SpinPostgres {
         parameters: Vec<Value>,
     ) -> Result<Vec<Vec<Value>>, String> {
         let outcome = within(STATEMENT_DEADLINE, self.collect(statement, parameters)).await;
-        let outcome = outcome.unwrap_or_else(|| Err("no answer in time".to_owned()));
-        if outcome.is_err() {
-            *self.connection.borrow_mut() = None;
-        }
-        outcome
+        outcome.unwrap_or_else(|| Err("no answer in time".to_owned()))
     }
 }
 
