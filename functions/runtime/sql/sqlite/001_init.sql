@@ -1,14 +1,6 @@
 -- The journal mode lies in the file: with WAL a writer does not wait for readers.
 PRAGMA journal_mode = WAL
 --;
-CREATE TABLE IF NOT EXISTS record (
-    one INTEGER PRIMARY KEY CHECK (one = 1),
-    -- Random at creation: a seq means something only together with the epoch it was counted in.
-    epoch TEXT NOT NULL,
-    schema_version INTEGER NOT NULL,
-    redis_run_id TEXT NOT NULL DEFAULT ''
-)
---;
 -- One row per user: the counter, and the outbox (pending means sent_seq < seq). It outlives its
 -- entries: a counter that began again under the same epoch would be taken for an old one.
 CREATE TABLE IF NOT EXISTS feed (
@@ -75,4 +67,9 @@ CREATE TRIGGER IF NOT EXISTS feed_erased AFTER UPDATE OF erasures ON feed BEGIN
 END
 --;
 -- ?1 epoch
-INSERT INTO record (one, epoch, schema_version) VALUES (1, ?1, 1) ON CONFLICT (one) DO NOTHING
+-- Last, and with its row in the same statement: what commits or counts reads this table, so until
+-- everything else is there it fails for want of it, and whoever runs it migrates first.
+-- The epoch is random at creation: a seq means something only together with the epoch it was
+-- counted in.
+CREATE TABLE IF NOT EXISTS record AS
+SELECT CAST(?1 AS TEXT) AS epoch, 1 AS schema_version, '' AS redis_run_id

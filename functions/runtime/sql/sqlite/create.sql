@@ -4,7 +4,9 @@
 -- it reads is the counter it moves (by trigger). No row comes back when the key is known.
 INSERT INTO notifications (user_id, seq, id, title, body, kind, data, created_at_ms, expires_at_ms,
     idempotency, request_hash)
-VALUES (?1, coalesce((SELECT seq FROM feed WHERE user_id = ?1), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
-    ?9, ?10)
+SELECT ?1, coalesce((SELECT seq FROM feed WHERE user_id = ?1), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+    ?9, ?10
+-- One row, and the table that is made last: without it the unique index below may be missing too.
+FROM record WHERE true
 ON CONFLICT (idempotency) WHERE idempotency IS NOT NULL DO NOTHING
 RETURNING id, seq, (SELECT epoch FROM record)

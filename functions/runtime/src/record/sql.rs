@@ -77,6 +77,11 @@ fn is_key_race(text: &str) -> bool {
     text.starts_with("23505") && text.contains("notifications_idempotency")
 }
 
+/// Two connections that switch SQLite's journal mode at once refuse each other, without waiting.
+fn is_switch_race(text: &str) -> bool {
+    text.contains("database is locked")
+}
+
 /// The columns of create.sql.
 fn columns(entry: &NewEntry) -> Vec<Value> {
     let draft = &entry.draft;
@@ -102,7 +107,12 @@ impl<S: Sql> Record for SqlRecord<S> {
                 true => vec![Value::Text((self.fresh_epoch)())],
                 false => Vec::new(),
             };
-            self.sql.query(statement.trim(), parameters).await.map_err(RecordError)?;
+            let outcome = self.sql.query(statement.trim(), parameters.clone()).await;
+            if outcome.as_ref().is_err_and(|text| is_switch_race(text)) {
+                self.sql.query(statement.trim(), parameters).await.map_err(RecordError)?;
+            } else {
+                outcome.map_err(RecordError)?;
+            }
         }
         Ok(())
     }
