@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use serde_json::json;
 use support::{Functions, Hub, Published, RedisServer, Socket, token};
 
@@ -45,6 +46,30 @@ async fn a_record_replaced_by_an_empty_one_silences_nobody() {
     }
     assert_ne!(functions.record.epoch(), epoch);
     assert_eq!(functions.titles("alice").await, ["new 3", "new 2", "new 1", "theirs"]);
+}
+
+#[tokio::test]
+async fn a_new_record_takes_many_creates_at_once() {
+    let redis = RedisServer::start().await;
+    for round in 0..6 {
+        // Nothing has touched the database yet: whoever comes first makes its tables.
+        let first = Functions::start(&redis).await;
+        let second = Functions::with(&redis).record(&first.record).start().await;
+        let users: Vec<String> = (0..4).map(|at| format!("r{round}u{at}")).collect();
+        let creates = (0..24).map(|at| {
+            let functions = if at % 2 == 0 { &first } else { &second };
+            functions.notify(&users[at % users.len()], "one of many")
+        });
+        let (_, relayed) =
+            tokio::join!(join_all(creates), join_all([first.relay(), second.relay()]));
+        for answer in relayed {
+            answer.expect(200);
+        }
+        for user in &users {
+            assert_eq!(first.record.seq(user), 6);
+            assert_eq!(first.titles(user).await.len(), 6);
+        }
+    }
 }
 
 #[tokio::test]
@@ -172,7 +197,7 @@ async fn creates_that_queue_behind_a_lock_are_all_answered_in_time() {
         let functions = &functions;
         async move { functions.create(&body).await }
     });
-    for answer in futures_util::future::join_all(creates).await {
+    for answer in join_all(creates).await {
         answer.expect_problem(503, "record_unavailable").within(Duration::from_secs(12));
     }
     holder.execute_batch("COMMIT").unwrap();
