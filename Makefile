@@ -16,8 +16,8 @@ test: ## Run every test.
 test-up: ## Test `make up` itself.
 	@scripts/test-up
 
-bench: ## Run the benchmarks.
-	@scripts/bench
+bench: ## Run the benchmarks: make bench ARGS="--only feed".
+	@scripts/bench $(ARGS)
 
 token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
 	@scripts/token

@@ -33,11 +33,18 @@ pub struct Functions {
 
 /// What a host is started with.
 pub struct Setup {
+    manifest: Option<PathBuf>,
     variables: BTreeMap<&'static str, String>,
     record: Record,
 }
 
 impl Setup {
+    /// Serves another application.
+    pub fn manifest(mut self, path: PathBuf) -> Self {
+        self.manifest = Some(path);
+        self
+    }
+
     /// Replaces the value of a variable of the manifest.
     pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.insert(name, value.into());
@@ -79,7 +86,7 @@ impl Setup {
         if std::env::var_os("SPIN_BIN").is_some() {
             command.arg("up");
         }
-        command.arg("--from").arg(paths::manifest());
+        command.arg("--from").arg(self.manifest.clone().unwrap_or_else(paths::manifest));
         command.arg("--listen").arg(format!("127.0.0.1:{port}"));
         command.arg("--runtime-config-file").arg(self.record.runtime_config());
         command.arg("--state-dir").arg(self.record.dir().join("state"));
@@ -104,7 +111,7 @@ impl Functions {
     /// The usual setup: the test key, and `redis` as the only address that can be reached.
     pub fn with(redis: &RedisServer) -> Setup {
         let variables = BTreeMap::from([("auth_hs256_key", jwt::KEY.to_owned())]);
-        Setup { variables, record: Record::new() }.redis_at(&redis.address())
+        Setup { manifest: None, variables, record: Record::new() }.redis_at(&redis.address())
     }
 
     pub async fn start(redis: &RedisServer) -> Self {
@@ -113,6 +120,10 @@ impl Functions {
 
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().as_ref().expect("a running host").pid()
     }
 
     /// SIGTERM; the way it ended.

@@ -37,6 +37,10 @@ impl Process {
         Self { name: name.to_owned(), child, lines }
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Whether a line with `text` was printed.
     pub fn has_printed(&self, text: &str) -> bool {
         self.lines.lock().unwrap().iter().any(|line| line.contains(text))

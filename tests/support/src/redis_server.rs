@@ -60,6 +60,10 @@ impl RedisServer {
         format!("redis://{}", self.address())
     }
 
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().as_ref().expect("a running Redis").pid()
+    }
+
     /// A connection for the test itself, in the role of another service.
     pub async fn connection(&self) -> MultiplexedConnection {
         let config = AsyncConnectionConfig::new()

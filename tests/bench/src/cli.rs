@@ -1,0 +1,78 @@
+//! Owns the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Measures the functions beside a floor or a native peer, in turns, and prints tables.
+///
+/// Starts everything itself (Redis, hosts, Postgres) and stops it at the end. Build first: see
+/// `make bench`.
+#[derive(Debug, Parser)]
+#[command(name = "bench")]
+pub struct Args {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+
+    /// Length of one measurement
+    #[arg(long, default_value = "3", value_parser = parse_seconds)]
+    pub seconds: Duration,
+
+    /// Measurements of everything, in turns; the tables show medians
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
+
+    /// Only this scenario; may stand several times [default: all]
+    #[arg(long)]
+    pub only: Vec<Scenario>,
+
+    /// Writes the tables to a file as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scenario {
+    /// Warm feed reads beside one Redis GET on the same host
+    Feed,
+    /// Calls per request: scripts, commands, connections, SQL statements
+    Counts,
+    /// Creates beside a native axum service that does the same
+    Create,
+    /// Start of the host, and the sizes of the components
+    Start,
+}
+
+/// What the program runs as when it is its own peer.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// The native peer of `create`; started by the benchmark itself
+    #[command(hide = true)]
+    Native(NativeArgs),
+}
+
+/// Where the native peer listens and writes.
+#[derive(Clone, Debug, clap::Args)]
+pub struct NativeArgs {
+    /// Port on 127.0.0.1
+    #[arg(long)]
+    pub port: u16,
+    #[arg(long)]
+    pub redis: String,
+    /// HS256 key of the tokens
+    #[arg(long)]
+    pub key: String,
+    /// File of the record, unless it is in Postgres
+    #[arg(long)]
+    pub sqlite: Option<PathBuf>,
+    /// URL of the record
+    #[arg(long, conflicts_with = "sqlite")]
+    pub postgres: Option<String>,
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok().filter(|s| (0.1..=600.0).contains(s));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "must be from 0.1 to 600".to_owned())
+}

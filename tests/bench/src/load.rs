@@ -1,0 +1,157 @@
+//! The load: keep-alive HTTP/1.1 over plain TCP on one thread, as cheap as it gets, since it
+//! shares the machine with what it measures. Every answer must have the expected status and text.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::LocalSet;
+use tokio::time::{Instant, timeout};
+
+use crate::answer::Answer;
+
+/// Connections, each with one request at a time: the number of the platform's own measurements.
+pub const CONNECTIONS: usize = 32;
+/// Whatever is measured answers within this, or the measurement fails instead of hanging.
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
+/// Room for a page with its headers, so that reading one grows nothing.
+const BUFFER_BYTES: usize = 64 * 1024;
+
+/// What is sent, and what must come back.
+#[derive(Clone)]
+pub struct Load {
+    pub address: SocketAddr,
+    /// Requests as bytes, per connection; each connection goes through its own in turns.
+    pub requests: Arc<Vec<Vec<Vec<u8>>>>,
+    pub status: u16,
+    /// Must stand in every body.
+    pub text: &'static str,
+}
+
+impl Load {
+    /// `make` gives the request of connection `c` and its turn.
+    pub fn new(
+        address: SocketAddr,
+        turns: usize,
+        status: u16,
+        make: impl Fn(usize, usize) -> Vec<u8>,
+    ) -> Self {
+        let of = |connection| (0..turns).map(|turn| make(connection, turn)).collect();
+        let requests = Arc::new((0..CONNECTIONS).map(of).collect());
+        Self { address, requests, status, text: "" }
+    }
+}
+
+const WARMING: u8 = 0;
+const MEASURING: u8 = 1;
+const STOPPING: u8 = 2;
+
+/// A load that is running on a thread of its own.
+pub struct Running {
+    phase: Arc<AtomicU8>,
+    thread: JoinHandle<Result<Vec<u32>>>,
+    /// Of the thread, for its CPU time.
+    pub tid: u32,
+}
+
+impl Running {
+    /// From now on answers are counted.
+    pub fn measure(&self) {
+        self.phase.store(MEASURING, Ordering::Relaxed);
+    }
+
+    /// From now on they are not.
+    pub fn stop(&self) {
+        self.phase.store(STOPPING, Ordering::Relaxed);
+    }
+
+    /// Latencies in microseconds, ascending; blocks until the last answer has come.
+    pub fn finish(self) -> Result<Vec<u32>> {
+        let joined = self.thread.join().map_err(|_| anyhow!("the load's thread panicked"))?;
+        let mut latencies = joined?;
+        latencies.sort_unstable();
+        Ok(latencies)
+    }
+}
+
+/// Starts a load that runs until it is stopped or, with `count`, has had as many answers. It is
+/// warming up until [`Running::measure`].
+pub fn start(load: Load, count: Option<u64>) -> Result<Running> {
+    let phase = Arc::new(AtomicU8::new(WARMING));
+    let shared_phase = Arc::clone(&phase);
+    let (tid_sender, tid) = std::sync::mpsc::channel();
+    let thread = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
+        let tid = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
+        tid_sender.send(tid).context("nobody waits for the load")?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        LocalSet::new().block_on(&runtime, run(load, shared_phase, count))
+    })?;
+    Ok(Running { phase, thread, tid: tid.recv()? })
+}
+
+async fn run(load: Load, phase: Arc<AtomicU8>, count: Option<u64>) -> Result<Vec<u32>> {
+    let load = Rc::new(load);
+    // More than anybody can send, where no number is given.
+    let left = Rc::new(AtomicU64::new(count.unwrap_or(u64::MAX)));
+    let connections: Vec<_> = (0..CONNECTIONS)
+        .map(|at| connection(Rc::clone(&load), at, Arc::clone(&phase), Rc::clone(&left)))
+        .map(tokio::task::spawn_local)
+        .collect();
+    let mut latencies = Vec::new();
+    for connection in connections {
+        latencies.extend(connection.await??);
+    }
+    Ok(latencies)
+}
+
+async fn connection(
+    load: Rc<Load>,
+    at: usize,
+    phase: Arc<AtomicU8>,
+    left: Rc<AtomicU64>,
+) -> Result<Vec<u32>> {
+    let mut stream = TcpStream::connect(load.address).await?;
+    stream.set_nodelay(true)?;
+    let mut buffer = Vec::with_capacity(BUFFER_BYTES);
+    let mut latencies = Vec::with_capacity(1 << 14);
+    let requests = load.requests.get(at).context("no requests for this connection")?;
+    for request in requests.iter().cycle() {
+        if phase.load(Ordering::Relaxed) == STOPPING || left.load(Ordering::Relaxed) == 0 {
+            break;
+        }
+        left.fetch_sub(1, Ordering::Relaxed);
+        let begun = Instant::now();
+        stream.write_all(request).await?;
+        // The timer is touched only where an answer is not there at once.
+        let answer = timeout(ANSWER_LIMIT, read(&mut stream, &mut buffer)).await;
+        let answer = answer.context("no answer in time")??;
+        if answer.status != load.status || !answer.body_has(&buffer, load.text) {
+            bail!("unexpected answer: {}", String::from_utf8_lossy(&buffer));
+        }
+        if phase.load(Ordering::Relaxed) == MEASURING {
+            latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(latencies)
+}
+
+/// Reads one answer into `buffer`, from its start.
+pub async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> Result<Answer> {
+    buffer.clear();
+    loop {
+        if stream.read_buf(buffer).await? == 0 {
+            bail!("the server closed the connection: {}", String::from_utf8_lossy(buffer));
+        }
+        if let Some(answer) = Answer::parse(buffer)?
+            && buffer.len() >= answer.bytes()
+        {
+            return Ok(answer);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The benchmarks: `make bench`. Owns the order of things; `docs/BENCHMARKS.md` says what is
+//! measured and why so.
+//!
+//! Refuses to say how fast anything is by itself: every number stands beside a floor or a peer
+//! that was measured in turns with it.
+
+mod answer;
+mod cli;
+mod cpu;
+mod load;
+mod measure;
+mod native;
+mod records;
+mod redis_calls;
+mod report;
+mod scenarios;
+mod stats;
+
+use std::io::Write as _;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser as _, ValueEnum as _};
+
+use crate::cli::{Args, Command, Scenario};
+use crate::report::Report;
+
+fn main() -> Result<()> {
+    let args = Args::parse();
+    let runtime = tokio::runtime::Runtime::new()?;
+    match &args.command {
+        Some(Command::Native(native)) => runtime.block_on(native::serve(native)),
+        None => runtime.block_on(run(&args)),
+    }
+}
+
+async fn run(args: &Args) -> Result<()> {
+    let mut report = Report::new(args);
+    show(&report.head())?;
+    for &scenario in Scenario::value_variants() {
+        if !args.only.is_empty() && !args.only.contains(&scenario) {
+            continue;
+        }
+        let tables = match scenario {
+            Scenario::Feed => scenarios::feed::run(args).await,
+            Scenario::Counts => scenarios::counts::run().await,
+            Scenario::Create => scenarios::create::run(args).await,
+            Scenario::Start => scenarios::start::run(args).await,
+        };
+        for table in tables.with_context(|| format!("{scenario:?}"))? {
+            show(&table.to_text())?;
+            report.tables.push(table);
+        }
+    }
+    if let Some(path) = &args.json {
+        let text = format!("{:#}\n", report.to_json());
+        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+    }
+    Ok(())
+}
+
+fn show(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "{text}")?;
+    Ok(stdout.flush()?)
+}

@@ -1,0 +1,51 @@
+//! The peer's record in Postgres: a pool as large as the host's, statements prepared once.
+
+use anyhow::Result;
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use shared::notification::Notification;
+use tokio_postgres::NoTls;
+
+use super::Committed;
+
+const INIT: &str = include_str!("../../../../functions/runtime/sql/postgres/001_init.sql");
+const CREATE: &str = include_str!("../../../../functions/runtime/sql/postgres/create.sql");
+/// Connections that a host keeps per database.
+const CONNECTIONS_MAX: usize = 64;
+
+pub(super) struct Postgres {
+    pool: Pool,
+}
+
+impl Postgres {
+    pub(super) async fn connect(url: &str) -> Result<Self> {
+        let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(url.parse()?, NoTls, config);
+        let pool = Pool::builder(manager).max_size(CONNECTIONS_MAX).build()?;
+        pool.get().await?.batch_execute(INIT).await?;
+        Ok(Self { pool })
+    }
+
+    pub(super) async fn create(&self, new: &Notification) -> Result<Committed> {
+        let client = self.pool.get().await?;
+        let statement = client.prepare_cached(CREATE).await?;
+        let draft = &new.draft;
+        let row = client
+            .query_one(
+                &statement,
+                &[
+                    &draft.user_id.as_str(),
+                    &new.id,
+                    &draft.title,
+                    &draft.body,
+                    &draft.kind,
+                    &draft.data,
+                    &new.created_at_ms,
+                    &draft.expires_at_ms,
+                    &None::<&str>,
+                    &None::<&str>,
+                ],
+            )
+            .await?;
+        Ok(Committed { seq: row.try_get(1)?, epoch: row.try_get(2)? })
+    }
+}

@@ -1,0 +1,101 @@
+//! The databases that the record can lie in: one for the functions and one for the native peer.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use anyhow::Result;
+use support::functions::Setup;
+use support::postgres::Postgres;
+use support::{Functions, Record, RedisServer, paths, token};
+
+/// A backend that is ready to be measured.
+pub struct Backend {
+    pub name: &'static str,
+    postgres: Option<Postgres>,
+    /// Where the native peer's file lies, with SQLite.
+    native: Record,
+}
+
+impl Backend {
+    /// Every backend that this checkout can use, and a word on the one that it cannot. Postgres is
+    /// started with `settings`.
+    pub async fn all(settings: &[&str]) -> Result<(Vec<Self>, Option<String>)> {
+        let sqlite = Self { name: "SQLite", postgres: None, native: Record::new() };
+        if !std::fs::read_to_string(paths::manifest())?.contains("\npostgres_url =") {
+            let word = "Postgres: skipped, spin.toml has no variable postgres_url.";
+            return Ok((vec![sqlite], Some(word.to_owned())));
+        }
+        let postgres = Postgres::start_with(settings).await;
+        for database in ["functions", "native"] {
+            postgres.run(&format!("CREATE DATABASE {database}"));
+        }
+        let postgres = Self { name: "Postgres", postgres: Some(postgres), native: Record::new() };
+        Ok((vec![sqlite, postgres], None))
+    }
+
+    /// The functions with this record.
+    pub async fn functions(&self, redis: &RedisServer) -> Functions {
+        let setup: Setup = Functions::with(redis);
+        let setup = match &self.postgres {
+            None => setup,
+            Some(postgres) => setup
+                .variable("record", "postgres")
+                .variable("postgres_url", url(postgres, "functions"))
+                .variable("postgres_host", postgres.address()),
+        };
+        let functions = setup.start().await;
+        // As it is done once per installation.
+        let token = token("an operator", "ops:write");
+        functions.post("/admin/migrate", "").token(&token).send().await.expect(200);
+        functions
+    }
+
+    /// Tells the native peer where its record lies.
+    pub fn name_to(&self, command: &mut Command) {
+        match &self.postgres {
+            None => command.arg("--sqlite").arg(self.native.path()),
+            Some(postgres) => command.arg("--postgres").arg(url(postgres, "native")),
+        };
+    }
+
+    /// The server, where there is one.
+    pub fn pid(&self) -> Option<u32> {
+        self.postgres.as_ref().map(Postgres::pid)
+    }
+
+    /// Statements that the functions have run so far, counted by the server, by their beginnings;
+    /// `None` for SQLite, which has no server.
+    pub fn statements(&self) -> Option<BTreeMap<String, u64>> {
+        let sql = "SELECT s.calls,
+                regexp_replace(regexp_replace(s.query, '--[^\\n]*', '', 'g'), '\\s+', ' ', 'g')
+            FROM pg_stat_statements AS s JOIN pg_database AS d ON d.oid = s.dbid
+            WHERE d.datname = 'functions'";
+        let lines = self.postgres.as_ref()?.run(sql);
+        let mut calls = BTreeMap::new();
+        for (count, text) in lines.lines().filter_map(|line| line.split_once('|')) {
+            let text: String = text.chars().take(STATEMENT_CHARS).collect();
+            *calls.entry(text).or_default() += count.parse().unwrap_or(0);
+        }
+        Some(calls)
+    }
+
+    /// What [`Backend::statements`] reads; needs the setting [`COUNTING`].
+    pub fn count_statements(&self) {
+        if let Some(postgres) = &self.postgres {
+            postgres.run("CREATE EXTENSION pg_stat_statements");
+        }
+    }
+}
+
+/// Enough of a statement to know it by.
+const STATEMENT_CHARS: usize = 60;
+
+/// Postgres counts statements.
+pub const COUNTING: &str = "shared_preload_libraries=pg_stat_statements";
+/// Postgres writes a commit to the disk before it answers, as in production (and as SQLite does).
+pub const DURABLE: &str = "fsync=on";
+
+/// As Spin takes it; the database `postgres` stays for those who look on.
+fn url(postgres: &Postgres, database: &str) -> String {
+    postgres.url().replace("/postgres?", &format!("/{database}?"))
+}

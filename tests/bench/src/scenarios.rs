@@ -1,0 +1,58 @@
+//! The scenarios, and the users and addresses that they share.
+
+pub mod counts;
+pub mod create;
+pub mod feed;
+pub mod start;
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use support::{Functions, token};
+
+use crate::answer::request;
+use crate::load::{CONNECTIONS, Load};
+
+/// About a thousand users with names of their own, spread over the connections. A user belongs to
+/// one connection: creates for one user that overtake each other are another thing to measure.
+#[derive(Clone, Copy)]
+pub struct Users(&'static str);
+
+const USERS: usize = 1_000;
+
+impl Users {
+    pub fn per_connection(self) -> usize {
+        USERS.div_ceil(CONNECTIONS)
+    }
+
+    pub fn name(self, connection: usize, turn: usize) -> String {
+        format!("{}-{connection:02}-{turn:02}", self.0)
+    }
+
+    /// Each makes an entry of about 250 bytes.
+    fn body(self, connection: usize, turn: usize) -> String {
+        let body = json!({
+            "userId": self.name(connection, turn),
+            "title": "Order 1234 has been shipped",
+            "body": "It is on its way.",
+            "kind": "order.shipped",
+            "data": {"orderId": 101_234, "carrier": "post"},
+        });
+        body.to_string()
+    }
+
+    /// Creates, in turns for every user, by one service. All of them must be delivered.
+    fn creates(self, address: SocketAddr) -> Load {
+        let token = token("a service", "notifications:write");
+        let load = Load::new(address, self.per_connection(), 201, |connection, turn| {
+            request("POST", "/notifications", &token, &self.body(connection, turn))
+        });
+        Load { text: "\"delivery\":\"sent\"", ..load }
+    }
+}
+
+fn address(functions: &Functions) -> Result<SocketAddr> {
+    let url = functions.url();
+    url.trim_start_matches("http://").parse().with_context(|| url.clone())
+}

@@ -1,0 +1,34 @@
+//! Medians and percentiles: of a noisy machine's measurements, the ones in the middle.
+
+/// The middle value; the mean of the two in the middle of an even number; 0 of nothing.
+pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let half = values.len() / 2;
+    match values.as_slice() {
+        [] => 0.0,
+        odd if odd.len() % 2 == 1 => odd[half],
+        even => f64::midpoint(even[half - 1], even[half]),
+    }
+}
+
+/// The smallest value that `percent` of all values do not exceed (nearest rank); `sorted` ascends.
+pub fn percentile(sorted: &[u32], percent: f64) -> u32 {
+    let rank = (percent / 100.0 * sorted.len() as f64).ceil() as usize;
+    sorted.get(rank.saturating_sub(1)).copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_what_is_in_the_middle() {
+        assert_eq!(median([]), 0.0);
+        assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
+        assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);
+        let values: Vec<u32> = (1..=100).collect();
+        assert_eq!((percentile(&values, 50.0), percentile(&values, 99.0)), (50, 99));
+        assert_eq!((percentile(&[7], 99.0), percentile(&[], 50.0)), (7, 0));
+    }
+}
