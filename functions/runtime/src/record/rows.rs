@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::UserId;
 use shared::notification::{Draft, Notification};
 
-use super::{Created, Entry, Marks, NewEntry, Outcome, RecordError, Value};
+use super::{Created, Entry, Marks, NewEntry, Outcome, RecordError, Revision, Value};
 
 /// Rows of a statement.
 pub(super) type Rows = Vec<Vec<Value>>;
@@ -113,12 +113,12 @@ impl KnownKey {
 }
 
 impl Marks {
-    /// Rows with the columns rev, seq, read_at_ms; one with NULLs where nothing was read.
+    /// Rows with the columns epoch, rev, seq, read_at_ms; one with NULLs where nothing was read.
     pub(super) fn from_rows(rows: Rows) -> Result<Self, RecordError> {
-        let mut marks = Self { rev: 0, reads: Vec::with_capacity(rows.len()) };
+        let mut marks = Self { reads: Vec::with_capacity(rows.len()), ..Self::default() };
         for values in rows {
             let mut row = Row::new(values);
-            marks.rev = row.int()?;
+            marks.at = Revision { epoch: row.text()?, rev: row.int()? };
             if let Some(seq) = row.optional_int()? {
                 marks.reads.push((seq, row.int()?));
             }

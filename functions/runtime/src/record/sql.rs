@@ -6,8 +6,8 @@ use shared::UserId;
 use super::backend::{Backend, STATEMENT_END, Statements};
 use super::rows::{Inserted, KnownKey, Row, Rows, count, entries, json, keys_of};
 use super::{
-    Created, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention, Sql, Value,
-    Window,
+    Created, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention, Revision,
+    Sql, Value, Window,
 };
 
 /// A record in a database that runs SQL.
@@ -203,7 +203,7 @@ impl<S: Sql> Record for SqlRecord<S> {
         user: &UserId,
         id: &str,
         now_ms: i64,
-    ) -> Result<Option<i64>, RecordError> {
+    ) -> Result<Option<Revision>, RecordError> {
         let user_id = Value::text(user.as_str());
         let parameters = vec![user_id.clone(), Value::text(id), Value::Int(now_ms)];
         if self.run(self.statements.delete, parameters).await?.is_empty() {
@@ -212,13 +212,13 @@ impl<S: Sql> Record for SqlRecord<S> {
                 return Ok(None);
             }
         }
-        Ok(Some(self.marks(user_id, 0).await?.rev))
+        Ok(Some(self.marks(user_id, 0).await?.at))
     }
 
-    async fn erase(&self, user: &UserId) -> Result<i64, RecordError> {
+    async fn erase(&self, user: &UserId) -> Result<Revision, RecordError> {
         let user_id = Value::text(user.as_str());
         self.run(self.statements.erase, vec![user_id.clone()]).await?;
-        Ok(self.marks(user_id, 0).await?.rev)
+        Ok(self.marks(user_id, 0).await?.at)
     }
 
     async fn prune(&self, retention: Retention, limit: usize) -> Result<usize, RecordError> {
