@@ -98,8 +98,12 @@ impl KnownKey {
         })
     }
 
+    pub(super) fn is_of(&self, entry: &NewEntry) -> bool {
+        entry.idempotency.as_ref().is_some_and(|known| known.key == self.key)
+    }
+
     fn outcome(&self, entry: &NewEntry) -> Option<Outcome> {
-        let idempotency = entry.idempotency.as_ref().filter(|known| known.key == self.key)?;
+        let idempotency = entry.idempotency.as_ref().filter(|_| self.is_of(entry))?;
         if idempotency.request_hash != self.request_hash {
             return Some(Outcome::Mismatch);
         }
