@@ -8,15 +8,12 @@
 
 local heads = {}
 for i = 1, #KEYS, 2 do
-  local state = redis.pcall('HMGET', KEYS[i + 1], 'epoch', 'head', 'n')
-  local length = redis.pcall('LLEN', KEYS[i])
-  if state.err or type(length) == 'table' then
+  list, companion = KEYS[i], KEYS[i + 1]
+  local is_feed, state = pcall(feed_state)
+  if not is_feed then
     heads[#heads + 1] = -2
   else
-    local n = tonumber(state[3]) or 0
-    local warm = state[1] == ARGV[1] and length >= n
-      and (n == 0 or redis.call('TTL', KEYS[i]) >= 0)
-    heads[#heads + 1] = warm and tonumber(state[2]) or -1
+    heads[#heads + 1] = state.epoch == ARGV[1] and is_warm(state) and state.head or -1
   end
 end
 return heads

@@ -7,18 +7,21 @@
 -- ARGV[5]  now      RFC 3339
 -- ARGV[6]  channel  of events
 -- ARGV[7]  event    JSON text up to the value of `unread`, which stands last; "" for none
+-- ARGV[8]  epoch    that the revision was counted in
 --
--- Returns {unread}, or {-1} for a cold feed, whose unread is not known: load it and repeat. Safe to
--- repeat, and in any order: a lower revision changes nothing. A cold feed takes the revision too, so
--- that a load which read the record earlier is refused.
+-- Returns {unread}, or {-1} for a feed that is cold or of another epoch, whose unread is not known:
+-- load it and repeat. Safe to repeat, and in any order: marks of a lower revision change nothing. A
+-- cold feed takes the revision too, so that a load which read the record earlier is refused.
 
-local state = feed_state()
-if tonumber(ARGV[1]) > state.rev then
-  state.rev, state.reads = tonumber(ARGV[1]), ARGV[2]
-  redis.call('HSET', companion, 'rev', ARGV[1], 'reads', ARGV[2])
+local state, rev, epoch = feed_state(), tonumber(ARGV[1]), ARGV[8]
+-- Not compared with `rev`: a delete raises that and brings no marks.
+if state.rev_epoch ~= epoch or rev > state.reads_rev then
+  note_rev(state, epoch, rev)
+  state.reads, state.reads_rev = ARGV[2], rev
+  redis.call('HSET', companion, 'reads', state.reads, 'reads_rev', rev)
   redis.call('EXPIRE', companion, ARGV[3])
 end
-if not is_warm(state) then return {-1} end
+if state.epoch ~= epoch or not is_warm(state) then return {-1} end
 local unread = derive_unread(state, tonumber(ARGV[4]), ARGV[5])
 if ARGV[7] ~= '' then redis.call('PUBLISH', ARGV[6], ARGV[7] .. unread .. '}') end
 return {unread}

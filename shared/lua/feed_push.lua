@@ -16,8 +16,11 @@
 --   {"ok", head}        everything up to head is in the feed and published
 --   {"cold", 0}         push: the feed is not known under this epoch; load it
 --   {"gap", head}       push: entries between head and `after` are missing; bring them along
---   {"conflict", head}  push: the feed knows other bytes at this seq: the record went back in time
---   {"stale", head}     load: the record was changed after it was read; read again
+--   {"conflict", seq}   the feed knows other bytes at this seq: the entry was deleted meanwhile, or
+--                       the record went back in time
+--   {"old", head}       the feed is so far ahead that nothing tells whether the entries were in it:
+--                       the record went back in time if its counter is below head
+--   {"stale", rev}      load: the record was at this revision already; read again
 --
 -- JSON is passed through as bytes: cjson would turn [] into {} and round large integers.
 
@@ -46,7 +49,7 @@ local function finish(head, length, complete)
     length, complete = cap, false
   end
   redis.call('HSET', companion, 'epoch', epoch, 'head', head, 'n', length,
-    'complete', complete and 1 or 0)
+    'complete', complete and 1 or 0, 'tail', fingerprint(), 'full', length >= cap and 1 or 0)
   redis.call('EXPIRE', list, ttl_s)
   redis.call('EXPIRE', companion, ttl_s)
   return {'ok', head}
@@ -68,8 +71,10 @@ local head, warm = state.head, is_warm(state) and state.epoch == epoch
 if mode == 'push' then
   if not warm then return {'cold', 0} end
   if after > head then return {'gap', head} end
-elseif state.rev > tonumber(ARGV[8]) then
-  return {'stale', head}
+elseif state.rev_epoch == epoch and state.rev > tonumber(ARGV[8]) then
+  return {'stale', state.rev}
+elseif not warm and state.epoch == epoch and head > tonumber(ARGV[7]) then
+  return {'old', head}
 end
 
 if warm and after <= head then
@@ -79,9 +84,11 @@ if warm and after <= head then
       redis.call('LPUSH', list, json)
       publish(seq, json, ARGV[i + 2])
       head = seq
-    elseif mode == 'push' and not redis.call('LPOS', list, json) then
+    elseif not redis.call('LPOS', list, json) then
       if not below_window(seq, redis.call('LRANGE', list, 0, -1)) then
-        return {'conflict', head}
+        return {'conflict', seq}
+      elseif i + 2 == #ARGV then
+        return {'old', head}
       end
     end
   end
@@ -134,7 +141,8 @@ redis.call('DEL', list, companion)
 for first = 1, #merged, 500 do
   redis.call('LPUSH', list, unpack(merged, first, math.min(first + 499, #merged)))
 end
-redis.call('HSET', companion, 'rev', ARGV[8], 'reads', ARGV[9])
+redis.call('HSET', companion, 'rev', ARGV[8], 'rev_epoch', epoch, 'reads', ARGV[9],
+  'reads_rev', ARGV[8])
 -- What lies in the list was published when it came there, be it under an older epoch.
 for i = FIRST, #ARGV, STEP do
   if not present[ARGV[i + 1]] then publish(tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]) end

@@ -93,7 +93,8 @@ for i = first, last, step do
 end
 
 local lowest = 0
-if more == 0 and step == 1 and not state.complete then
+-- A list that another service made longer than the window is not looked at to its end.
+if more == 0 and step == 1 and not (state.complete and state.length <= cap) then
   lowest = state.head + 1
   for i = #elements, 1, -1 do
     local seq = our_seq(elements[i])

@@ -42,7 +42,7 @@ scripts! {
     /// Finds one entry of a feed.
     FEED_ENTRY = "feed" / "feed_entry";
     /// Heads of many feeds, for the relay.
-    FEED_HEADS = / "feed_heads";
+    FEED_HEADS = "feed" / "feed_heads";
     /// Brings read marks to a feed.
     FEED_MARK = "feed" / "feed_mark";
     /// Push new entries in order, or load a cold feed from the record.

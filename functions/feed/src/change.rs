@@ -1,16 +1,15 @@
 //! `POST /users/{u}/notifications/read` and `DELETE /users/{u}/notifications/{id}`: the record first,
 //! then the feed. Both may be repeated: whoever got a 503 does so.
 
-use runtime::delivery::{load_cold, reads_text};
+use runtime::delivery::{DeliveryError, forget};
 use runtime::io::clock;
 use runtime::record::{Marked, Record};
-use runtime::redis::{Arg, Redis, RedisError, Reply};
-use runtime::{App, Error, Request, Response, auth, log};
+use runtime::redis::RedisError;
+use runtime::{App, Error, Request, Response, auth, marks};
+use shared::UserId;
 use shared::auth::Scope;
 use shared::json::Object;
-use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S, MARK_IDS_MAX, REQUEST_BYTES_MAX};
-use shared::time::rfc3339;
-use shared::{UserId, keys, script};
+use shared::limits::{FEED_ENTRIES_MAX, MARK_IDS_MAX, REQUEST_BYTES_MAX};
 
 /// Marks entries as read and answers `{"unread":n}`; the user's sockets are told.
 ///
@@ -25,17 +24,14 @@ pub async fn mark_read(app: &App, request: &Request, user: &UserId) -> Result<Re
     let marks = app.record.mark_read(user, &marked, now_ms, FEED_ENTRIES_MAX).await?;
 
     let event = event(user, &marked);
-    let reads = reads_text(&marks.reads);
-    let mut unread = tell(&app.redis, user, marks.rev, &reads, now_ms, &event).await?;
-    if unread.is_none() {
-        let (_, loaded) = load_cold(&app.redis, &app.record, user).await?;
-        if let Err(error) = loaded {
-            log::warn("feed_load_failed", &[("error", &error.to_string())]);
+    let brought = marks::bring(&app.redis, &app.record, user, &marks, now_ms, &event).await;
+    let unread = brought.map_err(|error| match error {
+        DeliveryError::Redis(error) => error.into(),
+        DeliveryError::Record(error) => error.into(),
+        DeliveryError::Busy => {
+            Error::from(RedisError::Refused("the feed does not get warm".to_owned()))
         }
-        unread = tell(&app.redis, user, marks.rev, &reads, now_ms, &event).await?;
-    }
-    let unread = unread
-        .ok_or_else(|| Error::from(RedisError::Refused("the feed does not get warm".to_owned())))?;
+    })?;
     Ok(Response::json(200, format!("{{\"unread\":{unread}}}")))
 }
 
@@ -83,31 +79,6 @@ fn event(user: &UserId, marked: &Marked) -> String {
     format!("{{\"type\":\"read\",\"userId\":\"{user}\",{which},\"unread\":")
 }
 
-/// Brings the marks to the feed; `None` for a cold one.
-async fn tell(
-    redis: &impl Redis,
-    user: &UserId,
-    rev: i64,
-    reads: &str,
-    now_ms: i64,
-    event: &str,
-) -> Result<Option<i64>, RedisError> {
-    let keys = [keys::feed(user), keys::feed_companion(user)];
-    let now = rfc3339(now_ms);
-    let args = [
-        Arg::Int(rev),
-        Arg::Text(reads),
-        Arg::Int(FEED_TTL_S as i64),
-        Arg::Int(FEED_ENTRIES_MAX as i64),
-        Arg::Text(&now),
-        Arg::Text(keys::EVENTS_CHANNEL),
-        Arg::Text(event),
-    ];
-    let reply = redis.eval(&script::FEED_MARK, &keys, &args).await?;
-    let unread = reply.first().and_then(Reply::int);
-    Ok(unread.filter(|unread| *unread >= 0))
-}
-
 /// Deletes one entry, everywhere.
 ///
 /// # Errors
@@ -121,8 +92,8 @@ pub async fn delete(
 ) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::NotificationsWrite)?;
-    let rev = app.record.delete(user, id, clock::now_ms()).await?;
-    let rev = rev.ok_or_else(|| Error::not_found("this notification"))?;
-    runtime::delivery::forget(&app.redis, user, rev, id).await?;
+    let at = app.record.delete(user, id, clock::now_ms()).await?;
+    let at = at.ok_or_else(|| Error::not_found("this notification"))?;
+    forget(&app.redis, user, &at, id).await?;
     Ok(Response::empty(204))
 }

@@ -14,8 +14,8 @@ use shared::{UserId, keys};
 /// Of the request; `redis_unavailable` or `record_unavailable`, after which it may be repeated.
 pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
-    let rev = app.record.erase(user).await?;
-    forget(&app.redis, user, rev, "").await?;
+    let at = app.record.erase(user).await?;
+    forget(&app.redis, user, &at, "").await?;
     app.redis.command("DEL", &[Arg::Text(&keys::push_token(user))]).await?;
     app.redis.command("SREM", &[Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())]).await?;
     Ok(Response::empty(204))

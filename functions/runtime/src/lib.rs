@@ -14,6 +14,7 @@ pub mod entry;
 pub mod http;
 pub mod io;
 pub mod log;
+pub mod marks;
 pub mod record;
 pub mod redis;
 pub mod relay;

@@ -87,10 +87,19 @@ pub struct Window {
     pub entries: Vec<Entry>,
 }
 
-/// The newest entries that were read, at a revision.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Marks {
+/// Which state of a user's entries something was read from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Revision {
+    /// Revisions of another record mean nothing.
+    pub epoch: String,
+    /// Grows with every delete, mark and erase.
     pub rev: i64,
+}
+
+/// The newest entries that were read, at a revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks {
+    pub at: Revision,
     /// Seq and time (milliseconds since the Unix epoch), oldest entry first.
     pub reads: Vec<(i64, i64)>,
 }
@@ -208,10 +217,10 @@ pub trait Record {
         user: &UserId,
         id: &str,
         now_ms: i64,
-    ) -> Result<Option<i64>, RecordError>;
+    ) -> Result<Option<Revision>, RecordError>;
 
     /// Erases all entries of a user and returns the revision after it (two statements).
-    async fn erase(&self, user: &UserId) -> Result<i64, RecordError>;
+    async fn erase(&self, user: &UserId) -> Result<Revision, RecordError>;
 
     /// Drops at most about `limit` rows that are no longer kept, and returns how many it dropped.
     async fn prune(&self, retention: Retention, limit: usize) -> Result<usize, RecordError>;

@@ -1,7 +1,8 @@
 -- $1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
 --    request_hash], the columns of create.sql
 -- Known keys are left out before numbering: numbers would be lost on them. One counter row per user
--- (a second one could not be updated again), in byte order: deadlocks were provoked without.
+-- (a second one could not be updated again), in byte order, and keys in one order too: two calls
+-- with the same keys wait for each other's. Deadlocks were provoked without either.
 WITH input AS (
     SELECT place, item->>0 AS user_id, item->>1 AS id, item->>2 AS title, item->>3 AS body,
         item->>4 AS kind, item->>5 AS data, (item->>6)::bigint AS created_at_ms,
@@ -28,4 +29,5 @@ INSERT INTO bellwire.notifications (user_id, seq, id, title, body, kind, data, c
 SELECT numbered.user_id, counted.seq - steps + step, id, title, body, kind, data, created_at_ms,
     expires_at_ms, idempotency, request_hash
 FROM numbered JOIN counted ON counted.user_id = numbered.user_id
+ORDER BY idempotency COLLATE "C"
 RETURNING id, seq, (SELECT epoch FROM bellwire.record)

@@ -1,6 +1,6 @@
 -- ?1 user, ?2 limit
--- The newest entries that were read, with the revision they were read at.
-SELECT coalesce(feed.rev, 0), entry.seq, entry.read_at_ms
+-- The newest entries that were read, with the epoch and revision they were read at.
+SELECT record.epoch, coalesce(feed.rev, 0), entry.seq, entry.read_at_ms
 FROM record
 LEFT JOIN feed ON feed.user_id = ?1
 LEFT JOIN (

@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::UserId;
 use shared::notification::{Draft, Notification};
 
-use super::{Created, Entry, Marks, NewEntry, Outcome, RecordError, Value};
+use super::{Created, Entry, Marks, NewEntry, Outcome, RecordError, Revision, Value};
 
 /// Rows of a statement.
 pub(super) type Rows = Vec<Vec<Value>>;
@@ -98,8 +98,12 @@ impl KnownKey {
         })
     }
 
+    pub(super) fn is_of(&self, entry: &NewEntry) -> bool {
+        entry.idempotency.as_ref().is_some_and(|known| known.key == self.key)
+    }
+
     fn outcome(&self, entry: &NewEntry) -> Option<Outcome> {
-        let idempotency = entry.idempotency.as_ref().filter(|known| known.key == self.key)?;
+        let idempotency = entry.idempotency.as_ref().filter(|_| self.is_of(entry))?;
         if idempotency.request_hash != self.request_hash {
             return Some(Outcome::Mismatch);
         }
@@ -113,12 +117,12 @@ impl KnownKey {
 }
 
 impl Marks {
-    /// Rows with the columns rev, seq, read_at_ms; one with NULLs where nothing was read.
+    /// Rows with the columns epoch, rev, seq, read_at_ms; one with NULLs where nothing was read.
     pub(super) fn from_rows(rows: Rows) -> Result<Self, RecordError> {
-        let mut marks = Self { rev: 0, reads: Vec::with_capacity(rows.len()) };
+        let mut marks = Self { reads: Vec::with_capacity(rows.len()), ..Self::default() };
         for values in rows {
             let mut row = Row::new(values);
-            marks.rev = row.int()?;
+            marks.at = Revision { epoch: row.text()?, rev: row.int()? };
             if let Some(seq) = row.optional_int()? {
                 marks.reads.push((seq, row.int()?));
             }

@@ -6,9 +6,17 @@ use shared::UserId;
 use super::backend::{Backend, STATEMENT_END, Statements};
 use super::rows::{Inserted, KnownKey, Row, Rows, count, entries, json, keys_of};
 use super::{
-    Created, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention, Sql, Value,
-    Window,
+    Created, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention, Revision,
+    Sql, Value, Window,
 };
+
+/// Rounds of a create whose idempotency keys are released or taken meanwhile. Two suffice unless
+/// several calls with one key arrive in the moment when it expires.
+const ROUNDS_MAX: usize = 8;
+
+/// A statement is repeated so often when it was undone for another's sake. Each attempt may have
+/// waited for a second before (`deadlock_timeout`).
+const RETRIES_MAX: usize = 3;
 
 /// A record in a database that runs SQL.
 pub struct SqlRecord<S> {
@@ -24,14 +32,18 @@ impl<S: Sql> SqlRecord<S> {
     }
 
     async fn run(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
-        match self.sql.query(statement, parameters.clone()).await {
-            // A database that is new, or was replaced by an empty one: nothing was done yet.
-            Err(text) if is_missing_table(&text) => {
-                self.migrate().await?;
-                self.sql.query(statement, parameters).await.map_err(RecordError)
+        let mut outcome = self.sql.query(statement, parameters.clone()).await;
+        for _ in 0..RETRIES_MAX {
+            match &outcome {
+                // A database that is new, or was replaced by an empty one: nothing was done yet.
+                Err(text) if is_missing_table(text) => self.migrate().await?,
+                // The statement was undone as a whole, so that another one could go on.
+                Err(text) if is_deadlock(text) => {}
+                _ => break,
             }
-            other => other.map_err(RecordError),
+            outcome = self.sql.query(statement, parameters.clone()).await;
         }
+        outcome.map_err(RecordError)
     }
 
     /// Inserts what has no known key. One entry, the usual case, has a statement of its own.
@@ -47,13 +59,18 @@ impl<S: Sql> SqlRecord<S> {
         Inserted::new(rows)
     }
 
-    /// Inserts, and once more when another call with one of the keys was faster: the statement was
-    /// undone as a whole then, and now it sees the key.
+    /// Inserts, and again when another call with one of the keys was faster: the statement was
+    /// undone as a whole then, and now it sees the key. A batch may lose one key after the other.
     async fn insert_racing(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
-        match self.insert(entries).await {
-            Err(RecordError(text)) if is_key_race(&text) => self.insert(entries).await,
-            other => other,
+        let mut outcome = self.insert(entries).await;
+        for _ in 0..ROUNDS_MAX {
+            match &outcome {
+                Err(RecordError(text)) if is_key_race(text) => {}
+                _ => break,
+            }
+            outcome = self.insert(entries).await;
         }
+        outcome
     }
 
     async fn known_keys(&self, entries: &[NewEntry]) -> Result<Vec<KnownKey>, RecordError> {
@@ -70,6 +87,11 @@ impl<S: Sql> SqlRecord<S> {
 /// SQLite says it in words, Postgres with SQLSTATE 42P01 (table) or 3F000 (schema).
 fn is_missing_table(text: &str) -> bool {
     text.contains("no such table") || text.starts_with("42P01") || text.starts_with("3F000")
+}
+
+/// Postgres, SQLSTATE 40P01: rows were locked in another order, as by a prune among marks.
+fn is_deadlock(text: &str) -> bool {
+    text.starts_with("40P01")
 }
 
 /// Postgres, SQLSTATE 23505; SQLite has one writer at a time and no such race.
@@ -127,22 +149,26 @@ impl<S: Sql> Record for SqlRecord<S> {
         keys_since_ms: i64,
     ) -> Result<Created, RecordError> {
         let mut created = self.insert_racing(entries).await?;
-        if created.rows.len() == entries.len() {
-            return created.in_order(entries, &[]);
-        }
-        // Some keys are known: replay what they committed. Expired ones are released, and what
-        // they stood for is committed anew.
-        let mut known = self.known_keys(entries).await?;
-        let is_expired = |key: &KnownKey| key.created_at_ms < keys_since_ms;
-        if known.iter().any(is_expired) {
-            let parameters = vec![keys_of(entries)?, Value::Int(keys_since_ms - 1)];
-            self.run(self.statements.release_keys, parameters).await?;
-            let missing: Vec<NewEntry> =
-                entries.iter().filter(|entry| !created.has(entry)).cloned().collect();
+        for _ in 0..ROUNDS_MAX {
+            if created.rows.len() == entries.len() {
+                return created.in_order(entries, &[]);
+            }
+            // Some keys are known: replay what they committed. Expired ones are released, and what
+            // they stood for is committed anew, as is what lost its key to another call just now.
+            let known = self.known_keys(entries).await?;
+            let is_expired = known.iter().any(|key| key.created_at_ms < keys_since_ms);
+            if is_expired {
+                let parameters = vec![keys_of(entries)?, Value::Int(keys_since_ms - 1)];
+                self.run(self.statements.release_keys, parameters).await?;
+            }
+            let missing = || entries.iter().filter(|entry| !created.has(entry));
+            if !is_expired && missing().all(|entry| known.iter().any(|key| key.is_of(entry))) {
+                return created.in_order(entries, &known);
+            }
+            let missing: Vec<NewEntry> = missing().cloned().collect();
             created.rows.extend(self.insert_racing(&missing).await?.rows);
-            known = self.known_keys(entries).await?;
         }
-        created.in_order(entries, &known)
+        Err(RecordError("others kept changing the keys".to_owned()))
     }
 
     async fn window(&self, user: &UserId, limit: usize) -> Result<Window, RecordError> {
@@ -213,7 +239,7 @@ impl<S: Sql> Record for SqlRecord<S> {
         user: &UserId,
         id: &str,
         now_ms: i64,
-    ) -> Result<Option<i64>, RecordError> {
+    ) -> Result<Option<Revision>, RecordError> {
         let user_id = Value::text(user.as_str());
         let parameters = vec![user_id.clone(), Value::text(id), Value::Int(now_ms)];
         if self.run(self.statements.delete, parameters).await?.is_empty() {
@@ -222,13 +248,13 @@ impl<S: Sql> Record for SqlRecord<S> {
                 return Ok(None);
             }
         }
-        Ok(Some(self.marks(user_id, 0).await?.rev))
+        Ok(Some(self.marks(user_id, 0).await?.at))
     }
 
-    async fn erase(&self, user: &UserId) -> Result<i64, RecordError> {
+    async fn erase(&self, user: &UserId) -> Result<Revision, RecordError> {
         let user_id = Value::text(user.as_str());
         self.run(self.statements.erase, vec![user_id.clone()]).await?;
-        Ok(self.marks(user_id, 0).await?.rev)
+        Ok(self.marks(user_id, 0).await?.at)
     }
 
     async fn prune(&self, retention: Retention, limit: usize) -> Result<usize, RecordError> {

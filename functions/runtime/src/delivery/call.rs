@@ -1,0 +1,76 @@
+//! One call of `feed_push.lua`; the script explains arguments and answers.
+
+use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
+use shared::notification::Notification;
+use shared::{UserId, keys, script};
+
+use crate::redis::{Arg, Redis, RedisError, Reply};
+
+/// Answer of `feed_push.lua`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Pushed {
+    Ok(i64),
+    Cold,
+    Gap(i64),
+    /// The feed has no trace of the entry with this seq.
+    Conflict(i64),
+    /// The feed has come further than this call knows.
+    Old(i64),
+    /// The record was at this revision already.
+    Stale(i64),
+}
+
+/// The fixed arguments of `feed_push.lua`; the file explains them.
+#[derive(Default)]
+pub(super) struct Call<'a> {
+    pub(super) mode: &'a str,
+    pub(super) epoch: &'a str,
+    pub(super) after: i64,
+    pub(super) publish_after: i64,
+    pub(super) head: i64,
+    pub(super) rev: i64,
+    pub(super) reads: String,
+}
+
+impl Call<'_> {
+    pub(super) async fn run(
+        &self,
+        redis: &impl Redis,
+        user: &UserId,
+        entries: &[Notification],
+    ) -> Result<Pushed, RedisError> {
+        let jsons: Vec<String> = entries.iter().map(Notification::to_json).collect();
+        let mut args = vec![
+            Arg::Text(self.mode),
+            Arg::Text(self.epoch),
+            Arg::Int(self.after),
+            Arg::Int(self.publish_after),
+            Arg::Int(FEED_ENTRIES_MAX as i64),
+            Arg::Int(FEED_TTL_S as i64),
+            Arg::Int(self.head),
+            Arg::Int(self.rev),
+            Arg::Text(&self.reads),
+            Arg::Text(keys::NOTIFICATIONS_CHANNEL),
+        ];
+        for (entry, json) in entries.iter().zip(&jsons) {
+            args.push(Arg::Int(entry.seq));
+            args.push(Arg::Text(json));
+            args.push(Arg::Int(entry.draft.expires_at_ms.map_or(0, |ms| ms.max(1))));
+        }
+        let keys = [keys::feed(user), keys::feed_companion(user)];
+        parse(&redis.eval(&script::FEED_PUSH, &keys, &args).await?)
+    }
+}
+
+fn parse(reply: &[Reply]) -> Result<Pushed, RedisError> {
+    let head = reply.get(1).and_then(Reply::int);
+    match (reply.first().and_then(Reply::text), head) {
+        (Some("ok"), Some(head)) => Ok(Pushed::Ok(head)),
+        (Some("cold"), _) => Ok(Pushed::Cold),
+        (Some("gap"), Some(head)) => Ok(Pushed::Gap(head)),
+        (Some("conflict"), Some(seq)) => Ok(Pushed::Conflict(seq)),
+        (Some("old"), Some(head)) => Ok(Pushed::Old(head)),
+        (Some("stale"), Some(rev)) => Ok(Pushed::Stale(rev)),
+        _ => Err(RedisError::Refused("feed_push gave an unexpected reply".to_owned())),
+    }
+}

@@ -1,0 +1,76 @@
+//! Read marks: from the record to the feed, and the number that is unread then.
+
+use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
+use shared::time::rfc3339;
+use shared::{UserId, keys, script};
+
+use crate::delivery::{DeliveryError, load_cold};
+use crate::log;
+use crate::record::{Entry, Marks, Record, Revision, Window};
+use crate::redis::{Arg, Redis, RedisError, Reply};
+
+/// Brings the record's marks to a feed and returns what is unread then. `event` is what the user's
+/// sockets are told: JSON text up to the value of `unread`, which the script appends.
+///
+/// # Errors
+/// When Redis or the record is away; repeat it then, with the marks of another `mark_read`.
+pub async fn bring(
+    redis: &impl Redis,
+    record: &impl Record,
+    user: &UserId,
+    marks: &Marks,
+    now_ms: i64,
+    event: &str,
+) -> Result<i64, DeliveryError> {
+    if let Some(unread) = tell(redis, user, marks, now_ms, event).await? {
+        return Ok(unread);
+    }
+    let (window, loaded) = load_cold(redis, record, user).await?;
+    if let Err(error) = loaded {
+        log::warn("feed_load_failed", &[("error", &error.to_string())]);
+    }
+    // As of the load: the epoch may be another one than that of the marks.
+    let unread = tell(redis, user, &Marks::of(&window), now_ms, event).await?;
+    unread.ok_or(DeliveryError::Busy)
+}
+
+/// `None` for a feed that is cold or of another epoch.
+async fn tell(
+    redis: &impl Redis,
+    user: &UserId,
+    marks: &Marks,
+    now_ms: i64,
+    event: &str,
+) -> Result<Option<i64>, RedisError> {
+    let keys = [keys::feed(user), keys::feed_companion(user)];
+    let (now, reads) = (rfc3339(now_ms), marks.to_text());
+    let args = [
+        Arg::Int(marks.at.rev),
+        Arg::Text(&reads),
+        Arg::Int(FEED_TTL_S as i64),
+        Arg::Int(FEED_ENTRIES_MAX as i64),
+        Arg::Text(&now),
+        Arg::Text(keys::EVENTS_CHANNEL),
+        Arg::Text(event),
+        Arg::Text(&marks.at.epoch),
+    ];
+    let reply = redis.eval(&script::FEED_MARK, &keys, &args).await?;
+    let unread = reply.first().and_then(Reply::int);
+    Ok(unread.filter(|unread| *unread >= 0))
+}
+
+impl Marks {
+    /// The marks that were read along with a window.
+    pub fn of(window: &Window) -> Self {
+        let read = |entry: &Entry| Some((entry.notification.seq, entry.read_at_ms?));
+        Self {
+            at: Revision { epoch: window.epoch.clone(), rev: window.rev },
+            reads: window.entries.iter().filter_map(read).collect(),
+        }
+    }
+
+    /// As the companion keeps them: `seq=ms;seq=ms;`.
+    pub fn to_text(&self) -> String {
+        self.reads.iter().map(|(seq, ms)| format!("{seq}={ms};")).collect()
+    }
+}
