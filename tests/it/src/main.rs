@@ -14,6 +14,7 @@ mod foreign;
 mod fuzz;
 mod limits;
 mod lost_feed;
+mod model;
 mod ops;
 mod order;
 mod outage;

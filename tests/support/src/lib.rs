@@ -25,6 +25,7 @@ pub use functions::Functions;
 pub use http::{Answer, Http};
 pub use hub::Hub;
 pub use jwt::{Jwt, token};
+pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use published::Published;
 pub use record::Record;

@@ -1,0 +1,21 @@
+//! Model-based tests: random calls of `runtime`'s mechanisms on a real Redis and real databases,
+//! without WASM, compared with what the contract says must have come of them.
+//!
+//! `BELLWIRE_MODEL_CASES` runs more cases. A failure prints its seed (`BELLWIRE_MODEL_SEED`
+//! repeats it) and the shortest sequence of operations that fails.
+
+mod calls;
+mod concurrent;
+mod creates;
+mod crowd;
+mod deadlocks;
+mod expected;
+mod feed;
+mod heard;
+mod ops;
+mod races;
+mod redis;
+mod seed;
+mod sequential;
+mod sql;
+mod world;

@@ -1,0 +1,175 @@
+//! Creates, as the component `notifications` makes them, and what must come of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use runtime::delivery;
+use runtime::record::{Idempotency, NewEntry, Outcome, Record as _};
+use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
+use shared::notification::{Draft, Notification};
+
+use super::expected::{Expected, KeyKept};
+use super::feed::Feed;
+use super::seed::uuid_v7;
+use super::world::{KEYS_MS, World, user};
+
+impl World {
+    pub fn item(&self, at: usize, expires: bool, key: Option<u8>, body: u8) -> NewEntry {
+        let draft = Draft {
+            user_id: user(at),
+            title: format!("title {body}"),
+            body: None,
+            kind: None,
+            data: (body > 0).then(|| "{ \"a\":[] }".to_owned()),
+            expires_at_ms: expires.then_some(self.now_ms + 20_000),
+        };
+        let idempotency = key.map(|key| Idempotency {
+            key: format!("key {key}"),
+            request_hash: format!("{at} {body}"),
+        });
+        NewEntry { draft, id: uuid_v7(self.now_ms), created_at_ms: self.now_ms, idempotency }
+    }
+
+    /// Commits and delivers, as the component `notifications` does.
+    pub async fn create(&mut self, items: Vec<NewEntry>) -> Result<(), String> {
+        let created = self.record.create(&items, self.now_ms - KEYS_MS).await;
+        let created = created.map_err(|error| format!("create: {error}"))?;
+        if self.expected.kept.epoch.is_empty() {
+            self.expected.kept.epoch.clone_from(&created.epoch);
+        }
+        let mut groups: BTreeMap<usize, (Vec<Notification>, i64)> = BTreeMap::new();
+        let counters = self.expected.kept.users.each_ref().map(|kept| kept.counter);
+        for (item, outcome) in items.into_iter().zip(created.outcomes) {
+            let at = (0..super::ops::USERS).find(|at| user(*at) == item.draft.user_id).unwrap();
+            let (fresh, newest) = groups.entry(at).or_default();
+            match self.expected.outcome(at, item, outcome, self.now_ms)? {
+                Some(Committed::Fresh(notification)) => {
+                    *newest = notification.seq.max(*newest);
+                    fresh.push(notification);
+                }
+                Some(Committed::Replayed(seq)) => *newest = seq.max(*newest),
+                None => {}
+            }
+        }
+        for (at, (fresh, newest)) in groups {
+            let seqs: BTreeSet<i64> = fresh.iter().map(|notification| notification.seq).collect();
+            let count = i64::try_from(fresh.len()).unwrap();
+            if !seqs.into_iter().eq(counters[at] + 1..=counters[at] + count) {
+                return Err("seqs are not dense".to_owned());
+            }
+            if newest > 0 {
+                self.deliver(at, &created.epoch, &fresh, newest).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn deliver(
+        &mut self,
+        at: usize,
+        epoch: &str,
+        fresh: &[Notification],
+        newest: i64,
+    ) -> Result<(), String> {
+        let before = self.look(at).await;
+        let delivered = match fresh {
+            [] => delivery::ensure(&self.redis, &self.record, &user(at), epoch, newest).await,
+            fresh => delivery::deliver(&self.redis, &self.record, fresh, epoch).await,
+        };
+        match delivered {
+            Err(_) if self.struck() => {
+                self.expected.doubts[at].is_behind = true;
+                // What is counted again while Redis is away looks like what was delivered before:
+                // only the documented step helps.
+                return match self.expected.doubts[at].is_tainted {
+                    true => self.rotate().await,
+                    false => Ok(()),
+                };
+            }
+            Err(error) => return Err(format!("the delivery failed: {error}")),
+            Ok(()) => {}
+        }
+        if fresh.is_empty() && newest < self.expected.kept.users[at].counter {
+            return Ok(());
+        }
+        if !fresh.is_empty() {
+            self.expected.doubts[at].is_tainted = false;
+            self.check_on_top(at, fresh, &before).await?;
+        }
+        self.expected.delivered(at);
+        Ok(())
+    }
+
+    /// New entries lie above everything that was there.
+    async fn check_on_top(
+        &mut self,
+        at: usize,
+        fresh: &[Notification],
+        before: &Feed,
+    ) -> Result<(), String> {
+        let feed = self.look(at).await;
+        let kept = &self.expected.kept.users[at];
+        let is_stranger = |(_, json): &(i64, &str)| kept.by_json(json).is_none();
+        if before.epoch.is_none() && before.ours().iter().any(is_stranger) {
+            // Nothing tells that the list belonged to another record.
+            return Ok(());
+        }
+        let mut fresh: Vec<_> = fresh.iter().collect();
+        fresh.sort_by_key(|notification| -notification.seq);
+        fresh.truncate(FEED_ENTRIES_MAX);
+        let on_top = feed.elements.iter().take(fresh.len());
+        if !on_top.eq(fresh
+            .iter()
+            .map(|notification| notification.to_json())
+            .collect::<Vec<_>>()
+            .iter())
+        {
+            return Err(format!("the new entries are not on top\n{before:?}\n{feed:?}"));
+        }
+        let fresh_s = i64::try_from(FEED_TTL_S).unwrap() - 60;
+        if feed.list_ttl_s < fresh_s || feed.companion_ttl_s < fresh_s {
+            return Err("the expiry was not renewed".to_owned());
+        }
+        Ok(())
+    }
+}
+
+enum Committed {
+    Fresh(Notification),
+    Replayed(i64),
+}
+
+impl Expected {
+    /// Takes over what became of an item, if it is what must become of it.
+    fn outcome(
+        &mut self,
+        at: usize,
+        item: NewEntry,
+        outcome: Outcome,
+        now_ms: i64,
+    ) -> Result<Option<Committed>, String> {
+        let known = item.idempotency.as_ref().and_then(|given| self.kept.keys.get(&given.key));
+        let known = known.filter(|known| known.created_at_ms >= now_ms - KEYS_MS);
+        let entry_of = |known: &KeyKept| &self.kept.users[known.user].entries[&known.seq];
+        match (known, outcome) {
+            (None, Outcome::Created { seq }) => {
+                let NewEntry { draft, id, created_at_ms, idempotency } = item;
+                let notification = Notification { id, seq, draft, created_at_ms };
+                self.kept.commit(at, &notification, idempotency);
+                Ok(Some(Committed::Fresh(notification)))
+            }
+            (Some(known), Outcome::Mismatch)
+                if item.idempotency.as_ref().unwrap().request_hash != known.request_hash =>
+            {
+                Ok(None)
+            }
+            (Some(known), Outcome::Replayed { id, seq, is_deleted, .. })
+                if item.idempotency.as_ref().unwrap().request_hash == known.request_hash
+                    && (&id, seq) == (&entry_of(known).id, known.seq)
+                    && is_deleted == entry_of(known).is_deleted =>
+            {
+                Ok((!is_deleted).then_some(Committed::Replayed(seq)))
+            }
+            (known, outcome) => Err(format!("{item:?} became {outcome:?}, known was {known:?}")),
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! One thing after the other, on one backend and one Redis.
+
+use std::cell::RefCell;
+
+use proptest::test_runner::{TestCaseError, TestRunner};
+use redis::aio::MultiplexedConnection;
+use support::{Postgres, RedisServer};
+
+use super::heard::{Listener, check_order};
+use super::ops::{Op, ops};
+use super::seed::{config, seed};
+use super::sql::Database;
+use super::world::World;
+
+const CASES: u32 = 150;
+
+#[test]
+fn any_sequence_on_sqlite() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let redis = runtime.block_on(RedisServer::start());
+    let dir = tempfile::tempdir().unwrap();
+    let database = Database::sqlite(&dir.path().join("record.db"));
+    any_sequence(&runtime, &redis, &database, true);
+}
+
+#[test]
+fn any_sequence_on_postgres() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let redis = runtime.block_on(RedisServer::start());
+    let postgres = runtime.block_on(Postgres::start());
+    let database = runtime.block_on(Database::postgres(&postgres.url()));
+    any_sequence(&runtime, &redis, &database, false);
+}
+
+fn any_sequence(
+    runtime: &tokio::runtime::Runtime,
+    redis: &RedisServer,
+    database: &Database,
+    has_backups: bool,
+) {
+    let seed = seed();
+    let (connection, listener) =
+        runtime.block_on(async { (redis.connection().await, Listener::subscribe(redis).await) });
+    let listener = RefCell::new(listener);
+    let outcome = TestRunner::new(config(CASES, seed)).run(&ops(has_backups), |ops| {
+        let listener = &mut listener.borrow_mut();
+        let run = run(connection.clone(), database, listener, &ops);
+        runtime.block_on(run).map_err(TestCaseError::fail)
+    });
+    // Lists that another service began last.
+    runtime.block_on(redis.run::<()>("FLUSHALL"));
+    if let Err(error) = outcome {
+        panic!("BELLWIRE_MODEL_SEED={seed}: {error}");
+    }
+}
+
+async fn run(
+    mut connection: MultiplexedConnection,
+    database: &Database,
+    listener: &mut Listener,
+    ops: &[Op],
+) -> Result<(), String> {
+    redis::cmd("FLUSHALL").exec_async(&mut connection).await.unwrap();
+    database.remove().await;
+    listener.take(&mut connection).await;
+    let mut world = World::new(connection.clone(), database.clone());
+    for (at, op) in ops.iter().enumerate() {
+        world.apply(op).await.map_err(|error| format!("at {at}, {op:?}: {error}"))?;
+    }
+    world.come_to_rest().await.map_err(|error| format!("at the end: {error}"))?;
+    let messages = listener.take(&mut connection).await;
+    check_order(&messages, &world.expected.skipped, &world.expected.tainted_epochs)?;
+    let heard: std::collections::BTreeSet<&str> =
+        messages.iter().map(|message| message.json.as_str()).collect();
+    match world.expected.must_be_heard.iter().find(|json| !heard.contains(json.as_str())) {
+        Some(json) => Err(format!("never published: {json}\n{messages:#?}")),
+        None => Ok(()),
+    }
+}
