@@ -1,7 +1,6 @@
 //! CPU time of processes from `/proc`: unlike seconds, it hardly depends on who else is working on
 //! the machine.
 
-use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
@@ -10,17 +9,22 @@ const PARENT: usize = 4 - 3;
 const USER: usize = 14 - 3;
 const SYSTEM: usize = 15 - 3;
 
-/// User and system time of a process and its children, all threads, including children of a
-/// Postgres or a Spin that have just begun. One that has ended takes its time with it.
-pub fn of_process(pid: u32) -> Duration {
-    let processes: HashMap<u32, (u32, u64)> = fs::read_dir("/proc")
-        .into_iter()
-        .flatten()
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter_map(|pid| Some((pid, stat(&format!("/proc/{pid}/stat"))?)))
-        .collect();
-    let ours = processes.iter().filter(|(own, (parent, _))| **own == pid || *parent == pid);
-    ticks(ours.map(|(_, (_, ticks))| ticks).sum())
+/// User and system times of processes, of all threads and of children, even of those that a
+/// Postgres or a Spin has just begun. One that has ended takes its time with it.
+pub fn of_processes<const N: usize>(pids: [u32; N]) -> [Duration; N] {
+    let mut sums = [0; N];
+    let processes = fs::read_dir("/proc").into_iter().flatten();
+    let processes =
+        processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    for pid in processes {
+        let Some((parent, ticks)) = stat(&format!("/proc/{pid}/stat")) else { continue };
+        for (at, sum) in pids.iter().zip(&mut sums) {
+            if *at == pid || *at == parent {
+                *sum += ticks;
+            }
+        }
+    }
+    sums.map(ticks)
 }
 
 /// User and system time of one thread of this process.

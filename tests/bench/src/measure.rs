@@ -77,9 +77,10 @@ async fn once(subject: &Subject, duration: Duration) -> Result<Sample> {
     running.measure();
     let begun = Instant::now();
     tokio::time::sleep(duration).await;
+    // Before the load ends: a thread that is gone has no times.
+    let after = Times::now(&subject.pids, running.tid);
     let took = begun.elapsed();
     running.stop();
-    let after = Times::now(&subject.pids, running.tid);
     let latencies = tokio::task::block_in_place(|| running.finish())?;
     ensure!(!latencies.is_empty(), "{}: not one answer in time", subject.name);
     let count = latencies.len() as f64;
@@ -108,12 +109,12 @@ struct Times {
 
 impl Times {
     fn now(pids: &Pids, load_tid: u32) -> Self {
-        Self {
-            server: cpu::of_process(pids.server),
-            redis: cpu::of_process(pids.redis),
-            database: pids.database.map(cpu::of_process),
-            load: cpu::of_thread(load_tid),
-        }
+        let Pids { server, redis, database } = *pids;
+        // No process has the largest number.
+        let [server, redis, other] =
+            cpu::of_processes([server, redis, database.unwrap_or(u32::MAX)]);
+        let load = cpu::of_thread(load_tid);
+        Self { server, redis, database: database.map(|_| other), load }
     }
 }
 
