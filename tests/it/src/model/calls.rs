@@ -70,7 +70,7 @@ impl World {
         let now = rfc3339(self.now_ms);
         let window = feed.elements.iter().take(FEED_ENTRIES_MAX);
         let is_over = |element: &&String| {
-            our_id_and_seq(element.as_bytes()).is_some()
+            our_id_and_seq(element).is_some()
                 && expiry_of(element).is_some_and(|expiry| expiry <= now.as_str())
         };
         let shown: Vec<&str> =
@@ -94,7 +94,7 @@ impl World {
     /// The record goes on where the list ends, if it has more.
     fn check_end(&self, at: usize, feed: &Feed, reply: &[Reply]) -> Result<(), String> {
         let window = feed.elements.iter().take(FEED_ENTRIES_MAX).rev();
-        let lowest = window.filter_map(|element| our_id_and_seq(element.as_bytes())).next();
+        let lowest = window.filter_map(|element| our_id_and_seq(element)).next();
         let lowest = lowest.map_or(feed.head + 1, |(_, seq)| seq);
         let has_more = self.expected.kept.users[at].undeleted().any(|(seq, _)| seq < lowest);
         match (reply[4].int(), reply[3].int()) {

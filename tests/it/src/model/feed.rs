@@ -22,7 +22,7 @@ pub struct Feed {
 
 /// An element in a few characters: ours by its seq and the end of its id.
 pub fn short(element: &str) -> String {
-    match our_id_and_seq(element.as_bytes()) {
+    match our_id_and_seq(element) {
         Some((id, seq)) => format!("{seq}:{}", id[24..].trim_start_matches('0')),
         None => element.to_owned(),
     }
@@ -68,7 +68,7 @@ impl Feed {
 
     /// Our elements, newest first.
     pub fn ours(&self) -> Vec<(i64, &str)> {
-        let seq = |element: &String| our_id_and_seq(element.as_bytes()).map(|(_, seq)| seq);
+        let seq = |element: &String| our_id_and_seq(element).map(|(_, seq)| seq);
         self.elements.iter().filter_map(|element| Some((seq(element)?, element.as_str()))).collect()
     }
 
@@ -98,7 +98,7 @@ impl Feed {
         if !kept_before.eq(kept_after) {
             return Err("elements changed places".to_owned());
         }
-        let is_foreign = |element: &&(&str, usize)| our_id_and_seq(element.0.as_bytes()).is_none();
+        let is_foreign = |element: &&(&str, usize)| our_id_and_seq(element.0).is_none();
         if new.iter().filter(is_foreign).any(|element| !old_set.contains(element)) {
             return Err("a foreign element from nowhere".to_owned());
         }

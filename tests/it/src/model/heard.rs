@@ -70,7 +70,7 @@ fn parse(text: &str) -> Message {
     }
     let published: Published<'_> = serde_json::from_str(text).unwrap();
     let json = published.notification.get().to_owned();
-    let (_, seq) = our_id_and_seq(json.as_bytes()).expect("an entry of ours");
+    let (_, seq) = our_id_and_seq(&json).expect("an entry of ours");
     assert_eq!(seq, published.bw.seq, "the position is the entry's: {text}");
     let value: serde_json::Value = serde_json::from_str(&json).unwrap();
     let user = value["userId"].as_str().unwrap().to_owned();
