@@ -1,6 +1,6 @@
 //! `DELETE /users/{u}`: everything that is kept about a user.
 
-use runtime::delivery::forget;
+use runtime::delivery::forget_all;
 use runtime::record::Record;
 use runtime::redis::{Arg, Redis};
 use runtime::{App, Error, Request, Response, auth};
@@ -15,7 +15,7 @@ use shared::{UserId, keys};
 pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     let at = app.record.erase(user).await?;
-    forget(&app.redis, user, &at, "").await?;
+    forget_all(&app.redis, user, &at).await?;
     app.redis.command("DEL", &[Arg::Text(&keys::push_token(user))]).await?;
     app.redis.command("SREM", &[Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())]).await?;
     Ok(Response::empty(204))
