@@ -116,6 +116,13 @@ impl Order {
         }
         self.is_synced = true;
         for message in self.held.take().unwrap_or_default().into_messages() {
+            if let (Some(position), Some(head)) = (&message.position, &head)
+                && (position.epoch != head.epoch || position.seq > head.seq)
+            {
+                // A position is in the feed before it is published: this one is of an older epoch,
+                // was lost since, or never was true.
+                continue;
+            }
             if let Some(position) = &message.position {
                 let before = Position { seq: position.seq - 1, ..position.clone() };
                 self.replay(&before, &entries, tell);
@@ -175,9 +182,7 @@ impl Order {
             // goes on counting. The same epoch and not behind: nothing to do.
             _ => return,
         };
-        let Some(mut head) = head.filter(|head| self.previous.as_ref() != Some(&head.epoch)) else {
-            return;
-        };
+        let Some(mut head) = head else { return };
         if let Some(seq) = self.held_before(&head.epoch) {
             head.seq = seq.min(head.seq);
         }
@@ -247,9 +252,12 @@ impl Order {
             tell(Event::Notification(message.notification));
             return None;
         };
-        match self.known.step(&position, self.previous.as_deref(), self.is_synced) {
+        let is_previous = self.previous.as_ref() == Some(&position.epoch);
+        match self.known.step(&position, self.is_synced) {
             Step::Old => return None,
             Step::Next => {}
+            // Nobody could be asked: rather a late message than a new epoch.
+            Step::Uncertain(GapReason::Epoch) if force && is_previous => return None,
             Step::Uncertain(_) if !force => {
                 let mut held = Held::default();
                 held.push(message);

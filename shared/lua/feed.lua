@@ -43,7 +43,12 @@ local function fingerprint()
   return #last .. ' ' .. string.sub(last, 1, 80)
 end
 
--- The companion's fields that scripts look at, in one call.
+-- A counter of ours; nil for what is none, as somebody else may have written it.
+local function counter(text)
+  return text and string.match(text, '^%d+$') and tonumber(text)
+end
+
+-- The companion's fields that scripts look at, in one call. Without sound counters a feed is cold.
 local function feed_state()
   local v = redis.call('HMGET', companion, 'epoch', 'head', 'n', 'rev', 'reads',
     'unread', 'unread_key', 'unread_until', 'some_expired', 'complete',
@@ -51,12 +56,13 @@ local function feed_state()
   local tail = fingerprint()
   local is_whole = v[11] == tail
   return {
-    epoch = v[1], head = tonumber(v[2]) or 0, n = tonumber(v[3]) or 0, rev = tonumber(v[4]) or 0,
+    epoch = counter(v[2]) and counter(v[3]) and v[1],
+    head = counter(v[2]) or 0, n = counter(v[3]) or 0, rev = counter(v[4]) or 0,
     reads = v[5] or '', length = redis.call('LLEN', list),
     unread = tonumber(v[6]), unread_key = v[7], unread_until = v[8], some_expired = v[9] == '1',
     complete = v[10] == '1' and is_whole,
     tail = tail, is_whole = is_whole, full = v[12] == '1',
-    rev_epoch = v[13], reads_rev = tonumber(v[14]) or 0,
+    rev_epoch = v[13], reads_rev = counter(v[14]) or 0,
   }
 end
 

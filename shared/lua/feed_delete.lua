@@ -4,10 +4,13 @@
 -- ARGV[2]  ttl_s  expiry of the companion
 -- ARGV[3]  id     of the entry; "" erases the whole feed, foreign elements included
 -- ARGV[4]  epoch  that the revision was counted in
+-- ARGV[5]  seq    of the entry
 --
 -- Returns {removed}. The revision is kept also for a cold feed: a load that read the record before
--- the delete would bring the entry back for 30 days.
+-- the delete would bring the entry back for 30 days. An entry that is still on its way makes the feed
+-- cold, so that the push which carries it is refused and the feed is loaded without it.
 
+local NEVER_SO_LONG = 1000000000
 local state, removed = feed_state(), 0
 if ARGV[3] == '' then
   removed = redis.call('DEL', list)
@@ -18,12 +21,16 @@ else
     if our_seq(element) and has_id(element, ARGV[3]) then
       removed = redis.call('LREM', list, 1, element)
       if state.epoch then
-        redis.call('HSET', companion, 'n', math.max(state.n - removed, 0))
+        -- A delete that was overtaken does not raise the revision: what was derived must go.
+        redis.call('HSET', companion, 'n', math.max(state.n - removed, 0), 'unread_key', '')
         if state.is_whole then redis.call('HSET', companion, 'tail', fingerprint()) end
       end
       break
     end
   end
+end
+if removed == 0 and state.epoch == ARGV[4] and tonumber(ARGV[5]) > state.head then
+  redis.call('HSET', companion, 'n', NEVER_SO_LONG)
 end
 note_rev(state, ARGV[4], tonumber(ARGV[1]))
 redis.call('EXPIRE', companion, ARGV[2])

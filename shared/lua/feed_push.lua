@@ -55,18 +55,20 @@ local function finish(head, length, complete)
   return {'ok', head}
 end
 
--- Whether an entry at or below head may be absent: it fell out of the window.
-local function below_window(seq, elements)
-  if #elements < cap then return false end
+local state = feed_state()
+local head, warm = state.head, is_warm(state) and state.epoch == epoch
+
+-- Whether an entry at or below head may be absent: it fell out of the window. The length tells
+-- nothing: a delete makes room that nothing takes.
+local function below_window(seq)
+  if state.complete then return false end
+  local elements = redis.call('LRANGE', list, 0, -1)
   for i = #elements, 1, -1 do
     local oldest = our_seq(elements[i])
     if oldest then return seq < oldest end
   end
   return true
 end
-
-local state = feed_state()
-local head, warm = state.head, is_warm(state) and state.epoch == epoch
 
 if mode == 'push' then
   if not warm then return {'cold', 0} end
@@ -85,7 +87,7 @@ if warm and after <= head then
       publish(seq, json, ARGV[i + 2])
       head = seq
     elseif not redis.call('LPOS', list, json) then
-      if not below_window(seq, redis.call('LRANGE', list, 0, -1)) then
+      if not below_window(seq) then
         return {'conflict', seq}
       elseif i + 2 == #ARGV then
         return {'old', head}

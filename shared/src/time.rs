@@ -1,6 +1,6 @@
 //! RFC 3339 in UTC with milliseconds: fixed width, so that texts compare as the times do.
 
-use time::{OffsetDateTime, UtcOffset, format_description::well_known::Rfc3339};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 /// `2026-11-21T22:29:00.123Z` for milliseconds since the Unix epoch; years beyond 9999 are clamped.
 pub fn rfc3339(unix_ms: i64) -> String {
@@ -18,7 +18,7 @@ pub fn rfc3339(unix_ms: i64) -> String {
 
 /// Milliseconds since the Unix epoch of an RFC 3339 time with any offset; finer parts are dropped.
 pub fn parse_rfc3339(text: &str) -> Option<i64> {
-    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?.to_offset(UtcOffset::UTC);
+    let at = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
 }
 
@@ -33,5 +33,15 @@ mod tests {
         assert_eq!(parse_rfc3339("2026-11-21T23:29:00.0079+01:00"), Some(1_795_300_140_007));
         assert_eq!(parse_rfc3339("2026-11-21"), None);
         assert_eq!(rfc3339(i64::MAX), "9999-12-31T23:59:59.999Z");
+    }
+
+    #[test]
+    fn an_offset_that_leaves_the_calendar_is_no_reason_to_panic() {
+        for text in
+            ["9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+23:59"]
+        {
+            let _ = parse_rfc3339(text);
+        }
+        assert_eq!(parse_rfc3339("9999-12-31T23:59:59-00:01"), Some(253_402_300_859_000));
     }
 }

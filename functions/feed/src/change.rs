@@ -92,8 +92,8 @@ pub async fn delete(
 ) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::NotificationsWrite)?;
-    let at = app.record.delete(user, id, clock::now_ms()).await?;
-    let at = at.ok_or_else(|| Error::not_found("this notification"))?;
-    forget(&app.redis, user, &at, id).await?;
+    let deleted = app.record.delete(user, id, clock::now_ms()).await?;
+    let deleted = deleted.ok_or_else(|| Error::not_found("this notification"))?;
+    forget(&app.redis, user, id, &deleted).await?;
     Ok(Response::empty(204))
 }

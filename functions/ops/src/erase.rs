@@ -1,8 +1,8 @@
 //! `DELETE /users/{u}`: everything that is kept about a user.
 
-use runtime::delivery::forget;
+use runtime::delivery::forget_all;
 use runtime::record::Record;
-use runtime::redis::{Arg, Redis};
+use runtime::redis::{Arg, Redis, RedisError};
 use runtime::{App, Error, Request, Response, auth};
 use shared::auth::Scope;
 use shared::{UserId, keys};
@@ -15,8 +15,20 @@ use shared::{UserId, keys};
 pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     let at = app.record.erase(user).await?;
-    forget(&app.redis, user, &at, "").await?;
-    app.redis.command("DEL", &[Arg::Text(&keys::push_token(user))]).await?;
-    app.redis.command("SREM", &[Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())]).await?;
-    Ok(Response::empty(204))
+    let redis = &app.redis;
+    // Whatever lies under the user's feed goes, also what is no feed.
+    let mut forgotten = forget(redis, user, &at, "").await;
+    if forgotten == Err(RedisError::WrongType) {
+        redis.command("DEL", &[Arg::Text(&keys::feed(user))]).await?;
+        redis.command("DEL", &[Arg::Text(&keys::feed_companion(user))]).await?;
+        forgotten = forget(redis, user, &at, "").await;
+    }
+    forgotten?;
+    redis.command("DEL", &[Arg::Text(&keys::push_token(user))]).await?;
+    let presence = [Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())];
+    match redis.command("SREM", &presence).await {
+        // What is no set holds nobody.
+        Ok(_) | Err(RedisError::WrongType) => Ok(Response::empty(204)),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -10,7 +10,7 @@ use shared::{UserId, keys, script};
 use call::{Call, Pushed};
 
 use crate::log;
-use crate::record::{Entry, Marks, Record, RecordError, Revision, Window};
+use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Window};
 use crate::redis::{Arg, Redis, RedisError};
 
 /// Rounds of push, catch up and load before a delivery gives up and leaves it to the relay. Three
@@ -131,20 +131,46 @@ pub async fn load_cold(
     Ok((window, loaded))
 }
 
-/// Takes an entry that the record has deleted, leaving the revision `at`, out of a feed; with an empty `id`
-/// everything, foreign entries included.
+/// Takes an entry that the record has deleted out of a feed, or keeps it from coming there.
 ///
 /// # Errors
 /// When Redis is away; repeat it then.
 pub async fn forget(
     redis: &impl Redis,
     user: &UserId,
+    id: &str,
+    deleted: &Deleted,
+) -> Result<(), RedisError> {
+    forget_from(redis, user, &deleted.at, id, deleted.seq).await
+}
+
+/// Makes a feed forget everything, foreign entries included, at the revision that an erase left.
+///
+/// # Errors
+/// When Redis is away; repeat it then.
+pub async fn forget_all(
+    redis: &impl Redis,
+    user: &UserId,
+    at: &Revision,
+) -> Result<(), RedisError> {
+    forget_from(redis, user, at, "", 0).await
+}
+
+async fn forget_from(
+    redis: &impl Redis,
+    user: &UserId,
     at: &Revision,
     id: &str,
+    seq: i64,
 ) -> Result<(), RedisError> {
     let keys = [keys::feed(user), keys::feed_companion(user)];
-    let ttl_s = Arg::Int(FEED_TTL_S as i64);
-    let args = [Arg::Int(at.rev), ttl_s, Arg::Text(id), Arg::Text(&at.epoch)];
+    let args = [
+        Arg::Int(at.rev),
+        Arg::Int(FEED_TTL_S as i64),
+        Arg::Text(id),
+        Arg::Text(&at.epoch),
+        Arg::Int(seq),
+    ];
     redis.eval(&script::FEED_DELETE, &keys, &args).await.map(drop)
 }
 

@@ -96,6 +96,15 @@ pub struct Revision {
     pub rev: i64,
 }
 
+/// What a delete left behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// The user's revision after it.
+    pub at: Revision,
+    /// The entry's.
+    pub seq: i64,
+}
+
 /// The newest entries that were read, at a revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
@@ -209,15 +218,14 @@ pub trait Record {
         limit: usize,
     ) -> Result<Marks, RecordError>;
 
-    /// Deletes an entry and returns the user's revision after it, `None` where there never was such
-    /// an entry (two or three statements). Repeating it gives the same: whoever could not bring the
+    /// Deletes an entry, `None` where there never was such an entry (two or three statements). Repeating it gives the same: whoever could not bring the
     /// delete to Redis tries again. The entry's idempotency key goes on to hold.
     async fn delete(
         &self,
         user: &UserId,
         id: &str,
         now_ms: i64,
-    ) -> Result<Option<Revision>, RecordError>;
+    ) -> Result<Option<Deleted>, RecordError>;
 
     /// Erases all entries of a user and returns the revision after it (two statements).
     async fn erase(&self, user: &UserId) -> Result<Revision, RecordError>;

@@ -31,13 +31,7 @@ pub(super) enum Step {
 }
 
 impl Known {
-    /// `previous` is the epoch before the one that is known.
-    pub(super) fn step(
-        &self,
-        position: &Position,
-        previous: Option<&str>,
-        is_synced: bool,
-    ) -> Step {
+    pub(super) fn step(&self, position: &Position, is_synced: bool) -> Step {
         match self {
             Known::Unread | Known::Unknown => Step::Gap(GapReason::Missed),
             // A feed that had been lost is loaded with its first new entry, whatever its seq.
@@ -48,8 +42,8 @@ impl Known {
                 1 => Step::Next,
                 _ => Step::Uncertain(GapReason::Missed),
             },
-            Known::At(_) if previous == Some(position.epoch.as_str()) => Step::Old,
-            Known::At(_) if is_synced => Step::Gap(GapReason::Epoch),
+            // Another epoch is a late message of an old one, or a new record: the feed knows. A
+            // message alone is never believed, or one odd publisher could silence a user.
             Known::At(_) => Step::Uncertain(GapReason::Epoch),
         }
     }

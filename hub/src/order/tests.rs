@@ -153,10 +153,34 @@ fn a_feed_that_knows_nothing_of_a_jump_does_not_stop_it() {
 #[test]
 fn a_new_epoch_replaces_the_old_and_late_messages_do_not_bring_it_back() {
     let mut user = User::at_five();
-    user.take(ours("f", 1));
-    user.take(ours("e", 6));
+    assert_eq!(user.take(ours("f", 1)), Some(Read::Feed));
+    user.feed(feed("f", 1, 1..=1));
+    assert_eq!(user.take(ours("e", 6)), Some(Read::Feed));
     user.take(ours("f", 2));
+    user.feed(feed("f", 2, 1..=2));
     assert_eq!(user.heard(), ["epoch:f0", "f1", "f2"]);
+}
+
+#[test]
+fn an_epoch_that_comes_back_is_believed_when_the_feed_says_so() {
+    let mut user = User::at_five();
+    user.take(ours("f", 1));
+    user.feed(feed("f", 1, 1..=1));
+    user.take(ours("e", 6));
+    user.feed(feed("e", 6, 1..=6));
+    user.take(ours("e", 7));
+    assert_eq!(user.heard(), ["epoch:f0", "f1", "epoch:e5", "e6", "e7"]);
+}
+
+#[test]
+fn a_position_that_the_feed_does_not_know_changes_nothing() {
+    for forged in [ours("x", 9), ours("e", 50), ours("e", i64::MAX)] {
+        let mut user = User::at_five();
+        assert_eq!(user.take(forged), Some(Read::Feed));
+        user.feed(feed("e", 5, 1..=5));
+        user.take(ours("e", 6));
+        assert_eq!(user.heard(), ["e6"]);
+    }
 }
 
 #[test]

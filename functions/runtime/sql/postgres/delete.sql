@@ -6,7 +6,7 @@ WITH owner AS (
     SET deleted_at_ms = $3, title = '', body = NULL, kind = NULL, data = NULL
     FROM owner
     WHERE notifications.user_id = owner.user_id AND id = $2 AND deleted_at_ms IS NULL
-    RETURNING 1
+    RETURNING seq
 )
 UPDATE bellwire.feed SET rev = rev + 1 WHERE user_id = $1 AND EXISTS (SELECT 1 FROM deleted)
-RETURNING 1
+RETURNING (SELECT deleted.seq FROM deleted)

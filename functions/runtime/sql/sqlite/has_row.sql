@@ -1,3 +1,3 @@
 -- ?1 user, ?2 id
 -- Also a deleted one.
-SELECT 1 FROM notifications WHERE user_id = ?1 AND id = ?2
+SELECT seq FROM notifications WHERE user_id = ?1 AND id = ?2

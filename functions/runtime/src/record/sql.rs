@@ -6,8 +6,8 @@ use shared::UserId;
 use super::backend::{Backend, STATEMENT_END, Statements};
 use super::rows::{Inserted, KnownKey, Row, Rows, count, entries, json, keys_of};
 use super::{
-    Created, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention, Revision,
-    Sql, Value, Window,
+    Created, Deleted, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention,
+    Revision, Sql, Value, Window,
 };
 
 /// Rounds of a create whose idempotency keys are released or taken meanwhile. Two suffice unless
@@ -239,16 +239,19 @@ impl<S: Sql> Record for SqlRecord<S> {
         user: &UserId,
         id: &str,
         now_ms: i64,
-    ) -> Result<Option<Revision>, RecordError> {
+    ) -> Result<Option<Deleted>, RecordError> {
         let user_id = Value::text(user.as_str());
         let parameters = vec![user_id.clone(), Value::text(id), Value::Int(now_ms)];
-        if self.run(self.statements.delete, parameters).await?.is_empty() {
+        let mut rows = self.run(self.statements.delete, parameters).await?;
+        if rows.is_empty() {
             let parameters = vec![user_id.clone(), Value::text(id)];
-            if self.run(self.statements.has_row, parameters).await?.is_empty() {
-                return Ok(None);
-            }
+            rows = self.run(self.statements.has_row, parameters).await?;
         }
-        Ok(Some(self.marks(user_id, 0).await?.at))
+        if rows.is_empty() {
+            return Ok(None);
+        }
+        let seq = Row::first(rows)?.int()?;
+        Ok(Some(Deleted { at: self.marks(user_id, 0).await?.at, seq }))
     }
 
     async fn erase(&self, user: &UserId) -> Result<Revision, RecordError> {

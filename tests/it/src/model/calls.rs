@@ -173,7 +173,7 @@ impl World {
         let (id, json) = (entry.id.clone(), entry.json.clone());
         let rev = self.record.delete(&user(at), &id, self.now_ms).await.map_err(|e| e.0)?;
         let rev = rev.ok_or("the record does not know an entry")?;
-        let forgotten = delivery::forget(&self.redis, &user(at), &rev, &id).await;
+        let forgotten = delivery::forget(&self.redis, &user(at), &id, &rev).await;
         let struck = self.struck();
         let doubt = &mut self.expected.doubts[at];
         match forgotten {
@@ -199,7 +199,7 @@ impl World {
         let erased = std::mem::take(&mut kept.users[at].entries);
         kept.keys.retain(|_, key| key.user != at);
         let rev = self.record.erase(&user(at)).await.map_err(|error| error.0)?;
-        let forgotten = delivery::forget(&self.redis, &user(at), &rev, "").await;
+        let forgotten = delivery::forget_all(&self.redis, &user(at), &rev).await;
         match forgotten {
             Err(_) if self.struck() => {
                 let jsons = erased.into_values().map(|entry| entry.json);

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use futures_util::future::join_all;
 use runtime::delivery::{self, DeliveryError, load_cold};
-use runtime::record::{Marked, NewEntry, Outcome, Record as _, Revision, Sql as _, Value};
+use runtime::record::{Deleted, Marked, NewEntry, Outcome, Record as _, Sql as _, Value};
 use runtime::redis::{Arg, Redis as _, RedisError};
 use runtime::{marks, relay};
 use shared::limits::FEED_ENTRIES_MAX;
@@ -202,8 +202,8 @@ fn bearable(done: Result<(), DeliveryError>) -> Result<(), String> {
     }
 }
 
-async fn forget(member: &Member, at: usize, rev: &Revision, id: &str) -> Result<(), String> {
-    let done = delivery::forget(&member.redis, &user(at), rev, id).await;
+async fn forget(member: &Member, at: usize, deleted: &Deleted, id: &str) -> Result<(), String> {
+    let done = delivery::forget(&member.redis, &user(at), id, deleted).await;
     done.map_err(|error| error.to_string())
 }
 
@@ -265,14 +265,18 @@ async fn check(quiet: &Member, redis: &RedisServer, made: &Made, at: usize) -> R
     let wanted = entries.values().rev().filter(|entry| !made.deleted.contains(&entry.id));
     let wanted: Vec<String> = wanted.map(Notification::to_json).collect();
     let ours = feed.ours();
-    if !wanted.iter().map(String::as_str).zip(&ours).all(|(wanted, ours)| wanted == ours.1)
-        || ours.len() > wanted.len()
-    {
-        return Err(format!("{at}: the feed is not what the record has: {feed:?}\n{wanted:?}"));
+    let pairs = ours
+        .iter()
+        .map(|(_, json)| Some(*json))
+        .zip(wanted.iter().map(|json| Some(json.as_str())).chain(std::iter::repeat(None)));
+    if let Some((ours, wanted)) = pairs.into_iter().find(|(ours, wanted)| ours != wanted) {
+        let deleted = made.deleted.iter().find(|id| ours.unwrap_or_default().contains(*id));
+        let what = "the feed is not what the record has";
+        return Err(format!("{at}: {what}: {ours:?} {wanted:?} {deleted:?} {feed:?}"));
     }
     // Deletes leave places that nothing takes.
     if ours.len() < wanted.len() && feed.elements.len() + made.deleted.len() < FEED_ENTRIES_MAX {
-        return Err(format!("{at}: entries are missing: {feed:?}\n{wanted:?}"));
+        return Err(format!("{at}: entries are missing: {feed:?}"));
     }
     let counted = ours.iter().filter(|(seq, _)| unread_seqs.contains(seq)).count() as i64;
     match counted == unread {

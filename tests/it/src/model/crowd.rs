@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use proptest::prelude::Rng as _;
 use proptest::test_runner::TestRng;
@@ -56,7 +57,14 @@ impl Member {
                 _ => None,
             }
         };
-        let redis = FaultyRedis::new(redis.connection().await, true, Box::new(fate));
+        let delay_rng = Rc::clone(&rng);
+        // Now and then long enough for others to do all they have to do.
+        let delay = move || match delay_rng.borrow_mut().next_u64() % 16 {
+            number @ 0..4 if fault_rate > 0 => Duration::from_millis(number),
+            _ => Duration::ZERO,
+        };
+        let connection = redis.connection().await;
+        let redis = FaultyRedis::new(connection, Box::new(delay), Box::new(fate));
         let database = server.connect().await;
         Self { redis, record: database.record(), database, rng }
     }

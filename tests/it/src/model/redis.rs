@@ -1,6 +1,7 @@
 //! The runtime's Redis over a native client, with faults on request.
 
 use std::cell::RefCell;
+use std::time::Duration;
 
 use redis::Value;
 use redis::aio::MultiplexedConnection;
@@ -19,17 +20,19 @@ pub enum Fault {
 /// Decides the fate of each call.
 pub type Fate = Box<dyn FnMut() -> Option<Fault>>;
 
+pub type Delay = Box<dyn FnMut() -> Duration>;
+
 /// A connection that fails when its fate says so.
 pub struct FaultyRedis {
     connection: MultiplexedConnection,
     fate: RefCell<Fate>,
-    /// Whether every call yields to other tasks, before and after.
-    yields: bool,
+    /// How long each call takes to reach the server.
+    delay: RefCell<Delay>,
 }
 
 impl FaultyRedis {
-    pub fn new(connection: MultiplexedConnection, yields: bool, fate: Fate) -> Self {
-        Self { connection, fate: RefCell::new(fate), yields }
+    pub fn new(connection: MultiplexedConnection, delay: Delay, fate: Fate) -> Self {
+        Self { connection, fate: RefCell::new(fate), delay: RefCell::new(delay) }
     }
 
     async fn call(&self, command: redis::Cmd) -> Result<Vec<Reply>, Failure> {
@@ -38,10 +41,11 @@ impl FaultyRedis {
         if fate == Some(Fault::Before) {
             return Err(away("it did not arrive"));
         }
-        let answer = command.query_async::<Value>(&mut self.connection.clone()).await;
-        if self.yields {
-            tokio::task::yield_now().await;
+        let delay = (self.delay.borrow_mut())();
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
         }
+        let answer = command.query_async::<Value>(&mut self.connection.clone()).await;
         match (fate, answer) {
             (Some(_), Err(error)) if error.code() == Some("NOSCRIPT") => Err(Failure::NoScript),
             (Some(_), _) => Err(away("its answer was lost")),

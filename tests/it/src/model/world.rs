@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
+use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use runtime::record::{Record as _, Retention};
@@ -57,7 +58,11 @@ impl World {
             fate
         };
         Self {
-            redis: FaultyRedis::new(connection.clone(), false, Box::new(fate)),
+            redis: FaultyRedis::new(
+                connection.clone(),
+                Box::new(|| Duration::ZERO),
+                Box::new(fate),
+            ),
             record: database.record(),
             database,
             expected: Expected::default(),
