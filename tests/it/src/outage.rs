@@ -183,6 +183,8 @@ async fn a_redis_replaced_by_an_empty_one_gets_everything_back() {
     functions.notify("alice", "one").await;
     functions.notify("bob", "bob's").await;
     assert_eq!(socket.titles(1).await, ["one"]);
+    // Everything is noted as sent, so only the other Redis itself tells that it is not there.
+    assert_eq!(functions.relay().await.expect(200).json()["pending"], 0);
 
     redis.replace_with_empty().await;
     // Both users were written to lately, so the relay looks after both by itself.
