@@ -62,7 +62,7 @@ local function feed_state()
     unread = tonumber(v[6]), unread_key = v[7], unread_until = v[8], some_expired = v[9] == '1',
     complete = v[10] == '1' and is_whole,
     tail = tail, is_whole = is_whole, full = v[12] == '1',
-    rev_epoch = v[13], reads_rev = counter(v[14]) or 0,
+    rev_epoch = v[13], reads_rev = v[14] == '-1' and -1 or counter(v[14]) or 0,
   }
 end
 

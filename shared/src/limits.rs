@@ -1,6 +1,6 @@
 //! Every limit of the contract, named once. A number in a route or a script comes from here.
 
-/// Longest id (user, campaign, resource parameter), in bytes: fits a UUID, an email or a URN.
+/// Longest id (user, campaign, resource parameter), in bytes: fits a UUID or an email.
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest `title`, in Unicode scalar values.
 pub const TITLE_CHARS_MAX: usize = 200;

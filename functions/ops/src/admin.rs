@@ -1,4 +1,4 @@
-//! `POST /admin/migrate` and `/admin/relay`.
+//! `POST /admin/migrate`, `/admin/prune` and `/admin/relay`.
 
 use runtime::io::clock;
 use runtime::record::{Record, Retention};
