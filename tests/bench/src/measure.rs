@@ -41,6 +41,13 @@ struct Sample {
     load_us: f64,
 }
 
+impl Sample {
+    /// What a request costs the machine; where all cores are busy this decides on the rest.
+    fn all_us(&self) -> f64 {
+        self.server_us + self.redis_us + self.database_us.unwrap_or(0.0) + self.load_us
+    }
+}
+
 /// A subject's measurements, one per round.
 pub struct Series {
     pub name: String,
@@ -131,6 +138,7 @@ pub const COLUMNS: &[&str] = &[
     "compared with",
     "requests/s ×",
     "server CPU ×",
+    "all CPU ×",
 ];
 
 impl Series {
@@ -150,11 +158,12 @@ impl Series {
             Cell::Number(of(|sample| sample.load_us), 0),
         ];
         match other {
-            None => cells.extend([Cell::Nothing, Cell::Nothing, Cell::Nothing]),
+            None => cells.extend([Cell::Nothing, Cell::Nothing, Cell::Nothing, Cell::Nothing]),
             Some(other) => cells.extend([
                 Cell::text(&other.name),
                 Cell::Number(self.ratio(other, |sample| sample.requests_per_s), 2),
                 Cell::Number(self.ratio(other, |sample| sample.server_us), 2),
+                Cell::Number(self.ratio(other, Sample::all_us), 2),
             ]),
         }
         cells
@@ -165,7 +174,7 @@ impl Series {
         self.ratio(other, |sample| sample.requests_per_s)
     }
 
-    fn ratio(&self, other: &Series, read: fn(&Sample) -> f64) -> f64 {
+    fn ratio(&self, other: &Series, read: impl Fn(&Sample) -> f64) -> f64 {
         median(
             self.samples.iter().zip(&other.samples).map(|(ours, theirs)| read(ours) / read(theirs)),
         )
