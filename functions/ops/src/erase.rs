@@ -17,11 +17,11 @@ pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Respon
     let at = app.record.erase(user).await?;
     let redis = &app.redis;
     // Whatever lies under the user's feed goes, also what is no feed.
-    let mut forgotten = forget(redis, user, &at, "").await;
+    let mut forgotten = forget_all(redis, user, &at).await;
     if forgotten == Err(RedisError::WrongType) {
         redis.command("DEL", &[Arg::Text(&keys::feed(user))]).await?;
         redis.command("DEL", &[Arg::Text(&keys::feed_companion(user))]).await?;
-        forgotten = forget(redis, user, &at, "").await;
+        forgotten = forget_all(redis, user, &at).await;
     }
     forgotten?;
     redis.command("DEL", &[Arg::Text(&keys::push_token(user))]).await?;

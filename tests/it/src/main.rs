@@ -19,6 +19,7 @@ mod ops;
 mod order;
 mod outage;
 mod record;
+mod records;
 mod relay;
 mod requests;
 mod shutdown;

@@ -1,6 +1,11 @@
 -- One block, so that it is one transaction; the lock keeps two hosts that start at once apart.
 DO $migration$ BEGIN
 PERFORM pg_advisory_xact_lock(7307014);
+-- Looked up first: CREATE INDEX locks its table even where the index exists, and that in another
+-- order than creates do, which may be under way since the tables are there.
+IF to_regclass('bellwire.record') IS NOT NULL THEN
+    IF EXISTS (SELECT 1 FROM bellwire.record WHERE schema_version >= 1) THEN RETURN; END IF;
+END IF;
 -- A schema of our own: a team's database may well have a table called notifications.
 CREATE SCHEMA IF NOT EXISTS bellwire;
 CREATE TABLE IF NOT EXISTS bellwire.record (
