@@ -48,7 +48,8 @@ impl Answer {
                 };
                 let reads = reads_of(reads.text()?);
                 let mut page = Page::with_unread(unread.int()?);
-                let bytes: usize = elements.iter().map(|element| element_bytes(element).len()).sum();
+                let bytes: usize =
+                    elements.iter().map(|element| element_bytes(element).len()).sum();
                 page.entries.reserve(bytes + elements.len() * OVERLAY_BYTES);
                 for element in elements {
                     page.push(|json| push_element(json, element_bytes(element), &reads));

@@ -126,7 +126,8 @@ async fn a_batch_answers_item_by_item_in_order() {
 #[tokio::test]
 async fn pages_reach_beyond_what_redis_holds() {
     for on in both().await {
-        on.batch((0..150).map(|at| json!({"userId": "a", "title": at.to_string()})).collect()).await;
+        on.batch((0..150).map(|at| json!({"userId": "a", "title": at.to_string()})).collect())
+            .await;
         let theirs = r#"{"id":"theirs","title":"x"}"#;
         on.redis.run_words::<redis::Value>(&["LPUSH", "notifications:a", theirs]).await;
         let (mut all, mut query) = (Vec::new(), "limit=40".to_owned());
@@ -165,7 +166,9 @@ async fn marks_and_deletes_hold_everywhere_and_may_be_repeated() {
         assert_eq!(one, json!({"unread": 4}), "{}", on.name);
         let up_to = on.call("POST", marks, json!({"upTo": 3})).await.expect(200).json();
         assert_eq!(up_to, json!({"unread": 1}), "{}", on.name);
-        for bad in [json!({}), json!({"upTo": -1}), json!({"ids": 1}), json!({"upTo": 1, "ids": []})] {
+        for bad in
+            [json!({}), json!({"upTo": -1}), json!({"ids": 1}), json!({"upTo": 1, "ids": []})]
+        {
             assert_eq!(on.call("POST", marks, bad).await.status, 400);
         }
         on.redis.run_words::<redis::Value>(&["FLUSHALL"]).await;
