@@ -3,7 +3,7 @@
 use runtime::record::{Marked, Record as _};
 use runtime::redis::{Arg, Redis as _, RedisError, Reply};
 use runtime::{delivery, marks};
-use shared::limits::FEED_ENTRIES_MAX;
+use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{expiry_of, our_id_and_seq};
 use shared::time::rfc3339;
 use shared::{keys, script};
@@ -140,7 +140,7 @@ impl World {
     }
 
     async fn mark(&mut self, at: usize, marked: &Marked) -> Result<(), String> {
-        let marks = self.record.mark_read(&user(at), marked, self.now_ms, FEED_ENTRIES_MAX).await;
+        let marks = self.record.mark_read(&user(at), marked, self.now_ms, FEED_MARKS_MAX).await;
         let marks = marks.map_err(|error| error.0)?;
         let before = self.look(at).await;
         let was_cold = !before.is_warm || before.epoch.as_ref() != Some(&marks.at.epoch);

@@ -8,7 +8,7 @@ use runtime::delivery::{deliver, forget, forget_all, load_cold};
 use runtime::marks;
 use runtime::record::{Marked, NewEntry, Outcome, Record as _};
 use runtime::redis::{Arg, Redis, RedisError, Reply};
-use shared::limits::FEED_ENTRIES_MAX;
+use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{Draft, Notification};
 use shared::script::Script;
 use shared::{UserId, keys};
@@ -103,7 +103,7 @@ impl Stage {
     /// Returns what is unread then.
     async fn mark(&self, seq: i64) -> i64 {
         let (record, marked) = (&self.member.record, Marked::UpTo(seq));
-        let marks = record.mark_read(&alice(), &marked, NOW_MS, FEED_ENTRIES_MAX).await.unwrap();
+        let marks = record.mark_read(&alice(), &marked, NOW_MS, FEED_MARKS_MAX).await.unwrap();
         marks::bring(&self.member.redis, record, &alice(), &marks, NOW_MS, "").await.unwrap()
     }
 
@@ -194,7 +194,7 @@ async fn marks_survive_a_delete_that_overtakes_them() {
     let stage = Stage::set().await;
     let entries = stage.create(3).await;
     let (record, marked) = (&stage.member.record, Marked::UpTo(2));
-    let marks = record.mark_read(&alice(), &marked, NOW_MS, FEED_ENTRIES_MAX).await.unwrap();
+    let marks = record.mark_read(&alice(), &marked, NOW_MS, FEED_MARKS_MAX).await.unwrap();
     let redis = Interrupted::new(&stage.member.redis, stage.delete(&entries[0]));
     let unread = marks::bring(&redis, record, &alice(), &marks, NOW_MS, "").await;
     assert_eq!(unread, Ok(1));

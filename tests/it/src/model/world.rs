@@ -96,11 +96,12 @@ impl World {
     pub async fn apply(&mut self, op: &Op) -> Result<(), String> {
         self.fates.borrow_mut().struck = false;
         self.expected.note_loss(op);
+        let may_rotate = self.expected.doubts.iter().any(|doubt| doubt.is_tainted);
         let is_foreign = self.apply_outside(op).await;
         if !is_foreign {
             self.apply_inside(op).await?;
         }
-        self.check_epoch(op).await?;
+        self.check_epoch(op, may_rotate).await?;
         for at in 0..USERS {
             let feed = self.look(at).await;
             let checked = self.check_feed(at, op, is_foreign, &feed);
@@ -199,11 +200,10 @@ impl World {
         }
     }
 
-    async fn check_epoch(&mut self, op: &Op) -> Result<(), String> {
+    async fn check_epoch(&mut self, op: &Op, may_rotate: bool) -> Result<(), String> {
         let (epoch, _) = self.record.pending("", 1).await.map_err(|error| error.0)?;
         let kept = &mut self.expected.kept;
-        let may_change =
-            kept.epoch.is_empty() || self.expected.doubts.iter().any(|doubt| doubt.is_tainted);
+        let may_change = kept.epoch.is_empty() || may_rotate;
         if epoch != kept.epoch && !may_change {
             return Err(format!("{op:?} changed the epoch from {} to {epoch}", kept.epoch));
         }
