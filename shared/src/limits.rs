@@ -30,6 +30,8 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// Entries a feed keeps in Redis; older ones come from the record.
 pub const FEED_ENTRIES_MAX: usize = 100;
+/// Read marks that are brought to a feed: it may be as much behind the record as the relay delivers.
+pub const FEED_MARKS_MAX: usize = 2 * FEED_ENTRIES_MAX;
 /// Entries of a page when the caller does not say.
 pub const FEED_PAGE_DEFAULT: usize = 20;
 /// A feed lives this long after its last write.

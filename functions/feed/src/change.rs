@@ -9,7 +9,7 @@ use runtime::{App, Error, Request, Response, auth, marks};
 use shared::UserId;
 use shared::auth::Scope;
 use shared::json::Object;
-use shared::limits::{FEED_ENTRIES_MAX, MARK_IDS_MAX, REQUEST_BYTES_MAX};
+use shared::limits::{FEED_MARKS_MAX, MARK_IDS_MAX, REQUEST_BYTES_MAX};
 
 /// Marks entries as read and answers `{"unread":n}`; the user's sockets are told.
 ///
@@ -21,7 +21,7 @@ pub async fn mark_read(app: &App, request: &Request, user: &UserId) -> Result<Re
     let body = request.body(REQUEST_BYTES_MAX).await?;
     let marked = marked(&body)?;
     let now_ms = clock::now_ms();
-    let marks = app.record.mark_read(user, &marked, now_ms, FEED_ENTRIES_MAX).await?;
+    let marks = app.record.mark_read(user, &marked, now_ms, FEED_MARKS_MAX).await?;
 
     let event = event(user, &marked);
     let brought = marks::bring(&app.redis, &app.record, user, &marks, now_ms, &event).await;

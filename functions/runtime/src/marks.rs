@@ -9,6 +9,9 @@ use crate::log;
 use crate::record::{Entry, Marks, Record, Revision, Window};
 use crate::redis::{Arg, Redis, RedisError, Reply};
 
+/// A load may find that the record was restored and rotate the epoch: the next one knows the new one.
+const LOADS_MAX: usize = 2;
+
 /// Brings the record's marks to a feed and returns what is unread then. `event` is what the user's
 /// sockets are told: JSON text up to the value of `unread`, which the script appends.
 ///
@@ -22,16 +25,19 @@ pub async fn bring(
     now_ms: i64,
     event: &str,
 ) -> Result<i64, DeliveryError> {
-    if let Some(unread) = tell(redis, user, marks, now_ms, event).await? {
-        return Ok(unread);
+    let mut told = tell(redis, user, marks, now_ms, event).await?;
+    for _ in 0..LOADS_MAX {
+        if told.is_some() {
+            break;
+        }
+        let (window, loaded) = load_cold(redis, record, user).await?;
+        if let Err(error) = loaded {
+            log::warn("feed_load_failed", &[("error", &error.to_string())]);
+        }
+        // As of the load: the epoch may be another one than that of the marks.
+        told = tell(redis, user, &Marks::of(&window), now_ms, event).await?;
     }
-    let (window, loaded) = load_cold(redis, record, user).await?;
-    if let Err(error) = loaded {
-        log::warn("feed_load_failed", &[("error", &error.to_string())]);
-    }
-    // As of the load: the epoch may be another one than that of the marks.
-    let unread = tell(redis, user, &Marks::of(&window), now_ms, event).await?;
-    unread.ok_or(DeliveryError::Busy)
+    told.ok_or(DeliveryError::Busy)
 }
 
 /// `None` for a feed that is cold or of another epoch.

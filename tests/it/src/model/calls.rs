@@ -3,7 +3,7 @@
 use runtime::record::{Marked, Record as _};
 use runtime::redis::{Arg, Redis as _, RedisError, Reply};
 use runtime::{delivery, marks};
-use shared::limits::FEED_ENTRIES_MAX;
+use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{expiry_of, our_id_and_seq};
 use shared::time::rfc3339;
 use shared::{keys, script};
@@ -38,6 +38,9 @@ impl World {
             return Err(format!("the feed stays cold: {reply:?}"));
         }
         let feed = self.look(at).await;
+        if feed.list_ttl_s == -1 {
+            return Err(format!("a list without an expiry was read\n{feed:?}"));
+        }
         self.check_answer(at, &feed, &reply)?;
         let is_known = feed.epoch.as_ref() == Some(&self.expected.kept.epoch)
             && !self.expected.doubts[at].is_tainted
@@ -137,7 +140,7 @@ impl World {
     }
 
     async fn mark(&mut self, at: usize, marked: &Marked) -> Result<(), String> {
-        let marks = self.record.mark_read(&user(at), marked, self.now_ms, FEED_ENTRIES_MAX).await;
+        let marks = self.record.mark_read(&user(at), marked, self.now_ms, FEED_MARKS_MAX).await;
         let marks = marks.map_err(|error| error.0)?;
         let before = self.look(at).await;
         let was_cold = !before.is_warm || before.epoch.as_ref() != Some(&marks.at.epoch);
@@ -155,8 +158,11 @@ impl World {
         }
         self.expected.doubts[at].marks_are_stale = false;
         let (feed, doubt) = (self.look(at).await, &self.expected.doubts[at]);
-        let is_known = feed.epoch.as_ref() == Some(&self.expected.kept.epoch) && !doubt.is_tainted;
-        if is_known && doubt.undead.is_empty() && doubt.pruned.is_empty() {
+        let is_of_record = feed.epoch.as_ref() == Some(&self.expected.kept.epoch);
+        if !is_of_record && !doubt.is_tainted && !self.expected.kept.epoch.is_empty() {
+            return Err(format!("marks were brought to a feed of another epoch\n{feed:?}"));
+        }
+        if is_of_record && !doubt.is_tainted && doubt.undead.is_empty() && doubt.pruned.is_empty() {
             self.check_unread(at, &feed, unread)?;
         }
         Ok(())
@@ -208,7 +214,8 @@ impl World {
             }
             Err(error) => Err(format!("the erase failed: {error}")),
             Ok(()) => {
-                self.expected.doubts[at] = super::expected::Doubt::default();
+                let doubt = &mut self.expected.doubts[at];
+                *doubt = super::expected::Doubt { lost_data: true, ..Default::default() };
                 match self.look(at).await.elements.is_empty() {
                     true => Ok(()),
                     false => Err("an erased feed is not empty".to_owned()),

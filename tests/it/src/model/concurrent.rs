@@ -10,7 +10,7 @@ use runtime::delivery::{self, DeliveryError, load_cold};
 use runtime::record::{Deleted, Marked, NewEntry, Outcome, Record as _, Sql as _, Value};
 use runtime::redis::{Arg, Redis as _, RedisError};
 use runtime::{marks, relay};
-use shared::limits::FEED_ENTRIES_MAX;
+use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{Draft, Notification};
 use shared::time::rfc3339;
 use shared::{UserId, keys, script};
@@ -144,7 +144,7 @@ async fn act(member: &Member, redis: &RedisServer, made: &RefCell<Made>) -> Resu
             let newest = made.borrow().by_user[at].keys().next_back().copied().unwrap_or(0);
             let marked = Marked::UpTo(newest - member.pick(5) as i64);
             let user = user(at);
-            let marks = member.record.mark_read(&user, &marked, NOW_MS, FEED_ENTRIES_MAX).await;
+            let marks = member.record.mark_read(&user, &marked, NOW_MS, FEED_MARKS_MAX).await;
             let marks = marks.map_err(record)?;
             member.dawdle().await;
             let done = marks::bring(&member.redis, &member.record, &user, &marks, NOW_MS, "").await;
@@ -247,7 +247,7 @@ async fn check(quiet: &Member, redis: &RedisServer, made: &Made, at: usize) -> R
     }
     // What every mark and delete left behind is brought to the feed once more, as by a client.
     let marked = Marked::Ids(Vec::new());
-    let marks = quiet.record.mark_read(&user(at), &marked, NOW_MS, FEED_ENTRIES_MAX).await;
+    let marks = quiet.record.mark_read(&user(at), &marked, NOW_MS, FEED_MARKS_MAX).await;
     let marks = marks.map_err(|error| error.0)?;
     let brought = marks::bring(&quiet.redis, &quiet.record, &user(at), &marks, NOW_MS, "").await;
     brought.map_err(|error| error.to_string())?;

@@ -92,8 +92,8 @@ impl World {
             return Ok(());
         }
         if !fresh.is_empty() {
-            self.expected.doubts[at].is_tainted = false;
-            self.check_on_top(at, fresh, &before).await?;
+            let was_tainted = std::mem::take(&mut self.expected.doubts[at].is_tainted);
+            self.check_on_top(at, fresh, &before, was_tainted).await?;
         }
         self.expected.delivered(at);
         Ok(())
@@ -105,13 +105,21 @@ impl World {
         at: usize,
         fresh: &[Notification],
         before: &Feed,
+        was_tainted: bool,
     ) -> Result<(), String> {
         let feed = self.look(at).await;
         let kept = &self.expected.kept.users[at];
         let is_stranger = |(_, json): &(i64, &str)| kept.by_json(json).is_none();
-        if before.epoch.is_none() && before.ours().iter().any(is_stranger) {
-            // Nothing tells that the list belonged to another record.
-            return Ok(());
+        if feed.elements.len() > FEED_ENTRIES_MAX {
+            return Err(format!("a feed longer than the window\n{feed:?}"));
+        }
+        if was_tainted || before.epoch.is_none() && before.ours().iter().any(is_stranger) {
+            // Nothing tells that the list belonged to another record, or how far it had come.
+            let newest = fresh.iter().max_by_key(|notification| notification.seq).unwrap();
+            return match feed.elements.contains(&newest.to_json()) {
+                true => Ok(()),
+                false => Err(format!("the new entry is not in the feed\n{before:?}\n{feed:?}")),
+            };
         }
         let mut fresh: Vec<_> = fresh.iter().collect();
         fresh.sort_by_key(|notification| -notification.seq);

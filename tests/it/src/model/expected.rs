@@ -7,7 +7,7 @@ use shared::limits::FEED_ENTRIES_MAX;
 use shared::notification::Notification;
 
 use super::feed::short;
-use super::ops::USERS;
+use super::ops::{Op, USERS};
 
 /// The model of a whole record; a clone of it is a backup.
 #[derive(Clone, Debug, Default)]
@@ -117,6 +117,9 @@ pub struct Doubt {
     pub vacant: usize,
     /// The record was put back under the same epoch and nothing was created since.
     pub is_tainted: bool,
+    /// Some of the list was lost at some time, if only out of a full window: what was published may
+    /// be published again.
+    pub lost_data: bool,
 }
 
 /// A copy of a record and what it holds.
@@ -147,6 +150,17 @@ pub struct Expected {
 }
 
 impl Expected {
+    pub fn note_loss(&mut self, op: &Op) {
+        for (at, doubt) in self.doubts.iter_mut().enumerate() {
+            doubt.lost_data |= match op {
+                Op::FlushAll | Op::Erase { .. } => true,
+                Op::ListGone { user } => *user == at,
+                Op::ForeignTrim { user, .. } | Op::ForeignReplace { user, .. } => *user == at,
+                _ => false,
+            };
+        }
+    }
+
     /// Everything of the user is in the feed: what it shows was published.
     pub fn delivered(&mut self, user: usize) {
         self.doubts[user].is_behind = false;
@@ -172,6 +186,7 @@ impl Expected {
             doubt.undead.retain(is_gone);
             doubt.pruned.retain(is_gone);
             doubt.is_tainted = same_epoch;
+            doubt.lost_data = true;
             doubt.is_behind = true;
             doubt.marks_are_stale = true;
         }

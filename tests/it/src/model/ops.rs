@@ -42,9 +42,14 @@ pub enum Op {
         what: u8,
         many: u8,
     },
+    /// 100 is what careful services keep.
     ForeignTrim {
         user: usize,
         keep: u8,
+    },
+    /// The list's expiry is taken away.
+    ForeignPersist {
+        user: usize,
     },
     ForeignReplace {
         user: usize,
@@ -111,7 +116,9 @@ pub fn ops(has_backups: bool) -> impl Strategy<Value = Vec<Op>> {
         2 => user().prop_map(|user| Op::Age { user }),
         8 => (user(), 0..4u8, prop_oneof![5 => 1..3u8, 1 => 90..110u8])
             .prop_map(|(user, what, many)| Op::ForeignPush { user, what, many }),
-        3 => (user(), 0..12u8).prop_map(|(user, keep)| Op::ForeignTrim { user, keep }),
+        3 => (user(), prop_oneof![2 => 0..12u8, 1 => Just(100u8)])
+            .prop_map(|(user, keep)| Op::ForeignTrim { user, keep }),
+        1 => user().prop_map(|user| Op::ForeignPersist { user }),
         3 => (user(), 1..6u8).prop_map(|(user, many)| Op::ForeignReplace { user, many }),
         5 => (user(), 0..4u8).prop_map(|(user, back)| Op::MarkUpTo { user, back }),
         5 => (user(), vec(any::<u8>(), 1..4)).prop_map(|(user, picks)| Op::MarkIds { user, picks }),

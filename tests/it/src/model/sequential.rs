@@ -72,6 +72,14 @@ async fn run(
     check_order(&messages, &world.expected.skipped, &world.expected.tainted_epochs)?;
     let heard: std::collections::BTreeSet<&str> =
         messages.iter().map(|message| message.json.as_str()).collect();
+    for message in &messages {
+        let of_user = |at: &usize| super::world::user(*at).as_str() == message.user;
+        let at = (0..super::ops::USERS).find(of_user).unwrap();
+        let is_twice = messages.iter().filter(|other| other.json == message.json).count() > 1;
+        if is_twice && !world.expected.doubts[at].lost_data {
+            return Err(format!("published twice: {message:?}"));
+        }
+    }
     match world.expected.must_be_heard.iter().find(|json| !heard.contains(json.as_str())) {
         Some(json) => Err(format!("never published: {json}\n{messages:#?}")),
         None => Ok(()),

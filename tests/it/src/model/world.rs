@@ -1,17 +1,16 @@
 //! The system under test beside its model: runs operations on both and compares.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use runtime::record::{Record as _, Retention};
-use runtime::relay;
+use runtime::record::Record as _;
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::{UserId, keys};
 
-use super::expected::{Backup, Expected, Kept};
+use super::expected::{Expected, Kept};
 use super::feed::Feed;
 use super::ops::{Op, USERS, foreign};
 use super::redis::{Fault, FaultyRedis};
@@ -96,11 +95,13 @@ impl World {
 
     pub async fn apply(&mut self, op: &Op) -> Result<(), String> {
         self.fates.borrow_mut().struck = false;
+        self.expected.note_loss(op);
+        let may_rotate = self.expected.doubts.iter().any(|doubt| doubt.is_tainted);
         let is_foreign = self.apply_outside(op).await;
         if !is_foreign {
             self.apply_inside(op).await?;
         }
-        self.check_epoch(op).await?;
+        self.check_epoch(op, may_rotate).await?;
         for at in 0..USERS {
             let feed = self.look(at).await;
             let checked = self.check_feed(at, op, is_foreign, &feed);
@@ -137,6 +138,10 @@ impl World {
             }
             Op::ForeignTrim { user: at, keep } => {
                 run.ltrim(keys::feed(&user(*at)), 0, isize::from(*keep) - 1);
+            }
+            Op::ForeignPersist { user: at } => {
+                self.foreign_lists[*at] = true;
+                run.persist(keys::feed(&user(*at)));
             }
             Op::ForeignReplace { user: at, many } => {
                 self.foreign_lists[*at] = true;
@@ -195,74 +200,10 @@ impl World {
         }
     }
 
-    async fn relay(&mut self) -> Result<(), String> {
-        let now_ms = self.now_ms;
-        let outcome = relay::run(&self.redis, &self.record, || now_ms, i64::MAX).await;
-        match outcome {
-            _ if self.struck() => Ok(()),
-            Err(error) => Err(format!("the relay failed: {error:?}")),
-            Ok(outcome) if outcome.pending > 0 => Err(format!("the relay left {outcome:?}")),
-            Ok(_) => {
-                (0..USERS).for_each(|at| self.expected.delivered(at));
-                Ok(())
-            }
-        }
-    }
-
-    fn save(&mut self) -> Result<(), String> {
-        let Database::Sqlite(sqlite) = &self.database else { return Ok(()) };
-        if !self.expected.kept.epoch.is_empty() {
-            let (kept, file) = (self.expected.kept.clone(), sqlite.save());
-            self.expected.backup = Some(Backup { kept, file });
-        }
-        Ok(())
-    }
-
-    async fn restore(&mut self, rotates: bool) -> Result<(), String> {
-        let Database::Sqlite(sqlite) = &self.database else { return Ok(()) };
-        let Some(Backup { kept, file }) = &self.expected.backup else { return Ok(()) };
-        sqlite.restore(file);
-        let kept = kept.clone();
-        self.expected.tainted_epochs.insert(kept.epoch.clone());
-        self.expected.replaced(kept, true);
-        if rotates { self.rotate().await } else { Ok(()) }
-    }
-
-    pub async fn rotate(&mut self) -> Result<(), String> {
-        let (epoch, _) = self.record.pending("", 1).await.map_err(|error| error.0)?;
-        let rotated = self.record.rotate_epoch(&epoch).await.map_err(|error| error.0)?;
-        if rotated == epoch {
-            return Err("the epoch was not rotated".to_owned());
-        }
-        self.expected.kept.epoch = rotated;
-        self.expected.doubts.iter_mut().for_each(|doubt| doubt.is_tainted = false);
-        Ok(())
-    }
-
-    async fn prune(&mut self) -> Result<(), String> {
-        // Whatever is older than this moment has lost its key.
-        let now_ms = self.now_ms;
-        let retention = Retention { now_ms, keep_since_ms: 0, keys_since_ms: now_ms + 1 };
-        while self.record.prune(retention, FEED_ENTRIES_MAX).await.map_err(|error| error.0)? > 0 {}
-        let kept = &mut self.expected.kept;
-        kept.keys = BTreeMap::new();
-        for (kept, doubt) in kept.users.iter_mut().zip(&mut self.expected.doubts) {
-            kept.entries.retain(|_, entry| {
-                let is_over = entry.expires_at_ms.is_some_and(|at| at <= now_ms);
-                if is_over {
-                    doubt.pruned.insert(entry.json.clone());
-                }
-                !is_over && !entry.is_deleted
-            });
-        }
-        Ok(())
-    }
-
-    async fn check_epoch(&mut self, op: &Op) -> Result<(), String> {
+    async fn check_epoch(&mut self, op: &Op, may_rotate: bool) -> Result<(), String> {
         let (epoch, _) = self.record.pending("", 1).await.map_err(|error| error.0)?;
         let kept = &mut self.expected.kept;
-        let may_change =
-            kept.epoch.is_empty() || self.expected.doubts.iter().any(|doubt| doubt.is_tainted);
+        let may_change = kept.epoch.is_empty() || may_rotate;
         if epoch != kept.epoch && !may_change {
             return Err(format!("{op:?} changed the epoch from {} to {epoch}", kept.epoch));
         }
@@ -285,6 +226,7 @@ impl World {
         let doubt = &mut self.expected.doubts[at];
         if feed.elements.len() >= FEED_ENTRIES_MAX || feed.elements.is_empty() {
             doubt.vacant = 0;
+            doubt.lost_data |= !feed.elements.is_empty();
         }
         if !is_foreign && !matches!(op, Op::Erase { user } if *user == at) {
             feed.check_after(&self.feeds[at])?;

@@ -1,0 +1,240 @@
+//! One call comes between the reading of the record and the writing of the feed of another one, or
+//! the record is put back behind a feed.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+
+use runtime::delivery::{deliver, forget, forget_all, load_cold};
+use runtime::marks;
+use runtime::record::{Marked, NewEntry, Outcome, Record as _};
+use runtime::redis::{Arg, Redis, RedisError, Reply};
+use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
+use shared::notification::{Draft, Notification};
+use shared::script::Script;
+use shared::{UserId, keys};
+use support::RedisServer;
+
+use super::crowd::{Member, Server};
+use super::seed::uuid_v7;
+use super::sql::{Database, Sqlite};
+
+const NOW_MS: i64 = 1_800_000_000_000;
+
+/// A Redis before whose next script something else happens.
+struct Interrupted<'a, R> {
+    redis: &'a R,
+    first: RefCell<Option<Pin<Box<dyn Future<Output = ()> + 'a>>>>,
+}
+
+impl<'a, R> Interrupted<'a, R> {
+    fn new(redis: &'a R, first: impl Future<Output = ()> + 'a) -> Self {
+        Self { redis, first: RefCell::new(Some(Box::pin(first))) }
+    }
+}
+
+impl<R: Redis> Redis for Interrupted<'_, R> {
+    async fn eval(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Reply>, RedisError> {
+        let first = self.first.borrow_mut().take();
+        if let Some(first) = first {
+            first.await;
+        }
+        self.redis.eval(script, keys, args).await
+    }
+
+    async fn command(&self, name: &str, args: &[Arg<'_>]) -> Result<Vec<Reply>, RedisError> {
+        self.redis.command(name, args).await
+    }
+}
+
+struct Stage {
+    redis: RedisServer,
+    member: Member,
+    _server: Server,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let (redis, server) = (RedisServer::start().await, Server::sqlite());
+        let member = Member::join(&server, &redis, 0, 0).await;
+        member.record.migrate().await.unwrap();
+        Self { redis, member, _server: server }
+    }
+
+    async fn commit(&self, many: usize) -> (String, Vec<Notification>) {
+        let item = || NewEntry {
+            draft: Draft {
+                user_id: alice(),
+                title: "title".to_owned(),
+                body: None,
+                kind: None,
+                data: None,
+                expires_at_ms: None,
+            },
+            id: uuid_v7(NOW_MS),
+            created_at_ms: NOW_MS,
+            idempotency: None,
+        };
+        let items: Vec<NewEntry> = (0..many).map(|_| item()).collect();
+        let created = self.member.record.create(&items, 0).await.unwrap();
+        let entries = items.into_iter().zip(created.outcomes).map(|(item, outcome)| {
+            let Outcome::Created { seq } = outcome else { panic!("{outcome:?}") };
+            let NewEntry { draft, id, created_at_ms, .. } = item;
+            Notification { id, seq, draft, created_at_ms }
+        });
+        (created.epoch, entries.collect())
+    }
+
+    async fn create(&self, many: usize) -> Vec<Notification> {
+        let (epoch, entries) = self.commit(many).await;
+        deliver(&self.member.redis, &self.member.record, &entries, &epoch).await.unwrap();
+        entries
+    }
+
+    async fn delete(&self, entry: &Notification) {
+        let deleted = self.member.record.delete(&alice(), &entry.id, NOW_MS).await.unwrap();
+        forget(&self.member.redis, &alice(), &entry.id, &deleted.unwrap()).await.unwrap();
+    }
+
+    /// Returns what is unread then.
+    async fn mark(&self, seq: i64) -> i64 {
+        let (record, marked) = (&self.member.record, Marked::UpTo(seq));
+        let marks = record.mark_read(&alice(), &marked, NOW_MS, FEED_MARKS_MAX).await.unwrap();
+        marks::bring(&self.member.redis, record, &alice(), &marks, NOW_MS, "").await.unwrap()
+    }
+
+    /// Loads the feed; `first` happens after the record was read.
+    async fn load_after(&self, first: impl Future<Output = ()>) {
+        let redis = Interrupted::new(&self.member.redis, first);
+        let (_, loaded) = load_cold(&redis, &self.member.record, &alice()).await.unwrap();
+        loaded.unwrap();
+    }
+
+    async fn lose_list(&self) {
+        self.redis.run_words::<()>(&["DEL", &keys::feed(&alice())]).await;
+    }
+
+    async fn list(&self) -> Vec<String> {
+        self.redis.list(&keys::feed(&alice())).await
+    }
+
+    async fn epoch(&self) -> String {
+        self.member.record.pending("", 1).await.unwrap().0
+    }
+
+    fn file(&self) -> &Sqlite {
+        match &self.member.database {
+            Database::Sqlite(sqlite) => sqlite,
+            Database::Postgres(_) => panic!("the stage is set with SQLite"),
+        }
+    }
+}
+
+fn alice() -> UserId {
+    UserId::parse("alice").unwrap()
+}
+
+fn jsons<'a>(entries: impl IntoIterator<Item = &'a Notification>) -> Vec<String> {
+    entries.into_iter().map(Notification::to_json).collect()
+}
+
+#[tokio::test]
+async fn a_load_does_not_bring_back_what_was_deleted_meanwhile() {
+    let stage = Stage::set().await;
+    let entries = stage.create(3).await;
+    stage.lose_list().await;
+    stage.load_after(stage.delete(&entries[1])).await;
+    assert_eq!(stage.list().await, jsons([&entries[2], &entries[0]]));
+}
+
+#[tokio::test]
+async fn a_load_does_not_bring_back_what_was_erased_meanwhile() {
+    let stage = Stage::set().await;
+    stage.create(3).await;
+    stage.lose_list().await;
+    let erase = async {
+        let at = stage.member.record.erase(&alice()).await.unwrap();
+        forget_all(&stage.member.redis, &alice(), &at).await.unwrap();
+    };
+    stage.load_after(erase).await;
+    assert!(stage.list().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_load_does_not_undo_marks_that_came_meanwhile() {
+    let stage = Stage::set().await;
+    stage.create(3).await;
+    stage.lose_list().await;
+    let mark = async {
+        assert_eq!(stage.mark(2).await, 1);
+        stage.lose_list().await;
+    };
+    stage.load_after(mark).await;
+    let reads: String =
+        stage.redis.run_words(&["HGET", &keys::feed_companion(&alice()), "reads"]).await;
+    assert_eq!(reads, format!("1={NOW_MS};2={NOW_MS};"));
+}
+
+#[tokio::test]
+async fn a_push_does_not_bring_what_was_deleted_before_it_came() {
+    let stage = Stage::set().await;
+    let old = stage.create(1).await;
+    let (epoch, entries) = stage.commit(3).await;
+    let redis = Interrupted::new(&stage.member.redis, stage.delete(&entries[1]));
+    deliver(&redis, &stage.member.record, &entries, &epoch).await.unwrap();
+    assert_eq!(stage.list().await, jsons([&entries[2], &entries[0], &old[0]]));
+}
+
+#[tokio::test]
+async fn marks_survive_a_delete_that_overtakes_them() {
+    let stage = Stage::set().await;
+    let entries = stage.create(3).await;
+    let (record, marked) = (&stage.member.record, Marked::UpTo(2));
+    let marks = record.mark_read(&alice(), &marked, NOW_MS, FEED_MARKS_MAX).await.unwrap();
+    let redis = Interrupted::new(&stage.member.redis, stage.delete(&entries[0]));
+    let unread = marks::bring(&redis, record, &alice(), &marks, NOW_MS, "").await;
+    assert_eq!(unread, Ok(1));
+}
+
+#[tokio::test]
+async fn a_cold_feed_that_is_ahead_of_a_restored_record_gets_a_new_epoch() {
+    let stage = Stage::set().await;
+    let kept = stage.create(1).await;
+    let (copy, epoch) = (stage.file().save(), stage.epoch().await);
+    stage.create(3).await;
+    stage.file().restore(&copy);
+    stage.lose_list().await;
+    stage.load_after(async {}).await;
+    assert_eq!(stage.list().await, jsons(&kept));
+    assert_ne!(stage.epoch().await, epoch, "numbers are counted again");
+}
+
+#[tokio::test]
+async fn a_feed_more_than_a_window_ahead_of_a_restored_record_takes_new_entries() {
+    for kept in [0, 2] {
+        let stage = Stage::set().await;
+        let old = if kept > 0 { stage.create(kept).await } else { Vec::new() };
+        let (epoch, copy) = (stage.epoch().await, stage.file().save());
+        stage.create(FEED_ENTRIES_MAX + 20).await;
+        stage.file().restore(&copy);
+        let new = stage.create(1).await;
+        assert_eq!(stage.list().await, jsons(new.iter().chain(old.iter().rev())), "{kept}");
+        assert_ne!(stage.epoch().await, epoch, "numbers are counted again");
+    }
+}
+
+#[tokio::test]
+async fn an_old_push_that_comes_again_is_no_sign_of_a_restore() {
+    let stage = Stage::set().await;
+    stage.create(1).await;
+    let (epoch, early) = stage.commit(1).await;
+    deliver(&stage.member.redis, &stage.member.record, &early, &epoch).await.unwrap();
+    let late = stage.create(FEED_ENTRIES_MAX + 20).await;
+    stage.delete(&late[60]).await;
+    deliver(&stage.member.redis, &stage.member.record, &early, &epoch).await.unwrap();
+    assert_eq!(stage.epoch().await, epoch);
+}
