@@ -4,6 +4,7 @@
 //! doubles as the outbox: pending means `sent_seq < seq`.
 
 mod backend;
+mod failure;
 mod rows;
 mod sql;
 

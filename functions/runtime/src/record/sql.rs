@@ -4,6 +4,7 @@
 use shared::UserId;
 
 use super::backend::{Backend, STATEMENT_END, Statements};
+use super::failure::{is_deadlock, is_key_race, is_missing_table, is_switch_race};
 use super::rows::{Inserted, KnownKey, Row, Rows, count, entries, json, keys_of};
 use super::{
     Created, Deleted, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention,
@@ -82,26 +83,6 @@ impl<S: Sql> SqlRecord<S> {
         let rows = self.run(self.statements.marks, vec![user_id, count(limit)]).await?;
         Marks::from_rows(rows)
     }
-}
-
-/// SQLite says it in words, Postgres with SQLSTATE 42P01 (table) or 3F000 (schema).
-fn is_missing_table(text: &str) -> bool {
-    text.contains("no such table") || text.starts_with("42P01") || text.starts_with("3F000")
-}
-
-/// Postgres, SQLSTATE 40P01: rows were locked in another order, as by a prune among marks.
-fn is_deadlock(text: &str) -> bool {
-    text.starts_with("40P01")
-}
-
-/// Postgres, SQLSTATE 23505; SQLite has one writer at a time and no such race.
-fn is_key_race(text: &str) -> bool {
-    text.starts_with("23505") && text.contains("notifications_idempotency")
-}
-
-/// Two connections that switch SQLite's journal mode at once refuse each other, without waiting.
-fn is_switch_race(text: &str) -> bool {
-    text.contains("database is locked")
 }
 
 /// The columns of create.sql.

@@ -170,7 +170,12 @@ impl Expected {
                 self.must_be_heard.insert(entry.json.clone());
             }
         }
-        for (_, entry) in kept.undeleted().skip(FEED_ENTRIES_MAX) {
+        self.skip_beyond_window(user);
+    }
+
+    /// What a load passes over now may come into the window later, when others are deleted.
+    pub fn skip_beyond_window(&mut self, user: usize) {
+        for (_, entry) in self.kept.users[user].undeleted().skip(FEED_ENTRIES_MAX) {
             if !self.must_be_heard.contains(&entry.json) {
                 self.skipped.insert(entry.json.clone());
             }
