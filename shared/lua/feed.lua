@@ -9,8 +9,11 @@
 --                     and the epoch it was counted in: another record counts anew
 --   reads, reads_rev  "seq=ms;seq=ms;": entries that were read, and when, as of that revision
 --   complete          "1" while the list holds every entry that the record has
---   unread, some_expired, unread_key, unread_until
---                     what was derived, from which state, until when it holds
+--   unread, some_expired, unread_until
+--                     what was derived, and until when it holds
+--   unread_n, unread_tail
+--                     length and last element that it was derived from; our own writes clear
+--                     unread_n
 
 local list, companion = KEYS[1], KEYS[2]
 local NEVER = '~' -- sorts behind every RFC 3339 time
@@ -37,33 +40,41 @@ local function has_id(element, id)
   return other == id
 end
 
--- Tells whether the last element is still the same one.
+-- Tells whether the last element is still the same one. Ours have their id in front, and when they
+-- were made at the end.
 local function fingerprint()
   local last = redis.call('LINDEX', list, -1) or ''
-  return #last .. ' ' .. string.sub(last, 1, 80)
+  return string.sub(last, 1, 44) .. string.sub(last, -20)
 end
 
 -- A counter of ours; nil for what is none, as somebody else may have written it.
 local function counter(text)
-  return text and string.match(text, '^%d+$') and tonumber(text)
+  local n = tonumber(text)
+  return n and n >= 0 and n < 2 ^ 53 and n % 1 == 0 and n or nil
 end
 
--- The companion's fields that scripts look at, in one call. Without sound counters a feed is cold.
+-- What a read needs to know, in one call. Without sound counters a feed is cold.
 local function feed_state()
-  local v = redis.call('HMGET', companion, 'epoch', 'head', 'n', 'rev', 'reads',
-    'unread', 'unread_key', 'unread_until', 'some_expired', 'complete',
-    'tail', 'full', 'rev_epoch', 'reads_rev')
+  local v = redis.call('HMGET', companion, 'epoch', 'head', 'n', 'tail', 'full', 'complete', 'reads',
+    'unread', 'unread_n', 'unread_tail', 'unread_until', 'some_expired')
   local tail = fingerprint()
-  local is_whole = v[11] == tail
+  local is_whole = v[4] == tail
+  local head, n = counter(v[2]), counter(v[3])
   return {
-    epoch = counter(v[2]) and counter(v[3]) and v[1],
-    head = counter(v[2]) or 0, n = counter(v[3]) or 0, rev = counter(v[4]) or 0,
-    reads = v[5] or '', length = redis.call('LLEN', list),
-    unread = tonumber(v[6]), unread_key = v[7], unread_until = v[8], some_expired = v[9] == '1',
-    complete = v[10] == '1' and is_whole,
-    tail = tail, is_whole = is_whole, full = v[12] == '1',
-    rev_epoch = v[13], reads_rev = v[14] == '-1' and -1 or counter(v[14]) or 0,
+    epoch = head and n and v[1], head = head or 0, n = n or 0,
+    length = redis.call('LLEN', list), tail = tail, is_whole = is_whole, full = v[5] == '1',
+    complete = v[6] == '1' and is_whole, reads = v[7] or '',
+    unread = v[10] == tail and v[8], unread_n = tonumber(v[9]),
+    unread_until = v[11], some_expired = v[12] == '1',
   }
+end
+
+-- What a write needs to know besides: the revision of the record that is known here.
+local function add_revision(state)
+  local v = redis.call('HMGET', companion, 'rev', 'rev_epoch', 'reads_rev')
+  state.rev, state.rev_epoch = counter(v[1]) or 0, v[2]
+  state.reads_rev = v[3] == '-1' and -1 or counter(v[3]) or 0
+  return state
 end
 
 -- Whether the list is what we left there, or more. One that is shorter was trimmed or deleted by
@@ -80,16 +91,15 @@ local function note_rev(state, epoch, rev)
   if state.rev_epoch ~= epoch then state.rev, state.reads_rev = 0, -1 end
   state.rev = math.max(rev, state.rev)
   redis.call('HSET', companion, 'rev', state.rev, 'rev_epoch', epoch,
-    'reads_rev', state.reads_rev)
+    'reads_rev', state.reads_rev, 'unread_n', '')
+  state.unread_n = nil
 end
 
 -- How many of ours in the window are neither read nor expired, and whether some have expired:
 -- derived, never counted. What was derived is kept beside the state it was derived from, since
 -- looking through 100 elements costs more than all the rest of a read.
 local function derive_unread(state, cap, now)
-  local key = state.length .. ' ' .. state.head .. ' ' .. state.rev .. ' ' .. state.reads_rev
-    .. ' ' .. state.tail
-  if state.unread and state.unread_key == key and now < state.unread_until then
+  if state.unread and state.unread_n == state.length and now < state.unread_until then
     return state.unread, state.some_expired
   end
   local read = {}
@@ -108,7 +118,8 @@ local function derive_unread(state, cap, now)
     end
   end
   -- A read must not fail because Redis is full or a replica.
-  redis.pcall('HSET', companion, 'unread', unread, 'unread_key', key,
-    'unread_until', until_when, 'some_expired', some_expired and 1 or 0)
+  redis.pcall('HSET', companion, 'unread', unread, 'unread_n', state.length,
+    'unread_tail', state.tail, 'unread_until', until_when,
+    'some_expired', some_expired and 1 or 0)
   return unread, some_expired
 end

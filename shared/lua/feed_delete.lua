@@ -11,18 +11,18 @@
 -- cold, so that the push which carries it is refused and the feed is loaded without it.
 
 local NEVER_SO_LONG = 1000000000
-local state, removed = feed_state(), 0
+local state, removed = add_revision(feed_state()), 0
 if ARGV[3] == '' then
   removed = redis.call('DEL', list)
   redis.call('DEL', companion)
-  state = feed_state()
+  state = add_revision(feed_state())
 else
   for _, element in ipairs(redis.call('LRANGE', list, 0, -1)) do
     if our_seq(element) and has_id(element, ARGV[3]) then
       removed = redis.call('LREM', list, 1, element)
       if state.epoch then
         -- A delete that was overtaken does not raise the revision: what was derived must go.
-        redis.call('HSET', companion, 'n', math.max(state.n - removed, 0), 'unread_key', '')
+        redis.call('HSET', companion, 'n', math.max(state.n - removed, 0), 'unread_n', '')
         if state.is_whole then redis.call('HSET', companion, 'tail', fingerprint()) end
       end
       break

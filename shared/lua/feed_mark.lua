@@ -13,7 +13,7 @@
 -- load it and repeat. Safe to repeat, and in any order: marks of a lower revision change nothing. A
 -- cold feed takes the revision too, so that a load which read the record earlier is refused.
 
-local state, rev, epoch = feed_state(), tonumber(ARGV[1]), ARGV[8]
+local state, rev, epoch = add_revision(feed_state()), tonumber(ARGV[1]), ARGV[8]
 -- Not compared with `rev`: a delete raises that and brings no marks.
 if state.rev_epoch ~= epoch or rev > state.reads_rev then
   note_rev(state, epoch, rev)

@@ -49,13 +49,14 @@ local function finish(head, length, complete)
     length, complete = cap, false
   end
   redis.call('HSET', companion, 'epoch', epoch, 'head', head, 'n', length,
-    'complete', complete and 1 or 0, 'tail', fingerprint(), 'full', length >= cap and 1 or 0)
+    'complete', complete and 1 or 0, 'tail', fingerprint(), 'full', length >= cap and 1 or 0,
+    'unread_n', '')
   redis.call('EXPIRE', list, ttl_s)
   redis.call('EXPIRE', companion, ttl_s)
   return {'ok', head}
 end
 
-local state = feed_state()
+local state = add_revision(feed_state())
 local head, warm = state.head, is_warm(state) and state.epoch == epoch
 
 -- Whether an entry at or below head may be absent: it fell out of the window. The length tells

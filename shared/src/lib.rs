@@ -5,6 +5,7 @@ pub mod auth;
 pub mod close;
 pub mod digest;
 pub mod error;
+pub mod feed;
 pub mod ids;
 pub mod json;
 pub mod keys;

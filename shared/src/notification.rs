@@ -215,17 +215,20 @@ fn push_string(json: &mut String, text: &str) {
 pub fn our_id_and_seq(element: &str) -> Option<(&str, i64)> {
     let rest = element.strip_prefix("{\"id\":\"")?;
     let (id, rest) = rest.split_at_checked(UUID_CHARS)?;
-    let is_v7 = id.bytes().enumerate().all(|(at, byte)| match at {
-        8 | 13 | 18 | 23 => byte == b'-',
-        14 => byte == b'7',
-        _ => byte.is_ascii_digit() || matches!(byte, b'a'..=b'f'),
-    });
     let rest = rest.strip_prefix("\",\"userId\":\"")?;
     let user_bytes = rest.bytes().take(ID_BYTES_MAX + 1).position(|byte| byte == b'"')?;
     let rest = rest.get(user_bytes..)?.strip_prefix("\",\"seq\":")?;
     let digits = rest.bytes().take(20).position(|byte| byte == b',')?;
     let seq = rest.get(..digits)?.parse().ok().filter(|seq| *seq > 0)?;
-    (is_v7 && rest.ends_with('}')).then_some((id, seq))
+    (is_uuid_v7(id.as_bytes()) && rest.ends_with('}')).then_some((id, seq))
+}
+
+/// In canonical form (RFC 9562 §4). A page asks this of every entry, hence without branches per byte.
+fn is_uuid_v7(id: &[u8]) -> bool {
+    let hyphens = [8, 13, 18, 23].iter().filter(|at| id.get(**at) == Some(&b'-')).count();
+    let digits =
+        id.iter().filter(|byte| byte.is_ascii_digit() | matches!(byte, b'a'..=b'f')).count();
+    id.get(14) == Some(&b'7') && hyphens == 4 && digits == UUID_CHARS - 4
 }
 
 const UUID_CHARS: usize = 36;

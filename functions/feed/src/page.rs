@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use runtime::record::Entry;
 use runtime::redis::Reply;
 use serde_json::value::RawValue;
+use shared::feed::ScriptPage;
 use shared::notification::{Delivery, our_id_and_seq};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -42,36 +43,30 @@ impl Answer {
         match reply.first()?.text()? {
             "cold" => Some(Answer::Cold),
             "gone" => Some(Answer::Gone { unread: reply.get(1)?.int()? }),
-            "warm" => {
-                let [_, _head, unread, lowest, more, next, reads, elements @ ..] = reply else {
-                    return None;
-                };
-                let reads = reads_of(reads.text()?);
-                let mut page = Page::with_unread(unread.int()?);
-                let bytes: usize =
-                    elements.iter().map(|element| element_bytes(element).len()).sum();
-                page.entries.reserve(bytes + elements.len() * OVERLAY_BYTES);
-                for element in elements {
-                    page.push(|json| push_element(json, element_bytes(element), &reads));
-                }
-                let last = Some(next.text()?.to_owned()).filter(|next| !next.is_empty());
-                page.next = last.clone().filter(|_| more.int() == Some(1));
-                Some(Answer::Warm { page, lowest: lowest.int()?, last })
-            }
+            "warm" => Self::parse_page(reply.get(1)?.bytes()?),
             _ => None,
         }
     }
+
+    fn parse_page(text: &[u8]) -> Option<Self> {
+        let read = ScriptPage::parse(text)?;
+        let reads = reads_of(read.reads);
+        let mut page = Page::with_unread(read.unread);
+        page.entries.reserve(text.len() + OVERLAYS_BYTES);
+        for element in read.elements() {
+            page.push(|json| push_element(json, element, &reads));
+        }
+        let last = read.next.map(str::to_owned);
+        page.next = last.clone().filter(|_| read.has_more);
+        Some(Answer::Warm { page, lowest: read.lowest, last })
+    }
 }
+
+/// Room for the overlays of a usual page.
+const OVERLAYS_BYTES: usize = 20 * OVERLAY_BYTES;
 
 /// Room for `,"readAt":"…","delivery":"sent"` and a comma.
 const OVERLAY_BYTES: usize = 64;
-
-fn element_bytes(element: &Reply) -> &[u8] {
-    match element {
-        Reply::Bytes(bytes) => bytes,
-        _ => &[],
-    }
-}
 
 impl Page {
     /// A page without entries.

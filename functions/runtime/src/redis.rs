@@ -21,6 +21,14 @@ impl Reply {
         }
     }
 
+    /// The value of a bulk string.
+    pub fn bytes(&self) -> Option<&[u8]> {
+        match self {
+            Reply::Bytes(bytes) => Some(bytes),
+            Reply::Nil | Reply::Int(_) | Reply::Status(_) => None,
+        }
+    }
+
     /// The value as text.
     pub fn text(&self) -> Option<&str> {
         match self {

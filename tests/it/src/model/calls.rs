@@ -3,6 +3,7 @@
 use runtime::record::{Marked, Record as _};
 use runtime::redis::{Arg, Redis as _, RedisError, Reply};
 use runtime::{delivery, marks};
+use shared::feed::ScriptPage;
 use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{expiry_of, our_id_and_seq};
 use shared::time::rfc3339;
@@ -11,6 +12,12 @@ use shared::{keys, script};
 use super::expected::{EntryKept, Expected};
 use super::feed::Feed;
 use super::world::{World, user};
+
+/// The page of a warm answer.
+pub fn page_of(reply: &[Reply]) -> Result<ScriptPage<'_>, String> {
+    let text = reply.get(1).and_then(Reply::bytes);
+    text.and_then(ScriptPage::parse).ok_or_else(|| format!("no page: {reply:?}"))
+}
 
 impl World {
     pub async fn read(&mut self, at: usize) -> Result<(), String> {
@@ -45,9 +52,9 @@ impl World {
         let is_known = feed.epoch.as_ref() == Some(&self.expected.kept.epoch)
             && !self.expected.doubts[at].is_tainted
             && self.expected.doubts[at].undead.is_empty();
-        if reply[4].int() == Some(1) && is_known {
-            let cursor = reply[5].text().unwrap().to_owned();
-            let older = self.ask(at, "before", &cursor).await;
+        let page = page_of(&reply)?;
+        if let (true, true, Some(cursor)) = (page.has_more, is_known, page.next) {
+            let older = self.ask(at, "before", cursor).await;
             match older {
                 Ok(older) => self.check_end(at, &feed, &older)?,
                 Err(_) if self.struck() => {}
@@ -78,7 +85,8 @@ impl World {
         };
         let shown: Vec<&str> =
             window.filter(|element| !is_over(element)).map(String::as_str).collect();
-        if !reply[7..].iter().map(|reply| reply.text().unwrap()).eq(shown.iter().copied()) {
+        let page = page_of(reply)?;
+        if !page.elements().eq(shown.iter().map(|element| element.as_bytes())) {
             return Err(format!("another page than the list: {reply:?}\n{feed:?}"));
         }
         let expected = &self.expected;
@@ -87,7 +95,7 @@ impl World {
         if !is_known || !doubt.undead.is_empty() {
             return Ok(());
         }
-        let unread = reply[2].int().unwrap();
+        let unread = page.unread;
         if !doubt.marks_are_stale && doubt.pruned.is_empty() {
             self.check_unread(at, feed, unread)?;
         }
@@ -100,12 +108,12 @@ impl World {
         let lowest = window.filter_map(|element| our_id_and_seq(element)).next();
         let lowest = lowest.map_or(feed.head + 1, |(_, seq)| seq);
         let has_more = self.expected.kept.users[at].undeleted().any(|(seq, _)| seq < lowest);
-        match (reply[4].int(), reply[3].int()) {
-            (Some(0), Some(told)) if has_more && told != lowest => {
-                Err(format!("the record has more below {lowest}, not {told}\n{feed:?}"))
-            }
-            _ => Ok(()),
+        let page = page_of(reply)?;
+        if has_more && !page.has_more && page.lowest != lowest {
+            let told = page.lowest;
+            return Err(format!("the record has more below {lowest}, not {told}\n{feed:?}"));
         }
+        Ok(())
     }
 
     fn check_unread(&self, at: usize, feed: &Feed, unread: i64) -> Result<(), String> {

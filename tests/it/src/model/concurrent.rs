@@ -16,6 +16,7 @@ use shared::time::rfc3339;
 use shared::{UserId, keys, script};
 use support::RedisServer;
 
+use super::calls::page_of;
 use super::crowd::{Member, Server};
 use super::feed::Feed;
 use super::heard::{Listener, check_order};
@@ -218,7 +219,7 @@ async fn read(member: &Member, at: usize) -> Result<Option<i64>, String> {
             return Ok(None);
         };
         if reply[0].text() == Some("warm") {
-            return Ok(reply[2].int());
+            return Ok(Some(page_of(&reply)?.unread));
         }
         member.dawdle().await;
         let (_, loaded) =
