@@ -84,7 +84,7 @@ impl Request {
         }
         match self.body.take() {
             None => Ok(Vec::new()),
-            Some(body) => body.read(bytes_max).await?.ok_or_else(|| too_large(bytes_max)),
+            Some(body) => body.read(bytes_max, declared).await?.ok_or_else(|| too_large(bytes_max)),
         }
     }
 

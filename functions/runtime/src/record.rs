@@ -160,7 +160,8 @@ impl Value {
 }
 
 /// A database that runs one statement at a time, each within a deadline of its own. The error is
-/// the database's text.
+/// the database's text. A statement may run twice, when a connection broke and it is not known how
+/// far it had come: all of them can bear that. An id that is inserted again is refused.
 #[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
 pub trait Sql {
     async fn query(
@@ -168,6 +169,16 @@ pub trait Sql {
         statement: &str,
         parameters: Vec<Value>,
     ) -> Result<Vec<Vec<Value>>, String>;
+
+    /// As [`Sql::query`], for a statement that gives one row at most, which a host need not then
+    /// ask for a second one.
+    async fn query_row(
+        &self,
+        statement: &str,
+        parameters: Vec<Value>,
+    ) -> Result<Option<Vec<Value>>, String> {
+        Ok(self.query(statement, parameters).await?.pop())
+    }
 }
 
 /// The record's operations; each is one statement unless it says otherwise.

@@ -9,6 +9,7 @@
 mod auth;
 mod cors;
 mod create;
+mod database;
 mod feed;
 mod foreign;
 mod fuzz;

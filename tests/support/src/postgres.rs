@@ -58,6 +58,11 @@ impl Postgres {
         self.process.lock().unwrap().as_ref().expect("a running Postgres").pid()
     }
 
+    /// What it has logged since it was started.
+    pub fn output(&self) -> String {
+        self.process.lock().unwrap().as_ref().expect("a running Postgres").output()
+    }
+
     /// Runs statements with `psql`: a line per row, columns separated by `|`.
     pub fn run(&self, sql: &str) -> String {
         let output = Command::new(program("psql"))

@@ -21,17 +21,26 @@ impl Body {
         Self(request)
     }
 
-    /// The whole body, or `None` when it is longer than `bytes_max`.
+    /// The whole body, or `None` when it is longer than `bytes_max`. Where its length was
+    /// `declared`, the host keeps to it: its end need not be asked for.
     ///
     /// # Errors
     /// `bad_json` when the client broke off or took too long.
-    pub async fn read(self, bytes_max: usize) -> Result<Option<Vec<u8>>, Error> {
-        within(BODY_DEADLINE, self.collect(bytes_max))
+    pub async fn read(
+        self,
+        bytes_max: usize,
+        declared: Option<u64>,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        within(BODY_DEADLINE, self.collect(bytes_max, declared))
             .await
             .unwrap_or_else(|| Err(Error::new(Code::BadJson, "the body did not arrive in time")))
     }
 
-    async fn collect(self, bytes_max: usize) -> Result<Option<Vec<u8>>, Error> {
+    async fn collect(
+        self,
+        bytes_max: usize,
+        declared: Option<u64>,
+    ) -> Result<Option<Vec<u8>>, Error> {
         let (_result, result_reader) = wit_future::new(|| Ok(()));
         let (mut stream, trailers) = Request::consume_body(self.0, result_reader);
         let mut body: Vec<u8> = Vec::new();
@@ -44,6 +53,9 @@ impl Body {
                 body = chunk;
             } else {
                 body.extend_from_slice(&chunk);
+            }
+            if declared.is_some_and(|bytes| bytes == body.len() as u64) {
+                return Ok(Some(body));
             }
             if !matches!(result, StreamResult::Complete(_)) {
                 break;

@@ -9,8 +9,11 @@ use std::time::Duration;
 
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
 
+use spin_sdk::time::sleep;
+
 use super::deadline::within;
-use crate::record::{Sql, Value};
+use super::sql::{self, Expected};
+use crate::record::Value;
 
 /// Covers waiting for one of the pool's connections, for which the host has no limit.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(5);
@@ -19,6 +22,11 @@ const STATEMENT_DEADLINE: Duration = Duration::from_secs(5);
 /// and opening one costs a round trip; each is taken from the host's pool of 64 for as long as it
 /// is kept, so more would starve other instances.
 const IDLE_MAX: usize = 4;
+
+/// Further attempts to open a connection that the server refuses for now: for a second, so that
+/// those who read can still go on without it in time.
+const OPENS_MAX: usize = 10;
+const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The configured Postgres database.
 pub struct SpinPostgres {
@@ -37,41 +45,92 @@ impl SpinPostgres {
         &self,
         statement: &str,
         parameters: Vec<Value>,
+        expected: Expected,
     ) -> Result<Vec<Vec<Value>>, String> {
-        let idle = self.idle.borrow_mut().pop();
-        let connection = match idle {
-            Some(connection) => connection,
-            None => Connection::open(self.url.as_str()).await.map_err(|error| text_of(&error))?,
-        };
-        let rows = run(&connection, statement, parameters).await?;
+        let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
+        let kept = self.idle.borrow_mut().pop();
+        if let Some(connection) = kept {
+            match run(&connection, statement, parameters.clone(), expected).await {
+                Ok(rows) => return self.keep(connection, rows),
+                // Usually it broke long ago, when Postgres was restarted, as the others did. If
+                // not, the statement may have taken effect: nothing in the record is done twice.
+                Err(error) if is_broken(&error) => self.idle.borrow_mut().clear(),
+                Err(error) => return Err(text_of(&error)),
+            }
+        }
+        let connection = self.open().await.map_err(|error| text_of(&error))?;
+        match run(&connection, statement, parameters, expected).await {
+            Ok(rows) => self.keep(connection, rows),
+            Err(error) => Err(text_of(&error)),
+        }
+    }
+
+    /// The host has made sure that the connection works.
+    async fn open(&self) -> Result<Connection, Error> {
+        let mut outcome = Connection::open(self.url.as_str()).await;
+        for _ in 0..OPENS_MAX {
+            match &outcome {
+                Err(error) if is_refused_for_now(error) => sleep(OPEN_PAUSE).await,
+                _ => break,
+            }
+            outcome = Connection::open(self.url.as_str()).await;
+        }
+        outcome
+    }
+
+    fn keep(
+        &self,
+        connection: Connection,
+        rows: Vec<Vec<DbValue>>,
+    ) -> Result<Vec<Vec<Value>>, String> {
         let mut idle = self.idle.borrow_mut();
         if idle.len() < IDLE_MAX {
             idle.push(connection);
         }
-        Ok(rows)
+        rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect()
     }
 }
 
 async fn run(
     connection: &Connection,
     statement: &str,
-    parameters: Vec<Value>,
-) -> Result<Vec<Vec<Value>>, String> {
-    let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
-    let rows = connection.query(statement, parameters).await;
-    let (_, stream, result) = rows.map_err(|error| text_of(&error))?.into_inner();
-    let rows = stream.collect().await;
-    result.await.map_err(|error| text_of(&Error::PgError(error)))?;
-    rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect()
+    parameters: Vec<ParameterValue>,
+    expected: Expected,
+) -> Result<Vec<Vec<DbValue>>, Error> {
+    let (_, rows, verdict) = connection.query(statement, parameters).await?.into_inner();
+    sql::collect(rows, verdict, expected).await.map_err(Error::PgError)
 }
 
-impl Sql for SpinPostgres {
-    async fn query(
+/// The connection is gone, not the statement wrong: the client's words for it, or class 57P
+/// (shutdown, crash) of the server.
+fn is_broken(error: &Error) -> bool {
+    match error {
+        Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) => {
+            error.code.starts_with("57P")
+        }
+        Error::PgError(PgError::QueryFailed(QueryError::Text(text))) => {
+            text.contains("kind: Closed") || text.contains("kind: Io")
+        }
+        _ => false,
+    }
+}
+
+/// All connections are taken, or the server is starting: it says so in words only.
+fn is_refused_for_now(error: &Error) -> bool {
+    matches!(error, Error::PgError(PgError::ConnectionFailed(text))
+        if text.contains("too many clients") || text.contains("starting up"))
+}
+
+impl SpinPostgres {
+    /// Runs a statement; the error starts with its SQLSTATE.
+    pub(super) async fn query(
         &self,
         statement: &str,
         parameters: Vec<Value>,
+        expected: Expected,
     ) -> Result<Vec<Vec<Value>>, String> {
-        let outcome = within(STATEMENT_DEADLINE, self.collect(statement, parameters)).await;
+        let run = self.collect(statement, parameters, expected);
+        let outcome = within(STATEMENT_DEADLINE, run).await;
         outcome.unwrap_or_else(|| Err("no answer in time".to_owned()))
     }
 }

@@ -10,11 +10,23 @@ use std::time::Duration;
 
 use spin_sdk::sqlite::{Connection, Error, Value as SqliteValue};
 
-use super::deadline::within;
-use crate::record::{Sql, Value};
+use spin_sdk::time::sleep;
 
-/// Longer than the host's busy timeout of 5 s, so that a busy database gives its own error.
+use super::deadline::within;
+use super::sql::{self, Expected};
+use crate::record::Value;
+
+/// Covers waiting for the write lock.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
+
+/// The host waits for the write lock up to 5 s, and looks after ever longer sleeps, up to 100 ms:
+/// whoever came first is served last, and meanwhile nobody writes. Cut off after 1 + 2 + 5 + 10 ms
+/// it begins anew with a short one. Less would cost more: another call of the host, not one of the
+/// file system.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 18";
+
+/// Before a statement is tried again. Where SQLite sees that waiting would not help, it does not.
+const BUSY_PAUSE: Duration = Duration::from_millis(1);
 
 /// The application's default database.
 #[derive(Default)]
@@ -23,13 +35,14 @@ pub struct SpinSqlite {
 }
 
 impl SpinSqlite {
-    async fn connection(&self) -> Result<Rc<Connection>, String> {
+    async fn connection(&self) -> Result<Rc<Connection>, Error> {
         if let Some(connection) = &*self.connection.borrow() {
             return Ok(Rc::clone(connection));
         }
-        let opened = Connection::open_default().await.map_err(|error| text_of(&error))?;
-        let connection = Rc::new(opened);
+        let connection = Rc::new(Connection::open_default().await?);
+        // Before the timeout is set: what other requests run meanwhile merely waits longer.
         *self.connection.borrow_mut() = Some(Rc::clone(&connection));
+        connection.execute(BUSY_TIMEOUT, Vec::new()).await?.collect().await?;
         Ok(connection)
     }
 
@@ -37,22 +50,39 @@ impl SpinSqlite {
         &self,
         statement: &str,
         parameters: Vec<Value>,
+        expected: Expected,
     ) -> Result<Vec<Vec<Value>>, String> {
-        let connection = self.connection().await?;
+        let connection = self.connection().await.map_err(|error| text_of(&error))?;
         let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
-        let rows = async { connection.execute(statement, parameters).await?.collect().await };
-        let rows = rows.await.map_err(|error| text_of(&error))?;
-        rows.into_iter().map(|row| row.values.into_iter().map(value).collect()).collect()
+        let run = async || {
+            let run = connection.execute(statement, parameters.iter().cloned()).await?;
+            let (_, rows, verdict) = run.into_inner();
+            sql::collect(rows, verdict, expected).await
+        };
+        loop {
+            match run().await {
+                Ok(rows) => {
+                    let rows = rows.into_iter().map(|row| row.values);
+                    return rows.map(|row| row.into_iter().map(value).collect()).collect();
+                }
+                // It did nothing: a statement that is refused the lock is undone as a whole.
+                Err(error) if is_busy(&error) => sleep(BUSY_PAUSE).await,
+                Err(error) => return Err(text_of(&error)),
+            }
+        }
     }
 }
 
-impl Sql for SpinSqlite {
-    async fn query(
+impl SpinSqlite {
+    /// Runs a statement; the error is SQLite's text.
+    pub(super) async fn query(
         &self,
         statement: &str,
         parameters: Vec<Value>,
+        expected: Expected,
     ) -> Result<Vec<Vec<Value>>, String> {
-        let outcome = within(STATEMENT_DEADLINE, self.collect(statement, parameters)).await;
+        let run = self.collect(statement, parameters, expected);
+        let outcome = within(STATEMENT_DEADLINE, run).await;
         let outcome = outcome.unwrap_or_else(|| Err("no answer in time".to_owned()));
         if outcome.is_err() {
             // Whatever is wrong with it, a new connection is the better start.
@@ -77,6 +107,11 @@ fn value(value: SqliteValue) -> Result<Value, String> {
         SqliteValue::Text(text) => Ok(Value::Text(text)),
         SqliteValue::Real(_) | SqliteValue::Blob(_) => Err("a column of another type".to_owned()),
     }
+}
+
+/// Another connection writes.
+fn is_busy(error: &Error) -> bool {
+    matches!(error, Error::Io(text) if text == "database is locked")
 }
 
 fn text_of(error: &Error) -> String {

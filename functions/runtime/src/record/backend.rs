@@ -40,17 +40,21 @@ macro_rules! statements {
     ($($name:ident)*) => {
         /// One statement per operation; the files explain them.
         pub(super) struct Statements {
-            pub(super) init: &'static str,
+            /// In order; each passes over what is there.
+            pub(super) migrations: &'static [&'static str],
             $(pub(super) $name: &'static str,)*
         }
 
         static SQLITE: Statements = Statements {
-            init: include_str!("../../sql/sqlite/001_init.sql"),
+            migrations: &[include_str!("../../sql/sqlite/001_init.sql")],
             $($name: include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql")),)*
         };
 
         static POSTGRES: Statements = Statements {
-            init: include_str!("../../sql/postgres/001_init.sql"),
+            migrations: &[
+                include_str!("../../sql/postgres/001_init.sql"),
+                include_str!("../../sql/postgres/002_create.sql"),
+            ],
             $($name: include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql")),)*
         };
     };

@@ -188,3 +188,21 @@ impl Row {
 fn unexpected(what: &str) -> RecordError {
     RecordError(format!("a column holds {what}"))
 }
+
+/// The columns of create.sql.
+pub(super) fn columns(entry: &NewEntry) -> Vec<Value> {
+    let draft = &entry.draft;
+    let idempotency = entry.idempotency.as_ref();
+    vec![
+        Value::text(draft.user_id.as_str()),
+        Value::text(&entry.id),
+        Value::text(&draft.title),
+        Value::optional(draft.body.as_deref()),
+        Value::optional(draft.kind.as_deref()),
+        Value::optional(draft.data.as_deref()),
+        Value::Int(entry.created_at_ms),
+        draft.expires_at_ms.map_or(Value::Null, Value::Int),
+        Value::optional(idempotency.map(|known| known.key.as_str())),
+        Value::optional(idempotency.map(|known| known.request_hash.as_str())),
+    ]
+}

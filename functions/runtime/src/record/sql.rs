@@ -4,8 +4,8 @@
 use shared::UserId;
 
 use super::backend::{Backend, STATEMENT_END, Statements};
-use super::failure::{is_deadlock, is_key_race, is_missing_table, is_switch_race};
-use super::rows::{Inserted, KnownKey, Row, Rows, count, entries, json, keys_of};
+use super::failure::{is_deadlock, is_key_race, is_not_migrated, is_switch_race};
+use super::rows::{Inserted, KnownKey, Row, Rows, columns, count, entries, json, keys_of};
 use super::{
     Created, Deleted, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention,
     Revision, Sql, Value, Window,
@@ -15,8 +15,7 @@ use super::{
 /// several calls with one key arrive in the moment when it expires.
 const ROUNDS_MAX: usize = 8;
 
-/// A statement is repeated so often when it was undone for another's sake. Each attempt may have
-/// waited for a second before (`deadlock_timeout`).
+/// Of a statement that was undone for another's sake, each after a second (`deadlock_timeout`).
 const RETRIES_MAX: usize = 3;
 
 /// A record in a database that runs SQL.
@@ -33,16 +32,29 @@ impl<S: Sql> SqlRecord<S> {
     }
 
     async fn run(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
-        let mut outcome = self.sql.query(statement, parameters.clone()).await;
+        self.repeating(async || self.sql.query(statement, parameters.clone()).await).await
+    }
+
+    /// As `run`, for a statement that gives one row at most.
+    async fn run_row(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
+        let row = async || self.sql.query_row(statement, parameters.clone()).await;
+        self.repeating(async || row().await.map(Vec::from_iter)).await
+    }
+
+    async fn repeating(
+        &self,
+        run: impl AsyncFn() -> Result<Rows, String>,
+    ) -> Result<Rows, RecordError> {
+        let mut outcome = run().await;
         for _ in 0..RETRIES_MAX {
             match &outcome {
-                // A database that is new, or was replaced by an empty one: nothing was done yet.
-                Err(text) if is_missing_table(text) => self.migrate().await?,
+                // A database that is new, older than this code, or was replaced: nothing was done.
+                Err(text) if is_not_migrated(text) => self.migrate().await?,
                 // The statement was undone as a whole, so that another one could go on.
                 Err(text) if is_deadlock(text) => {}
                 _ => break,
             }
-            outcome = self.sql.query(statement, parameters.clone()).await;
+            outcome = run().await;
         }
         outcome.map_err(RecordError)
     }
@@ -51,7 +63,7 @@ impl<S: Sql> SqlRecord<S> {
     async fn insert(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
         let rows = match entries {
             [] => Vec::new(),
-            [entry] => self.run(self.statements.create, columns(entry)).await?,
+            [entry] => self.run_row(self.statements.create, columns(entry)).await?,
             entries => {
                 let rows: Vec<Vec<Value>> = entries.iter().map(columns).collect();
                 self.run(self.statements.create_batch, vec![json(&rows)?]).await?
@@ -85,37 +97,17 @@ impl<S: Sql> SqlRecord<S> {
     }
 }
 
-/// The columns of create.sql.
-fn columns(entry: &NewEntry) -> Vec<Value> {
-    let draft = &entry.draft;
-    let idempotency = entry.idempotency.as_ref();
-    vec![
-        Value::text(draft.user_id.as_str()),
-        Value::text(&entry.id),
-        Value::text(&draft.title),
-        Value::optional(draft.body.as_deref()),
-        Value::optional(draft.kind.as_deref()),
-        Value::optional(draft.data.as_deref()),
-        Value::Int(entry.created_at_ms),
-        draft.expires_at_ms.map_or(Value::Null, Value::Int),
-        Value::optional(idempotency.map(|known| known.key.as_str())),
-        Value::optional(idempotency.map(|known| known.request_hash.as_str())),
-    ]
-}
-
 impl<S: Sql> Record for SqlRecord<S> {
     async fn migrate(&self) -> Result<(), RecordError> {
-        for statement in self.statements.init.split(STATEMENT_END) {
-            let parameters = match statement.contains("?1") {
-                true => vec![Value::Text((self.fresh_epoch)())],
-                false => Vec::new(),
-            };
-            let outcome = self.sql.query(statement.trim(), parameters.clone()).await;
+        for statement in self.statements.migrations.iter().flat_map(|all| all.split(STATEMENT_END))
+        {
+            let epoch = || Value::Text((self.fresh_epoch)());
+            let parameters = Vec::from_iter(statement.contains("?1").then(epoch));
+            let mut outcome = self.sql.query(statement.trim(), parameters.clone()).await;
             if outcome.as_ref().is_err_and(|text| is_switch_race(text)) {
-                self.sql.query(statement.trim(), parameters).await.map_err(RecordError)?;
-            } else {
-                outcome.map_err(RecordError)?;
+                outcome = self.sql.query(statement.trim(), parameters).await;
             }
+            outcome.map_err(RecordError)?;
         }
         Ok(())
     }

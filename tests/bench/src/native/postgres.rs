@@ -7,7 +7,10 @@ use tokio_postgres::NoTls;
 
 use super::Committed;
 
-const INIT: &str = include_str!("../../../../functions/runtime/sql/postgres/001_init.sql");
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../../functions/runtime/sql/postgres/001_init.sql"),
+    include_str!("../../../../functions/runtime/sql/postgres/002_create.sql"),
+];
 const CREATE: &str = include_str!("../../../../functions/runtime/sql/postgres/create.sql");
 /// Connections that a host keeps per database.
 const CONNECTIONS_MAX: usize = 64;
@@ -21,7 +24,10 @@ impl Postgres {
         let config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(url.parse()?, NoTls, config);
         let pool = Pool::builder(manager).max_size(CONNECTIONS_MAX).build()?;
-        pool.get().await?.batch_execute(INIT).await?;
+        let client = pool.get().await?;
+        for migration in MIGRATIONS {
+            client.batch_execute(migration).await?;
+        }
         Ok(Self { pool })
     }
 
