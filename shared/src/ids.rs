@@ -48,6 +48,14 @@ pub fn check_id(text: &str, what: &str) -> Result<(), Error> {
     Err(Error::new(Code::InvalidId, format!("the {what} {problem}")))
 }
 
+/// The rule for names of queues and resources: as [`check_id`], and `:`.
+///
+/// # Errors
+/// `invalid_id`.
+pub fn check_name(text: &str, what: &str) -> Result<(), Error> {
+    check_id(&text.replace(':', "-"), what)
+}
+
 fn is_id_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '@' | '+' | '|' | '-')
 }

@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -69,6 +70,62 @@ impl<'a> Object<'a> {
             return Err(self.invalid(name, "contains U+0000"));
         }
         Ok(Some(text))
+    }
+
+    /// Takes an optional integer.
+    ///
+    /// # Errors
+    /// `invalid_field` when it is none; `limit_exceeded` outside `range`.
+    pub fn integer(
+        &mut self,
+        name: &str,
+        range: RangeInclusive<i64>,
+    ) -> Result<Option<i64>, Error> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let number: i64 = serde_json::from_str(value.get())
+            .map_err(|_| self.invalid(name, "must be an integer"))?;
+        if !range.contains(&number) {
+            let problem = format!("must be from {} to {}", range.start(), range.end());
+            return Err(self.beyond(name, &problem));
+        }
+        Ok(Some(number))
+    }
+
+    /// Takes an optional array.
+    ///
+    /// # Errors
+    /// `invalid_field` when it is none; `limit_exceeded` beyond `items_max`.
+    pub fn array(
+        &mut self,
+        name: &str,
+        items_max: usize,
+    ) -> Result<Option<Vec<&'a RawValue>>, Error> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let items: Vec<&RawValue> = serde_json::from_str(value.get())
+            .map_err(|_| self.invalid(name, "must be an array"))?;
+        if items.len() > items_max {
+            let problem = format!("has {} items, at most {items_max} are allowed", items.len());
+            return Err(self.beyond(name, &problem));
+        }
+        Ok(Some(items))
+    }
+
+    /// Takes an array that must be there.
+    ///
+    /// # Errors
+    /// As [`Object::array`]; `missing_field`.
+    pub fn require_array(
+        &mut self,
+        name: &str,
+        items_max: usize,
+    ) -> Result<Vec<&'a RawValue>, Error> {
+        match self.array(name, items_max)? {
+            Some(items) => Ok(items),
+            None => {
+                let name = self.name_of(name);
+                Err(Error::field(Code::MissingField, &name, format!("`{name}` is required")))
+            }
+        }
     }
 
     /// Ends the parse.
@@ -146,6 +203,12 @@ const MEMBERS_MAX: usize = 64;
 
 #[derive(serde::Deserialize)]
 struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
+
+/// A text as a JSON string.
+pub fn quoted(text: &str) -> String {
+    // Writing text into a String cannot fail; an empty string would be the least harmful answer.
+    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+}
 
 /// What [`inspect`] finds out about a JSON text.
 #[derive(Debug, PartialEq, Eq)]

@@ -26,3 +26,32 @@ pub fn feed_companion(user: &UserId) -> String {
 pub fn push_token(user: &UserId) -> String {
     format!("user:{user}:token")
 }
+
+/// Keys with these prefixes belong to a capability; no queue or resource may be named so.
+pub const RESERVED_PREFIXES: [&str; 4] = ["bw:", "user:", "campaign:", "notifications:"];
+
+/// A queue's list and its companions, in the order of `queue.lua`.
+pub fn queue(name: &str) -> [String; 9] {
+    let companion = |kind: &str| format!("bw:{kind}:{{{name}}}");
+    [
+        name.to_owned(),
+        companion("queue"),
+        companion("retry"),
+        companion("inflight"),
+        companion("delayed"),
+        companion("dead"),
+        companion("since"),
+        companion("payloads"),
+        companion("states"),
+    ]
+}
+
+/// Remembers the dedup id of a send.
+pub fn queue_dedup(name: &str, dedup_id: &str) -> String {
+    format!("bw:dedup:{{{name}}}:{dedup_id}")
+}
+
+/// Remembers a send, whose connection may break and which is made again then.
+pub fn queue_once(name: &str, nonce: &str) -> String {
+    format!("bw:once:{{{name}}}:{nonce}")
+}

@@ -41,3 +41,35 @@ pub const FEED_TTL_S: u64 = 30 * 24 * 3600;
 pub const TOKEN_LEEWAY_S: u64 = 60;
 /// Shortest HMAC key, in bytes: RFC 7518 §3.2 asks for the size of the hash output.
 pub const HS256_KEY_BYTES_MIN: usize = 32;
+
+/// A queue and all that belongs to it live this long after the last operation.
+pub const QUEUE_TTL_S: u64 = 14 * 24 * 3600;
+/// Messages of one send.
+pub const QUEUE_MESSAGES_MAX: usize = 500;
+/// Longest payload, in bytes of JSON text.
+pub const QUEUE_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// Messages of one receive: with the longest payloads 6.4 MB, and a tenth of a second of Redis.
+pub const QUEUE_RECEIVE_MAX: i64 = 100;
+pub const QUEUE_RECEIVE_DEFAULT: i64 = 10;
+/// Visibility timeout: as long as SQS allows, 12 hours; half a minute when the caller does not say.
+pub const QUEUE_VISIBILITY_S_MAX: i64 = 12 * 3600;
+pub const QUEUE_VISIBILITY_S_DEFAULT: i64 = 30;
+/// How often a message is received before it goes to the dead letters.
+pub const QUEUE_RECEIVES_DEFAULT: i64 = 5;
+pub const QUEUE_RECEIVES_MAX: i64 = 100;
+/// Longest delay: half of what an untouched queue lives.
+pub const QUEUE_DELAY_S_MAX: i64 = 7 * 24 * 3600;
+/// A dedup id is known this long, as in SQS.
+pub const QUEUE_DEDUP_S: u64 = 300;
+/// Receipts, or ids of dead letters, of one call.
+pub const QUEUE_RECEIPTS_MAX: usize = 500;
+/// An id has a random epoch of 16 characters and a counter; a receipt the attempt, too.
+pub const QUEUE_RECEIPT_BYTES_MAX: usize = 64;
+/// Longest reason of a nack.
+pub const QUEUE_REASON_BYTES_MAX: usize = 1024;
+/// Dead letters of one page: with the longest payloads 6.4 MB.
+pub const QUEUE_DEAD_PAGE_MAX: i64 = 100;
+pub const QUEUE_DEAD_PAGE_DEFAULT: i64 = 20;
+/// A request that appends is remembered this long: its connection may break, and the call is made
+/// again within the deadlines of two calls.
+pub const REPEAT_S: u64 = 60;

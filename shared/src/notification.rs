@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use crate::UserId;
 use crate::error::{Code, Error};
-use crate::json::{Object, inspect};
+use crate::json::{Object, inspect, quoted};
 use crate::limits::{
     BODY_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX, ID_BYTES_MAX, KIND_BYTES_MAX, TITLE_CHARS_MAX,
 };
@@ -135,18 +135,18 @@ impl Notification {
         let data_bytes = draft.data.as_ref().map_or(0, String::len);
         let mut json = String::with_capacity(256 + draft.title.len() + data_bytes);
         json.push_str("{\"id\":");
-        push_string(&mut json, &self.id);
+        json.push_str(&quoted(&self.id));
         json.push_str(",\"userId\":");
-        push_string(&mut json, draft.user_id.as_str());
+        json.push_str(&quoted(draft.user_id.as_str()));
         json.push_str(&format!(",\"seq\":{},\"title\":", self.seq));
-        push_string(&mut json, &draft.title);
+        json.push_str(&quoted(&draft.title));
         if let Some(body) = &draft.body {
             json.push_str(",\"body\":");
-            push_string(&mut json, body);
+            json.push_str(&quoted(body));
         }
         if let Some(kind) = &draft.kind {
             json.push_str(",\"kind\":");
-            push_string(&mut json, kind);
+            json.push_str(&quoted(kind));
         }
         if let Some(data) = &draft.data {
             json.push_str(",\"data\":");
@@ -204,11 +204,6 @@ pub fn expiry_of(element: &str) -> Option<&str> {
     let (rest, time) = element.strip_suffix("\"}")?.rsplit_once(",\"expiresAt\":\"")?;
     // The member before it is `createdAt`, so this is no text inside `data`.
     rest.ends_with('"').then_some(time)
-}
-
-fn push_string(json: &mut String, text: &str) {
-    // Writing text into a String cannot fail; an empty string would be the least harmful answer.
-    json.push_str(&serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned()));
 }
 
 /// Id and seq of a list element that our serialiser wrote; `None` for foreign elements.

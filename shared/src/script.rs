@@ -49,4 +49,20 @@ scripts! {
     FEED_PUSH = "feed" / "feed_push";
     /// Read a page of a feed.
     FEED_READ = "feed" / "feed_read";
+    /// Forgets messages that were dealt with.
+    QUEUE_ACK = "queue" / "queue_ack";
+    /// A page of dead letters.
+    QUEUE_DEAD = "queue" / "queue_dead";
+    /// Gives messages in flight more time.
+    QUEUE_EXTEND = "queue" / "queue_extend";
+    /// Gives messages back, or to the dead letters.
+    QUEUE_NACK = "queue" / "queue_nack";
+    /// Hands out messages.
+    QUEUE_RECEIVE = "queue" / "queue_receive";
+    /// Puts dead letters back.
+    QUEUE_REDRIVE = "queue" / "queue_redrive";
+    /// Appends messages.
+    QUEUE_SEND = "queue" / "queue_send";
+    /// What a queue holds.
+    QUEUE_STATS = "queue" / "queue_stats";
 }

@@ -46,14 +46,7 @@ fn nothing_committed() -> Done {
 
 fn items(body: &[u8]) -> Result<Vec<&RawValue>, Error> {
     let mut object = Object::parse(body)?;
-    let value = object.require("notifications")?;
-    let items: Vec<&RawValue> = serde_json::from_str(value.get())
-        .map_err(|_| object.invalid("notifications", "must be an array"))?;
-    if items.len() > BATCH_NOTIFICATIONS_MAX {
-        let problem =
-            format!("has {} items, at most {BATCH_NOTIFICATIONS_MAX} are allowed", items.len());
-        return Err(object.beyond("notifications", &problem));
-    }
+    let items = object.require_array("notifications", BATCH_NOTIFICATIONS_MAX)?;
     object.finish()?;
     Ok(items)
 }

@@ -19,6 +19,7 @@ mod model;
 mod ops;
 mod order;
 mod outage;
+mod queues;
 mod record;
 mod records;
 mod relay;

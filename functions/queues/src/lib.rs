@@ -1,0 +1,13 @@
+//! Work queues with visibility timeouts and dead letters, over a list that other services may use
+//! directly. The rules lie in `shared/lua/queue*.lua`: one script per operation, no worker.
+
+mod dead;
+mod name;
+mod receive;
+mod routes;
+mod send;
+mod settle;
+mod stats;
+mod store;
+
+runtime::component!(crate::routes::route);

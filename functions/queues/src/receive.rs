@@ -1,0 +1,118 @@
+//! `POST /queues/{q}/receive`.
+
+use runtime::redis::{Arg, Reply};
+use runtime::{App, Error, Request, Response, auth, log};
+use serde_json::value::RawValue;
+use shared::auth::Scope;
+use shared::json::Object;
+use shared::limits::{
+    QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX,
+    QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX, REQUEST_BYTES_MAX,
+};
+use shared::script;
+
+use crate::name::QueueName;
+use crate::settle::bury;
+use crate::store;
+
+/// What is asked for.
+struct Wanted {
+    max: i64,
+    visibility_s: i64,
+    receives_max: i64,
+}
+
+/// Hands out messages: `{"messages":[{"receipt","attempt","payload"}]}`. Each is hidden from other
+/// receivers until its visibility timeout; one that is not acknowledged by then is received again.
+/// What is no JSON goes to the dead letters.
+///
+/// A call whose connection broke is made again. What the first one took out comes back after its
+/// visibility timeout.
+///
+/// # Errors
+/// Of the request; `redis_unavailable`; `wrong_type`.
+pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
+    let wanted = Wanted::parse(&request.body(REQUEST_BYTES_MAX).await?)?;
+    let args = [
+        Arg::Int(wanted.max),
+        Arg::Int(wanted.visibility_s * 1000),
+        Arg::Int(wanted.receives_max),
+        // As much is recovered as could be handed out, so that recovery keeps up with any receiver.
+        Arg::Int(QUEUE_RECEIVE_MAX),
+    ];
+    let reply = store::run(app, &script::QUEUE_RECEIVE, queue, &[], &args).await?;
+    let (body, poison) = messages(&reply)?;
+    if !poison.is_empty() {
+        // Failing here would hide the others; what stays in flight is received again.
+        if let Err(error) = bury(app, queue, &poison, "not JSON").await {
+            log::warn("poison_not_buried", &[("code", error.code().as_str())]);
+        }
+    }
+    Ok(Response::json(200, body))
+}
+
+/// The answer, and the receipts of payloads that are no JSON.
+fn messages(reply: &[Reply]) -> Result<(String, Vec<&str>), Error> {
+    let bytes: usize = reply.iter().filter_map(Reply::bytes).map(<[u8]>::len).sum();
+    let mut json = String::with_capacity(bytes + reply.len() * 32 + 32);
+    let mut poison = Vec::new();
+    json.push_str("{\"messages\":[");
+    let mut separator = "";
+    for pair in reply.chunks_exact(2) {
+        let receipt = store::text(pair, 0)?;
+        let attempt = receipt.rsplit_once(':').map_or("0", |(_, attempt)| attempt);
+        let payload = pair.get(1).and_then(Reply::bytes).and_then(as_json);
+        let Some(payload) = payload else {
+            poison.push(receipt);
+            continue;
+        };
+        for part in [
+            separator,
+            "{\"receipt\":\"",
+            receipt,
+            "\",\"attempt\":",
+            attempt,
+            ",\"payload\":",
+            payload,
+            "}",
+        ] {
+            json.push_str(part);
+        }
+        separator = ",";
+    }
+    json.push_str("]}");
+    Ok((json, poison))
+}
+
+/// A payload as JSON text; `None` for what is none.
+pub fn as_json(payload: &[u8]) -> Option<&str> {
+    let text = std::str::from_utf8(payload).ok()?;
+    let value: &RawValue = serde_json::from_str(text).ok()?;
+    Some(value.get())
+}
+
+impl Wanted {
+    fn parse(body: &[u8]) -> Result<Self, Error> {
+        let mut wanted = Self {
+            max: QUEUE_RECEIVE_DEFAULT,
+            visibility_s: QUEUE_VISIBILITY_S_DEFAULT,
+            receives_max: QUEUE_RECEIVES_DEFAULT,
+        };
+        if body.is_empty() {
+            return Ok(wanted);
+        }
+        let mut object = Object::parse(body)?;
+        if let Some(max) = object.integer("max", 1..=QUEUE_RECEIVE_MAX)? {
+            wanted.max = max;
+        }
+        if let Some(seconds) = object.integer("visibilitySeconds", 1..=QUEUE_VISIBILITY_S_MAX)? {
+            wanted.visibility_s = seconds;
+        }
+        if let Some(receives) = object.integer("maxReceives", 1..=QUEUE_RECEIVES_MAX)? {
+            wanted.receives_max = receives;
+        }
+        object.finish()?;
+        Ok(wanted)
+    }
+}

@@ -1,0 +1,33 @@
+//! The component's table of contents.
+
+use runtime::{App, Error, Method, Request, Response};
+
+use crate::name::QueueName;
+use crate::{dead, receive, send, settle, stats};
+
+/// Sends a request to its handler.
+///
+/// # Errors
+/// `not_found`, `method_not_allowed`, and whatever the handler says.
+pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+    let path = request.path();
+    let ["queues", name, rest @ ..] = path.as_slice() else {
+        return Err(Error::not_found("this path"));
+    };
+    let queue = QueueName::parse(name)?;
+    match (rest, request.method) {
+        ([], Method::Get) => stats::stats(app, request, &queue).await,
+        (["messages"], Method::Post) => send::send(app, request, &queue).await,
+        (["receive"], Method::Post) => receive::receive(app, request, &queue).await,
+        (["ack"], Method::Post) => settle::ack(app, request, &queue).await,
+        (["nack"], Method::Post) => settle::nack(app, request, &queue).await,
+        (["extend"], Method::Post) => settle::extend(app, request, &queue).await,
+        (["dead"], Method::Get) => dead::page(app, request, &queue).await,
+        (["redrive"], Method::Post) => dead::redrive(app, request, &queue).await,
+        ([] | ["dead"], _) => Err(Error::method_not_allowed("GET, HEAD")),
+        (["messages" | "receive" | "ack" | "nack" | "extend" | "redrive"], _) => {
+            Err(Error::method_not_allowed("POST"))
+        }
+        _ => Err(Error::not_found("this path")),
+    }
+}

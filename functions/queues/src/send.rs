@@ -1,0 +1,80 @@
+//! `POST /queues/{q}/messages`.
+
+use runtime::io::clock;
+use runtime::redis::Arg;
+use runtime::{App, Error, Request, Response, auth};
+use serde_json::value::RawValue;
+use shared::auth::Scope;
+use shared::ids::check_id;
+use shared::json::{Object, inspect};
+use shared::limits::{
+    QUEUE_DEDUP_S, QUEUE_DELAY_S_MAX, QUEUE_MESSAGES_MAX, QUEUE_PAYLOAD_BYTES_MAX, REPEAT_S,
+    REQUEST_ARRAY_BYTES_MAX,
+};
+use shared::{Code, keys, script};
+
+use crate::name::QueueName;
+use crate::store;
+
+/// What is sent.
+struct Batch<'a> {
+    payloads: Vec<&'a RawValue>,
+    delay_ms: i64,
+    dedup_id: Option<String>,
+}
+
+/// Appends messages and answers `{"accepted":n,"duplicate":bool}`; none of a call whose `dedupId` is
+/// known is accepted.
+///
+/// # Errors
+/// Of the request; `redis_unavailable`; `wrong_type`.
+pub async fn send(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    let batch = Batch::parse(&body)?;
+    // The connection may break under the call, which is made again then.
+    let mut more = vec![keys::queue_once(queue.as_str(), &clock::random_word())];
+    more.extend(batch.dedup_id.as_ref().map(|id| keys::queue_dedup(queue.as_str(), id)));
+    let mut args =
+        vec![Arg::Int(batch.delay_ms), Arg::Int(REPEAT_S as i64), Arg::Int(QUEUE_DEDUP_S as i64)];
+    args.extend(batch.payloads.iter().map(|payload| Arg::Text(payload.get())));
+    let reply = store::run(app, &script::QUEUE_SEND, queue, &more, &args).await?;
+    let (accepted, is_duplicate) = (store::int(&reply, 0)?, store::int(&reply, 1)? == 1);
+    let body = format!("{{\"accepted\":{accepted},\"duplicate\":{is_duplicate}}}");
+    Ok(Response::json(200, body))
+}
+
+impl<'a> Batch<'a> {
+    fn parse(body: &'a [u8]) -> Result<Self, Error> {
+        let mut object = Object::parse(body)?;
+        let payloads = object.require_array("messages", QUEUE_MESSAGES_MAX)?;
+        let delay_s = object.integer("delaySeconds", 0..=QUEUE_DELAY_S_MAX)?.unwrap_or(0);
+        let dedup_id = object.string("dedupId")?;
+        object.finish()?;
+        if payloads.is_empty() {
+            return Err(Error::field(Code::InvalidField, "messages", "`messages` is empty"));
+        }
+        for (at, payload) in payloads.iter().enumerate() {
+            check_payload(payload, &format!("messages[{at}]"))?;
+        }
+        if let Some(id) = &dedup_id {
+            check_id(id, "dedup id")
+                .map_err(|error| Error::field(Code::InvalidField, "dedupId", error.detail()))?;
+        }
+        Ok(Self { payloads, delay_ms: delay_s * 1000, dedup_id })
+    }
+}
+
+fn check_payload(payload: &RawValue, field: &str) -> Result<(), Error> {
+    let bytes = payload.get().len();
+    if bytes > QUEUE_PAYLOAD_BYTES_MAX {
+        let problem =
+            format!("`{field}` has {bytes} bytes, at most {QUEUE_PAYLOAD_BYTES_MAX} are allowed");
+        return Err(Error::field(Code::LimitExceeded, field, problem));
+    }
+    if inspect(payload.get()).has_nul {
+        let problem = format!("`{field}` contains U+0000");
+        return Err(Error::field(Code::InvalidField, field, problem));
+    }
+    Ok(())
+}

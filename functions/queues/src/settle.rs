@@ -1,0 +1,125 @@
+//! `POST /queues/{q}/ack`, `/nack` and `/extend`: what a receiver says about its messages.
+
+use runtime::redis::{Arg, Reply};
+use runtime::{App, Error, Request, Response, auth};
+use serde_json::value::RawValue;
+use shared::Code;
+use shared::auth::Scope;
+use shared::json::{Object, quoted};
+use shared::limits::{
+    QUEUE_DELAY_S_MAX, QUEUE_REASON_BYTES_MAX, QUEUE_RECEIPT_BYTES_MAX, QUEUE_RECEIPTS_MAX,
+    QUEUE_VISIBILITY_S_MAX, REQUEST_ARRAY_BYTES_MAX,
+};
+use shared::script::{self, Script};
+
+use crate::name::QueueName;
+use crate::store;
+
+/// Acknowledges messages: they are gone.
+///
+/// # Errors
+/// Of the request; `stale_receipt` when none of the receipts holds; `redis_unavailable`.
+pub async fn ack(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    let mut object = Object::parse(&body)?;
+    let receipts = receipts(&mut object)?;
+    object.finish()?;
+    settle(app, &script::QUEUE_ACK, queue, &[], &receipts).await
+}
+
+/// Gives messages back, at once or after a delay; those that were received as often as they may be
+/// go to the dead letters.
+///
+/// # Errors
+/// As [`ack`].
+pub async fn nack(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    let mut object = Object::parse(&body)?;
+    let receipts = receipts(&mut object)?;
+    let delay_s = object.integer("delaySeconds", 0..=QUEUE_DELAY_S_MAX)?.unwrap_or(0);
+    let reason = object.string("reason")?.unwrap_or_else(|| "nack".to_owned());
+    if reason.len() > QUEUE_REASON_BYTES_MAX {
+        let problem = format!("has more than {QUEUE_REASON_BYTES_MAX} bytes");
+        return Err(object.beyond("reason", &problem));
+    }
+    object.finish()?;
+    let args = [Arg::Int(delay_s * 1000), Arg::Text(&reason), Arg::Text("0")];
+    settle(app, &script::QUEUE_NACK, queue, &args, &receipts).await
+}
+
+/// Hides messages for longer.
+///
+/// # Errors
+/// As [`ack`].
+pub async fn extend(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    let mut object = Object::parse(&body)?;
+    let receipts = receipts(&mut object)?;
+    let seconds = object.integer("visibilitySeconds", 1..=QUEUE_VISIBILITY_S_MAX)?;
+    let Some(seconds) = seconds else {
+        let problem = "`visibilitySeconds` is required";
+        return Err(Error::field(Code::MissingField, "visibilitySeconds", problem));
+    };
+    object.finish()?;
+    settle(app, &script::QUEUE_EXTEND, queue, &[Arg::Int(seconds * 1000)], &receipts).await
+}
+
+/// Sends messages to the dead letters at once.
+///
+/// # Errors
+/// `redis_unavailable`.
+pub async fn bury(
+    app: &App,
+    queue: &QueueName,
+    receipts: &[&str],
+    reason: &str,
+) -> Result<(), Error> {
+    let mut args = vec![Arg::Int(0), Arg::Text(reason), Arg::Text("1")];
+    args.extend(receipts.iter().map(|receipt| Arg::Text(receipt)));
+    store::run(app, &script::QUEUE_NACK, queue, &[], &args).await?;
+    Ok(())
+}
+
+async fn settle(
+    app: &App,
+    script: &Script,
+    queue: &QueueName,
+    args: &[Arg<'_>],
+    receipts: &[String],
+) -> Result<Response, Error> {
+    let mut all = args.to_vec();
+    all.extend(receipts.iter().map(|receipt| Arg::Text(receipt)));
+    let reply = store::run(app, script, queue, &[], &all).await?;
+    let count = usize::try_from(store::int(&reply, 0)?).map_err(|_| store::unexpected())?;
+    let texts: Vec<&str> = reply.iter().skip(1).filter_map(Reply::text).collect();
+    let (done, stale) = texts.split_at_checked(count).ok_or_else(store::unexpected)?;
+    if done.is_empty() {
+        let problem = "none of the receipts holds: the messages were acknowledged, given back, \
+                       received again or died meanwhile";
+        return Err(Error::new(Code::StaleReceipt, problem));
+    }
+    let (done, stale) = (list(done), list(stale));
+    Ok(Response::json(200, format!("{{\"done\":[{done}],\"stale\":[{stale}]}}")))
+}
+
+fn list(receipts: &[&str]) -> String {
+    receipts.iter().map(|receipt| quoted(receipt)).collect::<Vec<_>>().join(",")
+}
+
+/// Receipts of any text: what no receive gave is stale.
+fn receipts(object: &mut Object<'_>) -> Result<Vec<String>, Error> {
+    let values = object.require_array("receipts", QUEUE_RECEIPTS_MAX)?;
+    if values.is_empty() {
+        return Err(object.invalid("receipts", "is empty"));
+    }
+    let text = |value: &&RawValue| serde_json::from_str::<String>(value.get()).ok();
+    let receipts: Option<Vec<String>> = values.iter().map(text).collect();
+    let receipts = receipts.ok_or_else(|| object.invalid("receipts", "must be strings"))?;
+    if receipts.iter().any(|receipt| receipt.len() > QUEUE_RECEIPT_BYTES_MAX) {
+        return Err(object.invalid("receipts", "has one that is longer than any receipt"));
+    }
+    Ok(receipts)
+}

@@ -1,0 +1,50 @@
+//! Calls of the queue's scripts: keys and the arguments that all of them have.
+
+use runtime::App;
+use runtime::io::clock;
+use runtime::redis::{Arg, Redis, Reply};
+use shared::limits::QUEUE_TTL_S;
+use shared::script::Script;
+use shared::{Code, Error, keys};
+
+use crate::name::QueueName;
+
+/// Runs a script on a queue's keys, and `more` ones.
+///
+/// # Errors
+/// `redis_unavailable`, `wrong_type`.
+pub async fn run(
+    app: &App,
+    script: &Script,
+    queue: &QueueName,
+    more: &[String],
+    args: &[Arg<'_>],
+) -> Result<Vec<Reply>, Error> {
+    let mut keys = keys::queue(queue.as_str()).to_vec();
+    keys.extend_from_slice(more);
+    let epoch = clock::random_word();
+    let mut all = vec![Arg::Int(QUEUE_TTL_S as i64), Arg::Text(&epoch)];
+    all.extend_from_slice(args);
+    Ok(app.redis.eval(script, &keys, &all).await?)
+}
+
+/// A reply of another shape than the script's header says.
+pub fn unexpected() -> Error {
+    Error::new(Code::Internal, "Redis gave an unexpected reply")
+}
+
+/// The integer at a place of a reply.
+///
+/// # Errors
+/// `internal` where there is none.
+pub fn int(reply: &[Reply], at: usize) -> Result<i64, Error> {
+    reply.get(at).and_then(Reply::int).ok_or_else(unexpected)
+}
+
+/// The text at a place of a reply.
+///
+/// # Errors
+/// `internal` where there is none.
+pub fn text(reply: &[Reply], at: usize) -> Result<&str, Error> {
+    reply.get(at).and_then(Reply::text).ok_or_else(unexpected)
+}

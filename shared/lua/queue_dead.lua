@@ -1,0 +1,26 @@
+-- A page of the dead letters, oldest first.
+--
+-- ARGV[3]  after  "<died ms>:<id>" of the last one seen; "" for the first page
+-- ARGV[4]  limit
+--
+-- Returns {more, id, died_ms, attempts, reason, payload, ...}.
+
+local limit = tonumber(ARGV[4])
+local after_ms, after_id = string.match(ARGV[3], '^(%d+):(.+)$')
+local first = 0
+if after_id then
+  -- Where the entry is, or would be: it may have been put back meanwhile.
+  local rank = redis.call('ZRANK', dead, after_id)
+  first = rank and rank + 1 or redis.call('ZCOUNT', dead, '-inf', after_ms)
+end
+local ids = redis.call('ZRANGE', dead, first, first + limit, 'WITHSCORES')
+local reply = {#ids / 2 > limit and 1 or 0}
+for i = 1, math.min(#ids, 2 * limit), 2 do
+  local attempt, _, reason = parse_state(redis.call('HGET', states, ids[i]))
+  for _, value in ipairs({ids[i], ids[i + 1], attempt or 0, reason or '',
+    redis.call('HGET', payloads, ids[i]) or ''}) do
+    reply[#reply + 1] = value
+  end
+end
+renew()
+return reply

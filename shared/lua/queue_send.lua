@@ -1,0 +1,39 @@
+-- Appends messages.
+--
+-- KEYS[10]  once       remembers this very request: its connection may break and it is tried again
+-- KEYS[11]  dedup      remembers the call's dedup id; only with one
+-- ARGV[3]   delay_ms   0: at once, onto the ready list
+-- ARGV[4]   once_s     how long the request is remembered
+-- ARGV[5]   dedup_s    how long the dedup id is
+-- ARGV[6..] payloads, JSON text
+--
+-- Returns {accepted, duplicate}: {0, 1} when the dedup id is known.
+
+-- Refuses a key of another type before anything is written.
+redis.call('LLEN', ready)
+local count = #ARGV - 5
+if redis.call('EXISTS', KEYS[10]) == 1 then return {count, 0} end
+if KEYS[11] and not redis.call('SET', KEYS[11], 1, 'NX', 'EX', ARGV[5]) then return {0, 1} end
+
+local payloads_sent = {unpack(ARGV, 6)}
+if ARGV[3] == '0' then
+  call_many('RPUSH', ready, payloads_sent)
+else
+  local now, ids = now_ms(), fresh_ids(count)
+  local due = now + tonumber(ARGV[3])
+  local in_payloads, in_states, in_delayed, in_since = {}, {}, {}, {}
+  for i, id in ipairs(ids) do
+    local k = 2 * i - 1
+    in_payloads[k], in_payloads[k + 1] = id, payloads_sent[i]
+    in_states[k], in_states[k + 1] = id, '0 0 '
+    in_delayed[k], in_delayed[k + 1] = due, id
+    in_since[k], in_since[k + 1] = now, id
+  end
+  call_many('HSET', payloads, in_payloads)
+  call_many('HSET', states, in_states)
+  call_many('ZADD', delayed, in_delayed)
+  call_many('ZADD', since, in_since)
+end
+redis.call('SET', KEYS[10], 1, 'EX', ARGV[4])
+renew()
+return {count, 0}

@@ -1,0 +1,60 @@
+//! Services that use the list itself, and know of nothing else.
+
+use serde_json::json;
+use support::{Functions, RedisServer};
+
+use super::{Queue, payloads, receipts};
+
+#[tokio::test]
+async fn a_service_that_pushes_and_pops_takes_part() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let queue = Queue { functions: &functions, name: "notification:responses" };
+    let _: i64 = redis.run_words(&["RPUSH", queue.name, r#"{"from": "them"}"#]).await;
+    queue.send(&[json!({"from": "us"}), json!({"from": "us", "n": 2})]).await;
+    assert_eq!(queue.stats().await["ready"], 3);
+    let theirs = queue.receive(&json!({"max": 1})).await;
+    assert_eq!(payloads(&theirs), [json!({"from": "them"})]);
+    queue.post("ack", &json!({"receipts": receipts(&theirs)})).await.expect(200);
+    let popped: String = redis.run_words(&["LPOP", queue.name]).await;
+    assert_eq!(popped, r#"{"from":"us"}"#);
+    assert_eq!(payloads(&queue.receive(&json!({})).await), [json!({"from": "us", "n": 2})]);
+}
+
+#[tokio::test]
+async fn what_is_no_json_goes_to_the_dead_letters_and_not_into_a_loop() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let queue = Queue { functions: &functions, name: "work" };
+    for poison in ["not json", "", "{", "{} {}"] {
+        let _: i64 = redis.run_words(&["RPUSH", "work", poison]).await;
+    }
+    let binary = redis::cmd("RPUSH").arg("work").arg(&[0xff_u8, 0xfe][..]).to_owned();
+    let _: i64 = binary.query_async(&mut redis.connection().await).await.unwrap();
+    queue.send(&[json!("sound")]).await;
+    let messages = queue.receive(&json!({"max": 10})).await;
+    assert_eq!(payloads(&messages), [json!("sound")]);
+    let page = queue.get("/dead").await.expect(200).json();
+    let items = page["items"].as_array().unwrap();
+    assert_eq!(items.len(), 5, "{page}");
+    assert!(items.iter().all(|item| item["reason"] == "not JSON" && item["attempts"] == 1));
+    assert_eq!((&items[0]["raw"], items[0].get("payload")), (&json!("not json"), None));
+    assert_eq!(queue.stats().await["inFlight"], 1);
+}
+
+#[tokio::test]
+async fn a_key_of_another_type_is_told_and_left_alone() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let queue = Queue { functions: &functions, name: "work" };
+    redis.expect_foreign("work");
+    let _: () = redis.run("SET work theirs").await;
+    for (what, body) in
+        [("messages", json!({"messages": [1]})), ("receive", json!({})), ("redrive", json!({}))]
+    {
+        queue.post(what, &body).await.expect_problem(409, "wrong_type");
+    }
+    queue.get("").await.expect_problem(409, "wrong_type");
+    let value: String = redis.run("GET work").await;
+    assert_eq!(value, "theirs");
+}
