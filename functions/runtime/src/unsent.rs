@@ -80,3 +80,22 @@ impl Unsent {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_task_is_asked_for_and_users_are_bounded() {
+        let unsent = Unsent::default();
+        let user = |at: usize| UserId::parse(&format!("u{at}")).unwrap();
+        assert!(unsent.note(&user(0), "e", 5));
+        assert!(!unsent.note(&user(0), "e", 4), "somebody does it already");
+        assert_eq!(unsent.users.borrow()[&user(0)], ("e".to_owned(), 5));
+        for at in 0..2 * USERS_MAX {
+            assert!(!unsent.note(&user(at), "e2", 1));
+        }
+        assert_eq!(unsent.users.borrow().len(), USERS_MAX);
+        assert_eq!(unsent.users.borrow()[&user(0)], ("e2".to_owned(), 1));
+    }
+}

@@ -84,7 +84,7 @@ impl<'a> Load<'a> {
             Some(_) => at - at / busy_every - 1,
             None => at,
         };
-        format!("u{}", at % users | usize::from(when >= rest_after))
+        format!("u{}", (at % users) | usize::from(when >= rest_after))
     }
 
     async fn create(&self, user: &str, title: &str) {
@@ -120,11 +120,14 @@ impl<'a> Load<'a> {
     /// Waits until everything has arrived and checks it; `redis` is the one that serves now.
     /// Returns how often `busy` was told of a gap; nobody else may be.
     pub async fn check(mut self, redis: &RedisServer) -> usize {
+        // By itself, without a create that carries along what is missing.
         for (user, client) in &self.clients {
             let newest = self.functions.record.seq(user);
-            eventually(&format!("{user} hears {newest}"), async || {
+            eventually(&format!("{user} hears and sees {newest}"), async || {
+                let feed = self.functions.feed(user).await.expect(200).json();
                 let frames = client.frames.lock().unwrap();
-                frames.iter().any(|frame| frame["notification"]["seq"] == newest).then_some(())
+                let is_heard = frames.iter().any(|frame| frame["notification"]["seq"] == newest);
+                (is_heard && feed["notifications"][0]["seq"] == newest).then_some(())
             })
             .await;
         }

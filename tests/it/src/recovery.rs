@@ -139,7 +139,7 @@ async fn a_host_killed_between_commit_and_push_under_load() {
     let proxy = Proxy::to(&redis.address()).await;
     let functions = Functions::with(&redis).redis_at(&proxy.address()).start().await;
     let hub = Hub::start(&redis).await;
-    let load = Load::prepare(&functions, &hub, short(4 * SECOND, SECOND)).await;
+    let load = Load::prepare(&functions, &hub, short(4 * SECOND, 5 * SECOND / 4)).await;
     tokio::join!(load.run(), async {
         sleep(SECOND).await;
         proxy.hold();

@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use support::{Functions, Published, RedisServer};
+use support::{Functions, Published, RedisServer, eventually};
 
 /// Creates notifications while Redis is away and brings it back. The relay alone delivers them: the
 /// host forgets that it wanted to try again.
@@ -72,6 +72,28 @@ async fn it_has_nothing_to_do_for_users_with_nothing() {
     assert_eq!(functions.relay().await.expect(200).json(), json!({"sent": 0, "pending": 0}));
     functions.feed("nobody").await.expect(200);
     assert_eq!(functions.relay().await.expect(200).json(), json!({"sent": 0, "pending": 0}));
+}
+
+#[tokio::test]
+async fn only_a_redis_in_place_of_another_one_is_worth_a_warning() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "one").await;
+    functions.relay().await.expect(200);
+    functions.relay().await.expect(200);
+    // Whatever would have been logged stands before this.
+    redis.kill();
+    functions.relay().await.expect_problem(503, "redis_unavailable");
+    let failed = r#""event":"request_failed""#;
+    eventually("the failure is logged", async || functions.output().contains(failed).then_some(()))
+        .await;
+    assert!(!functions.output().contains("redis_replaced"), "{}", functions.output());
+    redis.restart().await;
+    functions.relay().await.expect(200);
+    eventually("the other Redis is logged", async || {
+        functions.output().contains("redis_replaced").then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]
