@@ -1,15 +1,35 @@
 //! Messages of one user that wait while their feed is being read.
 
-use shared::wire::Position;
+use shared::wire::{Marked, Position};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::limits::{HELD_BYTES_MAX, HELD_MESSAGES_MAX};
+use crate::protocol::Event;
 
-/// A message of the channel.
+/// A message of a channel: what to tell, and where it stands in the user's feed if that matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Incoming {
-    pub notification: Utf8Bytes,
+    pub event: Event,
     pub position: Option<Position>,
+}
+
+impl Incoming {
+    pub fn notification(notification: Utf8Bytes, position: Option<Position>) -> Self {
+        Self { event: Event::Notification(notification), position }
+    }
+
+    /// Waits with the others: a count of the unread that overtook a notification would be wrong.
+    pub fn read(marked: Marked, unread: u32) -> Self {
+        Self { event: Event::Read { marked, unread }, position: None }
+    }
+
+    fn bytes(&self) -> usize {
+        match &self.event {
+            Event::Notification(notification) => notification.len(),
+            Event::Read { marked: Marked::Ids(ids), .. } => ids.iter().map(String::len).sum(),
+            _ => 0,
+        }
+    }
 }
 
 /// In the order they came, and bounded.
@@ -22,7 +42,7 @@ pub struct Held {
 impl Held {
     /// Beyond the bound the newest are dropped: those of ours show up as a jump afterwards.
     pub fn push(&mut self, message: Incoming) {
-        let bytes = self.bytes + message.notification.len();
+        let bytes = self.bytes + message.bytes();
         if self.messages.len() >= HELD_MESSAGES_MAX || bytes > HELD_BYTES_MAX {
             tracing::debug!("too many messages wait for a read, dropping the newest");
             return;

@@ -66,7 +66,7 @@ impl Order {
         !self.is_synced && self.held.is_none()
     }
 
-    /// A message from the channel.
+    /// A message from a channel.
     pub fn take(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) -> Option<Read> {
         if let Some(held) = &mut self.held {
             held.push(message);
@@ -249,7 +249,7 @@ impl Order {
         tell: &mut dyn FnMut(Event),
     ) -> Option<Read> {
         let Some(position) = message.position.clone() else {
-            tell(Event::Notification(message.notification));
+            tell(message.event);
             return None;
         };
         let is_previous = self.previous.as_ref() == Some(&position.epoch);
@@ -273,7 +273,7 @@ impl Order {
             }
         }
         self.adopt(position);
-        tell(Event::Notification(message.notification));
+        tell(message.event);
         None
     }
 

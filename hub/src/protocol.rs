@@ -3,8 +3,8 @@
 //! `bellwire.raw` is one notification object per text frame, exactly the bytes that were published,
 //! and nothing else. `bellwire.v1` wraps every frame, so that the hub can say more.
 
-use serde::Deserialize;
-use shared::wire::Position;
+use serde::{Deserialize, Serialize};
+use shared::wire::{Marked, Position};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// What a socket speaks.
@@ -55,6 +55,8 @@ pub enum Event {
     Notification(Utf8Bytes),
     /// Up to and including `position` something is missing: the client reads the feed.
     Gap { reason: GapReason, position: Position },
+    /// Entries were marked as read, on whichever device; so many are unread then.
+    Read { marked: Marked, unread: u32 },
     /// Connect again, after this time.
     Reconnect { after_ms: u64 },
 }
@@ -67,7 +69,7 @@ impl Event {
             (_, Protocol::Raw) => None,
             (Event::Welcome(position), Protocol::V1) => {
                 let (epoch, seq) = match position {
-                    Some(position) => (json_string(&position.epoch), position.seq),
+                    Some(position) => (json(&position.epoch), position.seq),
                     None => ("null".to_owned(), 0),
                 };
                 Some(format!(r#"{{"type":"welcome","epoch":{epoch},"seq":{seq}}}"#).into())
@@ -76,10 +78,17 @@ impl Event {
                 Some(format!(r#"{{"type":"notification","notification":{notification}}}"#).into())
             }
             (Event::Gap { reason, position: Position { epoch, seq } }, Protocol::V1) => {
-                let (reason, epoch) = (reason.as_str(), json_string(epoch));
+                let (reason, epoch) = (reason.as_str(), json(epoch));
                 let frame =
                     format!(r#"{{"type":"gap","reason":"{reason}","epoch":{epoch},"seq":{seq}}}"#);
                 Some(frame.into())
+            }
+            (Event::Read { marked, unread }, Protocol::V1) => {
+                let marked = match marked {
+                    Marked::UpTo(seq) => format!(r#""upTo":{seq}"#),
+                    Marked::Ids(ids) => format!(r#""ids":{}"#, json(ids)),
+                };
+                Some(format!(r#"{{"type":"read",{marked},"unread":{unread}}}"#).into())
             }
             (Event::Reconnect { after_ms }, Protocol::V1) => {
                 Some(format!(r#"{{"type":"reconnect","afterMs":{after_ms}}}"#).into())
@@ -88,9 +97,9 @@ impl Event {
     }
 }
 
-fn json_string(text: &str) -> String {
-    // Writing text cannot fail; `null` would be the least harmful answer.
-    serde_json::to_string(text).unwrap_or_else(|_| "null".to_owned())
+fn json(value: &(impl Serialize + ?Sized)) -> String {
+    // Writing texts cannot fail; `null` would be the least harmful answer.
+    serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
 /// What a client may say.
@@ -138,6 +147,16 @@ mod tests {
         assert_eq!(
             gap.frame(Protocol::V1).unwrap(),
             r#"{"type":"gap","reason":"epoch","epoch":"e\"","seq":3}"#
+        );
+        let read = |marked| Event::Read { marked, unread: 2 };
+        assert_eq!(read(Marked::UpTo(5)).frame(Protocol::Raw), None);
+        assert_eq!(
+            read(Marked::UpTo(5)).frame(Protocol::V1).unwrap(),
+            r#"{"type":"read","upTo":5,"unread":2}"#
+        );
+        assert_eq!(
+            read(Marked::Ids(vec!["a".to_owned(), "b".to_owned()])).frame(Protocol::V1).unwrap(),
+            r#"{"type":"read","ids":["a","b"],"unread":2}"#
         );
         assert_eq!(
             Event::Reconnect { after_ms: 5 }.frame(Protocol::V1).unwrap(),

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use parking_lot::{Mutex, MutexGuard};
-use shared::wire::{Message, Position};
+use shared::wire::{Marked, Message, Position};
 use shared::{CloseCode, Code, Error, UserId};
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
@@ -154,12 +154,21 @@ impl Registry {
 
     /// A message from the channel. One for a user without sockets costs no more than the look-up.
     pub fn deliver(&self, message: Message<'_>) {
-        let mut shard = self.shard(&message.user_id);
-        let Some(user) = shard.get_mut(&message.user_id) else { return };
-        let incoming =
-            Incoming { notification: message.notification.into(), position: message.position };
-        let read = user.order.take(incoming, &mut |event| User::tell(&mut user.sockets, &event));
-        self.request(&message.user_id, user.stay, read);
+        let Message { user_id, notification, position } = message;
+        self.take(&user_id, || Incoming::notification(notification.into(), position));
+    }
+
+    /// Entries of a user were marked as read: every device shall know.
+    pub fn mark_read(&self, user: &UserId, marked: Marked, unread: u32) {
+        self.take(user, || Incoming::read(marked, unread));
+    }
+
+    fn take(&self, id: &UserId, incoming: impl FnOnce() -> Incoming) {
+        let mut shard = self.shard(id);
+        let Some(user) = shard.get_mut(id) else { return };
+        let tell = &mut |event| User::tell(&mut user.sockets, &event);
+        let read = user.order.take(incoming(), tell);
+        self.request(id, user.stay, read);
     }
 
     /// What [`Read::Head`] found out.

@@ -110,6 +110,7 @@ fn spawn_readers(
         pace: config.pace,
         subscribed: behind.clone(),
         undeliverable: AtomicU64::new(0),
+        odd_events: AtomicU64::new(0),
     };
     tasks.spawn(subscriber.run());
     tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));

@@ -11,7 +11,7 @@ use futures_util::StreamExt as _;
 use redis::aio::{PubSubSink, PubSubStream};
 use redis::{Client, Msg, RedisResult, Value};
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
-use shared::wire::Message;
+use shared::wire::{ChannelEvent, Message};
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -32,6 +32,8 @@ pub struct Subscriber {
     pub subscribed: Arc<Notify>,
     /// Messages that could not be delivered to anyone.
     pub undeliverable: AtomicU64,
+    /// Events that could not be read.
+    pub odd_events: AtomicU64,
 }
 
 impl Subscriber {
@@ -110,8 +112,8 @@ impl Subscriber {
 
     fn hear(&self, message: &Msg) {
         self.health.redis_answered();
-        if message.get_channel_name() != NOTIFICATIONS_CHANNEL {
-            return; // read marks and probes of `bw:events`: nobody here takes them yet
+        if message.get_channel_name() == EVENTS_CHANNEL {
+            return self.hear_event(message.get_payload_bytes());
         }
         match Message::parse(message.get_payload_bytes()) {
             Ok(message) => self.registry.deliver(message),
@@ -119,6 +121,22 @@ impl Subscriber {
             Err(why) => {
                 let count = self.undeliverable.fetch_add(1, Relaxed) + 1;
                 tracing::debug!(why, count, "a message cannot be delivered");
+            }
+        }
+    }
+
+    fn hear_event(&self, payload: &[u8]) {
+        match ChannelEvent::parse(payload) {
+            Ok(ChannelEvent::Read { user_id, marked, unread }) => {
+                self.registry.mark_read(&user_id, marked, unread);
+            }
+            Ok(ChannelEvent::Other) => {}
+            // The channel is ours, so this is worth a line; but never one for each.
+            Err(why) => {
+                let count = self.odd_events.fetch_add(1, Relaxed) + 1;
+                if count.is_power_of_two() {
+                    tracing::warn!(why, count, "events cannot be read");
+                }
             }
         }
     }

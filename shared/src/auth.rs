@@ -180,6 +180,10 @@ impl KeySet {
             return Err(unauthorized("the token is too long"));
         }
         let header = decode_header(token).map_err(|_| unauthorized("the token is malformed"))?;
+        // What its issuer calls critical must be understood or refused (RFC 7515 §4.1.11).
+        if header.crit.is_some() {
+            return Err(unauthorized("the token has a critical header that is not understood"));
+        }
         let key = self
             .key_for(header.kid.as_deref())
             .ok_or_else(|| unauthorized("the token's key is not known"))?;

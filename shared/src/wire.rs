@@ -1,9 +1,11 @@
-//! What travels on the Redis channel.
+//! What travels on the Redis channels.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::UserId;
+use crate::ids::check_id;
+use crate::limits::MARK_IDS_MAX;
 use crate::notification::user_id_from_json;
 
 /// Where a notification stands in its user's feed. `seq` alone means nothing: a record that was
@@ -62,6 +64,64 @@ impl<'a> Message<'a> {
     }
 }
 
+/// Which of a user's entries were marked as read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Marked {
+    /// All up to this seq.
+    UpTo(i64),
+    Ids(Vec<String>),
+}
+
+/// An event of the channel `bw:events`, as far as a relay needs it.
+#[derive(Debug, PartialEq, Eq)]
+pub enum ChannelEvent {
+    /// Entries of a user were marked as read; `unread` are left in the feed's window.
+    Read { user_id: UserId, marked: Marked, unread: u32 },
+    /// A probe, or something that a newer version tells.
+    Other,
+}
+
+impl ChannelEvent {
+    /// Reads `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…}`; unknown members are
+    /// ignored.
+    ///
+    /// # Errors
+    /// A short text for the log when it is not an event, or not a sound one.
+    pub fn parse(payload: &[u8]) -> Result<Self, &'static str> {
+        #[derive(Deserialize)]
+        struct Typed<'a> {
+            #[serde(rename = "type", borrow)]
+            kind: std::borrow::Cow<'a, str>,
+        }
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Read {
+            user_id: String,
+            up_to: Option<i64>,
+            ids: Option<Vec<String>>,
+            unread: u32,
+        }
+        let text = std::str::from_utf8(payload).map_err(|_| "not UTF-8")?;
+        let typed: Typed<'_> = object(text).ok_or("not a JSON object with a `type`")?;
+        if typed.kind != "read" {
+            return Ok(ChannelEvent::Other);
+        }
+        let read: Read = object(text).ok_or("members of `read` are missing or of another type")?;
+        let user_id = UserId::parse(&read.user_id).map_err(|_| "`userId` is not a valid id")?;
+        let marked = match (read.up_to, read.ids) {
+            (Some(seq @ 0..), None) => Marked::UpTo(seq),
+            (None, Some(ids)) if ids.len() <= MARK_IDS_MAX => Marked::Ids(ids),
+            _ => return Err("neither `upTo` nor `ids`, or out of bounds"),
+        };
+        if let Marked::Ids(ids) = &marked
+            && ids.iter().any(|id| check_id(id, "id").is_err())
+        {
+            return Err("`ids` holds something that is no id");
+        }
+        Ok(ChannelEvent::Read { user_id, marked, unread: read.unread })
+    }
+}
+
 /// Parses an object; serde alone would take an array with the members in order as well.
 fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if !text.trim_start().starts_with('{') {
@@ -111,10 +171,57 @@ mod tests {
         assert!(Message::parse(b"\xff").is_err());
     }
 
+    #[test]
+    fn reads_read_marks() {
+        let read = |marked, unread| {
+            Ok(ChannelEvent::Read { user_id: UserId::parse("a").unwrap(), marked, unread })
+        };
+        let parse = |text: &str| ChannelEvent::parse(text.as_bytes());
+        assert_eq!(
+            parse(r#"{"type":"read","userId":"a","upTo":5,"unread":2,"new":[1]}"#),
+            read(Marked::UpTo(5), 2)
+        );
+        assert_eq!(
+            parse(r#"{"unread":0,"ids":["x","y"],"userId":"a","type":"read"}"#),
+            read(Marked::Ids(vec!["x".to_owned(), "y".to_owned()]), 0)
+        );
+        for other in [r#"{"type":"probe"}"#, r#"{"type":"\u0072ead it"}"#] {
+            assert_eq!(parse(other), Ok(ChannelEvent::Other), "{other}");
+        }
+    }
+
+    #[test]
+    fn says_why_an_event_is_none() {
+        let too_many = vec!["x"; MARK_IDS_MAX + 1];
+        let too_many = format!(r#"{{"type":"read","userId":"a","unread":1,"ids":{too_many:?}}}"#);
+        for bad in [
+            "",
+            "whatever",
+            "{}",
+            r#"["read","a",1,null,1]"#,
+            r#"{"type":1}"#,
+            r#"{"type":"read"}"#,
+            r#"{"type":"read","userId":"a","upTo":5}"#,
+            r#"{"type":"read","userId":"a","unread":1}"#,
+            r#"{"type":"read","userId":"a b","upTo":5,"unread":1}"#,
+            r#"{"type":"read","userId":"a","upTo":-1,"unread":1}"#,
+            r#"{"type":"read","userId":"a","upTo":5,"unread":-1}"#,
+            r#"{"type":"read","userId":"a","upTo":"5","unread":1}"#,
+            r#"{"type":"read","userId":"a","upTo":5,"ids":[],"unread":1}"#,
+            r#"{"type":"read","userId":"a","ids":[7],"unread":1}"#,
+            r#"{"type":"read","userId":"a","ids":["a b"],"unread":1}"#,
+            &too_many,
+        ] {
+            assert!(ChannelEvent::parse(bad.as_bytes()).is_err(), "{bad}");
+        }
+        assert!(ChannelEvent::parse(b"\xff").is_err());
+    }
+
     proptest! {
         #[test]
         fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Message::parse(&bytes);
+            let _ = ChannelEvent::parse(&bytes);
         }
     }
 }

@@ -36,6 +36,8 @@ impl PageRequest {
             if page.from != From::Newest {
                 return Err(invalid(&name, "cannot be used with the other cursor"));
             }
+            // Any id is well-formed: foreign entries have ids of any kind. One that is not (or no
+            // longer) an entry's is told by `cursor_gone`.
             check_id(&value, "cursor").map_err(|error| invalid(&name, error.detail()))?;
             page.from = if name == "before" { From::Before(value) } else { From::After(value) };
         }
@@ -78,6 +80,9 @@ mod tests {
         let page = parse("limit=100&before=~12.3").unwrap();
         assert_eq!(page, PageRequest { limit: 100, from: From::Before("~12.3".to_owned()) });
         assert_eq!((position("~12.3"), position("~x.3"), position("12.3")), (Some(12), None, None));
+        for any in ["nonsense", "~", "~1", "019a0000-0000-7000-8000-00000000000g"] {
+            assert!(parse(&format!("before={any}")).is_ok(), "{any}");
+        }
         for bad in [
             "limit=0",
             "limit=101",
@@ -85,6 +90,9 @@ mod tests {
             "limit=",
             "before=",
             "before=a%20b",
+            "before=..",
+            "after=%7B%7D",
+            "before=a:b",
             "before=a&after=b",
             "after=a&before=b",
             "limt=1",

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use runtime::delivery;
-use runtime::io::clock;
+use runtime::io::{background, clock};
 use runtime::record::{Idempotency, NewEntry, Outcome, Record};
 use runtime::{App, Code, Error, log};
 use shared::UserId;
@@ -108,19 +108,29 @@ async fn deliver_to(app: &App, user: &UserId, epoch: &str, group: &mut [&mut Com
         .filter(|committed| committed.origin == Origin::Fresh)
         .map(|committed| committed.notification.clone())
         .collect();
-    let delivered = match group.iter().map(|committed| committed.notification.seq).max() {
+    let newest = group.iter().map(|committed| committed.notification.seq).max();
+    let Some(newest) = newest else { return };
+    let delivered = if fresh.is_empty() {
         // A replay only makes sure that the feed has come that far.
-        Some(newest) if fresh.is_empty() => {
-            delivery::ensure(&app.redis, &app.record, user, epoch, newest).await
-        }
-        _ => delivery::deliver(&app.redis, &app.record, &fresh, epoch).await,
+        delivery::ensure(&app.redis, &app.record, user, epoch, newest).await
+    } else {
+        delivery::deliver(&app.redis, &app.record, &fresh, epoch).await
     };
     if let Err(error) = delivered {
         log::warn("delivery_pending", &[("error", &error.to_string())]);
+        if app.unsent.note(user, epoch, newest) {
+            background::spawn(retry());
+        }
         for committed in group {
             committed.delivery = Delivery::Pending;
         }
     }
+}
+
+/// Tries again after the answer.
+async fn retry() {
+    let Ok(app) = App::get().await else { return };
+    app.unsent.retry(&app.redis, &app.record, background::sleep).await;
 }
 
 /// Checks an idempotency key; `field` names it in the error.

@@ -18,12 +18,14 @@ use crate::io::sql::SpinSql;
 use crate::io::sqlite::SpinSqlite;
 use crate::io::{clock, variables};
 use crate::record::{Backend, SqlRecord};
+use crate::unsent::Unsent;
 
 /// One instance's state.
 pub struct App {
     pub config: Config,
     pub redis: SpinRedis,
     pub record: SqlRecord<SpinSql>,
+    pub unsent: Unsent,
     authenticator: Authenticator,
 }
 
@@ -48,6 +50,7 @@ impl App {
         let app = Rc::new(Self {
             redis: SpinRedis::new(config.redis_url.clone()),
             record: SqlRecord::new(sql, config.record, clock::random_word),
+            unsent: Unsent::default(),
             authenticator: Authenticator::new(),
             config,
         });

@@ -58,19 +58,19 @@ impl Request {
         header(&self.headers, name)
     }
 
-    /// First value of a header (name in lower case).
+    /// The value of a header (name in lower case) that may stand once.
     ///
     /// # Errors
-    /// `invalid_field` when it is not text.
+    /// `invalid_field` when it is not text, or stands twice.
     pub fn header_or_invalid(&self, name: &str) -> Result<Option<&str>, Error> {
-        let is_there = self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
-        match self.header(name) {
-            None if is_there => {
-                let problem = format!("the header `{name}` is not text");
-                Err(Error::field(Code::InvalidField, name, problem))
-            }
-            value => Ok(value),
-        }
+        let is_it = |(known, _): &&(String, Vec<u8>)| known.eq_ignore_ascii_case(name);
+        let problem = match (self.headers.iter().filter(is_it).count(), self.header(name)) {
+            (0, _) => return Ok(None),
+            (1, Some(value)) => return Ok(Some(value)),
+            (1, None) => "is not text",
+            _ => "stands twice",
+        };
+        Err(Error::field(Code::InvalidField, name, format!("the header `{name}` {problem}")))
     }
 
     /// Reads the body, at most `bytes_max`; the rest of a longer one is not read.
@@ -176,6 +176,20 @@ mod tests {
         assert_eq!((unknown.code(), unknown.field_name()), (Code::UnknownField, Some("limt")));
         let twice = request("/x?limit=5&limit=6").query(&["limit"]).unwrap_err();
         assert_eq!(twice.code(), Code::InvalidField);
+    }
+
+    #[test]
+    fn a_header_that_may_stand_once_is_text_and_stands_once() {
+        let request = |values: &[&[u8]]| {
+            let headers = values.iter().map(|value| ("Key".to_owned(), value.to_vec())).collect();
+            Request::new(Method::Get, "/x", headers, None).unwrap()
+        };
+        assert_eq!(request(&[]).header_or_invalid("key").unwrap(), None);
+        assert_eq!(request(&[b"a"]).header_or_invalid("key").unwrap(), Some("a"));
+        for bad in [&[&b"\xff"[..]][..], &[b"a", b"a"], &[b"a", b"\xff"]] {
+            let error = request(bad).header_or_invalid("key").unwrap_err();
+            assert_eq!((error.code(), error.field_name()), (Code::InvalidField, Some("key")));
+        }
     }
 
     #[test]

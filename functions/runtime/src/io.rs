@@ -1,5 +1,6 @@
 //! Everything that calls the host: the only modules that name `spin_sdk`.
 
+pub mod background;
 pub mod body;
 pub mod clock;
 pub mod deadline;

@@ -18,6 +18,7 @@ pub mod marks;
 pub mod record;
 pub mod redis;
 pub mod relay;
+pub mod unsent;
 
 pub use app::App;
 pub use http::{Method, Request, Response};

@@ -140,6 +140,16 @@ pub struct Pending {
     pub sent_seq: i64,
 }
 
+/// What a Redis process is to the record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedisRun {
+    Known,
+    /// The record has not seen any before.
+    First,
+    /// Another one than before.
+    Replaced,
+}
+
 /// A value of a row or a parameter; in JSON it is itself.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 #[serde(untagged)]
@@ -267,6 +277,6 @@ pub trait Record {
 
     /// Notes which Redis process the feeds were written to. When it is another one than before,
     /// users written since `since_ms` count as pending: a restart or a failover to an older
-    /// replica may have lost their newest entries. Returns whether it was another one.
-    async fn note_redis_run(&self, run_id: &str, since_ms: i64) -> Result<bool, RecordError>;
+    /// replica may have lost their newest entries.
+    async fn note_redis_run(&self, run_id: &str, since_ms: i64) -> Result<RedisRun, RecordError>;
 }

@@ -7,7 +7,7 @@ use shared::{UserId, keys, script};
 
 use crate::delivery::catch_up;
 use crate::log;
-use crate::record::{Pending, Record, RecordError};
+use crate::record::{Pending, Record, RecordError, RedisRun};
 use crate::redis::{Arg, Redis, RedisError, Reply};
 
 /// Users looked at in one round trip.
@@ -64,7 +64,8 @@ pub async fn run(
     deadline_ms: i64,
 ) -> Result<Outcome, RelayError> {
     let run_id = redis_run_id(redis).await?;
-    if record.note_redis_run(&run_id, now_ms() - DISTRUST_MS).await? {
+    let run = record.note_redis_run(&run_id, now_ms() - DISTRUST_MS).await?;
+    if run == RedisRun::Replaced {
         log::warn("redis_replaced", &[("effect", "users of the last hour are checked")]);
     }
     let (mut sent, mut after) = (0, String::new());

@@ -9,11 +9,11 @@ fn at(epoch: &str, seq: i64) -> Position {
 }
 
 fn ours(epoch: &str, seq: i64) -> Incoming {
-    Incoming { notification: text(epoch, seq).into(), position: Some(at(epoch, seq)) }
+    Incoming::notification(text(epoch, seq).into(), Some(at(epoch, seq)))
 }
 
 fn foreign(text: &str) -> Incoming {
-    Incoming { notification: text.to_owned().into(), position: None }
+    Incoming::notification(text.to_owned().into(), None)
 }
 
 fn text(epoch: &str, seq: i64) -> String {
@@ -38,6 +38,7 @@ fn word(event: Event) -> String {
         Event::Gap { reason: GapReason::Epoch, position } => {
             format!("epoch:{}{}", position.epoch, position.seq)
         }
+        Event::Read { unread, .. } => format!("read:{unread}"),
         Event::Reconnect { .. } => unreachable!(),
     }
 }
@@ -129,6 +130,22 @@ fn a_jump_is_caught_up_before_what_made_it_known() {
     // On its way when the feed was read.
     user.take(ours("e", 10));
     assert!(user.heard().is_empty());
+}
+
+#[test]
+fn read_marks_wait_with_the_notifications_before_them() {
+    let read = |unread| Incoming::read(shared::wire::Marked::UpTo(1), unread);
+    let mut user = User::new();
+    user.take(read(1));
+    user.head(Some(at("e", 5)));
+    assert_eq!(user.heard(), ["welcome:e5", "read:1"]);
+    user.take(ours("e", 7));
+    user.take(read(2));
+    assert!(user.heard().is_empty());
+    user.feed(feed("e", 7, 1..=7));
+    assert_eq!(user.heard(), ["e6", "e7", "read:2"]);
+    user.take(read(0));
+    assert_eq!(user.heard(), ["read:0"]);
 }
 
 #[test]

@@ -44,6 +44,41 @@ async fn garbage_on_the_channel_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn read_marks_reach_every_v1_socket_of_their_user() {
+    let hub = Hub::start().await;
+    let (mut tab, _) = hub.connect_v1("alice").await;
+    let (mut other_tab, _) = hub.connect_v1("alice").await;
+    let (mut bob, _) = hub.connect_v1("bob").await;
+    let mut raw = hub.connect("alice").await;
+    let event = async |event: &str| hub.redis.command(&["PUBLISH", "bw:events", event]).await;
+    for odd in [
+        "",
+        "whatever",
+        r#"["read"]"#,
+        r#"{"type":"probe","userId":"alice"}"#,
+        r#"{"type":"read","userId":"alice","unread":1}"#,
+        r#"{"type":"read","userId":"alice","upTo":4,"unread":-1}"#,
+        r#"{"type":"read","userId":"alice","ids":["{"],"unread":1}"#,
+    ] {
+        event(odd).await;
+    }
+    // What belongs on the other channel is no event, and an event is no notification.
+    event(r#"{"notification":{"userId":"alice"}}"#).await;
+    hub.redis.publish(r#"{"type":"read","userId":"alice","upTo":5,"unread":2}"#).await;
+    event(r#"{"type":"read","userId":"alice","upTo":5,"unread":2}"#).await;
+    event(r#"{"type":"read","userId":"alice","ids":["x","y"],"unread":0}"#).await;
+    for socket in [&mut tab, &mut other_tab] {
+        assert_eq!(socket.text().await, r#"{"type":"read","upTo":5,"unread":2}"#);
+        assert_eq!(socket.text().await, r#"{"type":"read","ids":["x","y"],"unread":0}"#);
+    }
+    for user in ["alice", "bob"] {
+        hub.redis.publish(&format!(r#"{{"notification":{{"userId":"{user}"}}}}"#)).await;
+    }
+    assert_eq!(raw.text().await, r#"{"userId":"alice"}"#);
+    assert_eq!(bob.notification().await, r#"{"userId":"bob"}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_welcome_says_where_the_feed_stands() {
     let hub = Hub::start().await;
     let (mut first, welcome) = hub.connect_v1("alice").await;

@@ -48,7 +48,14 @@ fn refuses_what_is_not_right() {
     let hs384 =
         encode(&Header::new(Algorithm::HS384), &good, &EncodingKey::from_secret(SECRET.as_bytes()))
             .unwrap();
+    let critical = |crit: &[&str]| {
+        let crit = Some(crit.iter().map(|name| (*name).to_owned()).collect());
+        let header = Header { crit, ..Header::default() };
+        encode(&header, &good, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap()
+    };
     let cases = [
+        ("critical header", critical(&["b64"])),
+        ("critical headers, none named", critical(&[])),
         ("wrong key", wrong_key),
         ("none", none),
         ("hs384", hs384),

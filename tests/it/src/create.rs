@@ -35,6 +35,23 @@ async fn a_created_notification_lies_in_the_feed_as_it_was_published() {
 }
 
 #[tokio::test]
+async fn an_idempotency_key_may_stand_once() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    for keys in [["a", "b"], ["a", "a"]] {
+        let body = json!({"userId": "alice", "title": "one"}).to_string();
+        let mut call = functions.post("/notifications", body);
+        for key in keys {
+            call = call.header("idempotency-key", key);
+        }
+        let call = call.token(&support::token("mailer", "notifications:write"));
+        let problem = call.send().await.expect_problem(400, "invalid_field").json();
+        assert!(problem["detail"].as_str().unwrap().contains("idempotency-key"), "{problem}");
+    }
+    assert!(functions.titles("alice").await.is_empty());
+}
+
+#[tokio::test]
 async fn ids_are_version_7_and_absent_members_are_omitted() {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;

@@ -2,15 +2,22 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use support::{Functions, Published, RedisServer};
+use support::{Functions, Published, RedisServer, eventually};
 
-/// Creates notifications while Redis is away and brings it back.
+/// Creates notifications while Redis is away and brings it back. The relay alone delivers them: the
+/// host forgets that it wanted to try again.
 async fn pending(redis: &RedisServer, functions: &Functions, entries: &[(&str, &str)]) {
     redis.kill();
     for (user, title) in entries {
         assert_eq!(functions.notify(user, title).await["delivery"], "pending");
     }
+    forget(functions).await;
     redis.restart().await;
+}
+
+async fn forget(functions: &Functions) {
+    functions.kill();
+    functions.restart().await;
 }
 
 #[tokio::test]
@@ -68,6 +75,28 @@ async fn it_has_nothing_to_do_for_users_with_nothing() {
 }
 
 #[tokio::test]
+async fn only_a_redis_in_place_of_another_one_is_worth_a_warning() {
+    let redis = RedisServer::start_durable().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "one").await;
+    functions.relay().await.expect(200);
+    functions.relay().await.expect(200);
+    // Whatever would have been logged stands before this.
+    redis.kill();
+    functions.relay().await.expect_problem(503, "redis_unavailable");
+    let failed = r#""event":"request_failed""#;
+    eventually("the failure is logged", async || functions.output().contains(failed).then_some(()))
+        .await;
+    assert!(!functions.output().contains("redis_replaced"), "{}", functions.output());
+    redis.restart().await;
+    functions.relay().await.expect(200);
+    eventually("the other Redis is logged", async || {
+        functions.output().contains("redis_replaced").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn one_users_broken_key_does_not_stop_the_others() {
     let redis = RedisServer::start_durable().await;
     let functions = Functions::start(&redis).await;
@@ -101,6 +130,7 @@ async fn more_than_a_window_of_pending_entries_arrives_as_the_newest_hundred() {
     for chunk in titles.chunks(20) {
         join_all(chunk.iter().map(|title| functions.notify("alice", title))).await;
     }
+    forget(&functions).await;
     redis.restart().await;
     let published = Published::subscribe(&redis).await;
     assert_eq!(functions.relay().await.expect(200).json()["pending"], 0);

@@ -133,6 +133,58 @@ async fn a_jump_in_seq_is_caught_up_from_the_feed() {
 }
 
 #[tokio::test]
+async fn marking_as_read_on_one_device_is_told_to_the_others() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let (first, second) = (Hub::start(&redis).await, Hub::start(&redis).await);
+    let mut devices = [first.connect("alice").await, second.connect("alice").await];
+    let mut raw = first.connect_raw("alice").await;
+    let mut bob = first.connect("bob").await;
+    let mut ids = Vec::new();
+    for title in ["one", "two", "three"] {
+        ids.push(functions.notify("alice", title).await["id"].clone());
+    }
+    for device in &mut devices {
+        assert_eq!(device.titles(3).await, ["one", "two", "three"]);
+    }
+    for (marks, unread) in [
+        (json!({"upTo": 1}), 2),
+        (json!({"ids": [ids[2]]}), 1),
+        // Again, and of nothing that is there: no harm, and the count is right.
+        (json!({"upTo": 1}), 1),
+        (json!({"ids": ["unknown"]}), 1),
+        (json!({"upTo": 99}), 0),
+    ] {
+        let call = functions.post("/users/alice/notifications/read", marks.to_string());
+        let answer = call.token(&support::token("alice", "")).send().await.expect(200);
+        assert_eq!(answer.json(), json!({"unread": unread}));
+        let mut frame = marks;
+        frame["type"] = "read".into();
+        frame["unread"] = unread.into();
+        for device in &mut devices {
+            assert_eq!(device.json().await, frame);
+        }
+        assert_eq!(functions.feed("alice").await.expect(200).json()["unread"], unread);
+    }
+    // A feed that Redis has lost is loaded, and then told about.
+    let _: () = redis.run("FLUSHALL").await;
+    functions.notify("alice", "four").await;
+    for device in &mut devices {
+        assert_eq!(device.titles(1).await, ["four"]);
+    }
+    let call = functions.post("/users/alice/notifications/read", r#"{"upTo":4}"#);
+    call.token(&support::token("alice", "")).send().await.expect(200);
+    for device in &mut devices {
+        assert_eq!(device.json().await, json!({"type": "read", "upTo": 4, "unread": 0}));
+    }
+    functions.notify("bob", "for bob").await;
+    assert_eq!(bob.titles(1).await, ["for bob"]);
+    for title in ["one", "two", "three", "four"] {
+        assert!(raw.text().await.contains(title));
+    }
+}
+
+#[tokio::test]
 async fn handshakes_without_the_right_token_are_refused() {
     let redis = RedisServer::start().await;
     let hub = Hub::start(&redis).await;

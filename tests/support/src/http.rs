@@ -118,28 +118,38 @@ impl Call<'_> {
     }
 
     pub async fn send(self) -> Answer {
-        let shown = format!("{} {}", self.request.method(), self.request.uri());
+        let shown = self.shown();
+        self.try_send().await.unwrap_or_else(|error| panic!("{shown}: {error}"))
+    }
+
+    /// The same to a server that may die before it has answered.
+    pub async fn try_send(self) -> Result<Answer, String> {
+        let shown = self.shown();
         let is_head = self.request.method() == Method::HEAD;
         let begun = Instant::now();
         let work = async {
             let response = self.http.client.request(self.request.map(Full::new)).await;
-            let response = response.unwrap_or_else(|error| panic!("{shown}: {error:?}"));
-            let (head, body) = response.into_parts();
-            let body = body.collect().await;
-            let body = body.unwrap_or_else(|error| panic!("{shown}: {error:?}")).to_bytes();
-            Answer {
+            let (head, body) = response.map_err(|error| format!("{error:?}"))?.into_parts();
+            let body = body.collect().await.map_err(|error| format!("{error:?}"))?.to_bytes();
+            Ok(Answer {
                 shown: shown.clone(),
                 status: head.status.as_u16(),
                 headers: head.headers,
                 body,
                 took: begun.elapsed(),
-            }
+            })
         };
-        let answer = within(ANSWER_LIMIT, &shown, work).await;
-        if self.http.is_api {
+        let answer: Result<Answer, String> = within(ANSWER_LIMIT, &shown, work).await;
+        if let Ok(answer) = &answer
+            && self.http.is_api
+        {
             answer.check_contract(is_head);
         }
         answer
+    }
+
+    fn shown(&self) -> String {
+        format!("{} {}", self.request.method(), self.request.uri())
     }
 }
 

@@ -32,15 +32,20 @@ pub struct Hub {
 impl Hub {
     /// A hub that only reads and delivers.
     pub async fn start(redis: &RedisServer) -> Self {
-        Self::launch(redis, None).await
+        Self::launch(&redis.address(), None).await
     }
 
     /// A hub that also asks `functions` to send what is pending.
     pub async fn start_with_relay(redis: &RedisServer, functions: &Functions) -> Self {
+        Self::start_at(&redis.address(), functions).await
+    }
+
+    /// The same with Redis at an address (`host:port`), which may be a proxy's.
+    pub async fn start_at(redis: &str, functions: &Functions) -> Self {
         Self::launch(redis, Some(functions.url())).await
     }
 
-    async fn launch(redis: &RedisServer, functions_url: Option<String>) -> Self {
+    async fn launch(redis: &str, functions_url: Option<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (key, relay_token) = (dir.path().join("key"), dir.path().join("relay-token"));
         std::fs::write(&key, jwt::KEY).unwrap();
@@ -49,7 +54,7 @@ impl Hub {
             let port = ports::free();
             let mut command = Command::new(paths::program("bellwire-hub"));
             command.arg("--listen").arg(format!("127.0.0.1:{port}"));
-            command.arg("--redis-url").arg(redis.url());
+            command.arg("--redis-url").arg(format!("redis://{redis}"));
             command.arg("--auth-hs256-key-file").arg(&key);
             if let Some(url) = &functions_url {
                 command.arg("--functions-url").arg(url);

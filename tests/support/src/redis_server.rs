@@ -99,6 +99,21 @@ impl RedisServer {
         self.foreign.lock().unwrap().insert(key.to_owned());
     }
 
+    /// Follows `primary` from now on; returns when it has everything that the other one has now.
+    pub async fn replicate(&self, primary: &Self) {
+        let _: () = self.run(&format!("REPLICAOF 127.0.0.1 {}", primary.port)).await;
+        eventually("the replica is in sync", async || {
+            let info: String = self.run("INFO replication").await;
+            info.contains("master_link_status:up").then_some(())
+        })
+        .await;
+    }
+
+    /// Follows nobody any more and takes writes, with what it has by now.
+    pub async fn promote(&self) {
+        let _: () = self.run("REPLICAOF NO ONE").await;
+    }
+
     /// `kill -9`.
     pub fn kill(&self) {
         self.process.lock().unwrap().take().expect("a running Redis").kill();

@@ -7,8 +7,8 @@ use super::backend::{Backend, STATEMENT_END, Statements};
 use super::failure::{is_deadlock, is_key_race, is_not_migrated, is_switch_race};
 use super::rows::{Inserted, KnownKey, Row, Rows, columns, count, entries, json, keys_of};
 use super::{
-    Created, Deleted, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, Retention,
-    Revision, Sql, Value, Window,
+    Created, Deleted, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, RedisRun,
+    Retention, Revision, Sql, Value, Window,
 };
 
 /// Rounds of a create whose idempotency keys are released or taken meanwhile. Two suffice unless
@@ -287,14 +287,14 @@ impl<S: Sql> Record for SqlRecord<S> {
         Row::first(self.run(self.statements.epoch, Vec::new()).await?)?.text()
     }
 
-    async fn note_redis_run(&self, run_id: &str, since_ms: i64) -> Result<bool, RecordError> {
+    async fn note_redis_run(&self, run_id: &str, since_ms: i64) -> Result<RedisRun, RecordError> {
         let known = Row::first(self.run(self.statements.redis_run, Vec::new()).await?)?.text()?;
         if known == run_id {
-            return Ok(false);
+            return Ok(RedisRun::Known);
         }
         // In this order: whoever breaks off in between does it again, rather than never.
         self.run(self.statements.recent_pending, vec![Value::Int(since_ms)]).await?;
         self.run(self.statements.note_redis_run, vec![Value::text(run_id)]).await?;
-        Ok(true)
+        Ok(if known.is_empty() { RedisRun::First } else { RedisRun::Replaced })
     }
 }

@@ -1,0 +1,101 @@
+//! Tries again, after the answer, to deliver what found Redis away: most outages are short, and the
+//! relay may come only half a minute later, or not at all where no hub runs.
+//!
+//! One task per instance, a few tries, a bounded number of users. All of it may be lost: whoever is
+//! still pending then is the relay's.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use shared::UserId;
+
+use crate::delivery::{DeliveryError, ensure};
+use crate::record::Record;
+use crate::redis::{Redis, RedisError};
+
+/// Waits before the tries. Beyond them the hub's subscription has noticed, and the relay is called.
+const WAITS: [Duration; 3] =
+    [Duration::from_millis(500), Duration::from_millis(1500), Duration::from_secs(4)];
+/// Users one instance remembers; at a millisecond or two each.
+const USERS_MAX: usize = 256;
+
+/// Users of one instance with something unsent.
+#[derive(Default)]
+pub struct Unsent {
+    /// Epoch and newest seq that could not be delivered.
+    users: RefCell<BTreeMap<UserId, (String, i64)>>,
+    is_retried: Cell<bool>,
+}
+
+impl Unsent {
+    /// Remembers that entries up to `seq` could not be delivered. Returns whether the caller has to
+    /// start [`Unsent::retry`]: nobody does it yet.
+    pub fn note(&self, user: &UserId, epoch: &str, seq: i64) -> bool {
+        let mut users = self.users.borrow_mut();
+        if users.len() >= USERS_MAX && !users.contains_key(user) {
+            return false;
+        }
+        let known = users.entry(user.clone()).or_insert_with(|| (epoch.to_owned(), seq));
+        if known.0 != epoch || known.1 < seq {
+            *known = (epoch.to_owned(), seq);
+        }
+        !self.is_retried.replace(true)
+    }
+
+    /// Delivers what was noted, also meanwhile, and ends when nothing is left or after the last try.
+    pub async fn retry(
+        &self,
+        redis: &impl Redis,
+        record: &impl Record,
+        sleep: impl AsyncFn(Duration),
+    ) {
+        for wait in WAITS {
+            sleep(wait).await;
+            if self.try_all(redis, record).await {
+                break;
+            }
+        }
+        self.users.borrow_mut().clear();
+        self.is_retried.set(false);
+    }
+
+    /// Returns whether nothing is left. Ends with the first call that Redis does not answer: the
+    /// next would only wait as long.
+    async fn try_all(&self, redis: &impl Redis, record: &impl Record) -> bool {
+        loop {
+            let Some((user, (epoch, seq))) = self.users.borrow_mut().pop_first() else {
+                return true;
+            };
+            match ensure(redis, record, &user, &epoch, seq).await {
+                // One user's broken key never stops the others.
+                Ok(()) | Err(DeliveryError::Redis(RedisError::WrongType)) => {}
+                Err(DeliveryError::Redis(_)) => {
+                    // Not over what was noted in the meantime.
+                    self.users.borrow_mut().entry(user).or_insert((epoch, seq));
+                    return false;
+                }
+                Err(DeliveryError::Record(_) | DeliveryError::Busy) => {}
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_task_is_asked_for_and_users_are_bounded() {
+        let unsent = Unsent::default();
+        let user = |at: usize| UserId::parse(&format!("u{at}")).unwrap();
+        assert!(unsent.note(&user(0), "e", 5));
+        assert!(!unsent.note(&user(0), "e", 4), "somebody does it already");
+        assert_eq!(unsent.users.borrow()[&user(0)], ("e".to_owned(), 5));
+        for at in 0..2 * USERS_MAX {
+            assert!(!unsent.note(&user(at), "e2", 1));
+        }
+        assert_eq!(unsent.users.borrow().len(), USERS_MAX);
+        assert_eq!(unsent.users.borrow()[&user(0)], ("e2".to_owned(), 1));
+    }
+}
