@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use proptest::test_runner::RngCore as _;
+use proptest::prelude::Rng as _;
 use runtime::redis::{Arg, Redis as _, Reply};
 use shared::limits::{QUEUE_DEDUP_S, QUEUE_TTL_S, REPEAT_S};
 use shared::script::Script;
