@@ -26,3 +26,18 @@ pub fn feed_companion(user: &UserId) -> String {
 pub fn push_token(user: &UserId) -> String {
     format!("user:{user}:token")
 }
+
+/// What was decided about a cached value: freshness, cost, validators, versions of its tags.
+pub fn cache_companion(key: &str) -> String {
+    format!("bw:meta:{{{key}}}")
+}
+
+/// Who is fetching a cached value at the moment.
+pub fn cache_lease(key: &str) -> String {
+    format!("bw:lease:{{{key}}}")
+}
+
+/// Version and last invalidations of a tag of cached values.
+pub fn cache_tag(tag: &str) -> String {
+    format!("bw:tag:{{{tag}}}")
+}

@@ -22,7 +22,8 @@ use crate::record::{Backend, SqlRecord};
 /// One instance's state.
 pub struct App {
     pub config: Config,
-    pub redis: SpinRedis,
+    /// Shared with work that goes on after an answer.
+    pub redis: Rc<SpinRedis>,
     pub record: SqlRecord<SpinSql>,
     authenticator: Authenticator,
 }
@@ -46,7 +47,7 @@ impl App {
             Backend::Postgres => SpinSql::Postgres(SpinPostgres::new(config.postgres_url.clone())),
         };
         let app = Rc::new(Self {
-            redis: SpinRedis::new(config.redis_url.clone()),
+            redis: Rc::new(SpinRedis::new(config.redis_url.clone())),
             record: SqlRecord::new(sql, config.record, clock::random_word),
             authenticator: Authenticator::new(),
             config,

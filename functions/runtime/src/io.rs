@@ -1,6 +1,7 @@
 //! Everything that calls the host: the only modules that name `spin_sdk`.
 
 pub mod body;
+pub mod cache_host;
 pub mod clock;
 pub mod deadline;
 pub mod postgres;
