@@ -4,6 +4,7 @@ pub mod body;
 pub mod cache_host;
 pub mod clock;
 pub mod deadline;
+pub mod origin;
 pub mod postgres;
 pub mod redis;
 pub mod sql;
