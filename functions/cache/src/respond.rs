@@ -73,8 +73,10 @@ fn cache_status(answer: &Answer) -> String {
         status.push_str("; collapsed");
     }
     if has_value {
-        // Rounded down, so that what is stale never says 0.
-        status.push_str(&format!("; ttl={}", answer.ttl_ms.div_euclid(1000)));
+        // A hit whose time is up is stale: negative, however short ago that was.
+        let is_stale = answer.how == How::Hit && answer.ttl_ms <= 0;
+        let ttl_ms = if is_stale { answer.ttl_ms - 1 } else { answer.ttl_ms };
+        status.push_str(&format!("; ttl={}", ttl_ms.div_euclid(1000)));
     }
     status
 }
@@ -93,6 +95,7 @@ mod tests {
     fn the_status_says_what_happened() {
         assert_eq!(cache_status(&answer(How::Hit, 4999)), "bellwire; hit; ttl=4");
         assert_eq!(cache_status(&answer(How::Hit, -1)), "bellwire; hit; ttl=-1");
+        assert_eq!(cache_status(&answer(How::Hit, 0)), "bellwire; hit; ttl=-1");
         let stored = Answer { stored: true, ..answer(How::Miss, 5000) };
         assert_eq!(cache_status(&stored), "bellwire; fwd=miss; stored; ttl=5");
         let failed = FetchError::TimedOut;

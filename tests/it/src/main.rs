@@ -9,6 +9,7 @@
 mod auth;
 mod cache;
 mod cache_engine;
+mod cache_model;
 mod cors;
 mod create;
 mod feed;
