@@ -2,6 +2,9 @@
 //! and not by the first request.
 
 #[allow(dead_code, reason = "the component uses the rest")]
+#[path = "src/origins.rs"]
+mod origins;
+#[allow(dead_code, reason = "the component uses the rest")]
 #[path = "src/resources.rs"]
 mod resources;
 #[allow(dead_code, reason = "the component uses the rest")]

@@ -20,6 +20,15 @@ if not got[1] or (meta and meta.exp == exp and meta.kind ~= 'v') then
   redis.call('DEL', companion)
   return { got[1] and 1 or 0, now }
 end
+if not meta or meta.exp ~= exp then
+  -- A value of another service, marked by nothing: what its tags have seen must not be forgotten.
+  for i = 4, #KEYS do
+    if string.match(got[i] or '', '^%S+ %d+ (%d+) %d+$') ~= '0' and got[i] then
+      redis.call('DEL', companion, value_key)
+      return { 1, now }
+    end
+  end
+end
 if exp == -1 then
   exp = now + ARGV[2]
   redis.call('PEXPIREAT', value_key, exp)

@@ -70,7 +70,8 @@ local function complete_tags()
   if not string.find(versions, '?', 1, true) then return nil end
   for i = 4, #KEYS do
     if not got[i] or not string.match(got[i], '^(%S+) %d+ %d+ %d+$') then
-      got[i] = token .. '.' .. i .. ' 0 0 ' .. now
+      -- A moment ago: what is written within this millisecond is not older than its tag.
+      got[i] = token .. '.' .. i .. ' 0 0 ' .. (now - 1)
       local problem = failed(redis.pcall('SET', KEYS[i], got[i], 'PX', tag_keep_ms))
       if problem then return problem end
     end
@@ -101,8 +102,11 @@ local function tags_say()
   for i = 4, #KEYS do
     local version, soft, hard, born = string.match(got[i] or '', '^(%S+) (%d+) (%d+) (%d+)$')
     if meta and version ~= seen[i - 3] then
-      -- Nobody knows what a tag that was lost had seen.
-      if not version or tonumber(hard) >= at or tonumber(born) > at then return 'miss' end
+      -- Nobody knows what a tag that was lost had seen: its next history begins later, or tells of
+      -- nothing that explains the new version.
+      if not version or tonumber(hard) >= at or tonumber(born) >= at or tonumber(soft) < at then
+        return 'miss'
+      end
       says, since = 'stale', math.min(since, tonumber(soft))
     elseif not meta and version then
       -- A value of another service: it may be older than whatever was invalidated.

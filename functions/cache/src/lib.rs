@@ -3,8 +3,11 @@
 mod access;
 mod cache_control;
 mod invalidate;
+mod origins;
 mod read;
 mod resources;
+#[cfg(test)]
+mod resources_tests;
 mod respond;
 mod routes;
 mod served;

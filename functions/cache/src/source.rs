@@ -9,7 +9,8 @@ use runtime::io::variables;
 use runtime::record::{Backend, Sql, Value as SqlValue};
 
 use crate::cache_control::{Verdict, age_s, verdict};
-use crate::resources::{Access, HttpOrigin, Origin, OriginHost, Resource, is_host};
+use crate::origins::{HttpOrigin, Origin, OriginHost, is_host};
+use crate::resources::{Access, Resource};
 use crate::template::{Piece, Template, push_encoded};
 
 /// Fetches a value. What takes too long is dropped by the caller.

@@ -19,12 +19,12 @@ pub struct Model {
     tag_soft: usize,
     tag_hard: usize,
     tag_lost: usize,
-    companion_lost: usize,
+    /// Since when the companion has been there without a break; 0 while there is none.
+    companion: usize,
     /// Another service wrote or deleted the value.
     foreign: usize,
     /// The source failed: until when it is left alone.
     cool_until: i64,
-    cool_since: usize,
 }
 
 struct Held {
@@ -32,7 +32,9 @@ struct Held {
     is_foreign: bool,
     /// When the fetch began whose value this is; when another service wrote it.
     since: usize,
-    /// Since this operation its freshness is known to end then.
+    /// When it was written.
+    written: usize,
+    /// When its freshness ends, for a value of ours.
     fresh_until: Option<i64>,
     expiry: i64,
 }
@@ -60,11 +62,13 @@ impl Model {
                 store.invalidate(*hard);
                 self.end_leases();
                 self.cool_until = 0;
-                if *hard {
+                self.key_soft = self.clock;
+                // A soft one may remove, too, what its tag has seen.
+                if *hard || store.value().is_none() {
                     self.value = None;
                     check(store.value().is_none(), || "it is still there".to_owned())?;
-                } else {
-                    self.key_soft = self.clock;
+                } else if self.companion == 0 {
+                    self.companion = self.clock;
                 }
             }
             Op::InvalidateTag { hard } => {
@@ -74,21 +78,24 @@ impl Model {
             Op::ForeignSet(ttl_ms) => {
                 let body = self.fresh_body();
                 store.foreign_set(&body, *ttl_ms);
-                let (since, expiry) = (self.clock, store.expiry());
-                self.value =
-                    Some(Held { body, is_foreign: true, since, fresh_until: None, expiry });
+                let (since, written, expiry) = (self.clock, self.clock, store.expiry());
+                let (is_foreign, fresh_until) = (true, None);
+                self.value = Some(Held { body, is_foreign, since, written, fresh_until, expiry });
                 self.foreign = self.clock;
-                self.cool_until = 0;
+                self.forget_decisions();
             }
             Op::ForeignDelete => {
+                // Of nothing it leaves no trace.
+                if store.value().is_some() {
+                    self.foreign = self.clock;
+                    self.forget_decisions();
+                }
                 store.remove(0);
                 self.value = None;
-                self.foreign = self.clock;
             }
             Op::EvictCompanion => {
                 store.remove(1);
-                self.companion_lost = self.clock;
-                self.cool_until = 0;
+                self.forget_decisions();
             }
             Op::EvictTag => {
                 store.remove(3);
@@ -108,6 +115,21 @@ impl Model {
         format!("{{\"n\":{}}}", self.values)
     }
 
+    /// What the companion says is of another value, or there is none.
+    fn forget_decisions(&mut self) {
+        self.companion = 0;
+        self.cool_until = 0;
+    }
+
+    /// Whether nobody can know that the tag was invalidated then.
+    fn is_forgotten(&self, tag_at: usize) -> bool {
+        self.tag_lost > tag_at && !self.has_companion_since(tag_at)
+    }
+
+    fn has_companion_since(&self, at: usize) -> bool {
+        self.companion != 0 && self.companion <= at
+    }
+
     fn end_leases(&mut self) {
         for lease in &mut self.leases {
             lease.is_over = true;
@@ -122,12 +144,17 @@ impl Model {
             if held.is_foreign && held.expiry == -1 {
                 held.expiry = expiry;
             }
-            if held.expiry >= 0 && held.expiry <= read.now {
+            // Redis removes a key after this millisecond.
+            if held.expiry >= 0 && held.expiry < read.now {
                 self.value = None;
+                self.forget_decisions();
             }
         }
         if let Some(body) = &read.body {
             self.is_servable(&read, body)?;
+            if self.companion == 0 {
+                self.companion = self.clock;
+            }
         }
         self.is_as_fresh_as_written(&read)?;
         self.is_the_right_reader(&read)?;
@@ -142,14 +169,11 @@ impl Model {
     fn is_servable(&self, read: &Read, body: &str) -> Checked {
         let Some(held) = &self.value else { return Err(format!("{read:?} of nothing")) };
         check(held.body == body, || format!("{read:?} instead of {}", held.body))?;
-        let both_lost = self.companion_lost > self.tag_hard && self.tag_lost > self.tag_hard;
-        let is_hard = self.tag_hard > held.since && !both_lost;
-        // A foreign value that was seen before is known to be newer than nothing.
+        let is_hard = self.tag_hard > held.since && !self.is_forgotten(self.tag_hard);
         check(!is_hard, || format!("{read:?} was invalidated hard"))?;
         let is_fresh = matches!(read.decision.as_str(), "fresh" | "early-lead");
-        let key_soft = self.key_soft > held.since && self.companion_lost < self.key_soft;
-        let both_lost = self.companion_lost > self.tag_soft && self.tag_lost > self.tag_soft;
-        let tag_soft = self.tag_soft > held.since && !both_lost;
+        let key_soft = self.key_soft > held.since && self.has_companion_since(self.key_soft);
+        let tag_soft = self.tag_soft > held.since && !self.is_forgotten(self.tag_soft);
         check(!(is_fresh && (key_soft || tag_soft)), || format!("{read:?} was invalidated"))
     }
 
@@ -157,9 +181,8 @@ impl Model {
     fn is_as_fresh_as_written(&self, read: &Read) -> Checked {
         let Some(held) = &self.value else { return Ok(()) };
         let Some(fresh_until) = held.fresh_until else { return Ok(()) };
-        let touched =
-            [self.key_soft, self.tag_soft, self.tag_hard, self.tag_lost, self.companion_lost];
-        if touched.iter().any(|at| *at > held.since) {
+        let touched = [self.key_soft, self.tag_soft, self.tag_hard, self.tag_lost];
+        if touched.iter().any(|at| *at > held.since) || !self.has_companion_since(held.written) {
             return Ok(());
         }
         let over = read.now - fresh_until;
@@ -179,9 +202,7 @@ impl Model {
         let waits = matches!(read.decision.as_str(), "miss-wait" | "error-wait");
         if read.decision.ends_with("lead") {
             check(holder.is_none(), || format!("{read:?}, but somebody fetches"))?;
-            let is_cooling = read.now < self.cool_until
-                && ![self.tag_hard, self.tag_lost].iter().any(|at| *at > self.cool_since);
-            check(!is_cooling, || format!("{read:?} during the cool-down"))?;
+            check(read.now >= self.cool_until, || format!("{read:?} during the cool-down"))?;
         }
         check(!waits || holder.is_some(), || format!("{read:?}, but nobody fetches"))?;
         let known = [
@@ -207,16 +228,18 @@ impl Model {
         let body = self.fresh_body();
         let (status, now) = store.finish(&lease.token, end, &body);
         let after = store.value();
-        let is_held = !lease.is_over && now < lease.taken_ms + LEASE;
-        let overtaken = [self.foreign, self.tag_soft, self.tag_hard, self.tag_lost]
-            .iter()
-            .any(|at| *at > lease.taken);
+        let is_held = !lease.is_over && now <= lease.taken_ms + LEASE;
+        let tags = [self.tag_soft, self.tag_hard, self.tag_lost];
+        let is_foreign = self.foreign > lease.taken;
+        // One that came and went leaves no trace where there was nothing, or nothing any more.
+        let is_traced = before.is_some() || lease.expiry > now;
+        let must_drop =
+            !is_held || tags.iter().any(|at| *at > lease.taken) || (is_foreign && is_traced);
         if status != "stored" {
             check(after == before || after.is_none(), || format!("{status} changed the value"))?;
         }
         let what = || format!("{status} at {now}, taken at {}", lease.taken_ms);
-        if !is_held || overtaken {
-            // Once more than the lease lasts: nothing of it may remain.
+        if must_drop || (is_foreign && status != "stored") {
             self.leases[at].is_over |= status != "lost";
             return check(status != "stored", what);
         }
@@ -231,29 +254,28 @@ impl Model {
         match end {
             End::Value => {
                 check(after.as_deref() == Some(&body), || "not written".to_owned())?;
-                let (since, expiry) = (lease.taken, now + KEEP);
-                let fresh_until = Some(now + FRESH);
-                self.value = Some(Held { body, is_foreign: false, since, fresh_until, expiry });
-                self.cool_until = 0;
+                let (since, written, expiry) = (lease.taken, self.clock, now + KEEP);
+                let (is_foreign, fresh_until) = (false, Some(now + FRESH));
+                self.value = Some(Held { body, is_foreign, since, written, fresh_until, expiry });
+                (self.companion, self.cool_until) = (self.clock, 0);
             }
             End::Same => {
                 check(has_value, what)?;
                 if let Some(held) = &mut self.value {
-                    held.since = lease.taken;
+                    (held.since, held.written) = (lease.taken, self.clock);
                     held.fresh_until = Some(now + FRESH);
                     held.expiry = now + KEEP;
                     held.is_foreign = false;
                 }
-                self.cool_until = 0;
+                (self.companion, self.cool_until) = (self.clock, 0);
             }
             End::Absent | End::Pass => {
                 check(after.is_none(), || "still there".to_owned())?;
                 self.value = None;
-                self.cool_until = 0;
+                self.forget_decisions();
             }
             End::Error => {
                 self.cool_until = now + COOL;
-                self.cool_since = self.clock;
             }
         }
         Ok(())
