@@ -115,3 +115,12 @@ impl Store {
         keys.into_iter().filter(|key| self.command::<i64>(&["PTTL", key]) == -1).collect()
     }
 }
+
+/// What another service wrote without an expiry and nobody read would stay.
+impl Drop for Store {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.remove(0);
+        }
+    }
+}
