@@ -4,7 +4,7 @@ use runtime::cache::{How, Mode};
 use runtime::redis::RedisError;
 use support::RedisServer;
 
-use super::{LONG, NONE, TAG, World, companion, local, policy, tag, text, windows};
+use super::{LONG, TAG, World, companion, local, policy, tag, text, windows};
 
 async fn world(redis: &RedisServer) -> World {
     World::new(redis, policy(windows(LONG, LONG, LONG))).await
@@ -146,12 +146,25 @@ async fn invalidation_by_key_and_by_tag_does_what_its_mode_says() {
         world.cache.invalidate(world.entry(), &world.policy, Mode::Hard).await.unwrap();
         assert_eq!(redis.run::<i64>("EXISTS profile:7").await, 0);
         assert_eq!(text(&world.read().await), r#"{"n":5}"#);
-        // A foreign value that is marked stale gets no new lease of life.
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_soft_invalidation_of_another_services_value_keeps_what_is_known_of_it() {
+    let redis = RedisServer::start().await;
+    local(async {
+        let world = world(&redis).await;
         let _: String = redis.run(r#"SET profile:7 {"theirs":1}"#).await;
         world.cache.invalidate(world.entry(), &world.policy, Mode::Soft).await.unwrap();
-        let answer = world.with(policy(windows(LONG, LONG, NONE))).read().await;
-        assert!(answer.ttl_ms <= 0, "{answer:?}");
-        world.fetched(&redis, 6).await;
+        let answer = world.read().await;
+        assert!(text(&answer) == r#"{"theirs":1}"# && answer.ttl_ms <= 0, "{answer:?}");
+        world.fetched(&redis, 1).await;
+        // Its tag was invalidated hard, and it may be older: a soft mark must not bring it back.
+        world.cache.invalidate_tags(&[TAG.to_owned()], Mode::Hard).await.unwrap();
+        let _: String = redis.run(r#"SET profile:7 {"theirs":2}"#).await;
+        world.cache.invalidate(world.entry(), &world.policy, Mode::Soft).await.unwrap();
+        assert_eq!(text(&world.read().await), r#"{"n":2}"#);
     })
     .await;
 }
