@@ -85,7 +85,7 @@ local function take_lease()
   local problem = complete_tags()
   if problem then return nil, problem end
   local taken = redis.pcall('SET', lease_key, token .. '\n' .. exp .. '\n' .. versions,
-    'NX', 'PX', lease_ms)
+    'NX', 'PXAT', now + lease_ms)
   if failed(taken) then return nil, failed(taken) end
   return taken and true or false
 end
