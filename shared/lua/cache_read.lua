@@ -1,13 +1,15 @@
 -- Reads a cached value and decides in the same step what its reader has to do.
 --
 -- ARGV[1]  token    of the lease that this reader would take
--- ARGV[2]  chance   −1000 ln(u), u random in (0, 1]: early refresh (XFetch, doi 10.14778/2757807.2757813)
+-- ARGV[2]  chance   −1000 ln(u), u random in (0, 1]: early refresh (XFetch, see
+--                   doi 10.14778/2757807.2757813)
 -- ARGV[3]  policy   "lease fresh stale error keep tag_keep", ms
 -- ARGV[4]  inm      If-None-Match of the reader, or ""
 -- ARGV[5]  reject   PEXPIRETIME of a value that the reader found to be no JSON, or ""
 --
--- Returns {"status now made fresh exp code flag", body, validators}; made is when the content was
--- made, validators are two lines, the origin's ETag and Last-Modified, and come with a lease on a value.
+-- Returns {"status age ttl fresh exp code flag", body, validators}: age of the content and how much
+-- longer it is fresh, ms (so now is fresh - ttl); validators are two lines, the origin's ETag and
+-- Last-Modified, and come with a lease on a value. status:
 --   fresh         serve it                    early-lead   serve it, then refresh it
 --   stale-lead    serve it, then refresh it   stale-follow serve it: somebody refreshes it, or the
 --                                             source failed a moment ago
@@ -27,18 +29,31 @@ local token, chance, inm, reject = ARGV[1], ARGV[2] / 1000, ARGV[4], ARGV[5]
 local got = redis.call('MGET', unpack(KEYS))
 local exp = redis.call('PEXPIRETIME', value_key)
 local now = now_ms()
-local value, meta = got[1], decided(got[2])
+local value, versions = got[1], versions_of(got)
+
+-- By far the most frequent case, before anything else is looked at: each number that becomes text
+-- or is taken apart costs as much as half a command.
+if value and got[2] and reject == '' and inm == '' then
+  local known_exp, fresh, at, age, delta, etag, tags =
+    string.match(got[2], '^v (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)\n([^\n]*)\n')
+  if known_exp and known_exp - exp == 0 and tags == versions
+    and now + delta * chance < fresh + 0 then
+    return { 'fresh ' .. (now - at + age) .. ' ' .. (fresh - now) .. ' ' .. fresh .. ' '
+      .. known_exp .. ' - -', value }
+  end
+end
+
+local meta = decided(got[2])
 if not value and exp ~= -2 then
   return redis.error_reply('WRONGTYPE the cached value is no string')
 end
 if meta and meta.exp ~= exp then meta = nil end
-local versions = versions_of(got)
 local flag, body = '-', nil
 
 local function answer(status, validators)
-  local code = meta and meta.code or '-'
-  local info = status .. ' ' .. now .. ' ' .. (meta and meta.at - meta.age or now)
-    .. ' ' .. (meta and meta.fresh or now) .. ' ' .. exp .. ' ' .. code .. ' ' .. flag
+  local age, fresh, code = 0, now, '-'
+  if meta then age, fresh, code = now - meta.at + meta.age, meta.fresh, meta.code end
+  local info = table.concat({ status, age, fresh - now, fresh, exp, code, flag }, ' ')
   if not body then return { info } end
   if not validators then return { info, body } end
   return { info, body, meta.origin_etag .. '\n' .. meta.origin_modified }
@@ -53,13 +68,6 @@ local function show()
     -- The hash, because SET … KEEPTTL of another service leaves no other trace.
     body, flag = meta.etag, '='
   end
-end
-
--- By far the most frequent case, before anything else is looked at.
-if value and meta and meta.kind == 'v' and meta.tags == versions and reject == ''
-  and now + meta.delta * chance < meta.fresh then
-  show()
-  return answer('fresh')
 end
 
 local lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =

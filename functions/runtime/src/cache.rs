@@ -81,7 +81,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
         let refresh = Refresh::new(self.store.clone(), self.host.clone(), entry, policy);
-        let mut search = Search::new(self.host.now_ms());
+        let mut search = Search::default();
         loop {
             let found = lookup(&refresh, entry.if_none_match, &search.reject).await;
             let found = match found {
@@ -100,7 +100,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 search.reject = found.exp;
                 continue;
             }
-            let waited = Duration::from_millis(search.waited_ms(self.host.now_ms()));
+            let waited = search.waited(&self.host);
             return Ok(match found.decision {
                 Decision::Fresh | Decision::StaleFollow => search.done(found.serve()),
                 Decision::EarlyLead | Decision::StaleLead => {
@@ -119,7 +119,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 Decision::MissWait if waited >= policy.wait() => refresh.bypass(fetch, None).await,
                 Decision::ErrorWait if waited >= policy.soft_timeout => search.done(found.serve()),
                 Decision::MissWait | Decision::ErrorWait => {
-                    self.host.sleep(search.pause(self.host.random())).await;
+                    self.host.sleep(search.pause(&self.host)).await;
                     continue;
                 }
             });
@@ -153,8 +153,10 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
 }
 
 /// How long one reader has been looking.
+#[derive(Default)]
 struct Search {
-    begun_ms: i64,
+    /// When it began to wait; a reader that need not wait asks for no time.
+    begun_ms: Option<i64>,
     polls: usize,
     /// PEXPIRETIME of a value that is no JSON.
     reject: String,
@@ -162,19 +164,17 @@ struct Search {
 }
 
 impl Search {
-    fn new(begun_ms: i64) -> Self {
-        Self { begun_ms, polls: 0, reject: String::new(), rejections: 0 }
-    }
-
-    fn waited_ms(&self, now_ms: i64) -> u64 {
-        if self.polls == 0 { 0 } else { u64::try_from(now_ms - self.begun_ms).unwrap_or(0) }
+    fn waited(&self, host: &impl Host) -> Duration {
+        let ms = self.begun_ms.map_or(0, |begun_ms| host.now_ms() - begun_ms);
+        Duration::from_millis(u64::try_from(ms).unwrap_or(0))
     }
 
     /// The next pause: from half to the whole of its step, so that followers spread out.
-    fn pause(&mut self, random: u64) -> Duration {
+    fn pause(&mut self, host: &impl Host) -> Duration {
+        self.begun_ms.get_or_insert_with(|| host.now_ms());
         let step = POLLS.get(self.polls).or(POLLS.last()).copied().unwrap_or_default();
         self.polls += 1;
-        step / 2 + (step / 2).mul_f64(host::unit(random))
+        step / 2 + (step / 2).mul_f64(host::unit(host.random()))
     }
 
     /// A follower was served by somebody else's fetch.

@@ -89,8 +89,9 @@ impl Lookup {
         let mut words = info.text()?.split(' ');
         let decision = Decision::parse(words.next()?)?;
         let mut number = || words.next()?.parse::<i64>().ok();
-        let (now, made, fresh) = (number()?, number()?, number()?);
-        let (exp, failure, flag) = (words.next()?, words.next()?, words.next()?);
+        let (age_ms, ttl_ms) = (number()?, number()?);
+        let (_fresh, exp) = (words.next()?, words.next()?);
+        let (failure, flag) = (words.next()?, words.next()?);
         let body = match parts.next() {
             Some(Reply::Bytes(body)) => body,
             _ => Vec::new(),
@@ -109,8 +110,8 @@ impl Lookup {
             body,
             is_named: flag == "=",
             failure: failure.to_owned(),
-            age_ms: now - made,
-            ttl_ms: fresh - now,
+            age_ms,
+            ttl_ms,
         })
     }
 
@@ -162,7 +163,7 @@ mod tests {
     fn replies_are_taken_apart() {
         let bytes = |text: &str| Reply::Bytes(text.as_bytes().to_vec());
         let reply = vec![
-            bytes("stale-lead 2000 500 1500 9000 - -"),
+            bytes("stale-lead 1500 -500 1500 9000 - -"),
             bytes("{}"),
             bytes("\"x\"\nMon, 01 Jan"),
         ];
@@ -170,7 +171,7 @@ mod tests {
         assert_eq!((found.decision, found.age_ms, found.ttl_ms), (Decision::StaleLead, 1500, -500));
         assert_eq!(found.known.validators.etag, "\"x\"");
         assert_eq!(found.serve().content, Content::Json(b"{}".to_vec()));
-        let found = Lookup::parse(vec![bytes("cooldown 2 1 1 -2 timeout -")]).unwrap();
+        let found = Lookup::parse(vec![bytes("cooldown 2 0 1 -2 timeout -")]).unwrap();
         assert_eq!(found.without_value().content, Content::Failed(FetchError::TimedOut));
         for bad in ["", "fresh", "fresh 1 2 3 4", "other 1 2 3 4 - -", "fresh x 2 3 4 - -"] {
             assert!(Lookup::parse(vec![bytes(bad)]).is_none(), "{bad}");

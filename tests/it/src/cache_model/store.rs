@@ -53,7 +53,8 @@ impl Store {
         let policy = format!("{LEASE} {FRESH} {STALE} {ERROR} {KEEP} {TAG_KEEP}");
         let reply = self.eval(&script::CACHE_READ, 0..4, &[token, "0", &policy, "", ""]);
         let words: Vec<&str> = reply[0].split(' ').collect();
-        let (decision, now) = (words[0].to_owned(), words[1].parse().unwrap());
+        let number = |at: usize| words[at].parse::<i64>().unwrap();
+        let (decision, now) = (words[0].to_owned(), number(3) - number(2));
         Read { decision, now, body: reply.get(1).cloned() }
     }
 
