@@ -1,11 +1,11 @@
 -- Reads a cached value and decides in the same step what its reader has to do.
 --
--- ARGV[1]  token    of the lease that this reader would take
--- ARGV[2]  chance   −1000 ln(u), u random in (0, 1]: early refresh (XFetch, see
+-- ARGV[1]  chance   −1000 ln(u), u random in (0, 1]: early refresh (XFetch, see
 --                   doi 10.14778/2757807.2757813)
--- ARGV[3]  policy   "lease fresh stale error keep tag_keep", ms
--- ARGV[4]  inm      If-None-Match of the reader, or ""
--- ARGV[5]  reject   PEXPIRETIME of a value that the reader found to be no JSON, or ""
+-- ARGV[2]  lease    "token lease fresh stale error keep tag_keep": of the lease that this reader would
+--                   take, and the policy's times, ms. One text: each argument costs a microsecond.
+-- ARGV[3]  inm      If-None-Match of the reader; may be left out
+-- ARGV[4]  reject   PEXPIRETIME of a value that the reader found to be no JSON; may be left out
 --
 -- Returns {"status age ttl fresh exp code flag", body, validators}: age of the content and how much
 -- longer it is fresh, ms (so now is fresh - ttl); validators are two lines, the origin's ETag and
@@ -25,7 +25,7 @@
 -- An error of type WRONGTYPE when the key is no string, READONLY when nothing can be served here
 -- and nothing can be written: the next connection may lead to the new master.
 
-local token, chance, inm, reject = ARGV[1], ARGV[2] / 1000, ARGV[4], ARGV[5]
+local chance, inm, reject = ARGV[1] / 1000, ARGV[3] or '', ARGV[4] or ''
 local got = redis.call('MGET', unpack(KEYS))
 local exp = redis.call('PEXPIRETIME', value_key)
 local now = now_ms()
@@ -70,8 +70,8 @@ local function show()
   end
 end
 
-local lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
-  string.match(ARGV[3], '^(%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+local token, lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
+  string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
 
 -- Gives missing tags a random version: what was tagged with a lost one does not come back.
 local function complete_tags()

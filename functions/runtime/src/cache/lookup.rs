@@ -70,14 +70,15 @@ pub(super) async fn lookup<S: Redis + Clone + 'static, H: Host>(
 ) -> Result<Lookup, RedisError> {
     // XFetch: an exponentially distributed part of the cost, in thousandths.
     let chance = (-unit(refresh.host.random()).ln() * 1000.0) as i64;
-    let args = [
-        Arg::Text(&refresh.token),
-        Arg::Int(chance),
-        Arg::Text(&refresh.policy.text),
-        Arg::Text(if_none_match),
-        Arg::Text(reject),
-    ];
-    let reply = refresh.store.eval(&script::CACHE_READ, &refresh.keys, &args).await?;
+    let lease = format!("{} {}", refresh.token, refresh.policy.text);
+    let args = [Arg::Int(chance), Arg::Text(&lease), Arg::Text(if_none_match), Arg::Text(reject)];
+    let used = match (if_none_match, reject) {
+        ("", "") => 2,
+        (_, "") => 3,
+        _ => 4,
+    };
+    let args = args.get(..used).unwrap_or(&args);
+    let reply = refresh.store.eval(&script::CACHE_READ, &refresh.keys, args).await?;
     Lookup::parse(reply)
         .ok_or_else(|| RedisError::Refused("cache_read gave an unexpected reply".to_owned()))
 }

@@ -50,8 +50,8 @@ impl Store {
     }
 
     pub fn read(&mut self, token: &str) -> Read {
-        let policy = format!("{LEASE} {FRESH} {STALE} {ERROR} {KEEP} {TAG_KEEP}");
-        let reply = self.eval(&script::CACHE_READ, 0..4, &[token, "0", &policy, "", ""]);
+        let lease = format!("{token} {LEASE} {FRESH} {STALE} {ERROR} {KEEP} {TAG_KEEP}");
+        let reply = self.eval(&script::CACHE_READ, 0..4, &["0", &lease]);
         let words: Vec<&str> = reply[0].split(' ').collect();
         let number = |at: usize| words[at].parse::<i64>().unwrap();
         let (decision, now) = (words[0].to_owned(), number(3) - number(2));
