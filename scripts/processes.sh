@@ -7,7 +7,7 @@ RUN=$STATE/run
 UP_ENV=$STATE/up.env
 READY_SECONDS=60
 
-build_pid='' redis_pid='' functions_pid='' hub_pid='' nap_pid=''
+build_pid='' redis_pid='' origin_pid='' functions_pid='' hub_pid='' nap_pid=''
 
 # --- one run at a time ---------------------------------------------------------------------------
 
@@ -31,6 +31,7 @@ take_lock() {
   rm -f "$UP_ENV"
   stop_stale hub bellwire-hub
   stop_stale functions "bellwire-host|spin"
+  stop_stale origin bellwire-demo-origin
   stop_stale redis redis-server
 }
 
@@ -83,11 +84,12 @@ stop_all() {
   trap - EXIT
   rm -f "$UP_ENV"
   {
-    [ -z "$hub_pid$functions_pid$redis_pid" ] || say "Stopping"
+    [ -z "$hub_pid$functions_pid$origin_pid$redis_pid" ] || say "Stopping"
     [ -z "$nap_pid" ] || kill "$nap_pid"
     stop build "$build_pid" 5
     stop hub "$hub_pid" 20
     stop functions "$functions_pid" 5
+    stop origin "$origin_pid" 5
     stop redis "$redis_pid" 30
     # A signal may have come between the start of a part and the note of its number.
     for pid in $(jobs -p); do kill -KILL -- "-$pid"; done

@@ -135,6 +135,8 @@ impl KeySet {
     /// A short HMAC key, a broken JWK set, a key without `alg` or of another algorithm than
     /// HS256, RS256 or EdDSA, a `kid` that stands twice.
     pub fn new(config: &KeyConfig) -> Result<Self, KeyError> {
+        #[cfg(target_family = "wasm")]
+        verifiers::install();
         let mut keys: Vec<Key> = Vec::new();
         if !config.hs256_key.is_empty() {
             keys.push(hs256(None, config.hs256_key.as_bytes(), config)?);
@@ -295,3 +297,5 @@ fn unauthorized(detail: &str) -> Error {
 
 #[cfg(test)]
 mod tests;
+#[cfg(target_family = "wasm")]
+mod verifiers;

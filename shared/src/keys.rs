@@ -55,3 +55,18 @@ pub fn queue_dedup(name: &str, dedup_id: &str) -> String {
 pub fn queue_once(name: &str, nonce: &str) -> String {
     format!("bw:once:{{{name}}}:{nonce}")
 }
+
+/// What was decided about a cached value: freshness, cost, validators, versions of its tags.
+pub fn cache_companion(key: &str) -> String {
+    format!("bw:meta:{{{key}}}")
+}
+
+/// Who is fetching a cached value at the moment.
+pub fn cache_lease(key: &str) -> String {
+    format!("bw:lease:{{{key}}}")
+}
+
+/// Version and last invalidations of a tag of cached values.
+pub fn cache_tag(tag: &str) -> String {
+    format!("bw:tag:{{{tag}}}")
+}

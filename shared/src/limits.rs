@@ -37,6 +37,23 @@ pub const FEED_PAGE_DEFAULT: usize = 20;
 /// A feed lives this long after its last write.
 pub const FEED_TTL_S: u64 = 30 * 24 * 3600;
 
+/// Longest life of a cached value, all its windows together. Tags live longer than that.
+pub const CACHE_KEEP_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
+/// A tag is remembered so long after its last use: longer than any value that has it.
+pub const CACHE_TAG_KEEP_MS: u64 = CACHE_KEEP_MS_MAX + 24 * 3600 * 1000;
+/// Largest cached value, in bytes, where the resource does not say; a page of JSON is far smaller.
+pub const CACHE_VALUE_BYTES: usize = 1024 * 1024;
+/// What a resource may say.
+pub const CACHE_VALUE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Tags of one resource: a read looks at all of them.
+pub const CACHE_TAGS_MAX: usize = 8;
+/// Longest tag, in bytes.
+pub const CACHE_TAG_BYTES_MAX: usize = 256;
+/// Tags in one call of `POST /cache/invalidate`: one short script.
+pub const CACHE_INVALIDATE_TAGS_MAX: usize = 500;
+/// Longest `If-None-Match` that is looked at: a hundred of our tags.
+pub const IF_NONE_MATCH_BYTES_MAX: usize = 2048;
+
 /// Clock difference tolerated in `exp` and `nbf`, in seconds.
 pub const TOKEN_LEEWAY_S: u64 = 60;
 /// Shortest HMAC key, in bytes: RFC 7518 §3.2 asks for the size of the hash output.

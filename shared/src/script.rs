@@ -37,6 +37,14 @@ macro_rules! scripts {
 }
 
 scripts! {
+    /// Invalidates one cached value.
+    CACHE_INVALIDATE = "cache" / "cache_invalidate";
+    /// Reads a cached value, and decides what its reader has to do.
+    CACHE_READ = "cache" / "cache_read";
+    /// Invalidates everything with a tag.
+    CACHE_TAGS = / "cache_tags";
+    /// Ends a lease with what was fetched.
+    CACHE_WRITE = "cache" / "cache_write";
     /// Takes a deleted entry out of a feed, or erases the feed.
     FEED_DELETE = "feed" / "feed_delete";
     /// Finds one entry of a feed.

@@ -23,7 +23,8 @@ use crate::unsent::Unsent;
 /// One instance's state.
 pub struct App {
     pub config: Config,
-    pub redis: SpinRedis,
+    /// Shared with work that goes on after an answer.
+    pub redis: Rc<SpinRedis>,
     pub record: SqlRecord<SpinSql>,
     pub unsent: Unsent,
     authenticator: Authenticator,
@@ -48,7 +49,7 @@ impl App {
             Backend::Postgres => SpinSql::Postgres(SpinPostgres::new(config.postgres_url.clone())),
         };
         let app = Rc::new(Self {
-            redis: SpinRedis::new(config.redis_url.clone()),
+            redis: Rc::new(SpinRedis::new(config.redis_url.clone())),
             record: SqlRecord::new(sql, config.record, clock::random_word),
             unsent: Unsent::default(),
             authenticator: Authenticator::new(),

@@ -2,8 +2,10 @@
 
 pub mod background;
 pub mod body;
+pub mod cache_host;
 pub mod clock;
 pub mod deadline;
+pub mod origin;
 pub mod postgres;
 pub mod redis;
 pub mod sql;

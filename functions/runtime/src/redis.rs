@@ -1,5 +1,7 @@
 //! Redis as the mechanisms see it: scripts go in, flat replies come out.
 
+use std::rc::Rc;
+
 use shared::script::Script;
 
 /// One element of a (flat) reply.
@@ -112,6 +114,22 @@ pub trait Redis {
 
     /// Runs one command.
     async fn command(&self, name: &str, args: &[Arg<'_>]) -> Result<Vec<Reply>, RedisError>;
+}
+
+/// A store that is shared with work that outlives a request.
+impl<R: Redis> Redis for Rc<R> {
+    async fn eval(
+        &self,
+        script: &Script,
+        keys: &[String],
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Reply>, RedisError> {
+        (**self).eval(script, keys, args).await
+    }
+
+    async fn command(&self, name: &str, args: &[Arg<'_>]) -> Result<Vec<Reply>, RedisError> {
+        (**self).command(name, args).await
+    }
 }
 
 /// An argument of a script or command.

@@ -37,6 +37,8 @@ pub struct Args {
 pub enum Scenario {
     /// Warm feed reads beside one Redis GET on the same host
     Feed,
+    /// Fresh cache hits beside one Redis GET and a Node server, and fetches of the origin
+    Cache,
     /// Calls per request: scripts, commands, connections, SQL statements
     Counts,
     /// Creates beside a native axum service that does the same

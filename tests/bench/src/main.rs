@@ -10,6 +10,7 @@ mod cpu;
 mod load;
 mod measure;
 mod native;
+mod node;
 mod records;
 mod redis_calls;
 mod report;
@@ -43,6 +44,7 @@ async fn run(args: &Args) -> Result<()> {
         let tables = match scenario {
             Scenario::Feed => scenarios::feed::run(args).await,
             Scenario::Counts => scenarios::counts::run().await,
+            Scenario::Cache => scenarios::cache::run(args).await,
             Scenario::Create => scenarios::create::run(args).await,
             Scenario::Start => scenarios::start::run(args).await,
         };

@@ -1,5 +1,6 @@
 //! The scenarios, and the users and addresses that they share.
 
+pub mod cache;
 pub mod counts;
 pub mod create;
 pub mod feed;

@@ -22,7 +22,7 @@ use crate::server::Server;
 use crate::state::Permissions;
 use crate::variables::Variables;
 use crate::worker::{Limits, Workers};
-use crate::{engine, files, runtime_config};
+use crate::{engine, files, runtime_config, seed};
 
 /// An application that listens and does not serve yet.
 pub struct App {
@@ -46,6 +46,7 @@ impl App {
         let databases =
             runtime_config::databases(args.runtime_config_file.as_deref(), state_dir, &app_dir)?;
         runtime_config::check_databases(&manifest, &databases)?;
+        seed::run(&args.sqlite_statements, &databases)?;
         let databases = Arc::new(databases);
 
         let engine = engine::engine(cache_dir(args.cache_dir.as_deref()).as_deref())?;

@@ -25,6 +25,10 @@ pub struct Args {
     #[arg(long, env = "RUNTIME_CONFIG_FILE")]
     pub runtime_config_file: Option<PathBuf>,
 
+    /// Statements for the default SQLite database before anything is served; may stand several times
+    #[arg(long = "sqlite", value_name = "SQL | @FILE | @FILE:LABEL")]
+    pub sqlite_statements: Vec<String>,
+
     /// Where the default database lies [default: .spin beside the manifest; empty: in memory]
     #[arg(long)]
     pub state_dir: Option<String>,

@@ -19,6 +19,7 @@ mod request;
 pub mod router;
 mod rows;
 mod runtime_config;
+mod seed;
 mod server;
 mod sqlite;
 mod state;

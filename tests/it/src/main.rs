@@ -7,6 +7,9 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "how a test fails")]
 
 mod auth;
+mod cache;
+mod cache_engine;
+mod cache_model;
 mod cors;
 mod create;
 mod database;

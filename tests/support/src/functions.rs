@@ -45,6 +45,21 @@ impl Setup {
         self
     }
 
+    /// Serves the functions with another `functions/cache/resources.toml`.
+    pub fn resources(self, text: &str) -> Self {
+        let app = self.record.dir().join("app");
+        std::fs::create_dir_all(&app).unwrap();
+        std::fs::write(app.join("resources.toml"), text).unwrap();
+        let manifest = std::fs::read_to_string(paths::manifest()).unwrap();
+        let built = format!("source = \"{}/target/", paths::workspace().display());
+        let manifest = manifest
+            .replace("source = \"target/", &built)
+            .replace("\"functions/cache/resources.toml\"", "\"resources.toml\"");
+        let path = app.join("spin.toml");
+        std::fs::write(&path, manifest).unwrap();
+        self.manifest(path)
+    }
+
     /// Replaces the value of a variable of the manifest.
     pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.insert(name, value.into());

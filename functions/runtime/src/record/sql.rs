@@ -31,6 +31,11 @@ impl<S: Sql> SqlRecord<S> {
         Self { sql, statements: backend.statements(), fresh_epoch }
     }
 
+    /// The database itself, for what is no part of the record.
+    pub fn sql(&self) -> &S {
+        &self.sql
+    }
+
     async fn run(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
         self.repeating(async || self.sql.query(statement, parameters.clone()).await).await
     }

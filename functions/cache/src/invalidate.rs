@@ -1,0 +1,68 @@
+//! `DELETE /cache/{resource}[/{param}…]` and `POST /cache/invalidate`.
+
+use std::rc::Rc;
+
+use runtime::cache::{Cache, Entry, Mode};
+use runtime::io::cache_host::SpinHost;
+use runtime::{App, Code, Error, Request, Response, auth};
+use serde_json::json;
+use shared::auth::Scope;
+use shared::json::Object;
+use shared::limits::{CACHE_INVALIDATE_TAGS_MAX, CACHE_TAG_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX};
+
+use crate::served::Target;
+use crate::template::check_fixed;
+
+/// Invalidates one value; `?mode=soft` marks it stale, else it is removed.
+///
+/// # Errors
+/// Of the request; `redis_unavailable`, after which it may be repeated.
+pub async fn one(app: &App, request: &Request, target: &Target) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::CacheWrite)?;
+    let query = request.query(&["mode"])?;
+    let mode = mode(query.first().map(|(_, word)| word.as_str()))?;
+    let (key, tags) = (target.key(), target.tags());
+    let entry = Entry { key: &key, tags: &tags, if_none_match: "" };
+    let cache = Cache::new(Rc::clone(&app.redis), SpinHost);
+    cache.invalidate(entry, &target.served.policy, mode).await?;
+    Ok(Response::empty(204))
+}
+
+/// Invalidates everything with one of `{"tags":[…],"mode":"soft"|"hard"}`; hard where it is not
+/// said. Answers `{"invalidated":n}`, the number of tags.
+///
+/// # Errors
+/// Of the request; `redis_unavailable`, after which it may be repeated.
+pub async fn tags(app: &App, request: &Request) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::CacheWrite)?;
+    request.query(&[])?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    let mut object = Object::parse(&body)?;
+    let value = object.require("tags")?;
+    let mut tags: Vec<String> = serde_json::from_str(value.get())
+        .map_err(|_| object.invalid("tags", "must be an array of strings"))?;
+    let mode = mode(object.string("mode")?.as_deref())?;
+    if tags.len() > CACHE_INVALIDATE_TAGS_MAX {
+        let problem = format!("has more than {CACHE_INVALIDATE_TAGS_MAX} tags");
+        return Err(object.beyond("tags", &problem));
+    }
+    for tag in &tags {
+        let is_tag = (1..=CACHE_TAG_BYTES_MAX).contains(&tag.len()) && check_fixed(tag).is_ok();
+        if !is_tag {
+            return Err(object.invalid("tags", "must hold tags: the alphabet of ids, and `:`"));
+        }
+    }
+    object.finish()?;
+    tags.sort_unstable();
+    tags.dedup();
+    if !tags.is_empty() {
+        let cache = Cache::new(Rc::clone(&app.redis), SpinHost);
+        cache.invalidate_tags(&tags, mode).await?;
+    }
+    Ok(Response::json(200, json!({"invalidated": tags.len()}).to_string()))
+}
+
+fn mode(word: Option<&str>) -> Result<Mode, Error> {
+    let problem = || Error::field(Code::InvalidField, "mode", "`mode` must be soft or hard");
+    word.map_or(Ok(Mode::Hard), |word| Mode::parse(word).ok_or_else(problem))
+}

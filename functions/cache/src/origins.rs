@@ -1,0 +1,104 @@
+//! Sources of resources: SQL statements and HTTP origins, as resources.toml declares them. Also runs in
+//! build.rs.
+
+use crate::template::{Braces, Template};
+use crate::toml_table::{Fields, Mistake};
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    Sql { sqlite: Template, postgres: Template },
+    Http(HttpOrigin),
+}
+
+/// An HTTP origin; only path and query hold parameters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HttpOrigin {
+    pub is_tls: bool,
+    pub host: OriginHost,
+    /// From the first `/`.
+    pub target: Template,
+    /// Cache-Control and Age of the origin decide on freshness.
+    pub honours_cache_control: bool,
+}
+
+/// `host[:port]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OriginHost {
+    Fixed(String),
+    /// A variable of the component.
+    Variable(String),
+}
+
+/// `[resource.sql]`.
+///
+/// # Errors
+/// The first mistake.
+pub fn sql_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mistake> {
+    let mut statement = |name: &str| {
+        let Some(field) = table.string(name)? else { return Ok(None) };
+        let parse = |text: String| {
+            let is_empty = text.trim().is_empty();
+            if is_empty { Err("is empty".to_owned()) } else { Ok(text) }
+        };
+        let field = field.map(parse)?;
+        field.map(|text| Template::parse(&text, params, Braces::Lenient)).map(|f| Some(f.value))
+    };
+    let (query, sqlite, postgres) =
+        (statement("query")?, statement("sqlite")?, statement("postgres")?);
+    let origin = match (query, sqlite, postgres) {
+        (Some(query), None, None) => Origin::Sql { sqlite: query.clone(), postgres: query },
+        (None, Some(sqlite), Some(postgres)) => Origin::Sql { sqlite, postgres },
+        _ => return Err(table.mistake("`sql` needs `query`, or `sqlite` and `postgres`")),
+    };
+    table.finish()?;
+    Ok(origin)
+}
+
+/// `[resource.http]`.
+///
+/// # Errors
+/// The first mistake.
+pub fn http_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mistake> {
+    let url = table.string("url")?.ok_or_else(|| table.mistake("`http.url` is missing"))?;
+    let honours_cache_control = table.bool("honour_cache_control")?.unwrap_or(false);
+    let origin = url.map(|text| {
+        let (is_tls, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
+            (Some(rest), _) => (true, rest),
+            (_, Some(rest)) => (false, rest),
+            _ => return Err("must begin with http:// or https://".to_owned()),
+        };
+        let (host, target) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let host = origin_host(host)?;
+        if target.is_empty() || target.contains(['#', ' ']) || !target.is_ascii() {
+            return Err("needs a path, without spaces and without a fragment".to_owned());
+        }
+        let target = Template::parse(target, params, Braces::Strict)?;
+        Ok(HttpOrigin { is_tls, host, target, honours_cache_control })
+    })?;
+    table.finish()?;
+    Ok(Origin::Http(origin.value))
+}
+
+fn origin_host(text: &str) -> Result<OriginHost, String> {
+    if let Some(name) = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
+        let name = name.trim();
+        let is_variable = !name.is_empty()
+            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+        return match is_variable {
+            true => Ok(OriginHost::Variable(name.to_owned())),
+            false => Err("has a variable whose name is none".to_owned()),
+        };
+    }
+    if !is_host(text) {
+        return Err("needs a fixed host, or a variable in {{ }}".to_owned());
+    }
+    Ok(OriginHost::Fixed(text.to_owned()))
+}
+
+/// `host[:port]`, as it may stand in a URL: no user, no parameter, nothing that ends it early.
+pub fn is_host(text: &str) -> bool {
+    let is_known =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');
+    !text.is_empty() && text.bytes().all(is_known)
+}

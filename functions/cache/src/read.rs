@@ -1,0 +1,32 @@
+//! `GET /cache/{resource}[/{param}…]`.
+
+use std::rc::Rc;
+
+use runtime::cache::{Cache, Entry};
+use runtime::io::cache_host::SpinHost;
+use runtime::{App, Error, Request, Response};
+use shared::limits::IF_NONE_MATCH_BYTES_MAX;
+
+use crate::served::Target;
+use crate::{access, respond, source};
+
+/// Answers from the cache or from the source.
+///
+/// # Errors
+/// Of the request; `wrong_type`. That the source failed is an answer of its own.
+pub async fn read(app: &App, request: &Request, target: Target) -> Result<Response, Error> {
+    access::check(app, request, &target)?;
+    if !request.query.is_empty() {
+        request.query(&[])?;
+    }
+    let if_none_match = request.header("if-none-match").unwrap_or_default();
+    let if_none_match =
+        if if_none_match.len() > IF_NONE_MATCH_BYTES_MAX { "" } else { if_none_match };
+    let cache = Cache::new(Rc::clone(&app.redis), SpinHost);
+    let (key, tags) = (target.key(), target.tags());
+    let entry = Entry { key: &key, tags: &tags, if_none_match };
+    let (served, params) = (Rc::clone(&target.served), Rc::clone(&target.params));
+    let fetch = move |known| async move { source::fetch(&served.resource, &params, known).await };
+    let answer = cache.get_or_refresh(entry, &target.served.policy, fetch).await?;
+    Ok(respond::response(&target.served, answer, if_none_match))
+}

@@ -1,0 +1,239 @@
+//! `resources.toml`: what may be read, where it comes from, and who may read it. Also runs in
+//! build.rs, so it knows neither the host nor the engine.
+
+use std::time::Duration;
+
+use shared::limits::{
+    CACHE_KEEP_MS_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX, CACHE_VALUE_BYTES,
+    CACHE_VALUE_BYTES_MAX, ID_BYTES_MAX,
+};
+
+use crate::origins::{Origin, http_origin, sql_origin};
+use crate::template::{Braces, Piece, Template, check_fixed, is_name, may_meet};
+use crate::toml_table::{Fields, Mistake, Source};
+
+/// Who may read a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a token.
+    Public,
+    /// The user that the parameter with this index names, and scope `cache:read`.
+    Subject(usize),
+    /// Scope `cache:read`.
+    Scope,
+}
+
+/// Times; the defaults are those of the engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Times {
+    pub fresh: Duration,
+    pub stale: Option<Duration>,
+    pub error: Option<Duration>,
+    pub absent: Option<Duration>,
+    pub cool_down: Option<Duration>,
+    pub timeout: Option<Duration>,
+    pub soft_timeout: Option<Duration>,
+}
+
+/// One resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resource {
+    /// As it is declared; stands in logs.
+    pub path: String,
+    /// `None` for a parameter.
+    pub segments: Vec<Option<String>>,
+    pub params: Vec<String>,
+    pub key: Template,
+    pub tags: Vec<Template>,
+    pub access: Access,
+    pub origin: Origin,
+    pub times: Times,
+    pub bytes_max: usize,
+}
+
+/// All of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources(pub Vec<Resource>);
+
+/// Longest a fetch may be allowed to take: readers and leases wait for it.
+const TIMEOUT_MAX: Duration = Duration::from_secs(60);
+/// Prefixes of keys that belong to other capabilities.
+const RESERVED: [&str; 4] = ["bw:", "user:", "campaign:", "notifications:"];
+
+impl Resources {
+    /// # Errors
+    /// The first mistake, with its line.
+    pub fn parse(text: &str) -> Result<Self, Mistake> {
+        let mut file = Source(text).parse()?;
+        let tables = file.tables("resource")?;
+        file.finish()?;
+        let mut resources: Vec<Resource> = Vec::new();
+        for mut table in tables {
+            let resource = resource(&mut table)?;
+            for other in &resources {
+                if may_meet(&resource.segments, &other.segments) {
+                    let problem = format!("`path` is also matched by {:?}", other.path);
+                    return Err(table.mistake(problem));
+                }
+                if may_meet(&parts(&resource.key), &parts(&other.key)) {
+                    let problem = format!("`key` may be the same as that of {:?}", other.path);
+                    return Err(table.mistake(problem));
+                }
+            }
+            table.finish()?;
+            resources.push(resource);
+        }
+        Ok(Self(resources))
+    }
+}
+
+impl Resource {
+    /// Whether a path behind `/cache/` is this resource's.
+    pub fn matches(&self, path: &[&str]) -> bool {
+        let fits =
+            |(own, given): (&Option<String>, &&str)| own.as_ref().is_none_or(|own| own == given);
+        self.segments.len() == path.len() && self.segments.iter().zip(path).all(fits)
+    }
+}
+
+fn parts(key: &Template) -> Vec<Option<String>> {
+    key.parts().unwrap_or_default()
+}
+
+fn resource(table: &mut Fields<'_>) -> Result<Resource, Mistake> {
+    let path = table.string("path")?.ok_or_else(|| table.mistake("`path` is missing"))?;
+    let (segments, params) = segments(&path.value).map_err(|problem| path.mistake(problem))?;
+    let key = match table.string("key")? {
+        Some(field) => field,
+        None => path.with(path.value.replace('/', ":")),
+    };
+    let key = key.map(|text| key_template(&text, &params))?.value;
+    let tags = match table.strings("tags")? {
+        Some(field) => field.map(|tags| tag_templates(&tags, &params))?.value,
+        None => Vec::new(),
+    };
+    let access = match table.string("access")? {
+        Some(field) => field.map(|text| access(&text, &params))?.value,
+        None => Access::Scope,
+    };
+    let times = times(table)?;
+    let bytes_max = match table.integer("bytes_max")? {
+        None => CACHE_VALUE_BYTES,
+        Some(field) => {
+            let in_range = |bytes: u64| match usize::try_from(bytes) {
+                Ok(bytes) if (1..=CACHE_VALUE_BYTES_MAX).contains(&bytes) => Ok(bytes),
+                _ => Err(format!("must be from 1 to {CACHE_VALUE_BYTES_MAX}")),
+            };
+            field.map(in_range)?.value
+        }
+    };
+    let origin = match (table.table("sql")?, table.table("http")?) {
+        (Some(sql), None) => sql_origin(sql, &params)?,
+        (None, Some(http)) => http_origin(http, &params)?,
+        _ => return Err(table.mistake("needs one source: [resource.sql] or [resource.http]")),
+    };
+    let path = path.value;
+    Ok(Resource { path, segments, params, key, tags, access, origin, times, bytes_max })
+}
+
+/// Literal segments and parameters' names.
+type Path = (Vec<Option<String>>, Vec<String>);
+
+fn segments(path: &str) -> Result<Path, String> {
+    let (mut segments, mut params) = (Vec::new(), Vec::new());
+    for segment in path.split('/') {
+        match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
+            Some(name) if !is_name(name) || params.iter().any(|known| known == name) => {
+                return Err(format!("has the parameter {segment} twice, or it is no name"));
+            }
+            Some(_) if segments.is_empty() => return Err("must begin with a name".to_owned()),
+            Some(name) => {
+                params.push(name.to_owned());
+                segments.push(None);
+            }
+            None if segment.is_empty() => return Err("has an empty segment".to_owned()),
+            None => {
+                check_fixed(segment)?;
+                segments.push(Some(segment.to_owned()));
+            }
+        }
+    }
+    if segments.first() == Some(&Some("invalidate".to_owned())) {
+        return Err("must not begin with `invalidate`, which is a call of its own".to_owned());
+    }
+    Ok((segments, params))
+}
+
+fn key_template(text: &str, params: &[String]) -> Result<Template, String> {
+    let key = fixed_template(text, params, ID_BYTES_MAX)?;
+    if RESERVED.iter().any(|prefix| text.starts_with(prefix)) || text == "online_users" {
+        return Err("belongs to another capability".to_owned());
+    }
+    if !matches!(key.0.first(), Some(Piece::Text(_))) {
+        return Err("must begin with fixed text".to_owned());
+    }
+    key.parts()?;
+    match (0..params.len()).find(|param| !key.has(*param)) {
+        Some(missing) => {
+            let name = params.get(missing).map_or("", String::as_str);
+            Err(format!("must hold {{{name}}}: else one value would be served for all"))
+        }
+        None => Ok(key),
+    }
+}
+
+fn tag_templates(tags: &[String], params: &[String]) -> Result<Vec<Template>, String> {
+    if tags.len() > CACHE_TAGS_MAX {
+        return Err(format!("has more than {CACHE_TAGS_MAX} tags"));
+    }
+    tags.iter().map(|tag| fixed_template(tag, params, CACHE_TAG_BYTES_MAX)).collect()
+}
+
+fn fixed_template(text: &str, params: &[String], bytes_max: usize) -> Result<Template, String> {
+    let template = Template::parse(text, params, Braces::Strict)?;
+    for piece in &template.0 {
+        if let Piece::Text(text) = piece {
+            check_fixed(text)?;
+        }
+    }
+    if text.is_empty() || text.len() > bytes_max {
+        return Err(format!("must have from 1 to {bytes_max} bytes"));
+    }
+    Ok(template)
+}
+
+fn access(text: &str, params: &[String]) -> Result<Access, String> {
+    match (text, text.strip_prefix("subject:")) {
+        ("public", _) => Ok(Access::Public),
+        ("cache:read", _) => Ok(Access::Scope),
+        (_, Some(name)) => match params.iter().position(|param| param == name) {
+            Some(at) => Ok(Access::Subject(at)),
+            None => Err(format!("names {name:?}, which is no parameter of the path")),
+        },
+        _ => Err("must be public, subject:<parameter> or cache:read".to_owned()),
+    }
+}
+
+fn times(table: &mut Fields<'_>) -> Result<Times, Mistake> {
+    let mut value = |name: &str, max: Duration| {
+        let Some(field) = table.duration(name)? else { return Ok(None) };
+        let problem = format!("must be at most {} s", max.as_secs());
+        field.map(|time| if time <= max { Ok(time) } else { Err(problem) }).map(|f| Some(f.value))
+    };
+    // Two windows make the life of a value.
+    let window_max = Duration::from_millis(CACHE_KEEP_MS_MAX / 2);
+    let fresh = value("fresh", window_max)?;
+    let times = Times {
+        fresh: fresh.unwrap_or_default(),
+        stale: value("stale", window_max)?,
+        error: value("error", window_max)?,
+        absent: value("absent", window_max)?,
+        cool_down: value("cool_down", TIMEOUT_MAX)?,
+        timeout: value("timeout", TIMEOUT_MAX)?,
+        soft_timeout: value("soft_timeout", TIMEOUT_MAX)?,
+    };
+    match fresh {
+        Some(_) => Ok(times),
+        None => Err(table.mistake("`fresh` is missing")),
+    }
+}

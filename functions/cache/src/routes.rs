@@ -1,0 +1,26 @@
+//! The component's table of contents.
+
+use runtime::{App, Error, Method, Request, Response};
+
+use crate::served::Target;
+use crate::{invalidate, read};
+
+/// Sends a request to its handler.
+///
+/// # Errors
+/// `not_found`, `method_not_allowed`, and whatever the handler says.
+pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+    match (request.path().as_slice(), request.method) {
+        (["cache", "invalidate"], Method::Post) => invalidate::tags(app, request).await,
+        (["cache", "invalidate"], _) => Err(Error::method_not_allowed("POST")),
+        (["cache", path @ ..], method) => {
+            let target = Target::find(path)?;
+            match method {
+                Method::Get => read::read(app, request, target).await,
+                Method::Delete => invalidate::one(app, request, &target).await,
+                _ => Err(Error::method_not_allowed("GET, HEAD, DELETE")),
+            }
+        }
+        _ => Err(Error::not_found("this path")),
+    }
+}

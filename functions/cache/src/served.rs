@@ -1,0 +1,97 @@
+//! The resources of this instance, ready to be served.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use runtime::cache::{Policy, Windows};
+use runtime::{Code, Error, log};
+use shared::ids::check_id;
+
+use crate::resources::{Resource, Resources, Times};
+use crate::template::push_plain;
+
+/// Where spin.toml mounts the declarations.
+const FILE: &str = "/resources.toml";
+
+/// Parsed once per instance; a file with a mistake stays one.
+type Loaded = Result<Rc<Vec<Rc<Served>>>, Error>;
+
+thread_local! {
+    static LOADED: OnceCell<Loaded> = const { OnceCell::new() };
+}
+
+/// A resource with its policy.
+pub struct Served {
+    pub resource: Resource,
+    pub policy: Rc<Policy>,
+}
+
+/// What a path asks for.
+pub struct Target {
+    pub served: Rc<Served>,
+    /// Values of the path's parameters, in their order.
+    pub params: Rc<Vec<String>>,
+}
+
+impl Target {
+    /// The resource of the path behind `/cache/`.
+    ///
+    /// # Errors
+    /// `not_found`; `invalid_id`; `internal` when the declarations cannot be used, which the log
+    /// explains.
+    pub fn find(path: &[&str]) -> Result<Self, Error> {
+        let all = LOADED.with(|loaded| loaded.get_or_init(load).clone())?;
+        let served = all.iter().find(|served| served.resource.matches(path));
+        let served = Rc::clone(served.ok_or_else(|| Error::not_found("this resource"))?);
+        let segments = served.resource.segments.iter().zip(path);
+        let params = segments.filter(|(own, _)| own.is_none()).map(|(_, given)| *given);
+        let params: Vec<String> = params.map(str::to_owned).collect();
+        for param in &params {
+            check_id(param, "parameter")?;
+        }
+        Ok(Self { served, params: Rc::new(params) })
+    }
+
+    pub fn key(&self) -> String {
+        self.served.resource.key.fill(&self.params, push_plain)
+    }
+
+    pub fn tags(&self) -> Vec<String> {
+        let tags = self.served.resource.tags.iter();
+        tags.map(|tag| tag.fill(&self.params, push_plain)).collect()
+    }
+}
+
+fn load() -> Loaded {
+    let unusable = |problem: &str| {
+        log::error("resources_unusable", &[("file", "resources.toml"), ("error", problem)]);
+        Error::new(Code::Internal, "the resources are not configured")
+    };
+    let text = std::fs::read_to_string(FILE).map_err(|error| unusable(&error.to_string()))?;
+    let resources = Resources::parse(&text).map_err(|error| unusable(&error.to_string()))?;
+    let served = resources.0.into_iter().map(|resource| {
+        let policy = Rc::new(policy(&resource));
+        Rc::new(Served { resource, policy })
+    });
+    Ok(Rc::new(served.collect()))
+}
+
+fn policy(resource: &Resource) -> Policy {
+    let Times { fresh, stale, error, absent, cool_down, timeout, soft_timeout } = resource.times;
+    let default = Windows::default();
+    let windows = Windows {
+        fresh,
+        stale: stale.unwrap_or(default.stale),
+        error: error.unwrap_or(default.error),
+        absent: absent.unwrap_or(default.absent),
+        cool_down: cool_down.unwrap_or(default.cool_down),
+    };
+    let mut policy = Policy::with_timeouts(
+        &resource.path,
+        windows,
+        soft_timeout.unwrap_or(Policy::SOFT_TIMEOUT),
+        timeout.unwrap_or(Policy::TIMEOUT),
+    );
+    policy.bytes_max = resource.bytes_max;
+    policy
+}

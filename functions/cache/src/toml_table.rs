@@ -1,0 +1,221 @@
+//! A TOML table that is taken apart field by field, so that every mistake has a line and a name.
+
+use std::fmt;
+use std::ops::Range;
+use std::time::Duration;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// A mistake in the file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mistake {
+    pub line: usize,
+    pub text: String,
+}
+
+impl fmt::Display for Mistake {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.text)
+    }
+}
+
+/// Where things stand in the file.
+#[derive(Clone, Copy)]
+pub struct Source<'a>(pub &'a str);
+
+impl<'a> Source<'a> {
+    pub fn mistake(self, span: &Range<usize>, text: impl Into<String>) -> Mistake {
+        let before = self.0.get(..span.start).unwrap_or(self.0);
+        Mistake { line: 1 + before.matches('\n').count(), text: text.into() }
+    }
+
+    /// # Errors
+    /// What is no TOML.
+    pub fn parse(self) -> Result<Fields<'a>, Mistake> {
+        let parsed = DeTable::parse(self.0).map_err(|error| {
+            let end = self.0.len();
+            self.mistake(&error.span().unwrap_or(end..end), error.message())
+        })?;
+        let span = parsed.span();
+        Ok(Fields { source: self, path: String::new(), span, table: parsed.into_inner() })
+    }
+}
+
+/// The fields of one table; what is left at the end is unknown.
+pub struct Fields<'a> {
+    source: Source<'a>,
+    /// Of this table, with a trailing dot, or empty.
+    path: String,
+    pub span: Range<usize>,
+    table: DeTable<'a>,
+}
+
+/// A field's value and where it stands.
+pub struct Field<T> {
+    pub value: T,
+    name: String,
+    line_of: Mistake,
+}
+
+impl<T> Field<T> {
+    /// A mistake in this field.
+    pub fn mistake(&self, problem: impl fmt::Display) -> Mistake {
+        Mistake { text: format!("`{}` {problem}", self.name), ..self.line_of.clone() }
+    }
+
+    /// Another value in the same place.
+    pub fn with<U>(&self, value: U) -> Field<U> {
+        Field { value, name: self.name.clone(), line_of: self.line_of.clone() }
+    }
+
+    pub fn map<U>(self, value: impl FnOnce(T) -> Result<U, String>) -> Result<Field<U>, Mistake> {
+        let Self { value: old, name, line_of } = self;
+        let kept = Field { value: (), name, line_of };
+        let value = value(old).map_err(|problem| kept.mistake(problem))?;
+        Ok(Field { value, name: kept.name, line_of: kept.line_of })
+    }
+}
+
+impl<'a> Fields<'a> {
+    /// A mistake in this table as a whole.
+    pub fn mistake(&self, text: impl Into<String>) -> Mistake {
+        self.source.mistake(&self.span, text)
+    }
+
+    fn take(&mut self, name: &str) -> Option<Field<DeValue<'a>>> {
+        let value: Spanned<DeValue<'a>> = self.table.remove(name)?;
+        let line_of = self.source.mistake(&value.span(), "");
+        Some(Field { value: value.into_inner(), name: format!("{}{name}", self.path), line_of })
+    }
+
+    /// A string without U+0000.
+    ///
+    /// # Errors
+    /// Something else.
+    pub fn string(&mut self, name: &str) -> Result<Option<Field<String>>, Mistake> {
+        let Some(field) = self.take(name) else { return Ok(None) };
+        let text = field.map(|value| match value {
+            DeValue::String(text) if !text.contains('\0') => Ok(text.into_owned()),
+            _ => Err("must be a string".to_owned()),
+        });
+        text.map(Some)
+    }
+
+    pub fn bool(&mut self, name: &str) -> Result<Option<bool>, Mistake> {
+        let Some(field) = self.take(name) else { return Ok(None) };
+        let value = field.map(|value| value.as_bool().ok_or("must be true or false".to_owned()))?;
+        Ok(Some(value.value))
+    }
+
+    pub fn integer(&mut self, name: &str) -> Result<Option<Field<u64>>, Mistake> {
+        let Some(field) = self.take(name) else { return Ok(None) };
+        let number = field.map(|value| match &value {
+            DeValue::Integer(number) if number.radix() == 10 => {
+                number.as_str().parse().map_err(|_| "must be a positive number".to_owned())
+            }
+            _ => Err("must be a number".to_owned()),
+        });
+        number.map(Some)
+    }
+
+    /// `"250ms"`, `"30s"`, `"5m"`, `"1h"` or `"7d"`.
+    ///
+    /// # Errors
+    /// Something else.
+    pub fn duration(&mut self, name: &str) -> Result<Option<Field<Duration>>, Mistake> {
+        let Some(field) = self.string(name)? else { return Ok(None) };
+        let parse =
+            |text: String| {
+                let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+                let (number, unit) = text.split_at(digits);
+                let unit_ms = match unit {
+                    "ms" => 1,
+                    "s" => 1000,
+                    "m" => 60_000,
+                    "h" => 3_600_000,
+                    "d" => 86_400_000,
+                    _ => 0,
+                };
+                let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
+                match ms {
+                    Some(ms) if unit_ms > 0 => Ok(Duration::from_millis(ms)),
+                    _ => Err("must be a time such as \"250ms\", \"30s\", \"5m\", \"1h\" or \"7d\""
+                        .into()),
+                }
+            };
+        field.map(parse).map(Some)
+    }
+
+    /// An array of strings.
+    ///
+    /// # Errors
+    /// Something else.
+    pub fn strings(&mut self, name: &str) -> Result<Option<Field<Vec<String>>>, Mistake> {
+        let Some(field) = self.take(name) else { return Ok(None) };
+        let strings = field.map(|value| {
+            let DeValue::Array(items) = value else {
+                return Err("must be an array of strings".to_owned());
+            };
+            let text = |item: Spanned<DeValue<'a>>| match item.into_inner() {
+                DeValue::String(text) => Ok(text.into_owned()),
+                _ => Err("must be an array of strings".to_owned()),
+            };
+            items.into_iter().map(text).collect()
+        });
+        strings.map(Some)
+    }
+
+    /// A table.
+    ///
+    /// # Errors
+    /// Something else.
+    pub fn table(&mut self, name: &str) -> Result<Option<Self>, Mistake> {
+        let Some(value) = self.table.remove(name) else { return Ok(None) };
+        let span = value.span();
+        match value.into_inner() {
+            DeValue::Table(table) => {
+                let path = format!("{}{name}.", self.path);
+                Ok(Some(Self { source: self.source, path, span, table }))
+            }
+            _ => Err(self.source.mistake(&span, format!("`{}{name}` must be a table", self.path))),
+        }
+    }
+
+    /// `[[name]]` tables.
+    ///
+    /// # Errors
+    /// Something else.
+    pub fn tables(&mut self, name: &str) -> Result<Vec<Self>, Mistake> {
+        let Some(value) = self.table.remove(name) else { return Ok(Vec::new()) };
+        let span = value.span();
+        let wrong = |span: &Range<usize>| {
+            self.source.mistake(span, format!("`{name}` must be written as [[{name}]]"))
+        };
+        let DeValue::Array(items) = value.into_inner() else { return Err(wrong(&span)) };
+        let table = |item: Spanned<DeValue<'a>>| {
+            let span = item.span();
+            match item.into_inner() {
+                DeValue::Table(table) => {
+                    Ok(Self { source: self.source, path: String::new(), span, table })
+                }
+                _ => Err(wrong(&span)),
+            }
+        };
+        items.into_iter().map(table).collect()
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// A field that nobody took.
+    pub fn finish(self) -> Result<(), Mistake> {
+        match self.table.iter().next() {
+            None => Ok(()),
+            Some((name, _)) => {
+                let text = format!("`{}{}` is not a known field", self.path, name.get_ref());
+                Err(self.source.mistake(&name.span(), text))
+            }
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a reader gets.
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::fetched::FetchError;
+
+/// The entity tag of a value, without quotes: strong, since it is of the bytes.
+pub fn etag_of(body: &[u8]) -> String {
+    format!("{:016x}", xxh3_64(body))
+}
+
+/// The value, or what there is instead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// JSON text.
+    Json(Vec<u8>),
+    /// The reader has it: `If-None-Match` names this tag.
+    Unchanged { etag: String },
+    /// The source does not know such a thing.
+    Absent,
+    /// There is nothing to serve, and the source failed.
+    Failed(FetchError),
+}
+
+/// Where the answer came from (RFC 9211).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// From the store.
+    Hit,
+    /// There was nothing in the store.
+    Miss,
+    /// What was in the store was past its stale time.
+    Expired,
+    /// The store could not be used.
+    Bypass,
+}
+
+/// An answer; times in milliseconds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub content: Content,
+    pub how: How,
+    /// It was fetched by this reader and is in the store now.
+    pub stored: bool,
+    /// It was fetched by another reader, for whom this one waited.
+    pub collapsed: bool,
+    pub age_ms: i64,
+    /// How much longer it is fresh; negative for a stale one.
+    pub ttl_ms: i64,
+}
+
+impl Answer {
+    pub(super) fn fetched(content: Content, how: How) -> Self {
+        Self { content, how, stored: false, collapsed: false, age_ms: 0, ttl_ms: 0 }
+    }
+}

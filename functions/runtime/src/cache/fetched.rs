@@ -1,0 +1,87 @@
+//! What a source may say.
+
+use std::time::Duration;
+
+/// What validates the value that is stored: a source that knows it may say that it is still the
+/// same. Empty where nothing is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    pub validators: Validators,
+}
+
+/// `ETag` and `Last-Modified` of the source, as it wrote them; empty for none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    pub etag: String,
+    pub last_modified: String,
+}
+
+impl Validators {
+    pub fn is_empty(&self) -> bool {
+        self.etag.is_empty() && self.last_modified.is_empty()
+    }
+}
+
+/// A value from its source.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Value {
+    /// JSON text; anything else counts as a failure of the source.
+    pub body: String,
+    pub validators: Validators,
+    /// How long it is fresh, where the source decides that.
+    pub fresh: Option<Duration>,
+    /// How old it was when it came.
+    pub age: Duration,
+    /// The source forbids storing it.
+    pub no_store: bool,
+}
+
+/// What a source answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    Value(Value),
+    /// The value that `Known` stands for is still right; the body is ignored.
+    Same(Value),
+    /// There is no such thing.
+    Absent,
+}
+
+impl Fetched {
+    /// A value of which nothing else is known.
+    pub fn json(body: impl Into<String>) -> Self {
+        Fetched::Value(Value { body: body.into(), ..Value::default() })
+    }
+}
+
+/// The source gave nothing that can be used; the text is for logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    Failed(String),
+    TimedOut,
+}
+
+impl FetchError {
+    /// As the companion keeps it.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            FetchError::Failed(_) => "failed",
+            FetchError::TimedOut => "timeout",
+        }
+    }
+
+    pub(super) fn from_word(word: &str) -> Self {
+        match word {
+            "timeout" => FetchError::TimedOut,
+            _ => FetchError::Failed("a moment ago".to_owned()),
+        }
+    }
+}
+
+impl std::fmt::Display for FetchError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            FetchError::Failed(text) => f.write_str(text),
+            FetchError::TimedOut => f.write_str("no answer in time"),
+        }
+    }
+}

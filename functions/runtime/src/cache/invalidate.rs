@@ -1,0 +1,70 @@
+//! Invalidation, which always beats a refresh that began before it.
+
+use std::rc::Rc;
+
+use shared::limits::CACHE_TAG_KEEP_MS;
+use shared::{keys, script};
+
+use super::host::Host;
+use super::policy::Policy;
+use super::refresh::Refresh;
+use super::{Cache, Entry};
+use crate::redis::{Arg, Redis, RedisError};
+
+/// What an invalidation leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// The value may be served while one reader refreshes it.
+    Soft,
+    /// Nothing.
+    Hard,
+}
+
+impl Mode {
+    pub fn parse(word: &str) -> Option<Self> {
+        match word {
+            "soft" => Some(Mode::Soft),
+            "hard" => Some(Mode::Hard),
+            _ => None,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Mode::Soft => "soft",
+            Mode::Hard => "hard",
+        }
+    }
+}
+
+impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
+    /// Invalidates one value. Repeating it is harmless.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached or takes no writes: the value may still be served then.
+    pub async fn invalidate(
+        &self,
+        entry: Entry<'_>,
+        policy: &Rc<Policy>,
+        mode: Mode,
+    ) -> Result<(), RedisError> {
+        let refresh = Refresh::new(self.store.clone(), self.host.clone(), entry, policy);
+        let keep = i64::try_from(policy.keep_ms(policy.windows.fresh)).unwrap_or(i64::MAX);
+        let args = [Arg::Text(mode.as_str()), Arg::Int(keep)];
+        self.store.eval(&script::CACHE_INVALIDATE, &refresh.keys, &args).await?;
+        Ok(())
+    }
+
+    /// Invalidates everything that has one of `tags`, whatever its key.
+    ///
+    /// # Errors
+    /// When Redis cannot be reached or takes no writes.
+    pub async fn invalidate_tags(&self, tags: &[String], mode: Mode) -> Result<(), RedisError> {
+        let keys: Vec<String> = tags.iter().map(|tag| keys::cache_tag(tag)).collect();
+        let version = format!("{:016x}", self.host.random());
+        let keep = i64::try_from(CACHE_TAG_KEEP_MS).unwrap_or(i64::MAX);
+        let args = [Arg::Text(mode.as_str()), Arg::Text(&version), Arg::Int(keep)];
+        self.store.eval(&script::CACHE_TAGS, &keys, &args).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,191 @@
+//! One read of the store, and what it decided.
+
+use serde::de::IgnoredAny;
+use shared::script;
+
+use super::answer::{Answer, Content, How};
+use super::fetched::{FetchError, Known, Validators};
+use super::host::{Host, unit};
+use super::refresh::{Refresh, Times};
+use crate::redis::{Arg, Redis, RedisError, Reply};
+
+/// What a reader has to do; `shared/lua/cache_read.lua` explains each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Decision {
+    Fresh,
+    EarlyLead,
+    StaleLead,
+    StaleFollow,
+    ErrorLead,
+    ErrorWait,
+    ErrorBypass,
+    MissLead,
+    MissWait,
+    Absent,
+    Cooldown,
+    Bypass,
+}
+
+impl Decision {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "fresh" => Decision::Fresh,
+            "early-lead" => Decision::EarlyLead,
+            "stale-lead" => Decision::StaleLead,
+            "stale-follow" => Decision::StaleFollow,
+            "error-lead" => Decision::ErrorLead,
+            "error-wait" => Decision::ErrorWait,
+            "error-bypass" => Decision::ErrorBypass,
+            "miss-lead" => Decision::MissLead,
+            "miss-wait" => Decision::MissWait,
+            "absent" => Decision::Absent,
+            "cooldown" => Decision::Cooldown,
+            "bypass" => Decision::Bypass,
+            _ => return None,
+        })
+    }
+}
+
+/// What was found.
+pub(super) struct Lookup {
+    pub(super) decision: Decision,
+    /// PEXPIRETIME of the value.
+    pub(super) exp: String,
+    /// Another service wrote it: it may be anything.
+    pub(super) is_foreign: bool,
+    pub(super) known: Known,
+    /// The value, or its entity tag where the reader has it.
+    body: Vec<u8>,
+    is_named: bool,
+    failure: String,
+    age_ms: i64,
+    ttl_ms: i64,
+}
+
+/// Reads; `reject` is the expiry of a value that is not to be looked at.
+pub(super) async fn lookup<S: Redis + Clone + 'static, H: Host>(
+    refresh: &Refresh<S, H>,
+    if_none_match: &str,
+    reject: &str,
+) -> Result<Lookup, RedisError> {
+    // XFetch: an exponentially distributed part of the cost, in thousandths.
+    let chance = (-unit(refresh.host.random()).ln() * 1000.0) as i64;
+    let lease = format!("{} {}", refresh.token, refresh.policy.text);
+    let args = [Arg::Int(chance), Arg::Text(&lease), Arg::Text(if_none_match), Arg::Text(reject)];
+    let used = match (if_none_match, reject) {
+        ("", "") => 2,
+        (_, "") => 3,
+        _ => 4,
+    };
+    let args = args.get(..used).unwrap_or(&args);
+    let reply = refresh.store.eval(&script::CACHE_READ, &refresh.keys, args).await?;
+    Lookup::parse(reply)
+        .ok_or_else(|| RedisError::Refused("cache_read gave an unexpected reply".to_owned()))
+}
+
+impl Lookup {
+    fn parse(reply: Vec<Reply>) -> Option<Self> {
+        let mut parts = reply.into_iter();
+        let info = parts.next()?;
+        let mut words = info.text()?.split(' ');
+        let decision = Decision::parse(words.next()?)?;
+        let mut number = || words.next()?.parse::<i64>().ok();
+        let (age_ms, ttl_ms) = (number()?, number()?);
+        let (_fresh, exp) = (words.next()?, words.next()?);
+        let (failure, flag) = (words.next()?, words.next()?);
+        let body = match parts.next() {
+            Some(Reply::Bytes(body)) => body,
+            _ => Vec::new(),
+        };
+        let known = parts.next().and_then(|lines| {
+            let (etag, last_modified) = lines.text()?.split_once('\n')?;
+            let validators =
+                Validators { etag: etag.to_owned(), last_modified: last_modified.to_owned() };
+            Some(Known { validators })
+        });
+        Some(Self {
+            decision,
+            exp: exp.to_owned(),
+            is_foreign: flag == "f",
+            known: known.unwrap_or_default(),
+            body,
+            is_named: flag == "=",
+            failure: failure.to_owned(),
+            age_ms,
+            ttl_ms,
+        })
+    }
+
+    pub(super) fn is_json(&self) -> bool {
+        is_json(&self.body)
+    }
+
+    fn content(self) -> Content {
+        if self.is_named {
+            return Content::Unchanged { etag: String::from_utf8_lossy(&self.body).into_owned() };
+        }
+        Content::Json(self.body)
+    }
+
+    /// The value as it was found.
+    pub(super) fn serve(self) -> Answer {
+        let (age_ms, ttl_ms) = (self.age_ms, self.ttl_ms);
+        Answer { age_ms, ttl_ms, ..Answer::fetched(self.content(), How::Hit) }
+    }
+
+    /// The value, which its source says is still right.
+    pub(super) fn renewed(self, times: Times) -> Answer {
+        let Times { age_ms, fresh_ms, stored } = times;
+        let ttl_ms = fresh_ms;
+        Answer { age_ms, ttl_ms, stored, ..Answer::fetched(self.content(), How::Expired) }
+    }
+
+    /// Nothing, as the store remembers.
+    pub(super) fn without_value(self) -> Answer {
+        let content = match self.decision {
+            Decision::Absent => Content::Absent,
+            _ => Content::Failed(FetchError::from_word(&self.failure)),
+        };
+        let (age_ms, ttl_ms) = (self.age_ms, self.ttl_ms);
+        Answer { age_ms, ttl_ms, ..Answer::fetched(content, How::Hit) }
+    }
+}
+
+/// Whether bytes are one JSON text.
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok() && std::str::from_utf8(bytes).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_are_taken_apart() {
+        let bytes = |text: &str| Reply::Bytes(text.as_bytes().to_vec());
+        let reply = vec![
+            bytes("stale-lead 1500 -500 1500 9000 - -"),
+            bytes("{}"),
+            bytes("\"x\"\nMon, 01 Jan"),
+        ];
+        let found = Lookup::parse(reply).unwrap();
+        assert_eq!((found.decision, found.age_ms, found.ttl_ms), (Decision::StaleLead, 1500, -500));
+        assert_eq!(found.known.validators.etag, "\"x\"");
+        assert_eq!(found.serve().content, Content::Json(b"{}".to_vec()));
+        let found = Lookup::parse(vec![bytes("cooldown 2 0 1 -2 timeout -")]).unwrap();
+        assert_eq!(found.without_value().content, Content::Failed(FetchError::TimedOut));
+        for bad in ["", "fresh", "fresh 1 2 3 4", "other 1 2 3 4 - -", "fresh x 2 3 4 - -"] {
+            assert!(Lookup::parse(vec![bytes(bad)]).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn json_is_one_whole_text() {
+        for good in ["{}", " [1] ", "null", "\"x\""] {
+            assert!(is_json(good.as_bytes()), "{good}");
+        }
+        for bad in [&b""[..], b"{", b"{} {}", b"x", b"\"\xff\""] {
+            assert!(!is_json(bad), "{bad:?}");
+        }
+    }
+}

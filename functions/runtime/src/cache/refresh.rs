@@ -1,0 +1,248 @@
+//! Fetching, and writing what was fetched.
+
+use std::pin::pin;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use shared::limits::CACHE_TAG_KEEP_MS;
+use shared::{keys, script};
+
+use super::Entry;
+use super::answer::{Answer, Content, How, etag_of};
+use super::fetched::{FetchError, Fetched, Known, Validators, Value};
+use super::host::{Host, unit};
+use super::lookup::{Lookup, is_json};
+use super::policy::Policy;
+use crate::log;
+use crate::redis::{Arg, Redis};
+
+/// Freshness is shortened by up to this part of it, so that what was written together does not
+/// end together. Cool-downs are exact.
+const JITTER: f64 = 0.05;
+
+/// One reader's dealings with one value.
+#[derive(Clone)]
+pub(super) struct Refresh<S, H> {
+    pub(super) store: S,
+    pub(super) host: H,
+    pub(super) policy: Rc<Policy>,
+    /// Value, companion, lease, tags, as the scripts take them.
+    pub(super) keys: Rc<[String]>,
+    /// Of the lease that this reader would take.
+    pub(super) token: String,
+}
+
+/// Freshness of what was fetched.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) age_ms: i64,
+    pub(super) fresh_ms: i64,
+    pub(super) stored: bool,
+}
+
+/// What came of a fetch.
+pub(super) enum Led {
+    Value {
+        body: String,
+        times: Times,
+    },
+    /// The stored value is still right.
+    Same(Times),
+    Absent {
+        stored: bool,
+    },
+    Failed(FetchError),
+}
+
+impl Led {
+    pub(super) fn answer(self) -> Answer {
+        match self {
+            Led::Value { body, times } => {
+                let Times { age_ms, fresh_ms: ttl_ms, stored } = times;
+                let content = Content::Json(body.into_bytes());
+                Answer { age_ms, ttl_ms, stored, ..Answer::fetched(content, How::Miss) }
+            }
+            Led::Absent { stored } => {
+                Answer { stored, ..Answer::fetched(Content::Absent, How::Miss) }
+            }
+            // Only whoever was told of validators may be told that they hold.
+            Led::Same(_) => {
+                let failed = FetchError::Failed("304 for a request without validators".to_owned());
+                Answer::fetched(Content::Failed(failed), How::Miss)
+            }
+            Led::Failed(error) => Answer::fetched(Content::Failed(error), How::Miss),
+        }
+    }
+}
+
+impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
+    pub(super) fn new(store: S, host: H, entry: Entry<'_>, policy: &Rc<Policy>) -> Self {
+        let own =
+            [entry.key.to_owned(), keys::cache_companion(entry.key), keys::cache_lease(entry.key)];
+        let tags = entry.tags.iter().map(|tag| keys::cache_tag(tag));
+        let keys = own.into_iter().chain(tags).collect();
+        let token = format!("{:016x}", host.random());
+        Self { store, host, policy: Rc::clone(policy), keys, token }
+    }
+
+    pub(super) fn warn(&self, event: &str, error: &str) {
+        // Not the key: it may hold a user's id.
+        log::warn(event, &[("resource", &self.policy.name), ("error", error)]);
+    }
+
+    /// Fetches and ends the lease that this reader holds.
+    pub(super) fn lead<F, Fut>(&self, fetch: F, known: Known) -> impl Future<Output = Led> + 'static
+    where
+        F: FnOnce(Known) -> Fut + 'static,
+        Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
+    {
+        let this = self.clone();
+        async move {
+            let begun_ms = this.host.now_ms();
+            let outcome = this.fetch(fetch, known).await;
+            let cost_ms = this.host.now_ms() - begun_ms;
+            this.conclude(outcome, cost_ms.max(0)).await
+        }
+    }
+
+    /// Fetches without a lease, and stores nothing. `found` is served where that fails.
+    pub(super) async fn bypass<F, Fut>(&self, fetch: F, found: Option<Lookup>) -> Answer
+    where
+        F: FnOnce(Known) -> Fut + 'static,
+        Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
+    {
+        let led = match self.fetch(fetch, Known::default()).await {
+            Ok(Fetched::Value(value)) => {
+                let (age, fresh) = (value.age, value.fresh.unwrap_or(self.policy.windows.fresh));
+                let times = Times { age_ms: ms(age), fresh_ms: ms(fresh), stored: false };
+                Led::Value { body: value.body, times }
+            }
+            Ok(Fetched::Same(_)) => Led::Same(Times::default()),
+            Ok(Fetched::Absent) => Led::Absent { stored: false },
+            Err(error) => {
+                self.warn("fetch_failed", &error.to_string());
+                Led::Failed(error)
+            }
+        };
+        match (led, found) {
+            (Led::Failed(_), Some(found)) => found.serve(),
+            (led, _) => Answer { how: How::Bypass, ..led.answer() },
+        }
+    }
+
+    /// Runs `fetch`, bounded, and looks at what it gives.
+    async fn fetch<F, Fut>(&self, fetch: F, known: Known) -> Result<Fetched, FetchError>
+    where
+        F: FnOnce(Known) -> Fut + 'static,
+        Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
+    {
+        let can_be_same = !known.validators.is_empty();
+        let fetched = limited(&self.host, self.policy.timeout, fetch(known)).await;
+        let fetched = fetched.unwrap_or(Err(FetchError::TimedOut))?;
+        let failed = |problem: &str| Err(FetchError::Failed(problem.to_owned()));
+        match &fetched {
+            Fetched::Same(_) if !can_be_same => failed("304 for a request without validators"),
+            Fetched::Value(value) if value.body.len() > self.policy.bytes_max => {
+                failed("the value is too large")
+            }
+            Fetched::Value(value) if !is_json(value.body.as_bytes()) => failed("no JSON"),
+            _ => Ok(fetched),
+        }
+    }
+
+    async fn conclude(&self, outcome: Result<Fetched, FetchError>, cost_ms: i64) -> Led {
+        match outcome {
+            Ok(Fetched::Value(value)) => {
+                let mode = if value.no_store { "pass" } else { "value" };
+                let times = self.write_value(mode, &value, cost_ms).await;
+                Led::Value { body: value.body, times }
+            }
+            Ok(Fetched::Same(value)) => Led::Same(self.write_value("same", &value, cost_ms).await),
+            Ok(Fetched::Absent) => {
+                let absent = self.policy.windows.absent;
+                let stored = self.write("absent", absent, cost_ms, &Value::default(), "").await;
+                Led::Absent { stored }
+            }
+            Err(error) => {
+                self.warn("fetch_failed", &error.to_string());
+                let nothing = Value { body: error.word().to_owned(), ..Value::default() };
+                self.write("error", self.policy.windows.cool_down, cost_ms, &nothing, "").await;
+                Led::Failed(error)
+            }
+        }
+    }
+
+    async fn write_value(&self, mode: &str, value: &Value, cost_ms: i64) -> Times {
+        let declared = value.fresh.unwrap_or(self.policy.windows.fresh);
+        let (fresh, etag) = match mode {
+            // Others need not wait for a leader that cannot share: they ask the source themselves.
+            "pass" => (self.policy.windows.absent, String::new()),
+            "same" => (self.jittered(declared), String::new()),
+            _ => (self.jittered(declared), etag_of(value.body.as_bytes())),
+        };
+        let stored = self.write(mode, fresh, cost_ms, value, &etag).await && mode != "pass";
+        let fresh_ms = if mode == "pass" { 0 } else { ms(fresh) };
+        Times { age_ms: ms(value.age), fresh_ms, stored }
+    }
+
+    fn jittered(&self, fresh: Duration) -> Duration {
+        fresh.mul_f64(1.0 - JITTER * unit(self.host.random()))
+    }
+
+    /// Ends the lease; whether something was stored.
+    async fn write(
+        &self,
+        mode: &str,
+        fresh: Duration,
+        cost_ms: i64,
+        value: &Value,
+        etag: &str,
+    ) -> bool {
+        let times = format!(
+            "{} {} {cost_ms} {} {CACHE_TAG_KEEP_MS}",
+            fresh.as_millis(),
+            self.policy.keep_ms(fresh),
+            value.age.as_millis(),
+        );
+        let Validators { etag: origin_etag, last_modified } = &value.validators;
+        let body = if mode == "value" || mode == "error" { value.body.as_str() } else { "" };
+        let args = [
+            Arg::Text(&self.token),
+            Arg::Text(mode),
+            Arg::Text(&times),
+            Arg::Text(body),
+            Arg::Text(etag),
+            Arg::Text(one_line(origin_etag)),
+            Arg::Text(one_line(last_modified)),
+        ];
+        match self.store.eval(&script::CACHE_WRITE, &self.keys, &args).await {
+            Ok(reply) => reply.first().and_then(|status| status.text()) == Some("stored"),
+            Err(error) => {
+                self.warn("cache_not_written", &error.to_string());
+                false
+            }
+        }
+    }
+}
+
+/// Runs `work` for at most `limit`.
+pub(super) async fn limited<H: Host, T>(
+    host: &H,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    match select(pin!(work), pin!(host.sleep(limit))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+fn ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The companion is made of lines.
+fn one_line(text: &str) -> &str {
+    if text.contains(['\n', '\r']) { "" } else { text }
+}

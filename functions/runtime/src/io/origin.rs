@@ -1,0 +1,187 @@
+//! HTTP requests to origins: bounded in size, never to another host, redirects included.
+
+use spin_sdk::wasip3::http::client;
+use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, RequestOptions, Response, Scheme};
+use spin_sdk::wasip3::wit_bindgen::StreamResult;
+use spin_sdk::wasip3::wit_future;
+
+use crate::http::header;
+
+const CHUNK_BYTES: usize = 16 * 1024;
+/// Redirects followed; RFC 9110 §15.4 leaves the number open, and each costs a round trip.
+const REDIRECTS_MAX: usize = 3;
+
+/// A `GET` that is to be sent.
+#[derive(Clone, Debug)]
+pub struct OriginRequest {
+    pub is_tls: bool,
+    /// `host[:port]`: redirects to another one are refused.
+    pub authority: String,
+    /// Path and query.
+    pub target: String,
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// A longer body is given up while it is read.
+    pub bytes_max: usize,
+}
+
+/// What came back.
+#[derive(Clone, Debug)]
+pub struct OriginResponse {
+    pub status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    /// Of a 200; nothing else is read.
+    pub body: Vec<u8>,
+}
+
+impl OriginResponse {
+    /// First value of a header (name in lower case), if it is text; empty for none.
+    pub fn header(&self, name: &str) -> &str {
+        header(&self.headers, name).unwrap_or_default()
+    }
+}
+
+/// Sends the request. The caller sets the deadline: dropping this cancels it.
+///
+/// # Errors
+/// A text for logs, without addresses.
+pub async fn get(request: &OriginRequest) -> Result<OriginResponse, String> {
+    let mut target = request.target.clone();
+    for _ in 0..=REDIRECTS_MAX {
+        let response = send(request, &target).await?;
+        if !matches!(response.status, 301 | 302 | 303 | 307 | 308) {
+            return Ok(response);
+        }
+        target = redirected(request, &target, response.header("location"))?;
+    }
+    Err("too many redirects".to_owned())
+}
+
+async fn send(request: &OriginRequest, target: &str) -> Result<OriginResponse, String> {
+    let fields = Fields::from_list(&request.headers).map_err(|error| error.to_string())?;
+    let (trailers_writer, trailers) = wit_future::new(|| Ok(None));
+    drop(trailers_writer);
+    let (outgoing, _sent) = Request::new(fields, None, trailers, None::<RequestOptions>);
+    let scheme = if request.is_tls { Scheme::Https } else { Scheme::Http };
+    outgoing
+        .set_scheme(Some(&scheme))
+        .and_then(|()| outgoing.set_authority(Some(&request.authority)))
+        .and_then(|()| outgoing.set_path_with_query(Some(target)))
+        .map_err(|()| "the origin's URL is not valid".to_owned())?;
+    let response = client::send(outgoing).await.map_err(|error| text_of(&error))?;
+    let status = response.get_status_code();
+    let headers = response.get_headers().copy_all();
+    let body = match status {
+        200 => read(response, request.bytes_max).await?,
+        _ => Vec::new(),
+    };
+    Ok(OriginResponse { status, headers, body })
+}
+
+async fn read(response: Response, bytes_max: usize) -> Result<Vec<u8>, String> {
+    let (_result, result_reader) = wit_future::new(|| Ok(()));
+    let (mut stream, trailers) = Response::consume_body(response, result_reader);
+    let mut body: Vec<u8> = Vec::new();
+    loop {
+        let (result, chunk) = stream.read(Vec::with_capacity(CHUNK_BYTES)).await;
+        if body.len() + chunk.len() > bytes_max {
+            return Err("the value is too large".to_owned());
+        }
+        body.extend_from_slice(&chunk);
+        if !matches!(result, StreamResult::Complete(_)) {
+            break;
+        }
+    }
+    drop(stream);
+    match trailers.await {
+        Ok(_) => Ok(body),
+        Err(error) => Err(text_of(&error)),
+    }
+}
+
+/// The target that `location` leads to, on the same host.
+fn redirected(request: &OriginRequest, target: &str, location: &str) -> Result<String, String> {
+    let own = if request.is_tls { "https:" } else { "http:" };
+    let location = location.split('#').next().unwrap_or_default();
+    let is_absolute = location
+        .split_once(':')
+        .is_some_and(|(scheme, _)| !scheme.is_empty() && !scheme.contains(['/', '?']));
+    let rest = match location.get(..own.len()) {
+        Some(scheme) if scheme.eq_ignore_ascii_case(own) => {
+            location.get(own.len()..).unwrap_or_default()
+        }
+        _ if is_absolute => return Err("a redirect to another scheme".to_owned()),
+        _ => location,
+    };
+    if let Some(after) = rest.strip_prefix("//") {
+        let end = after.find(['/', '?']).unwrap_or(after.len());
+        let (authority, rest) = after.split_at(end);
+        if !authority.eq_ignore_ascii_case(&request.authority) {
+            return Err("a redirect to another host".to_owned());
+        }
+        return Ok(if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") });
+    }
+    let path = target.split('?').next().unwrap_or_default();
+    match rest.chars().next() {
+        None => Err("a redirect to nowhere".to_owned()),
+        Some('/') => Ok(rest.to_owned()),
+        Some('?') => Ok(format!("{path}{rest}")),
+        Some(_) => {
+            let folder = path.rfind('/').and_then(|at| path.get(..=at)).unwrap_or("/");
+            Ok(format!("{folder}{rest}"))
+        }
+    }
+}
+
+fn text_of(error: &ErrorCode) -> String {
+    match error {
+        // Some carry text of the host's, which may name an address.
+        ErrorCode::InternalError(_) => "the host's HTTP client failed".to_owned(),
+        ErrorCode::HttpRequestDenied => {
+            "the origin is not in the component's allowed_outbound_hosts".to_owned()
+        }
+        error => format!("{error:?}").chars().take(80).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redirects_stay_on_the_host() {
+        let request = OriginRequest {
+            is_tls: false,
+            authority: "origin.test:81".to_owned(),
+            target: String::new(),
+            headers: Vec::new(),
+            bytes_max: 1,
+        };
+        let to = |location: &str| redirected(&request, "/a/b?c=d", location);
+        for (location, target) in [
+            ("/x?y", "/x?y"),
+            ("http://origin.test:81/x#z", "/x"),
+            ("HTTP://Origin.Test:81", "/"),
+            ("//origin.test:81?q", "/?q"),
+            ("?e", "/a/b?e"),
+            ("x", "/a/x"),
+            ("x?u=http://y", "/a/x?u=http://y"),
+        ] {
+            assert_eq!(to(location).as_deref(), Ok(target), "{location}");
+        }
+        for bad in [
+            "",
+            "http://other.test/x",
+            "https://origin.test:81/x",
+            "http://origin.test:81@evil.test/",
+            "http://origin.test/x",
+            "http://origin.test:81\\@evil.test/",
+            "//evil.test/x",
+            "file:///etc/passwd",
+            "http:x:y",
+        ] {
+            let target = to(bad);
+            // A relative target is one of this host's, whatever it says.
+            assert!(target.is_err() || target.unwrap().starts_with("/a/"), "{bad}");
+        }
+    }
+}

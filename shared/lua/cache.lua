@@ -1,0 +1,68 @@
+-- What the scripts of the cache share; it stands in front of each of them.
+--
+-- KEYS[1]   value      the resource's own key: plain JSON, which other services may write too
+-- KEYS[2]   companion  bw:meta:{key}: what was decided about the value that expires at `exp`:
+--                      "kind exp fresh at age delta etag"
+--                      versions of its tags when it was fetched, separated by spaces
+--                      "cool code sha"
+--                      the origin's ETag, or nothing
+--                      the origin's Last-Modified, or nothing
+--   kind    "v" it may be served, "n" the source knows nothing, "e" it may not be served and the
+--           source failed, "p" the source forbids storing
+--   exp     PEXPIRETIME of the value then; another one means that somebody else wrote or deleted it
+--   fresh   until when it is fresh, ms
+--   at      when that was, ms
+--   age     how old the content was then, ms: the origin's Age
+--   delta   what fetching it cost, ms
+--   etag    of the value, without quotes; "" where another service wrote it
+--   cool    nobody asks the source before, ms; 0 unless it failed
+--   code    how it failed, "-" where it did not
+--   sha     SHA-1 of the value
+-- KEYS[3]   lease      bw:lease:{key}, lines: token, exp and tags as above, when it was taken
+-- KEYS[4…]  tags       bw:tag:{tag}: "version soft hard born": when it was last invalidated either
+--                      way, 0 if never, and when this version of its history began, ms
+--
+-- Time is Redis TIME: the only clock that all callers share. It stands still within a script.
+
+local value_key, companion, lease_key = KEYS[1], KEYS[2], KEYS[3]
+
+local function now_ms()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+-- The companion's content; nil for none and for what is none.
+local function decided(text)
+  if not text then return nil end
+  local kind, exp, fresh, at, age, delta, etag, tags, cool, code, sha, origin_etag,
+    origin_modified = string.match(text, '^([vnep]) (-?%d+) (%d+) (%d+) (%d+) (%d+) (%S*)\n'
+      .. '([^\n]*)\n(%d+) (%S+) (%S*)\n([^\n]*)\n([^\n]*)$')
+  if not kind then return nil end
+  return { kind = kind, exp = tonumber(exp), at = tonumber(at), fresh = tonumber(fresh),
+    age = tonumber(age), delta = tonumber(delta), cool = tonumber(cool), code = code,
+    etag = etag, sha = sha, tags = tags, origin_etag = origin_etag,
+    origin_modified = origin_modified }
+end
+
+-- Writes the companion, which goes when the value does. An error is returned, not raised.
+local function decide(meta, expires_at)
+  local numbers = table.concat({ meta.kind, meta.exp, meta.fresh, meta.at, meta.age or 0,
+    meta.delta or 0, meta.etag or '' }, ' ')
+  local failure = table.concat({ meta.cool or 0, meta.code or '-', meta.sha or '' }, ' ')
+  return redis.pcall('SET', companion, table.concat({ numbers, meta.tags, failure,
+    meta.origin_etag or '', meta.origin_modified or '' }, '\n'), 'PXAT', expires_at)
+end
+
+-- Versions of the tags among what MGET of all KEYS gave; "?" for one that is missing.
+local function versions_of(got)
+  if #KEYS == 3 then return '' end
+  local versions = {}
+  for i = 4, #KEYS do
+    versions[i - 3] = got[i] and string.match(got[i], '^(%S+) %d+ %d+ %d+$') or '?'
+  end
+  return table.concat(versions, ' ')
+end
+
+local function failed(reply)
+  return type(reply) == 'table' and reply.err
+end

@@ -1,0 +1,183 @@
+-- Reads a cached value and decides in the same step what its reader has to do.
+--
+-- ARGV[1]  chance   −1000 ln(u), u random in (0, 1]: early refresh (XFetch, see
+--                   doi 10.14778/2757807.2757813)
+-- ARGV[2]  lease    "token lease fresh stale error keep tag_keep": of the lease that this reader would
+--                   take, and the policy's times, ms. One text: each argument costs a microsecond.
+-- ARGV[3]  inm      If-None-Match of the reader; may be left out
+-- ARGV[4]  reject   PEXPIRETIME of a value that the reader found to be no JSON; may be left out
+--
+-- Returns {"status age ttl fresh exp code flag", body, validators}: age of the content and how much
+-- longer it is fresh, ms (so now is fresh - ttl); validators are two lines, the origin's ETag and
+-- Last-Modified, and come with a lease on a value. status:
+--   fresh         serve it                    early-lead   serve it, then refresh it
+--   stale-lead    serve it, then refresh it   stale-follow serve it: somebody refreshes it, or the
+--                                             source failed a moment ago
+--   error-lead    past its stale time: refresh it first, serve it if that fails or takes long
+--   error-wait    the same, but somebody else does
+--   error-bypass  the same, but no lease can be written
+--   miss-lead     fetch it                    miss-wait    somebody does: ask again soon
+--   absent        the source does not know it
+--   cooldown      nothing to serve, and the source failed a moment ago, as `code` says
+--   bypass        ask the source, store nothing: Redis is full, or the source forbids storing
+-- flag "=": the body is left out because inm names its etag, which stands there instead;
+-- "f": another service wrote the value.
+-- An error of type WRONGTYPE when the key is no string, READONLY when nothing can be served here
+-- and nothing can be written: the next connection may lead to the new master.
+
+local chance, inm, reject = ARGV[1] / 1000, ARGV[3] or '', ARGV[4] or ''
+local got = redis.call('MGET', unpack(KEYS))
+local exp = redis.call('PEXPIRETIME', value_key)
+local now = now_ms()
+local value, versions = got[1], versions_of(got)
+
+-- By far the most frequent case, before anything else is looked at: each number that becomes text
+-- or is taken apart costs as much as half a command.
+if value and got[2] and reject == '' and inm == '' then
+  local known_exp, fresh, at, age, delta, etag, tags =
+    string.match(got[2], '^v (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)\n([^\n]*)\n')
+  if known_exp and known_exp - exp == 0 and tags == versions
+    and now + delta * chance < fresh + 0 then
+    return { 'fresh ' .. (now - at + age) .. ' ' .. (fresh - now) .. ' ' .. fresh .. ' '
+      .. known_exp .. ' - -', value }
+  end
+end
+
+local meta = decided(got[2])
+if not value and exp ~= -2 then
+  return redis.error_reply('WRONGTYPE the cached value is no string')
+end
+if meta and meta.exp ~= exp then meta = nil end
+local flag, body = '-', nil
+
+local function answer(status, validators)
+  local age, fresh, code = 0, now, '-'
+  if meta then age, fresh, code = now - meta.at + meta.age, meta.fresh, meta.code end
+  local info = table.concat({ status, age, fresh - now, fresh, exp, code, flag }, ' ')
+  if not body then return { info } end
+  if not validators then return { info, body } end
+  return { info, body, meta.origin_etag .. '\n' .. meta.origin_modified }
+end
+
+local function show()
+  body = value
+  if meta.etag == '' then
+    flag = 'f'
+  elseif inm ~= '' and string.find(inm, '"' .. meta.etag .. '"', 1, true)
+    and redis.sha1hex(value) == meta.sha then
+    -- The hash, because SET … KEEPTTL of another service leaves no other trace.
+    body, flag = meta.etag, '='
+  end
+end
+
+local token, lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
+  string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
+
+-- Gives missing tags a random version: what was tagged with a lost one does not come back.
+local function complete_tags()
+  if not string.find(versions, '?', 1, true) then return nil end
+  for i = 4, #KEYS do
+    if not got[i] or not string.match(got[i], '^(%S+) %d+ %d+ %d+$') then
+      -- A moment ago: what is written within this millisecond is not older than its tag.
+      got[i] = token .. '.' .. i .. ' 0 0 ' .. (now - 1)
+      local problem = failed(redis.pcall('SET', KEYS[i], got[i], 'PX', tag_keep_ms))
+      if problem then return problem end
+    end
+  end
+  versions = versions_of(got)
+end
+
+-- true, false when somebody else has it, or nil and a problem.
+local function take_lease()
+  if got[3] then return false end
+  local problem = complete_tags()
+  if problem then return nil, problem end
+  local taken = redis.pcall('SET', lease_key, token .. '\n' .. exp .. '\n' .. versions,
+    'NX', 'PXAT', now + lease_ms)
+  if failed(taken) then return nil, failed(taken) end
+  return taken and true or false
+end
+
+-- What happened to the tags since the value was fetched: "ok", "stale" and when, or "miss".
+local function tags_say()
+  if meta and meta.tags == versions then return 'ok' end
+  local seen, at, since = {}, 0, now
+  if meta then
+    for version in string.gmatch(meta.tags, '%S+') do seen[#seen + 1] = version end
+    at = meta.at
+  end
+  local says = 'ok'
+  for i = 4, #KEYS do
+    local version, soft, hard, born = string.match(got[i] or '', '^(%S+) (%d+) (%d+) (%d+)$')
+    if meta and version ~= seen[i - 3] then
+      -- Nobody knows what a tag that was lost had seen: its next history begins later, or tells of
+      -- nothing that explains the new version.
+      if not version or tonumber(hard) >= at or tonumber(born) >= at or tonumber(soft) < at then
+        return 'miss'
+      end
+      says, since = 'stale', math.min(since, tonumber(soft))
+    elseif not meta and version then
+      -- A value of another service: it may be older than whatever was invalidated.
+      if hard ~= '0' then return 'miss' end
+      if soft ~= '0' then says = 'stale' end
+    end
+  end
+  return says, since
+end
+
+-- Takes over what another service wrote: fresh from now on, for no longer than it will live.
+local function adopt(says)
+  local fresh = now + fresh_ms
+  if exp == -1 then
+    exp = now + keep_ms
+    if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
+  end
+  if exp >= 0 and exp < fresh then fresh = exp end
+  if says == 'stale' then fresh = now end
+  local problem = complete_tags()
+  meta = { kind = 'v', exp = exp, at = now, fresh = fresh, age = 0, delta = 0, cool = 0, code = '-',
+    etag = '', sha = '', tags = versions, origin_etag = '', origin_modified = '' }
+  -- Where nothing can be written it is taken over by every reader anew.
+  if exp >= 0 and not problem then decide(meta, exp) end
+end
+
+local says, since = tags_say()
+if value and not meta and says ~= 'miss' then
+  adopt(says)
+  says = 'ok'
+end
+
+if value and meta and meta.kind == 'v' and says ~= 'miss' and reject ~= tostring(exp) then
+  show()
+  if says == 'stale' then meta.fresh = math.min(meta.fresh, since) end
+  local is_cooling = meta.cool > now
+  if now < meta.fresh then
+    if not is_cooling and now + meta.delta * chance >= meta.fresh and take_lease() then
+      return answer('early-lead', true)
+    end
+    return answer('fresh')
+  end
+  if now < meta.fresh + stale_ms then
+    if not is_cooling and take_lease() then return answer('stale-lead', true) end
+    return answer('stale-follow')
+  end
+  if now < meta.fresh + error_ms then
+    if is_cooling then return answer('stale-follow') end
+    local taken = take_lease()
+    if taken == nil then return answer('error-bypass') end
+    return answer(taken and 'error-lead' or 'error-wait', taken)
+  end
+  body, flag = nil, '-'
+end
+
+if meta and says == 'ok' and now < meta.fresh then
+  if meta.kind == 'n' then return answer('absent') end
+  if meta.kind == 'p' then return answer('bypass') end
+end
+if meta and meta.cool > now then return answer('cooldown') end
+local taken, problem = take_lease()
+if taken == nil then
+  if string.find(problem, 'READONLY', 1, true) then return redis.error_reply(problem) end
+  return answer('bypass')
+end
+return answer(taken and 'miss-lead' or 'miss-wait')

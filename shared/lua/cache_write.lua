@@ -1,0 +1,70 @@
+-- Ends a lease: writes what its holder fetched, unless something happened that must win.
+--
+-- ARGV[1]  token
+-- ARGV[2]  mode     "value" store it         "same"   what is stored is still right (304)
+--                   "absent" not found       "error"  the source failed
+--                   "pass"   the source forbids storing
+-- ARGV[3]  times    "fresh keep delta age tag_keep", ms; fresh is the cool-down's for "error" and
+--                   the length of the memory for "absent" and "pass"
+-- ARGV[4]  body     JSON text; the code of the failure for "error"
+-- ARGV[5]  etag     of the body, without quotes
+-- ARGV[6], ARGV[7]  the origin's ETag and Last-Modified, or ""
+--
+-- Returns {status, now}: "stored", or why nothing was:
+--   lost         the lease expired or was taken away by an invalidation
+--   overtaken    another service wrote or deleted the value meanwhile; natural expiry is none
+--   invalidated  a tag was invalidated or lost meanwhile
+--   gone         the value that was the same is no longer there
+--   full         Redis takes no writes now
+-- A replica gives the error READONLY.
+
+local token, mode = ARGV[1], ARGV[2]
+local fresh_ms, keep_ms, delta, age, tag_keep_ms =
+  string.match(ARGV[3], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
+local got = redis.call('MGET', unpack(KEYS))
+local now = now_ms()
+local held_token, held_exp, held_tags = string.match(got[3] or '', '^([^\n]*)\n(-?%d+)\n([^\n]*)$')
+if held_token ~= token then return { 'lost', now } end
+
+local function leave(status)
+  redis.pcall('DEL', lease_key)
+  return { status, now }
+end
+
+held_exp = tonumber(held_exp)
+local exp = redis.call('PEXPIRETIME', value_key)
+local has_expired = exp == -2 and held_exp >= 0 and held_exp <= now
+if exp ~= held_exp and not has_expired then return leave('overtaken') end
+if versions_of(got) ~= held_tags then return leave('invalidated') end
+
+local old = decided(got[2])
+if old and old.exp ~= exp then old = nil end
+local meta = { kind = 'v', exp = exp, at = now, age = age, fresh = now + fresh_ms, delta = delta,
+  tags = held_tags, etag = ARGV[5], origin_etag = ARGV[6], origin_modified = ARGV[7] }
+local expires_at = now + keep_ms
+local written
+
+if mode == 'value' then
+  meta.exp, meta.sha = expires_at, redis.sha1hex(ARGV[4])
+  written = redis.pcall('SET', value_key, ARGV[4], 'PXAT', expires_at)
+elseif mode == 'same' then
+  if not (old and old.kind == 'v' and got[1]) then return leave('gone') end
+  meta.exp, meta.sha, meta.etag = expires_at, old.sha, old.etag
+  written = redis.pcall('PEXPIREAT', value_key, expires_at)
+elseif mode == 'error' then
+  if old then meta = old else meta.kind, meta.at, meta.fresh = 'e', now, now end
+  meta.cool, meta.code = now + fresh_ms, ARGV[4]
+  expires_at = math.max(now + fresh_ms, exp)
+else
+  meta.kind, meta.exp = mode == 'absent' and 'n' or 'p', -2
+  expires_at = meta.fresh
+  written = redis.pcall('DEL', value_key)
+end
+
+local problem = failed(written) or failed(decide(meta, expires_at))
+if problem then
+  if string.find(problem, 'READONLY', 1, true) then return redis.error_reply(problem) end
+  return leave('full')
+end
+for i = 4, #KEYS do redis.pcall('PEXPIRE', KEYS[i], tag_keep_ms) end
+return leave('stored')

@@ -1,0 +1,96 @@
+//! The cryptography of components: HS256, RS256 and EdDSA, verification only.
+//!
+//! Natively the token library's own provider does the same with the same crates; here it would bring
+//! along everything else that it can.
+
+use ed25519_dalek::{Signature, VerifyingKey};
+use hmac::{Hmac, Mac as _};
+use jsonwebtoken::crypto::{CryptoProvider, JwtVerifier, KeyUtils};
+use jsonwebtoken::errors::{Error, ErrorKind};
+use jsonwebtoken::signature::{self, Verifier};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, DecodingKey, DecodingKeyKind};
+use rsa::{BigUint, Pkcs1v15Sign, RsaPublicKey};
+use sha2::{Digest as _, Sha256};
+
+static PROVIDER: CryptoProvider = CryptoProvider {
+    signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
+    verifier_factory: verifier,
+    // Only for making JWKs, which nobody does here.
+    key_utils: KeyUtils::new_unimplemented(),
+};
+
+/// Makes the token library use these; repeating it is harmless.
+pub(super) fn install() {
+    let _ = PROVIDER.install_default();
+}
+
+fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerifier>, Error> {
+    match (algorithm, key.family()) {
+        (Algorithm::HS256, AlgorithmFamily::Hmac) => {
+            let mac = Hmac::new_from_slice(key.try_get_as_bytes()?);
+            Ok(Box::new(Hs256(mac.map_err(|_| ErrorKind::InvalidKeyFormat)?)))
+        }
+        (Algorithm::RS256, AlgorithmFamily::Rsa) => {
+            let DecodingKeyKind::RsaModulusExponent { n, e } = key.kind() else {
+                return Err(ErrorKind::InvalidKeyFormat.into());
+            };
+            let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
+            let key = RsaPublicKey::new(n, e);
+            Ok(Box::new(Rs256(key.map_err(|_| ErrorKind::InvalidKeyFormat)?)))
+        }
+        (Algorithm::EdDSA, AlgorithmFamily::Ed) => {
+            let bytes = <[u8; 32]>::try_from(key.try_get_as_bytes()?);
+            let bytes = bytes.map_err(|_| ErrorKind::InvalidEddsaKey)?;
+            let key = VerifyingKey::from_bytes(&bytes);
+            Ok(Box::new(EdDsa(key.map_err(|_| ErrorKind::InvalidEddsaKey)?)))
+        }
+        _ => Err(ErrorKind::InvalidAlgorithm.into()),
+    }
+}
+
+struct Hs256(Hmac<Sha256>);
+
+impl Verifier<Vec<u8>> for Hs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        let mut mac = self.0.clone();
+        mac.update(message);
+        // In constant time.
+        mac.verify_slice(signature).map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for Hs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::HS256
+    }
+}
+
+struct Rs256(RsaPublicKey);
+
+impl Verifier<Vec<u8>> for Rs256 {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        let hash = Sha256::digest(message);
+        let verified = self.0.verify(Pkcs1v15Sign::new::<Sha256>(), &hash, signature);
+        verified.map_err(|_| signature::Error::new())
+    }
+}
+
+impl JwtVerifier for Rs256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::RS256
+    }
+}
+
+struct EdDsa(VerifyingKey);
+
+impl Verifier<Vec<u8>> for EdDsa {
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        self.0.verify(message, &Signature::from_slice(signature)?)
+    }
+}
+
+impl JwtVerifier for EdDsa {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::EdDSA
+    }
+}

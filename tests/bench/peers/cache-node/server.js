@@ -1,0 +1,49 @@
+// The peer of the benchmark `cache`: what many teams have today. GET of the key; where there is
+// none, the origin is asked and the answer SET with an expiry. No stale values, no single flight,
+// no tokens, no entity tags.
+//
+//   node server.js PORT REDIS_URL ORIGIN_URL
+"use strict";
+
+const http = require("node:http");
+const Redis = require("ioredis");
+
+const [port, redisUrl, originUrl] = process.argv.slice(2);
+const redis = new Redis(redisUrl);
+
+function fetchOrigin() {
+  return new Promise((resolve, reject) => {
+    const request = http.get(originUrl, (answer) => {
+      const chunks = [];
+      answer.on("data", (chunk) => chunks.push(chunk));
+      answer.on("end", () => resolve(Buffer.concat(chunks).toString()));
+      answer.on("error", reject);
+    });
+    request.on("error", reject);
+  });
+}
+
+async function read(key) {
+  const cached = await redis.get(key);
+  if (cached !== null) return cached;
+  const value = await fetchOrigin();
+  await redis.set(key, value, "EX", 300);
+  return value;
+}
+
+const server = http.createServer((request, response) => {
+  read(request.url.slice("/cache/".length)).then(
+    (value) => {
+      response.writeHead(200, {
+        "content-type": "application/json",
+        "content-length": Buffer.byteLength(value),
+      });
+      response.end(value);
+    },
+    () => {
+      response.writeHead(502, { "content-length": 0 });
+      response.end();
+    },
+  );
+});
+server.listen(Number(port), "127.0.0.1", () => console.log("listening"));

@@ -1,0 +1,127 @@
+//! The scripts on a Redis, with keys of their own for every case.
+
+use redis::{Connection, Value};
+use shared::script::{self, Script};
+
+use super::{ABSENT, COOL, ERROR, End, FRESH, KEEP, LEASE, STALE};
+
+const TAG_KEEP: i64 = 100_000;
+
+pub struct Store {
+    connection: Connection,
+    keys: Vec<String>,
+}
+
+/// What a read answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    pub decision: String,
+    pub now: i64,
+    pub body: Option<String>,
+}
+
+impl Store {
+    pub fn new(url: &str) -> Self {
+        let client = redis::Client::open(url).unwrap();
+        let mut store = Self { connection: client.get_connection().unwrap(), keys: Vec::new() };
+        let case: i64 = store.command(&["INCR", "cases"]);
+        let _: i64 = store.command(&["EXPIRE", "cases", "600"]);
+        let key = format!("value:{case}");
+        let (companion, lease) =
+            (shared::keys::cache_companion(&key), shared::keys::cache_lease(&key));
+        store.keys = vec![key, companion, lease, shared::keys::cache_tag(&format!("tag:{case}"))];
+        store
+    }
+
+    fn command<T: redis::FromRedisValue>(&mut self, words: &[&str]) -> T {
+        redis::cmd(words[0]).arg(&words[1..]).query(&mut self.connection).unwrap()
+    }
+
+    fn eval(
+        &mut self,
+        script: &Script,
+        keys: std::ops::Range<usize>,
+        args: &[&str],
+    ) -> Vec<String> {
+        let mut command = redis::cmd("EVAL");
+        command.arg(script.source).arg(keys.len()).arg(&self.keys[keys]).arg(args);
+        let reply: Vec<Value> = command.query(&mut self.connection).unwrap();
+        reply.into_iter().map(|value| redis::from_redis_value(value).unwrap()).collect()
+    }
+
+    pub fn read(&mut self, token: &str) -> Read {
+        let lease = format!("{token} {LEASE} {FRESH} {STALE} {ERROR} {KEEP} {TAG_KEEP}");
+        let reply = self.eval(&script::CACHE_READ, 0..4, &["0", &lease]);
+        let words: Vec<&str> = reply[0].split(' ').collect();
+        let number = |at: usize| words[at].parse::<i64>().unwrap();
+        let (decision, now) = (words[0].to_owned(), number(3) - number(2));
+        Read { decision, now, body: reply.get(1).cloned() }
+    }
+
+    /// Ends a lease; what the script said, and when.
+    pub fn finish(&mut self, token: &str, end: End, body: &str) -> (String, i64) {
+        let (mode, fresh, body) = match end {
+            End::Value => ("value", FRESH, body),
+            End::Same => ("same", FRESH, ""),
+            End::Absent => ("absent", ABSENT, ""),
+            End::Error => ("error", COOL, "failed"),
+            End::Pass => ("pass", ABSENT, ""),
+        };
+        let times = format!("{fresh} {KEEP} 0 0 {TAG_KEEP}");
+        let args = [token, mode, &times, body, "etag", "", ""];
+        let reply = self.eval(&script::CACHE_WRITE, 0..4, &args);
+        (reply[0].clone(), reply[1].parse().unwrap())
+    }
+
+    pub fn invalidate(&mut self, hard: bool) -> i64 {
+        let mode = if hard { "hard" } else { "soft" };
+        let reply = self.eval(&script::CACHE_INVALIDATE, 0..4, &[mode, &KEEP.to_string()]);
+        reply[1].parse().unwrap()
+    }
+
+    pub fn invalidate_tag(&mut self, hard: bool, version: &str) -> i64 {
+        let mode = if hard { "hard" } else { "soft" };
+        let reply = self.eval(&script::CACHE_TAGS, 3..4, &[mode, version, &TAG_KEEP.to_string()]);
+        reply[1].parse().unwrap()
+    }
+
+    pub fn foreign_set(&mut self, body: &str, ttl_ms: Option<u64>) {
+        let key = self.keys[0].clone();
+        let _: String = match ttl_ms {
+            None => self.command(&["SET", &key, body]),
+            Some(ms) => self.command(&["SET", &key, body, "PX", &ms.to_string()]),
+        };
+    }
+
+    /// Removes the value (0), the companion (1), the lease (2) or the tag (3).
+    pub fn remove(&mut self, at: usize) {
+        let key = self.keys[at].clone();
+        let _: i64 = self.command(&["DEL", &key]);
+    }
+
+    pub fn value(&mut self) -> Option<String> {
+        let key = self.keys[0].clone();
+        self.command(&["GET", &key])
+    }
+
+    /// Milliseconds of the value's expiry, as PEXPIRETIME.
+    pub fn expiry(&mut self) -> i64 {
+        let key = self.keys[0].clone();
+        self.command(&["PEXPIRETIME", &key])
+    }
+
+    /// Keys of this case that never expire.
+    pub fn eternal(&mut self) -> Vec<String> {
+        let keys = self.keys.clone();
+        keys.into_iter().filter(|key| self.command::<i64>(&["PTTL", key]) == -1).collect()
+    }
+}
+
+/// What another service wrote without an expiry and nobody read would stay.
+impl Drop for Store {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.remove(0);
+        }
+    }
+}
