@@ -201,8 +201,10 @@ impl Model {
 
     /// One fetch at a time, none during a cool-down, and nobody waits for nobody.
     fn is_the_right_reader(&self, read: &Read) -> Checked {
-        let holder =
-            self.leases.iter().find(|lease| !lease.is_over && read.now < lease.taken_ms + LEASE);
+        // Redis keeps a key through the millisecond in which it expires.
+        let holds = |until: i64| {
+            self.leases.iter().any(|lease| !lease.is_over && read.now <= lease.taken_ms + until)
+        };
         let waits = matches!(read.decision.as_str(), "miss-wait" | "error-wait");
         if read.decision.ends_with("lead") {
             check(!holds(LEASE), || format!("{read:?}, but somebody fetches"))?;
