@@ -22,7 +22,8 @@
 -- KEYS[4…]  tags       bw:tag:{tag}: "version soft hard born": when it was last invalidated either
 --                      way, 0 if never, and when this version of its history began, ms
 --
--- Time is Redis TIME: the only clock that all callers share. It stands still within a script.
+-- Time is Redis TIME: the only clock that all callers share. Redis judges expiry by the moment at
+-- which a script began, so a key may be there for as long as the script has been running.
 
 local value_key, companion, lease_key = KEYS[1], KEYS[2], KEYS[3]
 

@@ -1,7 +1,7 @@
 -- Invalidates one cached value. Whoever is fetching it at the moment loses the lease, so that
 -- nothing which was read before can be written after.
 --
--- ARGV[1]  mode  "soft" marks it stale, "hard" removes it
+-- ARGV[1]  mode  "soft" marks it stale (and removes what may not be served), "hard" removes it
 -- ARGV[2]  keep  expiry for a value that another service wrote without one, ms
 --
 -- Returns {n, now}: n is 1 when there was a value. Also what is no string is removed.
@@ -15,26 +15,25 @@ if ARGV[1] == 'hard' then
 end
 local got = redis.call('MGET', unpack(KEYS))
 local meta = decided(got[2])
-if not got[1] or (meta and meta.exp == exp and meta.kind ~= 'v') then
-  -- What is remembered of a failure or of nothing is forgotten.
-  redis.call('DEL', companion)
+if meta and meta.exp ~= exp then meta = nil end
+
+-- A value that may not be served anyway, since the source failed to replace it, or since a tag that
+-- it may be older than was invalidated hard: a mark would make it one that may.
+local is_barred = meta and meta.kind ~= 'v'
+for i = 4, #KEYS do
+  local hard = not meta and string.match(got[i] or '', '^%S+ %d+ (%d+) %d+$')
+  is_barred = is_barred or (hard and hard ~= '0')
+end
+if not got[1] or is_barred then
+  redis.call('DEL', companion, value_key)
   return { got[1] and 1 or 0, now }
 end
-if not meta or meta.exp ~= exp then
-  -- A value of another service, marked by nothing: what its tags have seen must not be forgotten.
-  for i = 4, #KEYS do
-    if string.match(got[i] or '', '^%S+ %d+ (%d+) %d+$') ~= '0' and got[i] then
-      redis.call('DEL', companion, value_key)
-      return { 1, now }
-    end
+
+if not meta then
+  if exp == -1 then
+    exp = now + ARGV[2]
+    redis.call('PEXPIREAT', value_key, exp)
   end
-end
-if exp == -1 then
-  exp = now + ARGV[2]
-  redis.call('PEXPIREAT', value_key, exp)
-  meta = nil
-end
-if not meta or meta.exp ~= exp then
   meta = { kind = 'v', exp = exp, at = now, fresh = now, tags = versions_of(got) }
 end
 meta.fresh, meta.cool = math.min(meta.fresh, now), 0

@@ -8,7 +8,8 @@ async fn the_examples_work() {
     origin.plan(Plan::json(r#"{"theme":"dark"}"#).with("Cache-Control", "max-age=30"));
     let setup = Functions::with(&redis).variable("settings_host", origin.address());
     let functions = setup.start().await;
-    let demo = std::fs::read_to_string(support::paths::workspace().join("scripts/demo.sql"));
+    let demo =
+        std::fs::read_to_string(support::paths::workspace().join("functions/cache/demo.sql"));
     functions.record.open().execute_batch(&demo.unwrap()).unwrap();
     let service = token("svc", "cache:read");
     let blogs = functions.get("/cache/all_blogs").token(&service).send().await.expect(200);

@@ -4,7 +4,7 @@ use runtime::cache::{How, Mode};
 use runtime::redis::RedisError;
 use support::RedisServer;
 
-use super::{LONG, TAG, World, companion, local, policy, tag, text, windows};
+use super::{LONG, Plan, TAG, World, companion, is_failure, local, policy, tag, text, windows};
 
 async fn world(redis: &RedisServer) -> World {
     World::new(redis, policy(windows(LONG, LONG, LONG))).await
@@ -164,6 +164,24 @@ async fn a_soft_invalidation_of_another_services_value_keeps_what_is_known_of_it
         world.cache.invalidate_tags(&[TAG.to_owned()], Mode::Hard).await.unwrap();
         let _: String = redis.run(r#"SET profile:7 {"theirs":2}"#).await;
         world.cache.invalidate(world.entry(), &world.policy, Mode::Soft).await.unwrap();
+        assert_eq!(text(&world.read().await), r#"{"n":2}"#);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_soft_invalidation_brings_no_value_back_that_was_barred() {
+    let redis = RedisServer::start().await;
+    local(async {
+        let world = world(&redis).await;
+        world.cache.invalidate_tags(&[TAG.to_owned()], Mode::Hard).await.unwrap();
+        let _: String = redis.run(r#"SET profile:7 {"theirs":1}"#).await;
+        world.plan(Plan::Fail);
+        is_failure(&world.read().await);
+        // The one who remembered why it may not be served is lost, and then it is marked.
+        assert_eq!(redis.run_words::<i64>(&["DEL", &tag()]).await, 1);
+        world.cache.invalidate(world.entry(), &world.policy, Mode::Soft).await.unwrap();
+        world.plan(Plan::Count);
         assert_eq!(text(&world.read().await), r#"{"n":2}"#);
     })
     .await;

@@ -1,4 +1,4 @@
--- The tables behind the examples in functions/cache/resources.toml. `make up` runs this on its
+-- The tables behind the examples in resources.toml. `make up` runs this on its
 -- SQLite record at every start; nothing else does.
 CREATE TABLE IF NOT EXISTS demo_blogs (id INTEGER PRIMARY KEY, title TEXT NOT NULL, author TEXT NOT NULL);
 INSERT OR IGNORE INTO demo_blogs (id, title, author) VALUES
