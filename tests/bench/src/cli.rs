@@ -39,6 +39,8 @@ pub enum Scenario {
     Feed,
     /// Fresh cache hits beside one Redis GET and a Node server, and fetches of the origin
     Cache,
+    /// Queue throughput beside BullMQ
+    Queues,
     /// Calls per request: scripts, commands, connections, SQL statements
     Counts,
     /// Creates beside a native axum service that does the same

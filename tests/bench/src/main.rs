@@ -45,6 +45,7 @@ async fn run(args: &Args) -> Result<()> {
             Scenario::Feed => scenarios::feed::run(args).await,
             Scenario::Counts => scenarios::counts::run().await,
             Scenario::Cache => scenarios::cache::run(args).await,
+            Scenario::Queues => scenarios::queues::run(args).await,
             Scenario::Create => scenarios::create::run(args).await,
             Scenario::Start => scenarios::start::run(args).await,
         };

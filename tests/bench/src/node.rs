@@ -1,5 +1,4 @@
-//! The Node peer of `cache`: installed into the target directory with the locked versions, started
-//! on a free port.
+//! Peers that run in Node, installed into the target directory with the versions of their own files.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -11,7 +10,7 @@ use support::{eventually_within, paths, ports};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// A running peer.
+/// The peer of `cache`, a server on a free port.
 pub struct Node {
     process: Process,
     pub port: u16,
@@ -20,13 +19,7 @@ pub struct Node {
 impl Node {
     /// `None` where there is no Node or its packages cannot be installed.
     pub async fn start(redis_url: &str, origin_url: &str) -> Option<Self> {
-        let dir = match install() {
-            Ok(dir) => dir,
-            Err(error) => {
-                eprintln!("without the Node peer: {error:#}");
-                return None;
-            }
-        };
+        let dir = dir("cache-node", "server.js")?;
         let port = ports::free();
         let mut command = Command::new("node");
         command.arg(dir.join("server.js")).args([&port.to_string(), redis_url, origin_url]);
@@ -43,18 +36,33 @@ impl Node {
     }
 }
 
-fn install() -> Result<PathBuf> {
-    let from = paths::workspace().join("tests/bench/peers/cache-node");
-    let to = paths::program("bench").with_file_name("bench-peers").join("cache-node");
+/// Where a peer lies when it is installed; `None`, with a word, where there is no Node or its packages
+/// cannot be had.
+pub fn dir(name: &str, program: &str) -> Option<PathBuf> {
+    install(name, program)
+        .inspect_err(|error| eprintln!("without the Node peer {name}: {error:#}"))
+        .ok()
+}
+
+fn install(name: &str, program: &str) -> Result<PathBuf> {
+    let from = paths::workspace().join("tests/bench/peers").join(name);
+    let to = paths::program("bench").with_file_name("bench-peers").join(name);
     std::fs::create_dir_all(&to)?;
-    for file in ["package.json", "package-lock.json", "server.js"] {
-        std::fs::copy(from.join(file), to.join(file)).with_context(|| file.to_owned())?;
+    for file in ["package.json", "package-lock.json", program] {
+        if from.join(file).exists() {
+            std::fs::copy(from.join(file), to.join(file)).with_context(|| file.to_owned())?;
+        }
     }
+    // `npm ci` refuses a lock file without the packages for other platforms, which some have.
+    let is_locked = from.join("package-lock.json").exists();
+    let how: &[&str] =
+        if is_locked { &["ci"] } else { &["install", "--no-package-lock", "--omit=optional"] };
     let npm = Command::new("npm")
-        .args(["ci", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
+        .args(how)
+        .args(["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
         .current_dir(&to)
         .status()
         .context("npm")?;
-    ensure!(npm.success(), "npm ci: {npm}");
+    ensure!(npm.success(), "npm: {npm}");
     Ok(to)
 }

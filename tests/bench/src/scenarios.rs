@@ -4,6 +4,7 @@ pub mod cache;
 pub mod counts;
 pub mod create;
 pub mod feed;
+pub mod queues;
 pub mod start;
 
 use std::net::SocketAddr;

@@ -1,0 +1,70 @@
+// The peer of the benchmark `queues`: jobs that do nothing, added in bulk and worked off by BullMQ's
+// own worker, for some seconds. Prints {"done":n,"seconds":s,"cpuSeconds":c}.
+//
+//   node bench.js REDIS_PORT BATCH PRODUCERS SECONDS
+"use strict";
+
+const { Queue, Worker } = require("bullmq");
+
+const [port, batch, producers, seconds] = process.argv.slice(2).map(Number);
+const connection = { host: "127.0.0.1", port, maxRetriesPerRequest: null };
+const name = "bench";
+// As many jobs wait at most as the producers can add at once, twice.
+const WAITING_MAX = 2 * batch * producers;
+
+let added = 0;
+let done = 0;
+let running = true;
+
+const queue = new Queue(name, {
+  connection,
+  defaultJobOptions: { removeOnComplete: true, removeOnFail: true, attempts: 5 },
+});
+const worker = new Worker(name, async () => {}, {
+  connection,
+  concurrency: batch,
+  removeOnComplete: { count: 0 },
+});
+worker.on("completed", () => {
+  done += 1;
+});
+
+const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+async function produce() {
+  const jobs = Array.from({ length: batch }, (_, n) => ({
+    name: "job",
+    data: { orderId: 100000 + n, carrier: "post", note: "x".repeat(60) },
+  }));
+  while (running) {
+    if (added - done > WAITING_MAX) {
+      await pause(1);
+      continue;
+    }
+    added += batch;
+    await queue.addBulk(jobs);
+  }
+}
+
+async function main() {
+  await Promise.all([queue.waitUntilReady(), worker.waitUntilReady()]);
+  const producing = Array.from({ length: producers }, produce);
+  await pause(500);
+  const [before, cpuBefore, begun] = [done, process.cpuUsage(), process.hrtime.bigint()];
+  await pause(seconds * 1000);
+  const took = Number(process.hrtime.bigint() - begun) / 1e9;
+  const cpu = process.cpuUsage(cpuBefore);
+  const count = done - before;
+  running = false;
+  await Promise.all(producing);
+  await worker.close();
+  await queue.obliterate({ force: true });
+  await queue.close();
+  const cpuSeconds = (cpu.user + cpu.system) / 1e6;
+  console.log(JSON.stringify({ done: count, seconds: took, cpuSeconds }));
+}
+
+main().catch((error) => {
+  console.error(error);
+  process.exit(1);
+});
