@@ -27,8 +27,11 @@ pub fn push_token(user: &UserId) -> String {
     format!("user:{user}:token")
 }
 
-/// Keys with these prefixes belong to a capability; no queue or resource may be named so.
-pub const RESERVED_PREFIXES: [&str; 4] = ["bw:", "user:", "campaign:", "notifications:"];
+/// Whether a key belongs to a capability of its own: no queue or resource may be named so.
+pub fn is_reserved(key: &str) -> bool {
+    const PREFIXES: [&str; 4] = ["bw:", "user:", "campaign:", "notifications:"];
+    key == ONLINE_USERS || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
+}
 
 /// A queue's list and its companions, in the order of `queue.lua`.
 pub fn queue(name: &str) -> [String; 9] {

@@ -3,8 +3,8 @@
 use runtime::{App, Code, Error, Request, auth};
 use shared::auth::Scope;
 
-use crate::resources::Access;
 use crate::served::Target;
+use resources::Access;
 
 /// # Errors
 /// Of the token; `forbidden`.

@@ -11,7 +11,7 @@ use shared::json::Object;
 use shared::limits::{CACHE_INVALIDATE_TAGS_MAX, CACHE_TAG_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX};
 
 use crate::served::Target;
-use crate::template::check_fixed;
+use resources::template::check_fixed;
 
 /// Invalidates one value; `?mode=soft` marks it stale, else it is removed.
 ///

@@ -3,8 +3,8 @@
 use runtime::cache::{Answer, Content, FetchError, How, Windows, etag_of};
 use runtime::{Code, Error, Response};
 
-use crate::resources::Access;
 use crate::served::Served;
+use resources::Access;
 
 /// The response to a read.
 pub fn response(served: &Served, answer: Answer, if_none_match: &str) -> Response {

@@ -7,11 +7,8 @@ use runtime::cache::{Policy, Windows};
 use runtime::{Code, Error, log};
 use shared::ids::check_id;
 
-use crate::resources::{Resource, Resources, Times};
-use crate::template::push_plain;
-
-/// Where spin.toml mounts the declarations.
-const FILE: &str = "/resources.toml";
+use resources::template::push_plain;
+use resources::{Resource, Resources, Times};
 
 /// Parsed once per instance; a file with a mistake stays one.
 type Loaded = Result<Rc<Vec<Rc<Served>>>, Error>;
@@ -67,8 +64,7 @@ fn load() -> Loaded {
         log::error("resources_unusable", &[("file", "resources.toml"), ("error", problem)]);
         Error::new(Code::Internal, "the resources are not configured")
     };
-    let text = std::fs::read_to_string(FILE).map_err(|error| unusable(&error.to_string()))?;
-    let resources = Resources::parse(&text).map_err(|error| unusable(&error.to_string()))?;
+    let resources = Resources::mounted().map_err(|problem| unusable(&problem))?;
     let served = resources.0.into_iter().map(|resource| {
         let policy = Rc::new(policy(&resource));
         Rc::new(Served { resource, policy })

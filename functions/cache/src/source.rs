@@ -9,9 +9,9 @@ use runtime::io::variables;
 use runtime::record::{Backend, Sql, Value as SqlValue};
 
 use crate::cache_control::{Verdict, age_s, verdict};
-use crate::origins::{HttpOrigin, Origin, OriginHost, is_host};
-use crate::resources::{Access, Resource};
-use crate::template::{Piece, Template, push_encoded};
+use resources::origins::{HttpOrigin, Origin, OriginHost, is_host};
+use resources::template::{Piece, Template, push_encoded};
+use resources::{Access, Resource};
 
 /// Fetches a value. What takes too long is dropped by the caller.
 ///
@@ -143,7 +143,7 @@ fn described(response: &OriginResponse, honours: bool, is_public: bool) -> Value
 #[allow(clippy::unwrap_used, reason = "how a test fails")]
 mod tests {
     use super::*;
-    use crate::template::Braces;
+    use resources::template::Braces;
 
     #[test]
     fn parameters_are_bound_in_the_order_of_their_first_use() {

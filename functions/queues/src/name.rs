@@ -1,9 +1,12 @@
 //! Names of queues: the queue is the Redis key of that name, so a name must not be a key that
 //! belongs to something else.
 
-use runtime::{Code, Error};
+use std::cell::OnceCell;
+
+use resources::Resources;
+use runtime::{Code, Error, log};
 use shared::ids::check_name;
-use shared::keys::{NOTIFICATIONS_CHANNEL, ONLINE_USERS, RESERVED_PREFIXES};
+use shared::keys::is_reserved;
 
 /// Name of a queue, and of the list that other services may use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,13 +14,23 @@ pub struct QueueName(String);
 
 impl QueueName {
     /// # Errors
-    /// `invalid_id`; `reserved_name` for a key of another capability.
+    /// `invalid_id`; `reserved_name` for a key of another capability or of a cached resource;
+    /// `internal` when the resources are not known.
     pub fn parse(text: &str) -> Result<Self, Error> {
+        Self::unlike(text, &|key| {
+            thread_local! {
+                static RESOURCES: OnceCell<Result<Resources, Error>> = const { OnceCell::new() };
+            }
+            RESOURCES.with(|resources| match resources.get_or_init(load) {
+                Ok(resources) => Ok(resources.own(key)),
+                Err(error) => Err(error.clone()),
+            })
+        })
+    }
+
+    fn unlike(text: &str, is_cached: &dyn Fn(&str) -> Result<bool, Error>) -> Result<Self, Error> {
         check_name(text, "queue name")?;
-        let is_reserved = text == ONLINE_USERS
-            || text == NOTIFICATIONS_CHANNEL
-            || RESERVED_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-        if is_reserved {
+        if is_reserved(text) || is_cached(text)? {
             let problem = format!("the queue name {text:?} belongs to another capability");
             return Err(Error::new(Code::ReservedName, problem));
         }
@@ -29,23 +42,36 @@ impl QueueName {
     }
 }
 
+fn load() -> Result<Resources, Error> {
+    Resources::mounted().map_err(|problem| {
+        log::error("resources_unusable", &[("file", "resources.toml"), ("error", &problem)]);
+        Error::new(Code::Internal, "the resources are not configured")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn no_name_reaches_another_capability() {
+        let name = |text: &str| QueueName::unlike(text, &|key| Ok(key == "all_blogs"));
         for good in ["work", "notification:responses", "a:b", "users", "bwx", "campaigns:1"] {
-            assert!(QueueName::parse(good).is_ok(), "{good}");
+            assert!(name(good).is_ok(), "{good}");
         }
-        for reserved in
-            ["online_users", "bw:x", "user:a:token", "campaign:1", "notifications:alice", "bw:"]
-        {
-            let error = QueueName::parse(reserved).expect_err(reserved);
-            assert_eq!(error.code(), Code::ReservedName, "{reserved}");
+        for reserved in [
+            "online_users",
+            "bw:x",
+            "user:a:token",
+            "campaign:1",
+            "notifications:alice",
+            "bw:",
+            "all_blogs",
+        ] {
+            assert_eq!(name(reserved).expect_err(reserved).code(), Code::ReservedName);
         }
         for bad in ["", "a b", "{q}", "..", "a/b"] {
-            assert_eq!(QueueName::parse(bad).expect_err(bad).code(), Code::InvalidId, "{bad}");
+            assert_eq!(name(bad).expect_err(bad).code(), Code::InvalidId, "{bad}");
         }
     }
 }

@@ -18,6 +18,10 @@ async fn no_name_reaches_another_capabilitys_keys() {
         "campaign:7",
         "campaign:7:responses",
         "online_users",
+        // Declared in resources.toml.
+        "all_blogs",
+        "profile:alice",
+        "settings",
     ] {
         let queue = Queue { functions: &functions, name };
         for (what, body) in [

@@ -1,8 +1,16 @@
-//! `resources.toml`: what may be read, where it comes from, and who may read it. Also runs in
-//! build.rs, so it knows neither the host nor the engine.
+//! `resources.toml`: what the cache serves, where it comes from, and who may read it. Also runs in
+//! build.rs, and in `queues`, which leaves its keys alone; knows neither the host nor the engine.
+
+pub mod origins;
+pub mod template;
+pub mod toml_table;
+
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
+use shared::keys::is_reserved;
 use shared::limits::{
     CACHE_KEEP_MS_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX, CACHE_VALUE_BYTES,
     CACHE_VALUE_BYTES_MAX, ID_BYTES_MAX,
@@ -57,8 +65,9 @@ pub struct Resources(pub Vec<Resource>);
 
 /// Longest a fetch may be allowed to take: readers and leases wait for it.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
-/// Prefixes of keys that belong to other capabilities.
-const RESERVED: [&str; 4] = ["bw:", "user:", "campaign:", "notifications:"];
+
+/// Where spin.toml mounts the file.
+const MOUNTED: &str = "/resources.toml";
 
 impl Resources {
     /// # Errors
@@ -84,6 +93,21 @@ impl Resources {
             resources.push(resource);
         }
         Ok(Self(resources))
+    }
+
+    /// The declarations that spin.toml mounts into the component.
+    ///
+    /// # Errors
+    /// What is wrong with the file.
+    pub fn mounted() -> Result<Self, String> {
+        let text = std::fs::read_to_string(MOUNTED).map_err(|error| error.to_string())?;
+        Self::parse(&text).map_err(|error| error.to_string())
+    }
+
+    /// Whether a Redis key is, or may be, the value of one of them.
+    pub fn own(&self, key: &str) -> bool {
+        let given: Vec<Option<String>> = key.split(':').map(|part| Some(part.to_owned())).collect();
+        self.0.iter().any(|resource| may_meet(&parts(&resource.key), &given))
     }
 }
 
@@ -166,7 +190,7 @@ fn segments(path: &str) -> Result<Path, String> {
 
 fn key_template(text: &str, params: &[String]) -> Result<Template, String> {
     let key = fixed_template(text, params, ID_BYTES_MAX)?;
-    if RESERVED.iter().any(|prefix| text.starts_with(prefix)) || text == "online_users" {
+    if is_reserved(text) {
         return Err("belongs to another capability".to_owned());
     }
     if !matches!(key.0.first(), Some(Piece::Text(_))) {

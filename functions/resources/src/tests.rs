@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use crate::origins::{Origin, OriginHost};
-use crate::resources::{Access, Resource, Resources};
 use crate::template::push_plain;
+use crate::{Access, Resource, Resources};
 
 fn one(fields: &str) -> Result<Resource, String> {
     let text = format!("[[resource]]\n{fields}\n");
@@ -20,7 +20,7 @@ fn mistake(text: &str) -> String {
 
 #[test]
 fn the_examples_are_right() {
-    let resources = Resources::parse(include_str!("../resources.toml")).unwrap().0;
+    let resources = Resources::parse(include_str!("../../cache/resources.toml")).unwrap().0;
     let paths: Vec<&str> = resources.iter().map(|resource| resource.path.as_str()).collect();
     assert_eq!(paths, ["all_blogs", "profile/{userId}", "settings"]);
     let [blogs, profile, settings] = &resources[..] else { panic!("three resources") };
