@@ -2,8 +2,8 @@
 --
 -- KEYS[1]  list       users to reach, oldest first
 -- KEYS[2]  responses  list
--- KEYS[3]  companion  hash {len, processed}: the list's length after our last look, and how many left
---                     it since the campaign began
+-- KEYS[3]  companion  hash {len, processed}: the list's length after our last look, and how many
+--                     left it since the campaign began
 --
 -- Other services may push to the list and pop from it. What it lost between two looks counts as
 -- processed, what it gained as new; of pushes and pops in between only the difference is seen.

@@ -3,8 +3,8 @@
 -- ARGV[1]  ttl_s  of what another service began without an expiry
 -- ARGV[2]  count  at most so many
 --
--- Returns {remaining, element…}. When the answer is lost the users are lost with it, and a call that is
--- made again on a new connection takes the next ones: each user at most once.
+-- Returns {remaining, element…}. When the answer is lost the users are lost with it, and a call
+-- that is made again on a new connection takes the next ones: each user at most once.
 
 local len, processed = look()
 if len == 0 then

@@ -2,8 +2,8 @@
 --
 -- ARGV[1]  ttl_s  of what another service began without an expiry
 --
--- Returns {is_there, remaining, processed, responses, expires_at_ms}. expires_at_ms is that of the list,
--- or where it was taken to its end of what is left of the campaign.
+-- Returns {is_there, remaining, processed, responses, expires_at_ms}. expires_at_ms is that of the
+-- list, or where it was taken to its end of what is left of the campaign.
 
 local len, processed = look()
 local came_back = redis.call('LLEN', responses)

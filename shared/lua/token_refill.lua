@@ -16,9 +16,9 @@ local known_rev, is_absent = token_state(KEYS[2])
 local rev, token = tonumber(ARGV[4]), ARGV[5]
 if known_rev > rev or (known_rev == rev and is_absent) then return {''} end
 if token == '' then
-  note_token(KEYS[2], ARGV[4], tonumber(ARGV[3]), ARGV[2])
+  note_absence(KEYS[2], ARGV[4], ARGV[3], ARGV[2])
 else
   redis.call('SET', KEYS[1], token, 'EX', ARGV[1])
-  note_token(KEYS[2], ARGV[4], 0, ARGV[2])
+  note_token(KEYS[2], ARGV[4], token, ARGV[2])
 end
 return {token}

@@ -32,7 +32,8 @@ impl fmt::Display for UserId {
     }
 }
 
-/// Id of a campaign: the same alphabet and length, so that `campaign:{id}:responses` is nobody's id.
+/// Id of a campaign: the same alphabet and length, so that `campaign:{id}:responses` is nobody's
+/// id.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CampaignId(Box<str>);
 

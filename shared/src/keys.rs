@@ -66,8 +66,8 @@ pub fn cache_tag(tag: &str) -> String {
     format!("bw:tag:{{{tag}}}")
 }
 
-/// String beside a push token: the revision of the record that Redis has, and until when it is known
-/// that there is none.
+/// String beside a push token: the revision of the record that Redis has, and until when it is
+/// known that there is none.
 pub fn push_token_companion(user: &UserId) -> String {
     format!("bw:token:{{user:{user}:token}}")
 }

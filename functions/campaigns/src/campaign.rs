@@ -55,8 +55,8 @@ pub fn keys_of(id: &CampaignId) -> Vec<String> {
     vec![keys::campaign(id), keys::campaign_responses(id), keys::campaign_companion(id)]
 }
 
-/// The same with a key of the request's own: a call whose connection breaks is made again, and must not
-/// be carried out twice.
+/// The same with a key of the request's own: a call whose connection breaks is made again, and must
+/// not be carried out twice.
 pub fn keys_of_once(id: &CampaignId) -> Vec<String> {
     let mut keys = keys_of(id);
     keys.push(keys::once(&keys::campaign(id), &clock::random_word()));

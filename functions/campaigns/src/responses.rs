@@ -13,12 +13,12 @@ use shared::{CampaignId, keys, script};
 
 use crate::campaign::{keys_of_once, number, unexpected};
 
-/// Takes `{"responses":[…]}`, any JSON, and answers `{"accepted":n}`. Each is kept as the bytes it was
-/// sent as.
+/// Takes `{"responses":[…]}`, any JSON, and answers `{"accepted":n}`. Each is kept as the bytes it
+/// was sent as.
 ///
 /// # Errors
-/// Of the request; `limit_exceeded` where there would be too many; `wrong_type`; `redis_unavailable`,
-/// after which the outcome is unknown.
+/// Of the request; `limit_exceeded` where there would be too many; `wrong_type`;
+/// `redis_unavailable`, after which the outcome is unknown.
 pub async fn add(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
@@ -61,8 +61,8 @@ fn check(response: &RawValue, at: usize) -> Result<(), Error> {
     Err(Error::field(Code::LimitExceeded, &name, format!("`{name}` {problem}")))
 }
 
-/// Answers `{"items":[…],"next":cursor|null}`, oldest first. What is no JSON is left out. A cursor is a
-/// place in the list: who takes responses from its front meanwhile moves the others.
+/// Answers `{"items":[…],"next":cursor|null}`, oldest first. What is no JSON is left out. A cursor
+/// is a place in the list: who takes responses from its front meanwhile moves the others.
 ///
 /// # Errors
 /// Of the request; `wrong_type`; `redis_unavailable`.

@@ -65,11 +65,11 @@ pub async fn add(
 const ROUNDS_MAX: usize = 8;
 
 /// Takes up to `count` users (1 when the caller does not say), oldest first, and answers
-/// `{"users":[…],"remaining":n}`. Elements that are no JSON objects are taken and left out; the others
-/// are the bytes that lay in the list.
+/// `{"users":[…],"remaining":n}`. Elements that are no JSON objects are taken and left out; the
+/// others are the bytes that lay in the list.
 ///
-/// Each user is given out at most once: when an answer is lost, on the way here or to the caller, its
-/// users are lost with it.
+/// Each user is given out at most once: when an answer is lost, on the way here or to the caller,
+/// its users are lost with it.
 ///
 /// # Errors
 /// Of the request; `wrong_type`; `redis_unavailable`.
@@ -78,7 +78,7 @@ pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Respo
     let count = count(request)?;
     let args = [Arg::Int(CAMPAIGN_TTL_S), Arg::Int(count)];
     let (mut users, mut remaining) = (String::new(), 0);
-    // An answer without users means that there are none, so workers may go home.
+    // Workers go home at an answer without users, so one is not given for a few bad elements.
     for _ in 0..ROUNDS_MAX {
         let reply = app.redis.eval(&script::CAMPAIGN_NEXT, &keys_of(id), &args).await?;
         let [left, elements @ ..] = reply.as_slice() else {

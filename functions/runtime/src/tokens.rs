@@ -1,7 +1,8 @@
-//! Push tokens: the record first, then Redis. Every change may be repeated: whoever got a 503 does so.
+//! Push tokens: the record first, then Redis. Every change may be repeated: whoever got a 503 does
+//! so.
 //!
-//! What goes to Redis carries the revision of the record's row, and is refused there when a later one
-//! was faster: two writes whose calls cross would leave the older token for 270 days.
+//! What goes to Redis carries the revision of the record's row, and is refused there when a later
+//! one was faster: two writes whose calls cross would leave the older token for 270 days.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -80,8 +81,9 @@ async fn refill(
     Ok(token.map(str::to_owned))
 }
 
-/// Gives users their tokens, one after the other as they stand in `wanted`, and returns how many users
-/// have one of them in the end: of two with one token the later one, of a user's two the later one.
+/// Gives users their tokens, one after the other as they stand in `wanted`, and returns how many
+/// users have one of them in the end: of two with one token the later one, of a user's two the
+/// later one.
 ///
 /// # Errors
 /// `record_unavailable`; `redis_unavailable` or `wrong_type` when the record has them and Redis has

@@ -1,4 +1,5 @@
-//! `PUT /tokens` and `POST /tokens/prune`: up to 1,000 at once, one statement and one call of Redis.
+//! `PUT /tokens` and `POST /tokens/prune`: up to 1,000 at once, one statement and one call of
+//! Redis.
 
 use runtime::io::clock;
 use runtime::{App, Error, Request, Response, auth, tokens};
@@ -8,8 +9,8 @@ use shared::json::Object;
 use shared::limits::{PUSH_TOKENS_MAX, REQUEST_ARRAY_BYTES_MAX};
 use shared::{PushToken, UserId};
 
-/// Gives users their tokens, in order, all or none. Answers `{"written":n}`: users who have one of them
-/// then.
+/// Gives users their tokens, in order, all or none. Answers `{"written":n}`: users who have one of
+/// them then.
 ///
 /// # Errors
 /// Of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which it may be

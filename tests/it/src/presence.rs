@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Answer, Functions, Hub, RedisServer, eventually, token};
 
+use crate::limits::refuses_more_than;
+
 const BOUND: Duration = Duration::from_secs(5);
 
 async fn call(functions: &Functions, method: &str, path: &str, body: Value) -> Answer {
@@ -82,8 +84,7 @@ async fn a_thousand_are_one_question_and_more_are_refused() {
     let answer = call(&functions, "GET", "/presence?x=1", Value::Null).await;
     answer.expect_problem(400, "unknown_field");
     call(&functions, "GET", "/presence/a%20b", Value::Null).await.expect_problem(400, "invalid_id");
-    let huge = json!({"userIds": ["x".repeat(4 * 1024 * 1024)]});
-    call(&functions, "POST", "/presence", huge).await.expect_problem(413, "payload_too_large");
+    refuses_more_than(&functions, "POST /presence", "presence:read", 4 * 1024 * 1024).await;
 }
 
 #[tokio::test]

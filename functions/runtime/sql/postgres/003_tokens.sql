@@ -16,10 +16,11 @@ CREATE INDEX push_token_gone ON bellwire.push_token (rev) WHERE digest IS NULL;
 CREATE FUNCTION bellwire.put_tokens_3(input TEXT, now_ms BIGINT)
 RETURNS TABLE (owner_id TEXT, owner_rev BIGINT, losers TEXT) LANGUAGE plpgsql AS $function$
 BEGIN
-    -- Two calls with one token that nobody has would both insert it. One of 64 locks per token, always
-    -- in one order: a lock for each would fill the server's table of them.
+    -- Two calls with one token that nobody has would both insert it. One of 64 locks per token,
+    -- always in one order: a lock for each would fill the server's table of them.
     PERFORM pg_advisory_xact_lock(7307015, slot) FROM (
-        SELECT DISTINCT hashtext(item->>2) & 63 AS slot FROM json_array_elements(input::json) AS item
+        SELECT DISTINCT hashtext(item->>2) & 63 AS slot
+        FROM json_array_elements(input::json) AS item
         WHERE item->>2 IS NOT NULL ORDER BY slot
     ) AS slots;
     -- Rows in one order too, before any of them is changed.

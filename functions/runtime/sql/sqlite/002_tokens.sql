@@ -1,15 +1,15 @@
--- One row per user who has or had a push token. A row without one keeps its revision: a write to Redis
--- that is still under way must not look newer than what comes after it.
+-- One row per user who has or had a push token. A row without one keeps its revision: a write to
+-- Redis that is still under way must not look newer than what comes after it.
 CREATE TABLE IF NOT EXISTS push_token (
     user_id TEXT PRIMARY KEY,
     token TEXT,
     -- SHA-256 of the token; a token has one owner.
     digest TEXT UNIQUE,
-    -- Grows with every change, and is not below the time of it (Unix, ms): so it is higher also than
-    -- one that was counted before the record was restored from a copy, or the row pruned.
+    -- Grows with every change, and is not below the time of it (Unix, ms): so it is higher also
+    -- than one that was counted before the record was restored from a copy, or the row pruned.
     rev INTEGER NOT NULL,
-    -- The digest of the token that another user took over: whoever repeats that finds what Redis may
-    -- still hold.
+    -- The digest of the token that another user took over: whoever repeats that finds what Redis
+    -- may still hold.
     lost TEXT,
     -- Which owner of that token it was: 1, 2, 3…
     lost_at INTEGER

@@ -53,8 +53,8 @@ impl<S: Sql> SqlRecord<S> {
         Ok(TokenRow { rev: row.int()?, token: row.optional_text()? })
     }
 
-    /// Gives users their tokens, and takes those from whoever else had them. Each user and each token
-    /// may stand once in `assignments`.
+    /// Gives users their tokens, and takes those from whoever else had them. Each user and each
+    /// token may stand once in `assignments`.
     ///
     /// # Errors
     /// When the record does not answer; whether it was done is not known then.
@@ -89,8 +89,8 @@ impl<S: Sql> SqlRecord<S> {
         Row::first(self.run_row(self.statements.delete_token, parameters).await?)?.int()
     }
 
-    /// Takes tokens away from those users whose tokens they still are (two statements where they are
-    /// not everybody's any more).
+    /// Takes tokens away from those users whose tokens they still are (two statements where they
+    /// are not everybody's any more).
     ///
     /// # Errors
     /// When the record does not answer; whether it was done is not known then.

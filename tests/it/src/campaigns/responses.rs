@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use support::{Functions, RedisServer};
 
 use super::{LIST, call, users};
+use crate::limits::refuses_more_than;
 
 #[tokio::test]
 async fn pages_show_every_response_once_in_order() {
@@ -80,8 +81,11 @@ async fn limits_are_told() {
         let answer = call(&functions, method, path, body).await.expect_problem(400, code);
         assert!(answer.text().contains(named), "{}", answer.text());
     }
-    let huge = json!({"users": [text(4 * 1024 * 1024)]});
-    call(&functions, "PUT", "c1/users", huge).await.expect_problem(413, "payload_too_large");
+    for call in
+        ["PUT /campaigns/c1/users", "POST /campaigns/c1/users", "POST /campaigns/c1/responses"]
+    {
+        refuses_more_than(&functions, call, "campaigns:write", 4 * 1024 * 1024).await;
+    }
     assert_eq!(redis.list(LIST).await.len(), 5000);
 }
 

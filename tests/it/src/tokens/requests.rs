@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use support::{Functions, RedisServer, token};
 
 use super::{call, get, plain, put};
+use crate::limits::refuses_more_than;
 
 #[tokio::test]
 async fn tokens_are_for_their_owners_and_for_services() {
@@ -73,9 +74,11 @@ async fn what_is_no_token_is_refused() {
     assert_eq!(get(&functions, "b").await, None, "all or none");
     let answer = call(&functions, "GET", "/users/alice/token?x=1", Value::Null).await;
     answer.expect_problem(400, "unknown_field");
-    let huge = json!({"token": "x".repeat(96 * 1024)});
-    let answer = call(&functions, "PUT", "/users/alice/token", huge).await;
-    answer.expect_problem(413, "payload_too_large");
-    let huge = json!({"tokens": ["x".repeat(4 * 1024 * 1024)]});
-    call(&functions, "PUT", "/tokens", huge).await.expect_problem(413, "payload_too_large");
+    for (call, bytes_max) in [
+        ("PUT /users/alice/token", 96 * 1024),
+        ("PUT /tokens", 4 * 1024 * 1024),
+        ("POST /tokens/prune", 4 * 1024 * 1024),
+    ] {
+        refuses_more_than(&functions, call, "tokens:write", bytes_max).await;
+    }
 }
