@@ -24,6 +24,11 @@ pub fn of_draft(draft: &Draft) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Lower-case hex SHA-256 of a text: stands for it where the text is too long or not to be seen.
+pub fn of_text(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn optional(hasher: &mut Sha256, value: Option<&str>) {
     match value {
         None => hasher.update(b"-"),

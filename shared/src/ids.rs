@@ -32,6 +32,28 @@ impl fmt::Display for UserId {
     }
 }
 
+/// Id of a campaign: the same alphabet and length, so that `campaign:{id}:responses` is nobody's
+/// id.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CampaignId(Box<str>);
+
+impl CampaignId {
+    /// Checks `text`.
+    ///
+    /// # Errors
+    /// `invalid_id`, saying what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        check_id(text, "campaign id")?;
+        Ok(Self(text.into()))
+    }
+}
+
+impl fmt::Display for CampaignId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 /// The rule for ids of every kind; `what` names the id in the error.
 pub fn check_id(text: &str, what: &str) -> Result<(), Error> {
     let problem = if text.is_empty() {

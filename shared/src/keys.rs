@@ -3,7 +3,7 @@
 //! Names without `bw:` are fixed: other services read and write them too. The companion of key K
 //! is `bw:<kind>:{K}` with literal braces, so that both hash to one slot.
 
-use crate::UserId;
+use crate::{CampaignId, UserId};
 
 /// Channel of published notifications; existing gateways subscribe to it as well.
 pub const NOTIFICATIONS_CHANNEL: &str = "notifications";
@@ -54,11 +54,6 @@ pub fn queue_dedup(name: &str, dedup_id: &str) -> String {
     format!("bw:dedup:{{{name}}}:{dedup_id}")
 }
 
-/// Remembers a send, whose connection may break and which is made again then.
-pub fn queue_once(name: &str, nonce: &str) -> String {
-    format!("bw:once:{{{name}}}:{nonce}")
-}
-
 /// What was decided about a cached value: freshness, cost, validators, versions of its tags.
 pub fn cache_companion(key: &str) -> String {
     format!("bw:meta:{{{key}}}")
@@ -72,4 +67,31 @@ pub fn cache_lease(key: &str) -> String {
 /// Version and last invalidations of a tag of cached values.
 pub fn cache_tag(tag: &str) -> String {
     format!("bw:tag:{{{tag}}}")
+}
+
+/// String beside a push token: the revision of the record that Redis has, and until when it is
+/// known that there is none.
+pub fn push_token_companion(user: &UserId) -> String {
+    format!("bw:token:{{user:{user}:token}}")
+}
+
+/// List of the users that a campaign has still to reach, oldest first.
+pub fn campaign(id: &CampaignId) -> String {
+    format!("campaign:{id}")
+}
+
+/// List of what came back from a campaign, oldest first.
+pub fn campaign_responses(id: &CampaignId) -> String {
+    format!("campaign:{id}:responses")
+}
+
+/// Hash beside a campaign: how many users were taken, length after our last look.
+pub fn campaign_companion(id: &CampaignId) -> String {
+    format!("bw:campaign:{{campaign:{id}}}")
+}
+
+/// Remembers that a request on `key` was carried out, by the request's random `nonce`: its connection
+/// may break, and it is made again then.
+pub fn once(key: &str, nonce: &str) -> String {
+    format!("bw:once:{{{key}}}:{nonce}")
 }

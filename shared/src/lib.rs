@@ -2,6 +2,7 @@
 //! arguments, so that everything here can be tested natively and runs the same in WASM.
 
 pub mod auth;
+pub mod campaign;
 pub mod close;
 pub mod digest;
 pub mod error;
@@ -12,10 +13,12 @@ pub mod keys;
 pub mod limits;
 pub mod notification;
 pub mod path;
+pub mod push;
 pub mod script;
 pub mod time;
 pub mod wire;
 
 pub use close::CloseCode;
 pub use error::{Code, Error};
-pub use ids::UserId;
+pub use ids::{CampaignId, UserId};
+pub use push::PushToken;

@@ -53,6 +53,38 @@ pub const CACHE_TAG_BYTES_MAX: usize = 256;
 pub const CACHE_INVALIDATE_TAGS_MAX: usize = 500;
 /// Longest `If-None-Match` that is looked at: a hundred of our tags.
 pub const IF_NONE_MATCH_BYTES_MAX: usize = 2048;
+/// Longest push token, in bytes: what FCM allows itself.
+pub const PUSH_TOKEN_BYTES_MAX: usize = 4 * 1024;
+/// A push token lives this long after its last write: FCM drops a token after 270 days of silence.
+pub const PUSH_TOKEN_TTL_S: i64 = 270 * 24 * 3600;
+/// Redis knows a token's revision this long. A write that lost its way arrives within the calls'
+/// deadlines, or minutes later out of the buffers of a network that broke and healed.
+pub const PUSH_TOKEN_FENCE_S: i64 = 600;
+/// That a user has no push token is believed this long.
+pub const PUSH_TOKEN_ABSENT_S: i64 = 60;
+/// Push tokens in one call.
+pub const PUSH_TOKENS_MAX: usize = 1000;
+/// Users in one call that adds to a campaign.
+pub const CAMPAIGN_ADD_MAX: usize = 5000;
+/// Users that wait in one campaign: some 100 MiB of Redis.
+pub const CAMPAIGN_USERS_MAX: i64 = 1_000_000;
+/// Users taken from a campaign by one call.
+pub const CAMPAIGN_NEXT_MAX: i64 = 500;
+/// Responses in one call.
+pub const CAMPAIGN_RESPOND_MAX: usize = 500;
+/// Responses that one campaign keeps.
+pub const CAMPAIGN_RESPONSES_MAX: i64 = 100_000;
+/// Longest response, in bytes of JSON text as it was sent: as long as what a queue takes.
+pub const CAMPAIGN_RESPONSE_BYTES_MAX: usize = 64 * 1024;
+/// Responses of a page, and of one when the caller does not say.
+pub const CAMPAIGN_PAGE_MAX: i64 = 100;
+pub const CAMPAIGN_PAGE_DEFAULT: i64 = 20;
+/// A campaign and its responses live this long after their last write.
+pub const CAMPAIGN_TTL_S: i64 = 24 * 3600;
+/// A call may reach Redis twice within its deadline, a few seconds; so long it is remembered.
+pub const ONCE_TTL_S: i64 = 60;
+/// Users in one question about presence.
+pub const PRESENCE_IDS_MAX: usize = 1000;
 
 /// Clock difference tolerated in `exp` and `nbf`, in seconds.
 pub const TOKEN_LEEWAY_S: u64 = 60;

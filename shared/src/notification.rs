@@ -1,7 +1,5 @@
 //! A notification: what a caller may ask for, and the one serialiser of what is stored and sent.
 
-use serde_json::value::RawValue;
-
 use crate::UserId;
 use crate::error::{Code, Error};
 use crate::json::{Object, inspect, quoted};
@@ -30,7 +28,7 @@ impl Draft {
     /// # Errors
     /// `missing_field`, `invalid_field`, `invalid_id` or `limit_exceeded`, naming the member.
     pub fn take_from(object: &mut Object<'_>) -> Result<Self, Error> {
-        let user_id = user_id(object.require("userId")?, object)?;
+        let user_id = object.user_id("userId")?;
         let title = match object.string("title")? {
             Some(title) => title,
             None => {
@@ -55,13 +53,6 @@ impl Draft {
             expires_at_ms: expires_at(object)?,
         })
     }
-}
-
-/// The user's id; an integer counts as its decimal text.
-fn user_id(value: &RawValue, object: &Object<'_>) -> Result<UserId, Error> {
-    let parsed = user_id_from_json(value.get())
-        .ok_or_else(|| object.invalid("userId", "must be a string or an integer"))?;
-    parsed.map_err(|error| Error::field(error.code(), "userId", error.detail()))
 }
 
 /// Reads a user id as other services write it: a string or an integer. `None` for other JSON.

@@ -45,6 +45,18 @@ scripts! {
     CACHE_TAGS = / "cache_tags";
     /// Ends a lease with what was fetched.
     CACHE_WRITE = "cache" / "cache_write";
+    /// Adds users to a campaign, or replaces them.
+    CAMPAIGN_ADD = "campaign" / "campaign_add";
+    /// Removes a campaign with its responses.
+    CAMPAIGN_DELETE = "campaign" / "campaign_delete";
+    /// Takes users from a campaign.
+    CAMPAIGN_NEXT = "campaign" / "campaign_next";
+    /// Reads a page of responses.
+    CAMPAIGN_PAGE = / "campaign_page";
+    /// How far a campaign has come.
+    CAMPAIGN_PROGRESS = "campaign" / "campaign_progress";
+    /// Adds responses.
+    CAMPAIGN_RESPOND = "campaign" / "campaign_respond";
     /// Takes a deleted entry out of a feed, or erases the feed.
     FEED_DELETE = "feed" / "feed_delete";
     /// Finds one entry of a feed.
@@ -73,4 +85,10 @@ scripts! {
     QUEUE_SEND = "queue" / "queue_send";
     /// What a queue holds.
     QUEUE_STATS = "queue" / "queue_stats";
+    /// Reads a push token.
+    TOKEN_READ = "token" / "token_read";
+    /// Brings back from the record what Redis does not have.
+    TOKEN_REFILL = "token" / "token_refill";
+    /// Brings changes of many push tokens to Redis.
+    TOKEN_WRITE = "token" / "token_write";
 }

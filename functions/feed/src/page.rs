@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use runtime::record::Entry;
 use runtime::redis::Reply;
-use serde_json::value::RawValue;
 use shared::feed::ScriptPage;
+use shared::json::object_text;
 use shared::notification::{Delivery, our_id_and_seq};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -156,12 +156,9 @@ fn push_element(json: &mut String, element: &[u8], reads: &BTreeMap<i64, i64>) -
         Delivery::Sent.push_overlay(json, text, reads.get(&seq).copied());
         return true;
     }
-    let text = text.trim();
-    let is_object = text.starts_with('{') && serde_json::from_str::<&RawValue>(text).is_ok();
-    if is_object {
-        json.push_str(text);
-    }
-    is_object
+    let object = object_text(element);
+    json.push_str(object.unwrap_or_default());
+    object.is_some()
 }
 
 /// An entry of the record as it is shown; everything up to `sent_upto` is in the feed.

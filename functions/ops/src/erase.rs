@@ -1,13 +1,14 @@
 //! `DELETE /users/{u}`: everything that is kept about a user.
 
 use runtime::delivery::forget_all;
+use runtime::io::clock;
 use runtime::record::Record;
 use runtime::redis::{Arg, Redis, RedisError};
-use runtime::{App, Error, Request, Response, auth};
+use runtime::{App, Error, Request, Response, auth, tokens};
 use shared::auth::Scope;
 use shared::{UserId, keys};
 
-/// Erases the user's entries, feed, push token and presence. Only the counter stays, so that numbers
+/// Erases the user's entries, feed, push token and presence. Only counters stay, so that numbers
 /// which clients have seen are not given out again.
 ///
 /// # Errors
@@ -24,7 +25,7 @@ pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Respon
         forgotten = forget_all(redis, user, &at).await;
     }
     forgotten?;
-    redis.command("DEL", &[Arg::Text(&keys::push_token(user))]).await?;
+    tokens::erase(redis, &app.record, user, clock::now_ms()).await?;
     let presence = [Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())];
     match redis.command("SREM", &presence).await {
         // What is no set holds nobody.

@@ -33,7 +33,7 @@ pub async fn send(app: &App, request: &Request, queue: &QueueName) -> Result<Res
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
     let batch = Batch::parse(&body)?;
     // The connection may break under the call, which is made again then.
-    let mut more = vec![keys::queue_once(queue.as_str(), &clock::random_word())];
+    let mut more = vec![keys::once(queue.as_str(), &clock::random_word())];
     more.extend(batch.dedup_id.as_ref().map(|id| keys::queue_dedup(queue.as_str(), id)));
     let mut args =
         vec![Arg::Int(batch.delay_ms), Arg::Int(REPEAT_S as i64), Arg::Int(QUEUE_DEDUP_S as i64)];

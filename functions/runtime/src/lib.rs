@@ -19,6 +19,7 @@ pub mod marks;
 pub mod record;
 pub mod redis;
 pub mod relay;
+pub mod tokens;
 pub mod unsent;
 
 pub use app::App;

@@ -7,9 +7,11 @@ mod backend;
 mod failure;
 mod rows;
 mod sql;
+mod tokens;
 
 pub use backend::Backend;
 pub use sql::SqlRecord;
+pub use tokens::{Assignment, Pruned, TokenRow, Written};
 
 use shared::notification::{Draft, Notification};
 use shared::{Code, Error, UserId};

@@ -7,6 +7,16 @@ use support::{Functions, RedisServer, token};
 
 const QUICK: Duration = Duration::from_secs(5);
 
+/// Declares one byte more than is allowed, sends none, and must be answered 413.
+pub async fn refuses_more_than(functions: &Functions, call: &str, scope: &str, bytes_max: usize) {
+    let (token, bytes) = (token("svc", scope), bytes_max + 1);
+    let head = format!("{call} HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {token}");
+    let request = format!("{head}\r\ncontent-length: {bytes}\r\n\r\n");
+    let is_whole = |answer: &str| answer.contains("payload_too_large");
+    let answer = functions.raw(request.as_bytes(), is_whole).await;
+    assert!(answer.starts_with("HTTP/1.1 413 "), "{call}: {answer}");
+}
+
 fn with(member: &str, value: Value) -> Value {
     let mut body = json!({"userId": "alice", "title": "one"});
     body[member] = value;

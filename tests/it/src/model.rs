@@ -20,4 +20,5 @@ pub mod redis;
 pub mod seed;
 mod sequential;
 mod sql;
+mod tokens;
 mod world;

@@ -4,14 +4,14 @@ use serde_json::{Value, json};
 use support::{Answer, Functions, Postgres, RedisServer, token};
 
 /// The same functions on SQLite and on Postgres, which lives as long as they do.
-struct On {
-    name: &'static str,
-    functions: Functions,
-    redis: RedisServer,
+pub struct On {
+    pub name: &'static str,
+    pub functions: Functions,
+    pub redis: RedisServer,
     _postgres: Option<Postgres>,
 }
 
-async fn both() -> [On; 2] {
+pub async fn both() -> [On; 2] {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
     let sqlite = On { name: "sqlite", functions, redis, _postgres: None };

@@ -46,7 +46,10 @@ macro_rules! statements {
         }
 
         static SQLITE: Statements = Statements {
-            migrations: &[include_str!("../../sql/sqlite/001_init.sql")],
+            migrations: &[
+                include_str!("../../sql/sqlite/001_init.sql"),
+                include_str!("../../sql/sqlite/002_tokens.sql"),
+            ],
             $($name: include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql")),)*
         };
 
@@ -54,6 +57,7 @@ macro_rules! statements {
             migrations: &[
                 include_str!("../../sql/postgres/001_init.sql"),
                 include_str!("../../sql/postgres/002_create.sql"),
+                include_str!("../../sql/postgres/003_tokens.sql"),
             ],
             $($name: include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql")),)*
         };
@@ -64,6 +68,7 @@ statements! {
     create
     create_batch
     delete
+    delete_token
     entries_after
     entries_before
     entry
@@ -81,9 +86,14 @@ statements! {
     pending_count
     prune
     prune_keys
+    prune_token_rows
+    prune_tokens
+    put_tokens
     recent_pending
     redis_run
     release_keys
+    revs_of_tokenless
     rotate_epoch
+    token
     window
 }

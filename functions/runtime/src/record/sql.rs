@@ -21,7 +21,7 @@ const RETRIES_MAX: usize = 3;
 /// A record in a database that runs SQL.
 pub struct SqlRecord<S> {
     sql: S,
-    statements: &'static Statements,
+    pub(super) statements: &'static Statements,
     /// Makes a random epoch.
     fresh_epoch: fn() -> String,
 }
@@ -36,12 +36,20 @@ impl<S: Sql> SqlRecord<S> {
         &self.sql
     }
 
-    async fn run(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
+    pub(super) async fn run(
+        &self,
+        statement: &str,
+        parameters: Vec<Value>,
+    ) -> Result<Rows, RecordError> {
         self.repeating(async || self.sql.query(statement, parameters.clone()).await).await
     }
 
     /// As `run`, for a statement that gives one row at most.
-    async fn run_row(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
+    pub(super) async fn run_row(
+        &self,
+        statement: &str,
+        parameters: Vec<Value>,
+    ) -> Result<Rows, RecordError> {
         let row = async || self.sql.query_row(statement, parameters.clone()).await;
         self.repeating(async || row().await.map(Vec::from_iter)).await
     }
@@ -245,9 +253,12 @@ impl<S: Sql> Record for SqlRecord<S> {
             Value::Int(retention.keys_since_ms),
             count(limit),
         ];
-        let dropped = self.run(self.statements.prune, parameters).await?.len();
-        let parameters = vec![Value::Int(retention.keys_since_ms), count(limit)];
-        Ok(dropped + self.run(self.statements.prune_keys, parameters).await?.len())
+        let mut dropped = self.run(self.statements.prune, parameters).await?.len();
+        for statement in [self.statements.prune_keys, self.statements.prune_token_rows] {
+            let parameters = vec![Value::Int(retention.keys_since_ms), count(limit)];
+            dropped += self.run(statement, parameters).await?.len();
+        }
+        Ok(dropped)
     }
 
     async fn has_entry(&self, user: &UserId, seq: i64) -> Result<bool, RecordError> {

@@ -1,7 +1,7 @@
 //! One call comes between the reading of the record and the writing of the feed of another one, or
 //! the record is put back behind a feed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 
 use runtime::delivery::{deliver, forget, forget_all, load_cold};
@@ -20,15 +20,26 @@ use super::sql::{Database, Sqlite};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 
-/// A Redis before whose next script something else happens.
-struct Interrupted<'a, R> {
+/// A Redis before one of whose scripts something else happens.
+pub struct Interrupted<'a, R> {
     redis: &'a R,
+    /// Scripts that run before it.
+    left: Cell<usize>,
     first: RefCell<Option<Pin<Box<dyn Future<Output = ()> + 'a>>>>,
 }
 
 impl<'a, R> Interrupted<'a, R> {
     fn new(redis: &'a R, first: impl Future<Output = ()> + 'a) -> Self {
-        Self { redis, first: RefCell::new(Some(Box::pin(first))) }
+        Self::before(1, redis, first)
+    }
+
+    /// Before the script that comes as the `number`-th.
+    pub fn before(number: usize, redis: &'a R, first: impl Future<Output = ()> + 'a) -> Self {
+        Self { redis, left: Cell::new(number - 1), first: RefCell::new(Some(Box::pin(first))) }
+    }
+
+    pub fn was_interrupted(&self) -> bool {
+        self.first.borrow().is_none()
     }
 }
 
@@ -39,9 +50,13 @@ impl<R: Redis> Redis for Interrupted<'_, R> {
         keys: &[String],
         args: &[Arg<'_>],
     ) -> Result<Vec<Reply>, RedisError> {
-        let first = self.first.borrow_mut().take();
-        if let Some(first) = first {
-            first.await;
+        if self.left.get() > 0 {
+            self.left.set(self.left.get() - 1);
+        } else {
+            let first = self.first.borrow_mut().take();
+            if let Some(first) = first {
+                first.await;
+            }
         }
         self.redis.eval(script, keys, args).await
     }

@@ -1,0 +1,83 @@
+//! `GET` and `DELETE /campaigns/{id}`.
+
+use runtime::io::clock;
+use runtime::redis::{Arg, Redis, RedisError, Reply};
+use runtime::{App, Code, Error, Request, Response, auth};
+use serde_json::json;
+use shared::auth::Scope;
+use shared::limits::{CAMPAIGN_TTL_S, ONCE_TTL_S};
+use shared::time::rfc3339;
+use shared::{CampaignId, keys, script};
+
+/// Answers `{remaining,total,processed,responses,expiresAt}`.
+///
+/// # Errors
+/// Of the request; `not_found`; `wrong_type`; `redis_unavailable`.
+pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
+    request.query(&[])?;
+    let ttl = [Arg::Int(CAMPAIGN_TTL_S)];
+    let reply = app.redis.eval(&script::CAMPAIGN_PROGRESS, &keys_of(id), &ttl).await?;
+    let numbers: Vec<i64> = reply.iter().filter_map(Reply::int).collect();
+    let [1, remaining, processed, responses, expires_at_ms] = numbers.as_slice() else {
+        return match numbers.first() {
+            Some(0) => Err(Error::not_found("this campaign")),
+            _ => Err(unexpected(&script::CAMPAIGN_PROGRESS).into()),
+        };
+    };
+    let mut body = json!({
+        "remaining": remaining,
+        "total": remaining + processed,
+        "processed": processed,
+        "responses": responses,
+    });
+    // Below zero for a list without one, when Redis takes no writes.
+    if let (1.., Some(members)) = (*expires_at_ms, body.as_object_mut()) {
+        members.insert("expiresAt".to_owned(), rfc3339(*expires_at_ms).into());
+    }
+    Ok(Response::json(200, body.to_string()).with("cache-control", "no-store"))
+}
+
+/// Removes the campaign and its responses; there need not be one.
+///
+/// # Errors
+/// Of the request; `wrong_type`; `redis_unavailable`.
+pub async fn delete(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
+    request.query(&[])?;
+    let once = [Arg::Int(ONCE_TTL_S)];
+    app.redis.eval(&script::CAMPAIGN_DELETE, &keys_of_once(id), &once).await?;
+    Ok(Response::empty(204))
+}
+
+/// The keys of a campaign's scripts.
+pub fn keys_of(id: &CampaignId) -> Vec<String> {
+    vec![keys::campaign(id), keys::campaign_responses(id), keys::campaign_companion(id)]
+}
+
+/// The same with a key of the request's own: a call whose connection breaks is made again, and must
+/// not be carried out twice.
+pub fn keys_of_once(id: &CampaignId) -> Vec<String> {
+    let mut keys = keys_of(id);
+    keys.push(keys::once(&keys::campaign(id), &clock::random_word()));
+    keys
+}
+
+/// The error of a reply that is not what the script promises.
+pub fn unexpected(script: &script::Script) -> RedisError {
+    RedisError::Refused(format!("{} gave an unexpected reply", script.name))
+}
+
+/// Reads a number of the query.
+///
+/// # Errors
+/// `invalid_field`, naming it and what is allowed.
+pub fn number(name: &str, text: &str, least: i64, most: i64) -> Result<i64, Error> {
+    match text.parse() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        _ => {
+            let problem = format!("`{name}`: must be an integer from {least} to {most}");
+            Err(Error::field(Code::InvalidField, name, problem))
+        }
+    }
+}

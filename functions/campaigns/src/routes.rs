@@ -1,0 +1,34 @@
+//! The component's table of contents.
+
+use runtime::{App, Error, Method, Request, Response};
+use shared::CampaignId;
+
+use crate::users::Mode;
+use crate::{campaign, responses, users};
+
+/// Sends a request to its handler.
+///
+/// # Errors
+/// `invalid_id`, `not_found`, `method_not_allowed`, and whatever the handler says.
+pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+    let path = request.path();
+    let (id, what) = match path.as_slice() {
+        ["campaigns", id] => (id, None),
+        ["campaigns", id, what @ ("next" | "responses" | "users")] => (id, Some(*what)),
+        _ => return Err(Error::not_found("this path")),
+    };
+    let id = CampaignId::parse(id)?;
+    match (what, request.method) {
+        (None, Method::Get) => campaign::progress(app, request, &id).await,
+        (None, Method::Delete) => campaign::delete(app, request, &id).await,
+        (None, _) => Err(Error::method_not_allowed("GET, HEAD, DELETE")),
+        (Some("next"), Method::Post) => users::next(app, request, &id).await,
+        (Some("next"), _) => Err(Error::method_not_allowed("POST")),
+        (Some("responses"), Method::Get) => responses::page(app, request, &id).await,
+        (Some("responses"), Method::Post) => responses::add(app, request, &id).await,
+        (Some("responses"), _) => Err(Error::method_not_allowed("GET, HEAD, POST")),
+        (_, Method::Put) => users::add(app, request, &id, Mode::Replace).await,
+        (_, Method::Post) => users::add(app, request, &id, Mode::Append).await,
+        (_, _) => Err(Error::method_not_allowed("PUT, POST")),
+    }
+}

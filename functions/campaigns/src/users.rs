@@ -1,0 +1,103 @@
+//! `PUT` and `POST /campaigns/{id}/users`, `POST /campaigns/{id}/next`.
+
+use runtime::redis::{Arg, Redis, Reply};
+use runtime::{App, Code, Error, Request, Response, auth};
+use shared::auth::Scope;
+use shared::campaign::Recipient;
+use shared::json::{Object, object_text};
+use shared::limits::{
+    CAMPAIGN_ADD_MAX, CAMPAIGN_NEXT_MAX, CAMPAIGN_TTL_S, CAMPAIGN_USERS_MAX, ONCE_TTL_S,
+    REQUEST_ARRAY_BYTES_MAX,
+};
+use shared::{CampaignId, script};
+
+use crate::campaign::{keys_of, keys_of_once, number, unexpected};
+
+/// What becomes of those who wait already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    Append,
+    Replace,
+}
+
+/// Takes `{"users":[…]}` and answers `{"remaining":n}`.
+///
+/// # Errors
+/// Of the request; `limit_exceeded` for a campaign that would grow too large; `wrong_type`;
+/// `redis_unavailable`, after which the outcome is unknown.
+pub async fn add(
+    app: &App,
+    request: &Request,
+    id: &CampaignId,
+    mode: Mode,
+) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
+    let mut object = Object::parse(&body)?;
+    let items = object.require_array("users", CAMPAIGN_ADD_MAX)?;
+    object.finish()?;
+    let elements = items.into_iter().enumerate().map(|(at, item)| {
+        Recipient::parse(item, &format!("users[{at}]")).map(|recipient| recipient.to_json())
+    });
+    let elements: Vec<String> = elements.collect::<Result<_, Error>>()?;
+
+    let mut args = vec![
+        Arg::Int(CAMPAIGN_TTL_S),
+        Arg::Int(ONCE_TTL_S),
+        Arg::Text(if mode == Mode::Replace { "replace" } else { "append" }),
+        Arg::Int(CAMPAIGN_USERS_MAX),
+    ];
+    args.extend(elements.iter().map(|element| Arg::Text(element)));
+    let reply = app.redis.eval(&script::CAMPAIGN_ADD, &keys_of_once(id), &args).await?;
+    match reply.iter().filter_map(Reply::int).collect::<Vec<_>>().as_slice() {
+        [-1, waiting] => {
+            let most = CAMPAIGN_USERS_MAX;
+            let problem = format!("do not fit: {waiting} wait already, at most {most} may");
+            Err(Error::field(Code::LimitExceeded, "users", format!("`users` {problem}")))
+        }
+        [remaining] => Ok(Response::json(200, format!("{{\"remaining\":{remaining}}}"))),
+        _ => Err(unexpected(&script::CAMPAIGN_ADD).into()),
+    }
+}
+
+/// Calls that look for users among what other services put into the list.
+const ROUNDS_MAX: usize = 8;
+
+/// Takes up to `count` users (1 when the caller does not say), oldest first, and answers
+/// `{"users":[…],"remaining":n}`. Elements that are no JSON objects are taken and left out; the
+/// others are the bytes that lay in the list.
+///
+/// Each user is given out at most once: when an answer is lost, on the way here or to the caller,
+/// its users are lost with it.
+///
+/// # Errors
+/// Of the request; `wrong_type`; `redis_unavailable`.
+pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
+    let count = count(request)?;
+    let args = [Arg::Int(CAMPAIGN_TTL_S), Arg::Int(count)];
+    let (mut users, mut remaining) = (String::new(), 0);
+    // Workers go home at an answer without users, so one is not given for a few bad elements.
+    for _ in 0..ROUNDS_MAX {
+        let reply = app.redis.eval(&script::CAMPAIGN_NEXT, &keys_of(id), &args).await?;
+        let [left, elements @ ..] = reply.as_slice() else {
+            return Err(unexpected(&script::CAMPAIGN_NEXT).into());
+        };
+        remaining = left.int().ok_or_else(|| unexpected(&script::CAMPAIGN_NEXT))?;
+        let objects = elements.iter().filter_map(|element| object_text(element.bytes()?));
+        users = objects.collect::<Vec<_>>().join(",");
+        if !users.is_empty() || remaining == 0 {
+            break;
+        }
+    }
+    let body = format!("{{\"users\":[{users}],\"remaining\":{remaining}}}");
+    Ok(Response::json(200, body))
+}
+
+fn count(request: &Request) -> Result<i64, Error> {
+    match request.query(&["count"])?.pop() {
+        None => Ok(1),
+        Some((name, value)) => number(&name, &value, 1, CAMPAIGN_NEXT_MAX),
+    }
+}

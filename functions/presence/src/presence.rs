@@ -1,0 +1,83 @@
+//! `GET /presence/{u}`, `POST /presence` and `GET /presence`: one command each.
+
+use std::collections::BTreeSet;
+
+use runtime::redis::{Arg, Redis, RedisError, Reply};
+use runtime::{App, Error, Request, Response, auth};
+use shared::auth::Scope;
+use shared::json::Object;
+use shared::limits::{PRESENCE_IDS_MAX, REQUEST_ARRAY_BYTES_MAX};
+use shared::notification::user_id_from_json;
+use shared::{UserId, keys};
+
+/// Answers `{"userId","online"}`.
+///
+/// # Errors
+/// Of the request; `wrong_type`; `redis_unavailable`.
+pub async fn one(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
+    request.query(&[])?;
+    let args = [Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())];
+    let is_online = first(&app.redis.command("SISMEMBER", &args).await?)? == 1;
+    let body = format!("{{\"userId\":\"{user}\",\"online\":{is_online}}}");
+    Ok(Response::json(200, body).with("cache-control", "no-store"))
+}
+
+/// Takes `{"userIds":[…]}` and answers `{"online":{id:bool}}`, each id once.
+///
+/// # Errors
+/// Of the request; `wrong_type`; `redis_unavailable`.
+pub async fn many(app: &App, request: &Request) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
+    let users: Vec<UserId> = user_ids(&body)?.into_iter().collect();
+    if users.is_empty() {
+        return Ok(Response::json(200, r#"{"online":{}}"#));
+    }
+    let mut args = vec![Arg::Text(keys::ONLINE_USERS)];
+    args.extend(users.iter().map(|user| Arg::Text(user.as_str())));
+    let reply = app.redis.command("SMISMEMBER", &args).await?;
+    if reply.len() != users.len() {
+        return Err(unexpected("SMISMEMBER").into());
+    }
+    let pairs = users.iter().zip(&reply);
+    // The alphabet of ids needs no escapes.
+    let pairs = pairs.map(|(user, is_online)| format!("\"{user}\":{}", is_online.int() == Some(1)));
+    let pairs = pairs.collect::<Vec<_>>().join(",");
+    Ok(Response::json(200, format!("{{\"online\":{{{pairs}}}}}")))
+}
+
+fn user_ids(body: &[u8]) -> Result<BTreeSet<UserId>, Error> {
+    let mut object = Object::parse(body)?;
+    let items = object.require_array("userIds", PRESENCE_IDS_MAX)?;
+    let ids = items.into_iter().enumerate().map(|(at, item)| {
+        let name = format!("userIds[{at}]");
+        let parsed = user_id_from_json(item.get())
+            .ok_or_else(|| object.invalid(&name, "must be a string or an integer"))?;
+        parsed.map_err(|error| Error::field(error.code(), &name, error.detail()))
+    });
+    let ids = ids.collect::<Result<_, Error>>()?;
+    object.finish()?;
+    Ok(ids)
+}
+
+/// Answers `{"count":n}`.
+///
+/// # Errors
+/// Of the request; `wrong_type`; `redis_unavailable`.
+pub async fn count(app: &App, request: &Request) -> Result<Response, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
+    request.query(&[])?;
+    let reply = app.redis.command("SCARD", &[Arg::Text(keys::ONLINE_USERS)]).await?;
+    let body = format!("{{\"count\":{}}}", first(&reply)?);
+    Ok(Response::json(200, body).with("cache-control", "no-store"))
+}
+
+fn first(reply: &[Reply]) -> Result<i64, RedisError> {
+    reply.first().and_then(Reply::int).ok_or_else(|| unexpected("a command"))
+}
+
+fn unexpected(what: &str) -> RedisError {
+    RedisError::Refused(format!("{what} gave an unexpected reply"))
+}

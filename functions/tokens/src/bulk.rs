@@ -1,0 +1,49 @@
+//! `PUT /tokens` and `POST /tokens/prune`: up to 1,000 at once, one statement and one call of
+//! Redis.
+
+use runtime::io::clock;
+use runtime::{App, Error, Request, Response, auth, tokens};
+use serde_json::value::RawValue;
+use shared::auth::Scope;
+use shared::json::Object;
+use shared::limits::{PUSH_TOKENS_MAX, REQUEST_ARRAY_BYTES_MAX};
+use shared::{PushToken, UserId};
+
+/// Gives users their tokens, in order, all or none. Answers `{"written":n}`: users who have one of
+/// them then.
+///
+/// # Errors
+/// Of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which it may be
+/// repeated.
+pub async fn put(app: &App, request: &Request) -> Result<Response, Error> {
+    let wanted = items(app, request).await?;
+    let written = tokens::put(&app.redis, &app.record, wanted, clock::now_ms()).await?;
+    Ok(Response::json(200, format!("{{\"written\":{written}}}")))
+}
+
+/// Takes dead tokens away from those who still have them. Answers `{"deleted":n}`, in users.
+///
+/// # Errors
+/// As [`put`].
+pub async fn prune(app: &App, request: &Request) -> Result<Response, Error> {
+    let dead = items(app, request).await?;
+    let deleted = tokens::prune(&app.redis, &app.record, dead, clock::now_ms()).await?;
+    Ok(Response::json(200, format!("{{\"deleted\":{deleted}}}")))
+}
+
+async fn items(app: &App, request: &Request) -> Result<Vec<(UserId, PushToken)>, Error> {
+    auth::require(&*app.authenticate(request)?, Scope::TokensWrite)?;
+    let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
+    let mut object = Object::parse(&body)?;
+    let items = object.require_array("tokens", PUSH_TOKENS_MAX)?;
+    object.finish()?;
+    items.into_iter().enumerate().map(|(at, item)| pair(item, at)).collect()
+}
+
+fn pair(item: &RawValue, at: usize) -> Result<(UserId, PushToken), Error> {
+    let mut object = Object::parse_nested(item, &format!("tokens[{at}]"))?;
+    let pair = (object.user_id("userId")?, PushToken::require(&mut object, "token")?);
+    object.finish()?;
+    Ok(pair)
+}

@@ -1,0 +1,50 @@
+//! `GET`, `PUT` and `DELETE /users/{u}/token`.
+
+use runtime::io::clock;
+use runtime::{App, Error, Request, Response, auth, tokens};
+use serde_json::json;
+use shared::auth::Scope;
+use shared::json::Object;
+use shared::limits::REQUEST_BYTES_MAX;
+use shared::{PushToken, UserId};
+
+/// Answers `{"userId","token"}`.
+///
+/// # Errors
+/// Of the request; `not_found`; `wrong_type`; `record_unavailable` where Redis does not have it.
+pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+    auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensRead)?;
+    request.query(&[])?;
+    let token = tokens::read(&app.redis, &app.record, user).await?;
+    let token = token.ok_or_else(|| Error::not_found("a token of this user"))?;
+    let body = json!({"userId": user.as_str(), "token": token}).to_string();
+    Ok(Response::json(200, body).with("cache-control", "no-store"))
+}
+
+/// Takes `{"token"}`; whoever had the token before has it no more.
+///
+/// # Errors
+/// Of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which it may be
+/// repeated.
+pub async fn put(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+    auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensWrite)?;
+    let body = request.body(REQUEST_BYTES_MAX).await?;
+    request.query(&[])?;
+    let mut object = Object::parse(&body)?;
+    let token = PushToken::require(&mut object, "token")?;
+    object.finish()?;
+    let wanted = vec![(user.clone(), token)];
+    tokens::put(&app.redis, &app.record, wanted, clock::now_ms()).await?;
+    Ok(Response::empty(204))
+}
+
+/// Takes the token away; there need not be one.
+///
+/// # Errors
+/// As [`put`].
+pub async fn delete(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+    auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensWrite)?;
+    request.query(&[])?;
+    tokens::remove(&app.redis, &app.record, user, clock::now_ms()).await?;
+    Ok(Response::empty(204))
+}

@@ -1,0 +1,33 @@
+-- Adds users to a campaign, or puts them in the place of all others and begins to count anew.
+--
+-- KEYS[4]  once        of the request
+-- ARGV[1]  ttl_s       of the campaign
+-- ARGV[2]  once_ttl_s
+-- ARGV[3]  mode        append | replace
+-- ARGV[4]  users_max   that may wait
+-- ARGV     elements
+--
+-- Returns {remaining}, or {-1, remaining} when there would be more than users_max.
+
+local PUSHED_AT_ONCE = 1000 -- Lua's stack bounds the arguments of one call
+local FIRST = 5
+local len, processed = look()
+local is_replace = ARGV[3] == 'replace'
+local kept = is_replace and 0 or len
+if is_repeat(KEYS[4], ARGV[2]) then return {len} end
+if kept + #ARGV - FIRST + 1 > tonumber(ARGV[4]) then
+  redis.call('DEL', KEYS[4])
+  return {-1, kept}
+end
+if is_replace then
+  redis.call('DEL', list, companion)
+  processed = 0
+end
+for i = FIRST, #ARGV, PUSHED_AT_ONCE do
+  redis.call('RPUSH', list, unpack(ARGV, i, math.min(i + PUSHED_AT_ONCE - 1, #ARGV)))
+end
+len = redis.call('LLEN', list)
+note(len, processed, ARGV[1])
+redis.call('EXPIRE', list, ARGV[1])
+redis.call('EXPIRE', companion, ARGV[1])
+return {len}

@@ -1,0 +1,18 @@
+-- Takes users from a campaign, oldest first. Nobody else gets them.
+--
+-- ARGV[1]  ttl_s  of what another service began without an expiry
+-- ARGV[2]  count  at most so many
+--
+-- Returns {remaining, element…}. When the answer is lost the users are lost with it, and a call
+-- that is made again on a new connection takes the next ones: each user at most once.
+
+local len, processed = look()
+if len == 0 then
+  if redis.call('EXISTS', companion) == 1 then note(len, processed, ARGV[1]) end
+  return {0}
+end
+local users = redis.call('LPOP', list, ARGV[2])
+note(len - #users, processed + #users, ARGV[1])
+expire_if_eternal(list, ARGV[1])
+table.insert(users, 1, len - #users)
+return users

@@ -1,0 +1,22 @@
+-- Tells how far a campaign has come.
+--
+-- ARGV[1]  ttl_s  of what another service began without an expiry
+--
+-- Returns {is_there, remaining, processed, responses, expires_at_ms}. expires_at_ms is that of the
+-- list, or where it was taken to its end of what is left of the campaign.
+
+local len, processed = look()
+local came_back = redis.call('LLEN', responses)
+if len + came_back == 0 and redis.call('EXISTS', companion) == 0 then return {0} end
+-- What is seen now would not be seen later. A Redis that takes no writes is still read.
+pcall(function()
+  note(len, processed, ARGV[1])
+  if len > 0 then expire_if_eternal(list, ARGV[1]) end
+  if came_back > 0 then expire_if_eternal(responses, ARGV[1]) end
+end)
+local expires_at_ms = redis.call('PEXPIRETIME', list)
+if len == 0 then
+  local others = {redis.call('PEXPIRETIME', responses), redis.call('PEXPIRETIME', companion)}
+  expires_at_ms = math.max(others[1], others[2])
+end
+return {1, len, processed, came_back, expires_at_ms}

@@ -1,0 +1,22 @@
+-- Adds responses to a campaign.
+--
+-- KEYS[4]  once           of the request
+-- ARGV[1]  ttl_s          of the responses
+-- ARGV[2]  once_ttl_s
+-- ARGV[3]  responses_max  that are kept
+-- ARGV     responses, at most 500
+--
+-- Returns {length}, or {-1, length} when there would be more than responses_max.
+
+local FIRST = 4
+local len = redis.call('LLEN', responses)
+if is_repeat(KEYS[4], ARGV[2]) then return {len} end
+if len + #ARGV - FIRST + 1 > tonumber(ARGV[3]) then
+  redis.call('DEL', KEYS[4])
+  return {-1, len}
+end
+if #ARGV >= FIRST then
+  len = redis.call('RPUSH', responses, unpack(ARGV, FIRST))
+  redis.call('EXPIRE', responses, ARGV[1])
+end
+return {len}

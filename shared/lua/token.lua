@@ -1,0 +1,24 @@
+-- In front of the token_* scripts. The companion of a push token is "<rev> <until> <sha1>": the
+-- revision of the record's row that Redis was brought to, the time (Unix, s) until which it is
+-- known that the user has no token, and the SHA-1 of the token that was written, "-" for none. A
+-- write of a lower revision was overtaken, and is refused.
+
+local now_s = tonumber(redis.call('TIME')[1])
+
+-- Revision (0: not known), whether the user is known to have no token, SHA-1.
+local function token_state(companion)
+  local text = redis.pcall('GET', companion)
+  if type(text) ~= 'string' then return 0, false, '-' end
+  local rev, until_s, sha1 = string.match(text, '^(%d+) (%d+) (%S+)$')
+  return tonumber(rev) or 0, (tonumber(until_s) or 0) > now_s, sha1 or '-'
+end
+
+-- `rev` is text: as a number it would come out in scientific notation.
+local function note_token(companion, rev, token, fence_s)
+  local state = string.format('%s 0 %s', rev, redis.sha1hex(token))
+  redis.call('SET', companion, state, 'EX', fence_s)
+end
+
+local function note_absence(companion, rev, absent_s, fence_s)
+  redis.call('SET', companion, string.format('%s %d -', rev, now_s + absent_s), 'EX', fence_s)
+end

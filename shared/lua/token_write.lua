@@ -1,0 +1,48 @@
+-- Brings changes of the record's push tokens to Redis, for many users in one call.
+--
+-- KEYS     token, companion  pairs, one per change
+-- ARGV[1]  ttl_s     of a token
+-- ARGV[2]  fence_s   of a companion
+-- ARGV[3]  absent_s  how long it is believed that there is none
+-- ARGV     verb, rev, token  triples, one per change:
+--   set     the token is the user's
+--   drop    this token is not the user's any more; another service's stays. A rev of 0 says that
+--           the record has another one: the key alone is compared.
+--   remove  the user has no token
+--   erase   the same, and whatever lies under the key goes
+--
+-- Returns per change 1 (Redis was brought to it), 0 (nothing to do, or overtaken by a later
+-- revision) or -1 (the key is no string; the other changes are made). Safe to repeat.
+
+local function change(key, companion, verb, rev, token)
+  local current = redis.pcall('GET', key)
+  if type(current) == 'table' and verb ~= 'erase' then return -1 end
+  if verb == 'drop' and rev == '0' then
+    return current == token and redis.call('DEL', key) or 0
+  end
+  local known_rev, _, known_sha1 = token_state(companion)
+  if known_rev > tonumber(rev) then
+    -- A later change does not take away what lay there before it, unless it wrote this very token.
+    local is_left = verb == 'drop' and current == token and redis.sha1hex(token) ~= known_sha1
+    return is_left and redis.call('DEL', key) or 0
+  end
+  if verb == 'set' then
+    redis.call('SET', key, token, 'EX', ARGV[1])
+    note_token(companion, rev, token, ARGV[2])
+    return 1
+  end
+  -- The record has no token now: an older one of ours goes as well, another service's stays.
+  local goes = verb ~= 'drop' or current == token
+    or (current and redis.sha1hex(current) == known_sha1)
+  local removed = current and goes and redis.call('DEL', key) or 0
+  -- Noted also where nothing was removed: a refill that read the record earlier is to be refused.
+  note_absence(companion, rev, ARGV[3], ARGV[2])
+  return removed
+end
+
+local outcomes = {}
+for i = 1, #KEYS, 2 do
+  local at = 3 + (i - 1) / 2 * 3
+  outcomes[#outcomes + 1] = change(KEYS[i], KEYS[i + 1], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+end
+return outcomes
