@@ -17,6 +17,10 @@
 -- epoch: a receipt from before a flush fits no message from after it. A receipt is "id:attempt".
 
 local ready, meta, retry, inflight, delayed, dead, since, payloads, states = unpack(KEYS, 1, 9)
+
+-- Refuses a key of another type before anything is written: its expiry is not ours to renew.
+redis.call('LLEN', ready)
+
 -- Lua's stack takes some thousand values.
 local CHUNK = 500
 

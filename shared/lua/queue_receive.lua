@@ -9,8 +9,6 @@
 --
 -- Returns receipt, payload, receipt, payload, ...
 
--- Refuses a key of another type before anything is written.
-redis.call('LLEN', ready)
 local max, receives_max, recover_max = tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local now = now_ms()
 local deadline = now + tonumber(ARGV[4])

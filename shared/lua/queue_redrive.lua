@@ -5,12 +5,13 @@
 --
 -- Returns {redriven}.
 
-redis.call('LLEN', ready)
 local wanted = {unpack(ARGV, 4)}
 if #wanted == 0 then wanted = redis.call('ZRANGE', dead, 0, ARGV[3] - 1) end
-local ids, bodies = {}, {}
+local ids, bodies, seen = {}, {}, {}
 for _, id in ipairs(wanted) do
-  local body = redis.call('ZSCORE', dead, id) and redis.call('HGET', payloads, id)
+  -- An id that is given twice is one message.
+  local body = not seen[id] and redis.call('ZSCORE', dead, id) and redis.call('HGET', payloads, id)
+  seen[id] = true
   if body then ids[#ids + 1], bodies[#bodies + 1] = id, body end
 end
 call_many('RPUSH', ready, bodies)

@@ -9,8 +9,6 @@
 --
 -- Returns {accepted, duplicate}: {0, 1} when the dedup id is known.
 
--- Refuses a key of another type before anything is written.
-redis.call('LLEN', ready)
 local count = #ARGV - 5
 if redis.call('EXISTS', KEYS[10]) == 1 then return {count, 0} end
 if KEYS[11] and not redis.call('SET', KEYS[11], 1, 'NX', 'EX', ARGV[5]) then return {0, 1} end

@@ -206,7 +206,8 @@ async fn dead_letters_are_paged_and_put_back_with_all_their_chances() {
     }
     assert_eq!(seen, sent);
     let page = queue.get("/dead?limit=1").await.expect(200).json();
-    let body = json!({"ids": [page["items"][0]["id"], "nobody"]});
+    let id = &page["items"][0]["id"];
+    let body = json!({"ids": [id, "nobody", id]});
     assert_eq!(queue.post("redrive", &body).await.expect(200).json(), json!({"redriven": 1}));
     let body = json!({"max": 3});
     assert_eq!(queue.post("redrive", &body).await.expect(200).json(), json!({"redriven": 3}));

@@ -48,13 +48,22 @@ async fn a_key_of_another_type_is_told_and_left_alone() {
     let functions = Functions::start(&redis).await;
     let queue = Queue { functions: &functions, name: "work" };
     redis.expect_foreign("work");
-    let _: () = redis.run("SET work theirs").await;
-    for (what, body) in
-        [("messages", json!({"messages": [1]})), ("receive", json!({})), ("redrive", json!({}))]
-    {
+    let _: () = redis.run("SET work theirs EX 100").await;
+    for (what, body) in [
+        ("messages", json!({"messages": [1]})),
+        ("messages", json!({"messages": [1], "delaySeconds": 1})),
+        ("receive", json!({})),
+        ("ack", json!({"receipts": ["x:1"]})),
+        ("nack", json!({"receipts": ["x:1"]})),
+        ("extend", json!({"receipts": ["x:1"], "visibilitySeconds": 1})),
+        ("redrive", json!({})),
+    ] {
         queue.post(what, &body).await.expect_problem(409, "wrong_type");
     }
     queue.get("").await.expect_problem(409, "wrong_type");
+    queue.get("/dead").await.expect_problem(409, "wrong_type");
     let value: String = redis.run("GET work").await;
     assert_eq!(value, "theirs");
+    let ttl_s: i64 = redis.run("TTL work").await;
+    assert!((1..=100).contains(&ttl_s), "{ttl_s}");
 }
