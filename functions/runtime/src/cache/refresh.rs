@@ -158,7 +158,11 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
                 let times = self.write_value(mode, &value, cost_ms).await;
                 Led::Value { body: value.body, times }
             }
-            Ok(Fetched::Same(value)) => Led::Same(self.write_value("same", &value, cost_ms).await),
+            Ok(Fetched::Same(value)) => {
+                // It is right now, and must not be kept any longer.
+                let mode = if value.no_store { "pass" } else { "same" };
+                Led::Same(self.write_value(mode, &value, cost_ms).await)
+            }
             Ok(Fetched::Absent) => {
                 let absent = self.policy.windows.absent;
                 let stored = self.write("absent", absent, cost_ms, &Value::default(), "").await;

@@ -172,6 +172,24 @@ async fn a_source_may_say_that_nothing_changed() {
 }
 
 #[tokio::test]
+async fn a_source_may_say_that_nothing_changed_and_forbid_keeping_it() {
+    let redis = RedisServer::start().await;
+    local(async {
+        let world = World::new(&redis, policy(windows(NONE, NONE, LONG))).await;
+        let validators = Validators { etag: "\"v1\"".to_owned(), ..Validators::default() };
+        let value = Value { body: "[1]".to_owned(), validators, ..Value::default() };
+        world.plan(Plan::Answer(Fetched::Value(value.clone())));
+        assert!(world.read().await.stored);
+        world.plan(Plan::Answer(Fetched::Same(Value { no_store: true, ..value })));
+        let answer = world.read().await;
+        let what = (text(&answer), answer.how, answer.stored, answer.ttl_ms);
+        assert_eq!(what, ("[1]", How::Expired, false, 0));
+        assert_eq!(redis.run::<i64>("EXISTS profile:7").await, 0);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_must_not_be_stored_is_not_and_nobody_waits_for_it() {
     let redis = RedisServer::start().await;
     local(async {
