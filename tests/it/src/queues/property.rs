@@ -174,7 +174,7 @@ async fn nothing_is_lost_and_nothing_is_accepted_twice() {
     for (at, batch) in numbers.chunks(500).enumerate() {
         let mut args = vec![Arg::Int(0), Arg::Int(REPEAT_S as i64), Arg::Int(QUEUE_DEDUP_S as i64)];
         args.extend(batch.iter().map(|number| Arg::Text(number)));
-        let once = [keys::queue_once("work", &at.to_string())];
+        let once = [keys::once("work", &at.to_string())];
         // Made twice, as after a broken connection.
         for _ in 0..2 {
             sender.run(&script::QUEUE_SEND, &once, &args).await;
