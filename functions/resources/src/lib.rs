@@ -17,7 +17,7 @@ use shared::limits::{
 };
 
 use crate::origins::{Origin, http_origin, sql_origin};
-use crate::template::{Braces, Piece, Template, check_fixed, is_name, may_meet};
+use crate::template::{Braces, Piece, Template, check_fixed, is_name, may_meet, push_plain};
 use crate::toml_table::{Fields, Mistake, Source};
 
 /// Who may read a resource.
@@ -106,9 +106,27 @@ impl Resources {
 
     /// Whether a Redis key is, or may be, the value of one of them.
     pub fn own(&self, key: &str) -> bool {
-        let given: Vec<Option<String>> = key.split(':').map(|part| Some(part.to_owned())).collect();
-        self.0.iter().any(|resource| may_meet(&parts(&resource.key), &given))
+        self.0.iter().any(|resource| {
+            let values = vec![ANY.to_string(); resource.params.len()];
+            fits(&resource.key.fill(&values, push_plain), key)
+        })
     }
+}
+
+/// Stands for a parameter; no key holds it.
+const ANY: char = '\0';
+
+/// Part by part: a parameter holds no `:`, and each part at most one parameter.
+fn fits(pattern: &str, key: &str) -> bool {
+    let fits = |(pattern, part): (&str, &str)| match pattern.split_once(ANY) {
+        None => pattern == part,
+        Some((before, after)) => {
+            let rest = part.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
+            rest.is_some_and(|value| !value.is_empty())
+        }
+    };
+    pattern.split(':').count() == key.split(':').count()
+        && pattern.split(':').zip(key.split(':')).all(fits)
 }
 
 impl Resource {
