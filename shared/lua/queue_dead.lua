@@ -2,6 +2,7 @@
 --
 -- ARGV[3]  after  "<died ms>:<id>" of the last one seen; "" for the first page
 -- ARGV[4]  limit
+-- ARGV[5]  bytes_max  of payloads, or one entry
 --
 -- Returns {more, id, died_ms, attempts, reason, payload, ...}.
 
@@ -14,11 +15,13 @@ if after_id then
   first = rank and rank + 1 or redis.call('ZCOUNT', dead, '-inf', after_ms)
 end
 local ids = redis.call('ZRANGE', dead, first, first + limit, 'WITHSCORES')
-local reply = {#ids / 2 > limit and 1 or 0}
+local reply, bytes_left = {#ids / 2 > limit and 1 or 0}, tonumber(ARGV[5])
 for i = 1, math.min(#ids, 2 * limit), 2 do
+  if bytes_left <= 0 then reply[1] = 1 break end
   local attempt, _, reason = parse_state(redis.call('HGET', states, ids[i]))
-  for _, value in ipairs({ids[i], ids[i + 1], attempt or 0, reason or '',
-    redis.call('HGET', payloads, ids[i]) or ''}) do
+  local payload = redis.call('HGET', payloads, ids[i]) or ''
+  bytes_left = bytes_left - #payload
+  for _, value in ipairs({ids[i], ids[i + 1], attempt or 0, reason or '', payload}) do
     reply[#reply + 1] = value
   end
 end

@@ -6,10 +6,13 @@
 -- ARGV[4]  visibility_ms
 -- ARGV[5]  receives_max    after so many a message goes to the dead letters instead
 -- ARGV[6]  recover_max     bound for what is given back and what is promoted
+-- ARGV[7]  bytes_max       payloads handed out have about so many bytes, or are one: an answer that is
+--                          too long to arrive in time would be received again and again
 --
 -- Returns receipt, payload, receipt, payload, ...
 
 local max, receives_max, recover_max = tonumber(ARGV[3]), tonumber(ARGV[5]), tonumber(ARGV[6])
+local bytes_left = tonumber(ARGV[7])
 local now = now_ms()
 local deadline = now + tonumber(ARGV[4])
 
@@ -25,6 +28,7 @@ end
 
 local reply, in_states, in_inflight = {}, {}, {}
 local function hand_out(id, attempt, payload)
+  bytes_left = bytes_left - #payload
   reply[#reply + 1] = id .. ':' .. string.format('%d', attempt)
   reply[#reply + 1] = payload
   in_states[#in_states + 1] = id
@@ -34,31 +38,38 @@ local function hand_out(id, attempt, payload)
 end
 
 local again = redis.call('LRANGE', retry, 0, max - 1)
-if #again > 0 then
-  local texts, bodies = redis.call('HMGET', states, unpack(again)),
-    redis.call('HMGET', payloads, unpack(again))
-  for i, id in ipairs(again) do
-    if bodies[i] then hand_out(id, (parse_state(texts[i]) or 0) + 1, bodies[i]) end
+local served = 0
+for _, id in ipairs(again) do
+  if bytes_left <= 0 then break end
+  local payload = redis.call('HGET', payloads, id)
+  if payload then
+    hand_out(id, (parse_state(redis.call('HGET', states, id)) or 0) + 1, payload)
   end
+  served = served + 1
 end
 
 -- The first write may be refused by a server that is full; nothing is lost then.
-local waiting = math.min(max - #again, redis.call('LLEN', ready))
-if waiting > 0 then
-  local ids = fresh_ids(waiting)
-  local bodies = redis.call('LPOP', ready, waiting)
+local waiting = math.min(max - served, redis.call('LLEN', ready))
+if waiting > 0 and bytes_left > 0 and served == #again then
+  local ids, taken = fresh_ids(waiting), 0
   local in_payloads, in_since = {}, {}
-  for i, body in ipairs(bodies) do
-    local id = ids[i]
-    hand_out(id, 1, body)
-    in_payloads[2 * i - 1], in_payloads[2 * i] = id, body
-    in_since[2 * i - 1], in_since[2 * i] = now, id
+  -- One, then as many as should fit by the size of those before.
+  local count, bytes_before = 1, bytes_left
+  while taken < waiting and bytes_left > 0 do
+    for _, body in ipairs(redis.call('LPOP', ready, count)) do
+      taken = taken + 1
+      hand_out(ids[taken], 1, body)
+      in_payloads[2 * taken - 1], in_payloads[2 * taken] = ids[taken], body
+      in_since[2 * taken - 1], in_since[2 * taken] = now, ids[taken]
+    end
+    local mean = math.max((bytes_before - bytes_left) / taken, 1)
+    count = math.max(math.min(waiting - taken, math.floor(bytes_left / mean)), 1)
   end
   call_many('HSET', payloads, in_payloads)
   call_many('ZADD', since, in_since)
 end
 call_many('HSET', states, in_states)
 call_many('ZADD', inflight, in_inflight)
-if #again > 0 then redis.call('LTRIM', retry, #again, -1) end
+if served > 0 then redis.call('LTRIM', retry, served, -1) end
 renew()
 return reply

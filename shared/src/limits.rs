@@ -97,6 +97,9 @@ pub const QUEUE_TTL_S: u64 = 14 * 24 * 3600;
 pub const QUEUE_MESSAGES_MAX: usize = 500;
 /// Longest payload, in bytes of JSON text.
 pub const QUEUE_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// Payloads of one receive or page of dead letters have about so many bytes, or are one: what the
+/// largest of our own make together. Those of other services may be larger.
+pub const QUEUE_ANSWER_BYTES: i64 = 100 * 64 * 1024;
 /// Messages of one receive: with the longest payloads 6.4 MB, and a tenth of a second of Redis.
 pub const QUEUE_RECEIVE_MAX: i64 = 100;
 pub const QUEUE_RECEIVE_DEFAULT: i64 = 10;

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::{Object, quoted};
 use shared::limits::{
-    QUEUE_DEAD_PAGE_DEFAULT, QUEUE_DEAD_PAGE_MAX, QUEUE_RECEIPT_BYTES_MAX, QUEUE_RECEIPTS_MAX,
-    REQUEST_ARRAY_BYTES_MAX,
+    QUEUE_ANSWER_BYTES, QUEUE_DEAD_PAGE_DEFAULT, QUEUE_DEAD_PAGE_MAX, QUEUE_RECEIPT_BYTES_MAX,
+    QUEUE_RECEIPTS_MAX, REQUEST_ARRAY_BYTES_MAX,
 };
 use shared::time::rfc3339;
 use shared::{Code, script};
@@ -39,7 +39,7 @@ pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Res
             })?;
         }
     }
-    let args = [Arg::Text(&cursor), Arg::Int(limit)];
+    let args = [Arg::Text(&cursor), Arg::Int(limit), Arg::Int(QUEUE_ANSWER_BYTES)];
     let reply = store::run(app, &script::QUEUE_DEAD, queue, &[], &args).await?;
     let has_more = store::int(&reply, 0)? == 1;
     let (mut items, mut next) = (Vec::new(), "null".to_owned());

@@ -6,8 +6,8 @@ use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::{
-    QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX,
-    QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX, REQUEST_BYTES_MAX,
+    QUEUE_ANSWER_BYTES, QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT,
+    QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX, REQUEST_BYTES_MAX,
 };
 use shared::script;
 
@@ -40,6 +40,7 @@ pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<
         Arg::Int(wanted.receives_max),
         // As much is recovered as could be handed out, so that recovery keeps up with any receiver.
         Arg::Int(QUEUE_RECEIVE_MAX),
+        Arg::Int(QUEUE_ANSWER_BYTES),
     ];
     let reply = store::run(app, &script::QUEUE_RECEIVE, queue, &[], &args).await?;
     let (body, poison) = messages(&reply)?;

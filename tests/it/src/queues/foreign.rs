@@ -67,3 +67,27 @@ async fn a_key_of_another_type_is_told_and_left_alone() {
     let ttl_s: i64 = redis.run("TTL work").await;
     assert!((1..=100).contains(&ttl_s), "{ttl_s}");
 }
+
+#[tokio::test]
+async fn payloads_that_are_larger_than_ours_come_a_few_at_a_time() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let queue = Queue { functions: &functions, name: "work" };
+    let large = format!("\"{}\"", "x".repeat(1024 * 1024));
+    for _ in 0..20 {
+        let _: i64 = redis.run_words(&["RPUSH", "work", &large]).await;
+    }
+    let (mut received, mut calls) = (0, 0);
+    while received < 20 {
+        let messages = queue.receive(&json!({"max": 100, "maxReceives": 1})).await;
+        assert!((1..=7).contains(&messages.len()), "{} at once", messages.len());
+        received += messages.len();
+        calls += 1;
+        let body = json!({"receipts": receipts(&messages)});
+        queue.post("nack", &body).await.expect(200);
+    }
+    assert!(calls <= 4, "{calls} calls");
+    let page = queue.get("/dead?limit=100").await.expect(200).json();
+    assert_eq!(page["items"].as_array().unwrap().len(), 7);
+    assert!(page["next"].is_string());
+}

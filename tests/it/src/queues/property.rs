@@ -66,8 +66,13 @@ impl Consumer {
         let mut spent: VecDeque<String> = VecDeque::new();
         loop {
             let max = 1 + i64::from(random.next_u32() % 100);
-            let args =
-                [Arg::Int(max), Arg::Int(VISIBILITY_MS), Arg::Int(RECEIVES_MAX), Arg::Int(100)];
+            let args = [
+                Arg::Int(max),
+                Arg::Int(VISIBILITY_MS),
+                Arg::Int(RECEIVES_MAX),
+                Arg::Int(100),
+                Arg::Int(200),
+            ];
             let reply = self.run(&script::QUEUE_RECEIVE, &[], &args).await;
             let messages: Vec<(String, usize)> = reply.chunks(2).map(message).collect();
             self.note(&messages, &mut ledger.borrow_mut());
@@ -216,7 +221,7 @@ async fn nothing_is_lost_and_nothing_is_accepted_twice() {
 async fn dead(consumer: &Consumer) -> BTreeSet<usize> {
     let (mut dead, mut cursor) = (BTreeSet::new(), String::new());
     loop {
-        let args = [Arg::Text(&cursor), Arg::Int(100)];
+        let args = [Arg::Text(&cursor), Arg::Int(100), Arg::Int(300)];
         let reply = consumer.run(&script::QUEUE_DEAD, &[], &args).await;
         let mut next = None;
         for entry in reply[1..].chunks(5) {
