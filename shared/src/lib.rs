@@ -18,4 +18,4 @@ pub mod wire;
 
 pub use close::CloseCode;
 pub use error::{Code, Error};
-pub use ids::UserId;
+pub use ids::{QueueName, UserId};
