@@ -1,6 +1,7 @@
 //! Health, administration, what Redis holds, and the answer for every path that no other component serves.
 
 mod admin;
+mod api;
 mod erase;
 mod health;
 mod info;
