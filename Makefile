@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-up bench token build build-component check-sizes fmt lint deny clean
+.PHONY: help up test test-up bench token build build-component check-sizes fmt lint deny openapi clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -43,6 +43,9 @@ lint: ## Check formatting, lints and documentation, warnings being errors.
 
 deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny).
 	cargo deny check
+
+openapi: ## Write docs/openapi.json anew, from the tables in openapi/.
+	cargo run -q -p openapi >target/openapi.json && mv target/openapi.json docs/openapi.json
 
 clean: ## Remove what was built. The data of `make up` stays in .bellwire.
 	cargo clean --target-dir target

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::error::{Code, Error};
+use crate::keys::is_reserved;
 use crate::limits::ID_BYTES_MAX;
 
 /// Id of a user: 1–128 of `A-Z a-z 0-9 . _ ~ @ + | -`, not `.` or `..`.
@@ -54,6 +55,35 @@ impl fmt::Display for CampaignId {
     }
 }
 
+/// Name of a queue: the Redis key of the list that other services may use. Never the key of another
+/// capability; the keys of cached resources are known to whoever has read their declarations.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct QueueName(Box<str>);
+
+impl QueueName {
+    /// Checks `text`.
+    ///
+    /// # Errors
+    /// `invalid_id`, saying what is wrong with it; `reserved_name`.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        check_name(text, "queue name")?;
+        if is_reserved(text) {
+            return Err(Self::reserved(text));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The error about a name that belongs to something else.
+    pub fn reserved(text: &str) -> Error {
+        let problem = format!("the queue name {text:?} belongs to another capability");
+        Error::new(Code::ReservedName, problem)
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The rule for ids of every kind; `what` names the id in the error.
 pub fn check_id(text: &str, what: &str) -> Result<(), Error> {
     let problem = if text.is_empty() {
@@ -94,6 +124,22 @@ mod tests {
         for bad in ["", ".", "..", "a b", "a/b", "a:b", "{a}", "é", "a\0", &"x".repeat(129)] {
             let error = UserId::parse(bad).expect_err(bad);
             assert_eq!(error.code(), Code::InvalidId);
+        }
+    }
+
+    #[test]
+    fn no_queue_is_named_as_another_capabilitys_key() {
+        for good in ["work", "notification:responses", "a:b", "users", "bwx", "campaigns:1"] {
+            assert!(QueueName::parse(good).is_ok(), "{good}");
+        }
+        for reserved in
+            ["online_users", "bw:x", "user:a:token", "campaign:1", "notifications:alice", "bw:"]
+        {
+            let error = QueueName::parse(reserved).expect_err(reserved);
+            assert_eq!(error.code(), Code::ReservedName, "{reserved}");
+        }
+        for bad in ["", "a b", "{q}", "..", "a/b"] {
+            assert_eq!(QueueName::parse(bad).expect_err(bad).code(), Code::InvalidId, "{bad}");
         }
     }
 }

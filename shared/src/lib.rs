@@ -20,5 +20,5 @@ pub mod wire;
 
 pub use close::CloseCode;
 pub use error::{Code, Error};
-pub use ids::{CampaignId, UserId};
+pub use ids::{CampaignId, QueueName, UserId};
 pub use push::PushToken;

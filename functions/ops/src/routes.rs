@@ -4,7 +4,7 @@ use runtime::{App, Error, Method, Request, Response};
 
 use shared::UserId;
 
-use crate::{admin, erase, health};
+use crate::{admin, api, erase, health, keys, stats};
 
 /// Sends a request to its handler.
 ///
@@ -14,7 +14,12 @@ pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
         (["healthz"], Method::Get) => Ok(health::alive()),
         (["readyz"], Method::Get) => health::ready(app).await,
-        (["healthz" | "readyz"], _) => Err(Error::method_not_allowed("GET, HEAD")),
+        (["openapi.json"], Method::Get) => Ok(api::document(request)),
+        (["stats"], Method::Get) => stats::stats(app, request).await,
+        (["keys"], Method::Get) => keys::keys(app, request).await,
+        (["healthz" | "readyz" | "openapi.json" | "stats" | "keys"], _) => {
+            Err(Error::method_not_allowed("GET, HEAD"))
+        }
         (["admin", "migrate"], Method::Post) => admin::migrate(app, request).await,
         (["admin", "relay"], Method::Post) => admin::relay(app, request).await,
         (["admin", "prune"], Method::Post) => admin::prune(app, request).await,

@@ -10,9 +10,8 @@ use shared::limits::{
     QUEUE_RECEIPTS_MAX, REQUEST_ARRAY_BYTES_MAX,
 };
 use shared::time::rfc3339;
-use shared::{Code, script};
+use shared::{Code, QueueName, script};
 
-use crate::name::QueueName;
 use crate::receive::as_json;
 use crate::store;
 

@@ -9,9 +9,8 @@ use shared::limits::{
     QUEUE_ANSWER_BYTES, QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT,
     QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX, REQUEST_BYTES_MAX,
 };
-use shared::script;
+use shared::{QueueName, script};
 
-use crate::name::QueueName;
 use crate::settle::bury;
 use crate::store;
 

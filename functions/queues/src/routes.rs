@@ -2,8 +2,7 @@
 
 use runtime::{App, Error, Method, Request, Response};
 
-use crate::name::QueueName;
-use crate::{dead, receive, send, settle, stats};
+use crate::{dead, name, receive, send, settle, stats};
 
 /// Sends a request to its handler.
 ///
@@ -11,10 +10,10 @@ use crate::{dead, receive, send, settle, stats};
 /// `not_found`, `method_not_allowed`, and whatever the handler says.
 pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
     let path = request.path();
-    let ["queues", name, rest @ ..] = path.as_slice() else {
+    let ["queues", queue, rest @ ..] = path.as_slice() else {
         return Err(Error::not_found("this path"));
     };
-    let queue = QueueName::parse(name)?;
+    let queue = name::parse(queue)?;
     match (rest, request.method) {
         ([], Method::Get) => stats::stats(app, request, &queue).await,
         (["messages"], Method::Post) => send::send(app, request, &queue).await,

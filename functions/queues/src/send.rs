@@ -11,9 +11,8 @@ use shared::limits::{
     QUEUE_DEDUP_S, QUEUE_DELAY_S_MAX, QUEUE_MESSAGES_MAX, QUEUE_PAYLOAD_BYTES_MAX, REPEAT_S,
     REQUEST_ARRAY_BYTES_MAX,
 };
-use shared::{Code, keys, script};
+use shared::{Code, QueueName, keys, script};
 
-use crate::name::QueueName;
 use crate::store;
 
 /// What is sent.

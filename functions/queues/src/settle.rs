@@ -3,7 +3,6 @@
 use runtime::redis::{Arg, Reply};
 use runtime::{App, Error, Request, Response, auth};
 use serde_json::value::RawValue;
-use shared::Code;
 use shared::auth::Scope;
 use shared::json::{Object, quoted};
 use shared::limits::{
@@ -11,8 +10,8 @@ use shared::limits::{
     QUEUE_VISIBILITY_S_MAX, REQUEST_ARRAY_BYTES_MAX,
 };
 use shared::script::{self, Script};
+use shared::{Code, QueueName};
 
-use crate::name::QueueName;
 use crate::store;
 
 /// Acknowledges messages: they are gone.

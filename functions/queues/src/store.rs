@@ -5,9 +5,7 @@ use runtime::io::clock;
 use runtime::redis::{Arg, Redis, Reply};
 use shared::limits::QUEUE_TTL_S;
 use shared::script::Script;
-use shared::{Code, Error, keys};
-
-use crate::name::QueueName;
+use shared::{Code, Error, QueueName, keys};
 
 /// Runs a script on a queue's keys, and `more` ones.
 ///

@@ -16,6 +16,7 @@ pub mod http;
 pub mod io;
 pub mod log;
 pub mod marks;
+pub mod queue_depth;
 pub mod record;
 pub mod redis;
 pub mod relay;

@@ -1,5 +1,7 @@
 //! Health and administration.
 
+mod redis;
+
 use std::time::Duration;
 
 use serde_json::json;

@@ -14,6 +14,7 @@ use shared::Code;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::api;
 use crate::wait::within;
 
 /// Whatever happens, an answer must come within this time.
@@ -214,6 +215,7 @@ impl Answer {
         let has_no_body = matches!(self.status, 204 | 304);
         if has_no_body {
             assert!(self.body.is_empty(), "{self:#?}");
+            api::check(self, None);
             return;
         }
         let length: usize = self.header("content-length").parse().unwrap();
@@ -222,6 +224,7 @@ impl Answer {
             return;
         }
         assert_eq!(length, self.body.len(), "{self:#?}");
+        api::check(self, Some(&self.json()));
         if self.status < 400 {
             assert_eq!(self.header("content-type"), "application/json", "{self:#?}");
             return;

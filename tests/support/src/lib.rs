@@ -6,6 +6,7 @@
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "how a test fails")]
 
+pub mod api;
 pub mod functions;
 pub mod http;
 pub mod hub;
