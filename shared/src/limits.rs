@@ -131,17 +131,5 @@ pub const KEYS_COUNT_DEFAULT: i64 = 100;
 /// Longest pattern of `GET /keys`: matching takes longer with every `*`, for each key.
 pub const KEYS_PATTERN_BYTES_MAX: usize = 256;
 
-/// A request that appends is remembered this long: its connection may break, and the call is made
-/// again within the deadlines of two calls.
-pub const REPEAT_S: u64 = 60;
-
-/// Users in one call that fills a campaign.
-pub const CAMPAIGN_USERS_MAX: usize = 5000;
-/// Users that one call takes out of a campaign.
-pub const CAMPAIGN_NEXT_MAX: i64 = 500;
-/// Responses in one call that appends them.
-pub const CAMPAIGN_RESPONSES_MAX: usize = 500;
-/// Push tokens in one call: one round trip to Redis.
-pub const PUSH_TOKENS_MAX: usize = 1000;
 /// Users in one question about presence: one `SMISMEMBER`.
 pub const PRESENCE_USERS_MAX: usize = 1000;

@@ -8,7 +8,7 @@ use shared::auth::Scope;
 use shared::ids::check_id;
 use shared::json::{Object, inspect};
 use shared::limits::{
-    QUEUE_DEDUP_S, QUEUE_DELAY_S_MAX, QUEUE_MESSAGES_MAX, QUEUE_PAYLOAD_BYTES_MAX, REPEAT_S,
+    ONCE_TTL_S, QUEUE_DEDUP_S, QUEUE_DELAY_S_MAX, QUEUE_MESSAGES_MAX, QUEUE_PAYLOAD_BYTES_MAX,
     REQUEST_ARRAY_BYTES_MAX,
 };
 use shared::{Code, QueueName, keys, script};
@@ -35,7 +35,7 @@ pub async fn send(app: &App, request: &Request, queue: &QueueName) -> Result<Res
     let mut more = vec![keys::once(queue.as_str(), &clock::random_word())];
     more.extend(batch.dedup_id.as_ref().map(|id| keys::queue_dedup(queue.as_str(), id)));
     let mut args =
-        vec![Arg::Int(batch.delay_ms), Arg::Int(REPEAT_S as i64), Arg::Int(QUEUE_DEDUP_S as i64)];
+        vec![Arg::Int(batch.delay_ms), Arg::Int(ONCE_TTL_S), Arg::Int(QUEUE_DEDUP_S as i64)];
     args.extend(batch.payloads.iter().map(|payload| Arg::Text(payload.get())));
     let reply = store::run(app, &script::QUEUE_SEND, queue, &more, &args).await?;
     let (accepted, is_duplicate) = (store::int(&reply, 0)?, store::int(&reply, 1)? == 1);

@@ -4,7 +4,7 @@ use serde_json::Value;
 use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
-    CAMPAIGN_NEXT_MAX, CAMPAIGN_RESPONSES_MAX, CAMPAIGN_USERS_MAX, REQUEST_ARRAY_BYTES_MAX,
+    CAMPAIGN_ADD_MAX, CAMPAIGN_NEXT_MAX, CAMPAIGN_RESPOND_MAX, REQUEST_ARRAY_BYTES_MAX,
 };
 
 use super::REDIS;
@@ -12,10 +12,10 @@ use crate::operation::Operation;
 use crate::schema::{anything, count, integer, list, list_max, named, object, or_null, text, time};
 
 pub fn operations() -> Vec<Operation> {
-    let users = list_max(user(named("UserIdGiven")), CAMPAIGN_USERS_MAX);
+    let users = list_max(user(named("UserIdGiven")), CAMPAIGN_ADD_MAX);
     let users = object([("users", users)]);
     let remaining = || object([("remaining", count())]);
-    let responses = list_max(anything(), CAMPAIGN_RESPONSES_MAX);
+    let responses = list_max(anything(), CAMPAIGN_RESPOND_MAX);
     vec![
         new("replaceCampaign", "put /campaigns/{campaign}/users", "Replaces the users.")
             .body(users.clone(), REQUEST_ARRAY_BYTES_MAX)

@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use proptest::prelude::Rng as _;
 use runtime::redis::{Arg, Redis as _, Reply};
-use shared::limits::{QUEUE_DEDUP_S, QUEUE_TTL_S, REPEAT_S};
+use shared::limits::{ONCE_TTL_S, QUEUE_DEDUP_S, QUEUE_TTL_S};
 use shared::script::Script;
 use shared::{keys, script};
 use support::RedisServer;
@@ -177,7 +177,7 @@ async fn nothing_is_lost_and_nothing_is_accepted_twice() {
     let sender = consumer(&redis, 0).await;
     let numbers: Vec<String> = (0..MESSAGES).map(|number| number.to_string()).collect();
     for (at, batch) in numbers.chunks(500).enumerate() {
-        let mut args = vec![Arg::Int(0), Arg::Int(REPEAT_S as i64), Arg::Int(QUEUE_DEDUP_S as i64)];
+        let mut args = vec![Arg::Int(0), Arg::Int(ONCE_TTL_S), Arg::Int(QUEUE_DEDUP_S as i64)];
         args.extend(batch.iter().map(|number| Arg::Text(number)));
         let once = [keys::once("work", &at.to_string())];
         // Made twice, as after a broken connection.
