@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use support::api::{document, find, fits_schema};
 use support::{Functions, RedisServer};
 
