@@ -1,6 +1,6 @@
 //! `/campaigns/{campaign}`.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
@@ -15,6 +15,8 @@ pub fn operations() -> Vec<Operation> {
     let users = list_max(user(named("UserIdGiven")), CAMPAIGN_ADD_MAX);
     let users = object([("users", users)]);
     let remaining = || object([("remaining", count())]);
+    // Those that another service pushed are given out as they are.
+    let taken = json!({"type": "object", "additionalProperties": true});
     let responses = list_max(anything(), CAMPAIGN_RESPOND_MAX);
     vec![
         new("replaceCampaign", "put /campaigns/{campaign}/users", "Replaces the users.")
@@ -32,7 +34,7 @@ pub fn operations() -> Vec<Operation> {
         .answers(
             200,
             "They, and how many are left.",
-            object([("users", list(user(named("Id")))), ("remaining", count())]),
+            object([("users", list(taken)), ("remaining", count())]),
         ),
         new("appendResponses", "post /campaigns/{campaign}/responses", "Appends responses.")
             .body(object([("responses", responses)]), REQUEST_ARRAY_BYTES_MAX)
@@ -64,7 +66,7 @@ pub fn operations() -> Vec<Operation> {
 fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation {
     Operation::new("campaigns", id, head, summary)
         .scope(Scope::CampaignsWrite)
-        .fails(&[Code::NotFound])
+        .fails(&[Code::NotFound, Code::UnknownField, Code::InvalidField, Code::InvalidId])
         .fails(&REDIS)
 }
 

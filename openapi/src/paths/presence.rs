@@ -1,6 +1,7 @@
 //! `/presence`.
 
 use serde_json::json;
+use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{PRESENCE_USERS_MAX, REQUEST_ARRAY_BYTES_MAX};
 
@@ -29,5 +30,8 @@ pub fn operations() -> [Operation; 3] {
 }
 
 fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation {
-    Operation::new("presence", id, head, summary).scope(Scope::PresenceRead).fails(&REDIS)
+    Operation::new("presence", id, head, summary)
+        .scope(Scope::PresenceRead)
+        .fails(&[Code::UnknownField, Code::InvalidField, Code::InvalidId])
+        .fails(&REDIS)
 }

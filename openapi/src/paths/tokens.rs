@@ -37,5 +37,7 @@ pub fn operations() -> Vec<Operation> {
 }
 
 fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation {
-    Operation::new("tokens", id, head, summary).fails(&BOTH)
+    Operation::new("tokens", id, head, summary)
+        .fails(&[Code::UnknownField, Code::InvalidField, Code::InvalidId])
+        .fails(&BOTH)
 }

@@ -54,9 +54,9 @@ async fn a_leader_that_dies_costs_one_lease() {
             let world = world.clone();
             tokio::task::spawn_local(async move { world.read().await })
         };
-        eventually("the lease is taken", async || {
+        eventually("the leader fetches under its lease", async || {
             let taken: i64 = redis.run_words(&["EXISTS", &lease()]).await;
-            (taken == 1).then_some(())
+            (taken == 1 && world.fetches.get() == 1).then_some(())
         })
         .await;
         leader.abort();

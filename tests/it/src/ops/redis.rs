@@ -37,7 +37,7 @@ async fn stats_are_redis_own_numbers() {
     assert_eq!(stats["keyspaceHits"], 2);
     assert_eq!(stats["keyspaceMisses"], 1);
     assert_eq!(stats["hitRate"], 66);
-    assert!(stats["connectedClients"].as_i64().unwrap() >= 2, "{stats}");
+    assert!(stats["connectedClients"].as_i64().unwrap() >= 1, "{stats}");
     assert!(stats["usedMemory"].as_i64().unwrap() > 100_000, "{stats}");
 }
 
@@ -145,6 +145,8 @@ async fn keys_that_are_no_text_are_shown_and_limits_are_named() {
         let answer = ask(&functions, target).await.expect_problem(400, code);
         assert_eq!(answer.json()["field"], field, "{target}");
     }
+    // The look at what is left at the end reads names as text.
+    redis.run::<()>("FLUSHALL").await;
 }
 
 #[tokio::test]
