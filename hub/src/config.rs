@@ -11,7 +11,7 @@ use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
 use crate::cli::{KeyArgs, ServeArgs};
-use crate::limits::{PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE};
+use crate::limits::{DRAIN_SPREAD, PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE};
 
 /// What the hub runs with.
 pub struct Config {
@@ -31,6 +31,7 @@ pub struct Pace {
     pub ping_interval: Duration,
     pub subscription_silence: Duration,
     pub subscription_pong_deadline: Duration,
+    pub drain_spread: Duration,
 }
 
 impl Default for Pace {
@@ -39,6 +40,7 @@ impl Default for Pace {
             ping_interval: PING_INTERVAL,
             subscription_silence: SUBSCRIPTION_SILENCE,
             subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
+            drain_spread: DRAIN_SPREAD,
         }
     }
 }

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use redis::aio::{PubSubSink, PubSubStream};
 use redis::{Client, Msg, RedisResult, Value};
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
@@ -19,8 +19,9 @@ use crate::backoff::Backoff;
 use crate::commands::Commands;
 use crate::config::Pace;
 use crate::health::Health;
-use crate::limits::{REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE};
+use crate::limits::{DELIVER_MESSAGES_MAX, REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE};
 use crate::registry::Registry;
+use crate::user::Flush;
 
 pub struct Subscriber {
     pub client: Client,
@@ -88,7 +89,7 @@ impl Subscriber {
     async fn listen(&self, mut sink: PubSubSink, mut stream: PubSubStream) -> &'static str {
         loop {
             match timeout(self.pace.subscription_silence, stream.next()).await {
-                Ok(Some(message)) => self.hear(&message),
+                Ok(Some(message)) => self.hear_all(&message, &mut stream),
                 Ok(None) => return "the connection was closed",
                 Err(_) => {
                     let deadline = self.pace.subscription_pong_deadline;
@@ -101,7 +102,7 @@ impl Subscriber {
                         },
                         // A message is as good an answer.
                         message = stream.next() => match message {
-                            Some(message) => self.hear(&message),
+                            Some(message) => self.hear_all(&message, &mut stream),
                             None => return "the connection was closed",
                         },
                     }
@@ -110,13 +111,23 @@ impl Subscriber {
         }
     }
 
-    fn hear(&self, message: &Msg) {
+    /// A message, and what has arrived behind it: sockets are written to afterwards.
+    fn hear_all(&self, first: &Msg, stream: &mut PubSubStream) {
         self.health.redis_answered();
+        let mut flush = Flush::default();
+        self.hear(first, &mut flush);
+        for _ in 1..DELIVER_MESSAGES_MAX {
+            let Some(Some(message)) = stream.next().now_or_never() else { break };
+            self.hear(&message, &mut flush);
+        }
+    }
+
+    fn hear(&self, message: &Msg, flush: &mut Flush) {
         if message.get_channel_name() == EVENTS_CHANNEL {
-            return self.hear_event(message.get_payload_bytes());
+            return self.hear_event(message.get_payload_bytes(), flush);
         }
         match Message::parse(message.get_payload_bytes()) {
-            Ok(message) => self.registry.deliver(message),
+            Ok(message) => self.registry.deliver(message, flush),
             // Other services publish here too; what they get wrong is theirs.
             Err(why) => {
                 let count = self.undeliverable.fetch_add(1, Relaxed) + 1;
@@ -125,10 +136,10 @@ impl Subscriber {
         }
     }
 
-    fn hear_event(&self, payload: &[u8]) {
+    fn hear_event(&self, payload: &[u8], flush: &mut Flush) {
         match ChannelEvent::parse(payload) {
             Ok(ChannelEvent::Read { user_id, marked, unread }) => {
-                self.registry.mark_read(&user_id, marked, unread);
+                self.registry.mark_read(&user_id, marked, unread, flush);
             }
             Ok(ChannelEvent::Other) => {}
             // The channel is ours, so this is worth a line; but never one for each.
