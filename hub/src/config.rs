@@ -11,7 +11,9 @@ use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
 use crate::cli::{KeyArgs, ServeArgs};
-use crate::limits::{DRAIN_SPREAD, PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE};
+use crate::limits::{
+    DRAIN_SPREAD, PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+};
 
 /// What the hub runs with.
 pub struct Config {

@@ -57,7 +57,11 @@ pub type Query = [(String, String)];
 ///
 /// # Errors
 /// There is none, or not in a form that is taken.
-pub fn credential(config: &Config, headers: &HeaderMap, query: &Query) -> Result<Credential, Error> {
+pub fn credential(
+    config: &Config,
+    headers: &HeaderMap,
+    query: &Query,
+) -> Result<Credential, Error> {
     match token(config, headers, query) {
         Ok(Some(token)) => Ok(Credential::Token(token)),
         Ok(None) if config.keys.is_empty() => Ok(Credential::Token(String::new())),

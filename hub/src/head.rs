@@ -7,7 +7,7 @@ use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Version};
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
-use crate::limits::{HEADERS_MAX, HEADER_BYTES_MAX};
+use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX};
 
 /// Read at once; most heads come whole in less.
 const CHUNK_BYTES: usize = 2048;

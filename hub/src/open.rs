@@ -136,9 +136,7 @@ fn accept_key(head: &Head) -> Result<String, Error> {
         let mut words = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
         words.any(|text| text.trim().eq_ignore_ascii_case(word))
     };
-    if head.version != Version::HTTP_11
-        || !has(CONNECTION, "upgrade")
-        || !has(UPGRADE, "websocket")
+    if head.version != Version::HTTP_11 || !has(CONNECTION, "upgrade") || !has(UPGRADE, "websocket")
     {
         return Err(not_a_websocket("this path takes WebSocket handshakes only"));
     }

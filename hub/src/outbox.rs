@@ -273,8 +273,8 @@ mod tests {
     #[test]
     fn is_bounded_in_frames_and_in_bytes() {
         let outbox = outbox();
-        let full = (0..=SOCKET_QUEUE_FRAMES_MAX)
-            .find(|_| outbox.push("x".into()) == Pushed::Overflowed);
+        let full =
+            (0..=SOCKET_QUEUE_FRAMES_MAX).find(|_| outbox.push("x".into()) == Pushed::Overflowed);
         assert_eq!(full, Some(SOCKET_QUEUE_FRAMES_MAX));
         assert_eq!(outbox.end(), Some(CloseCode::TooSlow.into()));
         assert_eq!(outbox.depth(), (0, 0));

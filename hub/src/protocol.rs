@@ -46,9 +46,7 @@ impl Protocol {
     /// A sign of life, which a WebSocket has to answer.
     pub fn ping(self, payload: u64) -> Bytes {
         match self {
-            Protocol::Raw | Protocol::V1 => {
-                frame::encode(Opcode::Ping, &[&payload.to_be_bytes()])
-            }
+            Protocol::Raw | Protocol::V1 => frame::encode(Opcode::Ping, &[&payload.to_be_bytes()]),
             Protocol::Events => Bytes::from_static(b":\n\n"),
         }
     }
@@ -100,9 +98,7 @@ impl Event {
                 let start = br#"{"type":"notification","notification":"#;
                 Some(frame::encode(Opcode::Text, &[start, text.as_bytes(), b"}"]))
             }
-            (event, Protocol::V1) => {
-                Some(frame::encode(Opcode::Text, &[event.json().as_bytes()]))
-            }
+            (event, Protocol::V1) => Some(frame::encode(Opcode::Text, &[event.json().as_bytes()])),
             (event, Protocol::Events) => Some(event.stream().into()),
         }
     }
@@ -116,9 +112,7 @@ impl Event {
             Event::Notification { text, position } => {
                 block(position.as_ref(), Some("notification"), text)
             }
-            Event::Gap { position, .. } => {
-                block(position.as_ref(), Some("gap"), &self.json())
-            },
+            Event::Gap { position, .. } => block(position.as_ref(), Some("gap"), &self.json()),
             Event::Read { .. } => block(None, Some("read"), &self.json()),
             Event::Reconnect { after_ms } => format!("retry: {after_ms}\n\n"),
         }

@@ -45,7 +45,9 @@ impl Cursor {
         let get = |name| query.iter().find(|(known, _)| known == name).map(|pair| pair.1.as_str());
         let Some(since) = get("since") else {
             return match get("epoch") {
-                Some(_) => Err(Error::field(Code::MissingField, "since", "is missing beside epoch")),
+                Some(_) => {
+                    Err(Error::field(Code::MissingField, "since", "is missing beside epoch"))
+                }
                 None => Ok(None),
             };
         };
@@ -61,7 +63,9 @@ impl Cursor {
             return Err(invalid("since", "is neither seq:<n> nor id:<id>"));
         };
         match get("epoch") {
-            None => Err(Error::field(Code::MissingField, "epoch", "is missing beside since=seq:<n>")),
+            None => {
+                Err(Error::field(Code::MissingField, "epoch", "is missing beside since=seq:<n>"))
+            }
             Some(epoch) if epoch.is_empty() || epoch.len() > CURSOR_BYTES_MAX => {
                 Err(invalid("epoch", "is empty or too long"))
             }
@@ -94,7 +98,8 @@ impl Cursor {
             }
             Cursor::At(at) => {
                 let is_below = |seq| seq <= at.seq;
-                let below = feed.entries.iter().rposition(|e| e.ours.is_some_and(|o| is_below(o.seq)));
+                let below =
+                    feed.entries.iter().rposition(|e| e.ours.is_some_and(|o| is_below(o.seq)));
                 // Foreign elements below all of ours are older than the cursor, as far as one knows.
                 let first = feed.entries.iter().position(|entry| entry.ours.is_some());
                 let start = below.map(|at| at + 1).or(first).unwrap_or(feed.entries.len());

@@ -116,9 +116,8 @@ fn origins_are_exact() {
 #[test]
 fn a_token_in_the_url_is_taken_only_where_configured() {
     let query = format!("x=1&access_token={}", token("alice"));
-    let check_with = |config: &Config| {
-        outcome_of(config, Transport::WebSocket, &HeaderMap::new(), &query)
-    };
+    let check_with =
+        |config: &Config| outcome_of(config, Transport::WebSocket, &HeaderMap::new(), &query);
     assert_eq!(check_with(&config()).unwrap_err().code(), Code::Unauthorized);
     assert!(check_with(&Config { allow_query_token: true, ..config() }).is_ok());
 }
@@ -126,16 +125,11 @@ fn a_token_in_the_url_is_taken_only_where_configured() {
 #[test]
 fn a_ticket_counts_where_there_is_no_token() {
     let good = format!("Bearer {}", token("alice"));
-    let with = |pairs| {
-        outcome_of(&config(), Transport::Events, &headers(pairs), "ticket=t").unwrap_err()
-    };
+    let with =
+        |pairs| outcome_of(&config(), Transport::Events, &headers(pairs), "ticket=t").unwrap_err();
     assert_eq!(with(&[]).detail(), "t");
-    let accepted = outcome_of(
-        &config(),
-        Transport::Events,
-        &headers(&[("authorization", &good)]),
-        "ticket=t",
-    );
+    let accepted =
+        outcome_of(&config(), Transport::Events, &headers(&[("authorization", &good)]), "ticket=t");
     assert_eq!(accepted.unwrap().protocol, Protocol::Events);
 }
 

@@ -4,10 +4,13 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod delivery;
+mod drain;
+mod events;
 mod handshake;
 mod outage;
 mod presence;
 mod process;
 mod relay;
+mod resume;
 mod session;
 mod support;

@@ -1,6 +1,7 @@
 //! The harness: a Redis, a hub in this process, clients, and waiting for conditions.
 
 pub mod client;
+pub mod events;
 pub mod redis;
 
 use std::net::SocketAddr;
@@ -20,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use client::Client;
+pub use events::Events;
 pub use redis::RedisServer;
 
 pub const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -102,6 +104,18 @@ impl Hub {
             Client::connect(self.address, &token(user), Some("bellwire.v1")).await.unwrap();
         let welcome = client.text().await;
         (client, welcome)
+    }
+
+    /// A socket of a user that resumes; `query` with its `?`.
+    pub async fn resume(&self, user: &str, query: &str, protocol: &str) -> Client {
+        let connection = TcpStream::connect(self.address).await.unwrap();
+        Client::connect_to(connection, query, &token(user), Some(protocol)).await.unwrap()
+    }
+
+    /// An event stream of a user; `query` with its `?`, `headers` each with its line break.
+    pub async fn events(&self, user: &str, query: &str, headers: &str) -> Events {
+        let bearer = format!("Authorization: Bearer {}\r\n{headers}", token(user));
+        Events::connect(self.address, query, &bearer).await
     }
 
     /// Ends the hub as a signal would and waits for it.
