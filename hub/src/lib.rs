@@ -3,7 +3,7 @@
 //!
 //! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
 //!   ([`inbound`]); anything that is no socket: [`http`]
-//! - a message: [`subscriber`] → [`registry`] ([`user`], [`order`]) → [`connection`] ([`outbox`],
+//! - a message: [`subscription`] ([`resp`]) → [`subscriber`] → [`registry`] ([`user`], [`order`]) → [`connection`] ([`outbox`],
 //!   [`frame`])
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
 //! - time: [`wheel`] → [`pulse`]
@@ -39,10 +39,12 @@ pub mod protocol;
 pub mod pulse;
 pub mod registry;
 pub mod relay;
+pub mod resp;
 pub mod resume;
 pub mod server;
 pub mod socket;
 pub mod subscriber;
+pub mod subscription;
 pub mod token;
 pub mod user;
 pub mod wheel;

@@ -67,6 +67,16 @@ pub const SUBSCRIPTION_PONG_DEADLINE: Duration = Duration::from_secs(5);
 /// Redis answered "recently" for readiness: three beats of presence and a bit.
 pub const REDIS_RECENT: Duration = Duration::from_secs(15);
 
+/// Read from the subscription at once: many messages, where many come.
+pub const SUBSCRIPTION_READ_BYTES: usize = 64 * 1024;
+/// Largest message of a channel. Ours have 13 KiB at most; a larger one than this ends the
+/// subscription, and everyone is brought up to date.
+pub const CHANNEL_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Messages that were read and not yet handed on, in bytes. Redis cuts a subscriber off that does
+/// not read; one that cannot keep up therefore reads on, and drops all that waits when it is this
+/// much: the feeds bring everyone up to date.
+pub const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
+
 /// Presence is renewed this often, and lasts this long.
 pub const PRESENCE_BEAT: Duration = Duration::from_secs(4);
 pub const PRESENCE_TTL: Duration = Duration::from_secs(20);

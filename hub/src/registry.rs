@@ -13,8 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use shared::wire::{Marked, Message, Position};
+use shared::wire::{Marked, Position};
 use shared::{CloseCode, Code, Error, UserId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -85,7 +86,7 @@ impl Registry {
         let (sender, ready) = oneshot::channel();
         let id = connection.id;
         let mut flush = Flush::default();
-        let mut shard = self.shard(&user);
+        let mut shard = self.shard(user.as_str());
         // Under the lock: `drain` sets it first and then walks over all shards.
         if self.is_draining.load(Ordering::SeqCst) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
@@ -116,7 +117,7 @@ impl Registry {
     }
 
     fn leave(&self, user: &UserId, id: u64) {
-        let mut shard = self.shard(user);
+        let mut shard = self.shard(user.as_str());
         let Some(known) = shard.get_mut(user) else { return };
         known.sockets.retain(|socket| socket.connection.id != id);
         if known.sockets.is_empty() {
@@ -126,22 +127,31 @@ impl Registry {
     }
 
     /// A message from the channel. One for a user without sockets costs no more than the look-up.
-    pub fn deliver(&self, message: Message<'_>, flush: &mut Flush) {
-        let Message { user_id, notification, position } = message;
-        self.take(&user_id, flush, || Incoming::notification(notification.into(), position));
+    pub fn deliver(
+        &self,
+        user: &str,
+        notification: Bytes,
+        position: Option<Position>,
+        flush: &mut Flush,
+    ) {
+        self.take(user, flush, || Incoming::notification(notification, position));
     }
 
     /// Entries of a user were marked as read: every device shall know.
     pub fn mark_read(&self, user: &UserId, marked: Marked, unread: u32, flush: &mut Flush) {
-        self.take(user, flush, || Incoming::read(marked, unread));
+        self.take(user.as_str(), flush, || Incoming::read(marked, unread));
     }
 
-    fn take(&self, id: &UserId, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
+    fn take(&self, id: &str, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
         let mut shard = self.shard(id);
         let Some(user) = shard.get_mut(id) else { return };
         let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
         let read = user.order.take(incoming(), tell);
-        self.request(id, user.stay, read);
+        if read.is_some()
+            && let Some((id, user)) = shard.get_key_value(id)
+        {
+            self.request(id, user.stay, read);
+        }
     }
 
     /// What [`Read::Head`] found out.
@@ -179,7 +189,7 @@ impl Registry {
         step: impl FnOnce(&mut User, &mut Flush) -> Option<Read>,
     ) {
         let mut flush = Flush::default();
-        let mut shard = self.shard(&request.user);
+        let mut shard = self.shard(request.user.as_str());
         let Some(user) = shard.get_mut(&request.user).filter(|user| user.stay == request.stay)
         else {
             return;
@@ -256,7 +266,7 @@ impl Registry {
         ReadRequest { user: user.clone(), stay, subscription, read }
     }
 
-    fn shard(&self, user: &UserId) -> MutexGuard<'_, Shard> {
+    fn shard(&self, user: &str) -> MutexGuard<'_, Shard> {
         let at = self.hasher.hash_one(user) as usize % SHARDS;
         self.shards[at].lock()
     }

@@ -150,13 +150,13 @@ fn gap(reason: GapReason, head: Option<&Position>) -> Replay {
 }
 
 /// Whether a notification has this `id`, ours or not.
-fn has_id(notification: &str, id: &str) -> bool {
+fn has_id(notification: &[u8], id: &str) -> bool {
     #[derive(serde::Deserialize)]
     struct Identified<'a> {
         #[serde(borrow)]
         id: std::borrow::Cow<'a, str>,
     }
-    serde_json::from_str::<Identified<'_>>(notification).is_ok_and(|found| found.id == id)
+    serde_json::from_slice::<Identified<'_>>(notification).is_ok_and(|found| found.id == id)
 }
 
 #[cfg(test)]
