@@ -11,7 +11,10 @@ use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
 use crate::cli::{KeyArgs, ServeArgs};
-use crate::limits::{PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE};
+use crate::limits::{
+    PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE, SUBSCRIPTION_PONG_DEADLINE,
+    SUBSCRIPTION_SILENCE,
+};
 
 /// What the hub runs with.
 pub struct Config {
@@ -31,6 +34,21 @@ pub struct Pace {
     pub ping_interval: Duration,
     pub subscription_silence: Duration,
     pub subscription_pong_deadline: Duration,
+    pub presence: PresencePace,
+}
+
+/// How presence keeps itself true; [`crate::limits`] has the reasons.
+#[derive(Clone, Copy, Debug)]
+pub struct PresencePace {
+    pub beat: Duration,
+    pub lease: Duration,
+    pub expiry: Duration,
+}
+
+impl Default for PresencePace {
+    fn default() -> Self {
+        Self { beat: PRESENCE_BEAT, lease: PRESENCE_LEASE, expiry: PRESENCE_EXPIRY }
+    }
 }
 
 impl Default for Pace {
@@ -39,6 +57,7 @@ impl Default for Pace {
             ping_interval: PING_INTERVAL,
             subscription_silence: SUBSCRIPTION_SILENCE,
             subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
+            presence: PresencePace::default(),
         }
     }
 }

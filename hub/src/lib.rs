@@ -4,7 +4,7 @@
 //! - a connection: [`server`] → [`http`] → [`upgrade`] ([`handshake`]) → [`session`] ([`outbox`])
 //! - a message: [`subscriber`] → [`registry`] ([`order`]) → [`outbox`] → [`session`]
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`]
-//! - outwards: [`presence`], [`relay`]
+//! - outwards: [`presence`] ([`incarnation`]), [`relay`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
 //! online.
@@ -21,6 +21,7 @@ pub mod handshake;
 pub mod health;
 pub mod held;
 pub mod http;
+pub mod incarnation;
 pub mod limits;
 pub mod logging;
 pub mod order;
