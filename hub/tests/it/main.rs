@@ -7,6 +7,7 @@ mod delivery;
 mod handshake;
 mod outage;
 mod presence;
+mod presence_model;
 mod process;
 mod relay;
 mod session;
