@@ -99,27 +99,29 @@ impl Presence {
 
     /// Works until `stop`.
     pub async fn run(&self, redis: &Commands, registry: &Arc<Registry>, stop: CancellationToken) {
-        let mut reporter = Reporter::default();
-        let mut beats = interval(self.pace.beat);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let working = async {
-            loop {
-                // After a failure everything is tried soon: Redis may have lost all when it is back.
-                let is_beat = tokio::select! {
-                    _ = beats.tick() => true,
-                    () = sleep(PRESENCE_RETRY), if reporter.is_failing => true,
-                    () = self.changed.notified(), if !reporter.is_failing => {
-                        sleep(GATHER).await;
-                        false
-                    }
-                };
-                reporter.note(self.sync(redis, &**registry, is_beat).await);
-            }
-        };
         // A call that is broken off may be carried out; what `release` does goes on from there.
         tokio::select! {
             () = stop.cancelled() => {}
-            () = working => {}
+            () = self.work(redis, &**registry) => {}
+        }
+    }
+
+    /// Works for ever.
+    pub async fn work(&self, redis: &impl Scripts, users: &impl Users) {
+        let mut reporter = Reporter::default();
+        let mut beats = interval(self.pace.beat);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            // After a failure everything is tried soon: Redis may have lost all when it is back.
+            let is_beat = tokio::select! {
+                _ = beats.tick() => true,
+                () = sleep(PRESENCE_RETRY), if reporter.is_failing => true,
+                () = self.changed.notified(), if !reporter.is_failing => {
+                    sleep(GATHER).await;
+                    false
+                }
+            };
+            reporter.note(self.sync(redis, users, is_beat).await);
         }
     }
 
@@ -230,7 +232,8 @@ impl Presence {
             for user in part {
                 page.push((user, true));
                 if page.len() == PRESENCE_CHANGES_PAGE_USERS {
-                    if let Answer::Resync = incarnation.sync(redis, &page, Chores::default()).await?
+                    if let Answer::Resync =
+                        incarnation.sync(redis, &page, Chores::default()).await?
                     {
                         return Ok(());
                     }
@@ -270,7 +273,8 @@ impl Round {
     }
 
     fn note(&mut self, answer: Answer, incarnation: &mut Incarnation) {
-        let Answer::Done { seen, restored, is_walk_over, is_someone_dead, is_short } = answer else {
+        let Answer::Done { seen, restored, is_walk_over, is_someone_dead, is_short } = answer
+        else {
             return;
         };
         if restored > 0 {

@@ -7,6 +7,8 @@ mod delivery;
 mod handshake;
 mod outage;
 mod presence;
+mod presence_faults;
+mod presence_fleet;
 mod presence_model;
 mod process;
 mod relay;
