@@ -71,8 +71,9 @@ pub const PRESENCE_BEAT: Duration = Duration::from_secs(4);
 /// A hub that has not called for so long is dead; another one takes its users out with its next
 /// beat, so that presence is true again within 20 s.
 pub const PRESENCE_LEASE: Duration = Duration::from_secs(12);
-/// After the last hub's last call `online_users` lasts this long: nobody is there to take users out.
-pub const PRESENCE_EXPIRY: Duration = Duration::from_secs(20);
+/// After the last hub's last call `online_users` lasts this long, as nobody is there to take users
+/// out: a second less than is promised, and longer than another hub takes to find a dead one.
+pub const PRESENCE_EXPIRY: Duration = Duration::from_secs(19);
 /// Expiry of presence's other keys: long enough for the next hub to find what dead ones held.
 pub const PRESENCE_KEYS_TTL: Duration = Duration::from_secs(3600);
 /// Users who come and go in one call: it holds Redis for some 2 ms.

@@ -1,3 +1,4 @@
+#!lua flags=allow-oom
 -- What the scripts of presence share; it stands in front of each of them.
 --
 -- KEYS[1]  online  the set that everybody reads; other services add and remove members as well
@@ -20,6 +21,9 @@
 -- out unless another live hub holds them. What other services hold is not known, just as they know
 -- nothing of us: they take out whose tab has closed while ours is open, and the next beats bring
 -- them back.
+--
+-- A server without memory carries the scripts out all the same: presence that is not renewed would be
+-- wrong within seconds, and it is no larger than the number of sockets.
 
 local online, leases, revs, own = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local me, prefix = ARGV[1], ARGV[2]

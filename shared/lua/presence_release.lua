@@ -8,9 +8,8 @@
 
 -- From here on a late call of this incarnation does nothing.
 redis.call('HDEL', revs, me)
--- The lease is kept until nobody is left: if this hub breaks off, another one finds the rest. A server
--- without memory refuses this, and lets us take out all the same.
-redis.pcall('ZADD', leases, now, me)
+-- The lease is kept until nobody is left: if this hub breaks off, another one finds the rest.
+redis.call('ZADD', leases, now, me)
 redis.call('EXPIRE', leases, ttl_s)
 end_former(7, #ARGV)
 

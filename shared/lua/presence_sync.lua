@@ -58,13 +58,7 @@ if rev == '' then
   redis.call('UNLINK', own)
 end
 
--- The first write. A server without memory refuses it; then everything stays as it is, and `online`
--- stays as long as somebody is there who would tell.
-local lease = redis.pcall('ZADD', leases, now + lease_ms, me)
-if type(lease) == 'table' then
-  redis.pcall('PEXPIRE', online, expiry_ms)
-  return lease
-end
+redis.call('ZADD', leases, now + lease_ms, me)
 end_former(first_ended, first_join - 1)
 
 if joins_count > 0 then

@@ -97,6 +97,7 @@ fn once_quiet_exactly_those_are_online_who_should_be() {
             let mut world = World::new(&redis).await;
             for op in ops {
                 run(&mut world, op).await;
+                world.check_sure().await.map_err(TestCaseError::fail)?;
             }
             world.come_to_rest().await.map_err(TestCaseError::fail)
         })

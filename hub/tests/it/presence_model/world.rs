@@ -20,7 +20,8 @@ pub const HUBS: usize = 3;
 /// The last three never come to a hub: only other services know them.
 pub const USERS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "x", "y", "z"];
 const HUB_USERS: usize = 6;
-/// Calls of one round are far fewer.
+const LEASE_MS: u64 = 12_000;
+/// Few are enough: the rest is lost.
 const LATE_MAX: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +39,7 @@ struct Call {
     args: Vec<String>,
 }
 
-/// A connection that may break during the second call of a round, or during the first.
+/// A hub's connection, which may break.
 struct Line<'a> {
     connection: MultiplexedConnection,
     fault: Fault,
@@ -82,6 +83,10 @@ async fn execute(connection: &MultiplexedConnection, call: &Call) -> RedisResult
 struct Hub {
     presence: Presence,
     users: Mutex<BTreeSet<UserId>>,
+    /// Whom a beat has told, and nobody but time or another service may take out since.
+    sure: BTreeSet<UserId>,
+    /// Since its last beat that was answered.
+    silent_ms: u64,
 }
 
 impl Users for Hub {
@@ -94,7 +99,12 @@ impl Users for Hub {
 
 impl Hub {
     fn new() -> Self {
-        Self { presence: Presence::new(PresencePace::default()), users: Mutex::default() }
+        Self {
+            presence: Presence::new(PresencePace::default()),
+            users: Mutex::default(),
+            sure: BTreeSet::new(),
+            silent_ms: 0,
+        }
     }
 }
 
@@ -135,17 +145,39 @@ impl World {
     }
 
     pub fn leave(&mut self, hub: usize, user: usize) {
-        let hub = &self.hubs[hub];
+        let hub = &mut self.hubs[hub];
         let user = UserId::parse(USERS[user % HUB_USERS]).unwrap();
+        hub.sure.remove(&user);
         if hub.users.lock().remove(&user) {
             hub.presence.set(&user, false);
         }
     }
 
     pub async fn sync(&mut self, hub: usize, is_beat: bool, fault: Fault) {
-        let hub = &self.hubs[hub];
-        let outcome = hub.presence.sync(&self.line(fault), hub, is_beat).await;
+        let this = &self.hubs[hub];
+        let outcome = this.presence.sync(&self.line(fault), this, is_beat).await;
         assert!(fault != Fault::None || outcome.is_ok(), "{outcome:?}");
+        if is_beat && outcome.is_ok() {
+            let this = &mut self.hubs[hub];
+            this.sure = this.users.lock().clone();
+            this.silent_ms = 0;
+        }
+    }
+
+    fn doubt_all(&mut self) {
+        self.others.clear();
+        self.hubs.iter_mut().for_each(|hub| hub.sure.clear());
+    }
+
+    /// Who is told by a live hub stays online, whatever other hubs do.
+    pub async fn check_sure(&self) -> Result<(), String> {
+        let mut connection = self.connection.clone();
+        let online: BTreeSet<String> = connection.smembers(ONLINE_USERS).await.unwrap();
+        let mut sure = self.hubs.iter().flat_map(|hub| &hub.sure);
+        match sure.find(|user| !online.contains(user.as_str())) {
+            Some(user) => Err(format!("{user} was taken out although a hub holds them")),
+            None => Ok(()),
+        }
     }
 
     pub fn die(&mut self, hub: usize) {
@@ -160,8 +192,15 @@ impl World {
 
     pub async fn pass(&mut self, ms: u64) {
         self.passed_since_ms += ms;
+        for hub in &mut self.hubs {
+            hub.silent_ms += ms;
+            // Real time passes as well.
+            if hub.silent_ms >= LEASE_MS - 100 {
+                hub.sure.clear();
+            }
+        }
         if Store::pass(&mut self.connection, ms).await {
-            self.others.clear();
+            self.doubt_all();
         }
     }
 
@@ -180,16 +219,19 @@ impl World {
     pub async fn others_remove(&mut self, user: usize) {
         let _: () = self.connection.srem(ONLINE_USERS, USERS[user]).await.unwrap();
         self.others.remove(USERS[user]);
+        for hub in &mut self.hubs {
+            hub.sure.retain(|known| known.as_str() != USERS[user]);
+        }
     }
 
     pub async fn others_delete(&mut self) {
         let _: () = self.connection.del(ONLINE_USERS).await.unwrap();
-        self.others.clear();
+        self.doubt_all();
     }
 
     pub async fn flush(&mut self) {
         let _: () = redis::cmd("FLUSHALL").query_async(&mut self.connection).await.unwrap();
-        self.others.clear();
+        self.doubt_all();
     }
 
     pub async fn lose_revs(&mut self) {
@@ -205,6 +247,7 @@ impl World {
     pub async fn restore(&mut self) {
         let Some((store, others)) = self.snapshot.take() else { return };
         store.write(&mut self.connection).await;
+        self.doubt_all();
         self.others = others;
         self.pass(self.passed_since_ms).await;
     }
