@@ -59,10 +59,13 @@ pub const REDIS_ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 /// First and longest wait before the next attempt to reach Redis.
 pub const REDIS_BACKOFF_MIN: Duration = Duration::from_millis(50);
 pub const REDIS_BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// Silence on the subscription after which it is asked whether it is still there.
+/// Silence on the subscription after which a probe is published, which it has to hear.
 pub const SUBSCRIPTION_SILENCE: Duration = Duration::from_secs(10);
-/// Time for the subscription to answer.
+/// Time for a probe to be heard.
 pub const SUBSCRIPTION_PONG_DEADLINE: Duration = Duration::from_secs(5);
+/// Probes in a row that may be missed; the hub is not ready from the first, and subscribes anew after
+/// the last.
+pub const PROBES_MISSED_MAX: u32 = 2;
 /// Redis answered "recently" for readiness: three beats of presence and a bit.
 pub const REDIS_RECENT: Duration = Duration::from_secs(15);
 

@@ -10,6 +10,7 @@ mod presence;
 mod presence_faults;
 mod presence_fleet;
 mod presence_model;
+mod probe;
 mod process;
 mod relay;
 mod session;

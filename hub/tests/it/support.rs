@@ -41,6 +41,8 @@ pub struct Options {
     pub pace: Pace,
     pub relay: Option<(String, PathBuf)>,
     pub has_no_key: bool,
+    /// Where Redis seems to be, if something lies between.
+    pub redis_url: Option<String>,
 }
 
 impl Hub {
@@ -63,7 +65,7 @@ impl Hub {
         });
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
-            redis: RedisTarget::parse(&redis.url()).unwrap(),
+            redis: RedisTarget::parse(&options.redis_url.unwrap_or_else(|| redis.url())).unwrap(),
             keys,
             allowed_origins: vec![ORIGIN.to_owned()],
             allow_query_token: false,
