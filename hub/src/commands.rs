@@ -4,6 +4,7 @@
 //! Not redis-rs's `ConnectionManager`: its callers wait through all of its attempts, and it keeps
 //! a connection to a server that answers READONLY or LOADING after a failover.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
@@ -11,6 +12,7 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult,
     ServerErrorKind,
 };
+use shared::script::Script;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
@@ -59,6 +61,28 @@ impl Commands {
             Err(_) => {}
         }
         answer
+    }
+
+    /// Runs a script, and sends its source where the server does not know it yet.
+    ///
+    /// # Errors
+    /// As [`Commands::query`]. The script may have been carried out, or may still be, unless Redis
+    /// itself has answered.
+    pub async fn script<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: &[Cow<'_, str>],
+    ) -> RedisResult<T> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("EVALSHA").arg(script.sha1()).arg(keys.len()).arg(keys).arg(args);
+        match self.query::<(T,)>(&pipeline).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {}
+            answer => return answer.map(|(answer,)| answer),
+        }
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("EVAL").arg(script.source).arg(keys.len()).arg(keys).arg(args);
+        self.query::<(T,)>(&pipeline).await.map(|(answer,)| answer)
     }
 
     /// Lets the next command try at once: the subscription has reached Redis.

@@ -12,7 +12,8 @@ use url::Url;
 
 use crate::cli::{KeyArgs, ServeArgs};
 use crate::limits::{
-    DRAIN_SPREAD, PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+    DRAIN_SPREAD, PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE,
+    SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
 };
 
 /// What the hub runs with.
@@ -34,6 +35,21 @@ pub struct Pace {
     pub subscription_silence: Duration,
     pub subscription_pong_deadline: Duration,
     pub drain_spread: Duration,
+    pub presence: PresencePace,
+}
+
+/// How presence keeps itself true; [`crate::limits`] has the reasons.
+#[derive(Clone, Copy, Debug)]
+pub struct PresencePace {
+    pub beat: Duration,
+    pub lease: Duration,
+    pub expiry: Duration,
+}
+
+impl Default for PresencePace {
+    fn default() -> Self {
+        Self { beat: PRESENCE_BEAT, lease: PRESENCE_LEASE, expiry: PRESENCE_EXPIRY }
+    }
 }
 
 impl Default for Pace {
@@ -43,6 +59,7 @@ impl Default for Pace {
             subscription_silence: SUBSCRIPTION_SILENCE,
             subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
             drain_spread: DRAIN_SPREAD,
+            presence: PresencePace::default(),
         }
     }
 }

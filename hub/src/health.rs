@@ -13,6 +13,8 @@ use crate::limits::REDIS_RECENT;
 pub struct Health {
     started: Instant,
     subscribed: AtomicBool,
+    /// A probe was not heard, and nothing since.
+    deaf: AtomicBool,
     draining: AtomicBool,
     /// Milliseconds after `started`.
     answered_ms: AtomicU64,
@@ -23,6 +25,7 @@ impl Default for Health {
         Self {
             started: Instant::now(),
             subscribed: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             answered_ms: AtomicU64::new(0),
         }
@@ -36,6 +39,16 @@ impl Health {
         if subscribed {
             self.redis_answered();
         }
+    }
+
+    /// Whether what is published does not arrive although the subscription stands; outlives the
+    /// subscription, since the next one may be no better.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Relaxed);
+    }
+
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.load(Relaxed)
     }
 
     /// The hub is about to end.
@@ -55,6 +68,10 @@ impl Health {
         }
         if !self.subscribed.load(Relaxed) {
             let detail = "the hub is not subscribed to notifications";
+            return Err(Error::new(Code::RedisUnavailable, detail));
+        }
+        if self.is_deaf() {
+            let detail = "the hub does not hear what is published";
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
         let silent_ms = self.now_ms().saturating_sub(self.answered_ms.load(Relaxed));

@@ -3,17 +3,18 @@
 //!
 //! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
 //!   ([`inbound`]); anything that is no socket: [`http`]
-//! - a message: [`subscription`] ([`resp`]) → [`subscriber`] → [`registry`] ([`user`], [`order`]) → [`connection`] ([`outbox`],
-//!   [`frame`])
+//! - a message: [`subscription`] ([`resp`]) → [`subscriber`] ([`backlog`]) → [`registry`] ([`user`],
+//!   [`order`]) → [`connection`] ([`outbox`], [`frame`])
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
 //! - time: [`wheel`] → [`pulse`]
-//! - outwards: [`presence`], [`relay`]
+//! - outwards: [`presence`] ([`incarnation`]), [`relay`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
 //! online.
 
 pub mod allowance;
 pub mod auth;
+pub mod backlog;
 pub mod backoff;
 pub mod catchup;
 pub mod cli;
@@ -29,6 +30,7 @@ pub mod health;
 pub mod held;
 pub mod http;
 pub mod inbound;
+pub mod incarnation;
 pub mod limits;
 pub mod logging;
 pub mod open;

@@ -60,10 +60,13 @@ pub const REDIS_ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 /// First and longest wait before the next attempt to reach Redis.
 pub const REDIS_BACKOFF_MIN: Duration = Duration::from_millis(50);
 pub const REDIS_BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// Silence on the subscription after which it is asked whether it is still there.
+/// Silence on the subscription after which a probe is published, which it has to hear.
 pub const SUBSCRIPTION_SILENCE: Duration = Duration::from_secs(10);
-/// Time for the subscription to answer.
+/// Time for a probe to be heard.
 pub const SUBSCRIPTION_PONG_DEADLINE: Duration = Duration::from_secs(5);
+/// Probes in a row that may be missed; the hub is not ready from the first, and subscribes anew after
+/// the last.
+pub const PROBES_MISSED_MAX: u32 = 2;
 /// Redis answered "recently" for readiness: three beats of presence and a bit.
 pub const REDIS_RECENT: Duration = Duration::from_secs(15);
 
@@ -77,13 +80,35 @@ pub const CHANNEL_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// much: the feeds bring everyone up to date.
 pub const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Presence is renewed this often, and lasts this long.
+/// A hub renews its lease this often: three times before it runs out.
 pub const PRESENCE_BEAT: Duration = Duration::from_secs(4);
-pub const PRESENCE_TTL: Duration = Duration::from_secs(20);
-/// Users of one SADD or SREM.
+/// A hub that has not called for so long is dead; another one takes its users out with its next
+/// beat, so that presence is true again within 20 s.
+pub const PRESENCE_LEASE: Duration = Duration::from_secs(12);
+/// After the last hub's last call `online_users` lasts this long, as nobody is there to take users
+/// out: a second less than is promised, and longer than another hub takes to find a dead one.
+pub const PRESENCE_EXPIRY: Duration = Duration::from_secs(19);
+/// Expiry of presence's other keys: long enough for the next hub to find what dead ones held.
+pub const PRESENCE_KEYS_TTL: Duration = Duration::from_secs(3600);
+/// Users who come and go in one call: it holds Redis for some 2 ms.
+pub const PRESENCE_CHANGES_PAGE_USERS: usize = 1_000;
+/// Users of a dead hub, or looked at by a beat, in one call.
 pub const PRESENCE_PAGE_USERS: usize = 500;
-/// Changes that wait while Redis is away; beyond, the next beat and the expiry tell the truth.
+/// Everyone is told again within this many beats, since other services take users out. Three are
+/// 12 s, and still 20 s where Redis, growing its table, shows the first as the last next time.
+pub const PRESENCE_RESTORE_BEATS: u64 = 3;
+/// Changes that wait while Redis is away; beyond, everyone is told again when it is back.
 pub const PRESENCE_CHANGES_MAX: usize = 100_000;
+/// Calls without an answer that are remembered; each may have been carried out.
+pub const PRESENCE_UNANSWERED_MAX: usize = 8;
+/// Earlier incarnations of a hub that are remembered; older leases have run out.
+pub const PRESENCE_FORMER_MAX: usize = 8;
+/// Calls of one round, a dead hub's users included: 500,000 of them.
+pub const PRESENCE_CALLS_MAX: usize = 1_000;
+/// Times that one round tells everyone again; a Redis that forgets more often is left to the next.
+pub const PRESENCE_RESYNCS_MAX: usize = 3;
+/// Wait before the next attempt to write presence after one that failed.
+pub const PRESENCE_RETRY: Duration = Duration::from_millis(500);
 
 /// The relay is called this often; it is what sends a notification that found Redis away.
 pub const RELAY_INTERVAL: Duration = Duration::from_secs(30);

@@ -63,8 +63,8 @@ fn serve(args: &ServeArgs) -> Result<()> {
                 std::process::exit(130);
             });
         })
-        .await;
-        Ok(())
+        .await
+        .context("cannot start")
     })
 }
 

@@ -6,10 +6,11 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 use crate::catchup;
@@ -30,12 +31,15 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Serves until `shutdown` resolves, then says goodbye to every socket, within
 /// [`SHUTDOWN_DEADLINE`].
+///
+/// # Errors
+/// The machine has no thread or no descriptors left for the hub to start with.
 pub async fn run(
     listener: TcpListener,
     config: Config,
     relay: Option<Relay>,
     shutdown: impl Future<Output = ()>,
-) {
+) -> io::Result<()> {
     let config = Arc::new(config);
     let health = Arc::new(Health::default());
     let redis = Arc::new(Commands::new(config.redis.client.clone(), health.clone()));
@@ -54,7 +58,7 @@ pub async fn run(
     // Aborted on drop: these have nothing to put in order.
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { wheel.run().await });
-    spawn_readers(&mut tasks, &config, &registry, &redis, &health, requests, relay);
+    spawn_readers(&mut tasks, &config, &registry, &redis, &health, requests, relay)?;
     let stop_presence = CancellationToken::new();
     let presence_task = tokio::spawn({
         let (presence, redis, registry) = (presence.clone(), redis.clone(), registry.clone());
@@ -92,6 +96,7 @@ pub async fn run(
         tracing::warn!("presence was not released in time; it expires by itself");
     }
     tracing::info!("bye");
+    Ok(())
 }
 
 /// Everything that hears or reads Redis.
@@ -103,26 +108,43 @@ fn spawn_readers(
     health: &Arc<Health>,
     requests: mpsc::UnboundedReceiver<ReadRequest>,
     relay: Option<Relay>,
-) {
+) -> io::Result<()> {
     let behind = Arc::new(Notify::new());
     let caught_up = Arc::new(Notify::new());
     let subscriber = Subscriber {
-        client: config.redis.client.clone(),
+        redis: config.redis.client.get_connection_info().clone(),
+        runtime: Handle::current(),
         registry: registry.clone(),
         commands: redis.clone(),
         health: health.clone(),
         pace: config.pace,
-        subscribed: behind.clone(),
+        behind: behind.clone(),
         undeliverable: AtomicU64::new(0),
         odd_events: AtomicU64::new(0),
     };
-    tasks.spawn(subscriber.run());
+    let thread = subscriber_thread(subscriber)?;
+    tasks.spawn(async move {
+        let _ends_with_the_tasks = thread;
+        std::future::pending::<()>().await;
+    });
     tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
     tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), behind, caught_up.clone()));
     if let Some(relay) = relay {
         // After the sweep: what the relay sends then comes live, on top of what was missed.
         tasks.spawn(relay.run(caught_up));
     }
+    Ok(())
+}
+
+/// Runs the subscriber until what is returned is dropped.
+fn subscriber_thread(subscriber: Subscriber) -> io::Result<DropGuard> {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("subscriber".to_owned()).spawn(move || {
+        runtime.block_on(stopped.run_until_cancelled(subscriber.run()));
+    })?;
+    Ok(stop.drop_guard())
 }
 
 /// Closes everyone's socket, a few at a time: clients that come back at once do not come at once.

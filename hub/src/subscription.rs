@@ -27,6 +27,10 @@ pub enum SubscriptionError {
     /// Redis' own words; they hold no secret.
     #[error("Redis refuses: {0}")]
     Refused(String),
+    #[error("there is no subscription in time")]
+    Late,
+    #[error("probes are not heard")]
+    Deaf,
     #[error("the address is of a kind that is not supported")]
     Unsupported,
 }
@@ -45,10 +49,7 @@ impl Subscription {
     ///
     /// # Errors
     /// Redis cannot be reached, or refuses.
-    pub async fn open(
-        info: &ConnectionInfo,
-        channels: &[&str],
-    ) -> Result<Self, SubscriptionError> {
+    pub async fn open(info: &ConnectionInfo, channels: &[&str]) -> Result<Self, SubscriptionError> {
         let stream = connect(info.addr()).await?;
         let mut subscription = Self { stream, buffer: BytesMut::new() };
         let settings = info.redis_settings();
@@ -94,6 +95,14 @@ impl Subscription {
     /// The connection is of no use any more.
     pub fn read_now(&mut self) -> Result<bool, SubscriptionError> {
         self.read().now_or_never().transpose().map(|read| read.is_some())
+    }
+
+    /// Asks whether the connection is there; the answer counts as something read.
+    ///
+    /// # Errors
+    /// The connection is of no use any more.
+    pub async fn ping(&mut self) -> Result<(), SubscriptionError> {
+        self.send(&["PING"]).await
     }
 
     async fn answered(

@@ -85,8 +85,7 @@ fn their_user_id(notification: &str) -> Result<Cow<'_, str>, &'static str> {
         #[serde(borrow)]
         user_id: Option<&'a RawValue>,
     }
-    let recipient: Recipient<'_> =
-        object(notification).ok_or("`notification` is not an object")?;
+    let recipient: Recipient<'_> = object(notification).ok_or("`notification` is not an object")?;
     let user_id = recipient.user_id.ok_or("no `userId`")?;
     let user_id = user_id_from_json(user_id.get())
         .ok_or("`userId` is neither a string nor an integer")?
@@ -107,13 +106,15 @@ pub enum Marked {
 pub enum ChannelEvent {
     /// Entries of a user were marked as read; `unread` are left in the feed's window.
     Read { user_id: UserId, marked: Marked, unread: u32 },
-    /// A probe, or something that a newer version tells.
+    /// A hub asks itself whether it hears; `n` counts its probes.
+    Probe { hub: String, n: u64 },
+    /// Something that a newer version tells.
     Other,
 }
 
 impl ChannelEvent {
-    /// Reads `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…}`; unknown members are
-    /// ignored.
+    /// Reads `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…}` and
+    /// `{"type":"probe","hub":…,"n":…}`; unknown members are ignored.
     ///
     /// # Errors
     /// A short text for the log when it is not an event, or not a sound one.
@@ -131,10 +132,20 @@ impl ChannelEvent {
             ids: Option<Vec<String>>,
             unread: u32,
         }
+        #[derive(Deserialize)]
+        struct Probe {
+            hub: String,
+            n: u64,
+        }
         let text = std::str::from_utf8(payload).map_err(|_| "not UTF-8")?;
         let typed: Typed<'_> = object(text).ok_or("not a JSON object with a `type`")?;
-        if typed.kind != "read" {
-            return Ok(ChannelEvent::Other);
+        match &*typed.kind {
+            "read" => {}
+            "probe" => {
+                let probe: Probe = object(text).ok_or("members of `probe` are missing or odd")?;
+                return Ok(ChannelEvent::Probe { hub: probe.hub, n: probe.n });
+            }
+            _ => return Ok(ChannelEvent::Other),
         }
         let read: Read = object(text).ok_or("members of `read` are missing or of another type")?;
         let user_id = UserId::parse(&read.user_id).map_err(|_| "`userId` is not a valid id")?;
@@ -149,6 +160,11 @@ impl ChannelEvent {
             return Err("`ids` holds something that is no id");
         }
         Ok(ChannelEvent::Read { user_id, marked, unread: read.unread })
+    }
+
+    /// The bytes of a probe; `hub` is a word that needs no escapes.
+    pub fn probe(hub: &str, n: u64) -> String {
+        format!(r#"{{"type":"probe","hub":"{hub}","n":{n}}}"#)
     }
 }
 
@@ -218,7 +234,9 @@ mod tests {
             parse(r#"{"unread":0,"ids":["x","y"],"userId":"a","type":"read"}"#),
             read(Marked::Ids(vec!["x".to_owned(), "y".to_owned()]), 0)
         );
-        for other in [r#"{"type":"probe"}"#, r#"{"type":"\u0072ead it"}"#] {
+        let probe = ChannelEvent::Probe { hub: "h1".to_owned(), n: 7 };
+        assert_eq!(parse(&ChannelEvent::probe("h1", 7)), Ok(probe));
+        for other in [r#"{"type":"news"}"#, r#"{"type":"\u0072ead it"}"#] {
             assert_eq!(parse(other), Ok(ChannelEvent::Other), "{other}");
         }
     }
@@ -233,6 +251,8 @@ mod tests {
             "{}",
             r#"["read","a",1,null,1]"#,
             r#"{"type":1}"#,
+            r#"{"type":"probe"}"#,
+            r#"{"type":"probe","hub":"h","n":-1}"#,
             r#"{"type":"read"}"#,
             r#"{"type":"read","userId":"a","upTo":5}"#,
             r#"{"type":"read","userId":"a","unread":1}"#,

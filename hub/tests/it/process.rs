@@ -15,7 +15,8 @@ pub fn signal(pid: i32, signal: i32) {
     assert!(status.unwrap().success());
 }
 
-fn start(redis: &RedisServer) -> (Child, String) {
+/// A hub of its own, and where it listens.
+pub fn start(redis: &RedisServer) -> (Child, String) {
     let mut child = Command::new(BINARY)
         .args(["--listen", "127.0.0.1:0", "--log", "off"])
         .env("REDIS_URL", redis.url())

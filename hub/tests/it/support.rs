@@ -34,7 +34,7 @@ pub struct Hub {
     pub address: SocketAddr,
     pub redis: RedisServer,
     stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<()>,
+    running: JoinHandle<std::io::Result<()>>,
 }
 
 /// What a test may want otherwise.
@@ -43,6 +43,8 @@ pub struct Options {
     pub pace: Pace,
     pub relay: Option<(String, PathBuf)>,
     pub has_no_key: bool,
+    /// Where Redis seems to be, if something lies between.
+    pub redis_url: Option<String>,
 }
 
 impl Hub {
@@ -65,7 +67,7 @@ impl Hub {
         });
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
-            redis: RedisTarget::parse(&redis.url()).unwrap(),
+            redis: RedisTarget::parse(&options.redis_url.unwrap_or_else(|| redis.url())).unwrap(),
             keys,
             allowed_origins: vec![ORIGIN.to_owned()],
             allow_query_token: false,
@@ -121,7 +123,7 @@ impl Hub {
     /// Ends the hub as a signal would and waits for it.
     pub async fn stop(&mut self) {
         let _ = self.stop.take().unwrap().send(());
-        tokio::time::timeout(SOON, &mut self.running).await.unwrap().unwrap();
+        tokio::time::timeout(SOON, &mut self.running).await.unwrap().unwrap().unwrap();
     }
 
     pub async fn online(&self) -> Vec<String> {
