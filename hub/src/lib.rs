@@ -9,20 +9,24 @@
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
 //! online.
 
+pub mod admission;
 pub mod allowance;
 pub mod auth;
 pub mod backoff;
+pub mod bucket;
 pub mod catchup;
 pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod feed;
+pub mod forwarded;
 pub mod handshake;
 pub mod health;
 pub mod held;
 pub mod http;
 pub mod limits;
 pub mod logging;
+pub mod open_files;
 pub mod order;
 pub mod outbox;
 pub mod presence;
