@@ -255,5 +255,20 @@ fn too_many_connections() -> Error {
     Error::new(Code::RateLimited, "this address has as many connections as one may have")
 }
 
+/// Limits that no test reaches.
+#[cfg(test)]
+pub fn plenty() -> Limits {
+    let rate = Rate { per_s: 1_000_000, burst: 1_000_000 };
+    Limits {
+        connections_max: 1_000_000,
+        sockets_max: 1_000_000,
+        sockets_per_user_max: 1_000_000,
+        connections_per_address_max: 1_000_000,
+        connects_per_address: rate,
+        handshakes: rate,
+        trusted_proxies: TrustedProxies::default(),
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -26,6 +26,7 @@ pub mod held;
 pub mod http;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod open_files;
 pub mod order;
 pub mod outbox;

@@ -61,14 +61,11 @@ impl Hub {
         let relay = options.relay.map(|(url, token_file)| {
             Relay::new(RelayConfig { url: url.parse().unwrap(), token_file }).unwrap()
         });
+        let redis_target = RedisTarget::parse(&redis.url()).unwrap();
         let config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            redis: RedisTarget::parse(&redis.url()).unwrap(),
-            keys,
             allowed_origins: vec![ORIGIN.to_owned()],
-            allow_query_token: false,
-            relay: None,
             pace: options.pace,
+            ..Config::defaults(redis_target, keys).unwrap()
         };
         let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
