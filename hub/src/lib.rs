@@ -4,10 +4,12 @@
 //! - a connection: [`server`] → [`http`] → [`upgrade`] ([`handshake`]) → [`session`] ([`outbox`])
 //! - a message: [`subscriber`] → [`registry`] ([`order`]) → [`outbox`] → [`session`]
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`]
-//! - outwards: [`presence`], [`relay`]
+//! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]
+//! - outwards: [`presence`], [`relay`], [`metrics`]
+//! - what it runs with: [`cli`] → [`config`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
-//! online.
+//! online, and tickets.
 
 pub mod admission;
 pub mod allowance;
@@ -29,6 +31,7 @@ pub mod logging;
 pub mod metrics;
 pub mod open_files;
 pub mod order;
+pub mod origin;
 pub mod outbox;
 pub mod presence;
 pub mod protocol;
@@ -37,5 +40,6 @@ pub mod relay;
 pub mod server;
 pub mod session;
 pub mod subscriber;
+pub mod tickets;
 pub mod token;
 pub mod upgrade;

@@ -30,6 +30,8 @@ pub const TICKETS_PER_S: u32 = 1;
 /// Random bytes of a ticket: 192 bits, a multiple of three, so that base64 needs no padding.
 pub const TICKET_BYTES: usize = 24;
 
+/// Accepting fails when the process has no file descriptors left; a pause lets some be freed.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Scrapes at the same time: one or two servers come every few seconds.
 pub const SCRAPES_MAX: usize = 8;
 /// Time for one scrape, head to end.

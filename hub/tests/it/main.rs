@@ -5,9 +5,11 @@
 
 mod delivery;
 mod handshake;
+mod metrics;
 mod outage;
 mod presence;
 mod process;
 mod relay;
 mod session;
 mod support;
+mod tickets;
