@@ -107,10 +107,6 @@ impl Admission {
         self.limits.trusted_proxies.client(peer, forwarded)
     }
 
-    pub fn trusted_proxies(&self) -> &TrustedProxies {
-        &self.limits.trusted_proxies
-    }
-
     /// The head of a handshake was read; its token was not looked at, which costs more than this.
     /// Behind a proxy, the connection counts for `client` from now on.
     ///
@@ -166,6 +162,11 @@ impl Admission {
         sockets.total += 1;
         drop(sockets);
         Ok(SocketPermit { admission: self.clone(), user })
+    }
+
+    /// How many are open.
+    pub fn connections(&self) -> usize {
+        self.connections.lock().total
     }
 
     pub fn limits(&self) -> &Limits {

@@ -14,9 +14,8 @@ pub mod values;
 use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use shared::{CloseCode, Code};
+use shared::Code;
 
-use crate::admission::Limits;
 pub use crate::metrics::labels::{CatchUp, Channel, Resume, SocketKind, Undelivered};
 use crate::metrics::values::{Counter, Gauge, Histogram};
 
@@ -42,24 +41,22 @@ const DELIVERY_NS: [u64; 15] = [
 /// Entries of a replay: a feed has 100 and those of other services.
 const REPLAY_ENTRIES: [u64; 7] = [0, 1, 3, 10, 30, 100, 300];
 
-/// Close codes that are counted by themselves; beside them, [`CloseCode::ALL`].
-const PLAIN_CLOSES: [u16; 4] = [1000, 1001, 1002, 1007];
-const CLOSES: usize = CloseCode::ALL.len() + PLAIN_CLOSES.len();
+/// Close codes that are counted by themselves: ours, and those of clients and libraries.
+const CLOSES: [u16; 13] =
+    [1000, 1001, 1002, 1007, 1011, 1012, 4400, 4401, 4403, 4408, 4410, 4413, 4429];
 
 /// See the module. Everything is since the process started.
 #[derive(Debug)]
 pub struct Metrics {
     /// Seconds since the Unix epoch.
     started_s: f64,
-    limits: [u64; 2],
     sockets: [Gauge; 3],
     users: Gauge,
-    connections: Gauge,
     connects: Counter,
     /// By the place of the code in [`Code::ALL`].
     refusals: [Counter; Code::ALL.len()],
-    /// In the order of [`CloseCode::ALL`], then [`PLAIN_CLOSES`], then without a code, then others.
-    closes: [Counter; CLOSES + 2],
+    /// In the order of [`CLOSES`], then without a code, then others.
+    closes: [Counter; CLOSES.len() + 2],
     messages: [Counter; 2],
     undelivered: [Counter; 3],
     odd_events: Counter,
@@ -82,15 +79,13 @@ pub struct Metrics {
     tickets_redeemed: Counter,
 }
 
-impl Metrics {
-    pub fn new(limits: &Limits) -> Self {
+impl Default for Metrics {
+    fn default() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
             started_s: now.as_secs_f64(),
-            limits: [limits.connections_max, limits.sockets_max].map(|max| max as u64),
             sockets: Default::default(),
             users: Gauge::default(),
-            connections: Gauge::default(),
             connects: Counter::default(),
             refusals: std::array::from_fn(|_| Counter::default()),
             closes: std::array::from_fn(|_| Counter::default()),
@@ -116,15 +111,12 @@ impl Metrics {
             tickets_redeemed: Counter::default(),
         }
     }
+}
 
+impl Metrics {
     /// A TCP connection was accepted, whether or not it is let in.
     pub fn connected(&self) {
         self.connects.add(1);
-        self.connections.add(1);
-    }
-
-    pub fn disconnected(&self) {
-        self.connections.sub(1);
     }
 
     /// A connection, a handshake or a ticket was refused.
@@ -143,10 +135,10 @@ impl Metrics {
     }
 
     fn closed(&self, code: Option<u16>) {
-        let ours = CloseCode::ALL.into_iter().map(CloseCode::as_u16).chain(PLAIN_CLOSES);
+        let place = |code| CLOSES.iter().position(|known| *known == code);
         let at = match code {
-            None => CLOSES,
-            Some(code) => ours.into_iter().position(|known| known == code).unwrap_or(CLOSES + 1),
+            None => CLOSES.len(),
+            Some(code) => place(code).unwrap_or(CLOSES.len() + 1),
         };
         count(&self.closes, at);
     }

@@ -19,6 +19,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::admission::Admission;
 use crate::auth::bearer;
 use crate::config::service::MetricsAccess;
 use crate::health::Health;
@@ -30,6 +31,7 @@ pub struct Endpoint {
     pub access: MetricsAccess,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
+    pub admission: Arc<Admission>,
 }
 
 impl Endpoint {
@@ -77,7 +79,7 @@ impl Endpoint {
             }
         }
         let head = [(CONTENT_TYPE, text::CONTENT_TYPE), (CACHE_CONTROL, "no-store")];
-        Ok((head, self.metrics.render(&self.health)).into_response())
+        Ok((head, self.metrics.render(&self.health, &self.admission)).into_response())
     }
 }
 

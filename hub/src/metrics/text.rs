@@ -2,11 +2,12 @@
 
 use std::fmt::{Display, Write as _};
 
-use shared::{CloseCode, Code};
+use shared::Code;
 
+use crate::admission::Admission;
 use crate::health::Health;
 use crate::metrics::values::{Counter, Gauge, Histogram, RELAXED};
-use crate::metrics::{Metrics, PLAIN_CLOSES};
+use crate::metrics::{CLOSES, Metrics};
 use crate::open_files;
 
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -81,10 +82,10 @@ fn counts<'a, const N: usize>(
 
 impl Metrics {
     /// The whole page.
-    pub fn render(&self, health: &Health) -> String {
+    pub fn render(&self, health: &Health, admission: &Admission) -> String {
         let mut page = Page(String::with_capacity(PAGE_BYTES));
         self.process(&mut page);
-        self.admission(&mut page);
+        self.admission(&mut page, admission);
         self.messages(&mut page);
         self.catching_up(&mut page);
         self.redis(&mut page, health);
@@ -104,17 +105,18 @@ impl Metrics {
         }
     }
 
-    fn admission(&self, page: &mut Page) {
+    fn admission(&self, page: &mut Page, admission: &Admission) {
         let sockets = self.sockets.iter().map(Gauge::get);
         let head = ["bellwire_hub_sockets", "gauge", "Open sockets.", "protocol"];
         page.labelled(head, ["v1", "raw", "sse"].into_iter().zip(sockets));
         page.gauge("bellwire_hub_users", "Users with a socket here.", self.users.get());
         let help = "Open TCP connections, sockets among them.";
-        page.gauge("bellwire_hub_connections", help, self.connections.get());
-        let [connections_max, sockets_max] = self.limits;
+        page.gauge("bellwire_hub_connections", help, admission.connections() as u64);
+        let limits = admission.limits();
         let help = "Connections that may be open.";
-        page.gauge("bellwire_hub_connections_max", help, connections_max);
-        page.gauge("bellwire_hub_sockets_max", "Sockets that may be open.", sockets_max);
+        page.gauge("bellwire_hub_connections_max", help, limits.connections_max as u64);
+        let help = "Sockets that may be open.";
+        page.gauge("bellwire_hub_sockets_max", help, limits.sockets_max as u64);
         let help = "TCP connections that were accepted.";
         page.counter("bellwire_hub_connects_total", help, &self.connects);
         let refusals = Code::ALL.into_iter().zip(&self.refusals);
@@ -128,8 +130,7 @@ impl Metrics {
             ],
             refusals.map(|(code, counter)| (code.as_str(), counter.get())),
         );
-        let codes = CloseCode::ALL.into_iter().map(CloseCode::as_u16).chain(PLAIN_CLOSES);
-        let codes = codes.map(|code| code.to_string());
+        let codes = CLOSES.into_iter().map(|code| code.to_string());
         let codes = codes.chain(["none".to_owned(), "other".to_owned()]);
         page.labelled(
             [

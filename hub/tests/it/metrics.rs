@@ -5,6 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use http::Request;
+use hub::admission::Admission;
 use hub::config::service::MetricsAccess;
 use hub::config::{Config, RedisTarget};
 use hub::health::Health;
@@ -22,9 +23,10 @@ use crate::support::{SOON, request};
 fn endpoint(access: MetricsAccess) -> Arc<Endpoint> {
     let redis = RedisTarget::parse("redis://127.0.0.1:1").unwrap();
     let config = Config::defaults(redis, KeySet::new(&KeyConfig::default()).unwrap()).unwrap();
-    let metrics = Arc::new(Metrics::new(&config.admission));
+    let metrics = Arc::new(Metrics::default());
     metrics.refused(Code::Forbidden);
-    Arc::new(Endpoint { access, metrics, health: Arc::new(Health::default()) })
+    let admission = Admission::new(config.admission);
+    Arc::new(Endpoint { access, metrics, health: Arc::new(Health::default()), admission })
 }
 
 fn with_token(token: &str) -> MetricsAccess {

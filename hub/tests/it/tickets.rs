@@ -40,7 +40,7 @@ fn desk(redis: &RedisServer) -> (Router, Arc<Tickets>) {
         ..Config::defaults(target, keys.unwrap()).unwrap()
     };
     let tickets = tickets(redis);
-    let metrics = Arc::new(Metrics::new(&config.admission));
+    let metrics = Arc::new(Metrics::default());
     let desk = TicketDesk { config: Arc::new(config), tickets: tickets.clone(), metrics };
     (Arc::new(desk).router(), tickets)
 }

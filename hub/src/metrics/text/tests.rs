@@ -3,8 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
+use shared::CloseCode;
+
 use super::*;
-use crate::admission::plenty as limits;
+use crate::admission::{Admission, plenty};
 use crate::metrics::{CatchUp, Channel, Resume, SocketKind, Undelivered};
 
 /// Samples by name and labels, after checking every line against the format.
@@ -42,8 +44,8 @@ fn samples(page: &str) -> HashMap<String, f64> {
 
 #[test]
 fn everything_is_there_from_the_start_and_reads_as_the_format_wants() {
-    let metrics = Metrics::new(&limits());
-    let samples = samples(&metrics.render(&Health::default()));
+    let metrics = Metrics::default();
+    let samples = samples(&metrics.render(&Health::default(), &Admission::new(plenty())));
     assert_eq!(samples["bellwire_hub_sockets{protocol=\"sse\"}"], 0.0);
     assert_eq!(samples["bellwire_hub_refused_total{code=\"too_many_sockets\"}"], 0.0);
     for code in CloseCode::ALL {
@@ -60,14 +62,15 @@ fn everything_is_there_from_the_start_and_reads_as_the_format_wants() {
 
 #[test]
 fn what_is_counted_is_shown_where_it_belongs() {
-    let metrics = Metrics::new(&limits());
+    let metrics = Metrics::default();
     let health = Health::default();
     health.set_subscribed(true);
     for kind in [SocketKind::V1, SocketKind::Raw, SocketKind::Sse, SocketKind::Sse] {
         metrics.connected();
         metrics.socket_opened(kind);
     }
-    metrics.disconnected();
+    let admission = Admission::new(plenty());
+    let _connection = admission.connection([192, 0, 2, 1].into()).unwrap();
     metrics.socket_closed(SocketKind::Sse, Some(CloseCode::TooSlow.as_u16()));
     metrics.socket_closed(SocketKind::V1, Some(1001));
     metrics.socket_opened(SocketKind::V1);
@@ -101,15 +104,15 @@ fn what_is_counted_is_shown_where_it_belongs() {
     metrics.relay_called(false);
     metrics.ticket_issued();
     metrics.ticket_redeemed();
-    let samples = samples(&metrics.render(&health));
+    let samples = samples(&metrics.render(&health, &admission));
     for (series, value) in [
         ("sockets{protocol=\"v1\"}", 0.0),
         ("sockets{protocol=\"raw\"}", 1.0),
         ("sockets{protocol=\"sse\"}", 1.0),
         ("users", 1.0),
-        ("connections", 3.0),
+        ("connections", 1.0),
         ("connects_total", 4.0),
-        ("sockets_max", limits().sockets_max as f64),
+        ("sockets_max", plenty().sockets_max as f64),
         ("refused_total{code=\"rate_limited\"}", 1.0),
         ("refused_total{code=\"invalid_path\"}", 1.0),
         ("closed_total{code=\"4408\"}", 1.0),
