@@ -10,6 +10,7 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use parking_lot::Mutex;
 use shared::{Code, Error, UserId};
@@ -17,6 +18,8 @@ use tokio::time::Instant;
 
 use crate::bucket::{Bucket, Rate, Rates};
 use crate::forwarded::TrustedProxies;
+
+const TOO_MANY_CONNECTIONS: &str = "this address has as many connections as one may have";
 
 /// What is let in; see docs/hub.example.toml for the reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,6 +43,8 @@ pub struct Admission {
     sockets: Mutex<Counts>,
     handshakes: Mutex<Bucket>,
     hasher: RandomState,
+    /// Whether it was said what a limit that meets a proxy looks like.
+    has_warned: AtomicBool,
 }
 
 /// A connection that was let in.
@@ -65,6 +70,7 @@ impl Admission {
             sockets: Mutex::default(),
             handshakes: Mutex::new(Bucket::new(Instant::now())),
             hasher: RandomState::new(),
+            has_warned: AtomicBool::new(false),
             limits,
         })
     }
@@ -90,7 +96,8 @@ impl Admission {
             return Err(full());
         }
         if address.is_some_and(|address| !self.count(&mut connections, address)) {
-            return Err(too_many_connections());
+            drop(connections);
+            return Err(self.refuse(peer, TOO_MANY_CONNECTIONS));
         }
         connections.total += 1;
         drop(connections);
@@ -130,7 +137,8 @@ impl Admission {
             let address = self.connect(client, now)?;
             let mut connections = self.connections.lock();
             if !self.count(&mut connections, address) {
-                return Err(too_many_connections());
+                drop(connections);
+                return Err(self.refuse(client, TOO_MANY_CONNECTIONS));
             }
             if let Some(before) = permit.address.replace(address) {
                 connections.give_back(before);
@@ -175,9 +183,22 @@ impl Admission {
 
     fn connect(&self, address: IpAddr, now: Instant) -> Result<u64, Error> {
         if !self.connects.lock().take(network(address), now) {
-            return Err(Error::new(Code::RateLimited, "this address connects too often"));
+            return Err(self.refuse(address, "this address connects too often"));
         }
         Ok(self.key(address))
+    }
+
+    /// A proxy that nobody named looks like one client that wants everything: said once, since clients
+    /// in networks of one's own are fewer than proxies.
+    fn refuse(&self, address: IpAddr, why: &str) -> Error {
+        let is_near = match address.to_canonical() {
+            IpAddr::V4(address) => address.is_loopback() || address.is_private(),
+            IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
+        };
+        if is_near && !self.has_warned.swap(true, Ordering::Relaxed) {
+            tracing::warn!(%address, why, "if this is a proxy, name it in trusted_proxies");
+        }
+        Error::new(Code::RateLimited, why)
     }
 
     fn count(&self, connections: &mut Counts, address: u64) -> bool {
@@ -250,10 +271,6 @@ fn network(address: IpAddr) -> IpAddr {
 
 fn full() -> Error {
     Error::new(Code::NotReady, "the hub has as many connections as it may have")
-}
-
-fn too_many_connections() -> Error {
-    Error::new(Code::RateLimited, "this address has as many connections as one may have")
 }
 
 /// Limits that no test reaches.

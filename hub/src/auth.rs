@@ -4,46 +4,35 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use http::header::{AUTHORIZATION, HeaderMap};
-use shared::auth::Claims;
-use shared::{CloseCode, Code, Error};
+use shared::{CloseCode, Code, Error, UserId};
 use tokio::time::Instant;
 
 use crate::config::Config;
 
-/// A timer further off than this is not set: tokens of a decade exist, sockets of one do not.
+/// A time further off than this is not kept: tokens of a decade exist, sockets of one do not.
 const STAY_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// The token behind a socket.
-pub struct Authority {
-    config: Arc<Config>,
-    subject: String,
-    expires_at: Instant,
-}
+/// Looks at the tokens that a socket renews itself with.
+pub struct Authority(Arc<Config>);
 
 impl Authority {
-    pub fn new(config: Arc<Config>, claims: &Claims) -> Self {
-        Self { config, subject: claims.sub.clone(), expires_at: expiry(claims) }
+    pub fn new(config: Arc<Config>) -> Self {
+        Self(config)
     }
 
-    /// When the socket has to be closed; the leeway for clocks is included.
-    pub fn expires_at(&self) -> Instant {
-        self.expires_at
-    }
-
-    /// Takes a new token in place of the old one.
+    /// Until when a new token lets its user stay.
     ///
     /// # Errors
     /// The code to close with: a token of somebody else, or one that does not verify.
-    pub fn renew(&mut self, token: &str) -> Result<(), CloseCode> {
-        let claims = self.config.keys.verify(token, now_s()).map_err(|error| {
+    pub fn renew(&self, user: &UserId, token: &str) -> Result<Instant, CloseCode> {
+        let claims = self.0.keys.verify(token, now_s()).map_err(|error| {
             tracing::debug!(%error, "a renewal was refused");
             CloseCode::TokenExpired
         })?;
-        if !claims.is_subject(&self.subject) {
+        if !claims.is_subject(user.as_str()) {
             return Err(CloseCode::Forbidden);
         }
-        self.expires_at = expiry(&claims);
-        Ok(())
+        Ok(expiry(claims.accepted_until_s()))
     }
 }
 
@@ -64,8 +53,10 @@ pub fn now_s() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-fn expiry(claims: &Claims) -> Instant {
-    let left_s = claims.accepted_until_s() - now_s();
+/// When a socket has to be closed whose token is accepted until then (seconds since the Unix epoch,
+/// leeway for clocks included).
+pub fn expiry(accepted_until_s: f64) -> Instant {
+    let left_s = accepted_until_s - now_s();
     // Infinite or not, what is beyond the maximum is the maximum; what is not a number is over.
     let left_s = if left_s > 0.0 { left_s.min(STAY_MAX.as_secs_f64()) } else { 0.0 };
     Instant::now() + Duration::from_secs_f64(left_s)

@@ -17,7 +17,7 @@ use crate::cli::service::LimitArgs;
 use crate::cli::{KeyArgs, ServeArgs};
 use crate::config::service::{MetricsAccess, Shutdown};
 use crate::limits::{
-    LISTEN_BACKLOG, PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+    DRAIN_SPREAD, LISTEN_BACKLOG, PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
 };
 use crate::open_files;
 
@@ -37,12 +37,13 @@ pub struct Config {
     pub pace: Pace,
 }
 
-/// Waits that tests shorten; all but the first are no settings.
+/// Waits that tests shorten; those of the subscription are no settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     pub ping_interval: Duration,
     pub subscription_silence: Duration,
     pub subscription_pong_deadline: Duration,
+    pub drain_spread: Duration,
 }
 
 impl Default for Pace {
@@ -51,6 +52,7 @@ impl Default for Pace {
             ping_interval: PING_INTERVAL,
             subscription_silence: SUBSCRIPTION_SILENCE,
             subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
+            drain_spread: DRAIN_SPREAD,
         }
     }
 }
@@ -88,9 +90,10 @@ impl Config {
             relay: relay(args)?,
             admission: service::limits(&args.limits, open_files::limit())?,
             metrics: service::metrics(&args.metrics)?,
-            shutdown: Shutdown::new(&args.times),
+            shutdown: Shutdown::new(&args.times)?,
             pace: Pace {
                 ping_interval: Duration::from_secs(args.times.ping_interval_s),
+                drain_spread: Duration::from_millis(args.times.drain_spread_ms),
                 ..Pace::default()
             },
         })

@@ -1,55 +1,113 @@
-//! Who may open a socket, and what it speaks: decided from the request's head alone, before the
-//! upgrade, so that a refusal is an HTTP answer.
+//! Who may open a socket or an event stream, and what it speaks: decided from the request's head
+//! before anything is answered, so that a refusal is an HTTP answer.
 
 use http::header::{AUTHORIZATION, HeaderMap, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
-use shared::auth::Claims;
-use shared::path::query_pairs;
 use shared::{Code, Error, UserId};
 
 use crate::config::Config;
 use crate::protocol::Protocol;
+use crate::resume::Cursor;
 
 /// A browser cannot set headers on a WebSocket; it can offer subprotocols, one of them this with
 /// the token behind it.
 const TOKEN_PREFIX: &str = "bearer.";
 /// Subprotocols that are looked at; a browser offers two.
 const OFFERS_MAX: usize = 16;
+/// Set by an `EventSource` that connects again.
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// How notifications are to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    WebSocket,
+    /// Server-sent events.
+    Events,
+}
+
+/// What a client shows to get in.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Credential {
+    Token(String),
+    /// One-time, made by `POST /ws/ticket`.
+    Ticket(String),
+}
+
+/// For whom the client speaks, and until when (seconds since the Unix epoch, leeway included).
+#[derive(Clone, Debug)]
+pub struct Bearer {
+    pub sub: String,
+    pub accepted_until_s: f64,
+}
 
 /// A handshake that may go on.
 #[derive(Debug)]
 pub struct Accepted {
     pub user: UserId,
-    pub claims: Claims,
     pub protocol: Protocol,
     /// Whether the protocol was offered, and so has to be named in the answer.
     pub is_offered: bool,
+    pub cursor: Option<Cursor>,
 }
 
-/// Checks in the order of the contract: 503, 401, 403, 400.
+/// A query as its decoded pairs.
+pub type Query = [(String, String)];
+
+/// What the client shows. Without a key the answer is the same with and without a token, hence an
+/// empty one.
 ///
 /// # Errors
-/// Why there is no socket; no text repeats the token.
-pub fn check(
+/// There is none, or not in a form that is taken.
+pub fn credential(
     config: &Config,
     headers: &HeaderMap,
-    query: Option<&str>,
-    now_s: f64,
+    query: &Query,
+) -> Result<Credential, Error> {
+    match token(config, headers, query) {
+        Ok(Some(token)) => Ok(Credential::Token(token)),
+        Ok(None) if config.keys.is_empty() => Ok(Credential::Token(String::new())),
+        Ok(None) => match value(query, "ticket") {
+            Some(ticket) => Ok(Credential::Ticket(ticket.to_owned())),
+            None => Err(Error::new(Code::Unauthorized, "there is no token")),
+        },
+        Err(error) => Err(error),
+    }
+}
+
+/// For whom a token speaks.
+///
+/// # Errors
+/// It does not verify; no text repeats the token.
+pub fn verify(config: &Config, token: &str, now_s: f64) -> Result<Bearer, Error> {
+    let claims = config.keys.verify(token, now_s)?;
+    let accepted_until_s = claims.accepted_until_s();
+    Ok(Bearer { sub: claims.sub, accepted_until_s })
+}
+
+/// The rest, in the order of the contract: 403, 400.
+///
+/// # Errors
+/// Why there is no socket.
+pub fn check(
+    config: &Config,
+    transport: Transport,
+    headers: &HeaderMap,
+    query: &Query,
+    bearer: &Bearer,
 ) -> Result<Accepted, Error> {
-    let offers = offers(headers);
-    let token = match token(config, headers, &offers, query) {
-        Ok(Some(token)) => token,
-        // Without a key the answer is the same with and without a token.
-        Ok(None) if config.keys.is_empty() => String::new(),
-        Ok(None) => return Err(Error::new(Code::Unauthorized, "there is no token")),
-        Err(error) => return Err(error),
-    };
-    let claims = config.keys.verify(&token, now_s)?;
     check_origin(config, headers)?;
-    let user = UserId::parse(&claims.sub).map_err(|_| {
+    let user = UserId::parse(&bearer.sub).map_err(|_| {
         Error::new(Code::Forbidden, "the token's subject is not a user id, so it has no feed")
     })?;
-    let (protocol, is_offered) = select(&offers)?;
-    Ok(Accepted { user, claims, protocol, is_offered })
+    let (protocol, is_offered) = match transport {
+        Transport::WebSocket => select(&offers(headers))?,
+        Transport::Events => (Protocol::Events, false),
+    };
+    // What an EventSource heard last is newer than the address that it was made with.
+    let cursor = match headers.get(LAST_EVENT_ID).filter(|_| transport == Transport::Events) {
+        Some(id) if !id.is_empty() => Some(Cursor::from_event_id(id.as_bytes())),
+        _ => Cursor::from_query(query)?,
+    };
+    Ok(Accepted { user, protocol, is_offered, cursor })
 }
 
 /// What the client offers, from one header with commas or several, in its order.
@@ -60,12 +118,11 @@ fn offers(headers: &HeaderMap) -> Vec<&str> {
     offers.filter(|offer| !offer.is_empty()).take(OFFERS_MAX).collect()
 }
 
-fn token(
-    config: &Config,
-    headers: &HeaderMap,
-    offers: &[&str],
-    query: Option<&str>,
-) -> Result<Option<String>, Error> {
+fn value<'a>(query: &'a Query, name: &str) -> Option<&'a str> {
+    query.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+}
+
+fn token(config: &Config, headers: &HeaderMap, query: &Query) -> Result<Option<String>, Error> {
     if let Some(value) = headers.get(AUTHORIZATION) {
         let value = value.to_str().unwrap_or_default();
         return match value.split_once(' ') {
@@ -75,12 +132,11 @@ fn token(
             _ => Err(Error::new(Code::Unauthorized, "`Authorization` is not `Bearer <token>`")),
         };
     }
-    if let Some(token) = offers.iter().find_map(|offer| offer.strip_prefix(TOKEN_PREFIX)) {
+    if let Some(token) = offers(headers).iter().find_map(|offer| offer.strip_prefix(TOKEN_PREFIX)) {
         return Ok(Some(token.to_owned()));
     }
     if config.allow_query_token {
-        let pairs = query_pairs(query.unwrap_or_default())?;
-        return Ok(pairs.into_iter().find(|(name, _)| name == "access_token").map(|pair| pair.1));
+        return Ok(value(query, "access_token").map(str::to_owned));
     }
     Ok(None)
 }
@@ -91,8 +147,9 @@ fn check_origin(config: &Config, headers: &HeaderMap) -> Result<(), Error> {
         |origin: &[u8]| config.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin);
     match headers.get_all(ORIGIN).iter().find(|origin| !is_listed(origin.as_bytes())) {
         None => Ok(()),
+        // The origin is public, but it is a stranger's text: its owner knows it.
         Some(_) => {
-            let detail = "connections from this `Origin` are not allowed";
+            let detail = "this `Origin` is not in the hub's list (--allowed-origins)";
             Err(Error::new(Code::Forbidden, detail))
         }
     }

@@ -1,31 +1,37 @@
 //! Messages of one user that wait while their feed is being read.
 
+use std::sync::Arc;
+
 use shared::wire::{Marked, Position};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::limits::{HELD_BYTES_MAX, HELD_MESSAGES_MAX};
 use crate::protocol::Event;
 
-/// A message of a channel: what to tell, and where it stands in the user's feed if that matters.
+/// A message of a channel: what to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming {
-    pub event: Event,
-    pub position: Option<Position>,
-}
+pub struct Incoming(pub Event);
 
 impl Incoming {
-    pub fn notification(notification: Utf8Bytes, position: Option<Position>) -> Self {
-        Self { event: Event::Notification(notification), position }
+    pub fn notification(text: Arc<str>, position: Option<Position>) -> Self {
+        Self(Event::Notification { text, position })
     }
 
     /// Waits with the others: a count of the unread that overtook a notification would be wrong.
     pub fn read(marked: Marked, unread: u32) -> Self {
-        Self { event: Event::Read { marked, unread }, position: None }
+        Self(Event::Read { marked, unread })
+    }
+
+    /// Where it stands in the user's feed, if that matters.
+    pub fn position(&self) -> Option<&Position> {
+        match &self.0 {
+            Event::Notification { position, .. } => position.as_ref(),
+            _ => None,
+        }
     }
 
     fn bytes(&self) -> usize {
-        match &self.event {
-            Event::Notification(notification) => notification.len(),
+        match &self.0 {
+            Event::Notification { text, .. } => text.len(),
             Event::Read { marked: Marked::Ids(ids), .. } => ids.iter().map(String::len).sum(),
             _ => 0,
         }
@@ -53,8 +59,8 @@ impl Held {
 
     /// The seq of the first message of an epoch.
     pub fn first_seq(&self, epoch: &str) -> Option<i64> {
-        let mut positions = self.messages.iter().filter_map(|message| message.position.as_ref());
-        positions.find(|position| position.epoch == epoch).map(|position| position.seq)
+        let mut positions = self.messages.iter().filter_map(Incoming::position);
+        positions.find(|position| &*position.epoch == epoch).map(|position| position.seq)
     }
 
     pub fn into_messages(self) -> std::vec::IntoIter<Incoming> {

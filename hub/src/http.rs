@@ -1,7 +1,9 @@
-//! The table of routes, and how every answer looks: problem+json for errors, a request id, a
-//! length.
+//! The table of routes for everything that is answered and over, and how every answer looks:
+//! problem+json for errors, a request id, a length.
 
+use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -11,16 +13,19 @@ use axum::routing::{any, get};
 use http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
 };
-use http::{Method, Request, StatusCode};
+use http::{Request, StatusCode};
 use shared::{Code, Error};
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::health::Health;
+use crate::metrics::Metrics;
 use crate::registry::Registry;
-use crate::upgrade;
+use crate::tickets::Tickets;
+use crate::wheel::Wheel;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
@@ -29,40 +34,68 @@ pub struct App {
     pub config: Arc<Config>,
     pub registry: Arc<Registry>,
     pub health: Arc<Health>,
-    /// Sockets that are open; the end of the hub waits for them.
+    pub metrics: Arc<Metrics>,
+    pub admission: Arc<Admission>,
+    pub tickets: Arc<Tickets>,
+    pub wheel: Arc<Wheel>,
+    /// Connections; the end of the hub waits for them.
     pub sessions: TaskTracker,
+    /// Numbers sockets.
+    pub sockets: AtomicU64,
 }
 
-/// Every path there is.
+impl App {
+    pub fn next_socket(&self) -> u64 {
+        self.sockets.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+/// Names a request in the log and in its answer.
+#[derive(Clone, Copy, Debug)]
+pub struct RequestId(u64);
+
+impl RequestId {
+    pub fn random() -> Self {
+        Self(fastrand::u64(..))
+    }
+}
+
+impl fmt::Display for RequestId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+/// Every path there is. Those that open sockets come here only when the request is not one for it.
 pub fn router(app: Arc<App>) -> Router {
     Router::new()
         .route("/healthz", get(alive).fallback(only_get))
         .route("/readyz", get(ready).fallback(only_get))
-        .route("/ws/notifications", any(notifications))
+        .route("/ws/notifications", any(only_get_without_body))
+        .route("/sse/notifications", any(only_get_without_body))
         .fallback(unknown)
         .with_state(app)
 }
 
 /// Answers one request; never fails.
-pub async fn answer(router: Router, request: Request<Body>) -> Response {
-    let id = format!("{:016x}", fastrand::u64(..));
+pub async fn answer(router: Router, id: RequestId, request: Request<Body>) -> Response {
     // The path only: a query may hold a token.
     let span = tracing::info_span!(
         "request",
-        id,
+        %id,
         method = %request.method(),
         path = request.uri().path()
     );
     let answering = router.oneshot(request).instrument(span);
     let mut response = answering.await.unwrap_or_else(|never| match never {});
-    if let Ok(id) = HeaderValue::try_from(id) {
+    if let Ok(id) = HeaderValue::try_from(id.to_string()) {
         response.headers_mut().insert(REQUEST_ID, id);
     }
     response
 }
 
 async fn alive() -> Response {
-    json(StatusCode::OK, "application/json", r#"{"status":"ok"}"#.to_owned())
+    json(StatusCode::OK, "application/json", r#"{"status":"ok"}"#.to_owned()).map(Body::from)
 }
 
 async fn ready(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
@@ -70,18 +103,15 @@ async fn ready(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
     Ok(alive().await)
 }
 
-async fn notifications(
-    state: State<Arc<App>>,
-    request: Request<Body>,
-) -> Result<Response, Refusal> {
-    if request.method() != Method::GET {
-        return Err(Error::method_not_allowed("GET").into());
-    }
-    upgrade::open(state, request).await
-}
-
 async fn only_get() -> Refusal {
     Error::method_not_allowed("GET, HEAD").into()
+}
+
+async fn only_get_without_body(request: Request<Body>) -> Refusal {
+    if request.method() != http::Method::GET {
+        return Error::method_not_allowed("GET").into();
+    }
+    Error::new(Code::PayloadTooLarge, "this path takes no body").into()
 }
 
 async fn unknown() -> Refusal {
@@ -99,33 +129,37 @@ impl From<Error> for Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let error = self.0;
-        // 503 is a state, told where it begins and ends; here it would repeat with every request.
-        if error.code() == Code::Internal {
-            tracing::error!(%error, "request failed");
-        } else {
-            tracing::debug!(%error, "request refused");
-        }
-        let status = StatusCode::from_u16(error.code().status());
-        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = json(status, "application/problem+json", error.problem_json());
-        let headers = response.headers_mut();
-        if let Some(allow) = error.allow() {
-            headers.insert(ALLOW, HeaderValue::from_static(allow));
-        }
-        if let Some(seconds) = error.code().retry_after_s() {
-            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
-        }
-        if status == StatusCode::UNAUTHORIZED {
-            headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
+        problem(&self.0).map(Body::from)
     }
 }
 
-/// A body of known length: hyper adds `Content-Length`.
-fn json(status: StatusCode, media_type: &'static str, body: String) -> Response {
-    let mut response = Response::new(Body::from(body));
+/// The answer to a request that failed, as problem+json (RFC 9457); here errors are logged.
+pub fn problem(error: &Error) -> http::Response<String> {
+    // 503 is a state, told where it begins and ends; here it would repeat with every request.
+    if error.code() == Code::Internal {
+        tracing::error!(%error, "request failed");
+    } else {
+        tracing::debug!(%error, "request refused");
+    }
+    let status = StatusCode::from_u16(error.code().status());
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = json(status, "application/problem+json", error.problem_json());
+    let headers = response.headers_mut();
+    if let Some(allow) = error.allow() {
+        headers.insert(ALLOW, HeaderValue::from_static(allow));
+    }
+    if let Some(seconds) = error.code().retry_after_s() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+/// A body of known length: `Content-Length` is added.
+fn json(status: StatusCode, media_type: &'static str, body: String) -> http::Response<String> {
+    let mut response = http::Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));

@@ -1,9 +1,12 @@
 //! The hub: holds browsers' WebSockets and relays the Redis channel `notifications` to exactly the
 //! right ones. In the order data flows:
 //!
-//! - a connection: [`server`] → [`http`] → [`upgrade`] ([`handshake`]) → [`session`] ([`outbox`])
-//! - a message: [`subscriber`] → [`registry`] ([`order`]) → [`outbox`] → [`session`]
-//! - what was missed: [`catchup`] ([`feed`]) → [`registry`]
+//! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
+//!   ([`inbound`]); anything that is no socket: [`http`]
+//! - a message: [`subscriber`] → [`registry`] ([`user`], [`order`]) → [`connection`] ([`outbox`],
+//!   [`frame`])
+//! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
+//! - time: [`wheel`] → [`pulse`]
 //! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]
 //! - outwards: [`presence`], [`relay`], [`metrics`]
 //! - what it runs with: [`cli`] → [`config`]
@@ -20,26 +23,35 @@ pub mod catchup;
 pub mod cli;
 pub mod commands;
 pub mod config;
+pub mod connection;
+pub mod door;
 pub mod feed;
 pub mod forwarded;
+pub mod frame;
 pub mod handshake;
+pub mod head;
 pub mod health;
 pub mod held;
 pub mod http;
+pub mod inbound;
 pub mod limits;
 pub mod logging;
 pub mod metrics;
+pub mod open;
 pub mod open_files;
 pub mod order;
 pub mod origin;
 pub mod outbox;
 pub mod presence;
 pub mod protocol;
+pub mod pulse;
 pub mod registry;
 pub mod relay;
+pub mod resume;
 pub mod server;
-pub mod session;
+pub mod socket;
 pub mod subscriber;
 pub mod tickets;
 pub mod token;
-pub mod upgrade;
+pub mod user;
+pub mod wheel;

@@ -32,6 +32,9 @@ pub const TICKET_BYTES: usize = 24;
 
 /// Accepting fails when the process has no file descriptors left; a pause lets some be freed.
 pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are told at the same time why they are not let in; each takes a file descriptor of
+/// the reserved ones, for some seconds if the peer wants it so.
+pub const TURNED_AWAY_MAX: usize = 32;
 /// Scrapes at the same time: one or two servers come every few seconds.
 pub const SCRAPES_MAX: usize = 8;
 /// Time for one scrape, head to end.
@@ -41,14 +44,10 @@ pub const METRICS_TOKEN_BYTES_MAX: usize = 4 * 1024;
 
 /// Largest message a client may send: a renewal with the longest token (8 KiB) fits well.
 pub const CLIENT_FRAME_BYTES_MAX: usize = 16 * 1024;
-/// Read buffer of a socket, allocated at once by tungstenite (its default is 128 KiB): clients
-/// send pongs and now and then a token.
-pub const SOCKET_READ_BUFFER_BYTES: usize = 1024;
-/// Written to the kernel when this much has gathered, or when nothing more is queued.
-pub const SOCKET_WRITE_BUFFER_BYTES: usize = 4 * 1024;
-/// Taken from a socket's queue at once: many small frames share one write, and a socket that was
-/// behind for a moment does not keep a large buffer for the rest of its life.
-pub const SOCKET_BATCH_BYTES: usize = 16 * 1024;
+/// Read from a socket at once, on the stack: clients send pongs and now and then a token.
+pub const SOCKET_READ_BYTES: usize = 4 * 1024;
+/// Frames of one socket that are handed to the kernel with one call.
+pub const SOCKET_WRITE_FRAMES_MAX: usize = 16;
 /// Frames that may wait for one socket: a burst, not an outage (that is what the feed is for).
 pub const SOCKET_QUEUE_FRAMES_MAX: usize = 256;
 /// Bytes that may wait for one socket; the frames are shared by the sockets of a user.
@@ -73,6 +72,11 @@ pub const PINGS_UNANSWERED_MAX: u32 = 2;
 pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
 /// Header bytes of a request: a token in `Sec-WebSocket-Protocol` (8 KiB) and what proxies add.
 pub const HEADER_BYTES_MAX: usize = 24 * 1024;
+
+/// Header lines of a request.
+pub const HEADERS_MAX: usize = 64;
+/// Time for an ordinary request, its body and its answer.
+pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Messages of one user that wait for a read of the feed; a read takes milliseconds.
 pub const HELD_MESSAGES_MAX: usize = 256;
@@ -122,5 +126,11 @@ pub const RELAY_TOKEN_FILE_BYTES_MAX: u64 = 16 * 1024;
 pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// Of which the sockets get this much to say goodbye; the rest is for releasing presence.
 pub const SHUTDOWN_SOCKETS_DEADLINE: Duration = Duration::from_secs(6);
-/// Clients are told to come back within this time, each at another moment.
-pub const RECONNECT_SPREAD_MS: u64 = 5_000;
+/// Clients are told to come back within this time, each at another moment, and sockets are closed
+/// over the same time.
+pub const DRAIN_SPREAD: Duration = Duration::from_secs(5);
+/// Sockets closed per second while draining, where that is faster: a few need no spread.
+pub const DRAIN_SOCKETS_PER_S: usize = 1_000;
+/// Messages of the channel that are handed on before the sockets are written to: what arrives
+/// together for a socket leaves together.
+pub const DELIVER_MESSAGES_MAX: usize = 64;

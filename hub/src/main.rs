@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use hub::cli::settings::{Settings, SettingsError};
 use hub::cli::{Command, ServeArgs};
 use hub::config::Config;
+use hub::limits::SCRAPES_MAX;
 use hub::relay::Relay;
 use hub::{logging, open_files, server, token};
 use tokio::net::{TcpListener, TcpSocket};
@@ -67,6 +68,12 @@ fn serve(args: &ServeArgs) -> Result<()> {
         let mut signals = Signals::new()?;
         let listener = bind(config.listen, config.listen_backlog)
             .with_context(|| format!("--listen (BELLWIRE_HUB_LISTEN): {}", config.listen))?;
+        let scrapes = config.metrics.listen.map(|address| {
+            // Prometheus and perhaps another: no backlog to speak of.
+            let setting = "--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)";
+            bind(address, SCRAPES_MAX as u32).with_context(|| format!("{setting}: {address}"))
+        });
+        let scrapes = scrapes.transpose()?;
         let address = listener.local_addr()?;
         tracing::info!(%address, redis = %config.redis, "starting");
         if config.keys.is_empty() {
@@ -76,7 +83,7 @@ fn serve(args: &ServeArgs) -> Result<()> {
             );
         }
         writeln!(std::io::stdout(), "Listening http://{address}").context("stdout")?;
-        server::run(listener, config, relay, async {
+        server::run(listener, scrapes, config, relay, async {
             signals.next().await;
             // Whoever asks twice does not want to wait.
             tokio::spawn(async move {

@@ -16,8 +16,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use shared::Code;
 
-pub use crate::metrics::labels::{CatchUp, Channel, Resume, SocketKind, Undelivered};
+pub use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
 use crate::metrics::values::{Counter, Gauge, Histogram};
+use crate::protocol::Protocol;
 
 /// Between a message's receipt and its last byte in the kernel, in nanoseconds: from 50 µs, which
 /// an idle machine needs, to 2.5 s, when nobody calls it live any more.
@@ -50,7 +51,8 @@ const CLOSES: [u16; 13] =
 pub struct Metrics {
     /// Seconds since the Unix epoch.
     started_s: f64,
-    sockets: [Gauge; 3],
+    /// By [`Protocol`].
+    sockets: [Gauge; Protocol::COUNT],
     users: Gauge,
     connects: Counter,
     /// By the place of the code in [`Code::ALL`].
@@ -124,13 +126,13 @@ impl Metrics {
         count(&self.refusals, code as usize);
     }
 
-    pub fn socket_opened(&self, kind: SocketKind) {
-        gauge(&self.sockets, kind as usize, |gauge| gauge.add(1));
+    pub fn socket_opened(&self, protocol: Protocol) {
+        gauge(&self.sockets, protocol as usize, |gauge| gauge.add(1));
     }
 
     /// Goes with every [`Self::socket_opened`]. `code` is what either side closed with, if any did.
-    pub fn socket_closed(&self, kind: SocketKind, code: Option<u16>) {
-        gauge(&self.sockets, kind as usize, |gauge| gauge.sub(1));
+    pub fn socket_closed(&self, protocol: Protocol, code: Option<u16>) {
+        gauge(&self.sockets, protocol as usize, |gauge| gauge.sub(1));
         self.closed(code);
     }
 
@@ -161,8 +163,10 @@ impl Metrics {
         count(&self.undelivered, why as usize);
     }
 
-    pub fn odd_event(&self) {
+    /// An event could not be read; says how many there were.
+    pub fn odd_event(&self) -> u64 {
         self.odd_events.add(1);
+        self.odd_events.get()
     }
 
     /// Notification frames were handed to the kernel.

@@ -5,11 +5,12 @@
 //! replaced. Messages of other services carry none and are always delivered. While the feed is
 //! being read, everything of the user waits, so that what was missed comes first.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use shared::wire::Position;
 
-use crate::feed::{Entry, Feed};
+use crate::feed::Feed;
 use crate::held::{Held, Incoming};
 use crate::limits::CLOCK_SKEW;
 use crate::protocol::{Event, GapReason};
@@ -29,7 +30,7 @@ pub enum Read {
 pub struct Order {
     known: Known,
     /// The epoch before the current one: its late messages must not count as a new epoch.
-    previous: Option<String>,
+    previous: Option<Arc<str>>,
     /// Whether the feed was looked at since the subscription (again) stands. Until then a jump or
     /// an unknown epoch may hide something missed.
     is_synced: bool,
@@ -54,6 +55,16 @@ impl Order {
             Known::Unknown | Known::Empty { .. } => Some(Event::Welcome(None)),
             Known::At(position) => Some(Event::Welcome(Some(position.clone()))),
         }
+    }
+
+    /// Whether messages wait for a read that is under way.
+    pub fn is_held(&self) -> bool {
+        self.held.is_some()
+    }
+
+    /// Holds messages back for a read of the feed that the caller starts, for a socket that resumes.
+    pub fn hold(&mut self) {
+        self.held.get_or_insert_default();
     }
 
     /// The subscription was lost and stands again: what is known may be behind.
@@ -107,31 +118,36 @@ impl Order {
 
     /// The feed was read at `now` (since the Unix epoch).
     pub fn feed(&mut self, feed: Feed, now: Duration, tell: &mut dyn FnMut(Event)) {
-        let Feed { head, entries } = feed;
+        let head = feed.head.clone();
         match (&self.known, &head) {
+            // The user's first socket resumes, so that the feed was read instead of its head.
+            (Known::Unread, _) => {
+                tell(Event::Welcome(head.clone()));
+                self.known = head.clone().map_or(Known::Empty { at: now }, Known::At);
+            }
             (Known::Empty { at }, Some(head)) => {
-                self.known = Known::At(self.start(head, &entries, *at, tell));
+                self.known = Known::At(self.start(head, &feed, *at, tell));
             }
             _ => self.rebase(head.clone(), now, tell),
         }
         self.is_synced = true;
         for message in self.held.take().unwrap_or_default().into_messages() {
-            if let (Some(position), Some(head)) = (&message.position, &head)
+            if let (Some(position), Some(head)) = (message.position(), &head)
                 && (position.epoch != head.epoch || position.seq > head.seq)
             {
                 // A position is in the feed before it is published: this one is of an older epoch,
                 // was lost since, or never was true.
                 continue;
             }
-            if let Some(position) = &message.position {
+            if let Some(position) = message.position() {
                 let before = Position { seq: position.seq - 1, ..position.clone() };
-                self.replay(&before, &entries, tell);
+                self.replay(&before, &feed, tell);
             }
             self.settle(message, true, tell);
         }
         // What lies above is on its way (and will be dropped as a double) or was lost.
         if let Some(head) = head {
-            self.replay(&head, &entries, tell);
+            self.replay(&head, &feed, tell);
         }
     }
 
@@ -152,19 +168,19 @@ impl Order {
     fn start(
         &self,
         head: &Position,
-        entries: &[Entry],
+        feed: &Feed,
         at: Duration,
         tell: &mut dyn FnMut(Event),
     ) -> Position {
-        let first = entries.iter().position(|entry| entry.created + CLOCK_SKEW >= at);
-        let base = match first.and_then(|first| entries.get(first)) {
-            Some(entry) => entry.seq - 1,
+        let first = feed.ours().position(|(ours, _)| ours.created + CLOCK_SKEW >= at);
+        let base = match first.and_then(|first| feed.ours().nth(first)) {
+            Some((ours, _)) => ours.seq - 1,
             None => self.held_before(&head.epoch).unwrap_or(head.seq).min(head.seq),
         };
         let base = Position { epoch: head.epoch.clone(), seq: base };
         // The window of the feed begins with a new entry: others may have been there before it.
         if first == Some(0) && base.seq > 0 {
-            tell(Event::Gap { reason: GapReason::Missed, position: base.clone() });
+            tell(Event::Gap { reason: GapReason::Missed, position: Some(base.clone()) });
         }
         base
     }
@@ -187,36 +203,40 @@ impl Order {
             head.seq = seq.min(head.seq);
         }
         if reason == GapReason::Epoch || head.seq > 0 {
-            tell(Event::Gap { reason, position: head.clone() });
+            tell(Event::Gap { reason, position: Some(head.clone()) });
         }
         self.adopt(head);
     }
 
     /// Delivers the entries above the position up to `upto`, if that is of its epoch, and tells of
-    /// holes.
-    fn replay(&mut self, upto: &Position, entries: &[Entry], tell: &mut dyn FnMut(Event)) {
+    /// holes, unless they can only be what was deleted.
+    fn replay(&mut self, upto: &Position, feed: &Feed, tell: &mut dyn FnMut(Event)) {
         let Known::At(last) = &mut self.known else { return };
         if last.epoch != upto.epoch || last.seq >= upto.seq {
             return;
         }
         let missed = |seq| Event::Gap {
             reason: GapReason::Missed,
-            position: Position { seq, ..upto.clone() },
+            position: Some(Position { seq, ..upto.clone() }),
         };
-        for entry in entries {
-            if entry.seq <= last.seq || entry.seq > upto.seq {
+        let mut is_anchored = feed.is_anchored(last.seq);
+        for (ours, entry) in feed.ours() {
+            if ours.seq <= last.seq || ours.seq > upto.seq {
                 continue;
             }
-            if entry.seq > last.seq + 1 {
-                tell(missed(entry.seq - 1));
+            if ours.seq > last.seq + 1 && !is_anchored {
+                tell(missed(ours.seq - 1));
             }
             if !entry.is_expired {
-                tell(Event::Notification(entry.notification.clone()));
+                tell(entry.event(&upto.epoch));
             }
-            last.seq = entry.seq;
+            last.seq = ours.seq;
+            is_anchored = feed.is_intact;
         }
         if last.seq < upto.seq {
-            tell(missed(upto.seq));
+            if !is_anchored {
+                tell(missed(upto.seq));
+            }
             last.seq = upto.seq;
         }
     }
@@ -248,8 +268,8 @@ impl Order {
         force: bool,
         tell: &mut dyn FnMut(Event),
     ) -> Option<Read> {
-        let Some(position) = message.position.clone() else {
-            tell(message.event);
+        let Some(position) = message.position().cloned() else {
+            tell(message.0);
             return None;
         };
         let is_previous = self.previous.as_ref() == Some(&position.epoch);
@@ -268,12 +288,12 @@ impl Order {
                 let seq = position.seq - 1;
                 if seq > 0 || reason == GapReason::Epoch {
                     let position = Position { epoch: position.epoch.clone(), seq };
-                    tell(Event::Gap { reason, position });
+                    tell(Event::Gap { reason, position: Some(position) });
                 }
             }
         }
         self.adopt(position);
-        tell(message.event);
+        tell(message.0);
         None
     }
 
@@ -281,7 +301,7 @@ impl Order {
         if let Known::At(last) = &mut self.known
             && last.epoch != position.epoch
         {
-            self.previous = Some(std::mem::take(&mut last.epoch));
+            self.previous = Some(last.epoch.clone());
         }
         self.known = Known::At(position);
     }

@@ -61,6 +61,9 @@ impl Presence {
                     self.flush(redis).await
                 }
             };
+            if outcome.is_err() {
+                registry.metrics.presence_failed();
+            }
             reporter.note(outcome);
         }
     }

@@ -2,8 +2,9 @@
 //!
 //! Everything about a user happens under one lock, so that a welcome, what was missed and what is
 //! live reach every socket in one order. Plain locks are right: they are held for map work and
-//! pushes into memory, never across an await. There are several, by user, so that a walk over
-//! everyone (presence, bringing up to date, shutdown) never stops delivery for more than a shard.
+//! pushes into memory, never across an await and never while the kernel is called: whoever told
+//! sockets something writes it out afterwards ([`Flush`]). There are several locks, by user, so that
+//! a walk over everyone (presence, bringing up to date, shutdown) stops delivery for one shard only.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -16,15 +17,16 @@ use parking_lot::{Mutex, MutexGuard};
 use shared::wire::{Marked, Message, Position};
 use shared::{CloseCode, Code, Error, UserId};
 use tokio::sync::{mpsc, oneshot};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
+use crate::connection::Connection;
 use crate::feed::Feed;
 use crate::held::Incoming;
-use crate::limits::RECONNECT_SPREAD_MS;
+use crate::metrics::{Metrics, Undelivered};
 use crate::order::{Order, Read};
-use crate::outbox::Outbox;
 use crate::presence::Presence;
-use crate::protocol::{Event, Protocol};
+use crate::protocol::Event;
+use crate::resume::Cursor;
+use crate::user::{Flush, Socket, User};
 
 /// More than cores, so that a walk rarely meets a delivery.
 const SHARDS: usize = 64;
@@ -44,150 +46,139 @@ pub struct ReadRequest {
 pub struct Registry {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
-    /// Numbers sockets and stays.
-    next_id: AtomicU64,
+    /// Numbers stays.
+    next_stay: AtomicU64,
     is_draining: AtomicBool,
     /// Counts subscriptions.
     subscription: AtomicU64,
     reads: mpsc::UnboundedSender<ReadRequest>,
     presence: Arc<Presence>,
+    pub metrics: Arc<Metrics>,
 }
 
 type Shard = HashMap<UserId, User>;
 
-struct User {
-    stay: u64,
-    order: Order,
-    sockets: Vec<Socket>,
-}
-
-struct Socket {
-    id: u64,
-    protocol: Protocol,
-    outbox: Arc<Outbox>,
-    /// Told when the position is known: what is published from then on is delivered.
-    ready: Option<oneshot::Sender<()>>,
-}
-
-impl User {
-    /// Tells every socket; the frame of a protocol is made once and shared.
-    fn tell(sockets: &mut [Socket], event: &Event) {
-        let mut frames: [Option<Option<Utf8Bytes>>; 2] = [None, None];
-        for socket in sockets {
-            let [raw, v1] = &mut frames;
-            let frame = match socket.protocol {
-                Protocol::Raw => raw,
-                Protocol::V1 => v1,
-            };
-            if let Some(frame) = frame.get_or_insert_with(|| event.frame(socket.protocol))
-                && socket.outbox.push(frame.clone())
-            {
-                tracing::debug!(socket = socket.id, "closing a socket that is too slow");
-            }
-            if let Event::Welcome(_) = event
-                && let Some(ready) = socket.ready.take()
-            {
-                // Nobody waits any more when the client left during the handshake.
-                let _ = ready.send(());
-            }
-        }
-    }
-}
-
 impl Registry {
-    pub fn new(presence: Arc<Presence>) -> (Arc<Self>, mpsc::UnboundedReceiver<ReadRequest>) {
+    pub fn new(
+        presence: Arc<Presence>,
+        metrics: Arc<Metrics>,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<ReadRequest>) {
         let (reads, requests) = mpsc::unbounded_channel();
         let registry = Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            next_id: AtomicU64::new(0),
+            next_stay: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
             subscription: AtomicU64::new(0),
             reads,
             presence,
+            metrics,
         };
         (Arc::new(registry), requests)
     }
 
-    /// Adds a socket. Await [`Seat::ready`] before telling the client that it is connected.
+    /// Adds a socket, which gets what lies above its cursor first, if it has one. Await
+    /// [`Seat::ready`] before telling the client that it is connected.
     ///
     /// # Errors
     /// `not_ready` while the hub is shutting down.
-    pub fn join(self: &Arc<Self>, user: UserId, protocol: Protocol) -> Result<Seat, Error> {
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+    pub fn join(
+        self: &Arc<Self>,
+        user: UserId,
+        connection: Arc<Connection>,
+        cursor: Option<Cursor>,
+    ) -> Result<Seat, Error> {
         let (sender, ready) = oneshot::channel();
-        let outbox = Arc::new(Outbox::default());
-        let socket = Socket { id, protocol, outbox: outbox.clone(), ready: Some(sender) };
+        let id = connection.id;
+        let mut flush = Flush::default();
         let mut shard = self.shard(&user);
         // Under the lock: `drain` sets it first and then walks over all shards.
         if self.is_draining.load(Ordering::SeqCst) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
         }
+        let is_resuming = cursor.is_some();
+        let mut socket = Socket::new(connection, sender, cursor);
         match shard.entry(user.clone()) {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
-                let mut newcomer = [socket];
-                if let Some(welcome) = known.order.welcome() {
-                    User::tell(&mut newcomer, &welcome);
+                if !is_resuming && let Some(welcome) = known.order.welcome() {
+                    socket.tell(&welcome, &mut flush);
                 }
-                known.sockets.extend(newcomer);
+                known.sockets.push(socket);
+                let read = known.read_for_resumers();
+                self.request(&user, known.stay, read);
             }
             Entry::Vacant(vacant) => {
-                vacant.insert(User { stay: id, order: Order::default(), sockets: vec![socket] });
+                let stay = self.next_stay.fetch_add(1, Ordering::Relaxed);
+                vacant.insert(User { stay, order: Order::default(), sockets: vec![socket] });
                 self.presence.set(&user, true);
-                self.request(&user, id, Some(Read::Head));
+                self.metrics.user_came();
+                // The feed holds the head as well.
+                let read = if is_resuming { Read::Feed } else { Read::Head };
+                self.request(&user, stay, Some(read));
             }
         }
         drop(shard);
-        Ok(Seat { registry: self.clone(), user, id, outbox, ready: Some(ready) })
+        Ok(Seat { registry: self.clone(), user, id, ready: Some(ready) })
     }
 
     fn leave(&self, user: &UserId, id: u64) {
         let mut shard = self.shard(user);
         let Some(known) = shard.get_mut(user) else { return };
-        known.sockets.retain(|socket| socket.id != id);
+        known.sockets.retain(|socket| socket.connection.id != id);
         if known.sockets.is_empty() {
             shard.remove(user);
             self.presence.set(user, false);
+            self.metrics.user_left();
         }
     }
 
     /// A message from the channel. One for a user without sockets costs no more than the look-up.
-    pub fn deliver(&self, message: Message<'_>) {
+    pub fn deliver(&self, message: Message<'_>, flush: &mut Flush) {
         let Message { user_id, notification, position } = message;
-        self.take(&user_id, || Incoming::notification(notification.into(), position));
+        self.take(&user_id, flush, || Incoming::notification(notification.into(), position));
     }
 
     /// Entries of a user were marked as read: every device shall know.
-    pub fn mark_read(&self, user: &UserId, marked: Marked, unread: u32) {
-        self.take(user, || Incoming::read(marked, unread));
+    pub fn mark_read(&self, user: &UserId, marked: Marked, unread: u32, flush: &mut Flush) {
+        self.take(user, flush, || Incoming::read(marked, unread));
     }
 
-    fn take(&self, id: &UserId, incoming: impl FnOnce() -> Incoming) {
+    fn take(&self, id: &UserId, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
         let mut shard = self.shard(id);
-        let Some(user) = shard.get_mut(id) else { return };
-        let tell = &mut |event| User::tell(&mut user.sockets, &event);
+        let Some(user) = shard.get_mut(id) else {
+            return self.metrics.undelivered(Undelivered::NotHere);
+        };
+        let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
         let read = user.order.take(incoming(), tell);
         self.request(id, user.stay, read);
     }
 
     /// What [`Read::Head`] found out.
     pub fn head_read(&self, request: &ReadRequest, head: Option<Position>, now: Duration) {
-        self.advance(request, |order, tell| order.head(head, now, tell));
+        self.advance(request, |user, flush| {
+            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
+            let read = user.order.head(head, now, tell);
+            read.or_else(|| user.read_for_resumers())
+        });
     }
 
     /// What [`Read::Feed`] found out.
     pub fn feed_read(&self, request: &ReadRequest, feed: Feed, now: Duration) {
-        self.advance(request, |order, tell| {
-            order.feed(feed, now, tell);
+        self.advance(request, |user, flush| {
+            // Before what is live: a message that waits may follow what they have missed.
+            user.resume(&feed, flush, &self.metrics);
+            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
+            user.order.feed(feed, now, tell);
             None
         });
     }
 
-    /// Redis did not answer.
+    /// Redis did not answer. Who resumes goes on waiting for the sweep: their feed still holds what
+    /// they have missed.
     pub fn read_failed(&self, request: &ReadRequest) {
-        self.advance(request, |order, tell| {
-            order.failed(tell);
+        self.advance(request, |user, flush| {
+            user.order.failed(&mut |event| User::tell(&mut user.sockets, &event, flush));
             None
         });
     }
@@ -195,20 +186,22 @@ impl Registry {
     fn advance(
         &self,
         request: &ReadRequest,
-        step: impl FnOnce(&mut Order, &mut dyn FnMut(Event)) -> Option<Read>,
+        step: impl FnOnce(&mut User, &mut Flush) -> Option<Read>,
     ) {
+        let mut flush = Flush::default();
         let mut shard = self.shard(&request.user);
         let Some(user) = shard.get_mut(&request.user).filter(|user| user.stay == request.stay)
         else {
             return;
         };
-        let read = step(&mut user.order, &mut |event| User::tell(&mut user.sockets, &event));
+        let read = step(user, &mut flush);
         self.request(&request.user, request.stay, read);
         if request.subscription != self.subscription.load(Ordering::SeqCst) {
             user.order.unsync();
             let read = user.order.needs_head().then_some(Read::Head);
             self.request(&request.user, request.stay, read);
         }
+        drop(shard);
     }
 
     /// The subscription stands again: everyone who is here may be behind.
@@ -233,16 +226,32 @@ impl Registry {
         self.shards.iter().map(|shard| shard.lock().keys().cloned().collect())
     }
 
-    /// Tells every socket to come back later and closes it; nobody joins any more.
-    pub fn drain(&self) {
+    /// From now on nobody joins.
+    pub fn set_draining(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
-        for shard in &self.shards {
-            for socket in shard.lock().values_mut().flat_map(|user| &mut user.sockets) {
-                let after_ms = fastrand::u64(..=RECONNECT_SPREAD_MS);
-                User::tell(std::slice::from_mut(socket), &Event::Reconnect { after_ms });
-                socket.outbox.close(CloseCode::Restart);
+    }
+
+    pub fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
+    }
+
+    /// Tells every socket to come back, each after another time up to `spread`, and closes it; shard
+    /// by shard, so that the caller can pause in between. Gives the number of sockets.
+    pub fn drain(&self, spread: Duration) -> impl Iterator<Item = usize> + '_ {
+        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+        self.shards.iter().map(move |shard| {
+            let mut flush = Flush::default();
+            let mut shard = shard.lock();
+            let mut count = 0;
+            for socket in shard.values_mut().flat_map(|user| &mut user.sockets) {
+                let after_ms = fastrand::u64(..=spread_ms);
+                socket.tell(&Event::Reconnect { after_ms }, &mut flush);
+                socket.connection.close(CloseCode::Restart);
+                count += 1;
             }
-        }
+            drop(shard);
+            count
+        })
     }
 
     fn request(&self, user: &UserId, stay: u64, read: Option<Read>) {
@@ -268,18 +277,12 @@ pub struct Seat {
     registry: Arc<Registry>,
     user: UserId,
     id: u64,
-    pub outbox: Arc<Outbox>,
     ready: Option<oneshot::Receiver<()>>,
 }
 
 impl Seat {
     pub fn user(&self) -> &UserId {
         &self.user
-    }
-
-    /// Number of the socket, for the log.
-    pub fn id(&self) -> u64 {
-        self.id
     }
 
     /// Waits until the user's position is known: whatever is published from then on is delivered.

@@ -5,56 +5,65 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use axum::Router;
-use axum::body::Body;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::catchup;
 use crate::commands::Commands;
 use crate::config::Config;
+use crate::door::Door;
 use crate::health::Health;
-use crate::http::{App, answer, router};
-use crate::limits::{
-    HEADER_BYTES_MAX, HEADER_DEADLINE, SHUTDOWN_DEADLINE, SHUTDOWN_SOCKETS_DEADLINE,
-};
+use crate::http::{App, router};
+use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
+use crate::metrics::Metrics;
+use crate::metrics::endpoint::Endpoint;
 use crate::presence::Presence;
 use crate::registry::{ReadRequest, Registry};
 use crate::relay::Relay;
 use crate::subscriber::Subscriber;
+use crate::tickets::Tickets;
+use crate::tickets::route::TicketDesk;
+use crate::wheel::Wheel;
 
-/// Accepting fails when the process has no file descriptors left; a pause lets some be freed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Serves until `shutdown` resolves, then says goodbye to every socket, within
-/// [`SHUTDOWN_DEADLINE`].
+/// Serves until `shutdown` resolves, then says goodbye to every socket, within the deadline of the
+/// configuration. `scrapes` is where `/metrics` has an address of its own.
 pub async fn run(
     listener: TcpListener,
+    scrapes: Option<TcpListener>,
     config: Config,
     relay: Option<Relay>,
     shutdown: impl Future<Output = ()>,
 ) {
     let config = Arc::new(config);
     let health = Arc::new(Health::default());
-    let redis = Arc::new(Commands::new(config.redis.client.clone(), health.clone()));
+    let metrics = Arc::new(Metrics::default());
+    let admission = Admission::new(config.admission.clone());
+    let redis =
+        Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
+    let tickets = Arc::new(Tickets::new(redis.clone()));
     let presence = Arc::new(Presence::default());
-    let (registry, requests) = Registry::new(presence.clone());
+    let (registry, requests) = Registry::new(presence.clone(), metrics.clone());
     let sessions = TaskTracker::new();
+    let wheel = Arc::new(Wheel::new(config.pace.ping_interval));
     let app = Arc::new(App {
         config: config.clone(),
         registry: registry.clone(),
         health: health.clone(),
+        metrics: metrics.clone(),
+        admission: admission.clone(),
+        tickets: tickets.clone(),
+        wheel: wheel.clone(),
         sessions: sessions.clone(),
+        sockets: AtomicU64::new(0),
     });
     // Aborted on drop: these have nothing to put in order.
     let mut tasks = JoinSet::new();
+    tasks.spawn(async move { wheel.run().await });
     spawn_readers(&mut tasks, &config, &registry, &redis, &health, requests, relay);
     let stop_presence = CancellationToken::new();
     let presence_task = tokio::spawn({
@@ -64,18 +73,34 @@ pub async fn run(
     });
 
     let closing = CancellationToken::new();
+    let endpoint = Arc::new(Endpoint {
+        access: config.metrics.clone(),
+        metrics: metrics.clone(),
+        health: health.clone(),
+        admission,
+    });
+    if let Some(scrapes) = scrapes {
+        tasks.spawn(endpoint.clone().serve(scrapes));
+    }
+    let desk = Arc::new(TicketDesk { config: config.clone(), tickets, metrics });
+    let routes = router(app.clone()).merge(desk.router()).merge(endpoint.router());
+    let door = Door::new(app, routes, closing.clone());
     tokio::select! {
-        () = accept(&listener, router(app), &sessions, &closing) => {}
+        () = accept(&listener, &door, &sessions) => {}
         () = shutdown => {}
     }
     tracing::info!("shutting down");
-    let deadline = Instant::now() + SHUTDOWN_DEADLINE;
+    let deadline = Instant::now() + config.shutdown.deadline;
     health.set_draining();
     drop(listener);
-    registry.drain();
     closing.cancel();
     sessions.close();
-    if timeout(SHUTDOWN_SOCKETS_DEADLINE, sessions.wait()).await.is_err() {
+    let goodbye = async {
+        drain(&registry, config.pace.drain_spread).await;
+        sessions.wait().await;
+    };
+    let sockets_deadline = deadline - (config.shutdown.deadline - config.shutdown.sockets_deadline);
+    if timeout_at(sockets_deadline, goodbye).await.is_err() {
         tracing::warn!(left = sessions.len(), "some sockets did not close in time");
     }
     stop_presence.cancel();
@@ -109,31 +134,41 @@ fn spawn_readers(
         health: health.clone(),
         pace: config.pace,
         subscribed: behind.clone(),
-        undeliverable: AtomicU64::new(0),
-        odd_events: AtomicU64::new(0),
+        metrics: registry.metrics.clone(),
     };
     tasks.spawn(subscriber.run());
     tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
     tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), behind, caught_up.clone()));
     if let Some(relay) = relay {
         // After the sweep: what the relay sends then comes live, on top of what was missed.
-        tasks.spawn(relay.run(caught_up));
+        tasks.spawn(relay.run(caught_up, registry.metrics.clone()));
+    }
+}
+
+/// Closes everyone's socket, a few at a time: clients that come back at once do not come at once.
+async fn drain(registry: &Registry, spread: Duration) {
+    registry.set_draining();
+    let start = Instant::now();
+    let mut closed = 0;
+    let shards = registry.drain(spread);
+    let count = shards.size_hint().0.max(1);
+    for (at, sockets) in shards.enumerate() {
+        closed += sockets;
+        // A few sockets need no spread.
+        let needed = Duration::from_secs_f64(closed as f64 / DRAIN_SOCKETS_PER_S as f64);
+        let share = spread.mul_f64((at + 1) as f64 / count as f64);
+        tokio::time::sleep_until(start + needed.min(share)).await;
     }
 }
 
 /// Accepts connections for ever.
-async fn accept(
-    listener: &TcpListener,
-    router: Router,
-    connections: &TaskTracker,
-    closing: &CancellationToken,
-) {
+async fn accept(listener: &TcpListener, door: &Door, connections: &TaskTracker) {
     let mut is_failing = false;
     loop {
         match listener.accept().await {
-            Ok((connection, _)) => {
+            Ok((connection, peer)) => {
                 is_failing = false;
-                connections.spawn(serve(connection, router.clone(), closing.clone()));
+                door.clone().knock(connection, peer.ip(), connections);
             }
             Err(error) if is_about_the_connection(&error) => {}
             Err(error) => {
@@ -151,31 +186,4 @@ async fn accept(
 fn is_about_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
-}
-
-/// Serves the requests of one connection, until it becomes a socket or ends.
-async fn serve(connection: TcpStream, router: Router, closing: CancellationToken) {
-    // Small frames must not wait for the peer's acknowledgement of the one before.
-    if let Err(error) = connection.set_nodelay(true) {
-        tracing::debug!(%error, "cannot set TCP_NODELAY");
-    }
-    let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
-        let answer = answer(router.clone(), request.map(Body::new));
-        async move { Ok::<_, std::convert::Infallible>(answer.await) }
-    });
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
-    server.max_buf_size(HEADER_BYTES_MAX);
-    let serving = server.serve_connection(TokioIo::new(connection), service).with_upgrades();
-    let mut serving = std::pin::pin!(serving);
-    let outcome = tokio::select! {
-        outcome = serving.as_mut() => outcome,
-        () = closing.cancelled() => {
-            serving.as_mut().graceful_shutdown();
-            serving.await
-        }
-    };
-    if let Err(error) = outcome {
-        tracing::debug!(%error, "a connection broke");
-    }
 }

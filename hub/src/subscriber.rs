@@ -5,9 +5,8 @@
 //! no answer. A half-open connection would otherwise look healthy for ever.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use redis::aio::{PubSubSink, PubSubStream};
 use redis::{Client, Msg, RedisResult, Value};
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
@@ -19,8 +18,10 @@ use crate::backoff::Backoff;
 use crate::commands::Commands;
 use crate::config::Pace;
 use crate::health::Health;
-use crate::limits::{REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE};
+use crate::limits::{DELIVER_MESSAGES_MAX, REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE};
+use crate::metrics::{Channel, Metrics, Undelivered};
 use crate::registry::Registry;
+use crate::user::Flush;
 
 pub struct Subscriber {
     pub client: Client,
@@ -30,10 +31,7 @@ pub struct Subscriber {
     pub pace: Pace,
     /// Told each time the subscription stands (again).
     pub subscribed: Arc<Notify>,
-    /// Messages that could not be delivered to anyone.
-    pub undeliverable: AtomicU64,
-    /// Events that could not be read.
-    pub odd_events: AtomicU64,
+    pub metrics: Arc<Metrics>,
 }
 
 impl Subscriber {
@@ -55,6 +53,7 @@ impl Subscriber {
                     self.subscribed.notify_one();
                     let why = self.listen(sink, stream).await;
                     self.health.set_subscribed(false);
+                    self.metrics.subscription_lost();
                     tracing::warn!(why, "the subscription was lost");
                     // One that breaks at once must not be retried at once for ever.
                     if since.elapsed() > REDIS_BACKOFF_MAX {
@@ -88,7 +87,7 @@ impl Subscriber {
     async fn listen(&self, mut sink: PubSubSink, mut stream: PubSubStream) -> &'static str {
         loop {
             match timeout(self.pace.subscription_silence, stream.next()).await {
-                Ok(Some(message)) => self.hear(&message),
+                Ok(Some(message)) => self.hear_all(&message, &mut stream),
                 Ok(None) => return "the connection was closed",
                 Err(_) => {
                     let deadline = self.pace.subscription_pong_deadline;
@@ -101,7 +100,7 @@ impl Subscriber {
                         },
                         // A message is as good an answer.
                         message = stream.next() => match message {
-                            Some(message) => self.hear(&message),
+                            Some(message) => self.hear_all(&message, &mut stream),
                             None => return "the connection was closed",
                         },
                     }
@@ -110,30 +109,42 @@ impl Subscriber {
         }
     }
 
-    fn hear(&self, message: &Msg) {
+    /// A message, and what has arrived behind it: sockets are written to afterwards.
+    fn hear_all(&self, first: &Msg, stream: &mut PubSubStream) {
         self.health.redis_answered();
-        if message.get_channel_name() == EVENTS_CHANNEL {
-            return self.hear_event(message.get_payload_bytes());
+        let mut flush = Flush::default();
+        self.hear(first, &mut flush);
+        for _ in 1..DELIVER_MESSAGES_MAX {
+            let Some(Some(message)) = stream.next().now_or_never() else { break };
+            self.hear(&message, &mut flush);
         }
+    }
+
+    fn hear(&self, message: &Msg, flush: &mut Flush) {
+        if message.get_channel_name() == EVENTS_CHANNEL {
+            self.metrics.heard(Channel::Events);
+            return self.hear_event(message.get_payload_bytes(), flush);
+        }
+        self.metrics.heard(Channel::Notifications);
         match Message::parse(message.get_payload_bytes()) {
-            Ok(message) => self.registry.deliver(message),
+            Ok(message) => self.registry.deliver(message, flush),
             // Other services publish here too; what they get wrong is theirs.
             Err(why) => {
-                let count = self.undeliverable.fetch_add(1, Relaxed) + 1;
-                tracing::debug!(why, count, "a message cannot be delivered");
+                self.metrics.undelivered(Undelivered::Unreadable);
+                tracing::debug!(why, "a message cannot be delivered");
             }
         }
     }
 
-    fn hear_event(&self, payload: &[u8]) {
+    fn hear_event(&self, payload: &[u8], flush: &mut Flush) {
         match ChannelEvent::parse(payload) {
             Ok(ChannelEvent::Read { user_id, marked, unread }) => {
-                self.registry.mark_read(&user_id, marked, unread);
+                self.registry.mark_read(&user_id, marked, unread, flush);
             }
             Ok(ChannelEvent::Other) => {}
             // The channel is ours, so this is worth a line; but never one for each.
             Err(why) => {
-                let count = self.odd_events.fetch_add(1, Relaxed) + 1;
+                let count = self.metrics.odd_event();
                 if count.is_power_of_two() {
                     tracing::warn!(why, count, "events cannot be read");
                 }

@@ -1,9 +1,14 @@
 //! Why the hub closes a WebSocket: a public contract. Clients branch on whether a code says "come
 //! back" or "do not".
 
-/// Close codes of `/ws/notifications`. 4000–4999 are for applications (RFC 6455 §7.4.2).
+/// Close codes of `/ws/notifications`. 4000–4999 are for applications (RFC 6455 §7.4.2). Beside them
+/// the hub repeats the code of a client that closes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseCode {
+    /// A frame that breaks RFC 6455 (§7.4.1).
+    Malformed,
+    /// Text that is not UTF-8 (RFC 6455 §8.1).
+    NotUtf8,
     /// Something broke inside the hub.
     Internal,
     /// The hub restarts; another one, or the next one, takes over.
@@ -25,7 +30,9 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
-    pub const ALL: [CloseCode; 9] = [
+    pub const ALL: [CloseCode; 11] = [
+        CloseCode::Malformed,
+        CloseCode::NotUtf8,
         CloseCode::Internal,
         CloseCode::Restart,
         CloseCode::Protocol,
@@ -40,6 +47,8 @@ impl CloseCode {
     /// The number on the wire.
     pub fn as_u16(self) -> u16 {
         match self {
+            CloseCode::Malformed => 1002,
+            CloseCode::NotUtf8 => 1007,
             CloseCode::Internal => 1011,
             CloseCode::Restart => 1012,
             CloseCode::Protocol => 4400,
@@ -55,6 +64,8 @@ impl CloseCode {
     /// Short text in the close frame, for people who read a browser's console.
     pub fn reason(self) -> &'static str {
         match self {
+            CloseCode::Malformed => "malformed frame",
+            CloseCode::NotUtf8 => "not UTF-8",
             CloseCode::Internal => "internal error",
             CloseCode::Restart => "restart",
             CloseCode::Protocol => "protocol violation",
@@ -76,7 +87,11 @@ impl CloseCode {
             | CloseCode::TooSlow
             | CloseCode::CursorUnreachable
             | CloseCode::TooFast => true,
-            CloseCode::Protocol | CloseCode::Forbidden | CloseCode::FrameTooLarge => false,
+            CloseCode::Malformed
+            | CloseCode::NotUtf8
+            | CloseCode::Protocol
+            | CloseCode::Forbidden
+            | CloseCode::FrameTooLarge => false,
         }
     }
 }
@@ -92,6 +107,6 @@ mod tests {
             codes.map(CloseCode::as_u16).collect::<Vec<_>>()
         };
         assert_eq!(retryable(true), [1011, 1012, 4401, 4408, 4410, 4429]);
-        assert_eq!(retryable(false), [4400, 4403, 4413]);
+        assert_eq!(retryable(false), [1002, 1007, 4400, 4403, 4413]);
     }
 }

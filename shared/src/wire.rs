@@ -1,5 +1,7 @@
 //! What travels on the Redis channels.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -12,7 +14,8 @@ use crate::notification::user_id_from_json;
 /// replaced starts again at 1, under another epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Position {
-    pub epoch: String,
+    /// Shared: a relay keeps it with every user and every message that waits.
+    pub epoch: Arc<str>,
     pub seq: i64,
 }
 
@@ -142,7 +145,7 @@ mod tests {
         let message = Message::parse(ours).unwrap();
         assert_eq!(message.user_id.as_str(), "a");
         assert_eq!(message.notification, r#"{"id":"x","userId":"a","seq":5}"#);
-        assert_eq!(message.position, Some(Position { epoch: "e".to_owned(), seq: 5 }));
+        assert_eq!(message.position, Some(Position { epoch: "e".into(), seq: 5 }));
 
         let theirs = br#" { "x":[1], "notification" : { "userId" : 7, "a" : [ ] } , "bw":"?"} "#;
         let message = Message::parse(theirs).unwrap();

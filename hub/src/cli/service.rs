@@ -5,8 +5,8 @@ use clap::builder::RangedI64ValueParser;
 
 use crate::forwarded::ForwardedHeader;
 use crate::limits::{
-    CONNECTIONS_PER_ADDRESS_MAX, CONNECTS_PER_ADDRESS_PER_S, HANDSHAKES_PER_S, PING_INTERVAL,
-    RECONNECT_SPREAD_MS, SHUTDOWN_DEADLINE, SOCKETS_PER_USER_MAX,
+    CONNECTIONS_PER_ADDRESS_MAX, CONNECTS_PER_ADDRESS_PER_S, DRAIN_SPREAD, HANDSHAKES_PER_S,
+    PING_INTERVAL, SHUTDOWN_DEADLINE, SOCKETS_PER_USER_MAX,
 };
 
 /// Beyond a million, a number is a slip; and bursts that are multiples of it still fit.
@@ -130,16 +130,16 @@ pub struct TimeArgs {
     )]
     pub ping_interval_s: u64,
 
-    /// Clients of a hub that ends are told to come back within so many milliseconds, each at
-    /// another moment.
+    /// A hub that ends closes its sockets over so many milliseconds, and tells clients to come
+    /// back within as many, each at another moment.
     #[arg(
         long,
-        env = "BELLWIRE_HUB_RECONNECT_SPREAD_MS",
-        default_value_t = RECONNECT_SPREAD_MS,
+        env = "BELLWIRE_HUB_DRAIN_SPREAD_MS",
+        default_value_t = DRAIN_SPREAD.as_millis() as u64,
         value_parser = clap::value_parser!(u64).range(0..=600_000),
         value_name = "MS"
     )]
-    pub reconnect_spread_ms: u64,
+    pub drain_spread_ms: u64,
 
     /// Seconds after the signal until the process ends, whatever is left.
     #[arg(

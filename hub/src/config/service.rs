@@ -12,7 +12,7 @@ use crate::cli::service::{LimitArgs, MetricsArgs, TimeArgs};
 use crate::forwarded::TrustedProxies;
 use crate::limits::{
     CONNECTIONS_PER_SPARE, CONNECTS_BURST_S, FILES_RESERVED, METRICS_TOKEN_BYTES_MAX,
-    RECONNECT_SPREAD_MS, SHUTDOWN_DEADLINE, SHUTDOWN_SOCKETS_DEADLINE,
+    SHUTDOWN_DEADLINE, SHUTDOWN_SOCKETS_DEADLINE,
 };
 
 /// Who may see `/metrics`, and where.
@@ -30,25 +30,32 @@ pub struct Shutdown {
     pub deadline: Duration,
     /// Of which the sockets get this much to say goodbye; the rest is for releasing presence.
     pub sockets_deadline: Duration,
-    /// Clients are told to come back within it.
-    pub reconnect_spread: Duration,
 }
 
 impl Default for Shutdown {
     fn default() -> Self {
-        Self::within(SHUTDOWN_DEADLINE, Duration::from_millis(RECONNECT_SPREAD_MS))
+        Self::within(SHUTDOWN_DEADLINE)
     }
 }
 
 impl Shutdown {
-    pub fn new(args: &TimeArgs) -> Self {
-        let spread = Duration::from_millis(args.reconnect_spread_ms);
-        Self::within(Duration::from_secs(args.shutdown_deadline_s), spread)
+    /// # Errors
+    /// Sockets are told to come back over a longer time than there is.
+    pub fn new(args: &TimeArgs) -> Result<Self> {
+        let shutdown = Self::within(Duration::from_secs(args.shutdown_deadline_s));
+        ensure!(
+            Duration::from_millis(args.drain_spread_ms) <= shutdown.sockets_deadline,
+            "--drain-spread-ms (BELLWIRE_HUB_DRAIN_SPREAD_MS) is {}, but of --shutdown-deadline-s \
+             only {} ms are for the sockets",
+            args.drain_spread_ms,
+            shutdown.sockets_deadline.as_millis()
+        );
+        Ok(shutdown)
     }
 
-    fn within(deadline: Duration, reconnect_spread: Duration) -> Self {
+    fn within(deadline: Duration) -> Self {
         let share = SHUTDOWN_SOCKETS_DEADLINE.div_duration_f64(SHUTDOWN_DEADLINE);
-        Self { deadline, sockets_deadline: deadline.mul_f64(share), reconnect_spread }
+        Self { deadline, sockets_deadline: deadline.mul_f64(share) }
     }
 }
 
@@ -190,8 +197,11 @@ mod tests {
 
     #[test]
     fn sockets_get_their_share_of_the_deadline() {
-        let shutdown = Shutdown::new(&args(&["--shutdown-deadline-s", "20"]).times);
+        let of = |arguments: &[&str]| Shutdown::new(&args(arguments).times);
+        let shutdown = of(&["--shutdown-deadline-s", "20", "--drain-spread-ms", "12000"]).unwrap();
         assert_eq!(shutdown.sockets_deadline, Duration::from_secs(12));
-        assert_eq!(Shutdown::new(&args(&[]).times), Shutdown::default());
+        assert_eq!(of(&[]).unwrap(), Shutdown::default());
+        let problem = of(&["--drain-spread-ms", "6001"]).unwrap_err().to_string();
+        assert!(problem.contains("DRAIN_SPREAD_MS") && problem.contains("6000"), "{problem}");
     }
 }

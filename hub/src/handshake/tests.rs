@@ -32,7 +32,24 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
 }
 
 fn outcome(config: &Config, pairs: &[(&'static str, &str)]) -> Result<Accepted, Error> {
-    check(config, &headers(pairs), None, NOW_S)
+    outcome_of(config, Transport::WebSocket, &headers(pairs), "")
+}
+
+fn outcome_of(
+    config: &Config,
+    transport: Transport,
+    headers: &HeaderMap,
+    query: &str,
+) -> Result<Accepted, Error> {
+    let query = shared::path::query_pairs(query).unwrap();
+    match credential(config, headers, &query)? {
+        Credential::Token(token) => {
+            let bearer = verify(config, &token, NOW_S)?;
+            assert_eq!(bearer.accepted_until_s, NOW_S + 60.0 + 60.0);
+            check(config, transport, headers, &query, &bearer)
+        }
+        Credential::Ticket(ticket) => Err(Error::new(Code::NotFound, ticket)),
+    }
 }
 
 fn refusal(pairs: &[(&'static str, &str)]) -> Code {
@@ -95,7 +112,34 @@ fn origins_are_exact() {
 #[test]
 fn a_token_in_the_url_is_taken_only_where_configured() {
     let query = format!("x=1&access_token={}", token("alice"));
-    let check_with = |config: &Config| check(config, &HeaderMap::new(), Some(&query), NOW_S);
+    let check_with =
+        |config: &Config| outcome_of(config, Transport::WebSocket, &HeaderMap::new(), &query);
     assert_eq!(check_with(&config()).unwrap_err().code(), Code::Unauthorized);
     assert!(check_with(&Config { allow_query_token: true, ..config() }).is_ok());
+}
+
+#[test]
+fn a_ticket_counts_where_there_is_no_token() {
+    let good = format!("Bearer {}", token("alice"));
+    let with =
+        |pairs| outcome_of(&config(), Transport::Events, &headers(pairs), "ticket=t").unwrap_err();
+    assert_eq!(with(&[]).detail(), "t");
+    let accepted =
+        outcome_of(&config(), Transport::Events, &headers(&[("authorization", &good)]), "ticket=t");
+    assert_eq!(accepted.unwrap().protocol, Protocol::Events);
+}
+
+#[test]
+fn the_last_event_counts_more_than_the_address_and_only_for_event_streams() {
+    let good = format!("Bearer {}", token("alice"));
+    let cursor = |transport, last: &str| {
+        let headers = headers(&[("authorization", &good), ("last-event-id", last)]);
+        let query = "since=id:a";
+        outcome_of(&config(), transport, &headers, query).unwrap().cursor.unwrap()
+    };
+    let id = Cursor::Id("a".into());
+    assert_eq!(cursor(Transport::Events, ""), id);
+    assert_eq!(cursor(Transport::WebSocket, "e:5"), id);
+    assert_eq!(cursor(Transport::Events, "e:5"), Cursor::from_event_id(b"e:5"));
+    assert_eq!(cursor(Transport::Events, "?"), Cursor::Unknown);
 }

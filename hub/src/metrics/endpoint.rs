@@ -23,7 +23,7 @@ use crate::admission::Admission;
 use crate::auth::bearer;
 use crate::config::service::MetricsAccess;
 use crate::health::Health;
-use crate::http::{Refusal, answer};
+use crate::http::{Refusal, RequestId, answer};
 use crate::limits::{ACCEPT_PAUSE, SCRAPE_DEADLINE, SCRAPES_MAX};
 use crate::metrics::{Metrics, text};
 
@@ -112,7 +112,7 @@ async fn unknown() -> Refusal {
 /// One request; scrapers come every few seconds and can connect again.
 async fn scrape(connection: TcpStream, router: Router) {
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let answer = answer(router.clone(), request.map(Body::new));
+        let answer = answer(router.clone(), RequestId::random(), request.map(Body::new));
         async move { Ok::<_, std::convert::Infallible>(answer.await) }
     });
     let mut server = http1::Builder::new();

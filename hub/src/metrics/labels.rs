@@ -1,13 +1,5 @@
 //! What tells the samples of a family apart: fixed sets, so that a scrape never grows.
 
-/// What a socket speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketKind {
-    V1,
-    Raw,
-    Sse,
-}
-
 /// Where a message came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {

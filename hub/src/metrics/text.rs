@@ -108,7 +108,7 @@ impl Metrics {
     fn admission(&self, page: &mut Page, admission: &Admission) {
         let sockets = self.sockets.iter().map(Gauge::get);
         let head = ["bellwire_hub_sockets", "gauge", "Open sockets.", "protocol"];
-        page.labelled(head, ["v1", "raw", "sse"].into_iter().zip(sockets));
+        page.labelled(head, ["raw", "v1", "sse"].into_iter().zip(sockets));
         page.gauge("bellwire_hub_users", "Users with a socket here.", self.users.get());
         let help = "Open TCP connections, sockets among them.";
         page.gauge("bellwire_hub_connections", help, admission.connections() as u64);

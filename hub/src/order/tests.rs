@@ -1,11 +1,12 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::feed::{Entry, Ours};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 
 fn at(epoch: &str, seq: i64) -> Position {
-    Position { epoch: epoch.to_owned(), seq }
+    Position { epoch: epoch.into(), seq }
 }
 
 fn ours(epoch: &str, seq: i64) -> Incoming {
@@ -21,9 +22,13 @@ fn text(epoch: &str, seq: i64) -> String {
 }
 
 fn feed(epoch: &str, head: i64, seqs: impl IntoIterator<Item = i64>) -> Feed {
-    let entry =
-        |seq| Entry { seq, created: NOW, is_expired: false, notification: text(epoch, seq).into() };
-    Feed { head: Some(at(epoch, head)), entries: seqs.into_iter().map(entry).collect() }
+    let entry = |seq| Entry {
+        ours: Some(Ours { seq, created: NOW }),
+        is_expired: false,
+        notification: text(epoch, seq).into(),
+    };
+    let entries = seqs.into_iter().map(entry).collect();
+    Feed { head: Some(at(epoch, head)), is_intact: false, entries }
 }
 
 /// What the sockets heard, as words: `e5` a notification, `gap:e4`, `epoch:e4`, `welcome`.
@@ -31,12 +36,11 @@ fn word(event: Event) -> String {
     match event {
         Event::Welcome(None) => "welcome".to_owned(),
         Event::Welcome(Some(Position { epoch, seq })) => format!("welcome:{epoch}{seq}"),
-        Event::Notification(notification) => notification.as_str().to_owned(),
-        Event::Gap { reason: GapReason::Missed, position } => {
-            format!("gap:{}{}", position.epoch, position.seq)
-        }
-        Event::Gap { reason: GapReason::Epoch, position } => {
-            format!("epoch:{}{}", position.epoch, position.seq)
+        Event::Notification { text, .. } => text.to_string(),
+        Event::Gap { reason, position } => {
+            let word = if reason == GapReason::Missed { "gap" } else { "epoch" };
+            let Position { epoch, seq } = position.unwrap();
+            format!("{word}:{epoch}{seq}")
         }
         Event::Read { unread, .. } => format!("read:{unread}"),
         Event::Reconnect { .. } => unreachable!(),
@@ -157,6 +161,34 @@ fn what_the_feed_does_not_hold_is_a_gap() {
 }
 
 #[test]
+fn what_was_deleted_from_a_feed_that_holds_everything_else_is_no_gap() {
+    let mut user = User::at_five();
+    user.take(ours("e", 12));
+    user.feed(Feed { is_intact: true, ..feed("e", 13, [4, 7, 8, 12]) });
+    assert_eq!(user.heard(), ["e7", "e8", "e12"]);
+    assert_eq!(user.take(ours("e", 14)), None);
+    // Nothing below the hole: what is missing may have been pushed out.
+    let mut user = User::at_five();
+    user.take(ours("e", 12));
+    user.feed(Feed { is_intact: true, ..feed("e", 12, [8, 10, 12]) });
+    assert_eq!(user.heard(), ["gap:e7", "e8", "e10", "e12"]);
+}
+
+#[test]
+fn the_first_socket_may_have_the_feed_read_at_once() {
+    let mut user = User::new();
+    user.take(ours("e", 7));
+    user.take(foreign("x"));
+    user.feed(feed("e", 7, 1..=7));
+    assert_eq!(user.heard(), ["welcome:e7", "x"]);
+    assert_eq!(user.take(ours("e", 8)), None);
+    let mut user = User::new();
+    user.take(ours("e", 7));
+    user.feed(Feed::default());
+    assert_eq!(user.heard(), ["welcome", "e7"]);
+}
+
+#[test]
 fn a_feed_that_knows_nothing_of_a_jump_does_not_stop_it() {
     let mut user = User::at_five();
     user.take(ours("e", 8));
@@ -270,7 +302,7 @@ fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
     user.head(Some(at("e", 4)));
     let mut loaded = feed("e", 4, 1..=4);
     for entry in &mut loaded.entries[..2] {
-        entry.created = NOW - Duration::from_secs(3600);
+        entry.ours.as_mut().unwrap().created = NOW - Duration::from_secs(3600);
     }
     user.feed(loaded);
     assert_eq!(user.heard(), ["welcome", "e3", "e4"]);

@@ -1,6 +1,7 @@
 //! The harness: a Redis, a hub in this process, clients, and waiting for conditions.
 
 pub mod client;
+pub mod events;
 pub mod redis;
 
 use std::net::SocketAddr;
@@ -8,6 +9,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::redis::AsyncCommands as _;
+use hub::admission::Limits;
+use hub::bucket::Rate;
+use hub::config::service::MetricsAccess;
 use hub::config::{Config, Pace, RedisTarget, RelayConfig};
 use hub::relay::Relay;
 use hub::server;
@@ -20,6 +24,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub use client::Client;
+pub use events::Events;
 pub use redis::RedisServer;
 
 pub const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -41,6 +46,9 @@ pub struct Options {
     pub pace: Pace,
     pub relay: Option<(String, PathBuf)>,
     pub has_no_key: bool,
+    /// Changes the limits, which are the defaults.
+    pub limit: Option<fn(&mut Limits)>,
+    pub metrics_token: Option<String>,
 }
 
 impl Hub {
@@ -62,15 +70,21 @@ impl Hub {
             Relay::new(RelayConfig { url: url.parse().unwrap(), token_file }).unwrap()
         });
         let redis_target = RedisTarget::parse(&redis.url()).unwrap();
-        let config = Config {
+        let mut config = Config {
             allowed_origins: vec![ORIGIN.to_owned()],
             pace: options.pace,
+            metrics: MetricsAccess { listen: None, token: options.metrics_token },
             ..Config::defaults(redis_target, keys).unwrap()
         };
+        // All clients of a test have one address.
+        config.admission.connects_per_address = Rate { per_s: 100_000, burst: 100_000 };
+        if let Some(limit) = options.limit {
+            limit(&mut config.admission);
+        }
         let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server::run(listener, config, relay, async {
+        let running = tokio::spawn(server::run(listener, None, config, relay, async {
             let _ = stopped.await;
         }));
         Self { address, redis, stop: Some(stop), running }
@@ -99,6 +113,18 @@ impl Hub {
             Client::connect(self.address, &token(user), Some("bellwire.v1")).await.unwrap();
         let welcome = client.text().await;
         (client, welcome)
+    }
+
+    /// A socket of a user that resumes; `query` with its `?`.
+    pub async fn resume(&self, user: &str, query: &str, protocol: &str) -> Client {
+        let connection = TcpStream::connect(self.address).await.unwrap();
+        Client::connect_to(connection, query, &token(user), Some(protocol)).await.unwrap()
+    }
+
+    /// An event stream of a user; `query` with its `?`, `headers` each with its line break.
+    pub async fn events(&self, user: &str, query: &str, headers: &str) -> Events {
+        let bearer = format!("Authorization: Bearer {}\r\n{headers}", token(user));
+        Events::connect(self.address, query, &bearer).await
     }
 
     /// Ends the hub as a signal would and waits for it.

@@ -8,7 +8,6 @@ use axum::response::Response;
 use http::{Request, StatusCode};
 use hub::commands::Commands;
 use hub::config::{Config, RedisTarget};
-use hub::health::Health;
 use hub::limits::TICKETS_BURST;
 use hub::metrics::Metrics;
 use hub::tickets::Tickets;
@@ -24,7 +23,8 @@ use crate::support::{KEY, ORIGIN, RedisServer, now_s, token, token_until};
 
 fn tickets(redis: &RedisServer) -> Arc<Tickets> {
     let client = RedisTarget::parse(&redis.url()).unwrap().client;
-    Arc::new(Tickets::new(Arc::new(Commands::new(client, Arc::new(Health::default())))))
+    let commands = Commands::new(client, Arc::default(), Arc::default());
+    Arc::new(Tickets::new(Arc::new(commands)))
 }
 
 fn claims(user: &str, exp: f64) -> Claims {

@@ -7,7 +7,8 @@ use shared::CloseCode;
 
 use super::*;
 use crate::admission::{Admission, plenty};
-use crate::metrics::{CatchUp, Channel, Resume, SocketKind, Undelivered};
+use crate::metrics::{CatchUp, Channel, Resume, Undelivered};
+use crate::protocol::Protocol;
 
 /// Samples by name and labels, after checking every line against the format.
 fn samples(page: &str) -> HashMap<String, f64> {
@@ -65,18 +66,18 @@ fn what_is_counted_is_shown_where_it_belongs() {
     let metrics = Metrics::default();
     let health = Health::default();
     health.set_subscribed(true);
-    for kind in [SocketKind::V1, SocketKind::Raw, SocketKind::Sse, SocketKind::Sse] {
+    for kind in [Protocol::V1, Protocol::Raw, Protocol::Events, Protocol::Events] {
         metrics.connected();
         metrics.socket_opened(kind);
     }
     let admission = Admission::new(plenty());
     let _connection = admission.connection([192, 0, 2, 1].into()).unwrap();
-    metrics.socket_closed(SocketKind::Sse, Some(CloseCode::TooSlow.as_u16()));
-    metrics.socket_closed(SocketKind::V1, Some(1001));
-    metrics.socket_opened(SocketKind::V1);
-    metrics.socket_closed(SocketKind::V1, Some(4999));
-    metrics.socket_opened(SocketKind::V1);
-    metrics.socket_closed(SocketKind::V1, None);
+    metrics.socket_closed(Protocol::Events, Some(CloseCode::TooSlow.as_u16()));
+    metrics.socket_closed(Protocol::V1, Some(1001));
+    metrics.socket_opened(Protocol::V1);
+    metrics.socket_closed(Protocol::V1, Some(4999));
+    metrics.socket_opened(Protocol::V1);
+    metrics.socket_closed(Protocol::V1, None);
     metrics.user_came();
     metrics.refused(Code::RateLimited);
     metrics.refused(Code::InvalidPath);

@@ -32,7 +32,18 @@ impl Client {
         token: &str,
         protocol: Option<&str>,
     ) -> Result<Self, Error> {
-        let mut request = "ws://hub/ws/notifications".into_client_request().unwrap();
+        Self::connect_to(connection, "", token, protocol).await
+    }
+
+    /// `query` with its `?`.
+    pub async fn connect_to(
+        connection: TcpStream,
+        query: &str,
+        token: &str,
+        protocol: Option<&str>,
+    ) -> Result<Self, Error> {
+        let url = format!("ws://hub/ws/notifications{query}");
+        let mut request = url.into_client_request().unwrap();
         let headers = request.headers_mut();
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
         if let Some(protocol) = protocol {

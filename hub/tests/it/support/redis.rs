@@ -26,21 +26,32 @@ impl RedisServer {
 
     /// A place for a server that does not run yet.
     pub fn prepare() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { port, directory: tempfile::tempdir().unwrap(), child: None }
+        Self { port: free_port(), directory: tempfile::tempdir().unwrap(), child: None }
     }
 
     /// Starts it, with what the last life has saved.
     pub async fn run(&mut self) {
-        let child = Command::new("redis-server")
+        let child = self.spawn();
+        self.child = Some(child);
+        until("Redis answers", async || {
+            // Somebody may have taken the port since it was found to be free.
+            if self.child.as_mut().unwrap().try_wait().unwrap().is_some() {
+                self.port = free_port();
+                self.child = Some(self.spawn());
+            }
+            self.try_connection().await.is_ok()
+        })
+        .await;
+    }
+
+    fn spawn(&self) -> Child {
+        Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--save", "", "--appendonly", "no"])
             .arg("--dir")
             .arg(self.directory.path())
             .stdout(Stdio::null())
             .spawn()
-            .expect("redis-server is installed");
-        self.child = Some(child);
-        until("Redis answers", async || self.try_connection().await.is_ok()).await;
+            .expect("redis-server is installed")
     }
 
     /// As kill -9 does.
@@ -118,6 +129,10 @@ impl RedisServer {
         self.publish_at(&notification, epoch, seq).await;
         notification
     }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 impl Drop for RedisServer {

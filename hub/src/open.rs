@@ -1,0 +1,190 @@
+//! `GET /ws/notifications` and `GET /sse/notifications`: from a request's head to a socket that is
+//! open.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{
+    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{Method, Version};
+use shared::path::query_pairs;
+use shared::{Code, Error};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::admission::{ConnectionPermit, SocketPermit};
+use crate::auth::{self, Authority, now_s};
+use crate::connection::Connection;
+use crate::handshake::{self, Accepted, Bearer, Credential, Transport};
+use crate::head::Head;
+use crate::http::{App, RequestId};
+use crate::protocol::Protocol;
+use crate::pulse::Pulse;
+use crate::socket::{Socket, Stay};
+
+/// How long a handshake waits for the user's position. Later the socket is accepted all the same:
+/// what is published meanwhile is held, and the welcome comes when the position is known.
+const POSITION_DEADLINE: Duration = Duration::from_secs(3);
+
+/// A connection with what is known of where it comes from.
+pub struct Visitor {
+    pub stream: TcpStream,
+    pub peer: IpAddr,
+    pub permit: ConnectionPermit,
+}
+
+/// What a path opens, if it opens something.
+pub fn transport(head: &Head) -> Option<Transport> {
+    let transport = match head.path.as_str() {
+        "/ws/notifications" => Transport::WebSocket,
+        "/sse/notifications" => Transport::Events,
+        _ => return None,
+    };
+    (head.method == Method::GET && !head.has_body()).then_some(transport)
+}
+
+/// Checks, takes a seat, answers, and lets the socket live. `early` is what came right behind the
+/// head.
+///
+/// # Errors
+/// Why there is no socket, with the connection to say so on.
+pub async fn open(
+    app: &Arc<App>,
+    transport: Transport,
+    head: &Head,
+    id: &RequestId,
+    visitor: Visitor,
+    early: Vec<u8>,
+) -> Result<(), (TcpStream, Error)> {
+    let Visitor { stream, peer, mut permit } = visitor;
+    let forwarded = head.headers.get_all(app.config.admission.trusted_proxies.header_name());
+    let client = app.admission.client(peer, forwarded.iter().map(HeaderValue::as_bytes));
+    if let Err(error) = app.admission.handshake(&mut permit, client) {
+        return Err((stream, error));
+    }
+    let (accepted, bearer, accept_key, socket_permit) = match check(app, transport, head).await {
+        Ok(checked) => checked,
+        Err(error) => return Err((stream, error)),
+    };
+    if app.registry.is_draining() {
+        return Err((stream, Error::new(Code::NotReady, "the hub is shutting down")));
+    }
+    let Accepted { user, protocol, is_offered, cursor } = accepted;
+    let expires_at = auth::expiry(bearer.accepted_until_s);
+    let interval = app.config.pace.ping_interval;
+    let pulse = Pulse::new(Instant::now(), interval, expires_at, protocol.is_websocket());
+    let connection = Connection::new(stream, app.next_socket(), protocol, pulse);
+    let socket = connection.id;
+    // Ties the request's id to the socket's number. The socket keeps no span: it would cost every
+    // idle one memory.
+    tracing::debug!(request = %id, socket, %user, protocol = protocol.name(), "socket is open");
+    // An error means that the hub began to shut down this moment; the peer finds a closed door.
+    let Ok(mut seat) = app.registry.join(user, connection.clone(), cursor) else { return Ok(()) };
+    if timeout(POSITION_DEADLINE, seat.ready()).await.is_err() {
+        tracing::debug!(socket, "accepting a socket whose position is not known yet");
+    }
+    let answer = match transport {
+        Transport::WebSocket => {
+            switching_protocols(&accept_key, is_offered.then_some(protocol), id)
+        }
+        Transport::Events => event_stream(head, id),
+    };
+    connection.open(answer.into());
+    app.wheel.add(&connection, connection.due());
+    let authority = Authority::new(app.config.clone());
+    let stay = Stay::new(app.metrics.clone(), protocol, (permit, socket_permit));
+    let socket = Socket::new(connection, seat, authority, app.wheel.clone(), stay);
+    app.sessions.spawn(socket.run(early));
+    Ok(())
+}
+
+async fn check(
+    app: &App,
+    transport: Transport,
+    head: &Head,
+) -> Result<(Accepted, Bearer, String, SocketPermit), Error> {
+    let query = query_pairs(head.query.as_deref().unwrap_or_default())?;
+    let config = &app.config;
+    let bearer = match handshake::credential(config, &head.headers, &query)? {
+        Credential::Token(token) => handshake::verify(config, &token, now_s())?,
+        Credential::Ticket(ticket) => {
+            let claims = app.tickets.redeem(&ticket).await?.claims;
+            app.metrics.ticket_redeemed();
+            Bearer { accepted_until_s: claims.accepted_until_s(), sub: claims.sub }
+        }
+    };
+    let accepted = handshake::check(config, transport, &head.headers, &query, &bearer)?;
+    let accept_key = match transport {
+        Transport::WebSocket => accept_key(head)?,
+        Transport::Events => String::new(),
+    };
+    let permit = app.admission.socket(&accepted.user)?;
+    Ok((accepted, bearer, accept_key, permit))
+}
+
+/// RFC 6455 §4.2.2.
+fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &RequestId) -> String {
+    let protocol = protocol.map_or_else(String::new, |protocol| {
+        format!("sec-websocket-protocol: {}\r\n", protocol.name())
+    });
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-accept: {accept_key}\r\n{protocol}x-request-id: {id}\r\n\r\n"
+    )
+}
+
+/// The body has no length and ends with the connection (RFC 9112 §6.3).
+fn event_stream(head: &Head, id: &RequestId) -> String {
+    // It was checked against the list.
+    let origin = head.headers.get(http::header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = origin.map_or_else(String::new, |origin| {
+        format!("access-control-allow-origin: {origin}\r\nvary: origin\r\n")
+    });
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
+         connection: close\r\nx-accel-buffering: no\r\n{origin}x-request-id: {id}\r\n\r\n"
+    )
+}
+
+/// RFC 6455 §4.2.1, as far as it is not checked before.
+fn accept_key(head: &Head) -> Result<String, Error> {
+    let has = |name: HeaderName, word: &str| {
+        let values = head.headers.get_all(name).into_iter();
+        let mut words = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+        words.any(|text| text.trim().eq_ignore_ascii_case(word))
+    };
+    if head.version != Version::HTTP_11 || !has(CONNECTION, "upgrade") || !has(UPGRADE, "websocket")
+    {
+        return Err(not_a_websocket("this path takes WebSocket handshakes only"));
+    }
+    if !has(SEC_WEBSOCKET_VERSION, "13") {
+        return Err(not_a_websocket("the WebSocket version must be 13"));
+    }
+    let Some(key) = head.headers.get(SEC_WEBSOCKET_KEY) else {
+        return Err(not_a_websocket("`Sec-WebSocket-Key` is missing"));
+    };
+    Ok(derive_accept_key(key.as_bytes()))
+}
+
+fn not_a_websocket(detail: &str) -> Error {
+    Error::field(Code::InvalidField, "Upgrade", detail)
+}
+
+/// A refusal as bytes, for a connection that no HTTP server has seen.
+pub fn refusal(error: &Error, id: &RequestId) -> Bytes {
+    let (parts, body) = crate::http::problem(error).into_parts();
+    let mut text = format!("HTTP/1.1 {}\r\n", parts.status);
+    for (name, value) in &parts.headers {
+        let value = value.to_str().unwrap_or_default();
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str(&format!(
+        "x-request-id: {id}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    ));
+    text.into()
+}

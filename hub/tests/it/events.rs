@@ -1,0 +1,86 @@
+//! Event streams: the same as sockets, for those who cannot open one.
+
+use std::time::Duration;
+
+use hub::config::Pace;
+
+use crate::support::{Hub, ORIGIN, Options, request, token, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_notification_has_an_id_to_resume_from() {
+    let hub = Hub::start().await;
+    hub.redis.push("alice", "e1", 4).await;
+    let mut events = hub.events("alice", "", "").await;
+    assert!(events.head.starts_with("HTTP/1.1 200 "));
+    assert!(events.head.contains("content-type: text/event-stream\r\n"));
+    // Where to resume from, before anything was told.
+    let first = events.next().await.unwrap();
+    assert_eq!((first.id.as_deref(), first.event), (Some("e1:4"), None));
+    let five = hub.redis.create("alice", "e1", 5).await;
+    let told = events.next().await.unwrap();
+    assert_eq!((told.id.as_deref(), told.event.as_deref()), (Some("e1:5"), Some("notification")));
+    assert_eq!(told.data, five);
+    // Another service's has none: an EventSource keeps the last one.
+    hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
+    let foreign = events.next().await.unwrap();
+    assert_eq!((foreign.id, foreign.data.as_str()), (None, r#"{"userId":"alice"}"#));
+    let read = r#"{"type":"read","userId":"alice","upTo":5,"unread":2}"#;
+    hub.redis.command(&["PUBLISH", "bw:events", read]).await;
+    assert_eq!(events.data("read").await, r#"{"type":"read","upTo":5,"unread":2}"#);
+    hub.until_online(&["alice"]).await;
+    drop(events);
+    until("alice is offline", async || hub.online().await.is_empty()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_source_resumes_with_its_last_event() {
+    let hub = Hub::start().await;
+    let mut expected = Vec::new();
+    for seq in 1..=3 {
+        expected.push(hub.redis.push("alice", "e1", seq).await);
+    }
+    let mut events = hub.events("alice", "?since=seq:2&epoch=e1", "Last-Event-ID: e1:1\r\n").await;
+    assert_eq!(events.next().await.unwrap().id.as_deref(), Some("e1:3"));
+    assert_eq!(events.data("notification").await, expected[1]);
+    assert_eq!(events.data("notification").await, expected[2]);
+    // Whatever it was, the client cannot mend it.
+    let mut events = hub.events("alice", "", "Last-Event-ID: what?\r\n").await;
+    assert_eq!(events.next().await.unwrap().id.as_deref(), Some("e1:3"));
+    let gap = r#"{"type":"gap","reason":"missed","epoch":"e1","seq":3}"#;
+    assert_eq!(events.data("gap").await, gap);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_and_origins_are_as_for_sockets() {
+    let hub = Hub::start().await;
+    let bearer = format!("Authorization: Bearer {}\r\n", token("alice"));
+    for (headers, status) in [
+        (String::new(), 401),
+        (format!("{bearer}Origin: https://evil.example\r\n"), 403),
+        (format!("{bearer}Content-Length: 1\r\n"), 413),
+    ] {
+        let text = format!("GET /sse/notifications HTTP/1.1\r\nHost: hub\r\n{headers}\r\n");
+        assert_eq!(request(hub.address, &text).await.status, status);
+    }
+    let text = "POST /sse/notifications HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n";
+    assert_eq!(request(hub.address, text).await.status, 405);
+    let events = hub.events("alice", "", &format!("Origin: {ORIGIN}\r\n")).await;
+    assert!(events.head.contains(&format!("access-control-allow-origin: {ORIGIN}\r\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_stream_is_kept_alive_and_ends_with_its_token_or_the_hub() {
+    let pace = Pace { ping_interval: Duration::from_millis(100), ..Pace::default() };
+    let mut hub = Hub::start_with(Options { pace, ..Options::default() }).await;
+    let mut events = hub.events("alice", "", "").await;
+    let expiring = crate::support::token_until("bob", crate::support::now_s() - 59.0);
+    let bearer = format!("Authorization: Bearer {expiring}\r\n");
+    let mut expires = crate::support::Events::connect(hub.address, "", &bearer).await;
+    assert_eq!(expires.next().await, None);
+    // Many unanswered signs of life later it is still there.
+    hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
+    assert_eq!(events.data("notification").await, r#"{"userId":"alice"}"#);
+    hub.stop().await;
+    assert!(events.next().await.unwrap().retry.is_some());
+    assert_eq!(events.next().await, None);
+}
