@@ -76,8 +76,11 @@ impl Hub {
             metrics: MetricsAccess { listen: None, token: options.metrics_token },
             ..Config::defaults(redis_target, keys).unwrap()
         };
-        // All clients of a test have one address.
-        config.admission.connects_per_address = Rate { per_s: 100_000, burst: 100_000 };
+        // All clients of a test have one address, and come at once.
+        let rate = Rate { per_s: 100_000, burst: 100_000 };
+        config.admission.connections_per_address_max = rate.burst;
+        config.admission.connects_per_address = rate;
+        config.admission.handshakes = rate;
         if let Some(limit) = options.limit {
             limit(&mut config.admission);
         }
