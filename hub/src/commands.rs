@@ -19,11 +19,13 @@ use tokio::time::{Instant, timeout};
 use crate::backoff::Backoff;
 use crate::health::Health;
 use crate::limits::{REDIS_ANSWER_DEADLINE, REDIS_CONNECT_DEADLINE};
+use crate::metrics::Metrics;
 
 /// See the module. Every user of Redis but the subscription shares one.
 pub struct Commands {
     client: Client,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
     // An async lock, held while connecting: whoever comes meanwhile waits for that one attempt.
     state: Mutex<State>,
 }
@@ -38,14 +40,14 @@ struct State {
 }
 
 impl Commands {
-    pub fn new(client: Client, health: Arc<Health>) -> Self {
+    pub fn new(client: Client, health: Arc<Health>, metrics: Arc<Metrics>) -> Self {
         let state = State {
             connection: None,
             generation: 0,
             retry_at: Instant::now(),
             backoff: Backoff::default(),
         };
-        Self { client, health, state: Mutex::new(state) }
+        Self { client, health, metrics, state: Mutex::new(state) }
     }
 
     /// Sends a pipeline and reads its answers.
@@ -116,6 +118,7 @@ impl Commands {
                 state.backoff.reset();
                 state.generation += 1;
                 state.connection = Some(connection.clone());
+                self.metrics.commands_connected();
                 Ok((connection, state.generation))
             }
             Err(error) => {
@@ -127,8 +130,8 @@ impl Commands {
 
     async fn drop_connection(&self, generation: u64) {
         let mut state = self.state.lock().await;
-        if state.generation == generation {
-            state.connection = None;
+        if state.generation == generation && state.connection.take().is_some() {
+            self.metrics.commands_lost();
         }
     }
 }

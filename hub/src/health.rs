@@ -1,7 +1,7 @@
 //! What `/readyz` says: whether the hub hears Redis.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shared::{Code, Error};
 
@@ -60,13 +60,23 @@ impl Health {
         self.answered_ms.store(self.now_ms(), Relaxed);
     }
 
+    /// Whether the subscription stands.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscribed.load(Relaxed)
+    }
+
+    /// How long ago Redis answered; before it ever did, how long the hub has been running.
+    pub fn answer_age(&self) -> Duration {
+        Duration::from_millis(self.now_ms().saturating_sub(self.answered_ms.load(Relaxed)))
+    }
+
     /// # Errors
     /// Why no new socket should come here.
     pub fn ready(&self) -> Result<(), Error> {
         if self.draining.load(Relaxed) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
         }
-        if !self.subscribed.load(Relaxed) {
+        if !self.is_subscribed() {
             let detail = "the hub is not subscribed to notifications";
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
@@ -74,9 +84,9 @@ impl Health {
             let detail = "the hub does not hear what is published";
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
-        let silent_ms = self.now_ms().saturating_sub(self.answered_ms.load(Relaxed));
-        if u128::from(silent_ms) > REDIS_RECENT.as_millis() {
-            let detail = format!("Redis has not answered for {silent_ms} ms");
+        let silent = self.answer_age();
+        if silent > REDIS_RECENT {
+            let detail = format!("Redis has not answered for {} ms", silent.as_millis());
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
         Ok(())

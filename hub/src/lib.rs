@@ -7,15 +7,19 @@
 //!   [`order`]) → [`connection`] ([`outbox`], [`frame`])
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
 //! - time: [`wheel`] → [`pulse`]
-//! - outwards: [`presence`] ([`incarnation`]), [`relay`]
+//! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]
+//! - outwards: [`presence`] ([`incarnation`]), [`relay`], [`metrics`]
+//! - what it runs with: [`cli`] → [`config`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
-//! online.
+//! online, and tickets.
 
+pub mod admission;
 pub mod allowance;
 pub mod auth;
 pub mod backlog;
 pub mod backoff;
+pub mod bucket;
 pub mod catchup;
 pub mod cli;
 pub mod commands;
@@ -23,6 +27,7 @@ pub mod config;
 pub mod connection;
 pub mod door;
 pub mod feed;
+pub mod forwarded;
 pub mod frame;
 pub mod handshake;
 pub mod head;
@@ -33,8 +38,11 @@ pub mod inbound;
 pub mod incarnation;
 pub mod limits;
 pub mod logging;
+pub mod metrics;
 pub mod open;
+pub mod open_files;
 pub mod order;
+pub mod origin;
 pub mod outbox;
 pub mod presence;
 pub mod protocol;
@@ -47,6 +55,7 @@ pub mod server;
 pub mod socket;
 pub mod subscriber;
 pub mod subscription;
+pub mod tickets;
 pub mod token;
 pub mod user;
 pub mod wheel;

@@ -2,6 +2,46 @@
 
 use std::time::Duration;
 
+/// Connections that wait to be accepted: with fewer (128 is common), the kernel drops those of a
+/// herd that returns, and each tries again after a second. The kernel's own maximum is often 4,096.
+pub const LISTEN_BACKLOG: u32 = 1024;
+/// Open files that are no connection of a client: Redis, the relay, scrapes, the log, the runtime.
+pub const FILES_RESERVED: u64 = 100;
+/// One in so many connections is no socket: handshakes, probes and tickets get through while all
+/// sockets are taken.
+pub const CONNECTIONS_PER_SPARE: usize = 16;
+/// Sockets of one user: a handful of tabs on a handful of devices. More is a client that forgets to
+/// close, and every notification is written to each.
+pub const SOCKETS_PER_USER_MAX: u32 = 20;
+/// Connections of one address: a carrier's NAT gives a subscriber no fewer than 64 ports as a rule,
+/// so there are about 1,000 behind an address.
+pub const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1000;
+/// New connections of one address a second, and seconds' worth of them at once: all 1,000 of an address
+/// are back within the 5 s that a restart spreads them over.
+pub const CONNECTS_PER_ADDRESS_PER_S: u32 = 100;
+pub const CONNECTS_BURST_S: u32 = 5;
+/// Handshakes a second over all: each costs a signature and a read of Redis, and those who are
+/// connected already come first. 20,000 sockets are back in 20 s.
+pub const HANDSHAKES_PER_S: u32 = 1000;
+/// Tickets of one user at once, and a second after that: one for each socket. So there are never more
+/// than 50 of a user in Redis.
+pub const TICKETS_BURST: u32 = SOCKETS_PER_USER_MAX;
+pub const TICKETS_PER_S: u32 = 1;
+/// Random bytes of a ticket: 192 bits, a multiple of three, so that base64 needs no padding.
+pub const TICKET_BYTES: usize = 24;
+
+/// Accepting fails when the process has no file descriptors left; a pause lets some be freed.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are told at the same time why they are not let in; each takes a file descriptor of
+/// the reserved ones, for some seconds if the peer wants it so.
+pub const TURNED_AWAY_MAX: usize = 32;
+/// Scrapes at the same time: one or two servers come every few seconds.
+pub const SCRAPES_MAX: usize = 8;
+/// Time for one scrape, head to end.
+pub const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
+/// Largest file with a token that is read.
+pub const METRICS_TOKEN_BYTES_MAX: usize = 4 * 1024;
+
 /// Largest message a client may send: a renewal with the longest token (8 KiB) fits well.
 pub const CLIENT_FRAME_BYTES_MAX: usize = 16 * 1024;
 /// Read from a socket at once, on the stack: clients send pongs and now and then a token.
@@ -117,7 +157,7 @@ pub const RELAY_DEADLINE: Duration = Duration::from_secs(15);
 /// Largest token file that is read.
 pub const RELAY_TOKEN_FILE_BYTES_MAX: u64 = 16 * 1024;
 
-/// The process ends this long after the signal, whatever is left.
+/// The process ends this long after the signal, whatever is left; orchestrators wait 30 s or 10.
 pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// Of which the sockets get this much to say goodbye; the rest is for releasing presence.
 pub const SHUTDOWN_SOCKETS_DEADLINE: Duration = Duration::from_secs(6);

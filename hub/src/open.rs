@@ -1,11 +1,14 @@
 //! `GET /ws/notifications` and `GET /sse/notifications`: from a request's head to a socket that is
 //! open.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use http::header::{
+    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{Method, Version};
 use shared::path::query_pairs;
 use shared::{Code, Error};
@@ -13,6 +16,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::auth::{self, Authority, now_s};
 use crate::connection::Connection;
 use crate::handshake::{self, Accepted, Bearer, Credential, Transport};
@@ -20,11 +24,18 @@ use crate::head::Head;
 use crate::http::{App, RequestId};
 use crate::protocol::Protocol;
 use crate::pulse::Pulse;
-use crate::socket::Socket;
+use crate::socket::{Socket, Stay};
 
 /// How long a handshake waits for the user's position. Later the socket is accepted all the same:
 /// what is published meanwhile is held, and the welcome comes when the position is known.
 const POSITION_DEADLINE: Duration = Duration::from_secs(3);
+
+/// A connection with what is known of where it comes from.
+pub struct Visitor {
+    pub stream: TcpStream,
+    pub peer: IpAddr,
+    pub permit: ConnectionPermit,
+}
 
 /// What a path opens, if it opens something.
 pub fn transport(head: &Head) -> Option<Transport> {
@@ -46,10 +57,16 @@ pub async fn open(
     transport: Transport,
     head: &Head,
     id: &RequestId,
-    stream: TcpStream,
+    visitor: Visitor,
     early: Vec<u8>,
 ) -> Result<(), (TcpStream, Error)> {
-    let (accepted, bearer, accept_key) = match check(app, transport, head).await {
+    let Visitor { stream, peer, mut permit } = visitor;
+    let forwarded = head.headers.get_all(app.config.admission.trusted_proxies.header_name());
+    let client = app.admission.client(peer, forwarded.iter().map(HeaderValue::as_bytes));
+    if let Err(error) = app.admission.handshake(&mut permit, client) {
+        return Err((stream, error));
+    }
+    let (accepted, bearer, accept_key, socket_permit) = match check(app, transport, head).await {
         Ok(checked) => checked,
         Err(error) => return Err((stream, error)),
     };
@@ -79,7 +96,8 @@ pub async fn open(
     connection.open(answer.into());
     app.wheel.add(&connection, connection.due());
     let authority = Authority::new(app.config.clone());
-    let socket = Socket::new(connection, seat, authority, app.wheel.clone());
+    let stay = Stay::new(app.metrics.clone(), protocol, (permit, socket_permit));
+    let socket = Socket::new(connection, seat, authority, app.wheel.clone(), stay);
     app.sessions.spawn(socket.run(early));
     Ok(())
 }
@@ -88,13 +106,15 @@ async fn check(
     app: &App,
     transport: Transport,
     head: &Head,
-) -> Result<(Accepted, Bearer, String), Error> {
+) -> Result<(Accepted, Bearer, String, SocketPermit), Error> {
     let query = query_pairs(head.query.as_deref().unwrap_or_default())?;
     let config = &app.config;
     let bearer = match handshake::credential(config, &head.headers, &query)? {
         Credential::Token(token) => handshake::verify(config, &token, now_s())?,
-        Credential::Ticket(_) => {
-            return Err(Error::new(Code::Unauthorized, "there is no token"));
+        Credential::Ticket(ticket) => {
+            let claims = app.tickets.redeem(&ticket).await?.claims;
+            app.metrics.ticket_redeemed();
+            Bearer { accepted_until_s: claims.accepted_until_s(), sub: claims.sub }
         }
     };
     let accepted = handshake::check(config, transport, &head.headers, &query, &bearer)?;
@@ -102,7 +122,8 @@ async fn check(
         Transport::WebSocket => accept_key(head)?,
         Transport::Events => String::new(),
     };
-    Ok((accepted, bearer, accept_key))
+    let permit = app.admission.socket(&accepted.user)?;
+    Ok((accepted, bearer, accept_key, permit))
 }
 
 /// RFC 6455 §4.2.2.

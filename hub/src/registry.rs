@@ -22,6 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use crate::connection::Connection;
 use crate::feed::Feed;
 use crate::held::Incoming;
+use crate::metrics::{Metrics, Undelivered};
 use crate::order::{Order, Read};
 use crate::presence::Presence;
 use crate::protocol::Event;
@@ -53,12 +54,16 @@ pub struct Registry {
     subscription: AtomicU64,
     reads: mpsc::UnboundedSender<ReadRequest>,
     presence: Arc<Presence>,
+    pub metrics: Arc<Metrics>,
 }
 
 type Shard = HashMap<UserId, User>;
 
 impl Registry {
-    pub fn new(presence: Arc<Presence>) -> (Arc<Self>, mpsc::UnboundedReceiver<ReadRequest>) {
+    pub fn new(
+        presence: Arc<Presence>,
+        metrics: Arc<Metrics>,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<ReadRequest>) {
         let (reads, requests) = mpsc::unbounded_channel();
         let registry = Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -68,6 +73,7 @@ impl Registry {
             subscription: AtomicU64::new(0),
             reads,
             presence,
+            metrics,
         };
         (Arc::new(registry), requests)
     }
@@ -107,6 +113,7 @@ impl Registry {
                 let stay = self.next_stay.fetch_add(1, Ordering::Relaxed);
                 vacant.insert(User { stay, order: Order::default(), sockets: vec![socket] });
                 self.presence.set(&user, true);
+                self.metrics.user_came();
                 // The feed holds the head as well.
                 let read = if is_resuming { Read::Feed } else { Read::Head };
                 self.request(&user, stay, Some(read));
@@ -123,6 +130,7 @@ impl Registry {
         if known.sockets.is_empty() {
             shard.remove(user);
             self.presence.set(user, false);
+            self.metrics.user_left();
         }
     }
 
@@ -144,7 +152,9 @@ impl Registry {
 
     fn take(&self, id: &str, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
         let mut shard = self.shard(id);
-        let Some(user) = shard.get_mut(id) else { return };
+        let Some(user) = shard.get_mut(id) else {
+            return self.metrics.undelivered(Undelivered::NotHere);
+        };
         let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
         let read = user.order.take(incoming(), tell);
         if read.is_some()
@@ -167,7 +177,7 @@ impl Registry {
     pub fn feed_read(&self, request: &ReadRequest, feed: Feed, now: Duration) {
         self.advance(request, |user, flush| {
             // Before what is live: a message that waits may follow what they have missed.
-            user.resume(&feed, flush);
+            user.resume(&feed, flush, &self.metrics);
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
             user.order.feed(feed, now, tell);
             None

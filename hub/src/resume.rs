@@ -5,6 +5,7 @@ use shared::wire::Position;
 use shared::{Code, Error};
 
 use crate::feed::Feed;
+use crate::metrics::Resume;
 use crate::protocol::{Event, GapReason};
 
 /// Longest cursor that is looked at: an epoch is a UUID, an id at most 128 bytes.
@@ -30,6 +31,15 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// What came of it, for the metrics.
+    pub fn outcome(&self) -> Resume {
+        match self.events.as_slice() {
+            [] => Resume::Nothing,
+            _ if self.is_complete() => Resume::Replayed,
+            _ => Resume::Gap,
+        }
+    }
+
     /// Whether the client gets all that it missed.
     pub fn is_complete(&self) -> bool {
         !self.events.iter().any(|event| matches!(event, Event::Gap { .. }))

@@ -13,44 +13,54 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::catchup;
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::door::Door;
 use crate::health::Health;
 use crate::http::{App, router};
-use crate::limits::{DRAIN_SOCKETS_PER_S, SHUTDOWN_DEADLINE, SHUTDOWN_SOCKETS_DEADLINE};
+use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
+use crate::metrics::Metrics;
+use crate::metrics::endpoint::Endpoint;
 use crate::presence::Presence;
 use crate::registry::{ReadRequest, Registry};
 use crate::relay::Relay;
 use crate::subscriber::Subscriber;
+use crate::tickets::Tickets;
+use crate::tickets::route::TicketDesk;
 use crate::wheel::Wheel;
 
-/// Accepting fails when the process has no file descriptors left; a pause lets some be freed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Serves until `shutdown` resolves, then says goodbye to every socket, within
-/// [`SHUTDOWN_DEADLINE`].
+/// Serves until `shutdown` resolves, then says goodbye to every socket, within the deadline of the
+/// configuration. `scrapes` is where `/metrics` has an address of its own.
 ///
 /// # Errors
 /// The machine has no thread or no descriptors left for the hub to start with.
 pub async fn run(
     listener: TcpListener,
+    scrapes: Option<TcpListener>,
     config: Config,
     relay: Option<Relay>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let config = Arc::new(config);
     let health = Arc::new(Health::default());
-    let redis = Arc::new(Commands::new(config.redis.client.clone(), health.clone()));
+    let metrics = Arc::new(Metrics::default());
+    let admission = Admission::new(config.admission.clone());
+    let redis =
+        Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
+    let tickets = Arc::new(Tickets::new(redis.clone()));
     let presence = Arc::new(Presence::default());
-    let (registry, requests) = Registry::new(presence.clone());
+    let (registry, requests) = Registry::new(presence.clone(), metrics.clone());
     let sessions = TaskTracker::new();
     let wheel = Arc::new(Wheel::new(config.pace.ping_interval));
     let app = Arc::new(App {
         config: config.clone(),
         registry: registry.clone(),
         health: health.clone(),
+        metrics: metrics.clone(),
+        admission: admission.clone(),
+        tickets: tickets.clone(),
         wheel: wheel.clone(),
         sessions: sessions.clone(),
         sockets: AtomicU64::new(0),
@@ -67,13 +77,24 @@ pub async fn run(
     });
 
     let closing = CancellationToken::new();
-    let door = Door::new(app.clone(), router(app), closing.clone());
+    let endpoint = Arc::new(Endpoint {
+        access: config.metrics.clone(),
+        metrics: metrics.clone(),
+        health: health.clone(),
+        admission,
+    });
+    if let Some(scrapes) = scrapes {
+        tasks.spawn(endpoint.clone().serve(scrapes));
+    }
+    let desk = Arc::new(TicketDesk { config: config.clone(), tickets, metrics });
+    let routes = router(app.clone()).merge(desk.router()).merge(endpoint.router());
+    let door = Door::new(app, routes, closing.clone());
     tokio::select! {
         () = accept(&listener, &door, &sessions) => {}
         () = shutdown => {}
     }
     tracing::info!("shutting down");
-    let deadline = Instant::now() + SHUTDOWN_DEADLINE;
+    let deadline = Instant::now() + config.shutdown.deadline;
     health.set_draining();
     drop(listener);
     closing.cancel();
@@ -82,7 +103,7 @@ pub async fn run(
         drain(&registry, config.pace.drain_spread).await;
         sessions.wait().await;
     };
-    let sockets_deadline = deadline - (SHUTDOWN_DEADLINE - SHUTDOWN_SOCKETS_DEADLINE);
+    let sockets_deadline = deadline - (config.shutdown.deadline - config.shutdown.sockets_deadline);
     if timeout_at(sockets_deadline, goodbye).await.is_err() {
         tracing::warn!(left = sessions.len(), "some sockets did not close in time");
     }
@@ -119,8 +140,7 @@ fn spawn_readers(
         health: health.clone(),
         pace: config.pace,
         behind: behind.clone(),
-        undeliverable: AtomicU64::new(0),
-        odd_events: AtomicU64::new(0),
+        metrics: registry.metrics.clone(),
     };
     let thread = subscriber_thread(subscriber)?;
     tasks.spawn(async move {
@@ -131,7 +151,7 @@ fn spawn_readers(
     tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), behind, caught_up.clone()));
     if let Some(relay) = relay {
         // After the sweep: what the relay sends then comes live, on top of what was missed.
-        tasks.spawn(relay.run(caught_up));
+        tasks.spawn(relay.run(caught_up, registry.metrics.clone()));
     }
     Ok(())
 }
@@ -168,9 +188,9 @@ async fn accept(listener: &TcpListener, door: &Door, connections: &TaskTracker) 
     let mut is_failing = false;
     loop {
         match listener.accept().await {
-            Ok((connection, _)) => {
+            Ok((connection, peer)) => {
                 is_failing = false;
-                connections.spawn(door.clone().serve(connection));
+                door.clone().knock(connection, peer.ip(), connections);
             }
             Err(error) if is_about_the_connection(&error) => {}
             Err(error) => {

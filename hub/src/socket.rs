@@ -12,6 +12,7 @@ use socket2::SockRef;
 use tokio::io::Interest;
 use tokio::time::{Instant, timeout};
 
+use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::allowance::Allowance;
 use crate::auth::Authority;
 use crate::connection::{Connection, End};
@@ -20,6 +21,7 @@ use crate::inbound::{Inbound, Inbox, Violation};
 use crate::limits::{
     CLIENT_FRAME_BYTES_MAX, CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, SOCKET_READ_BYTES,
 };
+use crate::metrics::Metrics;
 use crate::protocol::{ClientFrame, Protocol};
 use crate::registry::Seat;
 use crate::wheel::Wheel;
@@ -32,6 +34,32 @@ pub struct Socket {
     wheel: Arc<Wheel>,
     inbox: Inbox,
     allowance: Allowance,
+    stay: Stay,
+}
+
+/// What counts a socket while it is open, and gives up its places when it is over.
+pub struct Stay {
+    metrics: Arc<Metrics>,
+    protocol: Protocol,
+    code: Option<u16>,
+    _permits: (ConnectionPermit, SocketPermit),
+}
+
+impl Stay {
+    pub fn new(
+        metrics: Arc<Metrics>,
+        protocol: Protocol,
+        permits: (ConnectionPermit, SocketPermit),
+    ) -> Self {
+        metrics.socket_opened(protocol);
+        Self { metrics, protocol, code: None, _permits: permits }
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.metrics.socket_closed(self.protocol, self.code);
+    }
 }
 
 impl From<Violation> for End {
@@ -53,10 +81,11 @@ impl Socket {
         seat: Seat,
         authority: Authority,
         wheel: Arc<Wheel>,
+        stay: Stay,
     ) -> Self {
         let inbox = Inbox::new(CLIENT_FRAME_BYTES_MAX);
         let allowance = Allowance::new(Instant::now());
-        Self { connection, seat, authority, wheel, inbox, allowance }
+        Self { connection, seat, authority, wheel, inbox, allowance, stay }
     }
 
     /// Runs until the connection is closed. `early` is what the peer sent right behind its
@@ -69,7 +98,8 @@ impl Socket {
                 poll_fn(|cx| self.poll(cx)).await
             }
         };
-        let Self { connection, seat, .. } = self;
+        let Self { connection, seat, mut stay, .. } = self;
+        stay.code = end.code();
         tracing::debug!(socket = connection.id, ?end, "socket is over");
         drop(seat); // a socket that is being closed does not count as online
         if end != End::Gone {

@@ -12,7 +12,6 @@
 
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -32,6 +31,7 @@ use crate::health::Health;
 use crate::limits::{
     DELIVER_MESSAGES_MAX, PROBES_MISSED_MAX, REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE,
 };
+use crate::metrics::{Channel, Metrics, Undelivered};
 use crate::registry::Registry;
 use crate::resp::Reply;
 use crate::subscription::{Subscription, SubscriptionError};
@@ -48,10 +48,7 @@ pub struct Subscriber {
     /// Told each time everyone may be behind: the subscription stands (again), or messages were
     /// dropped.
     pub behind: Arc<Notify>,
-    /// Messages that could not be delivered to anyone.
-    pub undeliverable: AtomicU64,
-    /// Events that could not be read.
-    pub odd_events: AtomicU64,
+    pub metrics: Arc<Metrics>,
 }
 
 /// Makes a hub's probes.
@@ -86,6 +83,7 @@ impl Subscriber {
                     self.behind.notify_one();
                     let Err(why) = self.listen(subscription, &mut probe).await;
                     self.health.set_subscribed(false);
+                    self.metrics.subscription_lost();
                     tracing::warn!(%why, "the subscription was lost");
                     // One that breaks at once must not be retried at once for ever.
                     if since.elapsed() > REDIS_BACKOFF_MAX {
@@ -248,8 +246,10 @@ impl Subscriber {
         for _ in 0..DELIVER_MESSAGES_MAX {
             let Some((payload, is_event)) = backlog.pop() else { break };
             if is_event {
+                self.metrics.heard(Channel::Events);
                 self.hear_event(&payload, &mut flush);
             } else {
+                self.metrics.heard(Channel::Notifications);
                 self.hear(&payload, epoch, &mut flush);
             }
         }
@@ -270,8 +270,8 @@ impl Subscriber {
             }
             // Other services publish here too; what they get wrong is theirs.
             Err(why) => {
-                let count = self.undeliverable.fetch_add(1, Relaxed) + 1;
-                tracing::debug!(why, count, "a message cannot be delivered");
+                self.metrics.undelivered(Undelivered::Unreadable);
+                tracing::debug!(why, "a message cannot be delivered");
             }
         }
     }
@@ -285,7 +285,7 @@ impl Subscriber {
             Ok(ChannelEvent::Probe { .. } | ChannelEvent::Other) => {}
             // The channel is ours, so this is worth a line; but never one for each.
             Err(why) => {
-                let count = self.odd_events.fetch_add(1, Relaxed) + 1;
+                let count = self.metrics.odd_event();
                 if count.is_power_of_two() {
                     tracing::warn!(why, count, "events cannot be read");
                 }

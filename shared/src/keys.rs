@@ -102,3 +102,8 @@ pub fn campaign_companion(id: &CampaignId) -> String {
 pub fn once(key: &str, nonce: &str) -> String {
     format!("bw:once:{{{key}}}:{nonce}")
 }
+
+/// What a one-time ticket stands for: the claims of the token that it was given for.
+pub fn ticket(ticket: &str) -> String {
+    format!("bw:ticket:{ticket}")
+}

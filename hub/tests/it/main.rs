@@ -3,10 +3,12 @@
 // clippy.toml allows this in `#[test]` functions; the harness around them fails the same way.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod admission;
 mod delivery;
 mod drain;
 mod events;
 mod handshake;
+mod metrics;
 mod outage;
 mod presence;
 mod presence_faults;
@@ -18,3 +20,4 @@ mod relay;
 mod resume;
 mod session;
 mod support;
+mod tickets;

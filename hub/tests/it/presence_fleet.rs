@@ -39,7 +39,7 @@ impl Users for Member {
 impl Member {
     fn new(redis: &RedisServer, pace: PresencePace) -> Arc<Self> {
         let client = redis::Client::open(redis.url()).unwrap();
-        let redis = Commands::new(client, Arc::new(Health::default()));
+        let redis = Commands::new(client, Arc::default(), Arc::default());
         Arc::new(Self { presence: Presence::new(pace), redis, users: Mutex::default() })
     }
 
