@@ -26,8 +26,7 @@ impl RedisServer {
 
     /// A place for a server that does not run yet.
     pub fn prepare() -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        Self { port, directory: tempfile::tempdir().unwrap(), child: None }
+        Self { port: free_port(), directory: tempfile::tempdir().unwrap(), child: None }
     }
 
     /// Starts it, with what the last life has saved.
@@ -118,6 +117,15 @@ impl RedisServer {
         self.publish_at(&notification, epoch, seq).await;
         notification
     }
+}
+
+/// Below the ports that connections get: thousands of sockets of other tests come and go, and one of
+/// them would take it before the server does.
+fn free_port() -> u16 {
+    std::iter::repeat_with(|| fastrand::u16(10_000..32_000))
+        .take(100)
+        .find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok())
+        .expect("a free port")
 }
 
 impl Drop for RedisServer {
