@@ -4,7 +4,7 @@
 //! - a connection: [`server`] → [`http`] → [`upgrade`] ([`handshake`]) → [`session`] ([`outbox`])
 //! - a message: [`subscriber`] → [`registry`] ([`order`]) → [`outbox`] → [`session`]
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`]
-//! - outwards: [`presence`] ([`incarnation`]), [`relay`]
+//! - outwards: [`presence`] ([`round`], [`incarnation`]), [`relay`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
 //! online.
@@ -30,6 +30,7 @@ pub mod presence;
 pub mod protocol;
 pub mod registry;
 pub mod relay;
+pub mod round;
 pub mod server;
 pub mod session;
 pub mod subscriber;
