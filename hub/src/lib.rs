@@ -8,7 +8,7 @@
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
 //! - time: [`wheel`] → [`pulse`]
 //! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]
-//! - outwards: [`presence`] ([`incarnation`]), [`relay`], [`metrics`]
+//! - outwards: [`presence`] ([`round`], [`incarnation`]), [`relay`], [`metrics`]
 //! - what it runs with: [`cli`] → [`config`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
@@ -51,6 +51,7 @@ pub mod registry;
 pub mod relay;
 pub mod resp;
 pub mod resume;
+pub mod round;
 pub mod server;
 pub mod socket;
 pub mod subscriber;

@@ -23,10 +23,11 @@ use crate::commands::Commands;
 use crate::config::PresencePace;
 use crate::incarnation::{Answer, Chores, Incarnation, Scripts};
 use crate::limits::{
-    PRESENCE_CALLS_MAX, PRESENCE_CHANGES_MAX, PRESENCE_CHANGES_PAGE_USERS, PRESENCE_RESTORE_BEATS,
-    PRESENCE_RESYNCS_MAX, PRESENCE_RETRY,
+    PRESENCE_CALLS_MAX, PRESENCE_CHANGES_MAX, PRESENCE_CHANGES_PAGE_USERS, PRESENCE_RETRY,
 };
+use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::round::Round;
 
 /// Changes gather this long: a herd of sockets costs a few commands, and nobody notices the delay.
 const GATHER: Duration = Duration::from_millis(5);
@@ -44,6 +45,7 @@ impl Users for Registry {
 
 /// The desired state, as far as Redis may not know it.
 pub struct Presence {
+    metrics: Arc<Metrics>,
     pace: PresencePace,
     // A plain lock: held for map work, never across an await.
     changes: Mutex<Changes>,
@@ -59,25 +61,11 @@ struct Changes {
     is_incomplete: bool,
 }
 
-/// What is left to do in one round.
-struct Round {
-    /// Members to look at; more than there are means all.
-    restores_left: u64,
-    is_whole_walk: bool,
-    reaps: bool,
-    resyncs_left: usize,
-}
-
-impl Default for Presence {
-    fn default() -> Self {
-        Self::new(PresencePace::default())
-    }
-}
-
 impl Presence {
-    pub fn new(pace: PresencePace) -> Self {
+    pub fn new(pace: PresencePace, metrics: Arc<Metrics>) -> Self {
         Self {
             pace,
+            metrics,
             changes: Mutex::default(),
             changed: Notify::new(),
             incarnation: tokio::sync::Mutex::new(Incarnation::new(pace)),
@@ -121,7 +109,11 @@ impl Presence {
                     false
                 }
             };
-            reporter.note(self.sync(redis, users, is_beat).await);
+            let outcome = self.sync(redis, users, is_beat).await;
+            if outcome.is_err() {
+                self.metrics.presence_failed();
+            }
+            reporter.note(outcome);
         }
     }
 
@@ -158,12 +150,7 @@ impl Presence {
         is_beat: bool,
     ) -> RedisResult<()> {
         let mut incarnation = self.incarnation.lock().await;
-        let mut round = Round {
-            restores_left: if is_beat { Self::share(&incarnation) } else { 0 },
-            is_whole_walk: false,
-            reaps: is_beat,
-            resyncs_left: PRESENCE_RESYNCS_MAX,
-        };
+        let mut round = Round::new(&incarnation, is_beat);
         let mut is_first = is_beat;
         for _ in 0..PRESENCE_CALLS_MAX {
             if incarnation.is_lost() || self.changes.lock().is_incomplete {
@@ -173,11 +160,8 @@ impl Presence {
                 (round.reaps, is_first) = (true, true);
             }
             let page = self.next_page();
-            let chores = Chores {
-                restores: round.restores_left > 0,
-                reaps: round.reaps,
-                ends_former: is_first,
-            };
+            let chores =
+                Chores { restores: round.restores(), reaps: round.reaps, ends_former: is_first };
             if page.is_empty() && chores == Chores::default() {
                 return Ok(());
             }
@@ -195,11 +179,6 @@ impl Presence {
         }
         // Work for more than one round; the next goes on.
         Ok(())
-    }
-
-    /// How many members a beat looks at, so that some beats see all.
-    fn share(incarnation: &Incarnation) -> u64 {
-        incarnation.size().div_ceil(PRESENCE_RESTORE_BEATS).max(1)
     }
 
     /// Begins another incarnation with everyone who is here. Who comes and goes meanwhile is told
@@ -260,36 +239,6 @@ impl Presence {
         let mut changes = self.changes.lock();
         for (user, online) in page {
             changes.users.entry(user).or_insert(online);
-        }
-    }
-}
-
-impl Round {
-    fn note_resync(&mut self) -> RedisResult<()> {
-        let left = self.resyncs_left.checked_sub(1);
-        let why = "Redis loses presence as soon as it is told";
-        self.resyncs_left = left.ok_or((ErrorKind::UnexpectedReturnType, why))?;
-        Ok(())
-    }
-
-    fn note(&mut self, answer: Answer, incarnation: &mut Incarnation) {
-        let Answer::Done { seen, restored, is_walk_over, is_someone_dead, is_short } = answer
-        else {
-            return;
-        };
-        if restored > 0 {
-            tracing::debug!(restored, "other services had taken users out who are here");
-        }
-        self.reaps &= is_someone_dead;
-        // A page may be empty where the table is sparse; the number of calls is bounded all the same.
-        self.restores_left = self.restores_left.saturating_sub(seen);
-        if is_walk_over {
-            self.restores_left = 0;
-        }
-        if is_short && !self.is_whole_walk {
-            self.is_whole_walk = true;
-            self.restores_left = u64::MAX;
-            incarnation.rewind();
         }
     }
 }

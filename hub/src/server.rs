@@ -50,7 +50,7 @@ pub async fn run(
     let redis =
         Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
     let tickets = Arc::new(Tickets::new(redis.clone()));
-    let presence = Arc::new(Presence::default());
+    let presence = Arc::new(Presence::new(config.pace.presence, metrics.clone()));
     let (registry, requests) = Registry::new(presence.clone(), metrics.clone());
     let sessions = TaskTracker::new();
     let wheel = Arc::new(Wheel::new(config.pace.ping_interval));

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use hub::commands::Commands;
 use hub::config::PresencePace;
-use hub::health::Health;
 use hub::presence::{Presence, Users};
 use parking_lot::Mutex;
 use redis::AsyncCommands as _;
@@ -40,7 +39,11 @@ impl Member {
     fn new(redis: &RedisServer, pace: PresencePace) -> Arc<Self> {
         let client = redis::Client::open(redis.url()).unwrap();
         let redis = Commands::new(client, Arc::default(), Arc::default());
-        Arc::new(Self { presence: Presence::new(pace), redis, users: Mutex::default() })
+        Arc::new(Self {
+            presence: Presence::new(pace, Arc::default()),
+            redis,
+            users: Mutex::default(),
+        })
     }
 
     fn join(&self, name: &str) {

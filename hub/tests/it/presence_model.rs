@@ -1,6 +1,7 @@
 //! Presence against a model: random interleavings of hubs, faults and other services on a real
 //! Redis. Time passes by moving what Redis keeps of it.
 
+mod line;
 mod store;
 mod world;
 
@@ -9,7 +10,8 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 use crate::support::RedisServer;
-use world::{Fault, HUBS, World};
+use line::Fault;
+use world::{HUBS, World};
 
 /// One step; hubs and users by number.
 #[derive(Clone, Debug)]

@@ -19,6 +19,9 @@ pub fn signal(pid: i32, signal: i32) {
 pub fn start(redis: &RedisServer) -> (Child, String) {
     let mut child = Command::new(BINARY)
         .args(["--listen", "127.0.0.1:0", "--log", "off"])
+        // All clients of a test have one address, and come at once.
+        .args(["--connections-per-address-max=100000", "--connects-per-address-per-s=100000"])
+        .arg("--handshakes-per-s=100000")
         .env("REDIS_URL", redis.url())
         .env("AUTH_HS256_KEY", KEY)
         .stdout(Stdio::piped())

@@ -1,18 +1,16 @@
 //! Hubs, other services, their Redis, and what should be true of them.
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use hub::config::PresencePace;
-use hub::incarnation::Scripts;
 use hub::presence::{Presence, Users};
 use parking_lot::Mutex;
+use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
-use redis::{AsyncCommands as _, ErrorKind, RedisResult, Value};
 use shared::UserId;
 use shared::keys::{ONLINE_USERS, PRESENCE_HUB_PREFIX, PRESENCE_LEASES, PRESENCE_REVS};
-use shared::script::Script;
 
+use super::line::{Call, Fault, Line, execute};
 use super::store::Store;
 use crate::support::RedisServer;
 
@@ -21,65 +19,6 @@ pub const HUBS: usize = 3;
 pub const USERS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "x", "y", "z"];
 const HUB_USERS: usize = 6;
 const LEASE_MS: u64 = 12_000;
-/// Few are enough: the rest is lost.
-const LATE_MAX: usize = 4;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    None,
-    CallLost,
-    AnswerLost,
-    /// The client gave up; the server reads the call when it has time.
-    CarriedOutLate,
-}
-
-struct Call {
-    script: &'static Script,
-    keys: Vec<String>,
-    args: Vec<String>,
-}
-
-/// A hub's connection, which may break.
-struct Line<'a> {
-    connection: MultiplexedConnection,
-    fault: Fault,
-    late: &'a Mutex<Vec<Call>>,
-}
-
-impl Scripts for Line<'_> {
-    async fn run(
-        &self,
-        script: &'static Script,
-        keys: &[&str],
-        args: &[Cow<'_, str>],
-    ) -> RedisResult<Value> {
-        let call = Call {
-            script,
-            keys: keys.iter().map(|key| (*key).to_owned()).collect(),
-            args: args.iter().map(|arg| arg.to_string()).collect(),
-        };
-        let lost = || Err((ErrorKind::Io, "lost").into());
-        match self.fault {
-            Fault::None => execute(&self.connection, &call).await,
-            Fault::CallLost => lost(),
-            Fault::AnswerLost => execute(&self.connection, &call).await.and_then(|_| lost()),
-            Fault::CarriedOutLate => {
-                let mut late = self.late.lock();
-                if late.len() < LATE_MAX {
-                    late.push(call);
-                }
-                lost()
-            }
-        }
-    }
-}
-
-async fn execute(connection: &MultiplexedConnection, call: &Call) -> RedisResult<Value> {
-    let mut command = redis::cmd("EVAL");
-    command.arg(call.script.source).arg(call.keys.len()).arg(&call.keys).arg(&call.args);
-    command.query_async(&mut connection.clone()).await
-}
-
 struct Hub {
     presence: Presence,
     users: Mutex<BTreeSet<UserId>>,
@@ -100,7 +39,7 @@ impl Users for Hub {
 impl Hub {
     fn new() -> Self {
         Self {
-            presence: Presence::new(PresencePace::default()),
+            presence: Presence::new(PresencePace::default(), std::sync::Arc::default()),
             users: Mutex::default(),
             sure: BTreeSet::new(),
             silent_ms: 0,
