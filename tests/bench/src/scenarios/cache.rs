@@ -12,7 +12,7 @@ use crate::cli::Args;
 use crate::load::{self, CONNECTIONS, Load};
 use crate::measure::{COLUMNS, Pids, Series, Subject, in_turns, verdict};
 use crate::node::Node;
-use crate::report::{Cell, Table};
+use support::table::{Cell, Table};
 use crate::scenarios::address;
 
 /// Bytes of the value: a small page of JSON.

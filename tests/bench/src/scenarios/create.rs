@@ -11,7 +11,7 @@ use support::{Http, RedisServer, eventually, jwt, ports};
 use crate::cli::Args;
 use crate::measure::{COLUMNS, Pids, Subject, in_turns, verdict};
 use crate::records::{Backend, DURABLE};
-use crate::report::Table;
+use support::table::Table;
 use crate::scenarios::{Users, address};
 
 /// The issue's.

@@ -9,7 +9,7 @@ use crate::answer::request;
 use crate::cli::Args;
 use crate::load::{CONNECTIONS, Load};
 use crate::measure::{COLUMNS, Pids, Series, Subject, in_turns, verdict};
-use crate::report::Table;
+use support::table::Table;
 use crate::scenarios::address;
 
 /// Entries of a full feed: more than a page, so that there is a next one.
