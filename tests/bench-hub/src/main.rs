@@ -49,7 +49,7 @@ async fn main() -> Result<()> {
             let turn = format!("bench-{round}-{place}");
             let sample = session::run(&args, &programs, one.kind, &redis, &turn).await?;
             one.samples.push(sample);
-            eprintln!("round {}, {}: {sample:.1?}", round + 1, one.kind.name());
+            eprintln!("{}", report::line(round + 1, one.kind, &sample));
         }
     }
     let tables = report::tables(&args, &series);

@@ -53,6 +53,19 @@ pub fn head(args: &Args) -> String {
     )
 }
 
+/// What a turn came to, while the others are still running.
+pub fn line(round: u32, kind: Kind, sample: &Sample) -> String {
+    let Sample { connect_us, idle_kib, steady, full, .. } = sample;
+    format!(
+        "round {round}, {}: {connect_us:.0} µs per connect, {idle_kib:.2} KiB per socket, {:.1} µs \
+         and {:.1} µs per message, {:.0}/s",
+        kind.name(),
+        steady.server_us,
+        full.server_us,
+        full.per_s,
+    )
+}
+
 pub fn to_json(args: &Args, tables: &[Table]) -> Value {
     json!({
         "head": head(args),
