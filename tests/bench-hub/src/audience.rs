@@ -73,7 +73,7 @@ impl Users {
         let Self { names, epoch, requests } = self;
         let begun = Instant::now();
         let count = requests.len();
-        let publisher = Publisher::connect(&redis.address(), Arc::clone(&names), &epoch, begun)?;
+        let publisher = Publisher::connect(gateway.wire(redis), Arc::clone(&names), &epoch, begun)?;
         let mut crowd = Crowd::start(gateway.address, requests, begun)?;
         crowd.opened(count, OPEN_LIMIT).await?;
         Ok(Audience { crowd, publisher, names, epoch })

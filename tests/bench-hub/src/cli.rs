@@ -75,6 +75,8 @@ pub enum Kind {
     Hub,
     /// The same gateway in Node: ws and ioredis
     Node,
+    /// Nchan, the module of nginx, where it is installed
+    Nchan,
     /// A bare relay: the floor
     Floor,
 }
@@ -84,6 +86,7 @@ impl Kind {
         match self {
             Kind::Hub => "hub",
             Kind::Node => "Node, ws + ioredis",
+            Kind::Nchan => "Nchan, in memory",
             Kind::Floor => "floor: bare relay",
         }
     }

@@ -1,6 +1,6 @@
 //! The gateways under test: started on a free port, asked for by the same handshake.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -11,6 +11,8 @@ use support::{Http, RedisServer, eventually_within, jwt, node, ports};
 use tempfile::TempDir;
 
 use crate::cli::{Args, Kind};
+use crate::nchan;
+use crate::wire::Wire;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -21,6 +23,9 @@ pub struct Programs {
     floor: PathBuf,
     /// Where there is no Node it is left out.
     node: Option<PathBuf>,
+    /// And where there is no nginx with it.
+    nchan: Option<PathBuf>,
+    sockets: usize,
     dir: TempDir,
 }
 
@@ -39,11 +44,20 @@ impl Programs {
         let node = node.then(|| node::dir("tests/bench-hub/peers", "gateway-node", "server.js"));
         let dir = tempfile::tempdir()?;
         std::fs::write(key_file(dir.path()), jwt::KEY)?;
-        Ok(Self { hub, hub_args: args.hub_arg.clone(), floor, node: node.flatten(), dir })
+        let nchan = nchan::find();
+        if nchan.is_none() && args.wants(Kind::Nchan) {
+            eprintln!("without Nchan: no nginx with that module is installed");
+        }
+        let (hub_args, sockets) = (args.hub_arg.clone(), args.sockets);
+        Ok(Self { hub, hub_args, floor, node: node.flatten(), nchan, sockets, dir })
     }
 
     pub fn has(&self, kind: Kind) -> bool {
-        kind != Kind::Node || self.node.is_some()
+        match kind {
+            Kind::Hub | Kind::Floor => true,
+            Kind::Node => self.node.is_some(),
+            Kind::Nchan => self.nchan.is_some(),
+        }
     }
 
     fn command(&self, kind: Kind, port: u16, redis: &RedisServer) -> Result<Command> {
@@ -62,6 +76,10 @@ impl Programs {
                 command.arg(dir.join("server.js")).args([&port.to_string(), &redis.url()]);
                 command.env("AUTH_HS256_KEY", jwt::KEY).env("NODE_ENV", "production");
                 command
+            }
+            Kind::Nchan => {
+                let module = self.nchan.as_ref().context("Nchan")?;
+                nchan::command(module, self.dir.path(), port, self.sockets)?
             }
             Kind::Floor => {
                 let mut command = Command::new(&self.floor);
@@ -88,10 +106,14 @@ impl Gateway {
         let port = ports::free();
         let mut command = programs.command(kind, port, redis)?;
         let process = Process::start(kind.name(), &mut command);
-        let listens = if kind == Kind::Hub { "Listening http://" } else { "listening" };
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listens = || match kind {
+            Kind::Hub => process.has_printed("Listening http://"),
+            Kind::Node | Kind::Floor => process.has_printed("listening"),
+            Kind::Nchan => TcpStream::connect(address).is_ok(),
+        };
         let what = format!("{} listens", kind.name());
-        eventually_within(START_LIMIT, &what, async || process.has_printed(listens).then_some(()))
-            .await;
+        eventually_within(START_LIMIT, &what, async || listens().then_some(())).await;
         if kind == Kind::Hub {
             let http = Http::plain(&format!("127.0.0.1:{port}"));
             eventually_within(START_LIMIT, "the hub is ready", async || {
@@ -99,7 +121,6 @@ impl Gateway {
             })
             .await;
         }
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         Ok(Self { kind, process, address })
     }
 
@@ -112,17 +133,32 @@ impl Gateway {
         self.process.output()
     }
 
+    /// How messages get to it.
+    pub fn wire(&self, redis: &RedisServer) -> Wire {
+        match self.kind {
+            Kind::Hub | Kind::Node | Kind::Floor => Wire::Redis(redis.address()),
+            Kind::Nchan => Wire::Nchan(self.address),
+        }
+    }
+
     /// A user's handshake as a browser makes it: the token in the list of protocols.
     pub fn handshake(&self, user: &str) -> Vec<u8> {
         let path = match self.kind {
-            Kind::Floor => format!("/ws/{user}"),
+            Kind::Floor | Kind::Nchan => format!("/ws/{user}"),
             Kind::Hub | Kind::Node => "/ws/notifications".to_owned(),
         };
-        let token = jwt::token(user, "");
+        let protocols = match self.kind {
+            // It would take a list of protocols for one of its own.
+            Kind::Nchan => String::new(),
+            _ => {
+                let token = jwt::token(user, "");
+                format!("Sec-WebSocket-Protocol: bellwire.raw, bearer.{token}\r\n")
+            }
+        };
         format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-             Sec-WebSocket-Protocol: bellwire.raw, bearer.{token}\r\n\r\n",
+             {protocols}\r\n",
             self.address
         )
         .into_bytes()

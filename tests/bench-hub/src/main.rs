@@ -9,10 +9,12 @@ mod crowd;
 mod frames;
 mod gateway;
 mod memory;
+mod nchan;
 mod payload;
 mod publisher;
 mod report;
 mod session;
+mod wire;
 
 use std::io::Write as _;
 

@@ -21,8 +21,15 @@ const SLABS: &[&str] = &[
     "tw_sock_TCP",
 ];
 
-/// Proportional set size, in bytes.
+/// Proportional set size of a process and its children (nginx' workers), in bytes.
 pub fn pss(pid: u32) -> Result<u64> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+    std::iter::once(pid).chain(children).map(pss_of_one).sum()
+}
+
+fn pss_of_one(pid: u32) -> Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path).with_context(|| path.clone())?;
     parse_pss(&text).with_context(|| format!("no Pss in {path}"))

@@ -7,6 +7,7 @@ use std::io::Write as _;
 /// Bytes of a notification, which are the payload of the frame.
 pub const NOTIFICATION_BYTES: usize = 200;
 const TITLE: &str = "Your order is on its way to your door";
+const AFTER_TITLE: &[u8] = br#"","createdAt":"2026-11-22T05:22:14.000Z","#;
 const TAIL: &[u8] = br#""data":{"at":""#;
 const AT_DIGITS: usize = 16;
 const TO_DIGITS: usize = 5;
@@ -14,6 +15,7 @@ const NTH_DIGITS: usize = 8;
 /// `at`, `","to":"`, `to`, `","n":"`, `n`.
 const TO_AT: usize = AT_DIGITS + 8;
 const NTH_AT: usize = TO_AT + TO_DIGITS + 7;
+const AFTER_TITLE_BYTES: usize = AFTER_TITLE.len() + TAIL.len() + NTH_AT + NTH_DIGITS + 3;
 
 /// What a notification says about itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,30 +29,29 @@ pub struct Mark {
 }
 
 /// Appends the message of the channel, as the functions publish it.
-pub fn write(message: &mut Vec<u8>, user: &str, epoch: &str, mark: Mark) {
+pub fn message(bytes: &mut Vec<u8>, user: &str, epoch: &str, mark: Mark) {
+    bytes.extend_from_slice(b"{\"notification\":");
+    notification(bytes, user, mark);
+    put(bytes, format_args!(r#","bw":{{"epoch":"{epoch}","seq":{}}}}}"#, mark.nth));
+}
+
+/// Appends the notification alone. Its title is as long as the whole needs.
+pub fn notification(bytes: &mut Vec<u8>, user: &str, mark: Mark) {
     let Mark { at_us, to, nth } = mark;
-    message.extend_from_slice(b"{\"notification\":");
-    let begin = message.len();
-    let head = format_args!(
-        r#"{{"id":"0199f0c0-0000-7000-8000-{:012x}","userId":"{user}","seq":{nth},"#,
-        u64::from(to) << 24 | u64::from(nth)
-    );
-    let tail = format_args!(
-        r#""createdAt":"2026-11-22T05:22:14.000Z","data":{{"at":"{at_us:016}","to":"{to:05}","n":"{nth:08}"}}}}"#,
-    );
-    // Writing to a vector cannot fail.
-    let _ = message.write_fmt(head);
-    const REST: usize = r#""createdAt":"2026-11-22T05:22:14.000Z","#.len()
-        + TAIL.len()
-        + NTH_AT
-        + NTH_DIGITS
-        + r#""}}"#.len();
-    let title = r#""title":"","#.len();
-    let room = NOTIFICATION_BYTES.saturating_sub(message.len() - begin + REST + title);
-    let title = TITLE.get(..room).unwrap_or(TITLE);
-    let _ = write!(message, r#""title":"{title}","#);
-    let _ = message.write_fmt(tail);
-    let _ = write!(message, r#","bw":{{"epoch":"{epoch}","seq":{nth}}}}}"#);
+    let begin = bytes.len();
+    let id = u64::from(to) << 24 | u64::from(nth & 0xff_ffff);
+    put(bytes, format_args!(r#"{{"id":"0199f0c0-0000-7000-8000-{id:012x}","userId":"{user}","#));
+    put(bytes, format_args!(r#""seq":{nth},"title":""#));
+    let room = NOTIFICATION_BYTES.saturating_sub(bytes.len() - begin + AFTER_TITLE_BYTES);
+    bytes.extend_from_slice(TITLE.as_bytes().get(..room).unwrap_or(TITLE.as_bytes()));
+    bytes.extend_from_slice(AFTER_TITLE);
+    bytes.extend_from_slice(TAIL);
+    put(bytes, format_args!(r#"{at_us:016}","to":"{to:05}","n":"{nth:08}"}}}}"#));
+}
+
+/// Writing to a vector cannot fail.
+fn put(bytes: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
+    let _ = bytes.write_fmt(text);
 }
 
 /// Reads it back out of a frame, whatever stands around the notification.
@@ -80,9 +81,9 @@ mod tests {
         for nth in [1, 99_999_999] {
             let mark = Mark { at_us: 1_234_567, to: 9_999, nth };
             let mut bytes = Vec::new();
-            write(&mut bytes, "bench-09999", "an epoch", mark);
+            message(&mut bytes, "user-09999", "an epoch", mark);
             let message = Message::parse(&bytes).unwrap();
-            assert_eq!(message.user_id.as_str(), "bench-09999");
+            assert_eq!(message.user_id.as_str(), "user-09999");
             assert_eq!(message.position.unwrap().seq, i64::from(nth));
             assert_eq!(message.notification.len(), NOTIFICATION_BYTES);
             assert_eq!(read(message.notification.as_bytes()), Some(mark));

@@ -1,5 +1,5 @@
-//! The publishing service: `PUBLISH` pipelined over one connection, at a rate or as fast as the
-//! gateway delivers.
+//! The publishing service: messages over one connection, at a rate or as fast as the gateway
+//! delivers.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
@@ -11,7 +11,8 @@ use anyhow::{Context as _, Result, ensure};
 use support::cpu;
 
 use crate::crowd::Seen;
-use crate::payload::{self, Mark};
+use crate::payload::Mark;
+use crate::wire::{Answers, Wire};
 
 /// Messages that are published and not delivered, at full speed. Some hundred KiB: enough that the
 /// gateway never waits for work, far from what makes Redis cut off a slow subscriber (8 MiB for a
@@ -25,7 +26,7 @@ const BATCH_MIN: u64 = 32;
 const PAUSE: Duration = Duration::from_micros(100);
 /// Without a single delivery the rest counts as lost.
 const STALL: Duration = Duration::from_secs(5);
-const REDIS_DEADLINE: Duration = Duration::from_secs(10);
+const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
 /// Prime, so that turns meet every user, and neighbours in time are no neighbours elsewhere.
 const STRIDE: usize = 7_919;
 
@@ -39,7 +40,9 @@ pub enum Pace {
 
 /// A connection and how far every user has come.
 pub struct Publisher {
-    redis: TcpStream,
+    wire: Wire,
+    connection: TcpStream,
+    answers: Answers,
     users: Arc<Vec<String>>,
     epoch: String,
     /// Per user.
@@ -64,19 +67,28 @@ pub struct Burst {
 
 impl Publisher {
     pub fn connect(
-        redis: &str,
+        wire: Wire,
         users: Arc<Vec<String>>,
         epoch: &str,
         begun: Instant,
     ) -> Result<Self> {
-        let redis = TcpStream::connect(redis)?;
-        redis.set_nodelay(true)?;
-        redis.set_read_timeout(Some(REDIS_DEADLINE))?;
-        redis.set_write_timeout(Some(REDIS_DEADLINE))?;
-        let counts = vec![0; users.len()];
-        let (batch, message) = (Vec::new(), Vec::new());
-        let epoch = epoch.to_owned();
-        Ok(Self { redis, users, epoch, counts, sent: 0, turn: 0, begun, batch, message })
+        let connection = TcpStream::connect(wire.address())?;
+        connection.set_nodelay(true)?;
+        connection.set_read_timeout(Some(ANSWER_DEADLINE))?;
+        connection.set_write_timeout(Some(ANSWER_DEADLINE))?;
+        Ok(Self {
+            wire,
+            connection,
+            answers: Answers::default(),
+            counts: vec![0; users.len()],
+            users,
+            epoch: epoch.to_owned(),
+            sent: 0,
+            turn: 0,
+            begun,
+            batch: Vec::new(),
+            message: Vec::new(),
+        })
     }
 
     /// How many messages every user has had.
@@ -144,50 +156,22 @@ impl Publisher {
             self.counts[to] += 1;
             let at_us = u64::try_from(self.begun.elapsed().as_micros())?;
             let mark = Mark { at_us, to: u32::try_from(to)?, nth: self.counts[to] };
-            self.message.clear();
-            payload::write(&mut self.message, &self.users[to], &self.epoch, mark);
-            write!(
-                self.batch,
-                "*3\r\n$7\r\nPUBLISH\r\n$13\r\nnotifications\r\n${}\r\n",
-                self.message.len()
-            )?;
-            self.batch.extend_from_slice(&self.message);
-            self.batch.extend_from_slice(b"\r\n");
+            let user = &self.users[to];
+            self.wire.request(&mut self.batch, &mut self.message, user, &self.epoch, mark)?;
         }
-        self.redis.write_all(&self.batch).context("publishing")?;
+        self.connection.write_all(&self.batch).context("publishing")?;
         self.sent += count;
         let mut answers = 0;
         let mut buffer = [0; 4096];
         while answers < count {
-            let bytes = self.redis.read(&mut buffer).context("an answer to PUBLISH")?;
-            ensure!(bytes > 0, "Redis closed the connection");
-            answers += counted(&buffer[..bytes])?;
+            let bytes = self.connection.read(&mut buffer).context("an answer")?;
+            ensure!(bytes > 0, "the publisher's connection was closed");
+            answers += self.wire.count(&mut self.answers, &buffer[..bytes])?;
         }
         Ok(())
     }
 }
 
-/// Answers in `bytes`, which are lines; each says that one gateway was reached.
-fn counted(bytes: &[u8]) -> Result<u64> {
-    let is_sound = bytes.iter().all(|byte| b":1\r\n".contains(byte));
-    ensure!(is_sound, "Redis answered {:?}", String::from_utf8_lossy(bytes));
-    Ok(bytes.iter().filter(|&&byte| byte == b'\n').count() as u64)
-}
-
 fn delivered(seen: &Seen) -> u64 {
     seen.delivered.load(Ordering::Relaxed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_answers_and_refuses_others() {
-        assert_eq!(counted(b":1\r\n:1\r\n:1").unwrap(), 2);
-        assert_eq!(counted(b"\r\n").unwrap(), 1);
-        for bad in [&b":0\r\n"[..], b"-ERR unknown\r\n"] {
-            assert!(counted(bad).is_err());
-        }
-    }
 }
