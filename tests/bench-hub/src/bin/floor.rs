@@ -21,6 +21,7 @@ const HEAD_BYTES_MAX: usize = 4096;
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
 const ACCEPT_SALT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const SUBSCRIBE: &[u8] = b"*2\r\n$9\r\nSUBSCRIBE\r\n$13\r\nnotifications\r\n";
+const SUBSCRIBED: &[u8] = b"*3\r\n$9\r\nsubscribe\r\n";
 /// What stands before the length of a message.
 const PUSH: &[u8] = b"*3\r\n$7\r\nmessage\r\n$13\r\nnotifications\r\n$";
 const NOTIFICATION: &[u8] = b"{\"notification\":";
@@ -115,11 +116,12 @@ async fn follow(redis: &str, sockets: &Sockets) -> Result<()> {
 
 /// The first message, and the bytes up to its end; the answer to SUBSCRIBE is an empty one.
 fn next(bytes: &[u8]) -> Result<Option<(&[u8], usize)>> {
-    if bytes.starts_with(b"*3\r\n$9\r\nsubscribe") {
+    if bytes.starts_with(SUBSCRIBED) {
         return Ok(find(bytes, b":1\r\n").map(|at| (&bytes[..0], at + 4)));
     }
     let Some(rest) = bytes.strip_prefix(PUSH) else {
-        ensure!(PUSH.starts_with(&bytes[..bytes.len().min(PUSH.len())]), "not a message");
+        let begins = |whole: &[u8]| whole.starts_with(&bytes[..bytes.len().min(whole.len())]);
+        ensure!(begins(PUSH) || begins(SUBSCRIBED), "not a message");
         return Ok(None);
     };
     let Some(digits) = find(rest, b"\r\n") else { return Ok(None) };
@@ -156,4 +158,28 @@ fn deliver(message: &[u8], sockets: &Sockets, frame: &mut Vec<u8>) {
 
 fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
     bytes.windows(what.len()).position(|part| part == what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_messages_however_they_are_cut() {
+        let message = "*3\r\n$7\r\nmessage\r\n$13\r\nnotifications\r\n$5\r\nhello\r\n";
+        let subscribed = "*3\r\n$9\r\nsubscribe\r\n$13\r\nnotifications\r\n:1\r\n";
+        let all = format!("{subscribed}{message}{message}");
+        for size in 1..all.len() {
+            let (mut bytes, mut found) = (Vec::new(), Vec::new());
+            for part in all.as_bytes().chunks(size) {
+                bytes.extend_from_slice(part);
+                while let Some((message, taken)) = next(&bytes).unwrap() {
+                    found.push(String::from_utf8(message.to_vec()).unwrap());
+                    bytes.drain(..taken);
+                }
+            }
+            assert_eq!(found, ["", "hello", "hello"], "in parts of {size}");
+        }
+        assert!(next(b"-ERR\r\n").is_err());
+    }
 }
