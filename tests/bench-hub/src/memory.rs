@@ -41,12 +41,27 @@ fn parse_pss(text: &str) -> Option<u64> {
     Some(kib * 1024)
 }
 
-/// The kernel's memory for all sockets of the machine, in bytes. `None` where it may not be read
-/// (`/proc/slabinfo` is root's).
-pub fn kernel() -> Option<u64> {
-    let slabs = fs::read_to_string("/proc/slabinfo").ok()?;
-    let sockets = fs::read_to_string("/proc/net/sockstat").ok()?;
-    Some(slab_bytes(&slabs) + PAGE_BYTES * buffer_pages(&sockets)?)
+/// The kernel's memory for all TCP sockets of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    bytes: u64,
+    sockets: u64,
+}
+
+impl Kernel {
+    /// `None` where it may not be read (`/proc/slabinfo` is root's).
+    pub fn now() -> Option<Self> {
+        let slabs = fs::read_to_string("/proc/slabinfo").ok()?;
+        let (sockets, pages) = parse_sockets(&fs::read_to_string("/proc/net/sockstat").ok()?)?;
+        Some(Self { bytes: slab_bytes(&slabs) + PAGE_BYTES * pages, sockets })
+    }
+
+    /// Bytes per socket of those that came since `before`. They are counted, both ends each: others
+    /// on this machine open and close sockets, too. `None` when fewer than `expected` came.
+    pub fn per_socket(self, before: Self, expected: u64) -> Option<f64> {
+        let sockets = self.sockets.checked_sub(before.sockets).filter(|&s| s >= expected)?;
+        Some((self.bytes as f64 - before.bytes as f64) / sockets as f64)
+    }
 }
 
 /// `name active total object-size objects-per-slab pages-per-slab : tunables a b c : slabdata
@@ -61,10 +76,12 @@ fn slab_bytes(text: &str) -> u64 {
     text.lines().filter_map(bytes).sum()
 }
 
-/// `TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 228`
-fn buffer_pages(text: &str) -> Option<u64> {
+/// Sockets and pages of buffers: `TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 228`.
+fn parse_sockets(text: &str) -> Option<(u64, u64)> {
     let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
-    line.split_once(" mem ")?.1.trim().parse().ok()
+    let (head, pages) = line.split_once(" mem ")?;
+    let (_, sockets) = head.split_once(" alloc ")?;
+    Some((sockets.parse().ok()?, pages.trim().parse().ok()?))
 }
 
 #[cfg(test)]
@@ -80,8 +97,16 @@ mod tests {
             dentry 260339 351036 192 21 1 : tunables 0 0 0 : slabdata 16716 16716 0\n\
             filp 454 483 192 21 1 : tunables 0 0 0 : slabdata 20 23 0\n";
         assert_eq!(slab_bytes(slabs), (10 * 8 + 23) * PAGE_BYTES);
-        let sockets = "sockets: used 14\nTCP: inuse 1 orphan 0 tw 0 alloc 1 mem 228\nUDP: mem 0\n";
-        assert_eq!(buffer_pages(sockets), Some(228));
-        assert_eq!(buffer_pages(""), None);
+        let sockets = "sockets: used 14\nTCP: inuse 1 orphan 0 tw 0 alloc 7 mem 228\nUDP: mem 0\n";
+        assert_eq!(parse_sockets(sockets), Some((7, 228)));
+        assert_eq!(parse_sockets(""), None);
+    }
+    #[test]
+    fn shares_memory_among_the_sockets_that_came() {
+        let before = Kernel { bytes: 1_000, sockets: 10 };
+        let now = Kernel { bytes: 5_000, sockets: 14 };
+        assert_eq!(now.per_socket(before, 4), Some(1_000.0));
+        assert_eq!(now.per_socket(before, 5), None);
+        assert_eq!(before.per_socket(now, 0), None);
     }
 }

@@ -8,7 +8,7 @@ use support::{RedisServer, cpu};
 use crate::audience::{Borne, Users};
 use crate::cli::{Args, Kind};
 use crate::gateway::{Gateway, Programs};
-use crate::memory;
+use crate::memory::{Kernel, pss};
 use crate::publisher::Pace;
 
 /// Sockets that come and go first, with messages: code that is loaded and tables that are made once
@@ -63,30 +63,33 @@ async fn measure(
 
     let sockets = args.sockets as f64;
     let per_socket = |now: u64, before: u64| (now as f64 - before as f64) / 1024.0 / sockets;
-    let base = memory::pss(gateway.pid())?;
-    let kernel_base = memory::kernel();
+    let base = pss(gateway.pid())?;
+    let kernel_base = Kernel::now();
     let cpu_base = server_cpu(gateway);
     let begun = std::time::Instant::now();
     let mut audience = users.come(gateway, redis).await?;
     let connecting = begun.elapsed();
     tokio::time::sleep(SETTLE).await;
     let connect = server_cpu(gateway).saturating_sub(cpu_base);
-    let idle_kib = per_socket(memory::pss(gateway.pid())?, base);
-    let kernel = memory::kernel().zip(kernel_base);
+    let idle_kib = per_socket(pss(gateway.pid())?, base);
+    // Both ends of all connections are on this machine, and alike. With fewer than half of them
+    // others have closed so many that the number would mean little.
+    let kernel = Kernel::now().zip(kernel_base);
+    let kernel = kernel.and_then(|(now, before)| now.per_socket(before, args.sockets as u64));
+    let kernel_kib = kernel.map(|bytes| bytes / 1024.0);
 
     let pace = Pace::Steady(args.rate);
     let steady = audience.hear(pace, args.seconds, gateway, redis).await?;
     let full = audience.hear(Pace::Full, args.seconds, gateway, redis).await?;
     tokio::time::sleep(SETTLE).await;
-    let later_kib = per_socket(memory::pss(gateway.pid())?, base);
+    let later_kib = per_socket(pss(gateway.pid())?, base);
     Ok(Sample {
         connect_us: connect.as_secs_f64() * 1e6 / sockets,
         connects_per_s: sockets / connecting.as_secs_f64(),
         base_mib: base as f64 / 1024.0 / 1024.0,
         idle_kib,
         later_kib,
-        // Both ends of all connections are on this machine, and alike.
-        kernel_kib: kernel.map(|(now, before)| per_socket(now, before) / 2.0),
+        kernel_kib,
         steady,
         full,
     })
