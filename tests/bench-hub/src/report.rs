@@ -8,6 +8,8 @@ use crate::cli::{Args, Kind};
 use crate::payload::NOTIFICATION_BYTES;
 use crate::session::Sample;
 
+/// What one thread uses of a core at full speed when nobody else wants it.
+const NODE_CORES: f64 = 0.85;
 const KIB_PER_GIB: f64 = 1024.0 * 1024.0;
 
 /// A gateway's turns, one per round.
@@ -108,9 +110,8 @@ fn sockets(series: &[Series]) -> Table {
         ]
     }));
     table.note(
-        "Memory of the process is PSS above what it had after 100 sockets came and went. The \
-         kernel's is half of what both ends take here: slabs of connections, files and epoll, and \
-         TCP's buffers.",
+        "Memory of the process is PSS above what it had after 100 sockets came and went. The kernel's, per end: slabs of \
+         connections, files and epoll, and TCP's buffers, shared among the sockets that it counts.",
     );
     table
 }
@@ -165,6 +166,13 @@ fn full(series: &[Series]) -> Table {
         ]
     }));
     table.note("At most 2,000 messages are under way, which is what the latencies here show.");
+    let node = series.iter().find(|one| one.kind == Kind::Node);
+    if let Some(cores) = node.map(|node| node.of(|s| s.full.cores)).filter(|&c| c < NODE_CORES) {
+        table.note(format!(
+            "Node had {cores:.2} of the one core that it can use: others kept this machine busy, and \
+             ratios of throughput mean little."
+        ));
+    }
     table
 }
 
@@ -184,12 +192,14 @@ fn capacity(series: &[Series]) -> Table {
     table.rows.extend(series.iter().map(|one| {
         // Whatever is more: what was used once may be used again.
         let own = one.of(|s| s.idle_kib.max(s.later_kib));
-        let kernel = one.kernel_kib();
-        let all = own + kernel.unwrap_or(0.0);
+        // A socket is the same for the kernel, whoever holds it.
+        let kernel = one.kernel_kib().or_else(|| series.iter().find_map(Series::kernel_kib));
         vec![
             Cell::text(one.kind.name()),
-            Cell::Number(KIB_PER_GIB / all, 0),
-            kernel.map_or(Cell::Nothing, |kib| Cell::text(format!("{:.0} %", 100.0 * kib / all))),
+            kernel.map_or(Cell::Nothing, |kib| Cell::Number(KIB_PER_GIB / (own + kib), 0)),
+            kernel.map_or(Cell::Nothing, |kib| {
+                Cell::text(format!("{:.0} %", 100.0 * kib / (own + kib)))
+            }),
             Cell::Number(1e6 / one.of(|s| s.steady.server_us), 0),
             Cell::Number(1e6 / one.of(|s| s.full.server_us), 0),
             Cell::Number(1e6 / one.of(|s| s.connect_us), 0),
