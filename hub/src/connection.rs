@@ -16,6 +16,7 @@ use tokio::time::Instant;
 
 use crate::frame;
 use crate::limits::SOCKET_WRITE_FRAMES_MAX;
+use crate::metrics::Metrics;
 use crate::outbox::{Batch, Outbox, Pushed, Turn};
 use crate::protocol::Protocol;
 use crate::pulse::{Beat, Pulse};
@@ -64,6 +65,7 @@ pub struct Connection {
     /// Number of the socket, for the log.
     pub id: u64,
     pub protocol: Protocol,
+    pub metrics: Arc<Metrics>,
     pub stream: TcpStream,
     outbox: Outbox,
     /// The connection's task.
@@ -76,10 +78,17 @@ pub struct Connection {
 
 impl Connection {
     /// Not open yet: what is pushed waits for [`Connection::open`].
-    pub fn new(stream: TcpStream, id: u64, protocol: Protocol, pulse: Pulse) -> Arc<Self> {
+    pub fn new(
+        stream: TcpStream,
+        id: u64,
+        protocol: Protocol,
+        pulse: Pulse,
+        metrics: Arc<Metrics>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id,
             protocol,
+            metrics,
             stream,
             outbox: Outbox::new(),
             task: AtomicWaker::new(),
@@ -102,6 +111,11 @@ impl Connection {
             self.task.wake();
         }
         pushed
+    }
+
+    /// Queues a part of a feed, which never is too much. The caller flushes.
+    pub fn push_replay(&self, frame: Bytes) {
+        self.outbox.push_replay(frame);
     }
 
     /// Ends the connection after what is queued; the first reason stays.
@@ -132,8 +146,10 @@ impl Connection {
                     self.outbox.fail();
                     return self.task.wake();
                 }
-                Ok(bytes) => self.outbox.written(bytes),
-                Err(error) if error.kind() == ErrorKind::Interrupted => self.outbox.written(0),
+                Ok(bytes) => self.metrics.delivered(self.outbox.written(bytes)),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    self.outbox.written(0);
+                }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.outbox.block();
                     // The task waits for the kernel.

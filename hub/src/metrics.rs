@@ -11,7 +11,6 @@ pub mod labels;
 pub mod text;
 pub mod values;
 
-use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use shared::Code;
@@ -64,9 +63,6 @@ pub struct Metrics {
     odd_events: Counter,
     delivered: Counter,
     delivery: Histogram<15>,
-    queued_frames: Gauge,
-    queued_bytes: Gauge,
-    queue_frames_most: AtomicU64,
     resumes: [Counter; 3],
     replays: Histogram<7>,
     gaps: Counter,
@@ -96,9 +92,6 @@ impl Default for Metrics {
             odd_events: Counter::default(),
             delivered: Counter::default(),
             delivery: Histogram::new(&DELIVERY_NS),
-            queued_frames: Gauge::default(),
-            queued_bytes: Gauge::default(),
-            queue_frames_most: AtomicU64::new(0),
             resumes: Default::default(),
             replays: Histogram::new(&REPLAY_ENTRIES),
             gaps: Counter::default(),
@@ -159,8 +152,10 @@ impl Metrics {
         count(&self.messages, channel as usize);
     }
 
-    pub fn undelivered(&self, why: Undelivered) {
-        count(&self.undelivered, why as usize);
+    pub fn undelivered(&self, why: Undelivered, messages: u64) {
+        if let Some(counter) = self.undelivered.get(why as usize) {
+            counter.add(messages);
+        }
     }
 
     /// An event could not be read; says how many there were.
@@ -169,31 +164,15 @@ impl Metrics {
         self.odd_events.get()
     }
 
-    /// Notification frames were handed to the kernel.
+    /// Frames were handed to the kernel, signs of life among them.
     pub fn delivered(&self, frames: u64) {
         self.delivered.add(frames);
     }
 
-    /// One of them, this long after its message was received. Live ones only: a replay has none.
+    /// The sockets of a message were written to, this long after it was received. What a client is
+    /// slow to take counts in the queues.
     pub fn delivered_after(&self, elapsed: Duration) {
         self.delivery.observe(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
-    }
-
-    /// A frame waits for a socket, whose queue is `depth` frames long with it.
-    pub fn queued(&self, bytes: usize, depth: usize) {
-        self.queued_frames.add(1);
-        self.queued_bytes.add(bytes as u64);
-        // Read first: a maximum is rarely exceeded, and a read costs other cores nothing.
-        let depth = depth as u64;
-        if self.queue_frames_most.load(values::RELAXED) < depth {
-            self.queue_frames_most.fetch_max(depth, values::RELAXED);
-        }
-    }
-
-    /// Frames left a queue, whether written or thrown away.
-    pub fn unqueued(&self, frames: usize, bytes: usize) {
-        self.queued_frames.sub(frames as u64);
-        self.queued_bytes.sub(bytes as u64);
     }
 
     /// A socket came with a cursor; `entries` are sent again.

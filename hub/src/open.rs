@@ -77,7 +77,8 @@ pub async fn open(
     let expires_at = auth::expiry(bearer.accepted_until_s);
     let interval = app.config.pace.ping_interval;
     let pulse = Pulse::new(Instant::now(), interval, expires_at, protocol.is_websocket());
-    let connection = Connection::new(stream, app.next_socket(), protocol, pulse);
+    let connection =
+        Connection::new(stream, app.next_socket(), protocol, pulse, app.metrics.clone());
     let socket = connection.id;
     // Ties the request's id to the socket's number. The socket keeps no span: it would cost every
     // idle one memory.

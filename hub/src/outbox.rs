@@ -98,6 +98,15 @@ impl Outbox {
         Pushed::Queued
     }
 
+    /// Queues a frame whatever waits already: for a part of a feed, which is bounded by itself.
+    pub fn push_replay(&self, frame: Bytes) {
+        let mut state = self.state.lock();
+        if state.end.is_none() {
+            state.bytes += frame.len();
+            state.frames.push_back(frame);
+        }
+    }
+
     /// Puts the answer to the handshake in front of everything and lets writing begin.
     pub fn open(&self, answer: Bytes) {
         let mut state = self.state.lock();
@@ -170,8 +179,9 @@ impl Outbox {
         Turn::Write(Batch::Many(std::iter::once(first).chain(more).collect()))
     }
 
-    /// So many bytes of the batch have left.
-    pub fn written(&self, mut bytes: usize) {
+    /// So many bytes of the batch have left; gives the number of frames that are through.
+    pub fn written(&self, mut bytes: usize) -> u64 {
+        let mut frames = 0;
         let mut state = self.state.lock();
         state.in_flight = 0;
         bytes += state.written;
@@ -183,6 +193,7 @@ impl Outbox {
             bytes -= length;
             state.bytes -= length;
             state.frames.pop_front();
+            frames += 1;
         }
         // None are left also where the peer was found gone meanwhile.
         state.written = if state.frames.is_empty() { 0 } else { bytes };
@@ -190,6 +201,7 @@ impl Outbox {
             // An idle connection keeps no memory of its last burst.
             state.frames = VecDeque::new();
         }
+        frames
     }
 
     /// The kernel takes nothing at the moment.

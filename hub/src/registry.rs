@@ -44,6 +44,14 @@ pub struct ReadRequest {
     pub read: Read,
 }
 
+/// Frames that wait for sockets, and in the longest queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Queues {
+    pub frames: u64,
+    pub bytes: u64,
+    pub longest: u64,
+}
+
 pub struct Registry {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
@@ -153,7 +161,7 @@ impl Registry {
     fn take(&self, id: &str, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
         let mut shard = self.shard(id);
         let Some(user) = shard.get_mut(id) else {
-            return self.metrics.undelivered(Undelivered::NotHere);
+            return self.metrics.undelivered(Undelivered::NotHere, 1);
         };
         let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
         let read = user.order.take(incoming(), tell);
@@ -229,6 +237,20 @@ impl Registry {
             let behind = shard.iter().filter(|(_, user)| user.order.needs_head());
             behind.map(|(id, user)| self.read(id, user.stay, Read::Head)).collect()
         })
+    }
+
+    /// What waits for sockets. A walk over everyone: for whoever looks now and then.
+    pub fn queues(&self) -> Queues {
+        let mut queues = Queues::default();
+        for shard in &self.shards {
+            for socket in shard.lock().values().flat_map(|user| &user.sockets) {
+                let (frames, bytes) = socket.connection.depth();
+                queues.frames += frames as u64;
+                queues.bytes += bytes as u64;
+                queues.longest = queues.longest.max(frames as u64);
+            }
+        }
+        queues
     }
 
     /// Everyone who is here, shard by shard.

@@ -82,6 +82,7 @@ pub async fn run(
         metrics: metrics.clone(),
         health: health.clone(),
         admission,
+        registry: registry.clone(),
     });
     if let Some(scrapes) = scrapes {
         tasks.spawn(endpoint.clone().serve(scrapes));

@@ -127,10 +127,12 @@ impl Subscriber {
                 self.sort(reply, &mut backlog);
             }
             if !backlog.is_empty() {
-                self.deliver(&mut backlog, &mut epoch);
+                self.deliver(&mut backlog, &mut epoch, heard_at);
                 if !backlog.is_empty() {
                     // Redis first: what it has to keep for us is what it cuts us off for.
-                    subscription.read_now()?;
+                    if subscription.read_now()? {
+                        heard_at = Instant::now();
+                    }
                     yield_now().await;
                 }
                 continue;
@@ -233,6 +235,7 @@ impl Subscriber {
         let Reply::Message { channel, payload } = reply else { return };
         let is_event = channel == EVENTS_CHANNEL.as_bytes();
         if let Some(dropped) = backlog.push(payload, is_event) {
+            self.metrics.undelivered(Undelivered::Shed, dropped as u64);
             tracing::warn!(dropped, "cannot keep up; everyone is brought up to date");
             self.registry.unsync();
             self.behind.notify_one();
@@ -241,8 +244,8 @@ impl Subscriber {
 
     /// Hands on some of what waits. Sockets are written to afterwards: what came together for one
     /// leaves together.
-    fn deliver(&self, backlog: &mut Backlog, epoch: &mut LastEpoch) {
-        let mut flush = Flush::default();
+    fn deliver(&self, backlog: &mut Backlog, epoch: &mut LastEpoch, heard_at: Instant) {
+        let mut flush = Flush::received(heard_at, self.metrics.clone());
         for _ in 0..DELIVER_MESSAGES_MAX {
             let Some((payload, is_event)) = backlog.pop() else { break };
             if is_event {
@@ -270,7 +273,7 @@ impl Subscriber {
             }
             // Other services publish here too; what they get wrong is theirs.
             Err(why) => {
-                self.metrics.undelivered(Undelivered::Unreadable);
+                self.metrics.undelivered(Undelivered::Unreadable, 1);
                 tracing::debug!(why, "a message cannot be delivered");
             }
         }

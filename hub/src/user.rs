@@ -7,6 +7,7 @@ use bytes::Bytes;
 use shared::CloseCode;
 use shared::wire::Position;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::feed::Feed;
@@ -37,12 +38,24 @@ pub struct Socket {
 /// Connections that were told something and have to be written to, once no lock is held: at the
 /// latest when this is dropped.
 #[derive(Default)]
-pub struct Flush(Vec<Arc<Connection>>);
+pub struct Flush {
+    connections: Vec<Arc<Connection>>,
+    /// When what they are told came in, and who wants to know.
+    received: Option<(Instant, Arc<Metrics>)>,
+}
 
 impl Flush {
+    /// For messages that were received at this time.
+    pub fn received(at: Instant, metrics: Arc<Metrics>) -> Self {
+        Self { connections: Vec::new(), received: Some((at, metrics)) }
+    }
+
     pub fn flush(&mut self) {
-        for connection in self.0.drain(..) {
+        for connection in self.connections.drain(..) {
             connection.flush();
+            if let Some((at, metrics)) = &self.received {
+                metrics.delivered_after(at.elapsed());
+            }
         }
     }
 }
@@ -81,7 +94,7 @@ impl User {
             }
             socket.tell(&Event::Welcome(feed.head.clone()), flush);
             for event in &replay.events {
-                socket.tell(event, flush);
+                socket.replay(event, flush);
             }
             socket.known = replay.upto.map(Box::new);
         }
@@ -115,6 +128,18 @@ impl Socket {
         }
     }
 
+    /// Tells only this socket something of its feed, whose size is bound enough: one that were closed
+    /// for its length would come back for the same again.
+    fn replay(&mut self, event: &Event, flush: &mut Flush) {
+        if let Some(bytes) = event.encode(self.connection.protocol) {
+            if let Event::Gap { .. } = event {
+                self.connection.metrics.gap();
+            }
+            self.connection.push_replay(bytes);
+            flush.connections.push(self.connection.clone());
+        }
+    }
+
     /// Whether an event is news to this socket.
     fn wants(&mut self, event: &Event) -> bool {
         let position = match event {
@@ -141,8 +166,11 @@ impl Socket {
         if let Some(slot) = encoded.get_mut(protocol as usize)
             && let Some(bytes) = slot.get_or_insert_with(|| event.encode(protocol))
         {
+            if let Event::Gap { .. } = event {
+                self.connection.metrics.gap();
+            }
             match self.connection.push(bytes.clone()) {
-                Pushed::Queued => flush.0.push(self.connection.clone()),
+                Pushed::Queued => flush.connections.push(self.connection.clone()),
                 Pushed::Ignored | Pushed::Overflowed => {}
             }
         }

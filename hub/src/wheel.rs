@@ -103,7 +103,8 @@ mod tests {
         let (peer, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let pulse = Pulse::new(Instant::now(), PING, expires_at, true);
-        let connection = Connection::new(accepted.unwrap().0, 0, Protocol::Raw, pulse);
+        let connection =
+            Connection::new(accepted.unwrap().0, 0, Protocol::Raw, pulse, Arc::default());
         (connection, peer.unwrap())
     }
 

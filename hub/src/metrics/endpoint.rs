@@ -26,12 +26,14 @@ use crate::health::Health;
 use crate::http::{Refusal, RequestId, answer};
 use crate::limits::{ACCEPT_PAUSE, SCRAPE_DEADLINE, SCRAPES_MAX};
 use crate::metrics::{Metrics, text};
+use crate::registry::Registry;
 
 pub struct Endpoint {
     pub access: MetricsAccess,
     pub metrics: Arc<Metrics>,
     pub health: Arc<Health>,
     pub admission: Arc<Admission>,
+    pub registry: Arc<Registry>,
 }
 
 impl Endpoint {
@@ -79,7 +81,13 @@ impl Endpoint {
             }
         }
         let head = [(CONTENT_TYPE, text::CONTENT_TYPE), (CACHE_CONTROL, "no-store")];
-        Ok((head, self.metrics.render(&self.health, &self.admission)).into_response())
+        Ok((head, self.render()).into_response())
+    }
+}
+
+impl Endpoint {
+    fn render(&self) -> String {
+        self.metrics.render(&self.health, &self.admission, &self.registry.queues())
     }
 }
 

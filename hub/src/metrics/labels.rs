@@ -14,8 +14,8 @@ pub enum Undelivered {
     Unreadable,
     /// The user has no socket here: with several hubs, most messages.
     NotHere,
-    /// Ours, and delivered before.
-    Repeated,
+    /// The hub could not keep up; the feeds bring everyone up to date.
+    Shed,
 }
 
 /// What came of `?since=` or `Last-Event-ID`.

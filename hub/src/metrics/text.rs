@@ -6,9 +6,10 @@ use shared::Code;
 
 use crate::admission::Admission;
 use crate::health::Health;
-use crate::metrics::values::{Counter, Gauge, Histogram, RELAXED};
+use crate::metrics::values::{Counter, Gauge, Histogram};
 use crate::metrics::{CLOSES, Metrics};
 use crate::open_files;
+use crate::registry::Queues;
 
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
@@ -82,11 +83,11 @@ fn counts<'a, const N: usize>(
 
 impl Metrics {
     /// The whole page.
-    pub fn render(&self, health: &Health, admission: &Admission) -> String {
+    pub fn render(&self, health: &Health, admission: &Admission, queues: &Queues) -> String {
         let mut page = Page(String::with_capacity(PAGE_BYTES));
         self.process(&mut page);
         self.admission(&mut page, admission);
-        self.messages(&mut page);
+        self.messages(&mut page, queues);
         self.catching_up(&mut page);
         self.redis(&mut page, health);
         page.0
@@ -147,7 +148,7 @@ impl Metrics {
         page.counter("bellwire_hub_tickets_redeemed_total", help, &self.tickets_redeemed);
     }
 
-    fn messages(&self, page: &mut Page) {
+    fn messages(&self, page: &mut Page, queues: &Queues) {
         page.labelled(
             ["bellwire_hub_messages_total", "counter", "Messages from Redis.", "channel"],
             counts(["notifications", "events"], &self.messages),
@@ -159,25 +160,24 @@ impl Metrics {
                 "Messages that were handed to no socket.",
                 "reason",
             ],
-            counts(["unreadable", "not_here", "repeated"], &self.undelivered),
+            counts(["unreadable", "not_here", "shed"], &self.undelivered),
         );
         let help = "Events that could not be read.";
         page.counter("bellwire_hub_odd_events_total", help, &self.odd_events);
-        let help = "Notification frames that were written to sockets.";
+        let help = "Frames that were handed to the kernel.";
         page.counter("bellwire_hub_delivered_total", help, &self.delivered);
         page.histogram(
             "bellwire_hub_delivery_seconds",
-            "From receipt on the subscription until a frame was handed to the kernel.",
+            "From receipt on the subscription until a socket was written to.",
             &self.delivery,
             NS_PER_S,
         );
-        let frames = self.queued_frames.get();
-        page.gauge("bellwire_hub_queued_frames", "Frames that wait for sockets.", frames);
+        let help = "Frames that wait for sockets.";
+        page.gauge("bellwire_hub_queued_frames", help, queues.frames);
         let help = "The same in bytes; sockets of a user share theirs.";
-        page.gauge("bellwire_hub_queued_bytes", help, self.queued_bytes.get());
-        let help = "Longest queue of one socket since the start.";
-        let most = self.queue_frames_most.load(RELAXED);
-        page.gauge("bellwire_hub_queue_frames_most", help, most);
+        page.gauge("bellwire_hub_queued_bytes", help, queues.bytes);
+        let help = "Longest queue of one socket.";
+        page.gauge("bellwire_hub_queue_frames_max", help, queues.longest);
     }
 
     fn catching_up(&self, page: &mut Page) {

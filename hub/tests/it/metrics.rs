@@ -6,11 +6,13 @@ use axum::Router;
 use axum::body::Body;
 use http::Request;
 use hub::admission::Admission;
+use hub::config::PresencePace;
 use hub::config::service::MetricsAccess;
 use hub::config::{Config, RedisTarget};
-use hub::health::Health;
 use hub::metrics::Metrics;
 use hub::metrics::endpoint::Endpoint;
+use hub::presence::Presence;
+use hub::registry::Registry;
 use shared::Code;
 use shared::auth::{KeyConfig, KeySet};
 use tokio::io::AsyncReadExt as _;
@@ -26,7 +28,9 @@ fn endpoint(access: MetricsAccess) -> Arc<Endpoint> {
     let metrics = Arc::new(Metrics::default());
     metrics.refused(Code::Forbidden);
     let admission = Admission::new(config.admission);
-    Arc::new(Endpoint { access, metrics, health: Arc::new(Health::default()), admission })
+    let presence = Arc::new(Presence::new(PresencePace::default(), metrics.clone()));
+    let (registry, _) = Registry::new(presence, metrics.clone());
+    Arc::new(Endpoint { access, metrics, health: Arc::default(), admission, registry })
 }
 
 fn with_token(token: &str) -> MetricsAccess {

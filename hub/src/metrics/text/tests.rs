@@ -46,7 +46,8 @@ fn samples(page: &str) -> HashMap<String, f64> {
 #[test]
 fn everything_is_there_from_the_start_and_reads_as_the_format_wants() {
     let metrics = Metrics::default();
-    let samples = samples(&metrics.render(&Health::default(), &Admission::new(plenty())));
+    let samples =
+        samples(&metrics.render(&Health::default(), &Admission::new(plenty()), &Queues::default()));
     assert_eq!(samples["bellwire_hub_sockets{protocol=\"sse\"}"], 0.0);
     assert_eq!(samples["bellwire_hub_refused_total{code=\"too_many_sockets\"}"], 0.0);
     for code in CloseCode::ALL {
@@ -83,15 +84,13 @@ fn what_is_counted_is_shown_where_it_belongs() {
     metrics.refused(Code::InvalidPath);
     metrics.heard(Channel::Notifications);
     metrics.heard(Channel::Events);
-    metrics.undelivered(Undelivered::Repeated);
+    metrics.undelivered(Undelivered::Shed, 5);
     metrics.odd_event();
     metrics.delivered(3);
     metrics.delivered_after(Duration::from_micros(50));
     metrics.delivered_after(Duration::from_micros(51));
     metrics.delivered_after(Duration::from_secs(60));
-    metrics.queued(100, 1);
-    metrics.queued(200, 2);
-    metrics.unqueued(1, 100);
+    let queues = Queues { frames: 3, bytes: 200, longest: 2 };
     metrics.resumed(Resume::Replayed, 4);
     metrics.resumed(Resume::Nothing, 0);
     metrics.resumed(Resume::Gap, 0);
@@ -105,7 +104,7 @@ fn what_is_counted_is_shown_where_it_belongs() {
     metrics.relay_called(false);
     metrics.ticket_issued();
     metrics.ticket_redeemed();
-    let samples = samples(&metrics.render(&health, &admission));
+    let samples = samples(&metrics.render(&health, &admission, &queues));
     for (series, value) in [
         ("sockets{protocol=\"v1\"}", 0.0),
         ("sockets{protocol=\"raw\"}", 1.0),
@@ -122,7 +121,7 @@ fn what_is_counted_is_shown_where_it_belongs() {
         ("closed_total{code=\"none\"}", 1.0),
         ("messages_total{channel=\"notifications\"}", 1.0),
         ("messages_total{channel=\"events\"}", 1.0),
-        ("undelivered_total{reason=\"repeated\"}", 1.0),
+        ("undelivered_total{reason=\"shed\"}", 5.0),
         ("odd_events_total", 1.0),
         ("delivered_total", 3.0),
         ("delivery_seconds_bucket{le=\"0.00005\"}", 1.0),
@@ -131,9 +130,9 @@ fn what_is_counted_is_shown_where_it_belongs() {
         ("delivery_seconds_bucket{le=\"+Inf\"}", 3.0),
         ("delivery_seconds_count", 3.0),
         ("delivery_seconds_sum", 60.000_101),
-        ("queued_frames", 1.0),
+        ("queued_frames", 3.0),
         ("queued_bytes", 200.0),
-        ("queue_frames_most", 2.0),
+        ("queue_frames_max", 2.0),
         ("resumes_total{outcome=\"gap\"}", 1.0),
         ("replay_entries_bucket{le=\"0\"}", 1.0),
         ("replay_entries_bucket{le=\"10\"}", 2.0),
