@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tower::ServiceExt as _;
 
-use crate::support::{SOON, request};
+use crate::support::{Hub, Options, SOON, request, until};
 
 fn endpoint(access: MetricsAccess) -> Arc<Endpoint> {
     let redis = RedisTarget::parse("redis://127.0.0.1:1").unwrap();
@@ -82,4 +82,56 @@ async fn on_its_own_address_it_answers_scrapes_and_nothing_else() {
     serving.abort();
     let end = timeout(SOON, idle.read(&mut [0; 1])).await.unwrap();
     assert!(matches!(end, Ok(0) | Err(_)), "{end:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_hub_does_is_counted() {
+    let options =
+        Options { metrics_token: Some("secret-of-the-scraper".to_owned()), ..Options::default() };
+    let hub = Hub::start_with(options).await;
+    for seq in 1..=3 {
+        hub.redis.push("alice", "e1", seq).await;
+    }
+    let (mut v1, _) = hub.connect_v1("alice").await;
+    let _raw = hub.connect("bob").await;
+    let mut events = hub.events("alice", "?since=seq:1&epoch=e1", "").await;
+    events.next().await;
+    let mut lost = hub.resume("alice", "?since=seq:1&epoch=e0", "bellwire.v1").await;
+    assert!(lost.text().await.contains("welcome"));
+    assert!(lost.text().await.contains("gap"));
+    hub.redis.create("alice", "e1", 4).await;
+    v1.notification().await;
+    hub.redis.publish(r#"{"notification":{"userId":"nobody"}}"#).await;
+    hub.redis.publish("{").await;
+    let text = "GET /metrics HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer \
+                secret-of-the-scraper\r\n\r\n";
+    let wanted = [
+        "sockets{protocol=\"raw\"} 1",
+        "sockets{protocol=\"v1\"} 2",
+        "sockets{protocol=\"sse\"} 1",
+        "users 2",
+        "messages_total{channel=\"notifications\"} 3",
+        "undelivered_total{reason=\"unreadable\"} 1",
+        "undelivered_total{reason=\"not_here\"} 1",
+        // Three sockets of one message.
+        "delivery_seconds_count 3",
+        "queued_frames 0",
+        "resumes_total{outcome=\"replayed\"} 1",
+        "resumes_total{outcome=\"gap\"} 1",
+        "replay_entries_sum 2",
+        "gaps_total 1",
+        "redis_subscribed 1",
+    ];
+    let missing = async || {
+        let page = request(hub.address, text).await.body;
+        let has = |line: &str| page.lines().any(|shown| shown == format!("bellwire_hub_{line}"));
+        wanted.into_iter().filter(|line| !has(line)).collect::<Vec<_>>()
+    };
+    until("everything is counted", async || missing().await.is_empty()).await;
+    drop(v1);
+    let closed = "bellwire_hub_closed_total{code=\"none\"} 1";
+    until("the end is counted", async || {
+        request(hub.address, text).await.body.lines().any(|line| line == closed)
+    })
+    .await;
 }
