@@ -57,7 +57,12 @@ impl Health {
     }
 
     pub fn redis_answered(&self) {
-        self.answered_ms.store(self.now_ms(), Relaxed);
+        self.redis_answered_at(Instant::now());
+    }
+
+    /// For who knows what time it is.
+    pub fn redis_answered_at(&self, now: Instant) {
+        self.answered_ms.store(self.ms_of(now), Relaxed);
     }
 
     /// Whether the subscription stands.
@@ -93,6 +98,11 @@ impl Health {
     }
 
     fn now_ms(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        self.ms_of(Instant::now())
+    }
+
+    fn ms_of(&self, now: Instant) -> u64 {
+        let after = now.saturating_duration_since(self.started);
+        u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
     }
 }

@@ -163,7 +163,12 @@ fn subscriber_thread(subscriber: Subscriber) -> io::Result<DropGuard> {
     let stopped = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     std::thread::Builder::new().name("subscriber".to_owned()).spawn(move || {
-        runtime.block_on(stopped.run_until_cancelled(subscriber.run()));
+        runtime.block_on(async {
+            // A task, so that a message wakes only it and not also whoever waits for the end.
+            let running = tokio::spawn(subscriber.run());
+            stopped.cancelled().await;
+            running.abort();
+        });
     })?;
     Ok(stop.drop_guard())
 }

@@ -142,7 +142,7 @@ impl Subscriber {
                 read = subscription.read() => {
                     read?;
                     heard_at = Instant::now();
-                    self.heard(probe);
+                    self.heard(heard_at, probe);
                 }
                 () = alarm.as_mut() => {
                     self.check(&mut subscription, heard_at, alarm.as_mut(), probe).await?;
@@ -166,8 +166,9 @@ impl Subscriber {
             return Ok(());
         }
         if self.probe(subscription, probe).await? {
-            self.heard(probe);
-            alarm.as_mut().reset(Instant::now() + silence);
+            let now = Instant::now();
+            self.heard(now, probe);
+            alarm.as_mut().reset(now + silence);
             return Ok(());
         }
         probe.missed += 1;
@@ -221,9 +222,9 @@ impl Subscriber {
     }
 
     /// Something arrived.
-    fn heard(&self, probe: &mut Probe) {
+    fn heard(&self, now: Instant, probe: &mut Probe) {
         probe.missed = 0;
-        self.health.redis_answered();
+        self.health.redis_answered_at(now.into_std());
         if self.health.is_deaf() {
             self.health.set_deaf(false);
             tracing::info!("the subscription hears again");
