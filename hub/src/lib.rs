@@ -2,7 +2,7 @@
 //! right ones. In the order data flows:
 //!
 //! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
-//!   ([`inbound`]); anything that is no socket: [`http`]
+//!   ([`inbound`]) → [`member`]; anything that is no socket: [`http`]
 //! - a message: [`subscriber`] → [`registry`] ([`user`], [`order`]) → [`connection`] ([`outbox`],
 //!   [`frame`])
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
@@ -31,6 +31,7 @@ pub mod http;
 pub mod inbound;
 pub mod limits;
 pub mod logging;
+pub mod member;
 pub mod open;
 pub mod order;
 pub mod outbox;

@@ -18,6 +18,8 @@ use crate::connection::Connection;
 use crate::handshake::{self, Accepted, Bearer, Credential, Transport};
 use crate::head::Head;
 use crate::http::{App, RequestId};
+use crate::limits::CLIENT_FRAME_BYTES_MAX;
+use crate::member::Member;
 use crate::protocol::Protocol;
 use crate::pulse::Pulse;
 use crate::socket::Socket;
@@ -79,7 +81,8 @@ pub async fn open(
     connection.open(answer.into());
     app.wheel.add(&connection, connection.due());
     let authority = Authority::new(app.config.clone());
-    let socket = Socket::new(connection, seat, authority, app.wheel.clone());
+    let member = Member::new(seat, authority, app.wheel.clone());
+    let socket = Socket::new(connection, member, CLIENT_FRAME_BYTES_MAX);
     app.sessions.spawn(socket.run(early));
     Ok(())
 }
@@ -106,7 +109,11 @@ async fn check(
 }
 
 /// RFC 6455 §4.2.2.
-fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &RequestId) -> String {
+pub fn switching_protocols(
+    accept_key: &str,
+    protocol: Option<Protocol>,
+    id: &RequestId,
+) -> String {
     let protocol = protocol.map_or_else(String::new, |protocol| {
         format!("sec-websocket-protocol: {}\r\n", protocol.name())
     });
@@ -129,8 +136,12 @@ fn event_stream(head: &Head, id: &RequestId) -> String {
     )
 }
 
-/// RFC 6455 §4.2.1, as far as it is not checked before.
-fn accept_key(head: &Head) -> Result<String, Error> {
+/// What answers the key of a handshake, after the checks of RFC 6455 §4.2.1 that are not made
+/// before.
+///
+/// # Errors
+/// The request is not a handshake.
+pub fn accept_key(head: &Head) -> Result<String, Error> {
     let has = |name: HeaderName, word: &str| {
         let values = head.headers.get_all(name).into_iter();
         let mut words = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));

@@ -10,28 +10,31 @@ use std::task::{Context, Poll, ready};
 use shared::CloseCode;
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use crate::allowance::Allowance;
-use crate::auth::Authority;
 use crate::connection::{Connection, End};
 use crate::frame::{self, Opcode};
 use crate::inbound::{Inbound, Inbox, Violation};
-use crate::limits::{
-    CLIENT_FRAME_BYTES_MAX, CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, SOCKET_READ_BYTES,
-};
-use crate::protocol::{ClientFrame, Protocol};
-use crate::registry::Seat;
-use crate::wheel::Wheel;
+use crate::limits::{CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, SOCKET_READ_BYTES};
+
+/// How much a peer may say, and what its messages mean. What RFC 6455 asks of every endpoint is not
+/// the listener's concern.
+pub trait Listener {
+    /// Asked before each frame is looked at, and for each read of an event stream's connection.
+    fn admit(&mut self) -> Option<End>;
+
+    /// A whole message; a reason to end if there is one.
+    fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End>;
+
+    /// The same for a binary one.
+    fn binary(&mut self, connection: &Arc<Connection>, data: Vec<u8>) -> Option<End>;
+}
 
 /// A connection with what only its task needs.
-pub struct Socket {
+pub struct Socket<L> {
     connection: Arc<Connection>,
-    seat: Seat,
-    authority: Authority,
-    wheel: Arc<Wheel>,
+    listener: L,
     inbox: Inbox,
-    allowance: Allowance,
 }
 
 impl From<Violation> for End {
@@ -47,16 +50,9 @@ impl From<Violation> for End {
     }
 }
 
-impl Socket {
-    pub fn new(
-        connection: Arc<Connection>,
-        seat: Seat,
-        authority: Authority,
-        wheel: Arc<Wheel>,
-    ) -> Self {
-        let inbox = Inbox::new(CLIENT_FRAME_BYTES_MAX);
-        let allowance = Allowance::new(Instant::now());
-        Self { connection, seat, authority, wheel, inbox, allowance }
+impl<L: Listener> Socket<L> {
+    pub fn new(connection: Arc<Connection>, listener: L, message_bytes_max: usize) -> Self {
+        Self { connection, listener, inbox: Inbox::new(message_bytes_max) }
     }
 
     /// Runs until the connection is closed. `early` is what the peer sent right behind its
@@ -69,9 +65,9 @@ impl Socket {
                 poll_fn(|cx| self.poll(cx)).await
             }
         };
-        let Self { connection, seat, .. } = self;
+        let Self { connection, listener, .. } = self;
         tracing::debug!(socket = connection.id, ?end, "socket is over");
-        drop(seat); // a socket that is being closed does not count as online
+        drop(listener); // a socket that is being closed does not count as online
         if end != End::Gone {
             // Boxed: a socket that lives keeps no room for its end.
             Box::pin(say_goodbye(&connection, end)).await;
@@ -107,8 +103,7 @@ impl Socket {
     fn hear(&mut self, mut bytes: &[u8]) -> Option<End> {
         if !self.connection.protocol.is_websocket() {
             // The reader of an event stream has nothing to say.
-            return (!bytes.is_empty() && !self.allowance.take(Instant::now()))
-                .then(|| CloseCode::TooFast.into());
+            return if bytes.is_empty() { None } else { self.listener.admit() };
         }
         loop {
             match self.inbox.next(&mut bytes) {
@@ -130,31 +125,20 @@ impl Socket {
             return None;
         }
         // Frames of every kind count: an empty one costs as much as any.
-        if !self.allowance.take(Instant::now()) {
-            return Some(CloseCode::TooFast.into());
+        if let Some(end) = self.listener.admit() {
+            return Some(end);
         }
-        match (inbound, self.connection.protocol) {
-            (Inbound::Text(text), protocol) => match (ClientFrame::parse(&text), protocol) {
-                (Some(ClientFrame::Auth { token }), _) => self.renew(&token).err(),
-                (None, Protocol::V1) => Some(CloseCode::Protocol.into()),
-                (None, _) => None,
-            },
-            (Inbound::Binary(_), Protocol::V1) => Some(CloseCode::Protocol.into()),
-            (Inbound::Ping(payload), _) => {
+        match inbound {
+            Inbound::Text(text) => self.listener.text(&self.connection, text),
+            Inbound::Binary(data) => self.listener.binary(&self.connection, data),
+            Inbound::Ping(payload) => {
                 self.connection.push(frame::encode(Opcode::Pong, &[&payload]));
                 self.connection.flush();
                 None
             }
-            (Inbound::Close(code), _) => Some(End::Answer { code }),
-            (Inbound::Binary(_) | Inbound::Pong(_) | Inbound::Fragment, _) => None,
+            Inbound::Close(code) => Some(End::Answer { code }),
+            Inbound::Pong(_) | Inbound::Fragment => None,
         }
-    }
-
-    fn renew(&self, token: &str) -> Result<(), End> {
-        let expires_at = self.authority.renew(self.seat.user(), token)?;
-        let due = self.connection.renew(expires_at);
-        self.wheel.add(&self.connection, due);
-        Ok(())
     }
 }
 

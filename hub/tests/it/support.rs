@@ -1,6 +1,7 @@
 //! The harness: a Redis, a hub in this process, clients, and waiting for conditions.
 
 pub mod client;
+pub mod echo;
 pub mod events;
 pub mod redis;
 
