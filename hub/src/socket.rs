@@ -55,9 +55,9 @@ impl<L: Listener> Socket<L> {
         Self { connection, listener, inbox: Inbox::new(message_bytes_max) }
     }
 
-    /// Runs until the connection is closed. `early` is what the peer sent right behind its
-    /// handshake.
-    pub async fn run(mut self, early: Vec<u8>) {
+    /// Runs until the connection is closed, and gives the reason. `early` is what the peer sent right
+    /// behind its handshake.
+    pub async fn run(mut self, early: Vec<u8>) -> End {
         let end = match self.hear(&early) {
             Some(end) => end,
             None => {
@@ -72,6 +72,7 @@ impl<L: Listener> Socket<L> {
             // Boxed: a socket that lives keeps no room for its end.
             Box::pin(say_goodbye(&connection, end)).await;
         }
+        end
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
@@ -146,11 +147,9 @@ async fn say_goodbye(connection: &Connection, end: End) {
     let goodbye = async {
         connection.say(end);
         poll_fn(|cx| connection.poll_finished(cx)).await;
-        if matches!(end, End::Answer { .. }) {
-            return; // it has had its last word, and the connection is ours to close (§7.1.1)
-        }
-        // Nothing more from here; then wait until the peer has read it all and hangs up. Closing
-        // with bytes unread would reset the connection, and the peer might never see the code.
+        // Nothing more from here, which is how the server closes first (§7.1.1); then wait until the
+        // peer has read it all and hangs up. Closing with bytes unread, also such as a peer sent
+        // behind its own close frame, would reset the connection, and the code might be lost.
         if SockRef::from(&connection.stream).shutdown(Shutdown::Write).is_err() {
             return;
         }

@@ -12,5 +12,6 @@ mod presence;
 mod process;
 mod relay;
 mod resume;
+mod rfc6455;
 mod session;
 mod support;

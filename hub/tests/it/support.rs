@@ -3,6 +3,7 @@
 pub mod client;
 pub mod echo;
 pub mod events;
+pub mod peer;
 pub mod redis;
 
 use std::net::SocketAddr;
