@@ -19,7 +19,7 @@ test-up: ## Test `make up` itself.
 autobahn: ## Run the Autobahn test suite against the hub's sockets (needs python2.7).
 	@scripts/autobahn
 
-fuzz: ## Fuzz everything that is parsed from outside, SECONDS each (needs cargo-fuzz, a nightly).
+fuzz: ## Fuzz everything that is parsed from outside, FUZZ_SECONDS each (needs cargo-fuzz, a nightly).
 	@scripts/fuzz
 
 bench: ## Run the benchmarks: make bench ARGS="--only feed".

@@ -77,7 +77,6 @@ impl Peer {
         let read = timeout(SOON, self.connection.read_to_end(&mut bytes)).await;
         match read.expect("the server hangs up in time") {
             Ok(_) => {}
-            // Bytes that it did not read any more; what came before that counts.
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                 panic!("reset, so that the last frame may be lost: {bytes:?}");
             }
@@ -85,7 +84,11 @@ impl Peer {
         }
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
         let (head, mut rest) = bytes.split_at(end);
-        assert!(head.starts_with(b"HTTP/1.1 101 "), "{}", String::from_utf8_lossy(head));
+        let head = String::from_utf8_lossy(head);
+        // The key's answer is the example of §1.3.
+        let is_switched = head.starts_with("HTTP/1.1 101 ")
+            && head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n");
+        assert!(is_switched, "{head}");
         let mut frames = Vec::new();
         while !rest.is_empty() {
             frames.push(take(&mut rest).unwrap_or_else(|| panic!("half a frame: {rest:?}")));
