@@ -79,21 +79,19 @@ impl Inbox {
     /// # Errors
     /// The client broke a rule; nothing after that means anything.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Inbound>, Violation> {
-        loop {
-            let mut frame = match self.frame.take() {
+        let mut frame = match self.frame.take() {
+            Some(frame) => frame,
+            None => match self.header(bytes)? {
                 Some(frame) => frame,
-                None => match self.header(bytes)? {
-                    Some(frame) => frame,
-                    None => return Ok(None),
-                },
-            };
-            self.payload(&mut frame, bytes)?;
-            if frame.left > 0 {
-                self.frame = Some(frame);
-                return Ok(None);
-            }
-            return self.end_of(frame).map(Some);
+                None => return Ok(None),
+            },
+        };
+        self.payload(&mut frame, bytes)?;
+        if frame.left > 0 {
+            self.frame = Some(frame);
+            return Ok(None);
         }
+        self.end_of(frame).map(Some)
     }
 
     /// Reads a header, if all of it is there.
