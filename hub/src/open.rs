@@ -7,7 +7,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use futures_util::FutureExt as _;
 use http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use http::{Method, Version};
 use shared::path::query_pairs;
@@ -89,7 +88,7 @@ pub async fn open(
     let authority = Authority::new(app.config.clone());
     let member = Member::new(seat, authority, app.wheel.clone());
     let socket = Socket::new(connection, member, CLIENT_FRAME_BYTES_MAX);
-    app.sessions.spawn(socket.run(early).map(drop));
+    app.sessions.spawn(socket.run(early));
     Ok(())
 }
 
