@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-up autobahn fuzz bench token build build-component check-sizes fmt lint deny openapi clean
+.PHONY: help up test test-up autobahn fuzz bench bench-hub token build build-component check-sizes fmt lint deny openapi clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -24,6 +24,9 @@ fuzz: ## Fuzz everything that is parsed from outside, FUZZ_SECONDS each (needs c
 
 bench: ## Run the benchmarks: make bench ARGS="--only feed".
 	@scripts/bench $(ARGS)
+
+bench-hub: ## Run the benchmark of the hub: make bench-hub ARGS="--quick".
+	@scripts/bench-hub $(ARGS)
 
 token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
 	@scripts/token

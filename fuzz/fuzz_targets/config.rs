@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use hub::config::{Config, Pace, RedisTarget};
+use hub::config::{Config, RedisTarget};
 use shared::auth::{KeyConfig, KeySet};
 
 pub fn get() -> &'static Config {
@@ -10,14 +10,12 @@ pub fn get() -> &'static Config {
     CONFIG.get_or_init(|| {
         let hs256_key = "0123456789abcdef0123456789abcdef".to_owned();
         let keys = KeyConfig { hs256_key, ..KeyConfig::default() };
+        let keys = KeySet::new(&keys).expect("a good key");
+        let redis = RedisTarget::parse("redis://127.0.0.1").expect("a good URL");
         Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            redis: RedisTarget::parse("redis://127.0.0.1").expect("a good URL"),
-            keys: KeySet::new(&keys).expect("a good key"),
             allowed_origins: vec!["https://app.example".to_owned()],
             allow_query_token: true,
-            relay: None,
-            pace: Pace::default(),
+            ..Config::defaults(redis, keys).expect("sound defaults")
         }
     })
 }

@@ -2,47 +2,22 @@
 
 use tokio::time::Instant;
 
+use crate::bucket::{Bucket, Rate};
 use crate::limits::{CLIENT_FRAMES_BURST, CLIENT_FRAMES_PER_S};
+
+const FRAMES: Rate = Rate { per_s: CLIENT_FRAMES_PER_S, burst: CLIENT_FRAMES_BURST };
 
 /// Full at first; refills with time.
 #[derive(Debug)]
-pub struct Allowance {
-    left: f64,
-    at: Instant,
-}
+pub struct Allowance(Bucket);
 
 impl Allowance {
     pub fn new(now: Instant) -> Self {
-        Self { left: f64::from(CLIENT_FRAMES_BURST), at: now }
+        Self(Bucket::new(now))
     }
 
     /// Takes one; false when nothing is left.
     pub fn take(&mut self, now: Instant) -> bool {
-        let gained = (now - self.at).as_secs_f64() * f64::from(CLIENT_FRAMES_PER_S);
-        self.left = (self.left + gained).min(f64::from(CLIENT_FRAMES_BURST));
-        self.at = now;
-        let is_left = self.left >= 1.0;
-        if is_left {
-            self.left -= 1.0;
-        }
-        is_left
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn allows_a_burst_and_then_a_rate() {
-        let start = Instant::now();
-        let mut allowance = Allowance::new(start);
-        let burst = (0..1000).take_while(|_| allowance.take(start)).count();
-        assert_eq!(burst, CLIENT_FRAMES_BURST as usize);
-        let later = start + Duration::from_secs(1);
-        let more = (0..1000).take_while(|_| allowance.take(later)).count();
-        assert_eq!(more, CLIENT_FRAMES_PER_S as usize);
+        self.0.take(FRAMES, now)
     }
 }

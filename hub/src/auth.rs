@@ -1,9 +1,10 @@
-//! For how long a socket may stay, and for whom: the token of its handshake, or a newer one.
+//! Whose a request or a socket is, and for how long: the token it came with, or a newer one.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use shared::{CloseCode, UserId};
+use http::header::{AUTHORIZATION, HeaderMap};
+use shared::{CloseCode, Code, Error, UserId};
 use tokio::time::Instant;
 
 use crate::config::Config;
@@ -32,6 +33,18 @@ impl Authority {
             return Err(CloseCode::Forbidden);
         }
         Ok(expiry(claims.accepted_until_s()))
+    }
+}
+
+/// The token in `Authorization`, if there is that header.
+///
+/// # Errors
+/// `unauthorized`: it holds something else.
+pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    match value.to_str().unwrap_or_default().split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(Error::new(Code::Unauthorized, "`Authorization` is not `Bearer <token>`")),
     }
 }
 

@@ -16,6 +16,7 @@ use crate::limits::{
     FEEDS_PAGE_USERS, HEADS_PAGE_USERS, PAGES_IN_FLIGHT_MAX, REDIS_ANSWER_DEADLINE,
     REDIS_BACKOFF_MAX, SWEEP_PAUSE,
 };
+use crate::metrics::CatchUp;
 use crate::order::Read;
 use crate::registry::{ReadRequest, Registry};
 
@@ -101,6 +102,9 @@ async fn read(registry: &Registry, redis: &Commands, page: Vec<ReadRequest>) -> 
         Ok(outcome) => outcome,
         Err(_) => Err((redis::ErrorKind::Io, "no answer in time").into()),
     };
+    let is_heads = page.iter().all(|request| request.read == Read::Head);
+    let what = if is_heads { CatchUp::Heads } else { CatchUp::Feeds };
+    registry.metrics.caught_up(what, page.len(), outcome.is_ok());
     if let Err(error) = &outcome {
         tracing::debug!(%error, users = page.len(), "cannot read feeds");
         page.iter().for_each(|request| registry.read_failed(request));

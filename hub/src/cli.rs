@@ -1,10 +1,20 @@
-//! The command line. Every flag has an environment variable; keys have no flag, because a command
-//! line is visible to every user of the machine. An empty variable counts as unset, where that has
-//! a meaning, hence files are texts here (clap takes no empty path).
+//! The command line. Every flag has an environment variable and a line in the file; keys have
+//! neither flag nor line, because others read those. An empty variable counts as unset, where that
+//! has a meaning, hence files are texts here (clap takes no empty path).
+//!
+//! Flags are the one list of settings: the file ([`file`]) is what stands in for their defaults.
+
+pub mod file;
+pub mod service;
+pub mod settings;
 
 use std::net::SocketAddr;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::cli::service::{LimitArgs, MetricsArgs, TimeArgs};
+use crate::limits::LISTEN_BACKLOG;
 
 /// Holds browsers' WebSockets and relays the Redis channel `notifications` to the right ones.
 ///
@@ -23,15 +33,31 @@ pub struct Cli {
 pub enum Command {
     /// Serve (the default).
     Serve(Box<ServeArgs>),
+    /// Check the configuration as `serve` would, and print what it comes to and where from.
+    CheckConfig(Box<ServeArgs>),
     /// Print a token for development, and nothing else.
     Token(TokenArgs),
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
+    /// File with settings (TOML; docs/hub.example.toml holds every one). Flags and variables win.
+    #[arg(long, env = "BELLWIRE_HUB_CONFIG", value_name = "FILE")]
+    pub config: Option<String>,
+
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, env = "BELLWIRE_HUB_LISTEN", default_value = "127.0.0.1:3001")]
     pub listen: SocketAddr,
+
+    /// Connections that the kernel keeps until they are accepted.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_LISTEN_BACKLOG",
+        default_value_t = LISTEN_BACKLOG,
+        value_parser = clap::value_parser!(u32).range(1..=65_535),
+        value_name = "N"
+    )]
+    pub listen_backlog: u32,
 
     /// Redis, as `redis://user:password@host:port/db`, or `rediss://…` for TLS.
     #[arg(
@@ -62,7 +88,13 @@ pub struct ServeArgs {
     #[arg(
         long,
         env = "BELLWIRE_HUB_ALLOW_QUERY_TOKEN",
-        value_parser = clap::builder::FalseyValueParser::new()
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = FalseyValueParser::new(),
+        value_name = "BOOL"
     )]
     pub allow_query_token: bool,
 
@@ -74,6 +106,15 @@ pub struct ServeArgs {
     /// File with a token of scope `ops:write` for the relay; read again for every call.
     #[arg(long, env = "BELLWIRE_RELAY_TOKEN_FILE", value_name = "FILE")]
     pub relay_token_file: Option<String>,
+
+    #[command(flatten)]
+    pub limits: LimitArgs,
+
+    #[command(flatten)]
+    pub metrics: MetricsArgs,
+
+    #[command(flatten)]
+    pub times: TimeArgs,
 
     #[command(flatten)]
     pub log: LogArgs,

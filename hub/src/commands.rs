@@ -4,6 +4,7 @@
 //! Not redis-rs's `ConnectionManager`: its callers wait through all of its attempts, and it keeps
 //! a connection to a server that answers READONLY or LOADING after a failover.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use redis::aio::MultiplexedConnection;
@@ -11,17 +12,20 @@ use redis::{
     AsyncConnectionConfig, Client, ErrorKind, FromRedisValue, Pipeline, RedisError, RedisResult,
     ServerErrorKind,
 };
+use shared::script::Script;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
 use crate::health::Health;
 use crate::limits::{REDIS_ANSWER_DEADLINE, REDIS_CONNECT_DEADLINE};
+use crate::metrics::Metrics;
 
 /// See the module. Every user of Redis but the subscription shares one.
 pub struct Commands {
     client: Client,
     health: Arc<Health>,
+    metrics: Arc<Metrics>,
     // An async lock, held while connecting: whoever comes meanwhile waits for that one attempt.
     state: Mutex<State>,
 }
@@ -36,14 +40,14 @@ struct State {
 }
 
 impl Commands {
-    pub fn new(client: Client, health: Arc<Health>) -> Self {
+    pub fn new(client: Client, health: Arc<Health>, metrics: Arc<Metrics>) -> Self {
         let state = State {
             connection: None,
             generation: 0,
             retry_at: Instant::now(),
             backoff: Backoff::default(),
         };
-        Self { client, health, state: Mutex::new(state) }
+        Self { client, health, metrics, state: Mutex::new(state) }
     }
 
     /// Sends a pipeline and reads its answers.
@@ -59,6 +63,28 @@ impl Commands {
             Err(_) => {}
         }
         answer
+    }
+
+    /// Runs a script, and sends its source where the server does not know it yet.
+    ///
+    /// # Errors
+    /// As [`Commands::query`]. The script may have been carried out, or may still be, unless Redis
+    /// itself has answered.
+    pub async fn script<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        args: &[Cow<'_, str>],
+    ) -> RedisResult<T> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("EVALSHA").arg(script.sha1()).arg(keys.len()).arg(keys).arg(args);
+        match self.query::<(T,)>(&pipeline).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {}
+            answer => return answer.map(|(answer,)| answer),
+        }
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("EVAL").arg(script.source).arg(keys.len()).arg(keys).arg(args);
+        self.query::<(T,)>(&pipeline).await.map(|(answer,)| answer)
     }
 
     /// Lets the next command try at once: the subscription has reached Redis.
@@ -92,6 +118,7 @@ impl Commands {
                 state.backoff.reset();
                 state.generation += 1;
                 state.connection = Some(connection.clone());
+                self.metrics.commands_connected();
                 Ok((connection, state.generation))
             }
             Err(error) => {
@@ -103,8 +130,8 @@ impl Commands {
 
     async fn drop_connection(&self, generation: u64) {
         let mut state = self.state.lock().await;
-        if state.generation == generation {
-            state.connection = None;
+        if state.generation == generation && state.connection.take().is_some() {
+            self.metrics.commands_lost();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The hub's configuration: one struct, checked before anything binds. An error names the setting.
 
+pub mod service;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,30 +12,54 @@ use redis::IntoConnectionInfo as _;
 use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
+use crate::admission::Limits;
+use crate::cli::service::LimitArgs;
 use crate::cli::{KeyArgs, ServeArgs};
+use crate::config::service::{MetricsAccess, Shutdown};
 use crate::limits::{
-    DRAIN_SPREAD, PING_INTERVAL, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+    DRAIN_SPREAD, LISTEN_BACKLOG, PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE,
+    SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
 };
+use crate::open_files;
 
 /// What the hub runs with.
 pub struct Config {
     pub listen: SocketAddr,
+    pub listen_backlog: u32,
     pub redis: RedisTarget,
     pub keys: KeySet,
     /// Exact values of `Origin` that are let in.
     pub allowed_origins: Vec<String>,
     pub allow_query_token: bool,
     pub relay: Option<RelayConfig>,
+    pub admission: Limits,
+    pub metrics: MetricsAccess,
+    pub shutdown: Shutdown,
     pub pace: Pace,
 }
 
-/// Waits that tests shorten; they are no settings.
+/// Waits that tests shorten; those of the subscription are no settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     pub ping_interval: Duration,
     pub subscription_silence: Duration,
     pub subscription_pong_deadline: Duration,
     pub drain_spread: Duration,
+    pub presence: PresencePace,
+}
+
+/// How presence keeps itself true; [`crate::limits`] has the reasons.
+#[derive(Clone, Copy, Debug)]
+pub struct PresencePace {
+    pub beat: Duration,
+    pub lease: Duration,
+    pub expiry: Duration,
+}
+
+impl Default for PresencePace {
+    fn default() -> Self {
+        Self { beat: PRESENCE_BEAT, lease: PRESENCE_LEASE, expiry: PRESENCE_EXPIRY }
+    }
 }
 
 impl Default for Pace {
@@ -43,6 +69,7 @@ impl Default for Pace {
             subscription_silence: SUBSCRIPTION_SILENCE,
             subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
             drain_spread: DRAIN_SPREAD,
+            presence: PresencePace::default(),
         }
     }
 }
@@ -71,12 +98,42 @@ impl Config {
     pub fn new(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         Ok(Self {
             listen: args.listen,
+            listen_backlog: args.listen_backlog,
             redis: RedisTarget::parse(&args.redis_url).context("--redis-url (REDIS_URL)")?,
             keys: keys(&args.keys, env)?,
             allowed_origins: origins(&args.allowed_origins)
                 .context("--allowed-origins (BELLWIRE_HUB_ALLOWED_ORIGINS)")?,
             allow_query_token: args.allow_query_token,
             relay: relay(args)?,
+            admission: service::limits(&args.limits, open_files::limit())?,
+            metrics: service::metrics(&args.metrics)?,
+            shutdown: Shutdown::new(&args.times)?,
+            pace: Pace {
+                ping_interval: Duration::from_secs(args.times.ping_interval_s),
+                drain_spread: Duration::from_millis(args.times.drain_spread_ms),
+                ..Pace::default()
+            },
+        })
+    }
+}
+
+impl Config {
+    /// The defaults of everything else, for those who run a hub inside their own process.
+    ///
+    /// # Errors
+    /// The process may open too few files.
+    pub fn defaults(redis: RedisTarget, keys: KeySet) -> Result<Self> {
+        Ok(Self {
+            listen: ([127, 0, 0, 1], 0).into(),
+            listen_backlog: LISTEN_BACKLOG,
+            redis,
+            keys,
+            allowed_origins: Vec::new(),
+            allow_query_token: false,
+            relay: None,
+            admission: service::limits(&LimitArgs::default(), open_files::limit())?,
+            metrics: MetricsAccess::default(),
+            shutdown: Shutdown::default(),
             pace: Pace::default(),
         })
     }

@@ -38,6 +38,15 @@ impl From<CloseCode> for End {
 }
 
 impl End {
+    /// The code of either side, if there is one.
+    pub fn code(self) -> Option<u16> {
+        match self {
+            End::Gone => None,
+            End::Answer { code } => code,
+            End::Close { code, .. } => Some(code),
+        }
+    }
+
     /// The frame that says so.
     fn frame(self) -> Option<Bytes> {
         match self {

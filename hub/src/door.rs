@@ -3,6 +3,7 @@
 
 use std::convert::Infallible;
 use std::io::Cursor;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -13,13 +14,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use shared::Error;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, join};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+use crate::admission::ConnectionPermit;
 use crate::head::{self, Head, HeadError};
 use crate::http::{App, RequestId, answer};
-use crate::limits::{CLOSE_DEADLINE, HEADER_BYTES_MAX, HEADER_DEADLINE, REQUEST_DEADLINE};
-use crate::open::{self, refusal};
+use crate::limits::{
+    CLOSE_DEADLINE, HEADER_BYTES_MAX, HEADER_DEADLINE, REQUEST_DEADLINE, TURNED_AWAY_MAX,
+};
+use crate::open::{self, Visitor, refusal};
 
 /// See the module.
 #[derive(Clone)]
@@ -28,15 +34,36 @@ pub struct Door {
     router: Router,
     /// Cancelled when the hub ends.
     closing: CancellationToken,
+    /// For connections that are told why they are not let in.
+    turned_away: Arc<Semaphore>,
 }
 
 impl Door {
     pub fn new(app: Arc<App>, router: Router, closing: CancellationToken) -> Self {
-        Self { app, router, closing }
+        let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
+        Self { app, router, closing, turned_away }
+    }
+
+    /// A connection was accepted.
+    pub fn knock(self, stream: TcpStream, peer: IpAddr, connections: &TaskTracker) {
+        self.app.metrics.connected();
+        match self.app.admission.connection(peer) {
+            Ok(permit) => drop(connections.spawn(self.serve(stream, peer, permit))),
+            Err(error) => {
+                self.app.metrics.refused(error.code());
+                // The others find a closed door: saying why takes time and a file descriptor each.
+                if let Ok(slot) = self.turned_away.clone().try_acquire_owned() {
+                    connections.spawn(async move {
+                        refuse(stream, &error, &RequestId::random()).await;
+                        drop(slot);
+                    });
+                }
+            }
+        }
     }
 
     /// Serves the one request of a connection, or makes it a socket.
-    pub async fn serve(self, mut stream: TcpStream) {
+    async fn serve(self, mut stream: TcpStream, peer: IpAddr, permit: ConnectionPermit) {
         // Small frames must not wait for the peer's acknowledgement of the one before.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
@@ -61,13 +88,16 @@ impl Door {
             let early = bytes.split_off(end);
             drop(bytes);
             // Boxed, like the other one: a task that has become a socket ends here.
-            let opening = Box::pin(open::open(&self.app, transport, &head, &id, stream, early));
+            let visitor = Visitor { stream, peer, permit };
+            let opening = Box::pin(open::open(&self.app, transport, &head, &id, visitor, early));
             if let Err((stream, error)) = opening.await {
+                self.app.metrics.refused(error.code());
                 refuse(stream, &error, &id).await;
             }
             return;
         }
         Box::pin(self.answer(stream, bytes, id)).await;
+        drop(permit);
     }
 
     /// Hands the connection to the HTTP server, with what was read of it in front.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use redis::{FromRedisValue, RedisError, RedisResult, Value, from_redis_value};
 use shared::json::object_text;
 use shared::limits::FEED_ENTRIES_MAX;
@@ -23,7 +24,7 @@ pub struct Entry {
     /// Whether it was past its `expiresAt` when it was read: it counts, and is not shown.
     pub is_expired: bool,
     /// The bytes of the element, which are also the bytes that were published.
-    pub notification: Arc<str>,
+    pub notification: Bytes,
 }
 
 /// What an entry of ours says of itself.
@@ -180,7 +181,7 @@ mod tests {
         let ours = r#"{"id":"019a0000-0001-7000-8000-000000000000","userId":"a","seq":7,"t":1}"#;
         let entry = |text: &str| super::entry(text.as_bytes().to_vec(), "2026");
         let found = entry(ours).unwrap();
-        assert_eq!(&*found.notification, ours);
+        assert_eq!(found.notification, ours);
         let created = Duration::from_millis(0x019a_0000_0001);
         assert_eq!(found.ours, Some(Ours { seq: 7, created }));
         assert_eq!(entry(r#"{"userId":"a","seq":7}"#).unwrap().ours, None);

@@ -1,7 +1,7 @@
 //! What `/readyz` says: whether the hub hears Redis.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use shared::{Code, Error};
 
@@ -13,6 +13,8 @@ use crate::limits::REDIS_RECENT;
 pub struct Health {
     started: Instant,
     subscribed: AtomicBool,
+    /// A probe was not heard, and nothing since.
+    deaf: AtomicBool,
     draining: AtomicBool,
     /// Milliseconds after `started`.
     answered_ms: AtomicU64,
@@ -23,6 +25,7 @@ impl Default for Health {
         Self {
             started: Instant::now(),
             subscribed: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             answered_ms: AtomicU64::new(0),
         }
@@ -38,6 +41,16 @@ impl Health {
         }
     }
 
+    /// Whether what is published does not arrive although the subscription stands; outlives the
+    /// subscription, since the next one may be no better.
+    pub fn set_deaf(&self, deaf: bool) {
+        self.deaf.store(deaf, Relaxed);
+    }
+
+    pub fn is_deaf(&self) -> bool {
+        self.deaf.load(Relaxed)
+    }
+
     /// The hub is about to end.
     pub fn set_draining(&self) {
         self.draining.store(true, Relaxed);
@@ -47,19 +60,33 @@ impl Health {
         self.answered_ms.store(self.now_ms(), Relaxed);
     }
 
+    /// Whether the subscription stands.
+    pub fn is_subscribed(&self) -> bool {
+        self.subscribed.load(Relaxed)
+    }
+
+    /// How long ago Redis answered; before it ever did, how long the hub has been running.
+    pub fn answer_age(&self) -> Duration {
+        Duration::from_millis(self.now_ms().saturating_sub(self.answered_ms.load(Relaxed)))
+    }
+
     /// # Errors
     /// Why no new socket should come here.
     pub fn ready(&self) -> Result<(), Error> {
         if self.draining.load(Relaxed) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
         }
-        if !self.subscribed.load(Relaxed) {
+        if !self.is_subscribed() {
             let detail = "the hub is not subscribed to notifications";
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
-        let silent_ms = self.now_ms().saturating_sub(self.answered_ms.load(Relaxed));
-        if u128::from(silent_ms) > REDIS_RECENT.as_millis() {
-            let detail = format!("Redis has not answered for {silent_ms} ms");
+        if self.is_deaf() {
+            let detail = "the hub does not hear what is published";
+            return Err(Error::new(Code::RedisUnavailable, detail));
+        }
+        let silent = self.answer_age();
+        if silent > REDIS_RECENT {
+            let detail = format!("Redis has not answered for {} ms", silent.as_millis());
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
         Ok(())

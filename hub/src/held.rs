@@ -1,7 +1,6 @@
 //! Messages of one user that wait while their feed is being read.
 
-use std::sync::Arc;
-
+use bytes::Bytes;
 use shared::wire::{Marked, Position};
 
 use crate::limits::{HELD_BYTES_MAX, HELD_MESSAGES_MAX};
@@ -12,7 +11,7 @@ use crate::protocol::Event;
 pub struct Incoming(pub Event);
 
 impl Incoming {
-    pub fn notification(text: Arc<str>, position: Option<Position>) -> Self {
+    pub fn notification(text: Bytes, position: Option<Position>) -> Self {
         Self(Event::Notification { text, position })
     }
 
@@ -26,6 +25,16 @@ impl Incoming {
         match &self.0 {
             Event::Notification { position, .. } => position.as_ref(),
             _ => None,
+        }
+    }
+
+    /// The message with memory of its own: as it came it is part of all that was read with it.
+    fn detached(self) -> Self {
+        match self.0 {
+            Event::Notification { text, position } => {
+                Self::notification(Bytes::copy_from_slice(&text), position)
+            }
+            event => Self(event),
         }
     }
 
@@ -54,7 +63,7 @@ impl Held {
             return;
         }
         self.bytes = bytes;
-        self.messages.push(message);
+        self.messages.push(message.detached());
     }
 
     /// The seq of the first message of an epoch.

@@ -19,9 +19,12 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
+use crate::admission::Admission;
 use crate::config::Config;
 use crate::health::Health;
+use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::tickets::Tickets;
 use crate::wheel::Wheel;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -31,6 +34,9 @@ pub struct App {
     pub config: Arc<Config>,
     pub registry: Arc<Registry>,
     pub health: Arc<Health>,
+    pub metrics: Arc<Metrics>,
+    pub admission: Arc<Admission>,
+    pub tickets: Arc<Tickets>,
     pub wheel: Arc<Wheel>,
     /// Connections; the end of the hub waits for them.
     pub sessions: TaskTracker,

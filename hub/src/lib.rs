@@ -3,18 +3,23 @@
 //!
 //! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
 //!   ([`inbound`]) → [`member`]; anything that is no socket: [`http`]
-//! - a message: [`subscriber`] → [`registry`] ([`user`], [`order`]) → [`connection`] ([`outbox`],
-//!   [`frame`])
+//! - a message: [`subscription`] ([`resp`]) → [`subscriber`] ([`backlog`]) → [`registry`] ([`user`],
+//!   [`order`]) → [`connection`] ([`outbox`], [`frame`])
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
 //! - time: [`wheel`] → [`pulse`]
-//! - outwards: [`presence`], [`relay`]
+//! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]
+//! - outwards: [`presence`] ([`round`], [`incarnation`]), [`relay`], [`metrics`]
+//! - what it runs with: [`cli`] → [`config`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
-//! online.
+//! online, and tickets.
 
+pub mod admission;
 pub mod allowance;
 pub mod auth;
+pub mod backlog;
 pub mod backoff;
+pub mod bucket;
 pub mod catchup;
 pub mod cli;
 pub mod commands;
@@ -22,6 +27,7 @@ pub mod config;
 pub mod connection;
 pub mod door;
 pub mod feed;
+pub mod forwarded;
 pub mod frame;
 pub mod handshake;
 pub mod head;
@@ -29,21 +35,29 @@ pub mod health;
 pub mod held;
 pub mod http;
 pub mod inbound;
+pub mod incarnation;
 pub mod limits;
 pub mod logging;
 pub mod member;
+pub mod metrics;
 pub mod open;
+pub mod open_files;
 pub mod order;
+pub mod origin;
 pub mod outbox;
 pub mod presence;
 pub mod protocol;
 pub mod pulse;
 pub mod registry;
 pub mod relay;
+pub mod resp;
 pub mod resume;
+pub mod round;
 pub mod server;
 pub mod socket;
 pub mod subscriber;
+pub mod subscription;
+pub mod tickets;
 pub mod token;
 pub mod user;
 pub mod wheel;

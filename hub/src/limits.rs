@@ -2,6 +2,46 @@
 
 use std::time::Duration;
 
+/// Connections that wait to be accepted: with fewer (128 is common), the kernel drops those of a
+/// herd that returns, and each tries again after a second. The kernel's own maximum is often 4,096.
+pub const LISTEN_BACKLOG: u32 = 1024;
+/// Open files that are no connection of a client: Redis, the relay, scrapes, the log, the runtime.
+pub const FILES_RESERVED: u64 = 100;
+/// One in so many connections is no socket: handshakes, probes and tickets get through while all
+/// sockets are taken.
+pub const CONNECTIONS_PER_SPARE: usize = 16;
+/// Sockets of one user: a handful of tabs on a handful of devices. More is a client that forgets to
+/// close, and every notification is written to each.
+pub const SOCKETS_PER_USER_MAX: u32 = 20;
+/// Connections of one address: a carrier's NAT gives a subscriber no fewer than 64 ports as a rule,
+/// so there are about 1,000 behind an address.
+pub const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1000;
+/// New connections of one address a second, and seconds' worth of them at once: all 1,000 of an address
+/// are back within the 5 s that a restart spreads them over.
+pub const CONNECTS_PER_ADDRESS_PER_S: u32 = 100;
+pub const CONNECTS_BURST_S: u32 = 5;
+/// Handshakes a second over all: each costs a signature and a read of Redis, and those who are
+/// connected already come first. 20,000 sockets are back in 20 s.
+pub const HANDSHAKES_PER_S: u32 = 1000;
+/// Tickets of one user at once, and a second after that: one for each socket. So there are never more
+/// than 50 of a user in Redis.
+pub const TICKETS_BURST: u32 = SOCKETS_PER_USER_MAX;
+pub const TICKETS_PER_S: u32 = 1;
+/// Random bytes of a ticket: 192 bits, a multiple of three, so that base64 needs no padding.
+pub const TICKET_BYTES: usize = 24;
+
+/// Accepting fails when the process has no file descriptors left; a pause lets some be freed.
+pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// Connections that are told at the same time why they are not let in; each takes a file descriptor of
+/// the reserved ones, for some seconds if the peer wants it so.
+pub const TURNED_AWAY_MAX: usize = 32;
+/// Scrapes at the same time: one or two servers come every few seconds.
+pub const SCRAPES_MAX: usize = 8;
+/// Time for one scrape, head to end.
+pub const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
+/// Largest file with a token that is read.
+pub const METRICS_TOKEN_BYTES_MAX: usize = 4 * 1024;
+
 /// Largest message a client may send: a renewal with the longest token (8 KiB) fits well.
 pub const CLIENT_FRAME_BYTES_MAX: usize = 16 * 1024;
 /// Read from a socket at once, on the stack: clients send pongs and now and then a token.
@@ -60,20 +100,55 @@ pub const REDIS_ANSWER_DEADLINE: Duration = Duration::from_secs(2);
 /// First and longest wait before the next attempt to reach Redis.
 pub const REDIS_BACKOFF_MIN: Duration = Duration::from_millis(50);
 pub const REDIS_BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// Silence on the subscription after which it is asked whether it is still there.
+/// Silence on the subscription after which a probe is published, which it has to hear.
 pub const SUBSCRIPTION_SILENCE: Duration = Duration::from_secs(10);
-/// Time for the subscription to answer.
+/// Time for a probe to be heard.
 pub const SUBSCRIPTION_PONG_DEADLINE: Duration = Duration::from_secs(5);
+/// Probes in a row that may be missed; the hub is not ready from the first, and subscribes anew after
+/// the last.
+pub const PROBES_MISSED_MAX: u32 = 2;
 /// Redis answered "recently" for readiness: three beats of presence and a bit.
 pub const REDIS_RECENT: Duration = Duration::from_secs(15);
 
-/// Presence is renewed this often, and lasts this long.
+/// Read from the subscription at once: many messages, where many come.
+pub const SUBSCRIPTION_READ_BYTES: usize = 64 * 1024;
+/// Largest message of a channel. Ours have 13 KiB at most; a larger one than this ends the
+/// subscription, and everyone is brought up to date.
+pub const CHANNEL_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Messages that were read and not yet handed on, in bytes. Redis cuts a subscriber off that does
+/// not read; one that cannot keep up therefore reads on, and drops all that waits when it is this
+/// much: the feeds bring everyone up to date.
+pub const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// A hub renews its lease this often: three times before it runs out.
 pub const PRESENCE_BEAT: Duration = Duration::from_secs(4);
-pub const PRESENCE_TTL: Duration = Duration::from_secs(20);
-/// Users of one SADD or SREM.
+/// A hub that has not called for so long is dead; another one takes its users out with its next
+/// beat, so that presence is true again within 20 s.
+pub const PRESENCE_LEASE: Duration = Duration::from_secs(12);
+/// After the last hub's last call `online_users` lasts this long, as nobody is there to take users
+/// out: a second less than is promised, and longer than another hub takes to find a dead one.
+pub const PRESENCE_EXPIRY: Duration = Duration::from_secs(19);
+/// Expiry of presence's other keys: long enough for the next hub to find what dead ones held.
+pub const PRESENCE_KEYS_TTL: Duration = Duration::from_secs(3600);
+/// Users who come and go in one call: it holds Redis for some 2 ms.
+pub const PRESENCE_CHANGES_PAGE_USERS: usize = 1_000;
+/// Users of a dead hub, or looked at by a beat, in one call.
 pub const PRESENCE_PAGE_USERS: usize = 500;
-/// Changes that wait while Redis is away; beyond, the next beat and the expiry tell the truth.
+/// Everyone is told again within this many beats, since other services take users out. Three are
+/// 12 s, and still 20 s where Redis, growing its table, shows the first as the last next time.
+pub const PRESENCE_RESTORE_BEATS: u64 = 3;
+/// Changes that wait while Redis is away; beyond, everyone is told again when it is back.
 pub const PRESENCE_CHANGES_MAX: usize = 100_000;
+/// Calls without an answer that are remembered; each may have been carried out.
+pub const PRESENCE_UNANSWERED_MAX: usize = 8;
+/// Earlier incarnations of a hub that are remembered; older leases have run out.
+pub const PRESENCE_FORMER_MAX: usize = 8;
+/// Calls of one round, a dead hub's users included: 500,000 of them.
+pub const PRESENCE_CALLS_MAX: usize = 1_000;
+/// Times that one round tells everyone again; a Redis that forgets more often is left to the next.
+pub const PRESENCE_RESYNCS_MAX: usize = 3;
+/// Wait before the next attempt to write presence after one that failed.
+pub const PRESENCE_RETRY: Duration = Duration::from_millis(500);
 
 /// The relay is called this often; it is what sends a notification that found Redis away.
 pub const RELAY_INTERVAL: Duration = Duration::from_secs(30);
@@ -82,7 +157,7 @@ pub const RELAY_DEADLINE: Duration = Duration::from_secs(15);
 /// Largest token file that is read.
 pub const RELAY_TOKEN_FILE_BYTES_MAX: u64 = 16 * 1024;
 
-/// The process ends this long after the signal, whatever is left.
+/// The process ends this long after the signal, whatever is left; orchestrators wait 30 s or 10.
 pub const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
 /// Of which the sockets get this much to say goodbye; the rest is for releasing presence.
 pub const SHUTDOWN_SOCKETS_DEADLINE: Duration = Duration::from_secs(6);

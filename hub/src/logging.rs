@@ -11,7 +11,7 @@ use crate::cli::{LogArgs, LogFormat};
 /// # Errors
 /// The filter cannot be read.
 pub fn init(args: &LogArgs) -> Result<()> {
-    let filter = EnvFilter::try_new(&args.log).context("--log (BELLWIRE_HUB_LOG)")?;
+    let filter = filter(args)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let outcome = match args.log_format {
         LogFormat::Compact => {
@@ -21,4 +21,16 @@ pub fn init(args: &LogArgs) -> Result<()> {
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
     outcome.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
+}
+
+/// Whether [`init`] would work.
+///
+/// # Errors
+/// The filter cannot be read.
+pub fn check(args: &LogArgs) -> Result<()> {
+    filter(args).map(drop)
+}
+
+fn filter(args: &LogArgs) -> Result<EnvFilter> {
+    EnvFilter::try_new(&args.log).context("--log (BELLWIRE_HUB_LOG)")
 }

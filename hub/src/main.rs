@@ -1,23 +1,26 @@
 //! The process: command line, log, signals. The hub itself is the library.
 
-use std::io::Write as _;
+use std::ffi::OsString;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use clap::Parser as _;
-use hub::cli::{Cli, Command, ServeArgs};
+use hub::cli::settings::{Settings, SettingsError};
+use hub::cli::{Command, ServeArgs};
 use hub::config::Config;
+use hub::limits::SCRAPES_MAX;
 use hub::relay::Relay;
-use hub::{logging, server, token};
-use tokio::net::TcpListener;
+use hub::{logging, open_files, server, token};
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
-    let outcome = match cli.command {
-        None => serve(&cli.serve),
-        Some(Command::Serve(args)) => serve(&args),
-        Some(Command::Token(args)) => token::print(&args, &environment),
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let outcome = match Settings::read(&arguments) {
+        Ok(settings) => run(&settings),
+        Err(SettingsError::CommandLine(error)) => error.exit(),
+        Err(error) => Err(error.into()),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -29,23 +32,48 @@ fn main() -> ExitCode {
     }
 }
 
+fn run(settings: &Settings) -> Result<()> {
+    match &settings.cli.command {
+        None => serve(&settings.cli.serve),
+        Some(Command::Serve(args)) => serve(args),
+        Some(Command::CheckConfig(args)) => {
+            logging::check(&args.log)?;
+            let shown = settings.show(&configure(args)?);
+            write!(std::io::stdout(), "{shown}").context("cannot write to stdout")
+        }
+        Some(Command::Token(args)) => token::print(args, &environment),
+    }
+}
+
+/// What the hub runs with, checked as far as it can be without binding and connecting.
+fn configure(args: &ServeArgs) -> Result<Config> {
+    // Redis and the relay may use TLS; both take the process's provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    // Before the limits are looked at, which depend on it.
+    open_files::raise().context("cannot raise the limit of open files")?;
+    Config::new(args, &environment)
+}
+
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
 fn serve(args: &ServeArgs) -> Result<()> {
     logging::init(&args.log)?;
-    // Redis and the relay may use TLS; both take the process's provider.
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let config = Config::new(args, &environment)?;
+    let config = configure(args)?;
     let relay = config.relay.clone().map(Relay::new).transpose();
     let relay = relay.context("BELLWIRE_FUNCTIONS_URL: no certificates to check https with")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::new()?;
-        let listener = TcpListener::bind(config.listen)
-            .await
+        let listener = bind(config.listen, config.listen_backlog)
             .with_context(|| format!("--listen (BELLWIRE_HUB_LISTEN): {}", config.listen))?;
+        let scrapes = config.metrics.listen.map(|address| {
+            // Prometheus and perhaps another: no backlog to speak of.
+            let setting = "--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)";
+            bind(address, SCRAPES_MAX as u32).with_context(|| format!("{setting}: {address}"))
+        });
+        let scrapes = scrapes.transpose()?;
         let address = listener.local_addr()?;
         tracing::info!(%address, redis = %config.redis, "starting");
         if config.keys.is_empty() {
@@ -55,7 +83,7 @@ fn serve(args: &ServeArgs) -> Result<()> {
             );
         }
         writeln!(std::io::stdout(), "Listening http://{address}").context("stdout")?;
-        server::run(listener, config, relay, async {
+        server::run(listener, scrapes, config, relay, async {
             signals.next().await;
             // Whoever asks twice does not want to wait.
             tokio::spawn(async move {
@@ -63,9 +91,18 @@ fn serve(args: &ServeArgs) -> Result<()> {
                 std::process::exit(130);
             });
         })
-        .await;
-        Ok(())
+        .await
+        .context("cannot start")
     })
+}
+
+/// As [`TcpListener::bind`] does, with a backlog of our choice.
+fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A hub that starts again must not wait for the connections of the one before.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(backlog)
 }
 
 struct Signals {

@@ -5,9 +5,11 @@ use std::sync::Arc;
 use shared::CloseCode;
 use tokio::time::Instant;
 
+use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::allowance::Allowance;
 use crate::auth::Authority;
 use crate::connection::{Connection, End};
+use crate::metrics::Metrics;
 use crate::protocol::{ClientFrame, Protocol};
 use crate::registry::Seat;
 use crate::socket::Listener;
@@ -49,5 +51,35 @@ impl Listener for Member {
 
     fn binary(&mut self, connection: &Arc<Connection>, _data: Vec<u8>) -> Option<End> {
         (connection.protocol == Protocol::V1).then(|| CloseCode::Protocol.into())
+    }
+}
+
+/// What counts a socket while it is open, and gives up its places when it is over.
+pub struct Stay {
+    metrics: Arc<Metrics>,
+    protocol: Protocol,
+    code: Option<u16>,
+    _permits: (ConnectionPermit, SocketPermit),
+}
+
+impl Stay {
+    pub fn new(
+        metrics: Arc<Metrics>,
+        protocol: Protocol,
+        permits: (ConnectionPermit, SocketPermit),
+    ) -> Self {
+        metrics.socket_opened(protocol);
+        Self { metrics, protocol, code: None, _permits: permits }
+    }
+
+    /// The connection is closed, for this reason.
+    pub fn end(mut self, end: End) {
+        self.code = end.code();
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.metrics.socket_closed(self.protocol, self.code);
     }
 }

@@ -1,13 +1,17 @@
 //! `GET /ws/notifications` and `GET /sse/notifications`: from a request's head to a socket that is
 //! open.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
-use http::header::{CONNECTION, HeaderName, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use futures_util::FutureExt as _;
+use http::header::{
+    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use http::{Method, Version};
 use shared::path::query_pairs;
 use shared::{Code, Error};
@@ -15,13 +19,14 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
+use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::auth::{self, Authority, now_s};
 use crate::connection::Connection;
 use crate::handshake::{self, Accepted, Bearer, Credential, Transport};
 use crate::head::Head;
 use crate::http::{App, RequestId};
 use crate::limits::CLIENT_FRAME_BYTES_MAX;
-use crate::member::Member;
+use crate::member::{Member, Stay};
 use crate::protocol::Protocol;
 use crate::pulse::Pulse;
 use crate::socket::Socket;
@@ -32,6 +37,13 @@ const POSITION_DEADLINE: Duration = Duration::from_secs(3);
 
 /// Of the key of a handshake (RFC 6455 §4.1).
 const NONCE_BYTES: usize = 16;
+
+/// A connection with what is known of where it comes from.
+pub struct Visitor {
+    pub stream: TcpStream,
+    pub peer: IpAddr,
+    pub permit: ConnectionPermit,
+}
 
 /// What a path opens, if it opens something.
 pub fn transport(head: &Head) -> Option<Transport> {
@@ -53,10 +65,16 @@ pub async fn open(
     transport: Transport,
     head: &Head,
     id: &RequestId,
-    stream: TcpStream,
+    visitor: Visitor,
     early: Vec<u8>,
 ) -> Result<(), (TcpStream, Error)> {
-    let (accepted, bearer, accept_key) = match check(app, transport, head).await {
+    let Visitor { stream, peer, mut permit } = visitor;
+    let forwarded = head.headers.get_all(app.config.admission.trusted_proxies.header_name());
+    let client = app.admission.client(peer, forwarded.iter().map(HeaderValue::as_bytes));
+    if let Err(error) = app.admission.handshake(&mut permit, client) {
+        return Err((stream, error));
+    }
+    let (accepted, bearer, accept_key, socket_permit) = match check(app, transport, head).await {
         Ok(checked) => checked,
         Err(error) => return Err((stream, error)),
     };
@@ -88,7 +106,8 @@ pub async fn open(
     let authority = Authority::new(app.config.clone());
     let member = Member::new(seat, authority, app.wheel.clone());
     let socket = Socket::new(connection, member, CLIENT_FRAME_BYTES_MAX);
-    app.sessions.spawn(socket.run(early));
+    let stay = Stay::new(app.metrics.clone(), protocol, (permit, socket_permit));
+    app.sessions.spawn(socket.run(early).map(|end| stay.end(end)));
     Ok(())
 }
 
@@ -96,13 +115,15 @@ async fn check(
     app: &App,
     transport: Transport,
     head: &Head,
-) -> Result<(Accepted, Bearer, String), Error> {
+) -> Result<(Accepted, Bearer, String, SocketPermit), Error> {
     let query = query_pairs(head.query.as_deref().unwrap_or_default())?;
     let config = &app.config;
     let bearer = match handshake::credential(config, &head.headers, &query)? {
         Credential::Token(token) => handshake::verify(config, &token, now_s())?,
-        Credential::Ticket(_) => {
-            return Err(Error::new(Code::Unauthorized, "there is no token"));
+        Credential::Ticket(ticket) => {
+            let claims = app.tickets.redeem(&ticket).await?.claims;
+            app.metrics.ticket_redeemed();
+            Bearer { accepted_until_s: claims.accepted_until_s(), sub: claims.sub }
         }
     };
     let accepted = handshake::check(config, transport, &head.headers, &query, &bearer)?;
@@ -110,7 +131,8 @@ async fn check(
         Transport::WebSocket => accept_key(head)?,
         Transport::Events => String::new(),
     };
-    Ok((accepted, bearer, accept_key))
+    let permit = app.admission.socket(&accepted.user)?;
+    Ok((accepted, bearer, accept_key, permit))
 }
 
 /// RFC 6455 §4.2.2.

@@ -1,47 +1,85 @@
-//! Who is online, told to the set `online_users`, which other services read too.
+//! Who is online, told to the set `online_users`, which other services read and write too.
 //!
-//! One task owns it and works off differences to the desired state in batches; a beat tells
-//! everyone's state again, so that the set is right after a flush, and keeps it from expiring: when
-//! the last hub is gone, it goes as well. What is written is the inside of `Presence::write` and
-//! `Presence::beat`; nothing else knows.
+//! Users are online while any hub holds a socket of theirs, so hubs know of each other: each has a
+//! lease in Redis and a set of its users, and whoever finds that a lease has run out takes that
+//! hub's users out. `shared/lua/presence*.lua` hold the rules, [`crate::incarnation`] the calls.
 //!
-//! A user who leaves this hub is taken out of the set although another hub may hold them; that
-//! hub's beat puts them back.
+//! One task owns it and works off differences to the desired state in batches. A beat renews the
+//! lease, restores members whom other services took out, takes out the users of dead hubs, and
+//! keeps the set from expiring: when the last hub is gone, it goes as well.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use redis::RedisResult;
+use redis::{ErrorKind, RedisResult};
 use shared::UserId;
-use shared::keys::ONLINE_USERS;
 use tokio::sync::Notify;
 use tokio::time::{MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::Commands;
-use crate::limits::{PRESENCE_BEAT, PRESENCE_CHANGES_MAX, PRESENCE_PAGE_USERS, PRESENCE_TTL};
+use crate::config::PresencePace;
+use crate::incarnation::{Answer, Chores, Incarnation, Scripts};
+use crate::limits::{
+    PRESENCE_CALLS_MAX, PRESENCE_CHANGES_MAX, PRESENCE_CHANGES_PAGE_USERS, PRESENCE_RETRY,
+};
+use crate::metrics::Metrics;
 use crate::registry::Registry;
+use crate::round::Round;
 
 /// Changes gather this long: a herd of sockets costs a few commands, and nobody notices the delay.
 const GATHER: Duration = Duration::from_millis(5);
 
+/// Everyone who is here, in parts; what [`Presence::set`] tells afterwards is newer.
+pub trait Users: Sync {
+    fn parts(&self) -> impl Iterator<Item = Vec<UserId>> + Send;
+}
+
+impl Users for Registry {
+    fn parts(&self) -> impl Iterator<Item = Vec<UserId>> + Send {
+        self.users()
+    }
+}
+
 /// The desired state, as far as Redis may not know it.
-#[derive(Default)]
 pub struct Presence {
+    metrics: Arc<Metrics>,
+    pace: PresencePace,
     // A plain lock: held for map work, never across an await.
-    changes: Mutex<HashMap<UserId, bool>>,
+    changes: Mutex<Changes>,
     changed: Notify,
+    // An async lock, held across calls: they are one after the other.
+    incarnation: tokio::sync::Mutex<Incarnation>,
+}
+
+#[derive(Default)]
+struct Changes {
+    users: HashMap<UserId, bool>,
+    /// Some did not fit: only telling everyone helps.
+    is_incomplete: bool,
 }
 
 impl Presence {
+    pub fn new(pace: PresencePace, metrics: Arc<Metrics>) -> Self {
+        Self {
+            pace,
+            metrics,
+            changes: Mutex::default(),
+            changed: Notify::new(),
+            incarnation: tokio::sync::Mutex::new(Incarnation::new(pace)),
+        }
+    }
+
     /// A user's first socket came, or the last one left. The caller holds the user's lock, so that
     /// changes of one user arrive in order.
     pub fn set(&self, user: &UserId, online: bool) {
         let mut changes = self.changes.lock();
-        if changes.len() < PRESENCE_CHANGES_MAX {
-            changes.insert(user.clone(), online);
+        if changes.users.len() < PRESENCE_CHANGES_MAX || changes.users.contains_key(user) {
+            changes.users.insert(user.clone(), online);
+        } else {
+            changes.is_incomplete = true;
         }
         drop(changes);
         self.changed.notify_one();
@@ -49,87 +87,159 @@ impl Presence {
 
     /// Works until `stop`.
     pub async fn run(&self, redis: &Commands, registry: &Arc<Registry>, stop: CancellationToken) {
+        // A call that is broken off may be carried out; what `release` does goes on from there.
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.work(redis, &**registry) => {}
+        }
+    }
+
+    /// Works for ever.
+    pub async fn work(&self, redis: &impl Scripts, users: &impl Users) {
         let mut reporter = Reporter::default();
-        let mut beats = interval(PRESENCE_BEAT);
+        let mut beats = interval(self.pace.beat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            let outcome = tokio::select! {
-                () = stop.cancelled() => return,
-                _ = beats.tick() => self.beat(redis, registry).await,
-                () = self.changed.notified() => {
+            // After a failure everything is tried soon: Redis may have lost all when it is back.
+            let is_beat = tokio::select! {
+                _ = beats.tick() => true,
+                () = sleep(PRESENCE_RETRY), if reporter.is_failing => true,
+                () = self.changed.notified(), if !reporter.is_failing => {
                     sleep(GATHER).await;
-                    self.flush(redis).await
+                    false
                 }
             };
+            let outcome = self.sync(redis, users, is_beat).await;
+            if outcome.is_err() {
+                self.metrics.presence_failed();
+            }
             reporter.note(outcome);
         }
     }
 
-    /// Takes everyone who is left out of the set: the last act of a hub that ends.
-    pub async fn release(&self, redis: &Commands, registry: &Registry) {
-        for users in registry.users() {
-            users.iter().for_each(|user| self.set(user, false));
-        }
-        if let Err(error) = self.flush(redis).await {
+    /// Takes everyone of this hub out of the set: the last act of a hub that ends.
+    pub async fn release(&self, redis: &Commands, _: &Registry) {
+        if let Err(error) = self.leave(redis).await {
             tracing::warn!(%error, "cannot release presence; it expires by itself");
         }
     }
 
-    /// Writes what has changed; what could not be written is kept, unless it has changed again.
-    async fn flush(&self, redis: &Commands) -> RedisResult<()> {
-        loop {
-            let page: Vec<(UserId, bool)> = {
-                let mut changes = self.changes.lock();
-                let users: Vec<UserId> =
-                    changes.keys().take(PRESENCE_PAGE_USERS).cloned().collect();
-                users.iter().filter_map(|user| changes.remove_entry(user)).collect()
-            };
-            if page.is_empty() {
+    /// Takes this hub's users out, and then those of dead hubs: nobody may be left who would.
+    ///
+    /// # Errors
+    /// Redis did not answer, or answered with an error.
+    pub async fn leave(&self, redis: &impl Scripts) -> RedisResult<()> {
+        let incarnation = self.incarnation.lock().await;
+        for _ in 0..PRESENCE_CALLS_MAX {
+            if !incarnation.release(redis).await? {
                 return Ok(());
             }
-            if let Err(error) = Self::write(redis, &page).await {
-                let mut changes = self.changes.lock();
-                for (user, online) in page {
-                    changes.entry(user).or_insert(online);
+        }
+        Err((ErrorKind::UnexpectedReturnType, "there is no end of users to take out").into())
+    }
+
+    /// One round: tells what has changed; a beat also does all else.
+    ///
+    /// # Errors
+    /// Redis did not answer, or answered with an error. What it may not know is told again in the
+    /// next round.
+    pub async fn sync(
+        &self,
+        redis: &impl Scripts,
+        users: &impl Users,
+        is_beat: bool,
+    ) -> RedisResult<()> {
+        let mut incarnation = self.incarnation.lock().await;
+        let mut round = Round::new(&incarnation, is_beat);
+        let mut is_first = is_beat;
+        for _ in 0..PRESENCE_CALLS_MAX {
+            if incarnation.is_lost() || self.changes.lock().is_incomplete {
+                round.note_resync()?;
+                self.tell_everyone(&mut incarnation, redis, users).await?;
+                // What the dead one held is taken out at once.
+                (round.reaps, is_first) = (true, true);
+            }
+            let page = self.next_page();
+            let chores =
+                Chores { restores: round.restores(), reaps: round.reaps, ends_former: is_first };
+            if page.is_empty() && chores == Chores::default() {
+                return Ok(());
+            }
+            match incarnation.sync(redis, &page, chores).await {
+                Ok(Answer::Resync) => tracing::info!("Redis has lost presence; telling everyone"),
+                Ok(answer) => {
+                    is_first = false;
+                    round.note(answer, &mut incarnation);
                 }
-                return Err(error);
+                Err(error) => {
+                    self.put_back(page);
+                    return Err(error);
+                }
             }
         }
+        // Work for more than one round; the next goes on.
+        Ok(())
     }
 
-    async fn write(redis: &Commands, page: &[(UserId, bool)]) -> RedisResult<()> {
-        let mut pipeline = redis::pipe();
-        for (command, wanted) in [("SREM", false), ("SADD", true)] {
-            let users = page.iter().filter(|(_, online)| *online == wanted);
-            let users: Vec<&str> = users.map(|(user, _)| user.as_str()).collect();
-            if !users.is_empty() {
-                pipeline.cmd(command).arg(ONLINE_USERS).arg(users).ignore();
-            }
+    /// Begins another incarnation with everyone who is here. Who comes and goes meanwhile is told
+    /// afterwards, as a change.
+    async fn tell_everyone(
+        &self,
+        incarnation: &mut Incarnation,
+        redis: &impl Scripts,
+        users: &impl Users,
+    ) -> RedisResult<()> {
+        // Before the walk: what it does not see comes as a change.
+        *self.changes.lock() = Changes::default();
+        incarnation.begin();
+        let told = self.tell_parts(incarnation, redis, users).await;
+        if told.is_err() {
+            // Half of them told is as good as none.
+            incarnation.lose();
         }
-        if page.iter().any(|(_, online)| *online) {
-            let ttl_ms = PRESENCE_TTL.as_millis() as u64;
-            pipeline.cmd("PEXPIRE").arg(ONLINE_USERS).arg(ttl_ms).ignore();
-        }
-        redis.query(&pipeline).await
+        told
     }
 
-    async fn beat(&self, redis: &Commands, registry: &Registry) -> RedisResult<()> {
-        self.flush(redis).await?;
-        let mut page = Vec::with_capacity(PRESENCE_PAGE_USERS);
-        for users in registry.users() {
-            for user in users {
+    async fn tell_parts(
+        &self,
+        incarnation: &mut Incarnation,
+        redis: &impl Scripts,
+        users: &impl Users,
+    ) -> RedisResult<()> {
+        let mut page = Vec::with_capacity(PRESENCE_CHANGES_PAGE_USERS);
+        for part in users.parts() {
+            for user in part {
                 page.push((user, true));
-                if page.len() == PRESENCE_PAGE_USERS {
-                    Self::write(redis, &page).await?;
+                if page.len() == PRESENCE_CHANGES_PAGE_USERS {
+                    if let Answer::Resync =
+                        incarnation.sync(redis, &page, Chores::default()).await?
+                    {
+                        return Ok(());
+                    }
                     page.clear();
                 }
             }
         }
-        if !page.is_empty() {
-            return Self::write(redis, &page).await;
+        // Also without anybody: the lease counts as well.
+        incarnation.sync(redis, &page, Chores::default()).await.map(drop)
+    }
+
+    fn next_page(&self) -> Vec<(UserId, bool)> {
+        let mut changes = self.changes.lock();
+        if changes.users.len() <= PRESENCE_CHANGES_PAGE_USERS {
+            return changes.users.drain().collect();
         }
-        // Nobody is here: the beat still finds out whether Redis answers.
-        redis.query(redis::pipe().cmd("PING").ignore()).await
+        let users = changes.users.keys().take(PRESENCE_CHANGES_PAGE_USERS);
+        let users: Vec<UserId> = users.cloned().collect();
+        users.iter().filter_map(|user| changes.users.remove_entry(user)).collect()
+    }
+
+    /// What could not be told is kept, unless it has changed again.
+    fn put_back(&self, page: Vec<(UserId, bool)>) {
+        let mut changes = self.changes.lock();
+        for (user, online) in page {
+            changes.users.entry(user).or_insert(online);
+        }
     }
 }
 

@@ -5,7 +5,6 @@
 //! (SSE) says the same in events, and gives each of ours an id to resume from.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -75,8 +74,8 @@ impl GapReason {
 pub enum Event {
     /// The first frame of a socket: where its user's feed stands, if there is one.
     Welcome(Option<Position>),
-    /// A notification object, as it was published. Those of other services have no position.
-    Notification { text: Arc<str>, position: Option<Position> },
+    /// A notification object, as it was published: UTF-8. Those of other services have no position.
+    Notification { text: Bytes, position: Option<Position> },
     /// Up to and including `position` something is missing: the client reads the feed. Without a
     /// position there is no feed in Redis at all.
     Gap { reason: GapReason, position: Option<Position> },
@@ -91,12 +90,12 @@ impl Event {
     pub fn encode(&self, protocol: Protocol) -> Option<Bytes> {
         match (self, protocol) {
             (Event::Notification { text, .. }, Protocol::Raw) => {
-                Some(frame::encode(Opcode::Text, &[text.as_bytes()]))
+                Some(frame::encode(Opcode::Text, &[text]))
             }
             (_, Protocol::Raw) => None,
             (Event::Notification { text, .. }, Protocol::V1) => {
                 let start = br#"{"type":"notification","notification":"#;
-                Some(frame::encode(Opcode::Text, &[start, text.as_bytes(), b"}"]))
+                Some(frame::encode(Opcode::Text, &[start, text, b"}"]))
             }
             (event, Protocol::V1) => Some(frame::encode(Opcode::Text, &[event.json().as_bytes()])),
             (event, Protocol::Events) => Some(event.stream().into()),
@@ -110,7 +109,7 @@ impl Event {
             Event::Welcome(Some(position)) => block(Some(position), None, ""),
             Event::Welcome(None) => ":\n\n".to_owned(),
             Event::Notification { text, position } => {
-                block(position.as_ref(), Some("notification"), text)
+                block(position.as_ref(), Some("notification"), &String::from_utf8_lossy(text))
             }
             Event::Gap { position, .. } => block(position.as_ref(), Some("gap"), &self.json()),
             Event::Read { .. } => block(None, Some("read"), &self.json()),
@@ -125,6 +124,7 @@ impl Event {
                 format!(r#"{{"type":"welcome",{}}}"#, members(position.as_ref()))
             }
             Event::Notification { text, .. } => {
+                let text = String::from_utf8_lossy(text);
                 format!(r#"{{"type":"notification","notification":{text}}}"#)
             }
             Event::Gap { reason, position } => {
@@ -205,7 +205,7 @@ mod tests {
     }
 
     fn notification(text: &str, position: Option<Position>) -> Event {
-        Event::Notification { text: text.into(), position }
+        Event::Notification { text: text.to_owned().into(), position }
     }
 
     /// The text of a short frame.

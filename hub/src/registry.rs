@@ -13,14 +13,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use shared::wire::{Marked, Message, Position};
+use shared::wire::{Marked, Position};
 use shared::{CloseCode, Code, Error, UserId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Connection;
 use crate::feed::Feed;
 use crate::held::Incoming;
+use crate::metrics::{Metrics, Undelivered};
 use crate::order::{Order, Read};
 use crate::presence::Presence;
 use crate::protocol::Event;
@@ -52,12 +54,16 @@ pub struct Registry {
     subscription: AtomicU64,
     reads: mpsc::UnboundedSender<ReadRequest>,
     presence: Arc<Presence>,
+    pub metrics: Arc<Metrics>,
 }
 
 type Shard = HashMap<UserId, User>;
 
 impl Registry {
-    pub fn new(presence: Arc<Presence>) -> (Arc<Self>, mpsc::UnboundedReceiver<ReadRequest>) {
+    pub fn new(
+        presence: Arc<Presence>,
+        metrics: Arc<Metrics>,
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<ReadRequest>) {
         let (reads, requests) = mpsc::unbounded_channel();
         let registry = Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
@@ -67,6 +73,7 @@ impl Registry {
             subscription: AtomicU64::new(0),
             reads,
             presence,
+            metrics,
         };
         (Arc::new(registry), requests)
     }
@@ -85,7 +92,7 @@ impl Registry {
         let (sender, ready) = oneshot::channel();
         let id = connection.id;
         let mut flush = Flush::default();
-        let mut shard = self.shard(&user);
+        let mut shard = self.shard(user.as_str());
         // Under the lock: `drain` sets it first and then walks over all shards.
         if self.is_draining.load(Ordering::SeqCst) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
@@ -106,6 +113,7 @@ impl Registry {
                 let stay = self.next_stay.fetch_add(1, Ordering::Relaxed);
                 vacant.insert(User { stay, order: Order::default(), sockets: vec![socket] });
                 self.presence.set(&user, true);
+                self.metrics.user_came();
                 // The feed holds the head as well.
                 let read = if is_resuming { Read::Feed } else { Read::Head };
                 self.request(&user, stay, Some(read));
@@ -116,32 +124,44 @@ impl Registry {
     }
 
     fn leave(&self, user: &UserId, id: u64) {
-        let mut shard = self.shard(user);
+        let mut shard = self.shard(user.as_str());
         let Some(known) = shard.get_mut(user) else { return };
         known.sockets.retain(|socket| socket.connection.id != id);
         if known.sockets.is_empty() {
             shard.remove(user);
             self.presence.set(user, false);
+            self.metrics.user_left();
         }
     }
 
     /// A message from the channel. One for a user without sockets costs no more than the look-up.
-    pub fn deliver(&self, message: Message<'_>, flush: &mut Flush) {
-        let Message { user_id, notification, position } = message;
-        self.take(&user_id, flush, || Incoming::notification(notification.into(), position));
+    pub fn deliver(
+        &self,
+        user: &str,
+        notification: Bytes,
+        position: Option<Position>,
+        flush: &mut Flush,
+    ) {
+        self.take(user, flush, || Incoming::notification(notification, position));
     }
 
     /// Entries of a user were marked as read: every device shall know.
     pub fn mark_read(&self, user: &UserId, marked: Marked, unread: u32, flush: &mut Flush) {
-        self.take(user, flush, || Incoming::read(marked, unread));
+        self.take(user.as_str(), flush, || Incoming::read(marked, unread));
     }
 
-    fn take(&self, id: &UserId, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
+    fn take(&self, id: &str, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
         let mut shard = self.shard(id);
-        let Some(user) = shard.get_mut(id) else { return };
+        let Some(user) = shard.get_mut(id) else {
+            return self.metrics.undelivered(Undelivered::NotHere);
+        };
         let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
         let read = user.order.take(incoming(), tell);
-        self.request(id, user.stay, read);
+        if read.is_some()
+            && let Some((id, user)) = shard.get_key_value(id)
+        {
+            self.request(id, user.stay, read);
+        }
     }
 
     /// What [`Read::Head`] found out.
@@ -157,7 +177,7 @@ impl Registry {
     pub fn feed_read(&self, request: &ReadRequest, feed: Feed, now: Duration) {
         self.advance(request, |user, flush| {
             // Before what is live: a message that waits may follow what they have missed.
-            user.resume(&feed, flush);
+            user.resume(&feed, flush, &self.metrics);
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
             user.order.feed(feed, now, tell);
             None
@@ -179,7 +199,7 @@ impl Registry {
         step: impl FnOnce(&mut User, &mut Flush) -> Option<Read>,
     ) {
         let mut flush = Flush::default();
-        let mut shard = self.shard(&request.user);
+        let mut shard = self.shard(request.user.as_str());
         let Some(user) = shard.get_mut(&request.user).filter(|user| user.stay == request.stay)
         else {
             return;
@@ -256,7 +276,7 @@ impl Registry {
         ReadRequest { user: user.clone(), stay, subscription, read }
     }
 
-    fn shard(&self, user: &UserId) -> MutexGuard<'_, Shard> {
+    fn shard(&self, user: &str) -> MutexGuard<'_, Shard> {
         let at = self.hasher.hash_one(user) as usize % SHARDS;
         self.shards[at].lock()
     }

@@ -19,6 +19,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::config::RelayConfig;
 use crate::limits::{RELAY_DEADLINE, RELAY_INTERVAL, RELAY_TOKEN_FILE_BYTES_MAX};
+use crate::metrics::Metrics;
 
 /// An answer is a few numbers.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -63,7 +64,7 @@ impl Relay {
     }
 
     /// Calls now and then, and when `wanted` tells; ends only by being dropped.
-    pub async fn run(self, wanted: Arc<Notify>) {
+    pub async fn run(self, wanted: Arc<Notify>, metrics: Arc<Metrics>) {
         let mut is_failing = false;
         loop {
             // Jitter, so that a fleet of hubs does not call at once.
@@ -76,6 +77,7 @@ impl Relay {
                 Ok(outcome) => outcome,
                 Err(_) => Err(CallError::Late),
             };
+            metrics.relay_called(outcome.is_ok());
             match &outcome {
                 Ok(()) if is_failing => tracing::info!("the relay answers again"),
                 Err(error) if !is_failing => {

@@ -5,6 +5,7 @@ use shared::wire::Position;
 use shared::{Code, Error};
 
 use crate::feed::Feed;
+use crate::metrics::Resume;
 use crate::protocol::{Event, GapReason};
 
 /// Longest cursor that is looked at: an epoch is a UUID, an id at most 128 bytes.
@@ -30,6 +31,15 @@ pub struct Replay {
 }
 
 impl Replay {
+    /// What came of it, for the metrics.
+    pub fn outcome(&self) -> Resume {
+        match self.events.as_slice() {
+            [] => Resume::Nothing,
+            _ if self.is_complete() => Resume::Replayed,
+            _ => Resume::Gap,
+        }
+    }
+
     /// Whether the client gets all that it missed.
     pub fn is_complete(&self) -> bool {
         !self.events.iter().any(|event| matches!(event, Event::Gap { .. }))
@@ -150,13 +160,13 @@ fn gap(reason: GapReason, head: Option<&Position>) -> Replay {
 }
 
 /// Whether a notification has this `id`, ours or not.
-fn has_id(notification: &str, id: &str) -> bool {
+fn has_id(notification: &[u8], id: &str) -> bool {
     #[derive(serde::Deserialize)]
     struct Identified<'a> {
         #[serde(borrow)]
         id: std::borrow::Cow<'a, str>,
     }
-    serde_json::from_str::<Identified<'_>>(notification).is_ok_and(|found| found.id == id)
+    serde_json::from_slice::<Identified<'_>>(notification).is_ok_and(|found| found.id == id)
 }
 
 #[cfg(test)]

@@ -6,47 +6,61 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::catchup;
 use crate::commands::Commands;
 use crate::config::Config;
 use crate::door::Door;
 use crate::health::Health;
 use crate::http::{App, router};
-use crate::limits::{DRAIN_SOCKETS_PER_S, SHUTDOWN_DEADLINE, SHUTDOWN_SOCKETS_DEADLINE};
+use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
+use crate::metrics::Metrics;
+use crate::metrics::endpoint::Endpoint;
 use crate::presence::Presence;
 use crate::registry::{ReadRequest, Registry};
 use crate::relay::Relay;
 use crate::subscriber::Subscriber;
+use crate::tickets::Tickets;
+use crate::tickets::route::TicketDesk;
 use crate::wheel::Wheel;
 
-/// Accepting fails when the process has no file descriptors left; a pause lets some be freed.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-
-/// Serves until `shutdown` resolves, then says goodbye to every socket, within
-/// [`SHUTDOWN_DEADLINE`].
+/// Serves until `shutdown` resolves, then says goodbye to every socket, within the deadline of the
+/// configuration. `scrapes` is where `/metrics` has an address of its own.
+///
+/// # Errors
+/// The machine has no thread or no descriptors left for the hub to start with.
 pub async fn run(
     listener: TcpListener,
+    scrapes: Option<TcpListener>,
     config: Config,
     relay: Option<Relay>,
     shutdown: impl Future<Output = ()>,
-) {
+) -> io::Result<()> {
     let config = Arc::new(config);
     let health = Arc::new(Health::default());
-    let redis = Arc::new(Commands::new(config.redis.client.clone(), health.clone()));
-    let presence = Arc::new(Presence::default());
-    let (registry, requests) = Registry::new(presence.clone());
+    let metrics = Arc::new(Metrics::default());
+    let admission = Admission::new(config.admission.clone());
+    let redis =
+        Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
+    let tickets = Arc::new(Tickets::new(redis.clone()));
+    let presence = Arc::new(Presence::new(config.pace.presence, metrics.clone()));
+    let (registry, requests) = Registry::new(presence.clone(), metrics.clone());
     let sessions = TaskTracker::new();
     let wheel = Arc::new(Wheel::new(config.pace.ping_interval));
     let app = Arc::new(App {
         config: config.clone(),
         registry: registry.clone(),
         health: health.clone(),
+        metrics: metrics.clone(),
+        admission: admission.clone(),
+        tickets: tickets.clone(),
         wheel: wheel.clone(),
         sessions: sessions.clone(),
         sockets: AtomicU64::new(0),
@@ -54,7 +68,7 @@ pub async fn run(
     // Aborted on drop: these have nothing to put in order.
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { wheel.run().await });
-    spawn_readers(&mut tasks, &config, &registry, &redis, &health, requests, relay);
+    spawn_readers(&mut tasks, &config, &registry, &redis, &health, requests, relay)?;
     let stop_presence = CancellationToken::new();
     let presence_task = tokio::spawn({
         let (presence, redis, registry) = (presence.clone(), redis.clone(), registry.clone());
@@ -63,13 +77,24 @@ pub async fn run(
     });
 
     let closing = CancellationToken::new();
-    let door = Door::new(app.clone(), router(app), closing.clone());
+    let endpoint = Arc::new(Endpoint {
+        access: config.metrics.clone(),
+        metrics: metrics.clone(),
+        health: health.clone(),
+        admission,
+    });
+    if let Some(scrapes) = scrapes {
+        tasks.spawn(endpoint.clone().serve(scrapes));
+    }
+    let desk = Arc::new(TicketDesk { config: config.clone(), tickets, metrics });
+    let routes = router(app.clone()).merge(desk.router()).merge(endpoint.router());
+    let door = Door::new(app, routes, closing.clone());
     tokio::select! {
         () = accept(&listener, &door, &sessions) => {}
         () = shutdown => {}
     }
     tracing::info!("shutting down");
-    let deadline = Instant::now() + SHUTDOWN_DEADLINE;
+    let deadline = Instant::now() + config.shutdown.deadline;
     health.set_draining();
     drop(listener);
     closing.cancel();
@@ -78,7 +103,7 @@ pub async fn run(
         drain(&registry, config.pace.drain_spread).await;
         sessions.wait().await;
     };
-    let sockets_deadline = deadline - (SHUTDOWN_DEADLINE - SHUTDOWN_SOCKETS_DEADLINE);
+    let sockets_deadline = deadline - (config.shutdown.deadline - config.shutdown.sockets_deadline);
     if timeout_at(sockets_deadline, goodbye).await.is_err() {
         tracing::warn!(left = sessions.len(), "some sockets did not close in time");
     }
@@ -92,6 +117,7 @@ pub async fn run(
         tracing::warn!("presence was not released in time; it expires by itself");
     }
     tracing::info!("bye");
+    Ok(())
 }
 
 /// Everything that hears or reads Redis.
@@ -103,26 +129,42 @@ fn spawn_readers(
     health: &Arc<Health>,
     requests: mpsc::UnboundedReceiver<ReadRequest>,
     relay: Option<Relay>,
-) {
+) -> io::Result<()> {
     let behind = Arc::new(Notify::new());
     let caught_up = Arc::new(Notify::new());
     let subscriber = Subscriber {
-        client: config.redis.client.clone(),
+        redis: config.redis.client.get_connection_info().clone(),
+        runtime: Handle::current(),
         registry: registry.clone(),
         commands: redis.clone(),
         health: health.clone(),
         pace: config.pace,
-        subscribed: behind.clone(),
-        undeliverable: AtomicU64::new(0),
-        odd_events: AtomicU64::new(0),
+        behind: behind.clone(),
+        metrics: registry.metrics.clone(),
     };
-    tasks.spawn(subscriber.run());
+    let thread = subscriber_thread(subscriber)?;
+    tasks.spawn(async move {
+        let _ends_with_the_tasks = thread;
+        std::future::pending::<()>().await;
+    });
     tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
     tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), behind, caught_up.clone()));
     if let Some(relay) = relay {
         // After the sweep: what the relay sends then comes live, on top of what was missed.
-        tasks.spawn(relay.run(caught_up));
+        tasks.spawn(relay.run(caught_up, registry.metrics.clone()));
     }
+    Ok(())
+}
+
+/// Runs the subscriber until what is returned is dropped.
+fn subscriber_thread(subscriber: Subscriber) -> io::Result<DropGuard> {
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    std::thread::Builder::new().name("subscriber".to_owned()).spawn(move || {
+        runtime.block_on(stopped.run_until_cancelled(subscriber.run()));
+    })?;
+    Ok(stop.drop_guard())
 }
 
 /// Closes everyone's socket, a few at a time: clients that come back at once do not come at once.
@@ -146,9 +188,9 @@ async fn accept(listener: &TcpListener, door: &Door, connections: &TaskTracker) 
     let mut is_failing = false;
     loop {
         match listener.accept().await {
-            Ok((connection, _)) => {
+            Ok((connection, peer)) => {
                 is_failing = false;
-                connections.spawn(door.clone().serve(connection));
+                door.clone().knock(connection, peer.ip(), connections);
             }
             Err(error) if is_about_the_connection(&error) => {}
             Err(error) => {

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use crate::connection::Connection;
 use crate::feed::Feed;
+use crate::metrics::Metrics;
 use crate::order::{Order, Read};
 use crate::outbox::Pushed;
 use crate::protocol::{Event, Protocol};
@@ -67,10 +68,11 @@ impl User {
     }
 
     /// Brings the sockets that wait for the feed up to date with it.
-    pub fn resume(&mut self, feed: &Feed, flush: &mut Flush) {
+    pub fn resume(&mut self, feed: &Feed, flush: &mut Flush, metrics: &Metrics) {
         for socket in &mut self.sockets {
             let Some(cursor) = socket.cursor.take() else { continue };
             let replay = cursor.replay(feed);
+            metrics.resumed(replay.outcome(), replay.events.len());
             if socket.connection.protocol == Protocol::Raw && !replay.is_complete() {
                 // It has no word for a gap.
                 socket.welcomed();

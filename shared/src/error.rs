@@ -24,6 +24,8 @@ pub enum Code {
     StaleReceipt,
     CursorGone,
     WrongType,
+    TooManySockets,
+    RateLimited,
     RedisUnavailable,
     RecordUnavailable,
     OriginFailed,
@@ -33,7 +35,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 25] = [
+    pub const ALL: [Code; 27] = [
         Code::BadJson,
         Code::UnknownField,
         Code::MissingField,
@@ -53,6 +55,8 @@ impl Code {
         Code::StaleReceipt,
         Code::CursorGone,
         Code::WrongType,
+        Code::TooManySockets,
+        Code::RateLimited,
         Code::RedisUnavailable,
         Code::RecordUnavailable,
         Code::OriginFailed,
@@ -83,6 +87,8 @@ impl Code {
             Code::StaleReceipt => "stale_receipt",
             Code::CursorGone => "cursor_gone",
             Code::WrongType => "wrong_type",
+            Code::TooManySockets => "too_many_sockets",
+            Code::RateLimited => "rate_limited",
             Code::RedisUnavailable => "redis_unavailable",
             Code::RecordUnavailable => "record_unavailable",
             Code::OriginFailed => "origin_failed",
@@ -111,6 +117,7 @@ impl Code {
             Code::CursorGone => 410,
             Code::PayloadTooLarge => 413,
             Code::IdempotencyMismatch => 422,
+            Code::TooManySockets | Code::RateLimited => 429,
             Code::Internal => 500,
             Code::OriginFailed => 502,
             Code::AuthNotConfigured
@@ -143,6 +150,8 @@ impl Code {
             Code::StaleReceipt => "Stale receipt",
             Code::CursorGone => "Cursor gone",
             Code::WrongType => "Key of another type",
+            Code::TooManySockets => "The user has too many sockets",
+            Code::RateLimited => "Too many requests",
             Code::RedisUnavailable => "Redis is unavailable",
             Code::RecordUnavailable => "The record is unavailable",
             Code::OriginFailed => "The origin failed",
@@ -157,6 +166,10 @@ impl Code {
         match self {
             Code::RedisUnavailable | Code::RecordUnavailable | Code::NotReady => Some(2),
             Code::OriginFailed | Code::OriginTimeout => Some(5),
+            // What helps is that the user closes a tab.
+            Code::TooManySockets => Some(30),
+            // Buckets that refill by the second; longer than that, or clients would empty them at once.
+            Code::RateLimited => Some(5),
             Code::AuthNotConfigured => Some(30),
             _ => None,
         }
@@ -241,5 +254,30 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.code.as_str(), self.detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_once_in_order() {
+        let at: Vec<usize> = Code::ALL.into_iter().map(|code| code as usize).collect();
+        assert_eq!(at, (0..Code::ALL.len()).collect::<Vec<_>>());
+        let mut names: Vec<&str> = Code::ALL.into_iter().map(Code::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn whoever_is_told_to_come_later_is_told_when() {
+        for code in Code::ALL.into_iter().filter(|code| matches!(code.status(), 429 | 503)) {
+            assert!(code.retry_after_s().is_some_and(|seconds| seconds > 0), "{code:?}");
+        }
+        // A user's own limit and somebody else's are told apart.
+        assert_eq!((Code::TooManySockets.status(), Code::RateLimited.status()), (429, 429));
+        assert_ne!(Code::TooManySockets.as_str(), Code::RateLimited.as_str());
     }
 }

@@ -1,5 +1,6 @@
 //! Ids that arrive from outside, validated once and carried as types from then on.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 use crate::error::{Code, Error};
@@ -23,6 +24,13 @@ impl UserId {
     }
 
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Maps by user can be asked with a text that is known to be valid.
+impl Borrow<str> for UserId {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

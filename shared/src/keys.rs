@@ -12,6 +12,13 @@ pub const EVENTS_CHANNEL: &str = "bw:events";
 /// Set of the ids of users with at least one live socket.
 pub const ONLINE_USERS: &str = "online_users";
 
+/// Sorted set beside [`ONLINE_USERS`]: until when each hub counts as alive.
+pub const PRESENCE_LEASES: &str = "bw:leases:{online_users}";
+/// Hash beside [`ONLINE_USERS`]: the last call of each hub that was carried out.
+pub const PRESENCE_REVS: &str = "bw:revs:{online_users}";
+/// Sets of the users whom each hub holds; the id of the hub's incarnation follows.
+pub const PRESENCE_HUB_PREFIX: &str = "bw:hub:{online_users}:";
+
 /// List of a user's notifications, newest first.
 pub fn feed(user: &UserId) -> String {
     format!("notifications:{user}")
@@ -94,4 +101,9 @@ pub fn campaign_companion(id: &CampaignId) -> String {
 /// may break, and it is made again then.
 pub fn once(key: &str, nonce: &str) -> String {
     format!("bw:once:{{{key}}}:{nonce}")
+}
+
+/// What a one-time ticket stands for: the claims of the token that it was given for.
+pub fn ticket(ticket: &str) -> String {
+    format!("bw:ticket:{ticket}")
 }

@@ -91,6 +91,10 @@ pub const TOKEN_LEEWAY_S: u64 = 60;
 /// Shortest HMAC key, in bytes: RFC 7518 §3.2 asks for the size of the hash output.
 pub const HS256_KEY_BYTES_MIN: usize = 32;
 
+/// A ticket is redeemed within this time: a browser asks for it and connects at once, and whoever finds
+/// it in a proxy's log comes too late.
+pub const TICKET_TTL_MS: u64 = 30_000;
+
 /// A queue and all that belongs to it live this long after the last operation.
 pub const QUEUE_TTL_S: u64 = 14 * 24 * 3600;
 /// Messages of one send.

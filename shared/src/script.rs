@@ -69,6 +69,10 @@ scripts! {
     FEED_PUSH = "feed" / "feed_push";
     /// Read a page of a feed.
     FEED_READ = "feed" / "feed_read";
+    /// Takes a hub that ends out of presence.
+    PRESENCE_RELEASE = "presence" / "presence_release";
+    /// Tells what changed at a hub, and keeps presence true.
+    PRESENCE_SYNC = "presence" / "presence_sync";
     /// Forgets messages that were dealt with.
     QUEUE_ACK = "queue" / "queue_ack";
     /// A page of dead letters.

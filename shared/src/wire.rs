@@ -1,5 +1,6 @@
 //! What travels on the Redis channels.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -19,14 +20,16 @@ pub struct Position {
     pub seq: i64,
 }
 
-/// A message of the channel `notifications`, as far as a relay needs it.
+/// A message of the channel `notifications`, as far as a relay needs it: borrowed from the message,
+/// which a relay takes apart tens of thousands of times a second.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message<'a> {
-    pub user_id: UserId,
+    /// A valid user id.
+    pub user_id: Cow<'a, str>,
     /// The notification object, exactly the bytes that were published.
     pub notification: &'a str,
-    /// Present on ours; other services publish without it.
-    pub position: Option<Position>,
+    /// Epoch and seq (see [`Position`]). Present on ours; other services publish without it.
+    pub position: Option<(Cow<'a, str>, i64)>,
 }
 
 impl<'a> Message<'a> {
@@ -44,27 +47,50 @@ impl<'a> Message<'a> {
             bw: Option<&'a RawValue>,
         }
         #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Recipient<'a> {
+        struct Place<'a> {
             #[serde(borrow)]
-            user_id: Option<&'a RawValue>,
+            epoch: Cow<'a, str>,
+            seq: i64,
         }
         let text = std::str::from_utf8(payload).map_err(|_| "not UTF-8")?;
         let envelope: Envelope<'a> = object(text).ok_or("not a JSON object")?;
-        let notification = envelope.notification.ok_or("no `notification`")?;
-        let recipient: Recipient<'a> =
-            object(notification.get()).ok_or("`notification` is not an object")?;
-        let user_id = recipient.user_id.ok_or("no `userId`")?;
-        let user_id = user_id_from_json(user_id.get())
-            .ok_or("`userId` is neither a string nor an integer")?
-            .map_err(|_| "`userId` is not a valid id")?;
+        let notification = envelope.notification.ok_or("no `notification`")?.get();
+        let user_id = match our_user_id(notification) {
+            Some(user_id) => Cow::Borrowed(user_id),
+            None => their_user_id(notification)?,
+        };
+        check_id(&user_id, "user id").map_err(|_| "`userId` is not a valid id")?;
         // A `bw` that is not ours to read makes the message foreign, not undeliverable.
-        let position = envelope
-            .bw
-            .and_then(|bw| serde_json::from_str::<Position>(bw.get()).ok())
-            .filter(|position| position.seq > 0);
-        Ok(Self { user_id, notification: notification.get(), position })
+        let place = envelope.bw.and_then(|bw| serde_json::from_str::<Place<'_>>(bw.get()).ok());
+        let position = place.filter(|at| at.seq > 0).map(|at| (at.epoch, at.seq));
+        Ok(Self { user_id, notification, position })
     }
+}
+
+/// The user id where our serialiser puts it, which saves reading the notification a second time.
+/// Only for text that is known to be JSON.
+fn our_user_id(notification: &str) -> Option<&str> {
+    let rest = notification.strip_prefix("{\"id\":\"")?;
+    let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    let rest = rest.get(end..)?.strip_prefix("\",\"userId\":\"")?;
+    let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    rest.get(end..)?.starts_with('"').then(|| rest.get(..end))?
+}
+
+/// The user id wherever it lies, as a string or an integer.
+fn their_user_id(notification: &str) -> Result<Cow<'_, str>, &'static str> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Recipient<'a> {
+        #[serde(borrow)]
+        user_id: Option<&'a RawValue>,
+    }
+    let recipient: Recipient<'_> = object(notification).ok_or("`notification` is not an object")?;
+    let user_id = recipient.user_id.ok_or("no `userId`")?;
+    let user_id = user_id_from_json(user_id.get())
+        .ok_or("`userId` is neither a string nor an integer")?
+        .map_err(|_| "`userId` is not a valid id")?;
+    Ok(Cow::Owned(user_id.as_str().to_owned()))
 }
 
 /// Which of a user's entries were marked as read.
@@ -80,13 +106,15 @@ pub enum Marked {
 pub enum ChannelEvent {
     /// Entries of a user were marked as read; `unread` are left in the feed's window.
     Read { user_id: UserId, marked: Marked, unread: u32 },
-    /// A probe, or something that a newer version tells.
+    /// A hub asks itself whether it hears; `n` counts its probes.
+    Probe { hub: String, n: u64 },
+    /// Something that a newer version tells.
     Other,
 }
 
 impl ChannelEvent {
-    /// Reads `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…}`; unknown members are
-    /// ignored.
+    /// Reads `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…}` and
+    /// `{"type":"probe","hub":…,"n":…}`; unknown members are ignored.
     ///
     /// # Errors
     /// A short text for the log when it is not an event, or not a sound one.
@@ -104,10 +132,20 @@ impl ChannelEvent {
             ids: Option<Vec<String>>,
             unread: u32,
         }
+        #[derive(Deserialize)]
+        struct Probe {
+            hub: String,
+            n: u64,
+        }
         let text = std::str::from_utf8(payload).map_err(|_| "not UTF-8")?;
         let typed: Typed<'_> = object(text).ok_or("not a JSON object with a `type`")?;
-        if typed.kind != "read" {
-            return Ok(ChannelEvent::Other);
+        match &*typed.kind {
+            "read" => {}
+            "probe" => {
+                let probe: Probe = object(text).ok_or("members of `probe` are missing or odd")?;
+                return Ok(ChannelEvent::Probe { hub: probe.hub, n: probe.n });
+            }
+            _ => return Ok(ChannelEvent::Other),
         }
         let read: Read = object(text).ok_or("members of `read` are missing or of another type")?;
         let user_id = UserId::parse(&read.user_id).map_err(|_| "`userId` is not a valid id")?;
@@ -122,6 +160,11 @@ impl ChannelEvent {
             return Err("`ids` holds something that is no id");
         }
         Ok(ChannelEvent::Read { user_id, marked, unread: read.unread })
+    }
+
+    /// The bytes of a probe; `hub` is a word that needs no escapes.
+    pub fn probe(hub: &str, n: u64) -> String {
+        format!(r#"{{"type":"probe","hub":"{hub}","n":{n}}}"#)
     }
 }
 
@@ -143,13 +186,16 @@ mod tests {
         let ours =
             br#"{"notification":{"id":"x","userId":"a","seq":5},"bw":{"epoch":"e","seq":5}}"#;
         let message = Message::parse(ours).unwrap();
-        assert_eq!(message.user_id.as_str(), "a");
+        assert_eq!(message.user_id, "a");
+        assert!(matches!(message.user_id, Cow::Borrowed(_)));
         assert_eq!(message.notification, r#"{"id":"x","userId":"a","seq":5}"#);
-        assert_eq!(message.position, Some(Position { epoch: "e".into(), seq: 5 }));
+        assert_eq!(message.position, Some(("e".into(), 5)));
+        let escaped = br#"{"notification":{"id":"\"","userId":"\u0061","userid":"b"}}"#;
+        assert_eq!(Message::parse(escaped).unwrap().user_id, "a");
 
         let theirs = br#" { "x":[1], "notification" : { "userId" : 7, "a" : [ ] } , "bw":"?"} "#;
         let message = Message::parse(theirs).unwrap();
-        assert_eq!(message.user_id.as_str(), "7");
+        assert_eq!(message.user_id, "7");
         assert_eq!(message.notification, r#"{ "userId" : 7, "a" : [ ] }"#);
         assert_eq!(message.position, None);
     }
@@ -188,7 +234,9 @@ mod tests {
             parse(r#"{"unread":0,"ids":["x","y"],"userId":"a","type":"read"}"#),
             read(Marked::Ids(vec!["x".to_owned(), "y".to_owned()]), 0)
         );
-        for other in [r#"{"type":"probe"}"#, r#"{"type":"\u0072ead it"}"#] {
+        let probe = ChannelEvent::Probe { hub: "h1".to_owned(), n: 7 };
+        assert_eq!(parse(&ChannelEvent::probe("h1", 7)), Ok(probe));
+        for other in [r#"{"type":"news"}"#, r#"{"type":"\u0072ead it"}"#] {
             assert_eq!(parse(other), Ok(ChannelEvent::Other), "{other}");
         }
     }
@@ -203,6 +251,8 @@ mod tests {
             "{}",
             r#"["read","a",1,null,1]"#,
             r#"{"type":1}"#,
+            r#"{"type":"probe"}"#,
+            r#"{"type":"probe","hub":"h","n":-1}"#,
             r#"{"type":"read"}"#,
             r#"{"type":"read","userId":"a","upTo":5}"#,
             r#"{"type":"read","userId":"a","unread":1}"#,

@@ -5,21 +5,17 @@ use serde_json::json;
 use shared::auth::{KeyConfig, KeySet};
 
 use super::*;
-use crate::config::{Pace, RedisTarget};
+use crate::config::RedisTarget;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
 const NOW_S: f64 = 1_800_000_000.0;
 
 fn config() -> Config {
     let keys = KeyConfig { hs256_key: SECRET.to_owned(), ..KeyConfig::default() };
+    let redis = RedisTarget::parse("redis://127.0.0.1").unwrap();
     Config {
-        listen: ([127, 0, 0, 1], 0).into(),
-        redis: RedisTarget::parse("redis://127.0.0.1").unwrap(),
-        keys: KeySet::new(&keys).unwrap(),
         allowed_origins: vec!["https://app.example".to_owned()],
-        allow_query_token: false,
-        relay: None,
-        pace: Pace::default(),
+        ..Config::defaults(redis, KeySet::new(&keys).unwrap()).unwrap()
     }
 }
 

@@ -36,7 +36,7 @@ fn word(event: Event) -> String {
     match event {
         Event::Welcome(None) => "welcome".to_owned(),
         Event::Welcome(Some(Position { epoch, seq })) => format!("welcome:{epoch}{seq}"),
-        Event::Notification { text, .. } => text.to_string(),
+        Event::Notification { text, .. } => String::from_utf8(text.to_vec()).unwrap(),
         Event::Gap { reason, position } => {
             let word = if reason == GapReason::Missed { "gap" } else { "epoch" };
             let Position { epoch, seq } = position.unwrap();

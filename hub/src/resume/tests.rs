@@ -27,6 +27,7 @@ fn replay(cursor: &Cursor, feed: &Feed) -> (String, Option<i64>) {
     let Replay { events, upto } = cursor.replay(feed);
     let word = |event: &Event| match event {
         Event::Notification { text, position } => {
+            let text = std::str::from_utf8(text).unwrap();
             let word = text.trim_start_matches(r#"{"id":"id-"#).trim_end_matches(r#""}"#);
             assert_eq!(position.as_ref().map(|p| p.seq), word.parse().ok());
             word.to_owned()

@@ -3,15 +3,22 @@
 // clippy.toml allows this in `#[test]` functions; the harness around them fails the same way.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod admission;
 mod delivery;
 mod drain;
 mod events;
 mod handshake;
+mod metrics;
 mod outage;
 mod presence;
+mod presence_faults;
+mod presence_fleet;
+mod presence_model;
+mod probe;
 mod process;
 mod relay;
 mod resume;
 mod rfc6455;
 mod session;
 mod support;
+mod tickets;

@@ -15,9 +15,13 @@ pub fn signal(pid: i32, signal: i32) {
     assert!(status.unwrap().success());
 }
 
-fn start(redis: &RedisServer) -> (Child, String) {
+/// A hub of its own, and where it listens.
+pub fn start(redis: &RedisServer) -> (Child, String) {
     let mut child = Command::new(BINARY)
         .args(["--listen", "127.0.0.1:0", "--log", "off"])
+        // All clients of a test have one address, and come at once.
+        .args(["--connections-per-address-max=100000", "--connects-per-address-per-s=100000"])
+        .arg("--handshakes-per-s=100000")
         .env("REDIS_URL", redis.url())
         .env("AUTH_HS256_KEY", KEY)
         .stdout(Stdio::piped())
@@ -106,5 +110,62 @@ fn a_wrong_setting_is_named_before_anything_starts() {
         let text = String::from_utf8(output.stderr).unwrap();
         assert!(!output.status.success() && text.contains(named), "{name}: {text}");
         assert!(output.stdout.is_empty() && !text.contains("hunter2"));
+    }
+}
+
+#[test]
+fn check_config_says_what_it_comes_to_and_what_is_wrong() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("hub.toml");
+    let check = |text: &str| {
+        std::fs::write(&file, text).unwrap();
+        let command = Command::new(BINARY)
+            .arg("check-config")
+            .env("BELLWIRE_HUB_CONFIG", &file)
+            .env("BELLWIRE_HUB_HANDSHAKES_PER_S", "77")
+            .env("AUTH_HS256_KEY", KEY)
+            .output();
+        let output = command.unwrap();
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.success(), text(output.stdout), text(output.stderr))
+    };
+    let (is_right, shown, stderr) =
+        check("redis_url = \"redis://:hunter2@127.0.0.1:1\"\nhandshakes_per_s = 5\n");
+    assert!(is_right && stderr.is_empty(), "{stderr}");
+    assert!(shown.contains("handshakes_per_s = 77  # environment\n"), "{shown}");
+    assert!(shown.contains(&format!("***@127.0.0.1:1\"  # {}:1\n", file.display())), "{shown}");
+    assert!(!shown.contains("hunter2") && !shown.contains(KEY));
+    let (is_right, shown, stderr) = check("\nsocket_max = 5");
+    assert!(!is_right && shown.is_empty());
+    assert!(stderr.contains(&format!("{}:2: `socket_max`", file.display())), "{stderr}");
+    // As `serve` would, and not only line by line.
+    let (is_right, _, stderr) = check("connections_max = 10\nsockets_max = 11");
+    assert!(!is_right && stderr.contains("BELLWIRE_HUB_SOCKETS_MAX"), "{stderr}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_is_what_it_serves_with_and_its_open_files_are_raised() {
+    let redis = RedisServer::start().await;
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("hub.toml");
+    std::fs::write(&file, "listen = \"127.0.0.1:0\"\nlog = \"off\"\n").unwrap();
+    let mut child = Command::new("sh")
+        .args(["-c", "ulimit -Sn 256 && exec \"$0\" serve --config \"$1\"", BINARY])
+        .arg(&file)
+        .env("REDIS_URL", redis.url())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id()));
+    signal(i32::try_from(child.id()).unwrap(), libc::SIGTERM);
+    assert!(child.wait().unwrap().success());
+    assert!(line.starts_with("Listening http://127.0.0.1:"), "{line}");
+    // Linux only: elsewhere there is no such file.
+    if let Ok(limits) = limits {
+        let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+        let mut numbers = files.split_whitespace().skip(3);
+        assert_eq!(numbers.next(), numbers.next(), "{files}");
     }
 }

@@ -11,6 +11,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::redis::AsyncCommands as _;
+use hub::admission::Limits;
+use hub::bucket::Rate;
+use hub::config::service::MetricsAccess;
 use hub::config::{Config, Pace, RedisTarget, RelayConfig};
 use hub::relay::Relay;
 use hub::server;
@@ -36,7 +39,7 @@ pub struct Hub {
     pub address: SocketAddr,
     pub redis: RedisServer,
     stop: Option<oneshot::Sender<()>>,
-    running: JoinHandle<()>,
+    running: JoinHandle<std::io::Result<()>>,
 }
 
 /// What a test may want otherwise.
@@ -45,6 +48,11 @@ pub struct Options {
     pub pace: Pace,
     pub relay: Option<(String, PathBuf)>,
     pub has_no_key: bool,
+    /// Where Redis seems to be, if something lies between.
+    pub redis_url: Option<String>,
+    /// Changes the limits, which are the defaults.
+    pub limit: Option<fn(&mut Limits)>,
+    pub metrics_token: Option<String>,
 }
 
 impl Hub {
@@ -65,19 +73,26 @@ impl Hub {
         let relay = options.relay.map(|(url, token_file)| {
             Relay::new(RelayConfig { url: url.parse().unwrap(), token_file }).unwrap()
         });
-        let config = Config {
-            listen: ([127, 0, 0, 1], 0).into(),
-            redis: RedisTarget::parse(&redis.url()).unwrap(),
-            keys,
+        let redis_target =
+            RedisTarget::parse(&options.redis_url.unwrap_or_else(|| redis.url())).unwrap();
+        let mut config = Config {
             allowed_origins: vec![ORIGIN.to_owned()],
-            allow_query_token: false,
-            relay: None,
             pace: options.pace,
+            metrics: MetricsAccess { listen: None, token: options.metrics_token },
+            ..Config::defaults(redis_target, keys).unwrap()
         };
+        // All clients of a test have one address, and come at once.
+        let rate = Rate { per_s: 100_000, burst: 100_000 };
+        config.admission.connections_per_address_max = rate.burst;
+        config.admission.connects_per_address = rate;
+        config.admission.handshakes = rate;
+        if let Some(limit) = options.limit {
+            limit(&mut config.admission);
+        }
         let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server::run(listener, config, relay, async {
+        let running = tokio::spawn(server::run(listener, None, config, relay, async {
             let _ = stopped.await;
         }));
         Self { address, redis, stop: Some(stop), running }
@@ -123,7 +138,7 @@ impl Hub {
     /// Ends the hub as a signal would and waits for it.
     pub async fn stop(&mut self) {
         let _ = self.stop.take().unwrap().send(());
-        tokio::time::timeout(SOON, &mut self.running).await.unwrap().unwrap();
+        tokio::time::timeout(SOON, &mut self.running).await.unwrap().unwrap().unwrap();
     }
 
     pub async fn online(&self) -> Vec<String> {

@@ -6,7 +6,6 @@
 
 mod answer;
 mod cli;
-mod cpu;
 mod load;
 mod measure;
 mod native;
@@ -15,7 +14,6 @@ mod records;
 mod redis_calls;
 mod report;
 mod scenarios;
-mod stats;
 
 use std::io::Write as _;
 

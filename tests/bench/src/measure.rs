@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use crate::cli::Args;
-use crate::cpu;
 use crate::load::{self, Load};
-use crate::report::Cell;
-use crate::stats::{median, percentile};
+use support::cpu;
+use support::stats::{median, percentile};
+use support::table::Cell;
 
 /// Before counting begins: connections are open by then, instances made, files cached.
 const WARM_UP: Duration = Duration::from_millis(300);

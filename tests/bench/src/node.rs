@@ -1,12 +1,11 @@
-//! Peers that run in Node, installed into the target directory with the versions of their own files.
+//! The peers that run in Node.
 
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, ensure};
 use support::process::Process;
-use support::{eventually_within, paths, ports};
+use support::{eventually_within, node, ports};
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
@@ -36,33 +35,7 @@ impl Node {
     }
 }
 
-/// Where a peer lies when it is installed; `None`, with a word, where there is no Node or its packages
-/// cannot be had.
+/// Where a peer of these benchmarks lies; `None`, with a word, where it cannot be had.
 pub fn dir(name: &str, program: &str) -> Option<PathBuf> {
-    install(name, program)
-        .inspect_err(|error| eprintln!("without the Node peer {name}: {error:#}"))
-        .ok()
-}
-
-fn install(name: &str, program: &str) -> Result<PathBuf> {
-    let from = paths::workspace().join("tests/bench/peers").join(name);
-    let to = paths::program("bench").with_file_name("bench-peers").join(name);
-    std::fs::create_dir_all(&to)?;
-    for file in ["package.json", "package-lock.json", program] {
-        if from.join(file).exists() {
-            std::fs::copy(from.join(file), to.join(file)).with_context(|| file.to_owned())?;
-        }
-    }
-    // `npm ci` refuses a lock file without the packages for other platforms, which some have.
-    let is_locked = from.join("package-lock.json").exists();
-    let how: &[&str] =
-        if is_locked { &["ci"] } else { &["install", "--no-package-lock", "--omit=optional"] };
-    let npm = Command::new("npm")
-        .args(how)
-        .args(["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
-        .current_dir(&to)
-        .status()
-        .context("npm")?;
-    ensure!(npm.success(), "npm: {npm}");
-    Ok(to)
+    node::dir("tests/bench/peers", name, program)
 }

@@ -56,6 +56,12 @@ impl Hub {
             command.arg("--listen").arg(format!("127.0.0.1:{port}"));
             command.arg("--redis-url").arg(format!("redis://{redis}"));
             command.arg("--auth-hs256-key-file").arg(&key);
+            // All clients of a test have one address, and come at once.
+            for rate in
+                ["connections-per-address-max", "connects-per-address-per-s", "handshakes-per-s"]
+            {
+                command.arg(format!("--{rate}=100000"));
+            }
             if let Some(url) = &functions_url {
                 command.arg("--functions-url").arg(url);
                 command.arg("--relay-token-file").arg(&relay_token);

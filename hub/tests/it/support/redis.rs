@@ -131,8 +131,13 @@ impl RedisServer {
     }
 }
 
+/// Below the ports that connections get: thousands of sockets of other tests come and go, and one of
+/// them would take it before the server does.
 fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    std::iter::repeat_with(|| fastrand::u16(10_000..32_000))
+        .take(100)
+        .find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok())
+        .expect("a free port")
 }
 
 impl Drop for RedisServer {

@@ -12,8 +12,8 @@ use crate::cli::Args;
 use crate::load::{self, CONNECTIONS, Load};
 use crate::measure::{COLUMNS, Pids, Series, Subject, in_turns, verdict};
 use crate::node::Node;
-use crate::report::{Cell, Table};
 use crate::scenarios::address;
+use support::table::{Cell, Table};
 
 /// Bytes of the value: a small page of JSON.
 const VALUE_BYTES: usize = 1024;

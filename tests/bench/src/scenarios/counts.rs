@@ -11,8 +11,8 @@ use crate::answer::request;
 use crate::load::{self, CONNECTIONS, Load};
 use crate::records::{Backend, COUNTING};
 use crate::redis_calls::{Counted, Counter};
-use crate::report::{Cell, Table};
 use crate::scenarios::{Users, address};
+use support::table::{Cell, Table};
 
 /// Requests of the first count, with instances that begin, and of the second, once they run.
 const FIRST: u64 = 1_000;

@@ -11,8 +11,8 @@ use support::{Http, RedisServer, eventually, jwt, ports};
 use crate::cli::Args;
 use crate::measure::{COLUMNS, Pids, Subject, in_turns, verdict};
 use crate::records::{Backend, DURABLE};
-use crate::report::Table;
 use crate::scenarios::{Users, address};
+use support::table::Table;
 
 /// The issue's.
 const GOAL: f64 = 0.5;

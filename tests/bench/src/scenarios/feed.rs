@@ -9,8 +9,8 @@ use crate::answer::request;
 use crate::cli::Args;
 use crate::load::{CONNECTIONS, Load};
 use crate::measure::{COLUMNS, Pids, Series, Subject, in_turns, verdict};
-use crate::report::Table;
 use crate::scenarios::address;
+use support::table::Table;
 
 /// Entries of a full feed: more than a page, so that there is a next one.
 const ENTRIES: usize = 25;

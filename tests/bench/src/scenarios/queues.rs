@@ -11,10 +11,10 @@ use support::{Functions, RedisServer, token};
 use tokio::process::Command;
 
 use crate::cli::Args;
-use crate::cpu;
 use crate::node;
-use crate::report::{Cell, Table};
-use crate::stats::median;
+use support::cpu;
+use support::stats::median;
+use support::table::{Cell, Table};
 
 const BATCHES: [usize; 2] = [10, 100];
 /// Callers that send, receive and acknowledge in turns; the peer has as many that add jobs.

@@ -8,8 +8,8 @@ use support::functions::Setup;
 use support::{Functions, RedisServer, paths};
 
 use crate::cli::Args;
-use crate::report::{Cell, Table};
-use crate::stats::median;
+use support::stats::median;
+use support::table::{Cell, Table};
 
 const TIMES: &[&str] = &["start until the first answer", "ms", "components"];
 const SIZES: &[&str] = &["component", "KiB"];

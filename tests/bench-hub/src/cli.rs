@@ -1,0 +1,104 @@
+//! Owns the command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Parser, ValueEnum};
+
+/// What `--quick` makes of the defaults: a look whether everything works.
+const QUICK_SOCKETS: usize = 1_000;
+const QUICK_TIME: Duration = Duration::from_secs(2);
+
+/// Measures the hub beside the same gateway in Node and a bare relay, in turns, and prints tables.
+///
+/// Starts everything itself (Redis, gateways) and stops it at the end. Variables of the environment
+/// reach the hub. Build first: see `make bench-hub`.
+#[derive(Debug, Parser)]
+#[command(name = "bench-hub")]
+pub struct Args {
+    /// Sockets, each of a user of its own
+    #[arg(long, default_value_t = 10_000, value_parser = parse_sockets)]
+    pub sockets: usize,
+
+    /// Messages per second of the steady load
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: u32,
+
+    /// Length of one measurement
+    #[arg(long, default_value = "10", value_parser = parse_seconds)]
+    pub seconds: Duration,
+
+    /// Measurements of everything, in turns; the tables show medians
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    pub rounds: u32,
+
+    /// Only a look whether it works: 1,000 sockets, 2 s, one round
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Only this gateway; may stand several times [default: all]
+    #[arg(long)]
+    pub only: Vec<Kind>,
+
+    /// Another hub than the one beside this program
+    #[arg(long, value_name = "PROGRAM")]
+    pub hub: Option<PathBuf>,
+
+    /// A further argument of the hub; may stand several times
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub hub_arg: Vec<String>,
+
+    /// Writes the tables to a file as JSON, too
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+}
+
+impl Args {
+    /// As they were meant.
+    pub fn parsed() -> Self {
+        let args = Self::parse();
+        match args.quick {
+            true => Self { sockets: QUICK_SOCKETS, seconds: QUICK_TIME, rounds: 1, ..args },
+            false => args,
+        }
+    }
+
+    pub fn wants(&self, kind: Kind) -> bool {
+        self.only.is_empty() || self.only.contains(&kind)
+    }
+}
+
+/// What can be measured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Kind {
+    /// The hub
+    Hub,
+    /// The same gateway in Node: ws and ioredis
+    Node,
+    /// Nchan, the module of nginx, where it is installed
+    Nchan,
+    /// A bare relay: the floor
+    Floor,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Hub => "hub",
+            Kind::Node => "Node, ws + ioredis",
+            Kind::Nchan => "Nchan, in memory",
+            Kind::Floor => "floor: bare relay",
+        }
+    }
+}
+
+/// Users are numbered with five digits; two ends of every socket need files and ports.
+fn parse_sockets(text: &str) -> Result<usize, String> {
+    let sockets: Option<usize> = text.parse().ok().filter(|s| (1..=50_000).contains(s));
+    sockets.ok_or_else(|| "must be from 1 to 50000".to_owned())
+}
+
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds: Option<f64> = text.parse().ok().filter(|s| (0.1..=600.0).contains(s));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "must be from 0.1 to 600".to_owned())
+}

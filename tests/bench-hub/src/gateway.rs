@@ -1,0 +1,166 @@
+//! The gateways under test: started on a free port, asked for by the same handshake.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use support::process::Process;
+use support::{Http, RedisServer, eventually_within, jwt, node, ports};
+use tempfile::TempDir;
+
+use crate::cli::{Args, Kind};
+use crate::nchan;
+use crate::wire::Wire;
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// What has to be there before anything is measured.
+pub struct Programs {
+    hub: PathBuf,
+    hub_args: Vec<String>,
+    floor: PathBuf,
+    /// Where there is no Node it is left out.
+    node: Option<PathBuf>,
+    /// And where there is no nginx with it.
+    nchan: Option<PathBuf>,
+    sockets: usize,
+    dir: TempDir,
+}
+
+impl Programs {
+    pub fn find(args: &Args) -> Result<Self> {
+        let beside = |name| std::env::current_exe().map(|path| path.with_file_name(name));
+        let hub = match &args.hub {
+            Some(hub) => hub.clone(),
+            None => beside("bellwire-hub")?,
+        };
+        let floor = beside("bench-hub-floor")?;
+        for program in [&hub, &floor] {
+            ensure!(program.is_file(), "{} is missing: see `make bench-hub`", program.display());
+        }
+        let node = args.wants(Kind::Node);
+        let node = node.then(|| node::dir("tests/bench-hub/peers", "gateway-node", "server.js"));
+        let dir = tempfile::tempdir()?;
+        std::fs::write(key_file(dir.path()), jwt::KEY)?;
+        let nchan = nchan::find();
+        if nchan.is_none() && args.wants(Kind::Nchan) {
+            eprintln!("without Nchan: no nginx with that module is installed");
+        }
+        let (hub_args, sockets) = (args.hub_arg.clone(), args.sockets);
+        Ok(Self { hub, hub_args, floor, node: node.flatten(), nchan, sockets, dir })
+    }
+
+    pub fn has(&self, kind: Kind) -> bool {
+        match kind {
+            Kind::Hub | Kind::Floor => true,
+            Kind::Node => self.node.is_some(),
+            Kind::Nchan => self.nchan.is_some(),
+        }
+    }
+
+    fn command(&self, kind: Kind, port: u16, redis: &RedisServer) -> Result<Command> {
+        Ok(match kind {
+            Kind::Hub => {
+                let mut command = Command::new(&self.hub);
+                command.arg("--listen").arg(format!("127.0.0.1:{port}"));
+                command.arg("--redis-url").arg(redis.url());
+                command.arg("--auth-hs256-key-file").arg(key_file(self.dir.path()));
+                command.args(&self.hub_args);
+                command
+            }
+            Kind::Node => {
+                let dir = self.node.as_ref().context("the Node peer")?;
+                let mut command = Command::new("node");
+                command.arg(dir.join("server.js")).args([&port.to_string(), &redis.url()]);
+                command.env("AUTH_HS256_KEY", jwt::KEY).env("NODE_ENV", "production");
+                command
+            }
+            Kind::Nchan => {
+                let module = self.nchan.as_ref().context("Nchan")?;
+                nchan::command(module, self.dir.path(), port, self.sockets)?
+            }
+            Kind::Floor => {
+                let mut command = Command::new(&self.floor);
+                command.args([&port.to_string(), &redis.address()]);
+                command
+            }
+        })
+    }
+}
+
+fn key_file(dir: &Path) -> PathBuf {
+    dir.join("key")
+}
+
+/// A running gateway.
+pub struct Gateway {
+    pub kind: Kind,
+    process: Process,
+    pub address: SocketAddr,
+}
+
+impl Gateway {
+    pub async fn start(programs: &Programs, kind: Kind, redis: &RedisServer) -> Result<Self> {
+        let port = ports::free();
+        let mut command = programs.command(kind, port, redis)?;
+        let process = Process::start(kind.name(), &mut command);
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let listens = || match kind {
+            Kind::Hub => process.has_printed("Listening http://"),
+            Kind::Node | Kind::Floor => process.has_printed("listening"),
+            Kind::Nchan => TcpStream::connect(address).is_ok(),
+        };
+        let what = format!("{} listens", kind.name());
+        eventually_within(START_LIMIT, &what, async || listens().then_some(())).await;
+        if kind == Kind::Hub {
+            let http = Http::plain(&format!("127.0.0.1:{port}"));
+            eventually_within(START_LIMIT, "the hub is ready", async || {
+                (http.get("/readyz").send().await.status == 200).then_some(())
+            })
+            .await;
+        }
+        Ok(Self { kind, process, address })
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// What it printed, for whoever has to explain a failure.
+    pub fn output(&self) -> String {
+        self.process.output()
+    }
+
+    /// How messages get to it.
+    pub fn wire(&self, redis: &RedisServer) -> Wire {
+        match self.kind {
+            Kind::Hub | Kind::Node | Kind::Floor => Wire::Redis(redis.address()),
+            Kind::Nchan => Wire::Nchan(self.address),
+        }
+    }
+
+    /// A user's handshake as a browser makes it: the token in the list of protocols.
+    pub fn handshake(&self, user: &str) -> Vec<u8> {
+        let path = match self.kind {
+            Kind::Floor | Kind::Nchan => format!("/ws/{user}"),
+            Kind::Hub | Kind::Node => "/ws/notifications".to_owned(),
+        };
+        let protocols = match self.kind {
+            // It would take a list of protocols for one of its own.
+            Kind::Nchan => String::new(),
+            _ => {
+                let token = jwt::token(user, "");
+                format!("Sec-WebSocket-Protocol: bellwire.raw, bearer.{token}\r\n")
+            }
+        };
+        format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+             {protocols}\r\n",
+            self.address
+        )
+        .into_bytes()
+    }
+}

@@ -1,0 +1,112 @@
+//! Memory: of a process, in which pages that several share count by their share (PSS), and of the
+//! kernel for sockets, which no process is charged with.
+
+use std::fs;
+
+use anyhow::{Context as _, Result};
+
+const PAGE_BYTES: u64 = 4096;
+/// What a socket takes in the kernel beside its buffers: the connection, the file, and its place
+/// in an epoll. Named one by one; the sum of all slabs has everybody else's files in it.
+const SLABS: &[&str] = &[
+    "TCP",
+    "sock_inode_cache",
+    "filp",
+    "eventpoll_epi",
+    "eventpoll_pwq",
+    "ep_head",
+    "request_sock_TCP",
+    "tcp_bind_bucket",
+    "tcp_bind2_bucket",
+    "tw_sock_TCP",
+];
+
+/// Proportional set size of a process and its children (nginx' workers), in bytes.
+pub fn pss(pid: u32) -> Result<u64> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let children = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
+    std::iter::once(pid).chain(children).map(pss_of_one).sum()
+}
+
+fn pss_of_one(pid: u32) -> Result<u64> {
+    let path = format!("/proc/{pid}/smaps_rollup");
+    let text = fs::read_to_string(&path).with_context(|| path.clone())?;
+    parse_pss(&text).with_context(|| format!("no Pss in {path}"))
+}
+
+fn parse_pss(text: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
+    Some(kib * 1024)
+}
+
+/// The kernel's memory for all TCP sockets of the machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kernel {
+    bytes: u64,
+    sockets: u64,
+}
+
+impl Kernel {
+    /// `None` where it may not be read (`/proc/slabinfo` is root's).
+    pub fn now() -> Option<Self> {
+        let slabs = fs::read_to_string("/proc/slabinfo").ok()?;
+        let (sockets, pages) = parse_sockets(&fs::read_to_string("/proc/net/sockstat").ok()?)?;
+        Some(Self { bytes: slab_bytes(&slabs) + PAGE_BYTES * pages, sockets })
+    }
+
+    /// Bytes per socket of those that came since `before`. They are counted, both ends each: others
+    /// on this machine open and close sockets, too. `None` when fewer than `expected` came.
+    pub fn per_socket(self, before: Self, expected: u64) -> Option<f64> {
+        let sockets = self.sockets.checked_sub(before.sockets).filter(|&s| s >= expected)?;
+        Some((self.bytes as f64 - before.bytes as f64) / sockets as f64)
+    }
+}
+
+/// `name active total object-size objects-per-slab pages-per-slab : tunables a b c : slabdata
+/// active-slabs slabs shared`
+fn slab_bytes(text: &str) -> u64 {
+    let bytes = |line: &str| {
+        let fields: Vec<&str> = line.split_ascii_whitespace().collect();
+        let is_ours = fields.first().is_some_and(|name| SLABS.contains(name));
+        let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
+        is_ours.then(|| Some(number(5)? * number(14)? * PAGE_BYTES))?
+    };
+    text.lines().filter_map(bytes).sum()
+}
+
+/// Sockets and pages of buffers: `TCP: inuse 1 orphan 0 tw 0 alloc 1 mem 228`.
+fn parse_sockets(text: &str) -> Option<(u64, u64)> {
+    let line = text.lines().find_map(|line| line.strip_prefix("TCP: "))?;
+    let (head, pages) = line.split_once(" mem ")?;
+    let (_, sockets) = head.split_once(" alloc ")?;
+    Some((sockets.parse().ok()?, pages.trim().parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_proc_says() {
+        assert_eq!(parse_pss("55..60 ---p\nRss: 12 kB\nPss:        7 kB\n"), Some(7 * 1024));
+        assert_eq!(parse_pss("Pss_Dirty: 7 kB"), None);
+        let slabs = "slabinfo - version: 2.1\n\
+            TCP 78 130 2368 13 8 : tunables 0 0 0 : slabdata 10 10 0\n\
+            dentry 260339 351036 192 21 1 : tunables 0 0 0 : slabdata 16716 16716 0\n\
+            filp 454 483 192 21 1 : tunables 0 0 0 : slabdata 20 23 0\n";
+        assert_eq!(slab_bytes(slabs), (10 * 8 + 23) * PAGE_BYTES);
+        let sockets = "sockets: used 14\nTCP: inuse 1 orphan 0 tw 0 alloc 7 mem 228\nUDP: mem 0\n";
+        assert_eq!(parse_sockets(sockets), Some((7, 228)));
+        assert_eq!(parse_sockets(""), None);
+    }
+    #[test]
+    fn shares_memory_among_the_sockets_that_came() {
+        let before = Kernel { bytes: 1_000, sockets: 10 };
+        let now = Kernel { bytes: 5_000, sockets: 14 };
+        assert_eq!(now.per_socket(before, 4), Some(1_000.0));
+        assert_eq!(now.per_socket(before, 5), None);
+        assert_eq!(before.per_socket(now, 0), None);
+    }
+}

@@ -1,0 +1,297 @@
+//! The tables: what was measured, beside whom, against which goals, and what it means for a machine.
+
+use serde_json::{Value, json};
+use support::stats::median;
+use support::table::{Cell, Table};
+
+use crate::cli::{Args, Kind};
+use crate::payload::NOTIFICATION_BYTES;
+use crate::session::Sample;
+
+/// What one thread uses of a core at full speed when nobody else wants it.
+const NODE_CORES: f64 = 0.85;
+const KIB_PER_GIB: f64 = 1024.0 * 1024.0;
+
+/// A gateway's turns, one per round.
+pub struct Series {
+    pub kind: Kind,
+    pub samples: Vec<Sample>,
+}
+
+type Read = fn(&Sample) -> f64;
+
+impl Series {
+    fn of(&self, read: Read) -> f64 {
+        median(self.samples.iter().map(read))
+    }
+
+    /// Median of the rounds' ratios.
+    fn beside(&self, other: &Series, read: Read) -> f64 {
+        let pairs = self.samples.iter().zip(&other.samples);
+        median(pairs.map(|(ours, theirs)| read(ours) / read(theirs)))
+    }
+
+    fn sum(&self, read: Read) -> f64 {
+        self.samples.iter().map(read).sum()
+    }
+
+    fn kernel_kib(&self) -> Option<f64> {
+        let known: Vec<f64> = self.samples.iter().filter_map(|s| s.kernel_kib).collect();
+        (!known.is_empty()).then(|| median(known))
+    }
+}
+
+pub fn head(args: &Args) -> String {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    format!(
+        "{cores} cores, load average {}; {} sockets of as many users, notifications of \
+         {NOTIFICATION_BYTES} bytes, {} rounds in turns, {} s each; medians of the rounds, ratios \
+         within each round",
+        load.split(' ').next().unwrap_or_default(),
+        args.sockets,
+        args.rounds,
+        args.seconds.as_secs_f64(),
+    )
+}
+
+/// What a turn came to, while the others are still running.
+pub fn line(round: u32, kind: Kind, sample: &Sample) -> String {
+    let Sample { connect_us, idle_kib, steady, full, .. } = sample;
+    format!(
+        "round {round}, {}: {connect_us:.0} µs per connect, {idle_kib:.2} KiB per socket, {:.1} µs \
+         and {:.1} µs per message, {:.0}/s",
+        kind.name(),
+        steady.server_us,
+        full.server_us,
+        full.per_s,
+    )
+}
+
+pub fn to_json(args: &Args, tables: &[Table]) -> Value {
+    json!({
+        "head": head(args),
+        "sockets": args.sockets,
+        "rate": args.rate,
+        "seconds": args.seconds.as_secs_f64(),
+        "rounds": args.rounds,
+        "tables": tables.iter().map(Table::to_json).collect::<Vec<_>>(),
+    })
+}
+
+pub fn tables(args: &Args, series: &[Series]) -> Vec<Table> {
+    let mut tables = vec![sockets(series), steady(args, series), full(series), capacity(series)];
+    tables.extend(goals(series));
+    tables
+}
+
+fn sockets(series: &[Series]) -> Table {
+    let mut table = Table::new(
+        "Sockets",
+        &[
+            "",
+            "connect CPU µs",
+            "connects/s",
+            "process MiB without",
+            "KiB/socket, idle",
+            "KiB/socket, after the messages",
+            "kernel KiB/socket",
+        ],
+    );
+    table.rows.extend(series.iter().map(|one| {
+        vec![
+            Cell::text(one.kind.name()),
+            Cell::Number(one.of(|s| s.connect_us), 0),
+            Cell::Number(one.of(|s| s.connects_per_s), 0),
+            Cell::Number(one.of(|s| s.base_mib), 1),
+            Cell::Number(one.of(|s| s.idle_kib), 2),
+            Cell::Number(one.of(|s| s.later_kib), 2),
+            one.kernel_kib().map_or(Cell::Nothing, |kib| Cell::Number(kib, 2)),
+        ]
+    }));
+    table.note(
+        "Memory of the process is PSS above what it had after 100 sockets came and went. The kernel's, per end: slabs of \
+         connections, files and epoll, and TCP's buffers, shared among the sockets that it counts.",
+    );
+    table
+}
+
+const LOAD: &[&str] = &[
+    "",
+    "delivered/s",
+    "server CPU µs",
+    "server cores",
+    "Redis CPU µs",
+    "load CPU µs",
+    "p50 ms",
+    "p99 ms",
+    "lost",
+    "doubled",
+];
+
+fn steady(args: &Args, series: &[Series]) -> Table {
+    let mut table = Table::new(format!("{} messages/s", args.rate), LOAD);
+    table.rows.extend(series.iter().map(|one| {
+        vec![
+            Cell::text(one.kind.name()),
+            Cell::Number(one.of(|s| s.steady.per_s), 0),
+            Cell::Number(one.of(|s| s.steady.server_us), 1),
+            Cell::Number(one.of(|s| s.steady.cores), 2),
+            Cell::Number(one.of(|s| s.steady.redis_us), 1),
+            Cell::Number(one.of(|s| s.steady.load_us), 1),
+            Cell::Number(one.of(|s| s.steady.p50_ms), 2),
+            Cell::Number(one.of(|s| s.steady.p99_ms), 2),
+            Cell::Number(one.sum(|s| s.steady.lost as f64), 0),
+            Cell::Number(one.sum(|s| s.steady.doubled as f64), 0),
+        ]
+    }));
+    table.note("CPU times are per delivered message; lost and doubled are sums of all rounds.");
+    table
+}
+
+fn full(series: &[Series]) -> Table {
+    let mut table = Table::new("As fast as it goes", LOAD);
+    table.rows.extend(series.iter().map(|one| {
+        vec![
+            Cell::text(one.kind.name()),
+            Cell::Number(one.of(|s| s.full.per_s), 0),
+            Cell::Number(one.of(|s| s.full.server_us), 1),
+            Cell::Number(one.of(|s| s.full.cores), 2),
+            Cell::Number(one.of(|s| s.full.redis_us), 1),
+            Cell::Number(one.of(|s| s.full.load_us), 1),
+            Cell::Number(one.of(|s| s.full.p50_ms), 2),
+            Cell::Number(one.of(|s| s.full.p99_ms), 2),
+            Cell::Number(one.sum(|s| s.full.lost as f64), 0),
+            Cell::Number(one.sum(|s| s.full.doubled as f64), 0),
+        ]
+    }));
+    table.note("At most 2,000 messages are under way, which is what the latencies here show.");
+    let node = series.iter().find(|one| one.kind == Kind::Node);
+    if let Some(cores) = node.map(|node| node.of(|s| s.full.cores)).filter(|&c| c < NODE_CORES) {
+        table.note(format!(
+            "Node had {cores:.2} of the one core that it can use: others kept this machine busy, and \
+             ratios of throughput mean little."
+        ));
+    }
+    table
+}
+
+/// What the measurements mean for a machine: the numbers of `docs/CAPACITY.md`.
+fn capacity(series: &[Series]) -> Table {
+    let mut table = Table::new(
+        "Capacity",
+        &[
+            "",
+            "sockets per GiB",
+            "of which the kernel's share",
+            "messages/s per core, steady",
+            "messages/s per core, busy",
+            "connects/s per core",
+        ],
+    );
+    table.rows.extend(series.iter().map(|one| {
+        // Whatever is more: what was used once may be used again.
+        let own = one.of(|s| s.idle_kib.max(s.later_kib));
+        // A socket is the same for the kernel, whoever holds it.
+        let kernel = one.kernel_kib().or_else(|| series.iter().find_map(Series::kernel_kib));
+        vec![
+            Cell::text(one.kind.name()),
+            kernel.map_or(Cell::Nothing, |kib| Cell::Number(KIB_PER_GIB / (own + kib), 0)),
+            kernel.map_or(Cell::Nothing, |kib| {
+                Cell::text(format!("{:.0} %", 100.0 * kib / (own + kib)))
+            }),
+            Cell::Number(1e6 / one.of(|s| s.steady.server_us), 0),
+            Cell::Number(1e6 / one.of(|s| s.full.server_us), 0),
+            Cell::Number(1e6 / one.of(|s| s.connect_us), 0),
+        ]
+    }));
+    table.note("Computed from the tables above; Redis and the clients not included.");
+    table
+}
+
+/// A goal of the hub: a ratio to Node, or a number by itself.
+struct Goal {
+    what: &'static str,
+    read: Read,
+    is_ratio: bool,
+    bound: Bound,
+}
+
+enum Bound {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+const GOALS: &[Goal] = &[
+    Goal {
+        what: "CPU per delivered message / Node's",
+        read: |s| s.steady.server_us,
+        is_ratio: true,
+        bound: Bound::AtMost(0.4),
+    },
+    Goal {
+        what: "top throughput / Node's",
+        read: |s| s.full.per_s,
+        is_ratio: true,
+        bound: Bound::AtLeast(2.0),
+    },
+    Goal {
+        what: "KiB per idle socket",
+        read: |s| s.idle_kib,
+        is_ratio: false,
+        bound: Bound::AtMost(4.0),
+    },
+    Goal {
+        what: "CPU per connect / Node's",
+        read: |s| s.connect_us,
+        is_ratio: true,
+        bound: Bound::AtMost(0.3),
+    },
+    Goal {
+        what: "p99 publish to client / Node's",
+        read: |s| s.steady.p99_ms,
+        is_ratio: true,
+        bound: Bound::AtMost(1.0),
+    },
+    Goal {
+        what: "lost and doubled",
+        read: |s| {
+            let loads = [&s.steady, &s.full];
+            loads.iter().map(|load| (load.lost + load.doubled) as f64).sum()
+        },
+        is_ratio: false,
+        bound: Bound::AtMost(0.0),
+    },
+];
+
+/// `None` unless hub and Node were both measured.
+fn goals(series: &[Series]) -> Option<Table> {
+    let find = |kind| series.iter().find(|one| one.kind == kind);
+    let (hub, node, floor) = (find(Kind::Hub)?, find(Kind::Node)?, find(Kind::Floor));
+    let mut table = Table::new("Goals", &["", "hub", "floor", "Node", "goal", ""]);
+    for Goal { what, read, is_ratio, bound } in GOALS {
+        let value = |one: &Series| match is_ratio {
+            true => one.beside(node, *read),
+            false => one.of(*read),
+        };
+        let ours = match is_ratio {
+            true => value(hub),
+            // The worst round counts where nothing may happen.
+            false if matches!(bound, Bound::AtMost(0.0)) => hub.sum(*read),
+            false => value(hub),
+        };
+        let (goal, is_met) = match bound {
+            Bound::AtMost(most) => (format!("≤ {most}"), ours <= *most),
+            Bound::AtLeast(least) => (format!("≥ {least}"), ours >= *least),
+        };
+        table.rows.push(vec![
+            Cell::text(*what),
+            Cell::Number(ours, 2),
+            floor.map_or(Cell::Nothing, |floor| Cell::Number(value(floor), 2)),
+            Cell::Number(value(node), 2),
+            Cell::text(goal),
+            Cell::text(if is_met { "met" } else { "MISSED" }),
+        ]);
+    }
+    Some(table)
+}

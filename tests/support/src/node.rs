@@ -1,0 +1,40 @@
+//! Peers of benchmarks that run in Node, installed beside the program that asks, with the versions
+//! of their own files.
+
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+
+use crate::paths;
+
+/// Where the peer `name` of the folder `peers` lies when it is installed; `None`, with a word, where there is no Node or its packages
+/// cannot be had.
+pub fn dir(peers: &str, name: &str, program: &str) -> Option<PathBuf> {
+    install(peers, name, program)
+        .inspect_err(|error| eprintln!("without the Node peer {name}: {error}"))
+        .ok()
+}
+
+fn install(peers: &str, name: &str, program: &str) -> io::Result<PathBuf> {
+    let from = paths::workspace().join(peers).join(name);
+    let to = std::env::current_exe()?.with_file_name("bench-peers").join(name);
+    std::fs::create_dir_all(&to)?;
+    for file in ["package.json", "package-lock.json", program] {
+        if from.join(file).exists() {
+            std::fs::copy(from.join(file), to.join(file))?;
+        }
+    }
+    // `npm ci` refuses a lock file without the packages for other platforms, which some have.
+    let is_locked = from.join("package-lock.json").exists();
+    let how: &[&str] =
+        if is_locked { &["ci"] } else { &["install", "--no-package-lock", "--omit=optional"] };
+    let npm = Command::new("npm")
+        .args(how)
+        .args(["--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"])
+        .current_dir(&to)
+        .status()?;
+    match npm.success() {
+        true => Ok(to),
+        false => Err(io::Error::other(format!("npm: {npm}"))),
+    }
+}
