@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-up bench bench-hub token build build-component check-sizes fmt lint deny openapi clean
+.PHONY: help up test test-up autobahn fuzz bench bench-hub token build build-component check-sizes fmt lint deny openapi clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,12 @@ test: ## Run every test.
 
 test-up: ## Test `make up` itself.
 	@scripts/test-up
+
+autobahn: ## Run the Autobahn test suite against the hub's sockets (needs python2.7).
+	@scripts/autobahn
+
+fuzz: ## Fuzz everything that is parsed from outside, FUZZ_SECONDS each (needs cargo-fuzz, a nightly).
+	@scripts/fuzz
 
 bench: ## Run the benchmarks: make bench ARGS="--only feed".
 	@scripts/bench $(ARGS)

@@ -125,6 +125,27 @@ mod tests {
     }
 
     proptest! {
+        /// What is read does not depend on how it arrives, and no byte gets lost.
+        #[test]
+        fn the_end_is_found_however_it_is_cut(
+            before in "([a-z]|\r|\n|\r\n){0,30}",
+            after in "([a-z]|\r|\n){0,30}",
+            piece in 1_usize..20,
+        ) {
+            let text = format!("{before}\r\n\r\n{after}");
+            let end = text.find("\r\n\r\n").unwrap() + 4;
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let head = text[..end].to_owned();
+            let (bytes, found) = runtime.block_on(async {
+                let (mut client, mut server) = tokio::io::duplex(piece);
+                let sending = async move { client.write_all(text.as_bytes()).await };
+                let (read, _) = tokio::join!(async move { read(&mut server).await }, sending);
+                read.unwrap()
+            });
+            prop_assert_eq!(found, end);
+            prop_assert!(bytes.starts_with(head.as_bytes()));
+        }
+
         #[test]
         fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
             let _ = Head::parse(&bytes);

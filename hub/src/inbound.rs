@@ -247,4 +247,6 @@ fn close_code(payload: &[u8]) -> Result<Option<u16>, Violation> {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

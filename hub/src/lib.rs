@@ -2,7 +2,7 @@
 //! right ones. In the order data flows:
 //!
 //! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
-//!   ([`inbound`]); anything that is no socket: [`http`]
+//!   ([`inbound`]) → [`member`]; anything that is no socket: [`http`]
 //! - a message: [`subscription`] ([`resp`]) → [`subscriber`] ([`backlog`]) → [`registry`] ([`user`],
 //!   [`order`]) → [`connection`] ([`outbox`], [`frame`])
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
@@ -38,6 +38,7 @@ pub mod inbound;
 pub mod incarnation;
 pub mod limits;
 pub mod logging;
+pub mod member;
 pub mod metrics;
 pub mod open;
 pub mod open_files;

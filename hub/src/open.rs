@@ -5,7 +5,10 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use http::header::{
     CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
@@ -22,13 +25,18 @@ use crate::connection::Connection;
 use crate::handshake::{self, Accepted, Bearer, Credential, Transport};
 use crate::head::Head;
 use crate::http::{App, RequestId};
+use crate::limits::CLIENT_FRAME_BYTES_MAX;
+use crate::member::{Member, Stay};
 use crate::protocol::Protocol;
 use crate::pulse::Pulse;
-use crate::socket::{Socket, Stay};
+use crate::socket::Socket;
 
 /// How long a handshake waits for the user's position. Later the socket is accepted all the same:
 /// what is published meanwhile is held, and the welcome comes when the position is known.
 const POSITION_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Of the key of a handshake (RFC 6455 §4.1).
+const NONCE_BYTES: usize = 16;
 
 /// A connection with what is known of where it comes from.
 pub struct Visitor {
@@ -97,9 +105,10 @@ pub async fn open(
     connection.open(answer.into());
     app.wheel.add(&connection, connection.due());
     let authority = Authority::new(app.config.clone());
+    let member = Member::new(seat, authority, app.wheel.clone());
+    let socket = Socket::new(connection, member, CLIENT_FRAME_BYTES_MAX);
     let stay = Stay::new(app.metrics.clone(), protocol, (permit, socket_permit));
-    let socket = Socket::new(connection, seat, authority, app.wheel.clone(), stay);
-    app.sessions.spawn(socket.run(early));
+    app.sessions.spawn(socket.run(early).map(|end| stay.end(end)));
     Ok(())
 }
 
@@ -128,7 +137,7 @@ async fn check(
 }
 
 /// RFC 6455 §4.2.2.
-fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &RequestId) -> String {
+pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &RequestId) -> String {
     let protocol = protocol.map_or_else(String::new, |protocol| {
         format!("sec-websocket-protocol: {}\r\n", protocol.name())
     });
@@ -151,8 +160,12 @@ fn event_stream(head: &Head, id: &RequestId) -> String {
     )
 }
 
-/// RFC 6455 §4.2.1, as far as it is not checked before.
-fn accept_key(head: &Head) -> Result<String, Error> {
+/// What answers the key of a handshake, after the checks of RFC 6455 §4.2.1 that are not made
+/// before.
+///
+/// # Errors
+/// The request is not a handshake.
+pub fn accept_key(head: &Head) -> Result<String, Error> {
     let has = |name: HeaderName, word: &str| {
         let values = head.headers.get_all(name).into_iter();
         let mut words = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
@@ -165,9 +178,13 @@ fn accept_key(head: &Head) -> Result<String, Error> {
     if !has(SEC_WEBSOCKET_VERSION, "13") {
         return Err(not_a_websocket("the WebSocket version must be 13"));
     }
-    let Some(key) = head.headers.get(SEC_WEBSOCKET_KEY) else {
-        return Err(not_a_websocket("`Sec-WebSocket-Key` is missing"));
+    let mut keys = head.headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(not_a_websocket("there must be one `Sec-WebSocket-Key`"));
     };
+    if BASE64.decode(key.as_bytes()).map_or(0, |nonce| nonce.len()) != NONCE_BYTES {
+        return Err(not_a_websocket("`Sec-WebSocket-Key` is not 16 bytes in base64"));
+    }
     Ok(derive_accept_key(key.as_bytes()))
 }
 
@@ -175,7 +192,8 @@ fn not_a_websocket(detail: &str) -> Error {
     Error::field(Code::InvalidField, "Upgrade", detail)
 }
 
-/// A refusal as bytes, for a connection that no HTTP server has seen.
+/// A refusal as bytes, for a connection that no HTTP server has seen. It names the version that would
+/// do (RFC 6455 §4.4), whatever it is about.
 pub fn refusal(error: &Error, id: &RequestId) -> Bytes {
     let (parts, body) = crate::http::problem(error).into_parts();
     let mut text = format!("HTTP/1.1 {}\r\n", parts.status);
@@ -184,7 +202,8 @@ pub fn refusal(error: &Error, id: &RequestId) -> Bytes {
         text.push_str(&format!("{name}: {value}\r\n"));
     }
     text.push_str(&format!(
-        "x-request-id: {id}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        "sec-websocket-version: 13\r\nx-request-id: {id}\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
         body.len()
     ));
     text.into()

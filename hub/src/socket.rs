@@ -10,56 +10,31 @@ use std::task::{Context, Poll, ready};
 use shared::CloseCode;
 use socket2::SockRef;
 use tokio::io::Interest;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
-use crate::admission::{ConnectionPermit, SocketPermit};
-use crate::allowance::Allowance;
-use crate::auth::Authority;
 use crate::connection::{Connection, End};
 use crate::frame::{self, Opcode};
 use crate::inbound::{Inbound, Inbox, Violation};
-use crate::limits::{
-    CLIENT_FRAME_BYTES_MAX, CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, SOCKET_READ_BYTES,
-};
-use crate::metrics::Metrics;
-use crate::protocol::{ClientFrame, Protocol};
-use crate::registry::Seat;
-use crate::wheel::Wheel;
+use crate::limits::{CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, SOCKET_READ_BYTES};
+
+/// How much a peer may say, and what its messages mean. What RFC 6455 asks of every endpoint is not
+/// the listener's concern.
+pub trait Listener {
+    /// Asked before each frame is looked at, and for each read of an event stream's connection.
+    fn admit(&mut self) -> Option<End>;
+
+    /// A whole message; a reason to end if there is one.
+    fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End>;
+
+    /// The same for a binary one.
+    fn binary(&mut self, connection: &Arc<Connection>, data: Vec<u8>) -> Option<End>;
+}
 
 /// A connection with what only its task needs.
-pub struct Socket {
+pub struct Socket<L> {
     connection: Arc<Connection>,
-    seat: Seat,
-    authority: Authority,
-    wheel: Arc<Wheel>,
+    listener: L,
     inbox: Inbox,
-    allowance: Allowance,
-    stay: Stay,
-}
-
-/// What counts a socket while it is open, and gives up its places when it is over.
-pub struct Stay {
-    metrics: Arc<Metrics>,
-    protocol: Protocol,
-    code: Option<u16>,
-    _permits: (ConnectionPermit, SocketPermit),
-}
-
-impl Stay {
-    pub fn new(
-        metrics: Arc<Metrics>,
-        protocol: Protocol,
-        permits: (ConnectionPermit, SocketPermit),
-    ) -> Self {
-        metrics.socket_opened(protocol);
-        Self { metrics, protocol, code: None, _permits: permits }
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        self.metrics.socket_closed(self.protocol, self.code);
-    }
 }
 
 impl From<Violation> for End {
@@ -75,22 +50,14 @@ impl From<Violation> for End {
     }
 }
 
-impl Socket {
-    pub fn new(
-        connection: Arc<Connection>,
-        seat: Seat,
-        authority: Authority,
-        wheel: Arc<Wheel>,
-        stay: Stay,
-    ) -> Self {
-        let inbox = Inbox::new(CLIENT_FRAME_BYTES_MAX);
-        let allowance = Allowance::new(Instant::now());
-        Self { connection, seat, authority, wheel, inbox, allowance, stay }
+impl<L: Listener> Socket<L> {
+    pub fn new(connection: Arc<Connection>, listener: L, message_bytes_max: usize) -> Self {
+        Self { connection, listener, inbox: Inbox::new(message_bytes_max) }
     }
 
-    /// Runs until the connection is closed. `early` is what the peer sent right behind its
-    /// handshake.
-    pub async fn run(mut self, early: Vec<u8>) {
+    /// Runs until the connection is closed, and gives the reason. `early` is what the peer sent right
+    /// behind its handshake.
+    pub async fn run(mut self, early: Vec<u8>) -> End {
         let end = match self.hear(&early) {
             Some(end) => end,
             None => {
@@ -98,14 +65,14 @@ impl Socket {
                 poll_fn(|cx| self.poll(cx)).await
             }
         };
-        let Self { connection, seat, mut stay, .. } = self;
-        stay.code = end.code();
+        let Self { connection, listener, .. } = self;
         tracing::debug!(socket = connection.id, ?end, "socket is over");
-        drop(seat); // a socket that is being closed does not count as online
+        drop(listener); // a socket that is being closed does not count as online
         if end != End::Gone {
             // Boxed: a socket that lives keeps no room for its end.
             Box::pin(say_goodbye(&connection, end)).await;
         }
+        end
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
@@ -137,8 +104,7 @@ impl Socket {
     fn hear(&mut self, mut bytes: &[u8]) -> Option<End> {
         if !self.connection.protocol.is_websocket() {
             // The reader of an event stream has nothing to say.
-            return (!bytes.is_empty() && !self.allowance.take(Instant::now()))
-                .then(|| CloseCode::TooFast.into());
+            return if bytes.is_empty() { None } else { self.listener.admit() };
         }
         loop {
             match self.inbox.next(&mut bytes) {
@@ -160,31 +126,20 @@ impl Socket {
             return None;
         }
         // Frames of every kind count: an empty one costs as much as any.
-        if !self.allowance.take(Instant::now()) {
-            return Some(CloseCode::TooFast.into());
+        if let Some(end) = self.listener.admit() {
+            return Some(end);
         }
-        match (inbound, self.connection.protocol) {
-            (Inbound::Text(text), protocol) => match (ClientFrame::parse(&text), protocol) {
-                (Some(ClientFrame::Auth { token }), _) => self.renew(&token).err(),
-                (None, Protocol::V1) => Some(CloseCode::Protocol.into()),
-                (None, _) => None,
-            },
-            (Inbound::Binary(_), Protocol::V1) => Some(CloseCode::Protocol.into()),
-            (Inbound::Ping(payload), _) => {
+        match inbound {
+            Inbound::Text(text) => self.listener.text(&self.connection, text),
+            Inbound::Binary(data) => self.listener.binary(&self.connection, data),
+            Inbound::Ping(payload) => {
                 self.connection.push(frame::encode(Opcode::Pong, &[&payload]));
                 self.connection.flush();
                 None
             }
-            (Inbound::Close(code), _) => Some(End::Answer { code }),
-            (Inbound::Binary(_) | Inbound::Pong(_) | Inbound::Fragment, _) => None,
+            Inbound::Close(code) => Some(End::Answer { code }),
+            Inbound::Pong(_) | Inbound::Fragment => None,
         }
-    }
-
-    fn renew(&self, token: &str) -> Result<(), End> {
-        let expires_at = self.authority.renew(self.seat.user(), token)?;
-        let due = self.connection.renew(expires_at);
-        self.wheel.add(&self.connection, due);
-        Ok(())
     }
 }
 
@@ -192,11 +147,9 @@ async fn say_goodbye(connection: &Connection, end: End) {
     let goodbye = async {
         connection.say(end);
         poll_fn(|cx| connection.poll_finished(cx)).await;
-        if matches!(end, End::Answer { .. }) {
-            return; // it has had its last word, and the connection is ours to close (§7.1.1)
-        }
-        // Nothing more from here; then wait until the peer has read it all and hangs up. Closing
-        // with bytes unread would reset the connection, and the peer might never see the code.
+        // Nothing more from here, which is how the server closes first (§7.1.1); then wait until the
+        // peer has read it all and hangs up. Closing with bytes unread, also such as a peer sent
+        // behind its own close frame, would reset the connection, and the code might be lost.
         if SockRef::from(&connection.stream).shutdown(Shutdown::Write).is_err() {
             return;
         }

@@ -276,5 +276,49 @@ mod tests {
             let _ = Message::parse(&bytes);
             let _ = ChannelEvent::parse(&bytes);
         }
+
+        /// JSON of the right shape gets further than noise does.
+        #[test]
+        fn what_can_be_delivered_is_delivered_as_it_is(
+            user in prop_oneof![
+                "\"[a-z:.]{0,3}\"", "-?[0-9]{1,22}", Just("null".to_owned()), Just("[]".to_owned()),
+            ],
+            members in "(,\"[a-z]{1,3}\" ?: ?(1e3|\"\\\\u00e4\"|[{][}]|null)){0,3}",
+            bw in "(,\"bw\":([{](\"epoch\":\"e\")?,?(\"seq\":-?[0-9]{1,20})?[}]|7))?",
+            at in any::<prop::sample::Index>(),
+            byte in any::<u8>(),
+        ) {
+            let notification = format!("{{ \"userId\":{user}{members} }}");
+            let text = format!("{{\"notification\":{notification}{bw}}}");
+            match Message::parse(text.as_bytes()) {
+                Ok(message) => {
+                    prop_assert_eq!(message.notification, &notification);
+                    prop_assert_eq!(message.user_id.as_str(), user.trim_matches('"'));
+                    prop_assert!(message.position.is_none_or(|position| position.seq > 0));
+                }
+                Err(why) => prop_assert_ne!(why, "not UTF-8"),
+            }
+            let mut changed = text.into_bytes();
+            let at = at.index(changed.len());
+            changed[at] = byte;
+            let _ = Message::parse(&changed);
+        }
+
+        #[test]
+        fn events_of_any_shape_are_read_or_refused(
+            kind in "read|probe|x",
+            user in "\"[a-z:]{0,3}\"|7",
+            marks in "(,\"upTo\":-?[0-9]{1,20})?(,\"ids\":[\\[](\"[a-z:]{0,2}\",?){0,3}[\\]])?",
+            unread in "-?[0-9]{1,11}",
+        ) {
+            let text = format!(
+                "{{\"type\":\"{kind}\",\"userId\":{user}{marks},\"unread\":{unread}}}"
+            );
+            if let Ok(ChannelEvent::Read { marked: Marked::UpTo(seq), .. }) =
+                ChannelEvent::parse(text.as_bytes())
+            {
+                prop_assert!(seq >= 0);
+            }
+        }
     }
 }

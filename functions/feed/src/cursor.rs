@@ -66,8 +66,10 @@ pub fn position(cursor: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::prelude::*;
     use runtime::Method;
+
+    use super::*;
 
     fn parse(query: &str) -> Result<PageRequest, Error> {
         let target = format!("/x?{query}");
@@ -99,6 +101,30 @@ mod tests {
             "limit=1&limit=1",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn queries_from_outside_never_panic(
+            query in "((limit|before|after|x)=?[0-9a-z~.%+:@-]{0,12}&?){0,4}",
+            cursor in "~?[0-9+.-]{0,25}",
+        ) {
+            let target = format!("/x?{query}");
+            if let Ok(request) = Request::new(Method::Get, &target, Vec::new(), None)
+                && let Ok(page) = PageRequest::parse(&request)
+            {
+                prop_assert!((1..=FEED_ENTRIES_MAX).contains(&page.limit));
+                if let From::Before(cursor) | From::After(cursor) = &page.from {
+                    prop_assert!(check_id(cursor, "cursor").is_ok());
+                }
+            }
+            let _ = position(&cursor);
+        }
+
+        #[test]
+        fn a_position_that_was_given_is_read(seq in any::<i64>(), k in any::<u32>()) {
+            prop_assert_eq!(position(&format!("~{seq}.{k}")), Some(seq));
         }
     }
 }

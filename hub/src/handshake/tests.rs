@@ -1,5 +1,6 @@
 use http::header::HeaderValue;
 use jsonwebtoken::{EncodingKey, Header, encode};
+use proptest::prelude::*;
 use serde_json::json;
 use shared::auth::{KeyConfig, KeySet};
 
@@ -142,4 +143,41 @@ fn the_last_event_counts_more_than_the_address_and_only_for_event_streams() {
     assert_eq!(cursor(Transport::WebSocket, "e:5"), id);
     assert_eq!(cursor(Transport::Events, "e:5"), Cursor::from_event_id(b"e:5"));
     assert_eq!(cursor(Transport::Events, "?"), Cursor::Unknown);
+}
+
+/// Headers that a handshake looks at, with values of any bytes that a value may have.
+fn any_headers() -> impl Strategy<Value = HeaderMap> {
+    let names = ["authorization", "sec-websocket-protocol", "origin", "last-event-id"];
+    let value = prop_oneof![
+        prop::collection::vec(prop_oneof![Just(b'\t'), 32_u8..127, 128_u8..=255], 0..40),
+        "(Bearer |bearer\\.|bellwire\\.(v1|raw)|,| |[a-z.]{0,5}){0,5}".prop_map(String::into_bytes),
+        Just(format!("Bearer {}", token("alice")).into_bytes()),
+    ];
+    prop::collection::vec((prop::sample::select(names.to_vec()), value), 0..6).prop_map(|pairs| {
+        let pairs = pairs.into_iter();
+        pairs.map(|(name, value)| (name.parse().unwrap(), value.try_into().unwrap())).collect()
+    })
+}
+
+proptest! {
+    #[test]
+    fn nobody_without_a_good_token_gets_in(headers in any_headers(), query in "\\PC{0,40}") {
+        let good = format!("Bearer {}", token("alice"));
+        let is_good = headers.get("authorization").is_some_and(|value| value == good.as_str());
+        let query = shared::path::query_pairs(&query).unwrap_or_default();
+        let config = config();
+        for transport in [Transport::WebSocket, Transport::Events] {
+            let bearer = match credential(&config, &headers, &query) {
+                Ok(Credential::Token(token)) => verify(&config, &token, NOW_S),
+                Ok(Credential::Ticket(_)) => continue,
+                Err(error) => Err(error),
+            };
+            prop_assert_eq!(bearer.is_ok(), is_good);
+            if let Ok(bearer) = bearer {
+                let has_origin = headers.contains_key(ORIGIN);
+                let accepted = check(&config, transport, &headers, &query, &bearer);
+                prop_assert!(!(has_origin && accepted.is_ok()), "an origin that is not listed");
+            }
+        }
+    }
 }

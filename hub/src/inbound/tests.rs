@@ -1,9 +1,7 @@
-use proptest::prelude::*;
-
 use super::*;
 
 /// A frame as a client sends it.
-fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [1, 2, 3, 250];
     let mut frame = vec![first];
     match payload.len() {
@@ -123,28 +121,4 @@ fn nothing_is_kept_between_messages() {
     while inbox.next(&mut rest).unwrap().is_some() {}
     assert_eq!(inbox.pending.capacity() + inbox.control.capacity(), 0);
     assert!(inbox.message.is_none());
-}
-
-proptest! {
-    #[test]
-    fn garbage_never_panics_and_pieces_do_not_matter(
-        bytes in prop::collection::vec(any::<u8>(), 0..300),
-        piece in 1_usize..50,
-    ) {
-        prop_assert_eq!(read(&bytes, piece).is_ok(), read(&bytes, 1000).is_ok());
-    }
-
-    /// Garbage that begins like frames gets further.
-    #[test]
-    fn mutated_frames_never_panic(
-        payload in prop::collection::vec(any::<u8>(), 0..200),
-        first in any::<u8>(),
-        at in any::<prop::sample::Index>(),
-        byte in any::<u8>(),
-    ) {
-        let mut bytes = [frame(first, &payload), frame(0x80, &payload)].concat();
-        let at = at.index(bytes.len());
-        bytes[at] = byte;
-        let _ = read(&bytes, 13);
-    }
 }

@@ -1,7 +1,10 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::feed::{Entry, Ours};
+use crate::protocol::Protocol;
 
 fn at(epoch: &str, seq: i64) -> Position {
     Position { epoch: epoch.into(), seq }
@@ -109,5 +112,32 @@ fn cursors_are_read_or_refused_by_name() {
     let long = "e".repeat(300) + ":5";
     for other in [&b""[..], b"5", b":5", b"e:", b"e:-1", b"\xff:5", long.as_bytes()] {
         assert_eq!(Cursor::from_event_id(other), Cursor::Unknown);
+    }
+}
+
+proptest! {
+    /// Whatever epoch somebody wrote: an id that the hub sends comes back as the same position.
+    #[test]
+    fn an_event_id_comes_back_as_it_was_sent(epoch in "[ -~\\PC]{1,40}", seq in 0..=i64::MAX) {
+        let position = Position { epoch: epoch.as_str().into(), seq };
+        let block = Event::Welcome(Some(position.clone())).encode(Protocol::Events).unwrap();
+        let id = block.strip_prefix(b"id: ").and_then(|id| id.strip_suffix(b"\n\n")).unwrap();
+        prop_assert_eq!(Cursor::from_event_id(id), Cursor::At(position));
+    }
+
+    #[test]
+    fn cursors_from_outside_never_panic(
+        bytes in prop::collection::vec(any::<u8>(), 0..300),
+        query in "((since|epoch|x)=?(seq:|id:|seq%3A)?-?[0-9a-z%+:]{0,25}&?){0,4}",
+    ) {
+        match Cursor::from_event_id(&bytes) {
+            Cursor::At(position) => prop_assert!(position.seq >= 0 && !position.epoch.is_empty()),
+            other => prop_assert_eq!(other, Cursor::Unknown),
+        }
+        if let Ok(Ok(Some(Cursor::At(position)))) =
+            shared::path::query_pairs(&query).map(|pairs| Cursor::from_query(&pairs))
+        {
+            prop_assert!(position.seq >= 0 && !position.epoch.is_empty());
+        }
     }
 }

@@ -72,6 +72,34 @@ async fn refusals_are_problems_over_http() {
     assert_eq!(request(hub.address, &text).await.status, 400);
 }
 
+/// RFC 6455 §4.2.1, §4.4.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_a_handshake_of_version_13_is_refused() {
+    let hub = Hub::start().await;
+    let good = "GET /ws/notifications HTTP/1.1|Connection: keep-alive, Upgrade|\
+                Upgrade: WebSocket|Sec-WebSocket-Version: 13|\
+                Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";
+    for (what, instead) in [
+        ("HTTP/1.1", "HTTP/1.0"),
+        ("Connection: keep-alive, Upgrade", "Connection: keep-alive"),
+        ("Upgrade: WebSocket", "Upgrade: h2c"),
+        ("Version: 13", "Version: 8"),
+        ("Sec-WebSocket-Version: 13", "X: 13"),
+        ("Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "X: a"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25j"),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "dGhlIHNhbXBsZSBub25jZQ=*"),
+        ("|Sec-WebSocket-Key", "|Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==|Sec-WebSocket-Key"),
+    ] {
+        assert!(good.contains(what));
+        let text = good.replace(what, instead).replace('|', "\r\n");
+        let bearer = token("alice");
+        let text = format!("{text}\r\nHost: hub\r\nAuthorization: Bearer {bearer}\r\n\r\n");
+        let answer = request(hub.address, &text).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, "invalid_field"), "{instead}");
+        assert_eq!(answer.header("sec-websocket-version"), Some("13"), "{instead}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_key_nobody_gets_in() {
     let hub = Hub::start_with(Options { has_no_key: true, ..Options::default() }).await;

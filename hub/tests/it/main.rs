@@ -18,6 +18,7 @@ mod probe;
 mod process;
 mod relay;
 mod resume;
+mod rfc6455;
 mod session;
 mod support;
 mod tickets;

@@ -104,7 +104,8 @@ async fn cursors_that_cannot_be_read_are_refused_by_name() {
     ] {
         let text = format!(
             "GET /ws/notifications?{query} HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\n\
-             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: a\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
              Authorization: Bearer {bearer}\r\n\r\n"
         );
         let answer = crate::support::request(hub.address, &text).await;

@@ -1,7 +1,9 @@
 //! The harness: a Redis, a hub in this process, clients, and waiting for conditions.
 
 pub mod client;
+pub mod echo;
 pub mod events;
+pub mod peer;
 pub mod redis;
 
 use std::net::SocketAddr;

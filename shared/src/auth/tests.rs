@@ -157,4 +157,50 @@ proptest! {
             prop_assert!(keys().verify(&changed, NOW_S).is_err());
         }
     }
+
+    /// Signed with the right key, so that what it says is looked at.
+    #[test]
+    fn of_any_claims_only_sound_ones_are_accepted(
+        sub in any_claim(), exp in any_claim(), nbf in any_claim(), scope in any_claim(),
+    ) {
+        let mut claims = serde_json::Map::new();
+        for (name, value) in [("sub", &sub), ("exp", &exp), ("nbf", &nbf), ("scope", &scope)] {
+            claims.extend(value.clone().map(|value| (name.to_owned(), value)));
+        }
+        if let Ok(claims) = keys().verify(&token(&claims.into()), NOW_S) {
+            prop_assert_eq!(Some(json!(claims.sub)), sub);
+            prop_assert!(exp.unwrap().as_f64().unwrap() > NOW_S - 60.0);
+            prop_assert!(nbf.is_none_or(|nbf| nbf.as_f64().is_none_or(|nbf| nbf <= NOW_S + 60.0)));
+        }
+    }
+
+    /// Three parts of base64url, as tokens have; none is signed by us.
+    #[test]
+    fn whatever_looks_like_a_token_is_refused(
+        header in concat!(
+            "\\{(\"(alg|kid|crit|b64|typ)\":",
+            "(\"(HS256|none|EdDSA|a)\"|[0-9]|\\[\"b64\"\\]|null),?){0,3}\\}",
+        ),
+        claims in "[{]\"sub\":\"a\",\"exp\":[0-9]{1,20}[}]",
+        signature in prop::collection::vec(any::<u8>(), 0..65),
+    ) {
+        let encode = |bytes: &[u8]| BASE64URL.encode(bytes);
+        let (header, claims) = (encode(header.as_bytes()), encode(claims.as_bytes()));
+        let text = format!("{header}.{claims}.{}", encode(&signature));
+        prop_assert!(keys().verify(&text, NOW_S).is_err());
+    }
+}
+
+/// A claim that is missing, or of any kind; sound ones often.
+fn any_claim() -> impl Strategy<Value = Option<serde_json::Value>> {
+    prop_oneof![
+        Just(None),
+        Just(Some(json!(null))),
+        any::<bool>().prop_map(|value| Some(json!(value))),
+        any::<f64>().prop_map(|value| Some(json!(value))),
+        any::<i64>().prop_map(|value| Some(json!(value))),
+        (-200.0..200.0).prop_map(|seconds| Some(json!(NOW_S + seconds))),
+        "[a-z:]{0,8}".prop_map(|value| Some(json!(value))),
+        Just(Some(json!(["a"]))),
+    ]
 }

@@ -1,0 +1,27 @@
+//! What Redis hands to the hub: messages of the notification channel, events of ours, and what the
+//! protocols make of them.
+#![no_main]
+
+use hub::protocol::{ClientFrame, Event, Protocol};
+use libfuzzer_sys::fuzz_target;
+use shared::wire::{ChannelEvent, Message};
+
+fuzz_target!(|bytes: &[u8]| {
+    if let Ok(message) = Message::parse(bytes) {
+        let text = std::str::from_utf8(bytes).expect("it was read");
+        // Never re-encoded: what goes out is a piece of what came in.
+        assert!(text.contains(message.notification));
+        let event =
+            Event::Notification { text: message.notification.into(), position: message.position };
+        for protocol in [Protocol::Raw, Protocol::V1, Protocol::Events] {
+            assert!(event.encode(protocol).is_some());
+        }
+    }
+    if let Ok(ChannelEvent::Read { marked, unread, .. }) = ChannelEvent::parse(bytes) {
+        let event = Event::Read { marked, unread };
+        assert!(event.encode(Protocol::V1).is_some() && event.encode(Protocol::Raw).is_none());
+    }
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        let _ = ClientFrame::parse(text);
+    }
+});

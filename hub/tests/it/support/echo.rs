@@ -1,0 +1,65 @@
+//! A server that sends back what it hears, over the hub's own handshake, frames and sockets: what
+//! the cases of RFC 6455 talk to. The hub itself has nothing to say to a client's messages.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hub::connection::{Connection, End};
+use hub::frame::{self, Opcode};
+use hub::head::{self, Head};
+use hub::http::RequestId;
+use hub::open;
+use hub::protocol::Protocol;
+use hub::pulse::Pulse;
+use hub::socket::{Listener, Socket};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+/// Autobahn's largest message has 16 MiB.
+const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
+/// Nobody keeps the time here, so neither a ping nor an end is ever due.
+const NEVER: Duration = Duration::from_secs(24 * 3600);
+
+/// Serves until it is dropped.
+pub async fn serve(listener: TcpListener) -> io::Result<()> {
+    loop {
+        let (stream, _) = listener.accept().await?;
+        tokio::spawn(open(stream));
+    }
+}
+
+/// A request that is not a handshake gets no answer.
+async fn open(mut stream: TcpStream) -> Option<()> {
+    stream.set_nodelay(true).ok()?;
+    let (mut bytes, end) = head::read(&mut stream).await.ok()?;
+    let head = bytes.get(..end).and_then(Head::parse)?;
+    let accept_key = open::accept_key(&head).ok()?;
+    let now = Instant::now();
+    let pulse = Pulse::new(now, NEVER, now + NEVER, true);
+    let connection = Connection::new(stream, 0, Protocol::Raw, pulse);
+    let answer = open::switching_protocols(&accept_key, None, &RequestId::random());
+    connection.open(answer.into());
+    Socket::new(connection, Echo, MESSAGE_BYTES_MAX).run(bytes.split_off(end)).await;
+    Some(())
+}
+
+struct Echo;
+
+impl Listener for Echo {
+    fn admit(&mut self) -> Option<End> {
+        None
+    }
+
+    fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End> {
+        connection.push(frame::encode(Opcode::Text, &[text.as_bytes()]));
+        connection.flush();
+        None
+    }
+
+    fn binary(&mut self, connection: &Arc<Connection>, data: Vec<u8>) -> Option<End> {
+        connection.push(frame::encode(Opcode::Binary, &[&data]));
+        connection.flush();
+        None
+    }
+}
