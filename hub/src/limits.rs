@@ -113,6 +113,10 @@ pub const REDIS_RECENT: Duration = Duration::from_secs(15);
 
 /// Read from the subscription at once: many messages, where many come.
 pub const SUBSCRIPTION_READ_BYTES: usize = 64 * 1024;
+/// How long a read of the subscription waits before the hub looks at the time, at least and at most;
+/// in between an eighth of what it measures with it.
+pub const SUBSCRIPTION_TICK_MIN: Duration = Duration::from_millis(5);
+pub const SUBSCRIPTION_TICK_MAX: Duration = Duration::from_millis(500);
 /// Largest message of a channel. Ours have 13 KiB at most; a larger one than this ends the
 /// subscription, and everyone is brought up to date.
 pub const CHANNEL_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;

@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
-use tokio_util::sync::{CancellationToken, DropGuard};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
@@ -143,7 +143,7 @@ fn spawn_readers(
         behind: behind.clone(),
         metrics: registry.metrics.clone(),
     };
-    let thread = subscriber_thread(subscriber)?;
+    let thread = subscriber.start()?;
     tasks.spawn(async move {
         let _ends_with_the_tasks = thread;
         std::future::pending::<()>().await;
@@ -155,22 +155,6 @@ fn spawn_readers(
         tasks.spawn(relay.run(caught_up, registry.metrics.clone()));
     }
     Ok(())
-}
-
-/// Runs the subscriber until what is returned is dropped.
-fn subscriber_thread(subscriber: Subscriber) -> io::Result<DropGuard> {
-    let stop = CancellationToken::new();
-    let stopped = stop.clone();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    std::thread::Builder::new().name("subscriber".to_owned()).spawn(move || {
-        runtime.block_on(async {
-            // A task, so that a message wakes only it and not also whoever waits for the end.
-            let running = tokio::spawn(subscriber.run());
-            stopped.cancelled().await;
-            running.abort();
-        });
-    })?;
-    Ok(stop.drop_guard())
 }
 
 /// Closes everyone's socket, a few at a time: clients that come back at once do not come at once.

@@ -7,21 +7,21 @@
 //! it. A half-open connection would otherwise look healthy for ever, and so would one to a server
 //! that answers every PING but is no longer the one that others publish to (a failover, a proxy).
 //!
-//! It runs on a thread of its own, where a message wakes nobody else between the read from Redis
-//! and the write to a socket.
+//! It runs on a thread of its own and blocks there: between the read from Redis and the write to a
+//! socket nobody else is woken, and no event loop is asked.
 
-use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use redis::{ConnectionInfo, ErrorKind, ServerErrorKind};
+use redis::{ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind};
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
 use shared::wire::{ChannelEvent, Message, Position};
 use tokio::runtime::Handle;
 use tokio::sync::Notify;
-use tokio::task::yield_now;
-use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use crate::backlog::Backlog;
 use crate::backoff::Backoff;
@@ -29,7 +29,8 @@ use crate::commands::Commands;
 use crate::config::Pace;
 use crate::health::Health;
 use crate::limits::{
-    DELIVER_MESSAGES_MAX, PROBES_MISSED_MAX, REDIS_BACKOFF_MAX, REDIS_CONNECT_DEADLINE,
+    DELIVER_MESSAGES_MAX, PROBES_MISSED_MAX, REDIS_BACKOFF_MAX, SUBSCRIPTION_TICK_MAX,
+    SUBSCRIPTION_TICK_MIN,
 };
 use crate::metrics::{Channel, Metrics, Undelivered};
 use crate::registry::Registry;
@@ -41,7 +42,7 @@ pub struct Subscriber {
     pub redis: ConnectionInfo,
     pub registry: Arc<Registry>,
     pub commands: Arc<Commands>,
-    /// Where commands run: their connection must not depend on the subscriber's thread.
+    /// Where commands run.
     pub runtime: Handle,
     pub health: Arc<Health>,
     pub pace: Pace,
@@ -63,14 +64,35 @@ struct Probe {
 /// The epoch that was heard last: nearly always the only one there is, and so shared by all.
 type LastEpoch = Option<Arc<str>>;
 
+/// Ends the subscriber when it is dropped, within a tick.
+pub struct Stop(Arc<AtomicBool>);
+
+impl Drop for Stop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Subscriber {
-    /// Subscribes, again and again; ends only by being dropped.
-    pub async fn run(self) {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The machine has no thread left.
+    pub fn start(self) -> std::io::Result<Stop> {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = stop.clone();
+        thread::Builder::new().name("subscriber".to_owned()).spawn(move || self.run(&stopped))?;
+        Ok(Stop(stop))
+    }
+
+    /// Subscribes, again and again.
+    fn run(self, stop: &AtomicBool) {
         let mut backoff = Backoff::default();
         let mut is_away = false;
         let mut probe = Probe { hub: format!("{:016x}", fastrand::u64(..)), n: 0, missed: 0 };
-        loop {
-            match self.subscribe().await {
+        let channels = [NOTIFICATIONS_CHANNEL, EVENTS_CHANNEL];
+        while !stop.load(Ordering::SeqCst) {
+            match Subscription::open(&self.redis, &channels, self.tick()) {
                 Ok(subscription) => {
                     tracing::info!("subscribed to notifications");
                     is_away = false;
@@ -81,8 +103,9 @@ impl Subscriber {
                     self.health.set_subscribed(true);
                     self.commands.retry_now();
                     self.behind.notify_one();
-                    let Err(why) = self.listen(subscription, &mut probe).await;
+                    let outcome = self.listen(subscription, &mut probe, stop);
                     self.health.set_subscribed(false);
+                    let Err(why) = outcome else { return };
                     self.metrics.subscription_lost();
                     tracing::warn!(%why, "the subscription was lost");
                     // One that breaks at once must not be retried at once for ever.
@@ -96,80 +119,62 @@ impl Subscriber {
                 }
                 Err(_) => {}
             }
-            sleep(backoff.next_wait()).await;
+            thread::sleep(backoff.next_wait());
         }
     }
 
-    async fn subscribe(&self) -> Result<Subscription, SubscriptionError> {
-        let channels = [NOTIFICATIONS_CHANNEL, EVENTS_CHANNEL];
-        match timeout(REDIS_CONNECT_DEADLINE, Subscription::open(&self.redis, &channels)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(SubscriptionError::Late),
-        }
+    /// How long a read waits before it is looked whether something else is to do.
+    fn tick(&self) -> Duration {
+        let shortest = self.pace.subscription_silence.min(self.pace.subscription_pong_deadline);
+        (shortest / 8).clamp(SUBSCRIPTION_TICK_MIN, SUBSCRIPTION_TICK_MAX)
     }
 
-    /// Hears messages until the connection is lost; says why it was.
-    async fn listen(
+    /// Hears messages until the connection is lost, which is an error, or the hub ends.
+    fn listen(
         &self,
         mut subscription: Subscription,
         probe: &mut Probe,
-    ) -> Result<std::convert::Infallible, SubscriptionError> {
+        stop: &AtomicBool,
+    ) -> Result<(), SubscriptionError> {
         let silence = self.pace.subscription_silence;
         let mut backlog = Backlog::default();
         let mut epoch = LastEpoch::None;
         let mut heard_at = Instant::now();
-        // Who was deaf before shows first that it hears now.
-        let first = if self.health.is_deaf() { Duration::ZERO } else { silence };
-        // One timer, which is not touched by messages: it goes off and looks how long ago one came.
-        let mut alarm = pin!(sleep(first));
-        loop {
+        while !stop.load(Ordering::Relaxed) {
             while let Some(reply) = subscription.take()? {
                 self.sort(reply, &mut backlog);
             }
             if !backlog.is_empty() {
                 self.deliver(&mut backlog, &mut epoch, heard_at);
-                if !backlog.is_empty() {
-                    // Redis first: what it has to keep for us is what it cuts us off for.
-                    if subscription.read_now()? {
-                        heard_at = Instant::now();
-                    }
-                    yield_now().await;
+                // Redis first: what it has to keep for us is what it cuts us off for.
+                if !backlog.is_empty() && subscription.read_now()? {
+                    heard_at = Instant::now();
                 }
                 continue;
             }
-            tokio::select! {
-                biased;
-                read = subscription.read() => {
-                    read?;
-                    heard_at = Instant::now();
-                    self.heard(heard_at, probe);
-                }
-                () = alarm.as_mut() => {
-                    self.check(&mut subscription, heard_at, alarm.as_mut(), probe).await?;
-                }
+            if subscription.read()? {
+                heard_at = Instant::now();
+                self.heard(heard_at, probe);
+                continue;
+            }
+            // Who was deaf before shows at once that it hears now.
+            let wait = if self.health.is_deaf() { Duration::ZERO } else { silence };
+            if heard_at.elapsed() >= wait && self.check(&mut subscription, probe)? {
+                heard_at = Instant::now();
             }
         }
+        Ok(())
     }
 
-    /// The alarm went off: asks whether anybody is there if nothing was heard for long enough.
-    async fn check(
+    /// It was silent for long: asks whether anybody is there.
+    fn check(
         &self,
         subscription: &mut Subscription,
-        heard_at: Instant,
-        mut alarm: Pin<&mut Sleep>,
         probe: &mut Probe,
-    ) -> Result<(), SubscriptionError> {
-        let silence = self.pace.subscription_silence;
-        let is_quiet = heard_at.elapsed() >= silence;
-        if !is_quiet && !self.health.is_deaf() {
-            alarm.as_mut().reset(heard_at + silence);
-            return Ok(());
-        }
-        if self.probe(subscription, probe).await? {
-            let now = Instant::now();
-            self.heard(now, probe);
-            alarm.as_mut().reset(now + silence);
-            return Ok(());
+    ) -> Result<bool, SubscriptionError> {
+        if self.probe(subscription, probe)? {
+            self.heard(Instant::now(), probe);
+            return Ok(true);
         }
         probe.missed += 1;
         if !self.health.is_deaf() {
@@ -180,12 +185,11 @@ impl Subscriber {
             probe.missed = 0;
             return Err(SubscriptionError::Deaf);
         }
-        alarm.as_mut().reset(Instant::now());
-        Ok(())
+        Ok(false)
     }
 
     /// Publishes a probe and waits for a message: any shows that the subscription hears.
-    async fn probe(
+    fn probe(
         &self,
         subscription: &mut Subscription,
         probe: &mut Probe,
@@ -194,37 +198,32 @@ impl Subscriber {
         let mut pipeline = redis::pipe();
         let text = ChannelEvent::probe(&probe.hub, probe.n);
         pipeline.cmd("PUBLISH").arg(EVENTS_CHANNEL).arg(text).ignore();
+        let (sender, published) = mpsc::channel();
         let commands = self.commands.clone();
-        let mut publishing =
-            self.runtime.spawn(async move { commands.query::<()>(&pipeline).await });
-        let mut is_published = false;
-        let waiting = async {
-            loop {
-                tokio::select! {
-                    read = subscription.read() => return read,
-                    outcome = &mut publishing, if !is_published => {
-                        is_published = true;
-                        let Ok(Err(error)) = outcome else { continue };
-                        tracing::debug!(%error, "cannot publish a probe");
-                        // All that can be asked then is whether the connection is there.
-                        if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) {
-                            subscription.ping().await?;
-                        }
-                    }
+        self.runtime.spawn(async move {
+            let outcome: RedisResult<()> = commands.query(&pipeline).await;
+            let _ = sender.send(outcome);
+        });
+        let deadline = Instant::now() + self.pace.subscription_pong_deadline;
+        while Instant::now() < deadline {
+            if subscription.read()? {
+                return Ok(true);
+            }
+            if let Ok(Err(error)) = published.try_recv() {
+                tracing::debug!(%error, "cannot publish a probe");
+                // All that can be asked then is whether the connection is there.
+                if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) {
+                    subscription.ping()?;
                 }
             }
-        };
-        match timeout(self.pace.subscription_pong_deadline, waiting).await {
-            Ok(Ok(())) => Ok(true),
-            Ok(Err(error)) => Err(error),
-            Err(_) => Ok(false),
         }
+        Ok(false)
     }
 
     /// Something arrived.
     fn heard(&self, now: Instant, probe: &mut Probe) {
         probe.missed = 0;
-        self.health.redis_answered_at(now.into_std());
+        self.health.redis_answered_at(now);
         if self.health.is_deaf() {
             self.health.set_deaf(false);
             tracing::info!("the subscription hears again");

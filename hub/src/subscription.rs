@@ -1,18 +1,22 @@
 //! A connection that is subscribed: opened as redis-rs opens its own, from the same settings, then
 //! read by [`crate::resp`].
+//!
+//! It blocks: its thread has nothing else to do, and a read that waits by itself is one system call
+//! where an event loop needs two and a timer.
 
-use std::io;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use futures_util::FutureExt as _;
 use redis::{ConnectionAddr, ConnectionInfo};
 use rustls::pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::{TcpStream, UnixStream};
-use tokio_rustls::TlsConnector;
+use rustls::{ClientConnection, StreamOwned};
+use socket2::{SockRef, Socket};
 
-use crate::limits::SUBSCRIPTION_READ_BYTES;
+use crate::limits::{REDIS_CONNECT_DEADLINE, SUBSCRIPTION_READ_BYTES};
 use crate::resp::{self, Garbled, Reply};
 
 /// Why there is no subscription, or none any more.
@@ -35,36 +39,48 @@ pub enum SubscriptionError {
     Unsupported,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
+enum Stream {
+    /// TCP, or a Unix socket.
+    Plain(Socket),
+    /// Boxed: the state of TLS is large.
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+}
 
 /// See the module.
 pub struct Subscription {
-    stream: Box<dyn Stream>,
+    stream: Stream,
+    /// What was read last; copied from here into the buffer, whose messages then share it.
+    scratch: Box<[u8]>,
     buffer: BytesMut,
 }
 
 impl Subscription {
-    /// Connects and subscribes. The caller sets a deadline.
+    /// Connects and subscribes, within [`REDIS_CONNECT_DEADLINE`]. Reads wait for a `tick` then.
     ///
     /// # Errors
     /// Redis cannot be reached, or refuses.
-    pub async fn open(info: &ConnectionInfo, channels: &[&str]) -> Result<Self, SubscriptionError> {
-        let stream = connect(info.addr()).await?;
-        let mut subscription = Self { stream, buffer: BytesMut::new() };
+    pub fn open(
+        info: &ConnectionInfo,
+        channels: &[&str],
+        tick: Duration,
+    ) -> Result<Self, SubscriptionError> {
+        let deadline = Instant::now() + REDIS_CONNECT_DEADLINE;
+        let stream = connect(info.addr(), deadline, tick)?;
+        let scratch = vec![0; SUBSCRIPTION_READ_BYTES].into_boxed_slice();
+        let mut subscription = Self { stream, scratch, buffer: BytesMut::new() };
         let settings = info.redis_settings();
         if let Some(password) = settings.password() {
             let mut words = vec!["AUTH"];
             words.extend(settings.username());
             words.push(password);
-            subscription.send(&words).await?;
-            subscription.answered(|reply| *reply == Reply::Other).await?;
+            subscription.send(&words)?;
+            subscription.answered(deadline, |reply| *reply == Reply::Other)?;
         }
         let mut words = vec!["SUBSCRIBE"];
         words.extend(channels);
-        subscription.send(&words).await?;
+        subscription.send(&words)?;
         for _ in channels {
-            subscription.answered(|reply| *reply == Reply::Subscribed).await?;
+            subscription.answered(deadline, |reply| *reply == Reply::Subscribed)?;
         }
         Ok(subscription)
     }
@@ -77,15 +93,23 @@ impl Subscription {
         Ok(resp::take(&mut self.buffer)?)
     }
 
-    /// Waits for more bytes and reads them. Nothing is lost when the caller stops waiting.
+    /// Waits for more bytes, for a tick at most, and reads them; whether there were some.
     ///
     /// # Errors
     /// The connection is of no use any more.
-    pub async fn read(&mut self) -> Result<(), SubscriptionError> {
-        self.buffer.reserve(SUBSCRIPTION_READ_BYTES);
-        match self.stream.read_buf(&mut self.buffer).await? {
-            0 => Err(SubscriptionError::Closed),
-            _ => Ok(()),
+    pub fn read(&mut self) -> Result<bool, SubscriptionError> {
+        let read = match &mut self.stream {
+            Stream::Plain(socket) => socket.read(&mut self.scratch),
+            Stream::Tls(stream) => stream.read(&mut self.scratch),
+        };
+        match read {
+            Ok(0) => Err(SubscriptionError::Closed),
+            Ok(bytes) => {
+                self.buffer.extend_from_slice(self.scratch.get(..bytes).unwrap_or_default());
+                Ok(true)
+            }
+            Err(error) if is_nothing_yet(&error) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -94,19 +118,23 @@ impl Subscription {
     /// # Errors
     /// The connection is of no use any more.
     pub fn read_now(&mut self) -> Result<bool, SubscriptionError> {
-        self.read().now_or_never().transpose().map(|read| read.is_some())
+        self.socket().set_nonblocking(true)?;
+        let read = self.read();
+        self.socket().set_nonblocking(false)?;
+        read
     }
 
     /// Asks whether the connection is there; the answer counts as something read.
     ///
     /// # Errors
     /// The connection is of no use any more.
-    pub async fn ping(&mut self) -> Result<(), SubscriptionError> {
-        self.send(&["PING"]).await
+    pub fn ping(&mut self) -> Result<(), SubscriptionError> {
+        self.send(&["PING"])
     }
 
-    async fn answered(
+    fn answered(
         &mut self,
+        deadline: Instant,
         is_expected: impl Fn(&Reply) -> bool,
     ) -> Result<(), SubscriptionError> {
         loop {
@@ -116,41 +144,99 @@ impl Subscription {
                 // A message of the first channel, before the second one stands: everyone is
                 // brought up to date afterwards anyway.
                 Some(_) => {}
-                None => self.read().await?,
+                None if Instant::now() >= deadline => return Err(SubscriptionError::Late),
+                None => {
+                    self.read()?;
+                }
             }
         }
     }
 
-    async fn send(&mut self, words: &[&str]) -> Result<(), SubscriptionError> {
+    fn send(&mut self, words: &[&str]) -> Result<(), SubscriptionError> {
         let mut bytes = format!("*{}\r\n", words.len());
         for word in words {
             bytes.push_str(&format!("${}\r\n{word}\r\n", word.len()));
         }
-        self.stream.write_all(bytes.as_bytes()).await?;
-        Ok(self.stream.flush().await?)
+        match &mut self.stream {
+            Stream::Plain(socket) => socket.write_all(bytes.as_bytes())?,
+            Stream::Tls(stream) => {
+                stream.write_all(bytes.as_bytes())?;
+                stream.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        match &self.stream {
+            Stream::Plain(socket) => SockRef::from(socket),
+            Stream::Tls(stream) => SockRef::from(&stream.sock),
+        }
     }
 }
 
-async fn connect(address: &ConnectionAddr) -> Result<Box<dyn Stream>, SubscriptionError> {
+fn is_nothing_yet(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+fn connect(
+    address: &ConnectionAddr,
+    deadline: Instant,
+    tick: Duration,
+) -> Result<Stream, SubscriptionError> {
+    let prepared = |socket: Socket| -> io::Result<Socket> {
+        socket.set_read_timeout(Some(tick))?;
+        socket.set_write_timeout(Some(REDIS_CONNECT_DEADLINE))?;
+        Ok(socket)
+    };
     match address {
         ConnectionAddr::Tcp(host, port) => {
-            Ok(Box::new(TcpStream::connect((host.as_str(), *port)).await?))
+            Ok(Stream::Plain(prepared(tcp(host, *port, deadline)?)?))
         }
-        ConnectionAddr::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+        ConnectionAddr::Unix(path) => {
+            Ok(Stream::Plain(prepared(UnixStream::connect(path)?.into())?))
+        }
         ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None } => {
             let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
-            let connector = TlsConnector::from(tls()?);
-            let stream = TcpStream::connect((host.as_str(), *port)).await?;
-            Ok(Box::new(connector.connect(name, stream).await?))
+            let socket = prepared(tcp(host, *port, deadline)?)?;
+            let client = ClientConnection::new(tls(), name).map_err(io::Error::other)?;
+            let mut stream = StreamOwned::new(client, socket);
+            while stream.conn.is_handshaking() {
+                match stream.conn.complete_io(&mut stream.sock) {
+                    Ok(_) => {}
+                    Err(error) if is_nothing_yet(&error) && Instant::now() < deadline => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(Stream::Tls(Box::new(stream)))
         }
         _ => Err(SubscriptionError::Unsupported),
     }
 }
 
+/// The first of the host's addresses that answers in time.
+fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<Socket> {
+    let mut last = io::Error::new(ErrorKind::NotFound, "the host has no address");
+    for address in (host, port).to_socket_addrs()? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream.into());
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
 /// The machine's certificates, as redis-rs takes them.
-fn tls() -> io::Result<Arc<rustls::ClientConfig>> {
+fn tls() -> Arc<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     let config = rustls::ClientConfig::builder().with_root_certificates(roots);
-    Ok(Arc::new(config.with_no_client_auth()))
+    Arc::new(config.with_no_client_auth())
 }

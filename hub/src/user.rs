@@ -2,12 +2,12 @@
 //! [`crate::registry`].
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use shared::CloseCode;
 use shared::wire::Position;
 use tokio::sync::oneshot;
-use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::feed::Feed;
