@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// Defects that are shown in full; the rest is only counted.
-const SHOWN_MAX: u64 = 20;
+/// Defects of a kind that are shown in full; the rest is only counted.
+const SHOWN_MAX: u64 = 10;
 
 #[derive(Default)]
 pub struct Counts {
@@ -20,7 +20,6 @@ pub struct Counts {
     pub lost: AtomicU64,
     pub unexpected_gaps: AtomicU64,
     pub other_defects: AtomicU64,
-    shown: AtomicU64,
     gaps: Mutex<BTreeMap<String, u64>>,
     closes: Mutex<BTreeMap<u16, u64>>,
     /// By fault: how often, the longest until everyone had everything, and until presence was true.
@@ -38,8 +37,7 @@ fn get(counter: &AtomicU64) -> u64 {
 impl Counts {
     /// Something that must not be.
     pub fn defect(&self, counter: &AtomicU64, text: &str) {
-        add(counter);
-        if self.shown.fetch_add(1, Ordering::Relaxed) < SHOWN_MAX {
+        if counter.fetch_add(1, Ordering::Relaxed) < SHOWN_MAX {
             eprintln!("DEFECT  {text}");
         }
     }
