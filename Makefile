@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-up autobahn fuzz bench bench-hub token build build-component check-sizes fmt lint deny openapi clean
+.PHONY: help up test test-up autobahn chaos fuzz bench bench-hub token build build-component check-sizes fmt lint deny openapi clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -27,6 +27,9 @@ bench: ## Run the benchmarks: make bench ARGS="--only feed".
 
 bench-hub: ## Run the benchmark of the hub: make bench-hub ARGS="--quick".
 	@scripts/bench-hub $(ARGS)
+
+chaos: ## Mix faults and count what is lost or doubled: make chaos ARGS="--seconds 300 --seed 7".
+	@scripts/chaos $(ARGS)
 
 token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
 	@scripts/token

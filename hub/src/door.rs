@@ -12,6 +12,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use shared::Error;
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, join};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -23,7 +25,8 @@ use crate::admission::ConnectionPermit;
 use crate::head::{self, Head, HeadError};
 use crate::http::{App, RequestId, answer};
 use crate::limits::{
-    CLOSE_DEADLINE, HEADER_BYTES_MAX, HEADER_DEADLINE, REQUEST_DEADLINE, TURNED_AWAY_MAX,
+    CLOSE_DEADLINE, HEADER_BYTES_MAX, HEADER_DEADLINE, PINGS_UNANSWERED_MAX, REQUEST_DEADLINE,
+    TURNED_AWAY_MAX,
 };
 use crate::open::{self, Visitor, refusal};
 
@@ -68,6 +71,9 @@ impl Door {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
+        if let Err(error) = self.give_up_on_the_silent(&stream) {
+            tracing::debug!(%error, "cannot set TCP_USER_TIMEOUT");
+        }
         let reading = timeout(HEADER_DEADLINE, head::read(&mut stream));
         let read = tokio::select! {
             read = reading => read,
@@ -98,6 +104,19 @@ impl Door {
         }
         Box::pin(self.answer(stream, bytes, id)).await;
         drop(permit);
+    }
+
+    /// A peer that is gone without a word acknowledges nothing: the kernel would try for a quarter of
+    /// an hour, and the reader of an event stream, who answers no pings, would be online so long.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn give_up_on_the_silent(&self, stream: &TcpStream) -> std::io::Result<()> {
+        let patience = self.app.config.pace.ping_interval * (PINGS_UNANSWERED_MAX + 1);
+        SockRef::from(stream).set_tcp_user_timeout(Some(patience))
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn give_up_on_the_silent(&self, _: &TcpStream) -> std::io::Result<()> {
+        Ok(())
     }
 
     /// Hands the connection to the HTTP server, with what was read of it in front.

@@ -77,6 +77,17 @@ impl Order {
         !self.is_synced && self.held.is_none()
     }
 
+    /// Goes back to a head that is behind in the same epoch, and gives where it was. Only a Redis
+    /// that lost data is behind, since a position is in the feed before it is published.
+    pub fn rewind(&mut self, head: &Position) -> Option<Position> {
+        match &mut self.known {
+            Known::At(last) if last.epoch == head.epoch && head.seq < last.seq => {
+                Some(std::mem::replace(last, head.clone()))
+            }
+            _ => None,
+        }
+    }
+
     /// A message from a channel.
     pub fn take(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) -> Option<Read> {
         if let Some(held) = &mut self.held {

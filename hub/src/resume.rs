@@ -98,7 +98,9 @@ impl Cursor {
     /// What lies above the cursor in a feed.
     pub fn replay(&self, feed: &Feed) -> Replay {
         let Some(head) = &feed.head else {
-            return gap(GapReason::Missed, None);
+            // What the client has may be published anew when the feed is loaded.
+            let upto = if let Cursor::At(at) = self { Some(at.clone()) } else { None };
+            return Replay { upto, ..gap(GapReason::Missed, None) };
         };
         match self {
             Cursor::At(at) if at.epoch != head.epoch => gap(GapReason::Epoch, Some(head)),

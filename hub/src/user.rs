@@ -82,6 +82,7 @@ impl User {
 
     /// Brings the sockets that wait for the feed up to date with it.
     pub fn resume(&mut self, feed: &Feed, flush: &mut Flush, metrics: &Metrics) {
+        self.rewind(feed);
         for socket in &mut self.sockets {
             let Some(cursor) = socket.cursor.take() else { continue };
             let replay = cursor.replay(feed);
@@ -97,6 +98,23 @@ impl User {
                 socket.replay(event, flush);
             }
             socket.known = replay.upto.map(Box::new);
+        }
+    }
+
+    /// A feed that has gone back (a failover to an older replica) is brought forward again by the
+    /// record: what the user's other sockets have had already is news to those that resume now.
+    fn rewind(&mut self, feed: &Feed) {
+        if !self.sockets.iter().any(|socket| socket.cursor.is_some()) {
+            return;
+        }
+        let Some(told) = feed.head.as_ref().and_then(|head| self.order.rewind(head)) else {
+            return;
+        };
+        for socket in self.sockets.iter_mut().filter(|socket| socket.cursor.is_none()) {
+            let knows = |known: &Position| known.epoch == told.epoch && known.seq >= told.seq;
+            if !socket.known.as_deref().is_some_and(knows) {
+                socket.known = Some(Box::new(told.clone()));
+            }
         }
     }
 

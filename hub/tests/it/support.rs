@@ -3,6 +3,7 @@
 pub mod client;
 pub mod echo;
 pub mod events;
+pub mod gateway;
 pub mod peer;
 pub mod redis;
 
@@ -27,6 +28,7 @@ use tokio::task::JoinHandle;
 
 pub use client::Client;
 pub use events::Events;
+pub use gateway::Gateway;
 pub use redis::RedisServer;
 
 pub const KEY: &str = "0123456789abcdef0123456789abcdef";
@@ -53,6 +55,8 @@ pub struct Options {
     /// Changes the limits, which are the defaults.
     pub limit: Option<fn(&mut Limits)>,
     pub metrics_token: Option<String>,
+    /// Where to listen, if not on the loopback.
+    pub listen: Option<SocketAddr>,
 }
 
 impl Hub {
@@ -86,6 +90,7 @@ impl Hub {
         config.admission.connections_per_address_max = rate.burst;
         config.admission.connects_per_address = rate;
         config.admission.handshakes = rate;
+        config.listen = options.listen.unwrap_or(config.listen);
         if let Some(limit) = options.limit {
             limit(&mut config.admission);
         }

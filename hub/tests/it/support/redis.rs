@@ -67,6 +67,10 @@ impl RedisServer {
         crate::process::signal(pid, signal);
     }
 
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     pub fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -88,9 +92,43 @@ impl RedisServer {
         command.arg(arguments).exec_async(&mut self.connection().await).await.unwrap();
     }
 
+    /// Whether a user has a feed.
+    pub async fn exists(&self, user: &str) -> bool {
+        let user = UserId::parse(user).unwrap();
+        let mut exists = redis::cmd("EXISTS");
+        exists.arg(keys::feed_companion(&user));
+        exists.query_async(&mut self.connection().await).await.unwrap()
+    }
+
     /// Publishes as another service does.
     pub async fn publish(&self, message: &str) {
         self.command(&["PUBLISH", "notifications", message]).await;
+    }
+
+    /// Brings a feed that Redis has lost back, as the functions do from the record.
+    pub async fn load(
+        &self,
+        user: &str,
+        epoch: &str,
+        notifications: &[String],
+        publish_after: i64,
+    ) {
+        let head = i64::try_from(notifications.len()).unwrap();
+        let id = UserId::parse(user).unwrap();
+        redis::pipe()
+            .atomic()
+            .del(keys::feed(&id))
+            .lpush(keys::feed(&id), notifications)
+            .cmd("HSET")
+            .arg(keys::feed_companion(&id))
+            .arg(&["epoch", epoch, "head", &head.to_string(), "n", &head.to_string()])
+            .exec_async(&mut self.connection().await)
+            .await
+            .unwrap();
+        for (seq, notification) in (1..).zip(notifications).filter(|(seq, _)| *seq > publish_after)
+        {
+            self.publish_at(notification, epoch, seq).await;
+        }
     }
 
     /// Publishes one of ours without touching the feed.
@@ -147,7 +185,7 @@ impl Drop for RedisServer {
 }
 
 /// As the one serialiser writes it, created now.
-fn ours(user: &str, seq: i64) -> String {
+pub fn ours(user: &str, seq: i64) -> String {
     let created_at_ms = (now_s() * 1000.0) as i64;
     let hex = format!("{created_at_ms:012x}");
     let notification = Notification {

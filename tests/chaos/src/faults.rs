@@ -1,0 +1,211 @@
+//! The faults. Each is done and made good before it returns; several happen at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use tempfile::TempDir;
+use tokio::sync::Mutex;
+use tokio::time::sleep;
+
+use crate::client::{Order, World};
+use crate::process::{Hub, Redis};
+use crate::proxy::{Mode, Proxy};
+use crate::stage::Handle;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    RedisKilled,
+    RedisPaused,
+    RedisEmpty,
+    RedisOlder,
+    RedisFlushed,
+    SubscriptionsCut,
+    ConnectionsCut,
+    RedisSlow,
+    HubBlackholed,
+    HubPartitioned,
+    HubKilled,
+    AllHubsKilled,
+    HubDrained,
+    ReconnectsAtOnce,
+    ClientsStall,
+    ClientsVanish,
+}
+
+pub const ALL: [Fault; 16] = [
+    Fault::RedisKilled,
+    Fault::RedisPaused,
+    Fault::RedisEmpty,
+    Fault::RedisOlder,
+    Fault::RedisFlushed,
+    Fault::SubscriptionsCut,
+    Fault::ConnectionsCut,
+    Fault::RedisSlow,
+    Fault::HubBlackholed,
+    Fault::HubPartitioned,
+    Fault::HubKilled,
+    Fault::AllHubsKilled,
+    Fault::HubDrained,
+    Fault::ReconnectsAtOnce,
+    Fault::ClientsStall,
+    Fault::ClientsVanish,
+];
+
+/// What faults happen to.
+pub struct Scene {
+    pub world: Arc<World>,
+    // Faults of one Redis, or of one hub, come one after the other.
+    pub redis: Arc<Mutex<Redis>>,
+    pub hubs: Vec<Mutex<Hub>>,
+    pub proxies: Vec<Proxy>,
+    pub clients: Vec<Handle>,
+    pub copy: Mutex<Option<TempDir>>,
+}
+
+fn millis(range: std::ops::Range<u64>) -> Duration {
+    Duration::from_millis(fastrand::u64(range))
+}
+
+impl Fault {
+    pub fn name(self) -> &'static str {
+        match self {
+            Fault::RedisKilled => "Redis killed, with its file",
+            Fault::RedisPaused => "Redis paused",
+            Fault::RedisEmpty => "failover to an empty Redis",
+            Fault::RedisOlder => "failover to an older copy",
+            Fault::RedisFlushed => "Redis flushed",
+            Fault::SubscriptionsCut => "subscriptions cut",
+            Fault::ConnectionsCut => "a hub's connections cut",
+            Fault::RedisSlow => "Redis slow for a hub",
+            Fault::HubBlackholed => "Redis silent for a hub",
+            Fault::HubPartitioned => "Redis silent for all hubs",
+            Fault::HubKilled => "hub killed",
+            Fault::AllHubsKilled => "all hubs killed",
+            Fault::HubDrained => "hub drained",
+            Fault::ReconnectsAtOnce => "all reconnect at once",
+            Fault::ClientsStall => "clients stop reading",
+            Fault::ClientsVanish => "clients vanish",
+        }
+    }
+
+    pub async fn happen(self, scene: &Scene) -> Result<()> {
+        let proxy = fastrand::choice(&scene.proxies);
+        match self {
+            Fault::RedisKilled => {
+                let mut redis = scene.redis.lock().await;
+                redis.kill();
+                sleep(millis(100..4_000)).await;
+                redis.run().await
+            }
+            Fault::RedisPaused => {
+                let redis = scene.redis.lock().await;
+                redis.signal("-STOP")?;
+                sleep(millis(200..9_000)).await;
+                redis.signal("-CONT")
+            }
+            Fault::RedisEmpty | Fault::RedisOlder => self.fail_over(scene).await,
+            Fault::RedisFlushed => {
+                let redis = scene.redis.lock().await;
+                redis.command(&["FLUSHALL"]).await?;
+                scene.world.record.lost();
+                Ok(())
+            }
+            Fault::SubscriptionsCut => {
+                scene.redis.lock().await.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await
+            }
+            Fault::ConnectionsCut => {
+                proxy.into_iter().for_each(Proxy::cut);
+                Ok(())
+            }
+            Fault::RedisSlow => {
+                let Some(proxy) = proxy else { return Ok(()) };
+                proxy.set(Mode::Late(millis(20..500)));
+                sleep(millis(500..4_000)).await;
+                proxy.set(Mode::Pass);
+                Ok(())
+            }
+            Fault::HubBlackholed => {
+                let Some(proxy) = proxy else { return Ok(()) };
+                proxy.set(Mode::Silent);
+                sleep(millis(500..9_000)).await;
+                proxy.set(Mode::Pass);
+                Ok(())
+            }
+            Fault::HubPartitioned => {
+                scene.proxies.iter().for_each(|proxy| proxy.set(Mode::Silent));
+                sleep(millis(500..9_000)).await;
+                scene.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
+                Ok(())
+            }
+            Fault::HubKilled | Fault::AllHubsKilled | Fault::HubDrained => {
+                self.end_hubs(scene).await
+            }
+            Fault::ReconnectsAtOnce => {
+                order(scene, 1.0, || Order::Vanish(Duration::ZERO));
+                Ok(())
+            }
+            Fault::ClientsStall => {
+                order(scene, 0.2, || Order::Stall(millis(1_000..5_000)));
+                stuff(scene).await
+            }
+            Fault::ClientsVanish => {
+                order(scene, 0.4, || Order::Vanish(millis(0..8_000)));
+                Ok(())
+            }
+        }
+    }
+
+    async fn fail_over(self, scene: &Scene) -> Result<()> {
+        let mut redis = scene.redis.lock().await;
+        let copy = scene.copy.lock().await.take().filter(|_| self == Fault::RedisOlder);
+        redis.kill();
+        scene.world.record.lost();
+        redis.replace(copy.as_ref())?;
+        sleep(millis(0..2_000)).await;
+        redis.run().await
+    }
+
+    async fn end_hubs(self, scene: &Scene) -> Result<()> {
+        let mut hubs = Vec::new();
+        for hub in &scene.hubs {
+            hubs.push(hub.lock().await);
+        }
+        let one = fastrand::usize(..hubs.len().max(1));
+        for (at, hub) in hubs.iter_mut().enumerate() {
+            match self {
+                Fault::AllHubsKilled => hub.kill(),
+                Fault::HubKilled if at == one => hub.kill(),
+                Fault::HubDrained if at == one => hub.terminate().await?,
+                _ => {}
+            }
+        }
+        sleep(millis(0..3_000)).await;
+        for (at, hub) in hubs.iter_mut().enumerate() {
+            if at == one || self == Fault::AllHubsKilled {
+                hub.run().await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Orders some of the clients.
+fn order(scene: &Scene, share: f64, order: impl Fn() -> Order) {
+    for client in scene.clients.iter().filter(|_| fastrand::f64() < share) {
+        let _ = client.orders.send(order());
+    }
+}
+
+/// Large messages of another service for some users: who does not read is soon too slow.
+async fn stuff(scene: &Scene) -> Result<()> {
+    let redis = scene.redis.lock().await;
+    for client in scene.clients.iter().filter(|_| fastrand::f64() < 0.05) {
+        let text = format!(r#"{{"userId":"{}","x":"{}"}}"#, client.user, "x".repeat(60_000));
+        let message = format!(r#"{{"notification":{text}}}"#);
+        for _ in 0..30 {
+            redis.command(&["PUBLISH", "notifications", &message]).await?;
+        }
+    }
+    Ok(())
+}

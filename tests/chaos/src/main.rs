@@ -1,0 +1,168 @@
+//! The chaos run: `make chaos`. Two hubs, a Redis with an append-only file, an existing service and
+//! some hundred clients that check themselves, under random faults for a bounded time. It ends with
+//! what was counted, and with an error when something was lost, doubled, or not made good in time.
+
+mod client;
+mod counts;
+mod faults;
+mod process;
+mod proxy;
+mod record;
+mod stage;
+mod stream;
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::Parser;
+use futures_util::future::join_all;
+use tokio::time::{Instant, sleep};
+
+use crate::client::Order;
+use crate::faults::{ALL, Fault, Scene};
+
+/// Mixes faults and checks that nothing is lost or doubled.
+#[derive(Parser)]
+struct Args {
+    /// How long faults happen; the end takes up to a minute more.
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Which faults happen in which order. Timing is the machine's, so a run is not repeated exactly.
+    #[arg(long)]
+    seed: Option<u64>,
+    #[arg(long, default_value_t = 300)]
+    clients: usize,
+    /// The hub's program; the default lies beside this one.
+    #[arg(long)]
+    hub: Option<PathBuf>,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
+    // Of this thread, which chooses the faults.
+    fastrand::seed(seed);
+    let hub = match args.hub {
+        Some(hub) => hub,
+        None => std::env::current_exe()?.with_file_name("bellwire-hub"),
+    };
+    say(&format!("Chaos for {} s with seed {seed}\n", args.seconds))?;
+    let (scene, gateway) = stage::set_up(&hub, args.clients).await?;
+    let stop = Arc::new(AtomicBool::new(false));
+    let stop_service = Arc::new(AtomicBool::new(false));
+    let writing = tokio::spawn(stage::write(scene.clone(), stop.clone()));
+    let service = tokio::spawn(stage::work(scene.clone(), gateway, stop_service.clone()));
+    settled(&scene, &[], None).await;
+    let start = Instant::now();
+    while start.elapsed() < Duration::from_secs(args.seconds) {
+        round(&scene).await?;
+        if service.is_finished() {
+            break;
+        }
+    }
+    stop.store(true, Ordering::Relaxed);
+    stop_service.store(true, Ordering::Relaxed);
+    writing.await?;
+    // Its error is the run's: it must survive everything.
+    service.await??;
+    end(&scene).await?;
+    let counts = &scene.world.counts;
+    say(&counts.text(scene.world.record.created()))?;
+    if !counts.is_clean() {
+        for hub in &scene.hubs {
+            eprintln!("a hub's log: {}", hub.lock().await.log().display());
+        }
+        bail!("the run with seed {seed} is not clean");
+    }
+    for hub in &scene.hubs {
+        let _ = std::fs::remove_file(hub.lock().await.log());
+    }
+    Ok(())
+}
+
+/// One to three faults at once, and then time to make them good.
+async fn round(scene: &Scene) -> Result<()> {
+    let mut faults: Vec<Fault> =
+        (0..fastrand::usize(1..=3)).filter_map(|_| fastrand::choice(ALL)).collect();
+    faults.dedup();
+    eprintln!("{}", faults.iter().map(|fault| fault.name()).collect::<Vec<_>>().join(" + "));
+    if fastrand::bool() {
+        *scene.copy.lock().await = Some(scene.redis.lock().await.copy()?);
+    }
+    let waits: Vec<u64> = faults.iter().map(|_| fastrand::u64(..1_500)).collect();
+    let happening = faults.iter().zip(waits).map(|(fault, wait)| async move {
+        sleep(Duration::from_millis(wait)).await;
+        fault.happen(scene).await
+    });
+    for outcome in join_all(happening).await {
+        outcome?;
+    }
+    settled(scene, &faults, Some(Instant::now())).await;
+    for hub in &scene.hubs {
+        if hub.lock().await.is_dead() {
+            bail!("a hub died by itself");
+        }
+    }
+    sleep(Duration::from_millis(fastrand::u64(..1_000))).await;
+    Ok(())
+}
+
+/// Waits until all is well, which it has to be in time.
+async fn settled(scene: &Scene, faults: &[Fault], since: Option<Instant>) {
+    let counts = &scene.world.counts;
+    let (delivery, presence) = tokio::join!(stage::delivered(scene), stage::present(scene));
+    let times = match (delivery, presence) {
+        (Ok(delivery), Ok(presence)) => (delivery, presence),
+        (delivery, presence) => {
+            for text in delivery.err().into_iter().flatten() {
+                counts.defect(&counts.lost, &format!("not delivered in time: {text}"));
+            }
+            for user in presence.err().into_iter().flatten() {
+                counts.defect(&counts.other_defects, &format!("presence is wrong: {user}"));
+            }
+            return;
+        }
+    };
+    let name = match faults {
+        _ if since.is_none() => "start",
+        [one] => one.name(),
+        _ => "several at once",
+    };
+    eprintln!(
+        "    all delivered after {:.1} s, presence true after {:.1} s",
+        times.0.as_secs_f64(),
+        times.1.as_secs_f64()
+    );
+    counts.recovered(name, times.0, times.1);
+}
+
+/// All is quiet: everyone has everything, those who left are offline, and every key of ours expires.
+async fn end(scene: &Scene) -> Result<()> {
+    let counts = &scene.world.counts;
+    stage::close_books(scene).await?;
+    settled(scene, &[], None).await;
+    for client in scene.clients.iter().step_by(2) {
+        let _ = client.orders.send(Order::Vanish(Duration::from_secs(3600)));
+    }
+    for client in scene.clients.iter().step_by(2) {
+        while client.status.is_connected.load(Ordering::SeqCst) {
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+    if let Err(users) = stage::present(scene).await {
+        counts.defect(&counts.other_defects, &format!("presence at the end is wrong: {users:?}"));
+    }
+    for key in stage::keys_without_expiry(scene).await? {
+        counts.defect(&counts.other_defects, &format!("no expiry: {key}"));
+    }
+    Ok(())
+}
+
+fn say(text: &str) -> Result<()> {
+    Ok(std::io::stdout().write_all(text.as_bytes())?)
+}

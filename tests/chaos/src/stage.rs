@@ -1,0 +1,270 @@
+//! Sets everything up, and what goes on beside the faults: notifications, the relay, the existing
+//! service.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use serde_json::json;
+use shared::keys::ONLINE_USERS;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::sync::{Mutex, mpsc};
+use tokio::time::{Instant, sleep};
+
+use crate::client::{Client, Order, Status, World};
+use crate::counts::Counts;
+use crate::faults::Scene;
+use crate::process::{Gateway, Hub, Redis};
+use crate::proxy::Proxy;
+use crate::record::Record;
+use crate::stream::Kind;
+
+const HUBS: usize = 2;
+const KEY: &str = "0123456789abcdef0123456789abcdef";
+/// Notifications a second, over all users.
+const CREATES_PER_S: u64 = 100;
+/// The contract's 20 s, and what a loaded machine takes to look.
+pub const PRESENCE_DEADLINE: Duration = Duration::from_secs(25);
+/// Until everyone has everything once all is well: silence on a subscription is noticed within 25 s.
+pub const DELIVERY_DEADLINE: Duration = Duration::from_secs(40);
+
+/// A client, as those see it who order it about.
+pub struct Handle {
+    pub name: String,
+    pub user: String,
+    pub status: Arc<Status>,
+    pub orders: mpsc::UnboundedSender<Order>,
+}
+
+pub async fn set_up(hub: &Path, clients: usize) -> Result<(Arc<Scene>, Gateway)> {
+    let redis = Redis::start().await?;
+    let functions = TcpListener::bind(("127.0.0.1", 0)).await?;
+    let functions_url = format!("http://{}", functions.local_addr()?);
+    let (mut hubs, mut proxies) = (Vec::new(), Vec::new());
+    for _ in 0..HUBS {
+        let proxy = Proxy::start(redis.port).await?;
+        let redis_url = format!("redis://{}", proxy.address);
+        hubs.push(Hub::start(hub, redis_url, functions_url.clone(), KEY).await?);
+        proxies.push(proxy);
+    }
+    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../peers/gateway.js");
+    let gateway = Gateway::start(&peers, redis.port).await?;
+    let world = Arc::new(World {
+        record: Record::new(redis.url(), format!("{:016x}", fastrand::u64(..))),
+        hubs: hubs.iter().map(|hub| hub.address).collect(),
+        key: KEY.to_owned(),
+        counts: Counts::default(),
+    });
+    tokio::spawn(serve_relay(functions, world.clone()));
+    let clients = (0..clients).map(|number| spawn_client(&world, number)).collect();
+    let scene = Scene {
+        world,
+        redis: Arc::new(Mutex::new(redis)),
+        hubs: hubs.into_iter().map(Mutex::new).collect(),
+        proxies,
+        clients,
+        copy: Mutex::default(),
+    };
+    Ok((Arc::new(scene), gateway))
+}
+
+/// Three clients a user, of all kinds, and every fourth user has but one.
+fn spawn_client(world: &Arc<World>, number: usize) -> Handle {
+    let (group, place) = (number / 10, number % 10);
+    let user = format!("user-{group}-{}", place.min(9) / 3);
+    let kind = [Kind::V1, Kind::Raw, Kind::Events][number % 3];
+    let status = Arc::new(Status::default());
+    let (orders, receiver) = mpsc::unbounded_channel();
+    let name = format!("{user} ({kind:?} {number})");
+    let client = Client {
+        name: name.clone(),
+        user: user.clone(),
+        kind,
+        world: world.clone(),
+        status: status.clone(),
+        orders: receiver,
+    };
+    tokio::spawn(client.run());
+    Handle { name, user, status, orders }
+}
+
+/// `POST /admin/relay`, the one call of the functions that a hub makes.
+async fn serve_relay(listener: TcpListener, world: Arc<World>) {
+    while let Ok((mut connection, _)) = listener.accept().await {
+        let world = world.clone();
+        tokio::spawn(async move {
+            let mut head = [0; 4096];
+            // The head comes in one piece: it is one write of a loopback peer.
+            let _ = connection.read(&mut head).await;
+            let status = if world.record.relay().await.is_ok() { "200 OK" } else { "503 Away" };
+            let answer =
+                format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let _ = connection.write_all(answer.as_bytes()).await;
+        });
+    }
+}
+
+/// Creates notifications until told to stop.
+pub async fn write(scene: Arc<Scene>, stop: Arc<AtomicBool>) {
+    let users: Vec<String> = users(&scene).into_iter().collect();
+    while !stop.load(Ordering::Relaxed) {
+        if let Some(user) = fastrand::choice(&users).cloned() {
+            let scene = scene.clone();
+            tokio::spawn(async move { create(&scene, &user).await });
+        }
+        sleep(Duration::from_millis(1_000 / CREATES_PER_S)).await;
+    }
+}
+
+async fn create(scene: &Scene, user: &str) {
+    if let Err(error) = scene.world.record.create(user).await {
+        // Redis away is a fault of this run; what the script refuses is not.
+        let text = format!("{error:#}");
+        if text.contains("feed_push says") {
+            scene.world.counts.defect(&scene.world.counts.other_defects, &text);
+        }
+    }
+}
+
+/// One more for everybody, after which nothing can be hidden.
+pub async fn close_books(scene: &Scene) -> Result<()> {
+    for user in users(scene) {
+        scene.world.record.create(&user).await.context("Redis is well")?;
+    }
+    Ok(())
+}
+
+/// The existing service at work. Its users are ours too: it takes them out when one of its tabs
+/// closes. Ends with an error when it dies.
+pub async fn work(scene: Arc<Scene>, mut gateway: Gateway, stop: Arc<AtomicBool>) -> Result<()> {
+    let users: Vec<String> = users(&scene).into_iter().collect();
+    let mut open = Vec::new();
+    let mut n = 0_u64;
+    while !stop.load(Ordering::Relaxed) {
+        n += 1;
+        let Some(user) = fastrand::choice(&users) else { break };
+        match fastrand::u32(..8) {
+            0 => {
+                gateway.call(json!(["open", user])).await?;
+                open.push(user.clone());
+            }
+            1..=2 if !open.is_empty() => {
+                let user = open.swap_remove(fastrand::usize(..open.len()));
+                gateway.call(json!(["close", user])).await?;
+            }
+            3 => {
+                gateway
+                    .call(json!(["notify", {"userId": user, "id": n, "text": "theirs"}]))
+                    .await?;
+            }
+            4 => {
+                gateway.call(json!(["feed", user])).await?;
+            }
+            5 => {
+                gateway.call(json!(["push", "notification:responses", {"n": n}])).await?;
+            }
+            6 => {
+                gateway.call(json!(["pop", "notification:responses"])).await?;
+            }
+            _ => {
+                gateway.call(json!(["cache", "settings", {"n": n}, 60])).await?;
+                gateway.call(json!(["cached", "settings"])).await?;
+            }
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    for user in open {
+        // With Redis away its set stays as it is, like the real one's.
+        while gateway.call(json!(["close", user])).await?.is_none() {
+            sleep(Duration::from_millis(200)).await;
+        }
+    }
+    Ok(())
+}
+
+fn users(scene: &Scene) -> BTreeSet<String> {
+    scene.clients.iter().map(|client| client.user.clone()).collect()
+}
+
+/// Waits until everybody has everything that there is now; gives the time, or who has not.
+pub async fn delivered(scene: &Scene) -> Result<Duration, Vec<String>> {
+    let (start, goal) = (Instant::now(), scene.world.record.heads());
+    loop {
+        let behind = scene.clients.iter().filter(|client| {
+            let goal = goal.get(&client.user).copied().unwrap_or_default();
+            !client.status.is_connected.load(Ordering::SeqCst)
+                || client.status.have.load(Ordering::SeqCst) < goal
+        });
+        let behind: Vec<String> = behind
+            .map(|client| {
+                let (have, goal) =
+                    (client.status.have.load(Ordering::SeqCst), goal.get(&client.user));
+                let is_connected = client.status.is_connected.load(Ordering::SeqCst);
+                format!("{} has {have} of {goal:?}, connected: {is_connected}", client.name)
+            })
+            .collect();
+        if behind.is_empty() {
+            return Ok(start.elapsed());
+        }
+        if start.elapsed() > DELIVERY_DEADLINE {
+            return Err(behind);
+        }
+        sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// Waits until exactly those are online who are; gives the time, or who is told wrong.
+pub async fn present(scene: &Scene) -> Result<Duration, Vec<String>> {
+    let start = Instant::now();
+    loop {
+        let expected: BTreeSet<String> = scene
+            .clients
+            .iter()
+            .filter(|client| client.status.is_connected.load(Ordering::SeqCst))
+            .map(|client| client.user.clone())
+            .collect();
+        let wrong = match online(scene).await {
+            Ok(online) => online.symmetric_difference(&expected).cloned().collect(),
+            Err(error) => vec![format!("{error:#}")],
+        };
+        if wrong.is_empty() {
+            return Ok(start.elapsed());
+        }
+        if start.elapsed() > PRESENCE_DEADLINE {
+            return Err(wrong);
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+async fn online(scene: &Scene) -> Result<BTreeSet<String>> {
+    let record = &scene.world.record;
+    let mut connection = record.connection().await?;
+    let answer = redis::cmd("SMEMBERS").arg(ONLINE_USERS).query_async(&mut connection).await;
+    record.answered(answer).await
+}
+
+/// Keys of ours that would stay for ever.
+pub async fn keys_without_expiry(scene: &Scene) -> Result<Vec<String>> {
+    let mut connection = scene.world.record.connection().await?;
+    let (mut cursor, mut found) = (0_u64, Vec::new());
+    loop {
+        let mut scan = redis::cmd("SCAN");
+        scan.arg(cursor).arg("MATCH").arg("bw:*").arg("COUNT").arg(1_000);
+        let (next, keys): (u64, Vec<String>) = scan.query_async(&mut connection).await?;
+        for key in keys {
+            let ttl: i64 = redis::cmd("TTL").arg(&key).query_async(&mut connection).await?;
+            if ttl == -1 {
+                found.push(key);
+            }
+        }
+        if next == 0 {
+            return Ok(found);
+        }
+        cursor = next;
+    }
+}
