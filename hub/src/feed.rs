@@ -55,6 +55,20 @@ pub struct Feed {
     pub entries: Vec<Entry>,
 }
 
+/// What the first look at a feed tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Head {
+    /// `None` where there is no feed of ours.
+    pub position: Option<Position>,
+    /// [`mark`] of the newest element, whosever it is.
+    pub newest: Option<u64>,
+}
+
+/// Tells elements apart: what is published has the bytes of its element.
+pub fn mark(element: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(element)
+}
+
 impl Feed {
     /// Ours, with their seq.
     pub fn ours(&self) -> impl Iterator<Item = (Ours, &Entry)> {
@@ -67,17 +81,25 @@ impl Feed {
     }
 }
 
-/// Epochs and heads of many users, in their order.
+/// Epochs, heads and newest elements of many users, in their order.
 ///
 /// # Errors
 /// Redis did not answer, or not with answers.
-pub async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Option<Position>>> {
+pub async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Head>> {
     let mut pipeline = redis::pipe();
     for user in users {
         pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head"]);
+        pipeline.cmd("LINDEX").arg(keys::feed(user)).arg(0);
     }
     let answers: Vec<RedisResult<Value>> = redis.query(pipeline.ignore_errors()).await?;
-    answers.into_iter().map(head).collect()
+    let mut answers = answers.into_iter();
+    let mut heads = Vec::with_capacity(users.len());
+    while let (Some(companion), Some(newest)) = (answers.next(), answers.next()) {
+        let newest: Option<Option<Vec<u8>>> = value(newest)?;
+        let newest = newest.flatten().map(|element| mark(&element));
+        heads.push(Head { position: head(companion)?, newest });
+    }
+    Ok(heads)
 }
 
 /// Feeds of many users, in their order; companion and list of a user are of one moment. `now` is the

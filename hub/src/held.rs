@@ -72,6 +72,14 @@ impl Held {
         positions.find(|position| &*position.epoch == epoch).map(|position| position.seq)
     }
 
+    /// Whether a notification of another service with these bytes waits.
+    pub fn holds(&self, element: &[u8]) -> bool {
+        self.messages.iter().any(|message| match &message.0 {
+            Event::Notification { text, position: None } => *text == element,
+            _ => false,
+        })
+    }
+
     pub fn into_messages(self) -> std::vec::IntoIter<Incoming> {
         self.messages.into_iter()
     }

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use shared::wire::Position;
 
-use crate::feed::Feed;
+use crate::feed::{Entry, Feed, Head, mark};
 use crate::held::{Held, Incoming};
 use crate::limits::CLOCK_SKEW;
 use crate::protocol::{Event, GapReason};
@@ -31,6 +31,9 @@ pub struct Order {
     known: Known,
     /// The epoch before the current one: its late messages must not count as a new epoch.
     previous: Option<Arc<str>>,
+    /// [`mark`] of the newest element of the feed that the sockets know, whosever it is; of nothing in
+    /// an empty feed. `None` while Redis could not be asked.
+    newest: Option<Option<u64>>,
     /// Whether the feed was looked at since the subscription (again) stands. Until then a jump or
     /// an unknown epoch may hide something missed.
     is_synced: bool,
@@ -42,7 +45,7 @@ impl Default for Order {
     /// For a user's first socket; the caller starts the read of the head.
     fn default() -> Self {
         let held = Some(Held::default());
-        Self { known: Known::Unread, previous: None, is_synced: false, held }
+        Self { known: Known::Unread, previous: None, newest: None, is_synced: false, held }
     }
 }
 
@@ -100,11 +103,12 @@ impl Order {
     /// The companion was read at `now` (since the Unix epoch); `None`: there is no feed.
     pub fn head(
         &mut self,
-        head: Option<Position>,
+        Head { position: head, newest }: Head,
         now: Duration,
         tell: &mut dyn FnMut(Event),
     ) -> Option<Read> {
         if self.known == Known::Unread {
+            self.newest = Some(newest);
             tell(Event::Welcome(head.clone()));
             self.known = head.map_or(Known::Empty { at: now }, Known::At);
             self.is_synced = true;
@@ -118,10 +122,19 @@ impl Order {
             (Known::At(last), Some(head)) => head.epoch == last.epoch && head.seq > last.seq,
             _ => false,
         };
+        // An element of another service may have come, too. A list that is gone holds none, and
+        // in that of another record nothing can be placed.
+        let is_same = match (&self.known, &head) {
+            (Known::At(last), Some(head)) => head.epoch == last.epoch,
+            _ => true,
+        };
+        let has_news = newest.is_some() && self.newest.is_some_and(|known| known != newest);
+        let is_behind = is_behind || (is_same && has_news);
         if is_behind {
             self.held = Some(Held::default());
             return Some(Read::Feed);
         }
+        self.newest = Some(newest);
         self.rebase(head, now, tell);
         self.is_synced = true;
         None
@@ -130,6 +143,7 @@ impl Order {
     /// The feed was read at `now` (since the Unix epoch).
     pub fn feed(&mut self, feed: Feed, now: Duration, tell: &mut dyn FnMut(Event)) {
         let head = feed.head.clone();
+        let missed = self.missed_of_others(&feed);
         match (&self.known, &head) {
             // The user's first socket resumes, so that the feed was read instead of its head.
             (Known::Unread, _) => {
@@ -160,6 +174,30 @@ impl Order {
         if let Some(head) = head {
             self.replay(&head, &feed, tell);
         }
+        missed.into_iter().for_each(tell);
+        self.newest = Some(feed.entries.last().map(|entry| mark(&entry.notification)));
+    }
+
+    /// Elements of other services above the newest that the sockets know. Where that one is not in the
+    /// list any more, or its service publishes other bytes than it pushes, nobody can tell. Those that
+    /// wait come as they are.
+    fn missed_of_others(&self, feed: &Feed) -> Vec<Event> {
+        let known = match self.newest {
+            None => return Vec::new(),
+            Some(None) => 0,
+            Some(Some(newest)) => {
+                let is_newest = |entry: &Entry| mark(&entry.notification) == newest;
+                match feed.entries.iter().rposition(is_newest) {
+                    Some(at) => at + 1,
+                    None => return Vec::new(),
+                }
+            }
+        };
+        let above = feed.entries.iter().skip(known).filter(|entry| entry.ours.is_none());
+        let waits =
+            |entry: &&Entry| self.held.as_ref().is_some_and(|held| held.holds(&entry.notification));
+        let missed = above.filter(|entry| !waits(entry));
+        missed.map(|entry| entry.event(&Arc::default())).collect()
     }
 
     /// Redis did not answer in time: go on with what is known, and look again later.
@@ -280,7 +318,7 @@ impl Order {
         tell: &mut dyn FnMut(Event),
     ) -> Option<Read> {
         let Some(position) = message.position().cloned() else {
-            tell(message.0);
+            self.tell_live(message, tell);
             return None;
         };
         let is_previous = self.previous.as_ref() == Some(&position.epoch);
@@ -304,8 +342,15 @@ impl Order {
             }
         }
         self.adopt(position);
-        tell(message.0);
+        self.tell_live(message, tell);
         None
+    }
+
+    fn tell_live(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) {
+        if let (Event::Notification { text, .. }, Some(newest)) = (&message.0, &mut self.newest) {
+            *newest = Some(mark(text));
+        }
+        tell(message.0);
     }
 
     fn adopt(&mut self, position: Position) {

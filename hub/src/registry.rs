@@ -20,7 +20,7 @@ use shared::{CloseCode, Code, Error, UserId};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Connection;
-use crate::feed::Feed;
+use crate::feed::{Feed, Head};
 use crate::held::Incoming;
 use crate::metrics::{Metrics, Undelivered};
 use crate::order::{Order, Read};
@@ -173,7 +173,7 @@ impl Registry {
     }
 
     /// What [`Read::Head`] found out.
-    pub fn head_read(&self, request: &ReadRequest, head: Option<Position>, now: Duration) {
+    pub fn head_read(&self, request: &ReadRequest, head: Head, now: Duration) {
         self.advance(request, |user, flush| {
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
             let read = user.order.head(head, now, tell);

@@ -73,6 +73,13 @@ impl User {
     }
 
     fn head(&mut self, head: Option<Position>) -> Option<Read> {
+        // As in the feeds of `feed`, whose newest element has the head's seq.
+        let newest = head.as_ref().map(|at| mark(text(&at.epoch, at.seq).as_bytes()));
+        self.head_with(head, newest)
+    }
+
+    fn head_with(&mut self, position: Option<Position>, newest: Option<u64>) -> Option<Read> {
+        let head = Head { position, newest };
         self.read = self.order.head(head, NOW, &mut |event| self.heard.push(word(event)));
         self.read
     }
@@ -257,7 +264,10 @@ fn after_an_outage_a_live_jump_does_not_wait_for_its_turn() {
     let mut user = User::at_five();
     user.order.unsync();
     assert_eq!(user.take(ours("e", 8)), Some(Read::Feed));
-    assert_eq!(user.order.head(Some(at("e", 8)), NOW, &mut |_| ()), None);
+    assert_eq!(
+        user.order.head(Head { position: Some(at("e", 8)), newest: None }, NOW, &mut |_| ()),
+        None
+    );
     user.feed(feed("e", 8, 2..=8));
     assert_eq!(user.heard(), ["e6", "e7", "e8"]);
 }
@@ -306,6 +316,56 @@ fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
     }
     user.feed(loaded);
     assert_eq!(user.heard(), ["welcome", "e3", "e4"]);
+}
+
+/// The feed `words`, oldest first: numbers are ours, other words are foreign.
+fn mixed(head: i64, words: &str) -> Feed {
+    let entry = |word: &str| match word.parse() {
+        Ok(seq) => feed("e", head, [seq]).entries.remove(0),
+        Err(_) => Entry { ours: None, is_expired: false, notification: word.to_owned().into() },
+    };
+    Feed { entries: words.split(' ').map(entry).collect(), ..feed("e", head, []) }
+}
+
+#[test]
+fn after_an_outage_elements_of_other_services_are_told_once() {
+    let mut user = User::at_five();
+    user.take(foreign("x"));
+    user.order.unsync();
+    // The same newest: nothing came.
+    assert_eq!(user.head_with(Some(at("e", 5)), Some(mark(b"x"))), None);
+    user.order.unsync();
+    assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"z"))), Some(Read::Feed));
+    // One that was on its way is not told twice.
+    user.take(foreign("z"));
+    user.feed(mixed(6, "w 5 x y 6 z"));
+    assert_eq!(user.heard(), ["x", "z", "e6", "y"]);
+    // From then on the newest is known again.
+    user.order.unsync();
+    assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"z"))), None);
+    user.order.unsync();
+    user.head_with(Some(at("e", 6)), Some(mark(b"a")));
+    user.feed(mixed(6, "5 x y 6 z a"));
+    assert_eq!(user.heard(), ["a"]);
+}
+
+#[test]
+fn a_user_of_other_services_only_misses_nothing_either() {
+    let only = |words| Feed { head: None, ..mixed(0, words) };
+    let mut user = User::new();
+    user.head_with(None, None);
+    user.order.unsync();
+    assert_eq!(user.head_with(None, Some(mark(b"y"))), Some(Read::Feed));
+    user.feed(only("x y"));
+    user.take(foreign("z"));
+    user.order.unsync();
+    // What nobody can place is not told: it may have been told already.
+    user.head_with(None, Some(mark(b"b")));
+    user.feed(only("a b"));
+    assert_eq!(user.heard(), ["welcome", "x", "y", "z"]);
+    // A list that is gone.
+    user.order.unsync();
+    assert_eq!(user.head_with(None, None), None);
 }
 
 #[test]

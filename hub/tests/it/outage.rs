@@ -96,3 +96,37 @@ async fn a_silent_connection_is_noticed() {
     hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
     assert_eq!(client.text().await, r#"{"userId":"alice"}"#);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_another_service_pushed_meanwhile_is_told_when_the_subscription_is_back() {
+    let hub = Hub::start().await;
+    hub.redis.create("alice", "e1", 1).await;
+    let foreign = |n: u32, user: &str| format!(r#"{{"userId":"{user}","n":{n}}}"#);
+    let push = async |user: &str, element: &str| {
+        hub.redis.command(&["LPUSH", &format!("notifications:{user}"), element]).await;
+    };
+    push("bob", &foreign(0, "bob")).await;
+    let (mut alice, mut bob) = (hub.connect_v1("alice").await.0, hub.connect("bob").await);
+    // Live, pushed and published: known.
+    for (user, n) in [("alice", 1), ("bob", 1)] {
+        push(user, &foreign(n, user)).await;
+        hub.redis.publish(&format!(r#"{{"notification":{}}}"#, foreign(n, user))).await;
+    }
+    assert_eq!(alice.notification().await, foreign(1, "alice"));
+    assert_eq!(bob.text().await, foreign(1, "bob"));
+    // Nobody hears this: as while the connection is away.
+    let two = hub.redis.push("alice", "e1", 2).await;
+    push("alice", &foreign(2, "alice")).await;
+    push("bob", &foreign(2, "bob")).await;
+    push("bob", &foreign(3, "bob")).await;
+    hub.redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    assert_eq!(alice.notification().await, two);
+    assert_eq!(alice.notification().await, foreign(2, "alice"));
+    for n in [2, 3] {
+        assert_eq!(bob.text().await, foreign(n, "bob"));
+    }
+    hub.until_ready().await;
+    hub.redis.publish(r#"{"notification":{"userId":"bob"}}"#).await;
+    assert_eq!(bob.text().await, r#"{"userId":"bob"}"#);
+    assert!(alice.is_silent().await && bob.is_silent().await);
+}
