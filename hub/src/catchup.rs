@@ -71,15 +71,20 @@ pub async fn sweep(
 /// Returns whether Redis answered every time.
 async fn sweep_once(registry: &Registry, redis: &Commands) -> bool {
     let mut is_complete = true;
-    let mut page = Vec::with_capacity(HEADS_PAGE_USERS);
+    let mut heads = Vec::with_capacity(HEADS_PAGE_USERS);
+    let mut feeds = Vec::new();
     let mut shards = registry.behind();
     loop {
         let shard = shards.next();
         let is_last = shard.is_none();
         for request in shard.unwrap_or_default() {
+            let (page, users_max) = match request.read {
+                Read::Head => (&mut heads, HEADS_PAGE_USERS),
+                Read::Feed => (&mut feeds, FEEDS_PAGE_USERS),
+            };
             page.push(request);
-            if page.len() == HEADS_PAGE_USERS {
-                is_complete &= read(registry, redis, std::mem::take(&mut page)).await;
+            if page.len() == users_max {
+                is_complete &= read(registry, redis, std::mem::take(page)).await;
                 sleep(SWEEP_PAUSE).await;
             }
         }
@@ -87,7 +92,7 @@ async fn sweep_once(registry: &Registry, redis: &Commands) -> bool {
             break;
         }
     }
-    if !page.is_empty() {
+    for page in [heads, feeds].into_iter().filter(|page| !page.is_empty()) {
         is_complete &= read(registry, redis, page).await;
     }
     is_complete

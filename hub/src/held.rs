@@ -66,6 +66,10 @@ impl Held {
         self.messages.push(message.detached());
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
     /// The seq of the first message of an epoch.
     pub fn first_seq(&self, epoch: &str) -> Option<i64> {
         let mut positions = self.messages.iter().filter_map(Incoming::position);

@@ -83,6 +83,9 @@ pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 pub const HELD_MESSAGES_MAX: usize = 256;
 /// The same in bytes.
 pub const HELD_BYTES_MAX: usize = 1024 * 1024;
+/// Reads of a user's feed that may fail while messages wait for them, one every two seconds or so: an
+/// outage of a minute. Longer, and the user is told of a gap instead.
+pub const FEED_READS_FAILED_MAX: u32 = 30;
 /// Users whose heads are read in one pipeline.
 pub const HEADS_PAGE_USERS: usize = 100;
 /// Users whose feeds are read in one pipeline: a full feed may have 1.3 MB.

@@ -12,7 +12,7 @@ use shared::wire::Position;
 
 use crate::feed::{Entry, Feed, Head, mark};
 use crate::held::{Held, Incoming};
-use crate::limits::CLOCK_SKEW;
+use crate::limits::{CLOCK_SKEW, FEED_READS_FAILED_MAX};
 use crate::protocol::{Event, GapReason};
 use known::{Known, Step};
 
@@ -39,13 +39,25 @@ pub struct Order {
     is_synced: bool,
     /// While the feed is being read.
     held: Option<Held>,
+    /// Reads in a row that failed while messages waited for them.
+    reads_failed: u32,
+    /// The sweep has to start the next one.
+    is_read_due: bool,
 }
 
 impl Default for Order {
     /// For a user's first socket; the caller starts the read of the head.
     fn default() -> Self {
         let held = Some(Held::default());
-        Self { known: Known::Unread, previous: None, newest: None, is_synced: false, held }
+        Self {
+            known: Known::Unread,
+            previous: None,
+            newest: None,
+            is_synced: false,
+            held,
+            reads_failed: 0,
+            is_read_due: false,
+        }
     }
 }
 
@@ -73,6 +85,14 @@ impl Order {
     /// The subscription was lost and stands again: what is known may be behind.
     pub fn unsync(&mut self) {
         self.is_synced = false;
+    }
+
+    /// The read that the sweep starts to bring the user up to date.
+    pub fn wanted(&mut self) -> Option<Read> {
+        if std::mem::take(&mut self.is_read_due) {
+            return Some(Read::Feed);
+        }
+        self.needs_head().then_some(Read::Head)
     }
 
     /// Whether the head has to be read to bring the user up to date.
@@ -156,6 +176,7 @@ impl Order {
             _ => self.rebase(head.clone(), now, tell),
         }
         self.is_synced = true;
+        (self.reads_failed, self.is_read_due) = (0, false);
         for message in self.held.take().unwrap_or_default().into_messages() {
             if let (Some(position), Some(head)) = (message.position(), &head)
                 && (position.epoch != head.epoch || position.seq > head.seq)
@@ -200,13 +221,24 @@ impl Order {
         missed.map(|entry| entry.event(&Arc::default())).collect()
     }
 
-    /// Redis did not answer in time: go on with what is known, and look again later.
+    /// Redis did not answer in time. What waits behind a jump goes on waiting for a while, as the feed
+    /// holds what is missing; else go on with what is known, and look again later.
     pub fn failed(&mut self, tell: &mut dyn FnMut(Event)) {
         if self.known == Known::Unread {
             tell(Event::Welcome(None));
             self.known = Known::Unknown;
         }
         self.is_synced = false;
+        let is_waited_for = self.held.as_ref().is_some_and(|held| !held.is_empty());
+        if is_waited_for
+            && self.known != Known::Unknown
+            && self.reads_failed < FEED_READS_FAILED_MAX
+        {
+            self.reads_failed += 1;
+            self.is_read_due = true;
+            return;
+        }
+        (self.reads_failed, self.is_read_due) = (0, false);
         if self.held.is_some() {
             self.release(true, tell);
         }

@@ -233,9 +233,12 @@ impl Registry {
     /// Reads that bring those up to date who may be behind, shard by shard.
     pub fn behind(&self) -> impl Iterator<Item = Vec<ReadRequest>> + '_ {
         self.shards.iter().map(|shard| {
-            let shard = shard.lock();
-            let behind = shard.iter().filter(|(_, user)| user.order.needs_head());
-            behind.map(|(id, user)| self.read(id, user.stay, Read::Head)).collect()
+            let mut shard = shard.lock();
+            let behind = shard.iter_mut().filter_map(|(id, user)| {
+                let read = user.order.wanted()?;
+                Some(self.read(id, user.stay, read))
+            });
+            behind.collect()
         })
     }
 

@@ -21,6 +21,7 @@ mod limits;
 mod load;
 mod lost_feed;
 mod model;
+mod neighbour;
 mod openapi;
 mod ops;
 mod order;

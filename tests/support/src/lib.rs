@@ -11,6 +11,7 @@
 pub mod api;
 pub mod cpu;
 pub mod functions;
+pub mod gateway;
 pub mod http;
 pub mod hub;
 pub mod jwt;
@@ -30,6 +31,7 @@ pub mod table;
 pub mod wait;
 
 pub use functions::Functions;
+pub use gateway::Gateway;
 pub use http::{Answer, Http};
 pub use hub::Hub;
 pub use jwt::{Jwt, token};
