@@ -57,6 +57,15 @@ impl Order {
         }
     }
 
+    /// Where the sockets have been told to, where that is beyond `upto`: a feed that was read is
+    /// behind them after a failover to an older replica.
+    pub fn beyond(&self, upto: &Position) -> Option<&Position> {
+        match &self.known {
+            Known::At(last) if last.epoch == upto.epoch && last.seq > upto.seq => Some(last),
+            _ => None,
+        }
+    }
+
     /// Whether messages wait for a read that is under way.
     pub fn is_held(&self) -> bool {
         self.held.is_some()
@@ -117,7 +126,7 @@ impl Order {
     }
 
     /// The feed was read at `now` (since the Unix epoch).
-    pub fn feed(&mut self, feed: Feed, now: Duration, tell: &mut dyn FnMut(Event)) {
+    pub fn feed(&mut self, feed: Feed, now: Duration, tell: &mut dyn FnMut(Event)) -> Option<Read> {
         let head = feed.head.clone();
         match (&self.known, &head) {
             // The user's first socket resumes, so that the feed was read instead of its head.
@@ -131,12 +140,26 @@ impl Order {
             _ => self.rebase(head.clone(), now, tell),
         }
         self.is_synced = true;
-        for message in self.held.take().unwrap_or_default().into_messages() {
-            if let (Some(position), Some(head)) = (message.position(), &head)
-                && (position.epoch != head.epoch || position.seq > head.seq)
-            {
+        let mut waiting = self.held.take().unwrap_or_default().into_messages();
+        while let Some((message, is_asked)) = waiting.next() {
+            let is_known = match (message.position(), &head) {
+                (Some(at), Some(head)) => at.epoch == head.epoch && at.seq <= head.seq,
+                (Some(_), None) => is_asked,
+                (None, _) => true,
+            };
+            if !is_known && is_asked && head.is_some() {
                 // A position is in the feed before it is published: this one is of an older epoch,
                 // was lost since, or never was true.
+                continue;
+            }
+            if !is_known {
+                // It came while the feed was read, and may be newer than what was found there.
+                if let Some(head) = &head {
+                    self.replay(head, &feed, tell);
+                }
+                if let Some(read) = self.settle(message, false, tell) {
+                    return Some(self.hold_all(read, waiting, tell));
+                }
                 continue;
             }
             if let Some(position) = message.position() {
@@ -149,10 +172,16 @@ impl Order {
         if let Some(head) = head {
             self.replay(&head, &feed, tell);
         }
+        None
     }
 
-    /// Redis did not answer in time: go on with what is known, and look again later.
-    pub fn failed(&mut self, tell: &mut dyn FnMut(Event)) {
+    /// Redis did not answer `read` in time: go on with what is known, and look again later.
+    pub fn failed(&mut self, read: Read, tell: &mut dyn FnMut(Event)) {
+        if read == Read::Head && self.known != Known::Unread {
+            // What is held waits for a read of the feed, which may still be answered.
+            self.is_synced = false;
+            return;
+        }
         if self.known == Known::Unread {
             tell(Event::Welcome(None));
             self.known = Known::Unknown;
@@ -250,15 +279,26 @@ impl Order {
     /// it then stay held.
     fn release(&mut self, force: bool, tell: &mut dyn FnMut(Event)) -> Option<Read> {
         let mut waiting = self.held.take().unwrap_or_default().into_messages();
-        while let Some(message) = waiting.next() {
+        while let Some((message, _)) = waiting.next() {
             if let Some(read) = self.settle(message, force, tell) {
-                for message in waiting {
-                    self.take(message, tell);
-                }
-                return Some(read);
+                return Some(self.hold_all(read, waiting, tell));
             }
         }
         None
+    }
+
+    /// What follows a message that waits for a read waits for the same.
+    fn hold_all(
+        &mut self,
+        read: Read,
+        messages: impl Iterator<Item = (Incoming, bool)>,
+        tell: &mut dyn FnMut(Event),
+    ) -> Read {
+        for (message, _) in messages {
+            self.take(message, tell);
+        }
+        self.held.get_or_insert_default().ask();
+        read
     }
 
     /// Decides about one message. With `force` it is not held, whatever may be missing before it.
@@ -281,6 +321,7 @@ impl Order {
             Step::Uncertain(_) if !force => {
                 let mut held = Held::default();
                 held.push(message);
+                held.ask();
                 self.held = Some(held);
                 return Some(Read::Feed);
             }

@@ -14,7 +14,7 @@ use crate::feed::Feed;
 use crate::metrics::Metrics;
 use crate::order::{Order, Read};
 use crate::outbox::Pushed;
-use crate::protocol::{Event, Protocol};
+use crate::protocol::{Event, GapReason, Protocol};
 use crate::resume::Cursor;
 
 /// See the module.
@@ -84,7 +84,13 @@ impl User {
     pub fn resume(&mut self, feed: &Feed, flush: &mut Flush, metrics: &Metrics) {
         for socket in &mut self.sockets {
             let Some(cursor) = socket.cursor.take() else { continue };
-            let replay = cursor.replay(feed);
+            let mut replay = cursor.replay(feed);
+            if let Some(told) = replay.upto.as_ref().and_then(|upto| self.order.beyond(upto)) {
+                // The user's others have it, so that it is not told when the feed has it again.
+                let position = Some(told.clone());
+                replay.events.push(Event::Gap { reason: GapReason::Missed, position });
+                replay.upto = Some(told.clone());
+            }
             metrics.resumed(replay.outcome(), replay.events.len());
             if socket.connection.protocol == Protocol::Raw && !replay.is_complete() {
                 // It has no word for a gap.
