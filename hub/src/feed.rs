@@ -144,7 +144,7 @@ fn head(answer: RedisResult<Value>) -> RedisResult<Option<Position>> {
     type Companion = (Option<String>, Option<i64>);
     let companion: Option<Companion> = value(answer)?;
     Ok(match companion {
-        Some((Some(epoch), Some(seq))) => Some(Position { epoch: epoch.into(), seq }),
+        Some((Some(epoch), Some(seq @ 0..))) => Some(Position { epoch: epoch.into(), seq }),
         _ => None,
     })
 }
@@ -154,7 +154,7 @@ fn head_and_length(answer: RedisResult<Value>) -> RedisResult<Option<(Position, 
     type Companion = (Option<String>, Option<i64>, Option<usize>);
     let companion: Option<Companion> = value(answer)?;
     Ok(match companion {
-        Some((Some(epoch), Some(seq), length)) => {
+        Some((Some(epoch), Some(seq @ 0..), length)) => {
             Some((Position { epoch: epoch.into(), seq }, length.unwrap_or(usize::MAX)))
         }
         _ => None,

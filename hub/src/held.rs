@@ -52,6 +52,8 @@ impl Incoming {
 pub struct Held {
     messages: Vec<Incoming>,
     bytes: usize,
+    /// So many came before the read was asked for: if the feed does not know them, it never will.
+    asked: usize,
 }
 
 impl Held {
@@ -84,7 +86,14 @@ impl Held {
         })
     }
 
-    pub fn into_messages(self) -> std::vec::IntoIter<Incoming> {
-        self.messages.into_iter()
+    /// A read is asked for now.
+    pub fn ask(&mut self) {
+        self.asked = self.messages.len();
+    }
+
+    /// Each with whether it came before the read was asked for.
+    pub fn into_messages(self) -> impl Iterator<Item = (Incoming, bool)> {
+        let asked = self.asked;
+        self.messages.into_iter().enumerate().map(move |(at, message)| (message, at < asked))
     }
 }

@@ -90,6 +90,9 @@ impl Order {
     /// The read that the sweep starts to bring the user up to date.
     pub fn wanted(&mut self) -> Option<Read> {
         if std::mem::take(&mut self.is_read_due) {
+            if let Some(held) = &mut self.held {
+                held.ask();
+            }
             return Some(Read::Feed);
         }
         self.needs_head().then_some(Read::Head)
@@ -161,7 +164,7 @@ impl Order {
     }
 
     /// The feed was read at `now` (since the Unix epoch).
-    pub fn feed(&mut self, feed: Feed, now: Duration, tell: &mut dyn FnMut(Event)) {
+    pub fn feed(&mut self, feed: Feed, now: Duration, tell: &mut dyn FnMut(Event)) -> Option<Read> {
         let head = feed.head.clone();
         let missed = self.missed_of_others(&feed);
         match (&self.known, &head) {
@@ -177,12 +180,28 @@ impl Order {
         }
         self.is_synced = true;
         (self.reads_failed, self.is_read_due) = (0, false);
-        for message in self.held.take().unwrap_or_default().into_messages() {
-            if let (Some(position), Some(head)) = (message.position(), &head)
-                && (position.epoch != head.epoch || position.seq > head.seq)
-            {
+        self.newest = Some(feed.entries.last().map(|entry| mark(&entry.notification)));
+        let mut waiting = self.held.take().unwrap_or_default().into_messages();
+        while let Some((message, is_asked)) = waiting.next() {
+            let is_known = match (message.position(), &head) {
+                (Some(at), Some(head)) => at.epoch == head.epoch && at.seq <= head.seq,
+                (Some(_), None) => is_asked,
+                (None, _) => true,
+            };
+            if !is_known && is_asked && head.is_some() {
                 // A position is in the feed before it is published: this one is of an older epoch,
                 // was lost since, or never was true.
+                continue;
+            }
+            if !is_known {
+                // It came while the feed was read, and may be newer than what was found there.
+                if let Some(head) = &head {
+                    self.replay(head, &feed, tell);
+                }
+                if let Some(read) = self.settle(message, false, tell) {
+                    missed.into_iter().for_each(&mut *tell);
+                    return Some(self.hold_all(read, waiting, tell));
+                }
                 continue;
             }
             if let Some(position) = message.position() {
@@ -196,7 +215,7 @@ impl Order {
             self.replay(&head, &feed, tell);
         }
         missed.into_iter().for_each(tell);
-        self.newest = Some(feed.entries.last().map(|entry| mark(&entry.notification)));
+        None
     }
 
     /// Elements of other services above the newest that the sockets know. Where that one is not in the
@@ -204,6 +223,8 @@ impl Order {
     /// wait come as they are.
     fn missed_of_others(&self, feed: &Feed) -> Vec<Event> {
         let known = match self.newest {
+            // While the subscription stands nothing is missed that was published.
+            _ if self.is_synced => return Vec::new(),
             None => return Vec::new(),
             Some(None) => 0,
             Some(Some(newest)) => {
@@ -223,7 +244,12 @@ impl Order {
 
     /// Redis did not answer in time. What waits behind a jump goes on waiting for a while, as the feed
     /// holds what is missing; else go on with what is known, and look again later.
-    pub fn failed(&mut self, tell: &mut dyn FnMut(Event)) {
+    pub fn failed(&mut self, read: Read, tell: &mut dyn FnMut(Event)) {
+        if read == Read::Head && self.known != Known::Unread {
+            // What is held waits for a read of the feed, which may still be answered.
+            self.is_synced = false;
+            return;
+        }
         if self.known == Known::Unread {
             tell(Event::Welcome(None));
             self.known = Known::Unknown;
@@ -331,15 +357,26 @@ impl Order {
     /// it then stay held.
     fn release(&mut self, force: bool, tell: &mut dyn FnMut(Event)) -> Option<Read> {
         let mut waiting = self.held.take().unwrap_or_default().into_messages();
-        while let Some(message) = waiting.next() {
+        while let Some((message, _)) = waiting.next() {
             if let Some(read) = self.settle(message, force, tell) {
-                for message in waiting {
-                    self.take(message, tell);
-                }
-                return Some(read);
+                return Some(self.hold_all(read, waiting, tell));
             }
         }
         None
+    }
+
+    /// What follows a message that waits for a read waits for the same.
+    fn hold_all(
+        &mut self,
+        read: Read,
+        messages: impl Iterator<Item = (Incoming, bool)>,
+        tell: &mut dyn FnMut(Event),
+    ) -> Read {
+        for (message, _) in messages {
+            self.take(message, tell);
+        }
+        self.held.get_or_insert_default().ask();
+        read
     }
 
     /// Decides about one message. With `force` it is not held, whatever may be missing before it.
@@ -362,6 +399,7 @@ impl Order {
             Step::Uncertain(_) if !force => {
                 let mut held = Held::default();
                 held.push(message);
+                held.ask();
                 self.held = Some(held);
                 return Some(Read::Feed);
             }

@@ -187,8 +187,7 @@ impl Registry {
             // Before what is live: a message that waits may follow what they have missed.
             user.resume(&feed, flush, &self.metrics);
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            user.order.feed(feed, now, tell);
-            None
+            user.order.feed(feed, now, tell)
         });
     }
 
@@ -196,7 +195,8 @@ impl Registry {
     /// they have missed.
     pub fn read_failed(&self, request: &ReadRequest) {
         self.advance(request, |user, flush| {
-            user.order.failed(&mut |event| User::tell(&mut user.sockets, &event, flush));
+            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
+            user.order.failed(request.read, tell);
             None
         });
     }

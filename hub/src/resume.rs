@@ -140,7 +140,7 @@ fn above(feed: &Feed, head: &Position, start: usize, seq: Option<i64>) -> Replay
     let mut last = seq;
     for entry in feed.entries.iter().skip(start) {
         if let Some(ours) = entry.ours {
-            if last.is_some_and(|last| ours.seq > last + 1) && !is_anchored {
+            if last.is_some_and(|last| ours.seq > last.saturating_add(1)) && !is_anchored {
                 events.push(missed(ours.seq - 1));
             }
             last = Some(ours.seq);

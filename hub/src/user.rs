@@ -93,7 +93,11 @@ impl User {
                 socket.connection.close(CloseCode::CursorUnreachable);
                 continue;
             }
-            socket.tell(&Event::Welcome(feed.head.clone()), flush);
+            // An event stream goes on from the last id that it was told: never one before what lies
+            // below it.
+            let is_stream = socket.connection.protocol == Protocol::Events;
+            let head = if is_stream { None } else { feed.head.clone() };
+            socket.tell(&Event::Welcome(head), flush);
             for event in &replay.events {
                 socket.replay(event, flush);
             }

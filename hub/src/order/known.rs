@@ -37,11 +37,13 @@ impl Known {
             // A feed that had been lost is loaded with its first new entry, whatever its seq.
             Known::Empty { .. } if is_synced || position.seq == 1 => Step::Next,
             Known::Empty { .. } => Step::Uncertain(GapReason::Missed),
-            Known::At(last) if last.epoch == position.epoch => match position.seq - last.seq {
-                ..=0 => Step::Old,
-                1 => Step::Next,
-                _ => Step::Uncertain(GapReason::Missed),
-            },
+            Known::At(last) if last.epoch == position.epoch => {
+                match position.seq.saturating_sub(last.seq) {
+                    ..=0 => Step::Old,
+                    1 => Step::Next,
+                    _ => Step::Uncertain(GapReason::Missed),
+                }
+            }
             // Another epoch is a late message of an old one, or a new record: the feed knows. A
             // message alone is never believed, or one odd publisher could silence a user.
             Known::At(_) => Step::Uncertain(GapReason::Epoch),

@@ -85,13 +85,17 @@ impl User {
     }
 
     fn feed(&mut self, feed: Feed) {
-        self.read = None;
-        self.order.feed(feed, NOW, &mut |event| self.heard.push(word(event)));
+        self.read = self.order.feed(feed, NOW, &mut |event| self.heard.push(word(event)));
+    }
+
+    /// A read of the feed that the sweep has to start again.
+    fn due(&mut self) -> Option<Read> {
+        self.order.wanted().filter(|read| *read == Read::Feed)
     }
 
     fn failed(&mut self) {
-        self.read = None;
-        self.order.failed(&mut |event| self.heard.push(word(event)));
+        let read = self.read.take().unwrap_or(Read::Feed);
+        self.order.failed(read, &mut |event| self.heard.push(word(event)));
     }
 
     fn heard(&mut self) -> Vec<String> {
@@ -254,6 +258,63 @@ fn a_position_that_the_feed_does_not_know_changes_nothing() {
         user.feed(feed("e", 5, 1..=5));
         user.take(ours("e", 6));
         assert_eq!(user.heard(), ["e6"]);
+    }
+}
+
+#[test]
+fn what_is_published_while_the_feed_is_read_is_not_lost() {
+    // The last word for a while: nothing follows that would show a jump.
+    let mut user = User::at_five();
+    user.take(ours("e", 7));
+    for seq in [8, 9] {
+        user.take(ours("e", seq));
+    }
+    user.feed(feed("e", 7, 1..=7));
+    assert_eq!(user.heard(), ["e6", "e7", "e8", "e9"]);
+    // One more is missing, or the record was replaced: the feed is asked again, and only once.
+    for (newer, expected) in [
+        (feed("e", 9, 1..=9), ["e6", "e7", "e8", "e9"].as_slice()),
+        (feed("f", 1, 1..=1), &["e6", "e7", "epoch:f0", "f1"]),
+    ] {
+        let position = newer.head.clone().unwrap();
+        let mut user = User::at_five();
+        user.take(ours("e", 7));
+        user.take(ours(&position.epoch, position.seq));
+        user.feed(feed("e", 7, 1..=7));
+        assert_eq!(user.read, Some(Read::Feed));
+        user.feed(newer);
+        assert_eq!((user.read, user.heard()), (None, expected.iter().map(|&w| w.into()).collect()));
+    }
+    let mut user = User::at_five();
+    user.take(ours("e", 7));
+    user.take(ours("e", i64::MAX));
+    user.take(ours("e", 8));
+    user.feed(feed("e", 7, 1..=7));
+    user.feed(feed("e", 8, 1..=8));
+    assert_eq!((user.read, user.heard()), (None, ["e6", "e7", "e8"].map(String::from).into()));
+}
+
+#[test]
+fn a_head_that_cannot_be_read_does_not_end_the_wait_for_the_feed() {
+    let mut user = User::at_five();
+    user.order.unsync();
+    assert_eq!(user.take(ours("e", 7)), Some(Read::Feed));
+    // The sweep's, which was on its way before.
+    user.order.failed(Read::Head, &mut |event| user.heard.push(word(event)));
+    assert!(user.heard().is_empty() && user.order.is_held());
+    user.feed(feed("e", 7, 1..=7));
+    assert_eq!(user.heard(), ["e6", "e7"]);
+}
+
+#[test]
+fn a_head_that_no_publisher_of_ours_has_written_stops_nothing() {
+    for head in [i64::MIN, i64::MAX] {
+        let mut user = User::new();
+        user.head(Some(at("e", head)));
+        for seq in [1, i64::MAX] {
+            user.take(ours("e", seq));
+            user.failed();
+        }
     }
 }
 
@@ -435,8 +496,10 @@ enum Step {
     /// The connection breaks: what is on its way is lost.
     Lose,
     Resubscribe,
-    /// The read that is under way, or the sweep's, reaches Redis and comes back.
+    /// The read that is under way, or the sweep's, reaches Redis.
     Read,
+    /// And comes back.
+    Answer,
     ReadFails,
 }
 
@@ -447,6 +510,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => Just(Step::Lose),
         1 => Just(Step::Resubscribe),
         2 => Just(Step::Read),
+        2 => Just(Step::Answer),
         1 => Just(Step::ReadFails),
     ];
     prop::collection::vec(step, 0..60)
@@ -463,10 +527,11 @@ proptest! {
         user.head((start > 0).then(|| at("e", start)));
         let failures = steps.iter().filter(|step| matches!(step, Step::ReadFails)).count();
         let is_reliable = failures <= FEED_READS_FAILED_MAX as usize;
-        let read = |user: &mut User, published| {
+        // What Redis found, for which read, until the hub hears of it.
+        let mut found: Option<(Option<Read>, i64)> = None;
+        let answer = |user: &mut User, (asked, published): (Option<Read>, i64)| {
             let head = (published > 0).then(|| at("e", published));
-            user.read = user.read.or(user.order.wanted());
-            if user.read == Some(Read::Feed) {
+            if asked == Some(Read::Feed) {
                 user.feed(Feed { head, ..feed("e", published, 1..=published) });
             } else if user.order.needs_head() {
                 user.head(head);
@@ -486,6 +551,8 @@ proptest! {
                     }
                 }
                 Step::Lose => {
+                    // The registry does not take an answer from before for the last word.
+                    found = None;
                     on_the_way.clear();
                     is_connected = false;
                 }
@@ -503,8 +570,19 @@ proptest! {
                     }
                 }
                 // While the subscription is lost, reads would not be the last word.
-                Step::Read if is_connected => read(&mut user, published),
-                Step::ReadFails if user.read.is_some() => user.failed(),
+                Step::Read if is_connected && found.is_none() => {
+                    user.read = user.read.or(user.due());
+                    found = Some((user.read, published));
+                }
+                Step::Answer => {
+                    if let Some(found) = found.take() {
+                        answer(&mut user, found);
+                    }
+                }
+                Step::ReadFails if user.read.is_some() => {
+                    found = None;
+                    user.failed();
+                }
                 Step::Read | Step::ReadFails => {}
             }
         }
@@ -514,8 +592,13 @@ proptest! {
         for seq in on_the_way {
             user.take(ours("e", seq));
         }
+        if let Some(found) = found {
+            answer(&mut user, found);
+        }
         for _ in 0..3 {
-            read(&mut user, published);
+            user.read = user.read.or(user.due());
+            let asked = user.read;
+            answer(&mut user, (asked, published));
         }
         let mut last = start;
         for word in user.heard() {

@@ -93,6 +93,32 @@ async fn a_client_that_is_ahead_of_a_feed_hears_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_resumes_from_a_feed_that_is_behind_the_users_others_hears_it_come_back() {
+    let hub = Hub::start().await;
+    let (mut other, _) = hub.connect_v1("alice").await;
+    for seq in 1..=10 {
+        hub.redis.create("alice", "e1", seq).await;
+        other.notification().await;
+    }
+    // A failover to an older replica.
+    hub.redis.command(&["LTRIM", "notifications:alice", "3", "-1"]).await;
+    hub.redis.command(&["HSET", "bw:feed:{notifications:alice}", "head", "7"]).await;
+    let mut v1 = hub.resume("alice", "?since=seq:6&epoch=e1", "bellwire.v1").await;
+    assert!(v1.text().await.contains("welcome"));
+    assert!(v1.notification().await.contains(r#""seq":7,"#));
+    let mut raw = hub.resume("alice", "?since=seq:6&epoch=e1", "bellwire.raw").await;
+    assert!(raw.text().await.contains(r#""seq":7,"#));
+    // The relay sends again what was lost: nobody is told twice, and nobody misses it.
+    for seq in 8..=11 {
+        hub.redis.create("alice", "e1", seq).await;
+        let expected = format!(r#""seq":{seq},"#);
+        assert!(v1.notification().await.contains(&expected));
+        assert!(raw.text().await.contains(&expected));
+    }
+    assert!(other.notification().await.contains(r#""seq":11,"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn cursors_that_cannot_be_read_are_refused_by_name() {
     let hub = Hub::start().await;
     let bearer = crate::support::token("alice");
