@@ -1,5 +1,5 @@
-//! The hub: holds browsers' WebSockets and relays the Redis channel `notifications` to exactly the
-//! right ones. In the order data flows:
+//! The hub: holds browsers' WebSockets and event streams, and relays the Redis channel
+//! `notifications` to exactly the right ones. In the order data flows:
 //!
 //! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
 //!   ([`inbound`]) → [`member`]; anything that is no socket: [`http`]
@@ -12,7 +12,7 @@
 //! - what it runs with: [`cli`] → [`config`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
-//! online, and tickets.
+//! online, tickets, and probes of its subscription.
 
 pub mod admission;
 pub mod allowance;

@@ -64,7 +64,8 @@ pub const CLOSE_DRAIN_BYTES_MAX: usize = 256 * 1024;
 pub const CLIENT_FRAMES_BURST: u32 = 30;
 pub const CLIENT_FRAMES_PER_S: u32 = 5;
 
-/// Idle time before a ping: below the 30–60 s after which proxies drop silent connections.
+/// Time between pings, whatever else is sent: below the 30–60 s after which proxies drop silent
+/// connections.
 pub const PING_INTERVAL: Duration = Duration::from_secs(25);
 /// Pings in a row that may stay unanswered.
 pub const PINGS_UNANSWERED_MAX: u32 = 2;

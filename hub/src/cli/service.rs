@@ -120,7 +120,7 @@ pub struct MetricsArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct TimeArgs {
-    /// Idle seconds before a socket is pinged.
+    /// Seconds between the pings of a socket.
     #[arg(
         long,
         env = "BELLWIRE_HUB_PING_INTERVAL_S",
