@@ -24,9 +24,9 @@ async fn trickle(address: SocketAddr, head: String) -> Duration {
         }
         let mut answer = [0; 1024];
         // Closed: what came before is an answer, if it has one.
-        match timeout(Duration::from_millis(200), connection.read(&mut answer)).await {
-            Ok(Ok(0) | Err(_)) => break,
-            Ok(Ok(_)) | Err(_) => {}
+        let reading = timeout(Duration::from_millis(200), connection.read(&mut answer));
+        if let Ok(Ok(0) | Err(_)) = reading.await {
+            break;
         }
         assert!(start.elapsed() < HEADER_DEADLINE, "it is still let");
     }
