@@ -103,7 +103,7 @@ impl<S: Sql> SqlRecord<S> {
             dead.iter().map(|(user, token)| (user.as_str(), token.digest())).collect();
         let parameters = vec![json(&items)?, Value::Int(now_ms)];
         let current = revs(self.run(self.statements.prune_tokens, parameters).await?)?;
-        let others = dead.iter().map(|(user, _)| user).filter(|user| !current.contains_key(user));
+        let others = dead.iter().map(|(user, _)| user).filter(|user| !current.contains_key(*user));
         let others: Vec<&str> = others.map(UserId::as_str).collect();
         if others.is_empty() {
             return Ok(Pruned { current, tokenless: BTreeMap::new() });
