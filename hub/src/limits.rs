@@ -74,8 +74,8 @@ pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
 /// Header bytes of a request: a token in `Sec-WebSocket-Protocol` (8 KiB) and what proxies add.
 pub const HEADER_BYTES_MAX: usize = 24 * 1024;
 
-/// Header lines of a request.
-pub const HEADERS_MAX: usize = 64;
+/// Header lines of a request: as many as the HTTP server takes, which says 431 to more.
+pub const HEADERS_MAX: usize = 100;
 /// Time for an ordinary request, its body and its answer.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 

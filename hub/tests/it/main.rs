@@ -8,6 +8,7 @@ mod delivery;
 mod drain;
 mod events;
 mod handshake;
+mod hostile;
 mod metrics;
 mod outage;
 mod presence;
