@@ -53,6 +53,9 @@ pub const SOCKET_QUEUE_FRAMES_MAX: usize = 256;
 /// Bytes that may wait for one socket, more than a full feed has; the frames are shared by the sockets
 /// of a user.
 pub const SOCKET_QUEUE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a feed that are replayed to a socket: three times what a full one of ours has. Elements
+/// of other services may have any size, and each socket that reads slowly keeps them all.
+pub const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long a close frame may take to leave, and the peer to answer it.
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// Bytes of a peer that are read and thrown away while it is being closed: unread bytes would make

@@ -5,6 +5,7 @@ use shared::wire::Position;
 use shared::{Code, Error};
 
 use crate::feed::Feed;
+use crate::limits::REPLAY_BYTES_MAX;
 use crate::metrics::Resume;
 use crate::protocol::{Event, GapReason};
 
@@ -133,6 +134,10 @@ fn above(feed: &Feed, head: &Position, start: usize, seq: Option<i64>) -> Replay
         reason: GapReason::Missed,
         position: Some(Position { seq, ..head.clone() }),
     };
+    let bytes: usize = feed.entries.iter().skip(start).map(|entry| entry.notification.len()).sum();
+    if bytes > REPLAY_BYTES_MAX {
+        return gap(GapReason::Missed, Some(head));
+    }
     let mut events = Vec::new();
     let mut is_anchored = seq.is_none_or(|seq| feed.is_anchored(seq));
     let mut last = seq;

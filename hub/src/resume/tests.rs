@@ -141,3 +141,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_too_large_to_wait_for_a_slow_reader_is_a_gap() {
+    let mut large = feed(2, true, "1 x y z 2");
+    for entry in &mut large.entries[1..4] {
+        let filler = "z".repeat(REPLAY_BYTES_MAX / 3);
+        entry.notification = format!(r#"{{"id":"id-x","z":"{filler}"}}"#).into();
+    }
+    assert_eq!(after(1, &large), "gap:2");
+    assert_eq!(after(2, &large), "");
+    large.entries.remove(1);
+    assert!(Cursor::At(at("e", 1)).replay(&large).is_complete());
+}
