@@ -154,3 +154,16 @@ fn what_is_too_large_to_wait_for_a_slow_reader_is_a_gap() {
     large.entries.remove(1);
     assert!(Cursor::At(at("e", 1)).replay(&large).is_complete());
 }
+
+#[test]
+fn a_feed_that_only_other_services_write_is_resumed_by_id() {
+    let by_id = |id: &str, words| {
+        let feed = Feed { head: None, ..feed(0, false, words) };
+        replay(&Cursor::Id(format!("id-{id}").into()), &feed)
+    };
+    assert_eq!(by_id("x", "w x y z"), ("y z".to_owned(), None));
+    assert_eq!(by_id("z", "w x y z"), (String::new(), None));
+    assert_eq!(by_id("a", "w x y z"), ("gap:-1".to_owned(), None));
+    // The companion is gone, and with it the epoch.
+    assert_eq!(by_id("x", "w x 1 z"), ("gap:-1".to_owned(), None));
+}
