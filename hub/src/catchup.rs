@@ -42,10 +42,14 @@ pub async fn serve(
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let (registry, redis, behind) = (registry.clone(), redis.clone(), behind.clone());
             tokio::spawn(async move {
-                if !read(&registry, &redis, page).await {
+                let is_answered = read(&registry, &redis, page).await;
+                drop(slot);
+                if !is_answered {
+                    // A feed that can never be read (its entries are huge, the user may not) would
+                    // otherwise be asked for again and again, as fast as Redis refuses.
+                    sleep(REDIS_BACKOFF_MAX).await;
                     behind.notify_one();
                 }
-                drop(slot);
             });
         }
     }

@@ -48,7 +48,12 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Vec<u8>, usi
         }
         let new = bytes.get(looked_at..).unwrap_or_default();
         if let Some(at) = new.windows(END.len()).position(|window| window == END) {
-            return Ok((bytes, looked_at + at + END.len()));
+            let end = looked_at + at + END.len();
+            return if end > HEADER_BYTES_MAX {
+                Err(HeadError::TooLarge)
+            } else {
+                Ok((bytes, end))
+            };
         }
         if bytes.len() > HEADER_BYTES_MAX {
             return Err(HeadError::TooLarge);
@@ -64,7 +69,7 @@ impl Head {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
         request.parse(bytes).ok().filter(httparse::Status::is_complete)?;
-        let target = request.path.filter(|target| target.starts_with('/'))?;
+        let target = origin_form(request.path?)?;
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
             None => (target, None),
@@ -88,7 +93,16 @@ impl Head {
         use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
         let is_zero = |length: &HeaderValue| length.as_bytes() == b"0";
         self.headers.contains_key(TRANSFER_ENCODING)
-            || self.headers.get(CONTENT_LENGTH).is_some_and(|length| !is_zero(length))
+            || self.headers.get_all(CONTENT_LENGTH).iter().any(|length| !is_zero(length))
+    }
+}
+
+/// Path and query of a target. A proxy may name the whole address (RFC 9112 §3.2.2).
+fn origin_form(target: &str) -> Option<&str> {
+    let is_http = |scheme: &str| ["http", "https"].iter().any(|h| scheme.eq_ignore_ascii_case(h));
+    match target.split_once("://").filter(|(scheme, _)| is_http(scheme)) {
+        Some((_, rest)) => rest.find('/').and_then(|at| rest.get(at..)),
+        None => Some(target).filter(|target| target.starts_with('/')),
     }
 }
 

@@ -53,6 +53,9 @@ pub const SOCKET_QUEUE_FRAMES_MAX: usize = 256;
 /// Bytes that may wait for one socket, more than a full feed has; the frames are shared by the sockets
 /// of a user.
 pub const SOCKET_QUEUE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes of a feed that are replayed to a socket: three times what a full one of ours has. Elements
+/// of other services may have any size, and each socket that reads slowly keeps them all.
+pub const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// How long a close frame may take to leave, and the peer to answer it.
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
 /// Bytes of a peer that are read and thrown away while it is being closed: unread bytes would make
@@ -75,8 +78,8 @@ pub const HEADER_DEADLINE: Duration = Duration::from_secs(15);
 /// Header bytes of a request: a token in `Sec-WebSocket-Protocol` (8 KiB) and what proxies add.
 pub const HEADER_BYTES_MAX: usize = 24 * 1024;
 
-/// Header lines of a request.
-pub const HEADERS_MAX: usize = 64;
+/// Header lines of a request: as many as the HTTP server takes, which says 431 to more.
+pub const HEADERS_MAX: usize = 100;
 /// Time for an ordinary request, its body and its answer.
 pub const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 

@@ -25,7 +25,7 @@ use crate::connection::Connection;
 use crate::handshake::{self, Accepted, Bearer, Credential, Transport};
 use crate::head::Head;
 use crate::http::{App, RequestId};
-use crate::limits::CLIENT_FRAME_BYTES_MAX;
+use crate::limits::{CLIENT_FRAME_BYTES_MAX, PINGS_UNANSWERED_MAX};
 use crate::member::{Member, Stay};
 use crate::protocol::Protocol;
 use crate::pulse::Pulse;
@@ -84,6 +84,9 @@ pub async fn open(
     let Accepted { user, protocol, is_offered, cursor } = accepted;
     let expires_at = auth::expiry(bearer.accepted_until_s);
     let interval = app.config.pace.ping_interval;
+    if transport == Transport::Events {
+        give_up_after(&stream, interval * (PINGS_UNANSWERED_MAX + 1));
+    }
     let pulse = Pulse::new(Instant::now(), interval, expires_at, protocol.is_websocket());
     let connection =
         Connection::new(stream, app.next_socket(), protocol, pulse, app.metrics.clone());
@@ -111,6 +114,21 @@ pub async fn open(
     app.sessions.spawn(socket.run(early).map(|end| stay.end(end)));
     Ok(())
 }
+
+/// The reader of an event stream cannot answer pings, but its kernel has to take them: one that does
+/// not for so long is gone, or has stopped reading. By itself a kernel tries for a quarter of an
+/// hour, and for ever where the peer's window is closed, and the user is online all the while.
+#[cfg(target_os = "linux")]
+fn give_up_after(stream: &TcpStream, time: Duration) {
+    let socket = socket2::SockRef::from(stream);
+    if let Err(error) = socket.set_tcp_user_timeout(Some(time)) {
+        tracing::debug!(%error, "cannot set TCP_USER_TIMEOUT");
+    }
+}
+
+/// Elsewhere the system's own patience has to do.
+#[cfg(not(target_os = "linux"))]
+fn give_up_after(_: &TcpStream, _: Duration) {}
 
 async fn check(
     app: &App,

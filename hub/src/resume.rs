@@ -4,7 +4,8 @@
 use shared::wire::Position;
 use shared::{Code, Error};
 
-use crate::feed::Feed;
+use crate::feed::{Entry, Feed};
+use crate::limits::REPLAY_BYTES_MAX;
 use crate::metrics::Resume;
 use crate::protocol::{Event, GapReason};
 
@@ -100,7 +101,8 @@ impl Cursor {
         let Some(head) = &feed.head else {
             // What the client has may be published anew when the feed is loaded.
             let upto = if let Cursor::At(at) = self { Some(at.clone()) } else { None };
-            return Replay { upto, ..gap(GapReason::Missed, None) };
+            let nothing = || Replay { upto, ..gap(GapReason::Missed, None) };
+            return self.replay_foreign(feed).unwrap_or_else(nothing);
         };
         match self {
             Cursor::At(at) if at.epoch != head.epoch => gap(GapReason::Epoch, Some(head)),
@@ -129,12 +131,38 @@ impl Cursor {
     }
 }
 
+impl Cursor {
+    /// A feed that only other services write has no head, but its elements are cursors as well.
+    fn replay_foreign(&self, feed: &Feed) -> Option<Replay> {
+        let Cursor::Id(id) = self else { return None };
+        let found = feed.entries.iter().position(|entry| has_id(&entry.notification, id))?;
+        let above = feed.entries.get(found + 1..)?;
+        // Ours without the head that belongs to them: nobody knows what they continue.
+        if above.iter().any(|entry| entry.ours.is_some()) || is_too_large(above) {
+            return None;
+        }
+        let told = |entry: &Entry| Event::Notification {
+            text: entry.notification.clone(),
+            position: None,
+        };
+        Some(Replay { events: above.iter().map(told).collect(), upto: None })
+    }
+}
+
+/// Whether more lies there than may wait for a socket.
+fn is_too_large(entries: &[Entry]) -> bool {
+    entries.iter().map(|entry| entry.notification.len()).sum::<usize>() > REPLAY_BYTES_MAX
+}
+
 /// The entries from `start` on. `seq` is the last of ours below them, if that is known.
 fn above(feed: &Feed, head: &Position, start: usize, seq: Option<i64>) -> Replay {
     let missed = |seq| Event::Gap {
         reason: GapReason::Missed,
         position: Some(Position { seq, ..head.clone() }),
     };
+    if feed.entries.get(start..).is_some_and(is_too_large) {
+        return gap(GapReason::Missed, Some(head));
+    }
     let mut events = Vec::new();
     let mut is_anchored = seq.is_none_or(|seq| feed.is_anchored(seq));
     let mut last = seq;

@@ -143,3 +143,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_too_large_to_wait_for_a_slow_reader_is_a_gap() {
+    let mut large = feed(2, true, "1 x y z 2");
+    for entry in &mut large.entries[1..4] {
+        let filler = "z".repeat(REPLAY_BYTES_MAX / 3);
+        entry.notification = format!(r#"{{"id":"id-x","z":"{filler}"}}"#).into();
+    }
+    assert_eq!(after(1, &large), "gap:2");
+    assert_eq!(after(2, &large), "");
+    large.entries.remove(1);
+    assert!(Cursor::At(at("e", 1)).replay(&large).is_complete());
+}
+
+#[test]
+fn a_feed_that_only_other_services_write_is_resumed_by_id() {
+    let by_id = |id: &str, words| {
+        let feed = Feed { head: None, ..feed(0, false, words) };
+        replay(&Cursor::Id(format!("id-{id}").into()), &feed)
+    };
+    assert_eq!(by_id("x", "w x y z"), ("y z".to_owned(), None));
+    assert_eq!(by_id("z", "w x y z"), (String::new(), None));
+    assert_eq!(by_id("a", "w x y z"), ("gap:-1".to_owned(), None));
+    // The companion is gone, and with it the epoch.
+    assert_eq!(by_id("x", "w x 1 z"), ("gap:-1".to_owned(), None));
+}

@@ -13,6 +13,7 @@ mod handshake;
 mod herd;
 mod hostile;
 mod metrics;
+mod odd;
 mod outage;
 mod presence;
 mod presence_faults;

@@ -47,6 +47,20 @@ async fn an_id_is_a_cursor_too_and_foreign_entries_keep_their_places() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_another_service_writes_is_resumed_by_id() {
+    let hub = Hub::start().await;
+    for id in 1..=3 {
+        let foreign = format!(r#"{{"id":"their {id}","userId":"alice"}}"#);
+        hub.redis.command(&["LPUSH", "notifications:alice", &foreign]).await;
+    }
+    let mut raw = hub.resume("alice", "?since=id:their%201", "bellwire.raw").await;
+    assert!(raw.text().await.contains("their 2"));
+    assert!(raw.text().await.contains("their 3"));
+    hub.redis.publish(r#"{"notification":{"id":"their 4","userId":"alice"}}"#).await;
+    assert!(raw.text().await.contains("their 4"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_cursor_that_leads_nowhere_is_a_gap_or_the_end_of_a_raw_socket() {
     let hub = Hub::start().await;
     for seq in 5..=6 {
