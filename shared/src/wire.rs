@@ -293,8 +293,8 @@ mod tests {
             match Message::parse(text.as_bytes()) {
                 Ok(message) => {
                     prop_assert_eq!(message.notification, &notification);
-                    prop_assert_eq!(message.user_id.as_str(), user.trim_matches('"'));
-                    prop_assert!(message.position.is_none_or(|position| position.seq > 0));
+                    prop_assert_eq!(&*message.user_id, user.trim_matches('"'));
+                    prop_assert!(message.position.is_none_or(|position| position.1 > 0));
                 }
                 Err(why) => prop_assert_ne!(why, "not UTF-8"),
             }
