@@ -44,7 +44,7 @@ async fn feeds_and_the_channel_are_one() {
     // An integer is its decimal text.
     let mut seven = hub.connect_raw("7").await;
     gateway.call(json!(["notify", {"userId": 7, "title": "seven"}])).await;
-    assert_eq!(seven.text().await, r#"{"userId":7,"title":"seven"}"#);
+    assert_eq!(seven.text().await, r#"{"title":"seven","userId":7}"#);
     assert_eq!(functions.titles("7").await, ["seven"]);
 }
 
