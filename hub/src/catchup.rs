@@ -8,19 +8,20 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use redis::RedisError;
 use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use crate::commands::Commands;
 use crate::feed;
 use crate::limits::{
-    FEEDS_PAGE_USERS, HEADS_PAGE_USERS, PAGES_IN_FLIGHT_MAX, REDIS_ANSWER_DEADLINE,
-    REDIS_BACKOFF_MAX, SWEEP_PAUSE,
+    FEEDS_PAGE_USERS, HEADS_PAGE_USERS, PAGES_IN_FLIGHT_MAX, POSITION_CHECK_INTERVAL,
+    REDIS_ANSWER_DEADLINE, REDIS_BACKOFF_MAX, SWEEP_PAUSE,
 };
 use crate::metrics::CatchUp;
 use crate::order::Read;
 use crate::registry::{ReadRequest, Registry};
 
-/// Answers the registry's requests; ends only by being dropped. Users whose read failed are left to
+/// Answers the registry's requests; ends only by being dropped, or when a read panics. Users whose read failed are left to
 /// the sweep, which `behind` wakes.
 pub async fn serve(
     registry: Arc<Registry>,
@@ -30,7 +31,16 @@ pub async fn serve(
 ) {
     let slots = Arc::new(Semaphore::new(PAGES_IN_FLIGHT_MAX));
     let mut waiting = Vec::new();
-    while requests.recv_many(&mut waiting, HEADS_PAGE_USERS).await > 0 {
+    let mut reads = JoinSet::new();
+    loop {
+        tokio::select! {
+            count = requests.recv_many(&mut waiting, HEADS_PAGE_USERS) => if count == 0 { return },
+            Some(done) = reads.join_next() => match done {
+                Ok(()) => continue,
+                // Its users would wait for ever: the hub has to know.
+                Err(_) => return,
+            },
+        }
         let (heads, feeds): (Vec<_>, Vec<_>) =
             waiting.drain(..).partition(|request| request.read == Read::Head);
         let mut pages: Vec<Vec<ReadRequest>> = vec![heads];
@@ -41,7 +51,7 @@ pub async fn serve(
         for page in pages.into_iter().filter(|page| !page.is_empty()) {
             let Ok(slot) = slots.clone().acquire_owned().await else { return };
             let (registry, redis, behind) = (registry.clone(), redis.clone(), behind.clone());
-            tokio::spawn(async move {
+            reads.spawn(async move {
                 let is_answered = read(&registry, &redis, page).await;
                 drop(slot);
                 if !is_answered {
@@ -56,7 +66,8 @@ pub async fn serve(
 }
 
 /// Brings everyone up to date each time `behind` tells (the subscription stands again, or a read
-/// failed), then tells `done`. Ends only by being dropped.
+/// failed), then tells `done`. Now and then it looks after everyone unasked: a publication may be lost
+/// on ways that nobody thought of. Ends only by being dropped.
 pub async fn sweep(
     registry: Arc<Registry>,
     redis: Arc<Commands>,
@@ -64,7 +75,11 @@ pub async fn sweep(
     done: Arc<Notify>,
 ) {
     loop {
-        behind.notified().await;
+        // Jitter, so that a fleet of hubs does not look at once.
+        let unasked = POSITION_CHECK_INTERVAL.mul_f64(0.75 + fastrand::f64() / 2.0);
+        if timeout(unasked, behind.notified()).await.is_err() {
+            registry.recheck();
+        }
         while !sweep_once(&registry, &redis).await {
             sleep(REDIS_BACKOFF_MAX).await;
         }

@@ -68,13 +68,21 @@ impl fmt::Display for RequestId {
 
 /// Every path there is. Those that open sockets come here only when the request is not one for it.
 pub fn router(app: Arc<App>) -> Router {
+    let health = health_router(app.health.clone());
     Router::new()
-        .route("/healthz", get(alive).fallback(only_get))
-        .route("/readyz", get(ready).fallback(only_get))
         .route("/ws/notifications", any(only_get_without_body))
         .route("/sse/notifications", any(only_get_without_body))
         .fallback(unknown)
         .with_state(app)
+        .merge(health)
+}
+
+/// What a load balancer and a supervisor ask.
+pub fn health_router(health: Arc<Health>) -> Router {
+    Router::new()
+        .route("/healthz", get(alive).fallback(only_get))
+        .route("/readyz", get(ready).fallback(only_get))
+        .with_state(health)
 }
 
 /// Answers one request; never fails.
@@ -98,8 +106,8 @@ async fn alive() -> Response {
     json(StatusCode::OK, "application/json", r#"{"status":"ok"}"#.to_owned()).map(Body::from)
 }
 
-async fn ready(State(app): State<Arc<App>>) -> Result<Response, Refusal> {
-    app.health.ready()?;
+async fn ready(State(health): State<Arc<Health>>) -> Result<Response, Refusal> {
+    health.ready()?;
     Ok(alive().await)
 }
 

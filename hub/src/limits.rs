@@ -98,6 +98,9 @@ pub const FEEDS_PAGE_USERS: usize = 8;
 pub const PAGES_IN_FLIGHT_MAX: usize = 4;
 /// Pause between pages when everyone is brought up to date, so that live traffic goes first.
 pub const SWEEP_PAUSE: Duration = Duration::from_millis(5);
+/// Everyone's position is compared with their feed this often, whether or not something seems to be
+/// missing: the rare loss that nothing else notices is over then.
+pub const POSITION_CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// Clock difference between the functions, which date the ids, and the hub.
 pub const CLOCK_SKEW: Duration = Duration::from_secs(2);
 

@@ -92,7 +92,7 @@ fn serve(args: &ServeArgs) -> Result<()> {
             });
         })
         .await
-        .context("cannot start")
+        .context("the hub has ended")
     })
 }
 

@@ -37,6 +37,8 @@ pub struct Order {
     /// Whether the feed was looked at since the subscription (again) stands. Until then a jump or
     /// an unknown epoch may hide something missed.
     is_synced: bool,
+    /// Whether the subscription was lost since: elements of other services may have been missed, too.
+    was_deaf: bool,
     /// While the feed is being read.
     held: Option<Held>,
     /// Reads in a row that failed while messages waited for them.
@@ -54,6 +56,7 @@ impl Default for Order {
             previous: None,
             newest: None,
             is_synced: false,
+            was_deaf: false,
             held,
             reads_failed: 0,
             is_read_due: false,
@@ -84,6 +87,12 @@ impl Order {
 
     /// The subscription was lost and stands again: what is known may be behind.
     pub fn unsync(&mut self) {
+        self.is_synced = false;
+        self.was_deaf = true;
+    }
+
+    /// What is known is to be compared with the feed.
+    pub fn recheck(&mut self) {
         self.is_synced = false;
     }
 
@@ -151,7 +160,8 @@ impl Order {
             (Known::At(last), Some(head)) => head.epoch == last.epoch,
             _ => true,
         };
-        let has_news = newest.is_some() && self.newest.is_some_and(|known| known != newest);
+        let has_news =
+            self.was_deaf && newest.is_some() && self.newest.is_some_and(|known| known != newest);
         let is_behind = is_behind || (is_same && has_news);
         if is_behind {
             self.held = Some(Held::default());
@@ -159,7 +169,7 @@ impl Order {
         }
         self.newest = Some(newest);
         self.rebase(head, now, tell);
-        self.is_synced = true;
+        (self.is_synced, self.was_deaf) = (true, false);
         None
     }
 
@@ -178,7 +188,7 @@ impl Order {
             }
             _ => self.rebase(head.clone(), now, tell),
         }
-        self.is_synced = true;
+        (self.is_synced, self.was_deaf) = (true, false);
         (self.reads_failed, self.is_read_due) = (0, false);
         self.newest = Some(feed.entries.last().map(|entry| mark(&entry.notification)));
         let mut waiting = self.held.take().unwrap_or_default().into_messages();
@@ -224,7 +234,7 @@ impl Order {
     fn missed_of_others(&self, feed: &Feed) -> Vec<Event> {
         let known = match self.newest {
             // While the subscription stands nothing is missed that was published.
-            _ if self.is_synced => return Vec::new(),
+            _ if !self.was_deaf => return Vec::new(),
             None => return Vec::new(),
             Some(None) => 0,
             Some(Some(newest)) => {

@@ -230,6 +230,13 @@ impl Registry {
         }
     }
 
+    /// Has everyone compared with their feed.
+    pub fn recheck(&self) {
+        for shard in &self.shards {
+            shard.lock().values_mut().for_each(|user| user.order.recheck());
+        }
+    }
+
     /// Reads that bring those up to date who may be behind, shard by shard.
     pub fn behind(&self) -> impl Iterator<Item = Vec<ReadRequest>> + '_ {
         self.shards.iter().map(|shard| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
@@ -35,7 +35,8 @@ use crate::wheel::Wheel;
 /// configuration. `scrapes` is where `/metrics` has an address of its own.
 ///
 /// # Errors
-/// The machine has no thread or no descriptors left for the hub to start with.
+/// The machine has no thread or no descriptors left for the hub to start with, or a part of it has
+/// failed while it ran.
 pub async fn run(
     listener: TcpListener,
     scrapes: Option<TcpListener>,
@@ -65,15 +66,22 @@ pub async fn run(
         sessions: sessions.clone(),
         sockets: AtomicU64::new(0),
     });
-    // Aborted on drop: these have nothing to put in order.
+    // None of them ends by itself. Aborted on drop: they have nothing to put in order.
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { wheel.run().await });
     spawn_readers(&mut tasks, &config, &registry, &redis, &health, requests, relay)?;
     let stop_presence = CancellationToken::new();
+    let (present, presence_ended) = oneshot::channel::<()>();
     let presence_task = tokio::spawn({
         let (presence, redis, registry) = (presence.clone(), redis.clone(), registry.clone());
         let stop = stop_presence.clone();
-        async move { presence.run(&redis, &registry, stop).await }
+        async move {
+            let _present = present; // dropped by a panic, too
+            presence.run(&redis, &registry, stop).await;
+        }
+    });
+    tasks.spawn(async move {
+        let _ = presence_ended.await;
     });
 
     let closing = CancellationToken::new();
@@ -90,9 +98,15 @@ pub async fn run(
     let desk = Arc::new(TicketDesk { config: config.clone(), tickets, metrics });
     let routes = router(app.clone()).merge(desk.router()).merge(endpoint.router());
     let door = Door::new(app, routes, closing.clone());
+    let mut outcome = Ok(());
     tokio::select! {
         () = accept(&listener, &door, &sessions) => {}
         () = shutdown => {}
+        // A hub that goes on without one of its parts looks healthy and is not.
+        _ = tasks.join_next() => {
+            tracing::error!("a part of the hub has failed; it ends, to be started again");
+            outcome = Err(io::Error::other("a part of the hub has failed"));
+        }
     }
     tracing::info!("shutting down");
     let deadline = Instant::now() + config.shutdown.deadline;
@@ -118,7 +132,7 @@ pub async fn run(
         tracing::warn!("presence was not released in time; it expires by itself");
     }
     tracing::info!("bye");
-    Ok(())
+    outcome
 }
 
 /// Everything that hears or reads Redis.
@@ -143,10 +157,10 @@ fn spawn_readers(
         behind: behind.clone(),
         metrics: registry.metrics.clone(),
     };
-    let thread = subscriber.start()?;
+    let (stop, ended) = subscriber.start()?;
     tasks.spawn(async move {
-        let _ends_with_the_tasks = thread;
-        std::future::pending::<()>().await;
+        let _stops_with_the_tasks = stop;
+        let _ = ended.await;
     });
     tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
     tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), behind, caught_up.clone()));

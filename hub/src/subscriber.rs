@@ -21,7 +21,7 @@ use redis::{ConnectionInfo, ErrorKind, RedisResult, ServerErrorKind};
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
 use shared::wire::{ChannelEvent, Message, Position};
 use tokio::runtime::Handle;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::backlog::Backlog;
 use crate::backoff::Backoff;
@@ -74,15 +74,20 @@ impl Drop for Stop {
 }
 
 impl Subscriber {
-    /// Starts the thread.
+    /// Starts the thread. What is returned beside the means to stop it is told when it has ended, for
+    /// whatever reason.
     ///
     /// # Errors
     /// The machine has no thread left.
-    pub fn start(self) -> std::io::Result<Stop> {
+    pub fn start(self) -> std::io::Result<(Stop, oneshot::Receiver<()>)> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
-        thread::Builder::new().name("subscriber".to_owned()).spawn(move || self.run(&stopped))?;
-        Ok(Stop(stop))
+        let (running, ended) = oneshot::channel();
+        thread::Builder::new().name("subscriber".to_owned()).spawn(move || {
+            let _running = running; // dropped by a panic, too
+            self.run(&stopped);
+        })?;
+        Ok((Stop(stop), ended))
     }
 
     /// Subscribes, again and again.

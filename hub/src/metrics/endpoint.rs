@@ -42,10 +42,12 @@ impl Endpoint {
         Router::new().route("/metrics", any(beside_clients)).with_state(self)
     }
 
-    /// Serves scrapes on an address of their own; ends only by being dropped.
+    /// Serves scrapes on an address of their own, and what asks for the hub's health: there it is
+    /// answered also while clients have taken every connection. Ends only by being dropped.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let health = crate::http::health_router(self.health.clone());
         let router = Router::new().route("/metrics", any(on_its_own)).fallback(unknown);
-        let router = router.with_state(self);
+        let router = router.with_state(self).merge(health);
         let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
         // Dropped with this task, and its connections with it.
         let mut scrapes = JoinSet::new();

@@ -429,6 +429,17 @@ fn after_an_outage_elements_of_other_services_are_told_once() {
 }
 
 #[test]
+fn a_look_without_an_outage_finds_ours_and_leaves_what_others_only_pushed() {
+    let mut user = User::at_five();
+    user.order.recheck();
+    assert_eq!(user.head_with(Some(at("e", 5)), Some(mark(b"x"))), None);
+    user.order.recheck();
+    assert_eq!(user.head_with(Some(at("e", 7)), Some(mark(b"y"))), Some(Read::Feed));
+    user.feed(mixed(7, "5 x 6 7 y"));
+    assert_eq!(user.heard(), ["e6", "e7"]);
+}
+
+#[test]
 fn a_user_of_other_services_only_misses_nothing_either() {
     let only = |words| Feed { head: None, ..mixed(0, words) };
     let mut user = User::new();

@@ -71,7 +71,11 @@ async fn on_its_own_address_it_answers_scrapes_and_nothing_else() {
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let refused = "bellwire_hub_refused_total{code=\"forbidden\"} 1\n";
     assert!(answer.body.contains(refused), "{}", answer.body);
-    let answer = request(address, "GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n").await;
+    // Also while clients have taken every connection.
+    let alive = request(address, "GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n").await;
+    let ready = request(address, "GET /readyz HTTP/1.1\r\nHost: hub\r\n\r\n").await;
+    assert_eq!((alive.status, ready.status), (200, 503));
+    let answer = request(address, "GET /ws HTTP/1.1\r\nHost: hub\r\n\r\n").await;
     assert_eq!((answer.status, answer.code().as_str()), (404, "not_found"));
     let answer =
         request(address, "POST /metrics HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n").await;
