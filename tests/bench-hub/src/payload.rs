@@ -83,8 +83,8 @@ mod tests {
             let mut bytes = Vec::new();
             message(&mut bytes, "user-09999", "an epoch", mark);
             let message = Message::parse(&bytes).unwrap();
-            assert_eq!(message.user_id.as_str(), "user-09999");
-            assert_eq!(message.position.unwrap().seq, i64::from(nth));
+            assert_eq!(message.user_id, "user-09999");
+            assert_eq!(message.position.unwrap().1, i64::from(nth));
             assert_eq!(message.notification.len(), NOTIFICATION_BYTES);
             assert_eq!(read(message.notification.as_bytes()), Some(mark));
             assert_eq!(read(&bytes), Some(mark));
