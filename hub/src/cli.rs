@@ -2,7 +2,7 @@
 //! neither flag nor line, because others read those. An empty variable counts as unset, where that
 //! has a meaning, hence files are texts here (clap takes no empty path).
 //!
-//! Flags are the one list of settings: the file ([`file`]) is what stands in for their defaults.
+//! Flags are the one list of settings: the file ([mod@file]) is what stands in for their defaults.
 
 pub mod file;
 pub mod service;
