@@ -65,6 +65,8 @@ impl Hub {
     }
 
     pub async fn start_with(options: Options) -> Self {
+        // Thousands of sockets of some tests, and the hub's ends of them, are this process's.
+        hub::open_files::raise().unwrap();
         let hub = Self::start_on(RedisServer::start().await, options).await;
         hub.until_ready().await;
         hub
