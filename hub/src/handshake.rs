@@ -1,10 +1,12 @@
 //! Who may open a socket or an event stream, and what it speaks: decided from the request's head
 //! before anything is answered, so that a refusal is an HTTP answer.
 
-use http::header::{AUTHORIZATION, HeaderMap, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use http::header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL};
 use shared::{Code, Error, UserId};
 
+use crate::auth::bearer;
 use crate::config::Config;
+use crate::origin;
 use crate::protocol::Protocol;
 use crate::resume::Cursor;
 
@@ -94,7 +96,7 @@ pub fn check(
     query: &Query,
     bearer: &Bearer,
 ) -> Result<Accepted, Error> {
-    check_origin(config, headers)?;
+    origin::check(&config.allowed_origins, headers)?;
     let user = UserId::parse(&bearer.sub).map_err(|_| {
         Error::new(Code::Forbidden, "the token's subject is not a user id, so it has no feed")
     })?;
@@ -123,14 +125,8 @@ fn value<'a>(query: &'a Query, name: &str) -> Option<&'a str> {
 }
 
 fn token(config: &Config, headers: &HeaderMap, query: &Query) -> Result<Option<String>, Error> {
-    if let Some(value) = headers.get(AUTHORIZATION) {
-        let value = value.to_str().unwrap_or_default();
-        return match value.split_once(' ') {
-            Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => {
-                Ok(Some(token.trim().to_owned()))
-            }
-            _ => Err(Error::new(Code::Unauthorized, "`Authorization` is not `Bearer <token>`")),
-        };
+    if let Some(token) = bearer(headers)? {
+        return Ok(Some(token.to_owned()));
     }
     if let Some(token) = offers(headers).iter().find_map(|offer| offer.strip_prefix(TOKEN_PREFIX)) {
         return Ok(Some(token.to_owned()));
@@ -139,20 +135,6 @@ fn token(config: &Config, headers: &HeaderMap, query: &Query) -> Result<Option<S
         return Ok(value(query, "access_token").map(str::to_owned));
     }
     Ok(None)
-}
-
-/// Browsers send `Origin` and let any page open a socket anywhere, so the hub has to look.
-fn check_origin(config: &Config, headers: &HeaderMap) -> Result<(), Error> {
-    let is_listed =
-        |origin: &[u8]| config.allowed_origins.iter().any(|allowed| allowed.as_bytes() == origin);
-    match headers.get_all(ORIGIN).iter().find(|origin| !is_listed(origin.as_bytes())) {
-        None => Ok(()),
-        // The origin is public, but it is a stranger's text: its owner knows it.
-        Some(_) => {
-            let detail = "this `Origin` is not in the hub's list (--allowed-origins)";
-            Err(Error::new(Code::Forbidden, detail))
-        }
-    }
 }
 
 /// The first protocol offered that the hub speaks; raw where none is offered. A browser fails a

@@ -24,7 +24,8 @@ pub fn check(allowed: &[String], headers: &HeaderMap) -> Result<(), Error> {
         0 => Ok(()),
         1 if listed(allowed, headers).is_some() => Ok(()),
         _ => {
-            let detail = "requests from this `Origin` are not allowed";
+            // The origin is public, but it is a stranger's text: its owner knows it.
+            let detail = "this `Origin` is not in the hub's list (--allowed-origins)";
             Err(Error::new(Code::Forbidden, detail))
         }
     }

@@ -128,7 +128,7 @@ impl Registry {
             }
         }
         drop(shard);
-        Ok(Seat { registry: self.clone(), user, id, ready: Some(ready) })
+        Ok(Seat::new(self.clone(), user, id, ready))
     }
 
     fn leave(&self, user: &UserId, id: u64) {
@@ -314,30 +314,5 @@ impl Registry {
     }
 }
 
-/// A socket's place in the registry, given up on drop.
-pub struct Seat {
-    registry: Arc<Registry>,
-    user: UserId,
-    id: u64,
-    ready: Option<oneshot::Receiver<()>>,
-}
-
-impl Seat {
-    pub fn user(&self) -> &UserId {
-        &self.user
-    }
-
-    /// Waits until the user's position is known: whatever is published from then on is delivered.
-    pub async fn ready(&mut self) {
-        if let Some(ready) = self.ready.take() {
-            // An error means that the hub is ending; the session finds out by itself.
-            let _ = ready.await;
-        }
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.registry.leave(&self.user, self.id);
-    }
-}
+mod seat;
+pub use seat::Seat;

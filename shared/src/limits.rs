@@ -83,8 +83,6 @@ pub const CAMPAIGN_PAGE_DEFAULT: i64 = 20;
 pub const CAMPAIGN_TTL_S: i64 = 24 * 3600;
 /// A call may reach Redis twice within its deadline, a few seconds; so long it is remembered.
 pub const ONCE_TTL_S: i64 = 60;
-/// Users in one question about presence.
-pub const PRESENCE_IDS_MAX: usize = 1000;
 
 /// Clock difference tolerated in `exp` and `nbf`, in seconds.
 pub const TOKEN_LEEWAY_S: u64 = 60;

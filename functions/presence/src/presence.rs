@@ -6,7 +6,7 @@ use runtime::redis::{Arg, Redis, RedisError, Reply};
 use runtime::{App, Error, Request, Response, auth};
 use shared::auth::Scope;
 use shared::json::Object;
-use shared::limits::{PRESENCE_IDS_MAX, REQUEST_ARRAY_BYTES_MAX};
+use shared::limits::{PRESENCE_USERS_MAX, REQUEST_ARRAY_BYTES_MAX};
 use shared::notification::user_id_from_json;
 use shared::{UserId, keys};
 
@@ -50,7 +50,7 @@ pub async fn many(app: &App, request: &Request) -> Result<Response, Error> {
 
 fn user_ids(body: &[u8]) -> Result<BTreeSet<UserId>, Error> {
     let mut object = Object::parse(body)?;
-    let items = object.require_array("userIds", PRESENCE_IDS_MAX)?;
+    let items = object.require_array("userIds", PRESENCE_USERS_MAX)?;
     let ids = items.into_iter().enumerate().map(|(at, item)| {
         let name = format!("userIds[{at}]");
         let parsed = user_id_from_json(item.get())

@@ -174,7 +174,7 @@ proptest! {
             };
             prop_assert_eq!(bearer.is_ok(), is_good);
             if let Ok(bearer) = bearer {
-                let has_origin = headers.contains_key(ORIGIN);
+                let has_origin = headers.contains_key(http::header::ORIGIN);
                 let accepted = check(&config, transport, &headers, &query, &bearer);
                 prop_assert!(!(has_origin && accepted.is_ok()), "an origin that is not listed");
             }

@@ -67,7 +67,7 @@ impl Programs {
                 command.arg("--listen").arg(format!("127.0.0.1:{port}"));
                 command.arg("--redis-url").arg(redis.url());
                 command.arg("--auth-hs256-key-file").arg(key_file(self.dir.path()));
-                // All clients have one address, and come at once.
+                // More clients than the defaults let in from so few addresses, and all at once.
                 command.args(["--connections-per-address-max=100000", "--handshakes-per-s=100000"]);
                 command.arg("--connects-per-address-per-s=100000");
                 command.args(&self.hub_args);
