@@ -11,6 +11,8 @@ use crate::ids::check_id;
 use crate::limits::MARK_IDS_MAX;
 use crate::notification::user_id_from_json;
 
+mod ours;
+
 /// Where a notification stands in its user's feed. `seq` alone means nothing: a record that was
 /// replaced starts again at 1, under another epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -34,11 +36,17 @@ pub struct Message<'a> {
 
 impl<'a> Message<'a> {
     /// Reads `{"notification":{"userId":…,…},"bw":{…}?}`; unknown members are ignored, an integer
-    /// `userId` counts as its decimal text.
+    /// `userId` counts as its decimal text. In a message of our own shape the notification's values are
+    /// not looked at, only its brackets and strings.
     ///
     /// # Errors
     /// A short text for the log when the message cannot be delivered to anyone.
     pub fn parse(payload: &'a [u8]) -> Result<Self, &'static str> {
+        let text = std::str::from_utf8(payload).map_err(|_| "not UTF-8")?;
+        ours::parse(text).map_or_else(|| Self::parse_any(text), Ok)
+    }
+
+    fn parse_any(text: &'a str) -> Result<Self, &'static str> {
         #[derive(Deserialize)]
         struct Envelope<'a> {
             #[serde(borrow)]
@@ -52,10 +60,9 @@ impl<'a> Message<'a> {
             epoch: Cow<'a, str>,
             seq: i64,
         }
-        let text = std::str::from_utf8(payload).map_err(|_| "not UTF-8")?;
         let envelope: Envelope<'a> = object(text).ok_or("not a JSON object")?;
         let notification = envelope.notification.ok_or("no `notification`")?.get();
-        let user_id = match our_user_id(notification) {
+        let user_id = match ours::user_id(notification) {
             Some(user_id) => Cow::Borrowed(user_id),
             None => their_user_id(notification)?,
         };
@@ -65,16 +72,6 @@ impl<'a> Message<'a> {
         let position = place.filter(|at| at.seq > 0).map(|at| (at.epoch, at.seq));
         Ok(Self { user_id, notification, position })
     }
-}
-
-/// The user id where our serialiser puts it, which saves reading the notification a second time.
-/// Only for text that is known to be JSON.
-fn our_user_id(notification: &str) -> Option<&str> {
-    let rest = notification.strip_prefix("{\"id\":\"")?;
-    let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
-    let rest = rest.get(end..)?.strip_prefix("\",\"userId\":\"")?;
-    let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
-    rest.get(end..)?.starts_with('"').then(|| rest.get(..end))?
 }
 
 /// The user id wherever it lies, as a string or an integer.
