@@ -10,6 +10,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
 use shared::CloseCode;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -135,8 +137,9 @@ impl Connection {
 
     /// Hands to the kernel what it takes, unless somebody is doing that. Never waits.
     pub fn flush(&self) {
+        let mut turn = self.outbox.turn();
         loop {
-            let batch = match self.outbox.turn() {
+            let batch = match turn {
                 Turn::Write(batch) => batch,
                 Turn::Rest => return,
                 Turn::Finish => return self.task.wake(),
@@ -146,9 +149,13 @@ impl Connection {
                     self.outbox.fail();
                     return self.task.wake();
                 }
-                Ok(bytes) => self.metrics.delivered(self.outbox.written(bytes)),
+                Ok(bytes) => {
+                    let (frames, next) = self.outbox.written(bytes);
+                    self.metrics.delivered(frames);
+                    turn = next;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    self.outbox.written(0);
+                    turn = self.outbox.written(0).1;
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.outbox.block();
@@ -238,7 +245,12 @@ impl Connection {
 
 fn write(stream: &TcpStream, batch: &Batch) -> io::Result<usize> {
     match batch {
-        Batch::One(frame) => stream.try_write(frame),
+        // Past the event loop, whose own state of the socket is in nobody's cache. It has to hear only
+        // that the kernel took nothing: it tries again, and then waits.
+        Batch::One(frame) => match send(stream, frame, SendFlags::empty()) {
+            Err(Errno::AGAIN) => stream.try_write(frame),
+            sent => Ok(sent?),
+        },
         Batch::Many(frames) => {
             let mut slices = [IoSlice::new(&[]); SOCKET_WRITE_FRAMES_MAX];
             for (slice, frame) in slices.iter_mut().zip(frames) {

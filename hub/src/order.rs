@@ -39,8 +39,8 @@ pub struct Order {
     is_synced: bool,
     /// Whether the subscription was lost since: elements of other services may have been missed, too.
     was_deaf: bool,
-    /// While the feed is being read.
-    held: Option<Held>,
+    /// While the feed is being read. Boxed: seldom there.
+    held: Option<Box<Held>>,
     /// Reads in a row that failed while messages waited for them.
     reads_failed: u32,
     /// The sweep has to start the next one.
@@ -50,7 +50,7 @@ pub struct Order {
 impl Default for Order {
     /// For a user's first socket; the caller starts the read of the head.
     fn default() -> Self {
-        let held = Some(Held::default());
+        let held = Some(Box::default());
         Self {
             known: Known::Unread,
             previous: None,
@@ -164,7 +164,7 @@ impl Order {
             self.was_deaf && newest.is_some() && self.newest.is_some_and(|known| known != newest);
         let is_behind = is_behind || (is_same && has_news);
         if is_behind {
-            self.held = Some(Held::default());
+            self.held = Some(Box::default());
             return Some(Read::Feed);
         }
         self.newest = Some(newest);
@@ -305,7 +305,7 @@ impl Order {
             // Nobody could be asked: rather a late message than a new epoch.
             Step::Uncertain(GapReason::Epoch) if force && is_previous => return None,
             Step::Uncertain(_) if !force => {
-                let mut held = Held::default();
+                let mut held = Box::<Held>::default();
                 held.push(message);
                 held.ask();
                 self.held = Some(held);

@@ -5,13 +5,14 @@
 //! pushes and pops, never while the kernel is called. One writer at a time, and what it is writing
 //! stays at the front until it is known how much of it has left.
 
-use std::collections::VecDeque;
-
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::connection::End;
 use crate::limits::{SOCKET_QUEUE_BYTES_MAX, SOCKET_QUEUE_FRAMES_MAX, SOCKET_WRITE_FRAMES_MAX};
+use queue::Queue;
+
+mod queue;
 
 /// See the module.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub struct Outbox {
 
 #[derive(Debug)]
 struct State {
-    frames: VecDeque<Bytes>,
+    frames: Queue,
     /// Of all frames, also of what has left of the first.
     bytes: usize,
     /// What has left of the first frame.
@@ -67,7 +68,7 @@ impl Outbox {
     /// Blocked until the handshake is answered.
     pub fn new() -> Self {
         let state = State {
-            frames: VecDeque::new(),
+            frames: Queue::default(),
             bytes: 0,
             written: 0,
             in_flight: 0,
@@ -160,48 +161,15 @@ impl Outbox {
     /// Takes the role of the writer if there is something to write and nobody has it. Whoever gets
     /// a batch has to say what came of it.
     pub fn turn(&self) -> Turn {
-        let mut state = self.state.lock();
-        if state.in_flight > 0 {
-            return Turn::Rest;
-        }
-        let Some(first) = state.frames.front() else {
-            return if state.end.is_some() { Turn::Finish } else { Turn::Rest };
-        };
-        if state.is_blocked {
-            return Turn::Rest;
-        }
-        let first = first.slice(state.written..);
-        state.in_flight = state.frames.len().min(SOCKET_WRITE_FRAMES_MAX);
-        if state.in_flight == 1 {
-            return Turn::Write(Batch::One(first));
-        }
-        let more = state.frames.iter().take(state.in_flight).skip(1).cloned();
-        Turn::Write(Batch::Many(std::iter::once(first).chain(more).collect()))
+        self.state.lock().turn()
     }
 
-    /// So many bytes of the batch have left; gives the number of frames that are through.
-    pub fn written(&self, mut bytes: usize) -> u64 {
-        let mut frames = 0;
+    /// So many bytes of the batch have left. Gives the number of frames that are through, and what
+    /// the writer has to do next.
+    pub fn written(&self, bytes: usize) -> (u64, Turn) {
         let mut state = self.state.lock();
-        state.in_flight = 0;
-        bytes += state.written;
-        while let Some(frame) = state.frames.front() {
-            let length = frame.len();
-            if bytes < length {
-                break;
-            }
-            bytes -= length;
-            state.bytes -= length;
-            state.frames.pop_front();
-            frames += 1;
-        }
-        // None are left also where the peer was found gone meanwhile.
-        state.written = if state.frames.is_empty() { 0 } else { bytes };
-        if state.frames.is_empty() && state.frames.capacity() > IDLE_CAPACITY_MAX {
-            // An idle connection keeps no memory of its last burst.
-            state.frames = VecDeque::new();
-        }
-        frames
+        let frames = state.advance(bytes);
+        (frames, state.turn())
     }
 
     /// The kernel takes nothing at the moment.
@@ -212,11 +180,46 @@ impl Outbox {
     }
 }
 
-/// Slots that an empty queue may keep: the smallest allocation, so that a connection that gets a
-/// frame now and then does not allocate each time.
-const IDLE_CAPACITY_MAX: usize = 4;
-
 impl State {
+    fn turn(&mut self) -> Turn {
+        if self.in_flight > 0 {
+            return Turn::Rest;
+        }
+        let Some(first) = self.frames.first() else {
+            return if self.end.is_some() { Turn::Finish } else { Turn::Rest };
+        };
+        if self.is_blocked {
+            return Turn::Rest;
+        }
+        let first = first.slice(self.written..);
+        self.in_flight = self.frames.len().min(SOCKET_WRITE_FRAMES_MAX);
+        if self.in_flight == 1 {
+            return Turn::Write(Batch::One(first));
+        }
+        let more = self.frames.iter().take(self.in_flight).skip(1).cloned();
+        Turn::Write(Batch::Many(std::iter::once(first).chain(more).collect()))
+    }
+
+    /// The writer is done, and so many bytes have left; gives the number of frames that are through.
+    fn advance(&mut self, mut bytes: usize) -> u64 {
+        let mut frames = 0;
+        self.in_flight = 0;
+        bytes += self.written;
+        while let Some(frame) = self.frames.first() {
+            let length = frame.len();
+            if bytes < length {
+                break;
+            }
+            bytes -= length;
+            self.bytes -= length;
+            self.frames.drop_first();
+            frames += 1;
+        }
+        // None are left also where the peer was found gone meanwhile.
+        self.written = if self.frames.is_empty() { 0 } else { bytes };
+        frames
+    }
+
     /// Drops what has not begun to leave: half a frame would spoil all that follows.
     fn drop_waiting(&mut self) {
         let begun = self.in_flight.max(usize::from(self.written > 0));
@@ -232,95 +235,4 @@ impl Default for Outbox {
 }
 
 #[cfg(test)]
-mod tests {
-    use shared::CloseCode;
-
-    use super::*;
-
-    fn outbox() -> Outbox {
-        let outbox = Outbox::new();
-        outbox.open(Bytes::new());
-        outbox.written(0);
-        outbox
-    }
-
-    fn write(outbox: &Outbox) -> Vec<u8> {
-        match outbox.turn() {
-            Turn::Write(Batch::One(frame)) => frame.to_vec(),
-            Turn::Write(Batch::Many(frames)) => frames.concat(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn nothing_leaves_before_the_handshake_is_answered() {
-        let outbox = Outbox::new();
-        outbox.push("a".into());
-        assert!(matches!(outbox.turn(), Turn::Rest));
-        outbox.open("head".into());
-        assert_eq!(write(&outbox), b"heada");
-    }
-
-    #[test]
-    fn what_arrives_together_leaves_together_and_in_order() {
-        let outbox = outbox();
-        for frame in ["a", "bb", "ccc"] {
-            assert_eq!(outbox.push(frame.into()), Pushed::Queued);
-        }
-        assert_eq!(write(&outbox), b"abbccc");
-        // Somebody writes: a second writer would overtake it.
-        outbox.push("d".into());
-        assert!(matches!(outbox.turn(), Turn::Rest));
-        outbox.written(2);
-        assert_eq!(write(&outbox), b"bcccd");
-        outbox.block();
-        assert!(matches!(outbox.turn(), Turn::Rest));
-        outbox.unblock();
-        assert_eq!(write(&outbox), b"bcccd");
-        outbox.written(5);
-        assert!(matches!(outbox.turn(), Turn::Rest));
-        assert_eq!(outbox.depth(), (0, 0));
-    }
-
-    #[test]
-    fn is_bounded_in_frames_and_in_bytes() {
-        let outbox = outbox();
-        let full =
-            (0..=SOCKET_QUEUE_FRAMES_MAX).find(|_| outbox.push("x".into()) == Pushed::Overflowed);
-        assert_eq!(full, Some(SOCKET_QUEUE_FRAMES_MAX));
-        assert_eq!(outbox.end(), Some(CloseCode::TooSlow.into()));
-        assert_eq!(outbox.depth(), (0, 0));
-
-        let outbox = super::tests::outbox();
-        assert_eq!(outbox.push("x".repeat(SOCKET_QUEUE_BYTES_MAX + 1).into()), Pushed::Queued);
-        assert_eq!(outbox.push("x".into()), Pushed::Overflowed);
-    }
-
-    #[test]
-    fn a_frame_that_has_begun_to_leave_is_finished() {
-        let outbox = outbox();
-        outbox.push("abc".into());
-        assert_eq!(write(&outbox), b"abc");
-        outbox.written(1);
-        outbox.block();
-        while outbox.push("x".into()) == Pushed::Queued {}
-        outbox.unblock();
-        assert_eq!(write(&outbox), b"bc");
-        outbox.written(2);
-        assert!(matches!(outbox.turn(), Turn::Finish));
-    }
-
-    #[test]
-    fn the_first_reason_stays_and_nothing_follows_it_but_the_last_frame() {
-        let outbox = outbox();
-        outbox.push("last".into());
-        outbox.close(CloseCode::Restart.into());
-        outbox.close(CloseCode::TooSlow.into());
-        assert_eq!(outbox.push("later".into()), Pushed::Ignored);
-        assert_eq!(outbox.end(), Some(CloseCode::Restart.into()));
-        outbox.push_last("!".into());
-        assert_eq!(write(&outbox), b"last!");
-        outbox.written(5);
-        assert!(matches!(outbox.turn(), Turn::Finish));
-    }
-}
+mod tests;

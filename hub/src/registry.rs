@@ -17,6 +17,7 @@ use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
 use shared::wire::{Marked, Position};
 use shared::{CloseCode, Code, Error, UserId};
+use smallvec::smallvec;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::Connection;
@@ -119,7 +120,7 @@ impl Registry {
             }
             Entry::Vacant(vacant) => {
                 let stay = self.next_stay.fetch_add(1, Ordering::Relaxed);
-                vacant.insert(User { stay, order: Order::default(), sockets: vec![socket] });
+                vacant.insert(User { stay, order: Order::default(), sockets: smallvec![socket] });
                 self.presence.set(&user, true);
                 self.metrics.user_came();
                 // The feed holds the head as well.

@@ -7,6 +7,7 @@ use std::time::Instant;
 use bytes::Bytes;
 use shared::CloseCode;
 use shared::wire::Position;
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::connection::Connection;
@@ -22,7 +23,7 @@ pub struct User {
     /// Tells this stay from an earlier one.
     pub stay: u64,
     pub order: Order,
-    pub sockets: Vec<Socket>,
+    pub sockets: SmallVec<[Socket; 1]>,
 }
 
 pub struct Socket {

@@ -3,6 +3,8 @@
 use std::borrow::Borrow;
 use std::fmt;
 
+use smol_str::SmolStr;
+
 use crate::error::{Code, Error};
 use crate::keys::is_reserved;
 use crate::limits::ID_BYTES_MAX;
@@ -10,8 +12,10 @@ use crate::limits::ID_BYTES_MAX;
 /// Id of a user: 1–128 of `A-Z a-z 0-9 . _ ~ @ + | -`, not `.` or `..`.
 ///
 /// The alphabet keeps ids safe inside Redis keys (no `:`, `{` or `}`), paths and JSON text.
+///
+/// Short ones have no memory of their own: a hub keeps many, and looks at one with every message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct UserId(Box<str>);
+pub struct UserId(SmolStr);
 
 impl UserId {
     /// Checks `text`.
