@@ -87,6 +87,12 @@ impl Model {
                 self.foreign = self.clock;
                 self.forget_decisions();
             }
+            Op::ForeignReplace => {
+                let body = self.fresh_body();
+                if let (true, Some(held)) = (store.foreign_replace(&body), &mut self.value) {
+                    held.body = body;
+                }
+            }
             Op::ForeignDelete => {
                 // Of nothing it leaves no trace.
                 if store.value().is_some() {
@@ -96,16 +102,16 @@ impl Model {
                 store.remove(0);
                 self.value = None;
             }
-            Op::EvictCompanion => {
-                store.remove(1);
+            Op::LoseCompanion(loss) => {
+                store.lose(1, *loss);
                 self.forget_decisions();
             }
-            Op::EvictTag => {
-                store.remove(3);
+            Op::LoseTag(loss) => {
+                store.lose(3, *loss);
                 self.tag_lost = self.clock;
             }
-            Op::EvictLease => {
-                store.remove(2);
+            Op::LoseLease(loss) => {
+                store.lose(2, *loss);
                 self.end_leases();
             }
             Op::Wait(ms) => std::thread::sleep(std::time::Duration::from_millis(*ms)),
