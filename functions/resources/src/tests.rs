@@ -103,7 +103,7 @@ fn what_would_be_unsafe_is_refused() {
 #[test]
 fn whatever_a_parameter_makes_of_a_tag_is_a_tag() {
     let fields = "path = \"a/{x}\"\nfresh = \"1s\"\nhttp.url = \"http://x/\"";
-    let tags = ["{x}", "user-{x}", "a:{x}:{x}", "{x}.{x}.{x}"];
+    let tags = ["{x}", "user-{x}", "a:{x}:{x}", "{x}-{x}-{x}"];
     let declared = one(&format!("{fields}\ntags = {tags:?}")).expect("sound tags");
     for value in [".x".to_owned(), "x".repeat(ID_BYTES_MAX)] {
         for tag in &declared.tags {

@@ -63,7 +63,7 @@ async fn a_tag_may_be_as_long_as_its_parameters_make_it() {
     let id = "x".repeat(shared::limits::ID_BYTES_MAX);
     let path = format!("item/{id}");
     world.get(&path).await.expect(200);
-    for (n, tag) in [(2, format!("item:{id}")), (3, format!("of-{id}:{id}.{id}"))] {
+    for (n, tag) in [(2, format!("item:{id}")), (3, format!("of-{id}:{id}-{id}"))] {
         world.invalidate(json!({"tags": [tag]})).await.expect(200);
         assert_eq!(world.get(&path).await.expect(200).text(), nth(n));
     }
