@@ -44,9 +44,21 @@ if value and got[2] and reject == '' and inm == '' then
   end
 end
 
+local token, lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
+  string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
 local meta = decided(got[2])
 if not value and exp ~= -2 then
   return redis.error_reply('WRONGTYPE the cached value is no string')
+end
+-- Another service wrote it without an expiry. It gets one at first sight, also where it may not be
+-- served: by that the next such write is told from this one.
+if exp == -1 then
+  exp = now + keep_ms
+  -- Whoever holds a lease on what lay here before, or reads what was decided about that, must see
+  -- that this is something else.
+  local held_exp = tonumber(string.match(got[3] or '', '\n(%d+)\n') or 0)
+  while exp == held_exp or (meta and exp == meta.exp) do exp = exp + 1 end
+  if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
 end
 if meta and meta.exp ~= exp then meta = nil end
 local written_etag, body, is_replaced = '-', nil, nil
@@ -73,9 +85,6 @@ local function show()
     body, written_etag = meta.etag, '='
   end
 end
-
-local token, lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
-  string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
 
 -- Makes the companions ready to be written: completes the tags, and looks once for what MGET shows as
 -- missing although it is there.
@@ -135,12 +144,6 @@ end
 -- Takes over what another service wrote: fresh from now on, for no longer than it will live.
 local function adopt(says)
   local fresh = now + fresh_ms
-  if exp == -1 then
-    exp = now + keep_ms
-    -- Whoever holds a lease on what lay here before must see that this is something else.
-    if string.match(got[3] or '', '\n(%d+)\n') == tostring(exp) then exp = exp + 1 end
-    if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
-  end
   if exp >= 0 and exp < fresh then fresh = exp end
   if says == 'stale' then fresh = now end
   local problem = prepare()

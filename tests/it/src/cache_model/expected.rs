@@ -149,6 +149,7 @@ impl Model {
         let token = format!("t{}", self.clock);
         let read = store.read(&token);
         let expiry = store.expiry();
+        check(expiry != -1, || format!("{read:?} left it without an expiry"))?;
         if let Some(held) = &mut self.value {
             if held.is_foreign && held.expiry == -1 {
                 held.expiry = expiry;
