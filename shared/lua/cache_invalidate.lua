@@ -22,7 +22,7 @@ if meta and meta.exp ~= exp then meta = nil end
 -- it may be older than was invalidated hard: a mark would make it one that may.
 local is_barred = meta and meta.kind ~= 'v'
 for i = 4, #KEYS do
-  local hard = not meta and string.match(got[i] or '', '^%S+ %d+ (%d+) %d+$')
+  local hard = not meta and string.match(got[i] or '', '^[^/%s]+/%S* %d+ (%d+)$')
   is_barred = is_barred or (hard and hard ~= '0')
 end
 if not got[1] or is_barred then

@@ -124,15 +124,17 @@ local function tags_say()
   end
   local says = 'ok'
   for i = 4, #KEYS do
-    local version, soft, hard, born = string.match(got[i] or '', '^(%S+) (%d+) (%d+) (%d+)$')
-    if meta and version ~= seen[i - 3] then
-      -- Nobody knows what a tag that was lost had seen: its next history begins later, or tells of
-      -- nothing that explains the new version.
-      if not version or tonumber(hard) >= at or tonumber(born) >= at or tonumber(soft) < at then
+    local history, change, soft, hard =
+      string.match(got[i] or '', '^([^/%s]+/)(%S*) (%d+) (%d+)$')
+    local seen_version = seen[i - 3] or ''
+    if meta and not (history and history .. change == seen_version) then
+      -- Nobody knows what a tag that was lost had seen: it has another history.
+      if not history or string.sub(seen_version, 1, #history) ~= history
+        or tonumber(hard) >= at or tonumber(soft) < at then
         return 'miss'
       end
       says, since = 'stale', math.min(since, tonumber(soft))
-    elseif not meta and version then
+    elseif not meta and history then
       -- A value of another service: it may be older than whatever was invalidated.
       if hard ~= '0' then return 'miss' end
       if soft ~= '0' then says = 'stale' end

@@ -62,7 +62,7 @@ impl Model {
             Op::Read => self.read(store)?,
             Op::Finish(nth, end) => self.finish(store, *nth, *end)?,
             Op::Invalidate { hard } => {
-                store.invalidate(*hard);
+                store.invalidate(*hard, &format!("i{}", self.clock));
                 self.end_leases();
                 self.cool_until = 0;
                 self.key_soft = self.clock;
@@ -218,20 +218,9 @@ impl Model {
             check(read.now >= self.cool_until, || format!("{read:?} during the cool-down"))?;
         }
         check(!waits || holds(LEASE + GRACE), || format!("{read:?}, but nobody fetches"))?;
-        let known = [
-            "fresh",
-            "early-lead",
-            "stale-lead",
-            "stale-follow",
-            "error-lead",
-            "error-wait",
-            "miss-lead",
-            "miss-wait",
-            "absent",
-            "cooldown",
-            "bypass",
-        ];
-        check(known.contains(&read.decision.as_str()), || format!("{read:?}"))
+        const KNOWN: &str = "fresh early-lead stale-lead stale-follow error-lead error-wait miss-lead \
+                             miss-wait absent cooldown bypass";
+        check(KNOWN.split(' ').any(|word| word == read.decision), || format!("{read:?}"))
     }
 
     fn finish(&mut self, store: &mut Store, nth: usize, end: End) -> Checked {

@@ -73,9 +73,9 @@ impl Store {
         (reply[0].clone(), reply[1].parse().unwrap())
     }
 
-    pub fn invalidate(&mut self, hard: bool) -> i64 {
+    pub fn invalidate(&mut self, hard: bool, token: &str) -> i64 {
         let mode = if hard { "hard" } else { "soft" };
-        let args = [mode, &KEEP.to_string(), "i", &TAG_KEEP.to_string()];
+        let args = [mode, &KEEP.to_string(), token, &TAG_KEEP.to_string()];
         let reply = self.eval(&script::CACHE_INVALIDATE, 0..4, &args);
         reply[1].parse().unwrap()
     }
