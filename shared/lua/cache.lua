@@ -14,13 +14,17 @@
 --   at      when that was, ms
 --   age     how old the content was then, ms: the origin's Age
 --   delta   what fetching it cost, ms
---   etag    of the value, without quotes; "" where another service wrote it
+--   etag    of the value, without quotes; "" where another service wrote it. SET … KEEPTTL of another
+--           service shows nowhere else: readers compare it with what they serve
 --   cool    nobody asks the source before, ms; 0 unless it failed
 --   code    how it failed, "-" where it did not
 --   sha     SHA-1 of the value
 -- KEYS[3]   lease      bw:lease:{key}, lines: token, exp and tags as above, when it was taken
--- KEYS[4…]  tags       bw:tag:{tag}: "version soft hard born": when it was last invalidated either
---                      way, 0 if never, and when this version of its history began, ms
+-- KEYS[4…]  tags       bw:tag:{tag}: "history/change soft hard": a random word since the tag is known
+--                      without a break and another one since its last invalidation, together its
+--                      version; when it was last invalidated either way, ms, 0 if never
+--
+-- Whatever is no string counts as missing, and is replaced when it would be written.
 --
 -- Time is Redis TIME: the only clock that all callers share. Redis judges expiry by the moment at
 -- which a script began, so a key may be there for as long as the script has been running.
@@ -59,11 +63,23 @@ local function versions_of(got)
   if #KEYS == 3 then return '' end
   local versions = {}
   for i = 4, #KEYS do
-    versions[i - 3] = got[i] and string.match(got[i], '^(%S+) %d+ %d+ %d+$') or '?'
+    versions[i - 3] = got[i] and string.match(got[i], '^([^/%s]+/%S*) %d+ %d+$') or '?'
   end
   return table.concat(versions, ' ')
 end
 
 local function failed(reply)
   return type(reply) == 'table' and reply.err
+end
+
+-- Begins a history for tags that have none among `got`: what was tagged with a lost one does not come
+-- back. An error is returned, not raised.
+local function complete_tags(got, token, now, tag_keep_ms)
+  for i = 4, #KEYS do
+    if not got[i] or not string.match(got[i], '^[^/%s]+/%S* %d+ %d+$') then
+      got[i] = token .. '.' .. now .. '.' .. i .. '/ 0 0'
+      local problem = failed(redis.pcall('SET', KEYS[i], got[i], 'PX', tag_keep_ms))
+      if problem then return problem end
+    end
+  end
 end

@@ -3,6 +3,7 @@
 --
 -- ARGV[1]  mode  "soft" marks it stale (and removes what may not be served), "hard" removes it
 -- ARGV[2]  keep  expiry for a value that another service wrote without one, ms
+-- ARGV[3]  token, ARGV[4]  tag_keep, ms: for tags that are missing, as in cache_read.lua
 --
 -- Returns {n, now}: n is 1 when there was a value. Also what is no string is removed.
 
@@ -21,7 +22,7 @@ if meta and meta.exp ~= exp then meta = nil end
 -- it may be older than was invalidated hard: a mark would make it one that may.
 local is_barred = meta and meta.kind ~= 'v'
 for i = 4, #KEYS do
-  local hard = not meta and string.match(got[i] or '', '^%S+ %d+ (%d+) %d+$')
+  local hard = not meta and string.match(got[i] or '', '^[^/%s]+/%S* %d+ (%d+)$')
   is_barred = is_barred or (hard and hard ~= '0')
 end
 if not got[1] or is_barred then
@@ -34,6 +35,9 @@ if not meta then
     exp = now + ARGV[2]
     redis.call('PEXPIREAT', value_key, exp)
   end
+  -- A version that is not there is no version: what happens to such a tag later would go unseen.
+  local problem = complete_tags(got, ARGV[3], now, ARGV[4])
+  if problem then return redis.error_reply(problem) end
   meta = { kind = 'v', exp = exp, at = now, fresh = now, tags = versions_of(got) }
 end
 meta.fresh, meta.cool = math.min(meta.fresh, now), 0

@@ -7,9 +7,11 @@
 -- ARGV[3]  inm      If-None-Match of the reader; may be left out
 -- ARGV[4]  reject   PEXPIRETIME of a value that the reader found to be no JSON; may be left out
 --
--- Returns {"status age ttl fresh exp code flag", body, validators}: age of the content and how much
--- longer it is fresh, ms (so now is fresh - ttl); validators are two lines, the origin's ETag and
--- Last-Modified, and come with a lease on a value. status:
+-- Returns {"status age ttl fresh exp code etag", body, validators}: age of the content and how much
+-- longer it is fresh, ms (so now is fresh - ttl); etag of what was written with the body ("-" where
+-- another service wrote it: then as little is known of the body as when it has another etag);
+-- validators are two lines, the origin's ETag and Last-Modified, and come with a lease on a value.
+-- An eighth word, "replaced": a companion that was no string, or a lease that was none. status:
 --   fresh         serve it                    early-lead   serve it, then refresh it
 --   stale-lead    serve it, then refresh it   stale-follow serve it: somebody refreshes it, or the
 --                                             source failed a moment ago
@@ -20,8 +22,7 @@
 --   absent        the source does not know it
 --   cooldown      nothing to serve, and the source failed a moment ago, as `code` says
 --   bypass        ask the source, store nothing: Redis is full, or the source forbids storing
--- flag "=": the body is left out because inm names its etag, which stands there instead;
--- "f": another service wrote the value.
+-- etag "=": the body is left out because inm names its etag, which stands there instead.
 -- An error of type WRONGTYPE when the key is no string, READONLY when nothing can be served here
 -- and nothing can be written: the next connection may lead to the new master.
 
@@ -39,21 +40,36 @@ if value and got[2] and reject == '' and inm == '' then
   if known_exp and known_exp - exp == 0 and tags == versions
     and now + delta * chance < fresh + 0 then
     return { 'fresh ' .. (now - at + age) .. ' ' .. (fresh - now) .. ' ' .. fresh .. ' '
-      .. known_exp .. ' - -', value }
+      .. known_exp .. ' - ' .. etag, value }
   end
 end
 
+local token, lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
+  string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
 local meta = decided(got[2])
 if not value and exp ~= -2 then
   return redis.error_reply('WRONGTYPE the cached value is no string')
 end
+-- Another service wrote it without an expiry. It gets one at first sight, also where it may not be
+-- served: by that the next such write is told from this one.
+if exp == -1 then
+  exp = now + keep_ms
+  -- Whoever holds a lease on what lay here before, or reads what was decided about that, must see
+  -- that this is something else.
+  local held_exp = tonumber(string.match(got[3] or '', '\n(%d+)\n') or 0)
+  while exp == held_exp or (meta and exp == meta.exp) do exp = exp + 1 end
+  if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
+end
 if meta and meta.exp ~= exp then meta = nil end
-local flag, body = '-', nil
+local written_etag, body, is_replaced = '-', nil, nil
+-- A text without lines is no lease, and nobody would ever end it.
+if got[3] and not string.find(got[3], '\n', 1, true) then got[3] = false end
 
 local function answer(status, validators)
   local age, fresh, code = 0, now, '-'
   if meta then age, fresh, code = now - meta.at + meta.age, meta.fresh, meta.code end
-  local info = table.concat({ status, age, fresh - now, fresh, exp, code, flag }, ' ')
+  local info = table.concat({ status, age, fresh - now, fresh, exp, code, written_etag }, ' ')
+  if is_replaced then info = info .. ' replaced' end
   if not body then return { info } end
   if not validators then return { info, body } end
   return { info, body, meta.origin_etag .. '\n' .. meta.origin_modified }
@@ -61,41 +77,41 @@ end
 
 local function show()
   body = value
-  if meta.etag == '' then
-    flag = 'f'
-  elseif inm ~= '' and string.find(inm, '"' .. meta.etag .. '"', 1, true)
+  if meta.etag == '' then return end
+  written_etag = meta.etag
+  if inm ~= '' and string.find(inm, '"' .. meta.etag .. '"', 1, true)
     and redis.sha1hex(value) == meta.sha then
-    -- The hash, because SET … KEEPTTL of another service leaves no other trace.
-    body, flag = meta.etag, '='
+    -- The hash, because whoever gets no body cannot compare it.
+    body, written_etag = meta.etag, '='
   end
 end
 
-local token, lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
-  string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
-
--- Gives missing tags a random version: what was tagged with a lost one does not come back.
-local function complete_tags()
-  if not string.find(versions, '?', 1, true) then return nil end
-  for i = 4, #KEYS do
-    if not got[i] or not string.match(got[i], '^(%S+) %d+ %d+ %d+$') then
-      -- A moment ago: what is written within this millisecond is not older than its tag.
-      got[i] = token .. '.' .. i .. ' 0 0 ' .. (now - 1)
-      local problem = failed(redis.pcall('SET', KEYS[i], got[i], 'PX', tag_keep_ms))
-      if problem then return problem end
+-- Makes the companions ready to be written: completes the tags, and looks once for what MGET shows as
+-- missing although it is there.
+local function prepare()
+  if is_replaced == nil then
+    local missing = {}
+    for i = 2, #KEYS do
+      if not got[i] then missing[#missing + 1] = KEYS[i] end
     end
+    is_replaced = #missing > 0 and redis.call('EXISTS', unpack(missing)) > 0
   end
-  versions = versions_of(got)
+  if not string.find(versions, '?', 1, true) then return nil end
+  local problem = complete_tags(got, token, now, tag_keep_ms)
+  if not problem then versions = versions_of(got) end
+  return problem
 end
 
 -- true, false when somebody else has it, or nil and a problem.
 local function take_lease()
   if got[3] then return false end
-  local problem = complete_tags()
+  local problem = prepare()
   if problem then return nil, problem end
+  -- Without NX: there is none, and what is no lease is replaced.
   local taken = redis.pcall('SET', lease_key, token .. '\n' .. exp .. '\n' .. versions,
-    'NX', 'PXAT', now + lease_ms)
+    'PXAT', now + lease_ms)
   if failed(taken) then return nil, failed(taken) end
-  return taken and true or false
+  return true
 end
 
 -- What happened to the tags since the value was fetched: "ok", "stale" and when, or "miss".
@@ -108,15 +124,17 @@ local function tags_say()
   end
   local says = 'ok'
   for i = 4, #KEYS do
-    local version, soft, hard, born = string.match(got[i] or '', '^(%S+) (%d+) (%d+) (%d+)$')
-    if meta and version ~= seen[i - 3] then
-      -- Nobody knows what a tag that was lost had seen: its next history begins later, or tells of
-      -- nothing that explains the new version.
-      if not version or tonumber(hard) >= at or tonumber(born) >= at or tonumber(soft) < at then
+    local history, change, soft, hard =
+      string.match(got[i] or '', '^([^/%s]+/)(%S*) (%d+) (%d+)$')
+    local seen_version = seen[i - 3] or ''
+    if meta and not (history and history .. change == seen_version) then
+      -- Nobody knows what a tag that was lost had seen: it has another history.
+      if not history or string.sub(seen_version, 1, #history) ~= history
+        or tonumber(hard) >= at or tonumber(soft) < at then
         return 'miss'
       end
       says, since = 'stale', math.min(since, tonumber(soft))
-    elseif not meta and version then
+    elseif not meta and history then
       -- A value of another service: it may be older than whatever was invalidated.
       if hard ~= '0' then return 'miss' end
       if soft ~= '0' then says = 'stale' end
@@ -128,15 +146,9 @@ end
 -- Takes over what another service wrote: fresh from now on, for no longer than it will live.
 local function adopt(says)
   local fresh = now + fresh_ms
-  if exp == -1 then
-    exp = now + keep_ms
-    -- Whoever holds a lease on what lay here before must see that this is something else.
-    if string.match(got[3] or '', '\n(%d+)\n') == tostring(exp) then exp = exp + 1 end
-    if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
-  end
   if exp >= 0 and exp < fresh then fresh = exp end
   if says == 'stale' then fresh = now end
-  local problem = complete_tags()
+  local problem = prepare()
   meta = { kind = 'v', exp = exp, at = now, fresh = fresh, age = 0, delta = 0, cool = 0, code = '-',
     etag = '', sha = '', tags = versions, origin_etag = '', origin_modified = '' }
   -- Where nothing can be written it is taken over by every reader anew.
@@ -169,7 +181,7 @@ if value and meta and meta.kind == 'v' and says ~= 'miss' and reject ~= tostring
     if taken == nil then return answer('error-bypass') end
     return answer(taken and 'error-lead' or 'error-wait', taken)
   end
-  body, flag = nil, '-'
+  body, written_etag = nil, '-'
 end
 
 if meta and says == 'ok' and now < meta.fresh then

@@ -3,7 +3,7 @@
 --
 -- KEYS  tags  bw:tag:{tag}; see cache.lua. This script stands alone.
 -- ARGV[1]  mode      "soft" | "hard"
--- ARGV[2]  version   random; the new version of all of them
+-- ARGV[2]  change    random; the last change of all of them, and the history of those that had none
 -- ARGV[3]  tag_keep  ms; longer than anything that is tagged lives
 --
 -- Returns {number of tags, now}. Raises where nothing can be written.
@@ -12,12 +12,12 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for i, key in ipairs(KEYS) do
   local old = redis.pcall('GET', key)
-  local soft, hard, born
+  local history, soft, hard
   if type(old) == 'string' then
-    soft, hard, born = string.match(old, '^%S+ (%d+) (%d+) (%d+)$')
+    history, soft, hard = string.match(old, '^([^/%s]+)/%S* (%d+) (%d+)$')
   end
   if ARGV[1] == 'hard' then hard = now else soft = now end
-  redis.call('SET', key, ARGV[2] .. '.' .. i .. ' ' .. (soft or 0) .. ' ' .. (hard or 0) .. ' '
-    .. (born or now), 'PX', ARGV[3])
+  redis.call('SET', key, (history or ARGV[2] .. '.' .. i) .. '/' .. ARGV[2] .. '.' .. i .. ' '
+    .. (soft or 0) .. ' ' .. (hard or 0), 'PX', ARGV[3])
 end
 return { #KEYS, now }

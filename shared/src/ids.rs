@@ -120,7 +120,8 @@ pub fn check_name(text: &str, what: &str) -> Result<(), Error> {
     check_id(&text.replace(':', "-"), what)
 }
 
-fn is_id_char(c: char) -> bool {
+/// The alphabet of ids.
+pub fn is_id_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '@' | '+' | '|' | '-')
 }
 

@@ -47,8 +47,11 @@ pub const CACHE_VALUE_BYTES: usize = 1024 * 1024;
 pub const CACHE_VALUE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Tags of one resource: a read looks at all of them.
 pub const CACHE_TAGS_MAX: usize = 8;
-/// Longest tag, in bytes.
-pub const CACHE_TAG_BYTES_MAX: usize = 256;
+/// Longest tag, in bytes, its parameters filled in: three of the longest and what stands between them.
+pub const CACHE_TAG_BYTES_MAX: usize = 4 * ID_BYTES_MAX;
+/// Longest `ETag` or `Last-Modified` of an origin that is kept: two SHA-512 in hex. Every read of the
+/// value takes them along, in the companion.
+pub const CACHE_VALIDATOR_BYTES_MAX: usize = 256;
 /// Tags in one call of `POST /cache/invalidate`: one short script.
 pub const CACHE_INVALIDATE_TAGS_MAX: usize = 500;
 /// Longest `If-None-Match` that is looked at: a hundred of our tags.

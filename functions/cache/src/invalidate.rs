@@ -8,10 +8,10 @@ use runtime::{App, Code, Error, Request, Response, auth};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::json::Object;
-use shared::limits::{CACHE_INVALIDATE_TAGS_MAX, CACHE_TAG_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX};
+use shared::limits::{CACHE_INVALIDATE_TAGS_MAX, REQUEST_ARRAY_BYTES_MAX};
 
 use crate::served::Target;
-use resources::template::check_fixed;
+use resources::template::is_tag;
 
 /// Invalidates one value; `?mode=soft` marks it stale, else it is removed.
 ///
@@ -47,8 +47,7 @@ pub async fn tags(app: &App, request: &Request) -> Result<Response, Error> {
         return Err(object.beyond("tags", &problem));
     }
     for tag in &tags {
-        let is_tag = (1..=CACHE_TAG_BYTES_MAX).contains(&tag.len()) && check_fixed(tag).is_ok();
-        if !is_tag {
+        if !is_tag(tag) {
             return Err(object.invalid("tags", "must hold tags: the alphabet of ids, and `:`"));
         }
     }

@@ -1,6 +1,6 @@
 //! Answers as HTTP: Cache-Control (RFC 9111, RFC 5861), Age, ETag, Cache-Status (RFC 9211).
 
-use runtime::cache::{Answer, Content, FetchError, How, Windows, etag_of};
+use runtime::cache::{Answer, Content, FetchError, How, Windows};
 use runtime::{Code, Error, Response};
 
 use crate::served::Served;
@@ -20,15 +20,17 @@ pub fn response(served: &Served, answer: Answer, if_none_match: &str) -> Respons
             Response::from(&Error::new(Code::OriginFailed, "the source failed"))
         }
         Content::Unchanged { etag } => value(304, &etag, control, age, Vec::new()),
-        Content::Json(body) => {
-            let etag = etag_of(&body);
-            match names(if_none_match, &etag) {
-                true => value(304, &etag, control, age, Vec::new()),
-                false => value(200, &etag, control, age, body),
-            }
-        }
+        Content::Json { body, etag } => match names(if_none_match, &etag) {
+            true => value(304, &etag, control, age, Vec::new()),
+            false => value(200, &etag, control, age, body),
+        },
     };
-    response.with("cache-status", status)
+    let response = response.with("cache-status", status);
+    match served.resource.access {
+        Access::Public => response,
+        // For a browser's cache: the next user of this browser has another token.
+        Access::Subject(_) | Access::Scope => response.vary("Authorization"),
+    }
 }
 
 fn value(status: u16, etag: &str, control: String, age: String, body: Vec<u8>) -> Response {
@@ -58,7 +60,7 @@ fn cache_control(served: &Served, answer: &Answer) -> String {
 }
 
 fn cache_status(answer: &Answer) -> String {
-    let has_value = matches!(answer.content, Content::Json(_) | Content::Unchanged { .. });
+    let has_value = matches!(answer.content, Content::Json { .. } | Content::Unchanged { .. });
     let mut status = match answer.how {
         How::Hit => "bellwire; hit",
         How::Miss => "bellwire; fwd=miss",
@@ -87,7 +89,7 @@ mod tests {
     use super::*;
 
     fn answer(how: How, ttl_ms: i64) -> Answer {
-        let content = Content::Json(b"{}".to_vec());
+        let content = Content::json("{}");
         Answer { content, how, stored: false, collapsed: false, age_ms: 1500, ttl_ms }
     }
 

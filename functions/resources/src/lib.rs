@@ -228,7 +228,18 @@ fn tag_templates(tags: &[String], params: &[String]) -> Result<Vec<Template>, St
     if tags.len() > CACHE_TAGS_MAX {
         return Err(format!("has more than {CACHE_TAGS_MAX} tags"));
     }
-    tags.iter().map(|tag| fixed_template(tag, params, CACHE_TAG_BYTES_MAX)).collect()
+    tags.iter().map(|tag| tag_template(tag, params)).collect()
+}
+
+fn tag_template(text: &str, params: &[String]) -> Result<Template, String> {
+    let tag = fixed_template(text, params, CACHE_TAG_BYTES_MAX)?;
+    // Whatever a read may make of it must be a tag that can be invalidated.
+    match tag.bytes_max(ID_BYTES_MAX) {
+        ..=CACHE_TAG_BYTES_MAX => Ok(tag),
+        bytes => Err(format!(
+            "may have {bytes} bytes with its parameters, at most {CACHE_TAG_BYTES_MAX} are allowed"
+        )),
+    }
 }
 
 fn fixed_template(text: &str, params: &[String], bytes_max: usize) -> Result<Template, String> {

@@ -1,6 +1,7 @@
 //! Texts with parameters in braces.
 
-use shared::ids::check_id;
+use shared::ids::{check_id, is_id_char};
+use shared::limits::CACHE_TAG_BYTES_MAX;
 
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +74,15 @@ impl Template {
         text
     }
 
+    /// Length with parameters of `param_bytes` each.
+    pub fn bytes_max(&self, param_bytes: usize) -> usize {
+        let bytes = |piece: &Piece| match piece {
+            Piece::Text(plain) => plain.len(),
+            Piece::Param(_) => param_bytes,
+        };
+        self.0.iter().map(bytes).sum()
+    }
+
     pub fn has(&self, param: usize) -> bool {
         self.0.contains(&Piece::Param(param))
     }
@@ -143,6 +153,12 @@ pub fn check_fixed(text: &str) -> Result<(), String> {
         })?;
     }
     Ok(())
+}
+
+/// Whether a text is a tag, its parameters filled in: longer than an id where one stands beside text.
+pub fn is_tag(text: &str) -> bool {
+    let is_tag_char = |c: char| c == ':' || is_id_char(c);
+    (1..=CACHE_TAG_BYTES_MAX).contains(&text.len()) && text.chars().all(is_tag_char)
 }
 
 #[cfg(test)]

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use shared::limits::{CACHE_TAG_BYTES_MAX, ID_BYTES_MAX};
+
 use crate::origins::{Origin, OriginHost};
-use crate::template::push_plain;
+use crate::template::{is_tag, push_plain};
 use crate::{Access, Resource, Resources};
 
 fn one(fields: &str) -> Result<Resource, String> {
@@ -90,10 +92,26 @@ fn what_would_be_unsafe_is_refused() {
         ("path = \"a\"\naccess = \"subject:x\"", "no parameter"),
         ("path = \"a\"\naccess = \"everyone\"", "must be public"),
         ("path = \"a\"\ntags = [\"{x}\"]", "no parameter"),
+        ("path = \"a/{x}\"\ntags = [\"{x}:{x}:{x}:{x}\"]", "may have 515 bytes"),
         ("path = \"a\"\nbytes_max = 999999999", "`bytes_max` must be from 1"),
     ] {
         let problem = one(&format!("{fields}\n{rest}")).expect_err(fields);
         assert!(problem.contains(named), "{fields}: {problem}");
+    }
+}
+
+#[test]
+fn whatever_a_parameter_makes_of_a_tag_is_a_tag() {
+    let fields = "path = \"a/{x}\"\nfresh = \"1s\"\nhttp.url = \"http://x/\"";
+    let tags = ["{x}", "user-{x}", "a:{x}:{x}", "{x}-{x}-{x}"];
+    let declared = one(&format!("{fields}\ntags = {tags:?}")).expect("sound tags");
+    for value in [".x".to_owned(), "x".repeat(ID_BYTES_MAX)] {
+        for tag in &declared.tags {
+            assert!(is_tag(&tag.fill(std::slice::from_ref(&value), push_plain)), "{tag:?}");
+        }
+    }
+    for bad in ["", "{x}", "a b", "a/b", "é", &"x".repeat(CACHE_TAG_BYTES_MAX + 1)] {
+        assert!(!is_tag(bad), "{bad}");
     }
 }
 

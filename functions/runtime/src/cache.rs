@@ -92,7 +92,10 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                     return Ok(refresh.bypass(fetch, None).await);
                 }
             };
-            if found.is_foreign && !found.is_json() {
+            if found.is_replaced {
+                refresh.warn("companion_replaced", "a key of ours held something else");
+            }
+            if found.is_garbage() {
                 if search.rejections == REJECTIONS_MAX {
                     return Ok(refresh.bypass(fetch, None).await);
                 }

@@ -42,7 +42,7 @@ impl Cors {
             return response;
         }
         // Also without an Origin: a cache must not hand this answer to a page of another origin.
-        response = response.with("vary", "Origin");
+        response = response.vary("Origin");
         match origin {
             Some(origin) if self.origins.iter().any(|known| known == origin) => response
                 .with("access-control-allow-origin", origin)

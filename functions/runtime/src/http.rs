@@ -142,6 +142,19 @@ impl Response {
         self.headers.push((name, value.into()));
         self
     }
+
+    /// Adds a request's header to those that the answer depends on (RFC 9110 §12.5.5), in one field:
+    /// some caches read the first only.
+    pub fn vary(mut self, header: &'static str) -> Self {
+        match self.headers.iter_mut().find(|(name, _)| *name == "vary") {
+            Some((_, list)) => {
+                list.push_str(", ");
+                list.push_str(header);
+            }
+            None => self.headers.push(("vary", header.to_owned())),
+        }
+        self
+    }
 }
 
 impl From<&Error> for Response {

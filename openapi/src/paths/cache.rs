@@ -36,7 +36,12 @@ fn read(id: &'static str, head: &'static str) -> Operation {
     Operation::new("cache", id, head, "The cached resource.")
         .per_resource()
         .header("If-None-Match", text(), "Entity tags that are known.")
-        .answers(200, "With Cache-Control, Age, ETag and Cache-Status.", anything())
+        .answers(
+            200,
+            "With Cache-Control, Age, ETag and Cache-Status, and with `Vary: Authorization` where \
+             the resource is not public.",
+            anything(),
+        )
         .empty(304, "The entity tag is known.")
         .fails(&[
             Code::NotFound,

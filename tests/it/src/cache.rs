@@ -47,7 +47,7 @@ fresh = "100s"
 timeout = "1s"
 cool_down = "1s"
 absent = "60s"
-tags = ["item:{id}", "all"]
+tags = ["item:{id}", "all", "of-{id}:{id}-{id}"]
 http = { url = "http://{{ settings_host }}/items/{id}?of={id}", honour_cache_control = true }
 
 [[resource]]

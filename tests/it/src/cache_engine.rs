@@ -4,6 +4,7 @@ mod adoption;
 mod faults;
 mod flight;
 mod races;
+mod traceless;
 mod windows;
 
 use std::cell::{Cell, RefCell};
@@ -173,7 +174,7 @@ pub fn tag() -> String {
 #[track_caller]
 pub fn text(answer: &Answer) -> &str {
     match &answer.content {
-        Content::Json(bytes) => std::str::from_utf8(bytes).unwrap(),
+        Content::Json { body, .. } => std::str::from_utf8(body).unwrap(),
         other => panic!("{other:?}"),
     }
 }

@@ -31,6 +31,16 @@ pub enum End {
     Pass,
 }
 
+/// How a key of ours gets lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    Evicted,
+    /// Another service made it a list.
+    Retyped,
+    /// Another service wrote into it.
+    Garbled,
+}
+
 #[derive(Clone, Debug)]
 pub enum Op {
     Read,
@@ -44,10 +54,12 @@ pub enum Op {
     },
     /// Another service writes, with an expiry or without one.
     ForeignSet(Option<u64>),
+    /// It keeps the expiry: no trace is left of that.
+    ForeignReplace,
     ForeignDelete,
-    EvictCompanion,
-    EvictTag,
-    EvictLease,
+    LoseCompanion(Loss),
+    LoseTag(Loss),
+    LoseLease(Loss),
     Wait(u64),
 }
 
@@ -59,6 +71,7 @@ fn op() -> impl Strategy<Value = Op> {
         2 => Just(End::Error),
         1 => Just(End::Pass),
     ];
+    let loss = || prop_oneof![2 => Just(Loss::Evicted), 1 => Just(Loss::Retyped), 1 => Just(Loss::Garbled)];
     prop_oneof![
         12 => Just(Op::Read),
         8 => (prop_oneof![4 => Just(0_usize), 1 => 1..3_usize], end)
@@ -66,10 +79,11 @@ fn op() -> impl Strategy<Value = Op> {
         1 => any::<bool>().prop_map(|hard| Op::Invalidate { hard }),
         2 => any::<bool>().prop_map(|hard| Op::InvalidateTag { hard }),
         1 => prop_oneof![Just(None), (20..400_u64).prop_map(Some)].prop_map(Op::ForeignSet),
+        1 => Just(Op::ForeignReplace),
         1 => Just(Op::ForeignDelete),
-        1 => Just(Op::EvictCompanion),
-        1 => Just(Op::EvictTag),
-        1 => Just(Op::EvictLease),
+        1 => loss().prop_map(Op::LoseCompanion),
+        1 => loss().prop_map(Op::LoseTag),
+        1 => loss().prop_map(Op::LoseLease),
         5 => (1..60_u64).prop_map(Op::Wait),
     ]
 }

@@ -12,14 +12,23 @@ pub fn etag_of(body: &[u8]) -> String {
 /// The value, or what there is instead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// JSON text.
-    Json(Vec<u8>),
+    /// JSON text and its entity tag.
+    Json { body: Vec<u8>, etag: String },
     /// The reader has it: `If-None-Match` names this tag.
     Unchanged { etag: String },
     /// The source does not know such a thing.
     Absent,
     /// There is nothing to serve, and the source failed.
     Failed(FetchError),
+}
+
+impl Content {
+    /// JSON text.
+    pub fn json(body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        let etag = etag_of(&body);
+        Content::Json { body, etag }
+    }
 }
 
 /// Where the answer came from (RFC 9211).

@@ -50,7 +50,12 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     ) -> Result<(), RedisError> {
         let refresh = Refresh::new(self.store.clone(), self.host.clone(), entry, policy);
         let keep = i64::try_from(policy.keep_ms(policy.windows.fresh)).unwrap_or(i64::MAX);
-        let args = [Arg::Text(mode.as_str()), Arg::Int(keep)];
+        let args = [
+            Arg::Text(mode.as_str()),
+            Arg::Int(keep),
+            Arg::Text(&refresh.token),
+            Arg::Int(tag_keep()),
+        ];
         self.store.eval(&script::CACHE_INVALIDATE, &refresh.keys, &args).await?;
         Ok(())
     }
@@ -62,9 +67,12 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     pub async fn invalidate_tags(&self, tags: &[String], mode: Mode) -> Result<(), RedisError> {
         let keys: Vec<String> = tags.iter().map(|tag| keys::cache_tag(tag)).collect();
         let version = format!("{:016x}", self.host.random());
-        let keep = i64::try_from(CACHE_TAG_KEEP_MS).unwrap_or(i64::MAX);
-        let args = [Arg::Text(mode.as_str()), Arg::Text(&version), Arg::Int(keep)];
+        let args = [Arg::Text(mode.as_str()), Arg::Text(&version), Arg::Int(tag_keep())];
         self.store.eval(&script::CACHE_TAGS, &keys, &args).await?;
         Ok(())
     }
+}
+
+fn tag_keep() -> i64 {
+    i64::try_from(CACHE_TAG_KEEP_MS).unwrap_or(i64::MAX)
 }

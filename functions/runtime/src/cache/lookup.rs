@@ -53,10 +53,11 @@ pub(super) struct Lookup {
     pub(super) exp: String,
     /// Another service wrote it: it may be anything.
     pub(super) is_foreign: bool,
+    /// A companion was no string, and was replaced.
+    pub(super) is_replaced: bool,
     pub(super) known: Known,
     /// The value, or its entity tag where the reader has it.
-    body: Vec<u8>,
-    is_named: bool,
+    content: Option<Content>,
     failure: String,
     age_ms: i64,
     ttl_ms: i64,
@@ -92,11 +93,18 @@ impl Lookup {
         let mut number = || words.next()?.parse::<i64>().ok();
         let (age_ms, ttl_ms) = (number()?, number()?);
         let (_fresh, exp) = (words.next()?, words.next()?);
-        let (failure, flag) = (words.next()?, words.next()?);
-        let body = match parts.next() {
-            Some(Reply::Bytes(body)) => body,
-            _ => Vec::new(),
+        let (failure, written_etag) = (words.next()?, words.next()?);
+        let is_replaced = words.next() == Some("replaced");
+        let content = match parts.next() {
+            Some(Reply::Bytes(etag)) if written_etag == "=" => {
+                Some(Content::Unchanged { etag: String::from_utf8_lossy(&etag).into_owned() })
+            }
+            Some(Reply::Bytes(body)) => Some(Content::json(body)),
+            _ => None,
         };
+        // Also where the expiry says nothing: SET … KEEPTTL.
+        let is_foreign =
+            matches!(&content, Some(Content::Json { etag, .. }) if etag != written_etag);
         let known = parts.next().and_then(|lines| {
             let (etag, last_modified) = lines.text()?.split_once('\n')?;
             let validators =
@@ -106,25 +114,28 @@ impl Lookup {
         Some(Self {
             decision,
             exp: exp.to_owned(),
-            is_foreign: flag == "f",
-            known: known.unwrap_or_default(),
-            body,
-            is_named: flag == "=",
+            is_foreign,
+            is_replaced,
+            // What validates the value that lay there before says nothing of this one.
+            known: known.filter(|_| !is_foreign).unwrap_or_default(),
+            content,
             failure: failure.to_owned(),
             age_ms,
             ttl_ms,
         })
     }
 
-    pub(super) fn is_json(&self) -> bool {
-        is_json(&self.body)
+    /// Whether the value must not be served.
+    pub(super) fn is_garbage(&self) -> bool {
+        match &self.content {
+            Some(Content::Json { body, .. }) => self.is_foreign && !is_json(body),
+            _ => false,
+        }
     }
 
     fn content(self) -> Content {
-        if self.is_named {
-            return Content::Unchanged { etag: String::from_utf8_lossy(&self.body).into_owned() };
-        }
-        Content::Json(self.body)
+        let failed = || Content::Failed(FetchError::Failed("nothing to serve".to_owned()));
+        self.content.unwrap_or_else(failed)
     }
 
     /// The value as it was found.
@@ -158,20 +169,29 @@ pub(super) fn is_json(bytes: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::etag_of;
     use super::*;
 
     #[test]
     fn replies_are_taken_apart() {
         let bytes = |text: &str| Reply::Bytes(text.as_bytes().to_vec());
         let reply = vec![
-            bytes("stale-lead 1500 -500 1500 9000 - -"),
+            bytes(&format!("stale-lead 1500 -500 1500 9000 - {}", etag_of(b"{}"))),
             bytes("{}"),
             bytes("\"x\"\nMon, 01 Jan"),
         ];
         let found = Lookup::parse(reply).unwrap();
         assert_eq!((found.decision, found.age_ms, found.ttl_ms), (Decision::StaleLead, 1500, -500));
         assert_eq!(found.known.validators.etag, "\"x\"");
-        assert_eq!(found.serve().content, Content::Json(b"{}".to_vec()));
+        assert!(!found.is_foreign && !found.is_replaced);
+        assert_eq!(found.serve().content, Content::json("{}"));
+        let reply = vec![bytes("stale-lead 0 0 1 2 - - replaced"), bytes("x"), bytes("\"x\"\n")];
+        let found = Lookup::parse(reply).unwrap();
+        assert!(found.is_foreign && found.is_replaced && found.is_garbage());
+        assert!(found.known.validators.is_empty());
+        let found = Lookup::parse(vec![bytes("fresh 0 1 1 2 - ="), bytes("e")]).unwrap();
+        assert!(!found.is_foreign);
+        assert_eq!(found.serve().content, Content::Unchanged { etag: "e".to_owned() });
         let found = Lookup::parse(vec![bytes("cooldown 2 0 1 -2 timeout -")]).unwrap();
         assert_eq!(found.without_value().content, Content::Failed(FetchError::TimedOut));
         for bad in ["", "fresh", "fresh 1 2 3 4", "other 1 2 3 4 - -", "fresh x 2 3 4 - -"] {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
-use shared::limits::CACHE_TAG_KEEP_MS;
+use shared::limits::{CACHE_TAG_KEEP_MS, CACHE_VALIDATOR_BYTES_MAX};
 use shared::{keys, script};
 
 use super::Entry;
@@ -60,8 +60,8 @@ impl Led {
         match self {
             Led::Value { body, times } => {
                 let Times { age_ms, fresh_ms: ttl_ms, stored } = times;
-                let content = Content::Json(body.into_bytes());
-                Answer { age_ms, ttl_ms, stored, ..Answer::fetched(content, How::Miss) }
+                let fetched = Answer::fetched(Content::json(body), How::Miss);
+                Answer { age_ms, ttl_ms, stored, ..fetched }
             }
             Led::Absent { stored } => {
                 Answer { stored, ..Answer::fetched(Content::Absent, How::Miss) }
@@ -217,8 +217,8 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
             Arg::Text(&times),
             Arg::Text(body),
             Arg::Text(etag),
-            Arg::Text(one_line(origin_etag)),
-            Arg::Text(one_line(last_modified)),
+            Arg::Text(kept(origin_etag)),
+            Arg::Text(kept(last_modified)),
         ];
         match self.store.eval(&script::CACHE_WRITE, &self.keys, &args).await {
             Ok(reply) => reply.first().and_then(|status| status.text()) == Some("stored"),
@@ -246,7 +246,8 @@ fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// The companion is made of lines.
-fn one_line(text: &str) -> &str {
-    if text.contains(['\n', '\r']) { "" } else { text }
+/// A validator as far as it can be kept: it becomes a line of the companion, and a header later.
+fn kept(validator: &str) -> &str {
+    let is_header = !validator.contains(char::is_control);
+    if is_header && validator.len() <= CACHE_VALIDATOR_BYTES_MAX { validator } else { "" }
 }

@@ -84,6 +84,28 @@ async fn lost_companions_and_tags_bring_nothing_back() {
 }
 
 #[tokio::test]
+async fn companions_that_became_something_else_are_replaced_and_the_log_says_so() {
+    let world = World::start().await;
+    let lease = shared::keys::cache_lease("fresh");
+    let _: i64 = world.redis.run_words(&["LPUSH", &lease, "x"]).await;
+    let answer = world.get("fresh").await.expect(200).within(Duration::from_secs(1));
+    assert_eq!(answer.text(), nth(1));
+    assert_eq!(world.redis.run_words::<i64>(&["EXISTS", &lease]).await, 0);
+    support::eventually("the log says so", async || {
+        world.functions.output().contains("companion_replaced").then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_replaced_value_that_is_no_json_is_not_served() {
+    let world = World::start().await;
+    world.get("fresh").await.expect(200);
+    let _: String = world.redis.run("SET fresh garbage KEEPTTL").await;
+    assert_eq!(world.get("fresh").await.expect(200).text(), nth(2));
+}
+
+#[tokio::test]
 async fn other_services_values_are_served_and_foreign_types_refused() {
     let world = World::start().await;
     let _: String = world.redis.run(r#"SET fresh {"theirs":[]} EX 4500"#).await;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use support::{Plan, eventually};
+use support::{Origin, Plan, RedisServer, eventually, token};
 
-use super::{World, nth};
+use super::{World, nth, setup};
 
 #[tokio::test]
 async fn a_miss_and_a_hit_say_what_they_are() {
@@ -27,10 +27,34 @@ async fn a_miss_and_a_hit_say_what_they_are() {
         (world.get("fresh").await.header("age") == "1").then_some(())
     })
     .await;
-    let private = world.functions.get("/cache/mine/alice").token(&support::token("alice", ""));
+    let private = world.functions.get("/cache/mine/alice").token(&token("alice", ""));
     let private = private.send().await.expect(200);
     assert!(private.header("cache-control").starts_with("private, max-age="), "{private:?}");
     assert_eq!(world.origin.count(), 2);
+}
+
+#[tokio::test]
+async fn what_depends_on_the_token_says_so() {
+    let (redis, origin) = (RedisServer::start().await, Origin::start().await);
+    let own = token("alice", "cache:read");
+    for (origins, varies) in
+        [("", "Authorization"), ("https://app.example", "Authorization, Origin")]
+    {
+        let functions = setup(&redis, &origin).variable("cors_origins", origins).start().await;
+        let read = async |path: &str, known: &str| {
+            let call = functions.get(&format!("/cache/{path}")).header("if-none-match", known);
+            call.token(&own).send().await
+        };
+        for path in ["mine/alice", "internal"] {
+            let answer = read(path, "\"x\"").await.expect(200);
+            assert_eq!(answer.header("vary"), varies, "{path}");
+            let answer = read(path, answer.header("etag")).await.expect(304);
+            assert_eq!(answer.header("vary"), varies, "{path}");
+        }
+        // Everybody gets the same of what is public.
+        let public = read("fresh", "\"x\"").await.expect(200);
+        assert_eq!(public.header_opt("vary"), varies.strip_prefix("Authorization, "));
+    }
 }
 
 #[tokio::test]

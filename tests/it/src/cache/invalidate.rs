@@ -58,6 +58,20 @@ async fn a_tag_invalidates_everything_that_has_it() {
 }
 
 #[tokio::test]
+async fn a_tag_may_be_as_long_as_its_parameters_make_it() {
+    let world = World::start().await;
+    let id = "x".repeat(shared::limits::ID_BYTES_MAX);
+    let path = format!("item/{id}");
+    world.get(&path).await.expect(200);
+    for (n, tag) in [(2, format!("item:{id}")), (3, format!("of-{id}:{id}-{id}"))] {
+        world.invalidate(json!({"tags": [tag]})).await.expect(200);
+        assert_eq!(world.get(&path).await.expect(200).text(), nth(n));
+    }
+    let longer = "x".repeat(shared::limits::CACHE_TAG_BYTES_MAX + 1);
+    world.invalidate(json!({"tags": [longer]})).await.expect_problem(400, "invalid_field");
+}
+
+#[tokio::test]
 async fn wrong_requests_are_named() {
     let world = World::start().await;
     for (body, code) in [

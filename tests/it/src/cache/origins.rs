@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use shared::limits::CACHE_VALIDATOR_BYTES_MAX;
 use support::{Origin, Plan, eventually};
 
 use super::{World, nth};
@@ -29,6 +30,22 @@ async fn a_refetch_is_conditional() {
     world.refreshed("stale", 4).await;
     assert!(world.origin.last().contains("if-none-match: \"v2\""));
     assert_eq!(world.redis.run::<String>("GET stale").await, nth(3));
+}
+
+#[tokio::test]
+async fn a_validator_without_measure_is_not_sent_back() {
+    let world = World::start().await;
+    let long = format!("\"{}\"", "x".repeat(CACHE_VALIDATOR_BYTES_MAX));
+    let modified = "Sat, 21 Nov 2026 10:00:00 GMT";
+    let plan = Plan::default().with("ETag", long).with("Last-Modified", modified);
+    world.origin.plan(plan);
+    world.get("expired").await.expect(200);
+    world.origin.plan(Plan::status(304));
+    let answer = world.get("expired").await.expect(200);
+    assert_eq!(answer.text(), nth(1));
+    let request = world.origin.last();
+    assert!(!request.contains("if-none-match"), "{request}");
+    assert!(request.contains("if-modified-since"), "{request}");
 }
 
 #[tokio::test]

@@ -170,6 +170,20 @@ async fn a_soft_invalidation_of_another_services_value_keeps_what_is_known_of_it
 }
 
 #[tokio::test]
+async fn a_tag_that_was_missing_at_a_soft_invalidation_is_missed_when_it_is_lost() {
+    let redis = RedisServer::start().await;
+    local(async {
+        let world = world(&redis).await;
+        let _: String = redis.run(r#"SET profile:7 {"theirs":1}"#).await;
+        world.cache.invalidate(world.entry(), &world.policy, Mode::Soft).await.unwrap();
+        world.cache.invalidate_tags(&[TAG.to_owned()], Mode::Hard).await.unwrap();
+        assert_eq!(redis.run_words::<i64>(&["DEL", &tag()]).await, 1);
+        assert_eq!(text(&world.read().await), r#"{"n":1}"#);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_soft_invalidation_brings_no_value_back_that_was_barred() {
     let redis = RedisServer::start().await;
     local(async {

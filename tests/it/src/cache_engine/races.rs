@@ -111,6 +111,27 @@ async fn another_services_write_and_delete_drop_the_late_write() {
 }
 
 #[tokio::test]
+async fn a_write_without_expiry_is_told_from_the_one_before() {
+    let redis = RedisServer::start().await;
+    local(async {
+        let world = World::new(&redis, policy(windows(LONG, LONG, LONG))).await;
+        // It may be older than this, so it is not served.
+        world.cache.invalidate_tags(&[TAG.to_owned()], Mode::Hard).await.unwrap();
+        let _: String = redis.run(r#"SET profile:7 {"theirs":1}"#).await;
+        world.takes.set(Duration::from_millis(300));
+        let (answer, ()) = tokio::join!(world.read(), async {
+            eventually("it fetches", async || (world.fetches.get() == 1).then_some(())).await;
+            assert!(redis.run::<i64>("PTTL profile:7").await > 0);
+            let _: String = redis.run(r#"SET profile:7 {"theirs":2}"#).await;
+        });
+        assert_eq!((text(&answer), answer.stored), (r#"{"n":1}"#, false));
+        assert_eq!(redis.run::<String>("GET profile:7").await, r#"{"theirs":2}"#);
+        world.read().await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_lost_tag_drops_the_late_write() {
     let redis = RedisServer::start().await;
     local(async {

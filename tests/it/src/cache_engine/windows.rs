@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use runtime::cache::{Content, FetchError, Fetched, How, Validators, Value, Windows};
+use shared::limits::CACHE_VALIDATOR_BYTES_MAX;
 use support::{RedisServer, eventually};
 
 use super::{LONG, NONE, Plan, World, companion, is_failure, local, policy, text, windows};
@@ -52,7 +53,7 @@ async fn without_a_value_a_failure_is_an_answer_and_not_stored() {
         world.plan(Plan::Count);
         let answer = eventually("the cool-down ends", async || {
             let answer = world.read().await;
-            matches!(answer.content, Content::Json(_)).then_some(answer)
+            matches!(answer.content, Content::Json { .. }).then_some(answer)
         })
         .await;
         assert_eq!(text(&answer), r#"{"n":2}"#);
@@ -167,6 +168,40 @@ async fn a_source_may_say_that_nothing_changed() {
         assert!(redis.run::<i64>("PEXPIRETIME profile:7").await >= before);
         let kept: String = redis.run_words(&["GET", &companion()]).await;
         assert!(kept.contains("W/\"v1\""), "{kept}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn validators_that_are_none_are_not_kept() {
+    let redis = RedisServer::start().await;
+    local(async {
+        let world = World::new(&redis, policy(windows(NONE, NONE, LONG))).await;
+        let good = "Sat, 21 Nov 2026";
+        for bad in [
+            "\"a\nb\"".to_owned(),
+            "\"a\r\"".to_owned(),
+            "\"a\0\"".to_owned(),
+            "\"a\t\u{7f}\"".to_owned(),
+            "\"\u{85}\"".to_owned(),
+            format!("\"{}\"", "x".repeat(CACHE_VALIDATOR_BYTES_MAX - 1)),
+        ] {
+            let validators = Validators { etag: bad, last_modified: good.to_owned() };
+            let value = Value { body: "[1]".to_owned(), validators, ..Value::default() };
+            world.plan(Plan::Answer(Fetched::Value(value)));
+            assert!(world.read().await.stored);
+            assert!(world.read().await.stored);
+            let known = world.known.borrow().validators.clone();
+            assert_eq!((known.etag.as_str(), known.last_modified.as_str()), ("", good));
+        }
+        let longest = format!("\"{}\"", "x".repeat(CACHE_VALIDATOR_BYTES_MAX - 2));
+        let validators = Validators { etag: longest.clone(), last_modified: "\n".to_owned() };
+        let value = Value { body: "[1]".to_owned(), validators, ..Value::default() };
+        world.plan(Plan::Answer(Fetched::Value(value)));
+        world.read().await;
+        world.read().await;
+        let known = world.known.borrow().validators.clone();
+        assert_eq!((known.etag, known.last_modified.as_str()), (longest, ""));
     })
     .await;
 }

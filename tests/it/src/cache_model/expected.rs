@@ -62,7 +62,7 @@ impl Model {
             Op::Read => self.read(store)?,
             Op::Finish(nth, end) => self.finish(store, *nth, *end)?,
             Op::Invalidate { hard } => {
-                store.invalidate(*hard);
+                store.invalidate(*hard, &format!("i{}", self.clock));
                 self.end_leases();
                 self.cool_until = 0;
                 self.key_soft = self.clock;
@@ -87,6 +87,12 @@ impl Model {
                 self.foreign = self.clock;
                 self.forget_decisions();
             }
+            Op::ForeignReplace => {
+                let body = self.fresh_body();
+                if let (true, Some(held)) = (store.foreign_replace(&body), &mut self.value) {
+                    held.body = body;
+                }
+            }
             Op::ForeignDelete => {
                 // Of nothing it leaves no trace.
                 if store.value().is_some() {
@@ -96,16 +102,16 @@ impl Model {
                 store.remove(0);
                 self.value = None;
             }
-            Op::EvictCompanion => {
-                store.remove(1);
+            Op::LoseCompanion(loss) => {
+                store.lose(1, *loss);
                 self.forget_decisions();
             }
-            Op::EvictTag => {
-                store.remove(3);
+            Op::LoseTag(loss) => {
+                store.lose(3, *loss);
                 self.tag_lost = self.clock;
             }
-            Op::EvictLease => {
-                store.remove(2);
+            Op::LoseLease(loss) => {
+                store.lose(2, *loss);
                 self.end_leases();
             }
             Op::Wait(ms) => std::thread::sleep(std::time::Duration::from_millis(*ms)),
@@ -143,6 +149,7 @@ impl Model {
         let token = format!("t{}", self.clock);
         let read = store.read(&token);
         let expiry = store.expiry();
+        check(expiry != -1, || format!("{read:?} left it without an expiry"))?;
         if let Some(held) = &mut self.value {
             if held.is_foreign && held.expiry == -1 {
                 held.expiry = expiry;
@@ -211,20 +218,9 @@ impl Model {
             check(read.now >= self.cool_until, || format!("{read:?} during the cool-down"))?;
         }
         check(!waits || holds(LEASE + GRACE), || format!("{read:?}, but nobody fetches"))?;
-        let known = [
-            "fresh",
-            "early-lead",
-            "stale-lead",
-            "stale-follow",
-            "error-lead",
-            "error-wait",
-            "miss-lead",
-            "miss-wait",
-            "absent",
-            "cooldown",
-            "bypass",
-        ];
-        check(known.contains(&read.decision.as_str()), || format!("{read:?}"))
+        const KNOWN: &str = "fresh early-lead stale-lead stale-follow error-lead error-wait miss-lead \
+                             miss-wait absent cooldown bypass";
+        check(KNOWN.split(' ').any(|word| word == read.decision), || format!("{read:?}"))
     }
 
     fn finish(&mut self, store: &mut Store, nth: usize, end: End) -> Checked {

@@ -3,7 +3,7 @@
 use redis::{Connection, Value};
 use shared::script::{self, Script};
 
-use super::{ABSENT, COOL, ERROR, End, FRESH, KEEP, LEASE, STALE};
+use super::{ABSENT, COOL, ERROR, End, FRESH, KEEP, LEASE, Loss, STALE};
 
 const TAG_KEEP: i64 = 100_000;
 
@@ -73,9 +73,10 @@ impl Store {
         (reply[0].clone(), reply[1].parse().unwrap())
     }
 
-    pub fn invalidate(&mut self, hard: bool) -> i64 {
+    pub fn invalidate(&mut self, hard: bool, token: &str) -> i64 {
         let mode = if hard { "hard" } else { "soft" };
-        let reply = self.eval(&script::CACHE_INVALIDATE, 0..4, &[mode, &KEEP.to_string()]);
+        let args = [mode, &KEEP.to_string(), token, &TAG_KEEP.to_string()];
+        let reply = self.eval(&script::CACHE_INVALIDATE, 0..4, &args);
         reply[1].parse().unwrap()
     }
 
@@ -91,6 +92,25 @@ impl Store {
             None => self.command(&["SET", &key, body]),
             Some(ms) => self.command(&["SET", &key, body, "PX", &ms.to_string()]),
         };
+    }
+
+    /// Whether there was something to replace.
+    pub fn foreign_replace(&mut self, body: &str) -> bool {
+        let key = self.keys[0].clone();
+        let done: Option<String> = self.command(&["SET", &key, body, "XX", "KEEPTTL"]);
+        done.is_some()
+    }
+
+    /// As [`Self::remove`]; what another service leaves there expires long after the case.
+    pub fn lose(&mut self, at: usize, loss: Loss) {
+        let key = self.keys[at].clone();
+        self.remove(at);
+        let _: i64 = match loss {
+            Loss::Evicted => return,
+            Loss::Retyped => self.command(&["RPUSH", &key, "x"]),
+            Loss::Garbled => self.command(&["APPEND", &key, "x"]),
+        };
+        let _: i64 = self.command(&["EXPIRE", &key, "600"]);
     }
 
     /// Removes the value (0), the companion (1), the lease (2) or the tag (3).
