@@ -1,14 +1,27 @@
 //! `GET /cache/{resource}[/{param}…]`.
 
+use std::cell::OnceCell;
 use std::rc::Rc;
 
 use runtime::cache::{Cache, Entry};
 use runtime::io::cache_host::SpinHost;
+use runtime::io::redis::SpinRedis;
 use runtime::{App, Error, Request, Response};
 use shared::limits::IF_NONE_MATCH_BYTES_MAX;
 
 use crate::served::Target;
 use crate::{access, respond, source};
+
+type SpinCache = Cache<Rc<SpinRedis>, SpinHost>;
+
+/// One per instance, for what it has just seen.
+fn cache(app: &App) -> SpinCache {
+    thread_local! {
+        static CACHE: OnceCell<SpinCache> = const { OnceCell::new() };
+    }
+    let made = || Cache::new(Rc::clone(&app.redis), SpinHost);
+    CACHE.with(|cache| cache.get_or_init(made).clone())
+}
 
 /// Answers from the cache or from the source.
 ///
@@ -22,7 +35,7 @@ pub async fn read(app: &App, request: &Request, target: Target) -> Result<Respon
     let if_none_match = request.header("if-none-match").unwrap_or_default();
     let if_none_match =
         if if_none_match.len() > IF_NONE_MATCH_BYTES_MAX { "" } else { if_none_match };
-    let cache = Cache::new(Rc::clone(&app.redis), SpinHost);
+    let cache = cache(app);
     let (key, tags) = (target.key(), target.tags());
     let entry = Entry { key: &key, tags: &tags, if_none_match };
     let (served, params) = (Rc::clone(&target.served), Rc::clone(&target.params));

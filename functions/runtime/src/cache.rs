@@ -1,8 +1,9 @@
 //! Stale-while-revalidate on Redis, as a library: [`Cache::get_or_refresh`].
 //!
 //! A cache belongs to a store (any [`Redis`]) and a host (clock, sleep, randomness, background
-//! work), so that the same code runs in a component and natively in tests. It keeps nothing
-//! between calls. One script decides what a reader has to do (`shared/lua/cache_read.lua`), one
+//! work), so that the same code runs in a component and natively in tests. Keep it between calls: it
+//! knows which values it has just seen fresh, and those are read without a script (`hot.rs`). Else
+//! one script decides what a reader has to do (`shared/lua/cache_read.lua`), one
 //! writes what a lease holder fetched unless something happened that must win
 //! (`cache_write.lua`): single flight, fencing and freshness hold across instances and hosts.
 //!
@@ -11,6 +12,7 @@
 mod answer;
 mod fetched;
 mod host;
+mod hot;
 mod invalidate;
 mod lookup;
 mod policy;
@@ -19,6 +21,7 @@ mod refresh;
 pub use answer::{Answer, Content, How, etag_of};
 pub use fetched::{FetchError, Fetched, Known, Validators, Value};
 pub use host::{Host, Work};
+pub use hot::{Fresh, judge};
 pub use invalidate::Mode;
 pub use policy::{Policy, Windows};
 
@@ -27,7 +30,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use crate::redis::{Redis, RedisError};
+use crate::redis::{Arg, Redis, RedisError};
+use hot::Hot;
 use lookup::{Decision, Lookup, lookup};
 use refresh::{Led, Refresh};
 
@@ -47,16 +51,17 @@ pub struct Entry<'a> {
     pub if_none_match: &'a str,
 }
 
-/// A cache in `store`.
+/// A cache in `store`. Clones share what it has seen.
 #[derive(Clone)]
 pub struct Cache<S, H> {
     store: S,
     host: H,
+    hot: Rc<Hot>,
 }
 
 impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     pub fn new(store: S, host: H) -> Self {
-        Self { store, host }
+        Self { store, host, hot: Rc::default() }
     }
 
     /// The value of `entry`, from the store where `policy` allows it, else from `fetch`.
@@ -81,16 +86,18 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
         let refresh = Refresh::new(self.store.clone(), self.host.clone(), entry, policy);
+        match self.still_fresh(entry, &refresh).await {
+            Ok(Some(answer)) => return Ok(answer),
+            Ok(None) => {}
+            Err(error) => return Ok(refresh.bypass_for(&error, fetch).await),
+        }
         let mut search = Search::default();
         loop {
             let found = lookup(&refresh, entry.if_none_match, &search.reject).await;
             let found = match found {
                 Ok(found) => found,
                 Err(RedisError::WrongType) => return Err(RedisError::WrongType),
-                Err(error) => {
-                    refresh.warn("cache_bypassed", &error.to_string());
-                    return Ok(refresh.bypass(fetch, None).await);
-                }
+                Err(error) => return Ok(refresh.bypass_for(&error, fetch).await),
             };
             if found.is_replaced {
                 refresh.warn("companion_replaced", "a key of ours held something else");
@@ -105,7 +112,14 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
             }
             let waited = search.waited(&self.host);
             return Ok(match found.decision {
-                Decision::Fresh | Decision::StaleFollow => search.done(found.serve()),
+                Decision::Fresh => {
+                    if !found.is_foreign {
+                        let now_ms = found.fresh_ms - found.ttl_ms;
+                        self.hot.note(entry.key, found.fresh_ms, now_ms, self.host.now_ms());
+                    }
+                    search.done(found.serve())
+                }
+                Decision::StaleFollow => search.done(found.serve()),
                 Decision::EarlyLead | Decision::StaleLead => {
                     let known = found.known.clone();
                     let work = refresh.lead(fetch, known);
@@ -127,6 +141,26 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 }
             });
         }
+    }
+
+    /// The value, where it was fresh a moment ago and is so still. What Redis says of a reader's
+    /// `If-None-Match` may leave out the body: that is the script's.
+    async fn still_fresh(
+        &self,
+        entry: Entry<'_>,
+        refresh: &Refresh<S, H>,
+    ) -> Result<Option<Answer>, RedisError> {
+        let is_asked = entry.if_none_match.is_empty();
+        let now_ms = self.hot.now_ms(entry.key, || self.host.now_ms()).filter(|_| is_asked);
+        let Some(now_ms) = now_ms else { return Ok(None) };
+        let keys: Vec<Arg<'_>> = refresh.keys_less_lease().map(|key| Arg::Text(key)).collect();
+        let reply = self.store.command("MGET", &keys).await?;
+        let Some(fresh) = judge(reply, now_ms, refresh.chance) else {
+            self.hot.forget(entry.key);
+            return Ok(None);
+        };
+        let Fresh { content, age_ms, ttl_ms } = fresh;
+        Ok(Some(Answer { age_ms, ttl_ms, ..Answer::fetched(content, How::Hit) }))
     }
 
     /// Refreshes a value that is past its stale time, and serves it where that fails or takes

@@ -3,6 +3,7 @@
 mod adoption;
 mod faults;
 mod flight;
+mod hot;
 mod races;
 mod traceless;
 mod windows;

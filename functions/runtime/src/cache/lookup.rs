@@ -5,7 +5,7 @@ use shared::script;
 
 use super::answer::{Answer, Content, How};
 use super::fetched::{FetchError, Known, Validators};
-use super::host::{Host, unit};
+use super::host::Host;
 use super::refresh::{Refresh, Times};
 use crate::redis::{Arg, Redis, RedisError, Reply};
 
@@ -60,7 +60,9 @@ pub(super) struct Lookup {
     content: Option<Content>,
     failure: String,
     age_ms: i64,
-    ttl_ms: i64,
+    /// How much longer it is fresh, and until when by Redis' clock.
+    pub(super) ttl_ms: i64,
+    pub(super) fresh_ms: i64,
 }
 
 /// Reads; `reject` is the expiry of a value that is not to be looked at.
@@ -69,10 +71,9 @@ pub(super) async fn lookup<S: Redis + Clone + 'static, H: Host>(
     if_none_match: &str,
     reject: &str,
 ) -> Result<Lookup, RedisError> {
-    // XFetch: an exponentially distributed part of the cost, in thousandths.
-    let chance = (-unit(refresh.host.random()).ln() * 1000.0) as i64;
     let lease = format!("{} {}", refresh.token, refresh.policy.text);
-    let args = [Arg::Int(chance), Arg::Text(&lease), Arg::Text(if_none_match), Arg::Text(reject)];
+    let args =
+        [Arg::Int(refresh.chance), Arg::Text(&lease), Arg::Text(if_none_match), Arg::Text(reject)];
     let used = match (if_none_match, reject) {
         ("", "") => 2,
         (_, "") => 3,
@@ -91,9 +92,8 @@ impl Lookup {
         let mut words = info.text()?.split(' ');
         let decision = Decision::parse(words.next()?)?;
         let mut number = || words.next()?.parse::<i64>().ok();
-        let (age_ms, ttl_ms) = (number()?, number()?);
-        let (_fresh, exp) = (words.next()?, words.next()?);
-        let (failure, written_etag) = (words.next()?, words.next()?);
+        let (age_ms, ttl_ms, fresh_ms) = (number()?, number()?, number()?);
+        let (exp, failure, written_etag) = (words.next()?, words.next()?, words.next()?);
         let is_replaced = words.next() == Some("replaced");
         let content = match parts.next() {
             Some(Reply::Bytes(etag)) if written_etag == "=" => {
@@ -122,6 +122,7 @@ impl Lookup {
             failure: failure.to_owned(),
             age_ms,
             ttl_ms,
+            fresh_ms,
         })
     }
 

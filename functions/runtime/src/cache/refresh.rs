@@ -15,7 +15,7 @@ use super::host::{Host, unit};
 use super::lookup::{Lookup, is_json};
 use super::policy::Policy;
 use crate::log;
-use crate::redis::{Arg, Redis};
+use crate::redis::{Arg, Redis, RedisError};
 
 /// Freshness is shortened by up to this part of it, so that what was written together does not
 /// end together. Cool-downs are exact.
@@ -31,6 +31,9 @@ pub(super) struct Refresh<S, H> {
     pub(super) keys: Rc<[String]>,
     /// Of the lease that this reader would take.
     pub(super) token: String,
+    /// XFetch: an exponentially distributed part of the cost, in thousandths. Drawn once per reader, or
+    /// whoever is asked twice would refresh early less often.
+    pub(super) chance: i64,
 }
 
 /// Freshness of what was fetched.
@@ -83,7 +86,14 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
         let tags = entry.tags.iter().map(|tag| keys::cache_tag(tag));
         let keys = own.into_iter().chain(tags).collect();
         let token = format!("{:016x}", host.random());
-        Self { store, host, policy: Rc::clone(policy), keys, token }
+        let chance = (-unit(host.random()).ln() * 1000.0) as i64;
+        Self { store, host, policy: Rc::clone(policy), keys, token, chance }
+    }
+
+    /// The keys but for the lease, which says nothing about a value that is fresh.
+    pub(super) fn keys_less_lease(&self) -> impl Iterator<Item = &String> {
+        let (own, tags) = self.keys.split_at(self.keys.len().min(3));
+        own.iter().take(2).chain(tags)
     }
 
     pub(super) fn warn(&self, event: &str, error: &str) {
@@ -104,6 +114,16 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
             let cost_ms = this.host.now_ms() - begun_ms;
             this.conclude(outcome, cost_ms.max(0)).await
         }
+    }
+
+    /// Fetches as the store cannot be used.
+    pub(super) async fn bypass_for<F, Fut>(&self, error: &RedisError, fetch: F) -> Answer
+    where
+        F: FnOnce(Known) -> Fut + 'static,
+        Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
+    {
+        self.warn("cache_bypassed", &error.to_string());
+        self.bypass(fetch, None).await
     }
 
     /// Fetches without a lease, and stores nothing. `found` is served where that fails.

@@ -3,10 +3,10 @@
 use std::cell::Cell;
 use std::time::Duration;
 
+use spin_sdk::wasip3::clocks::monotonic_clock;
 use spin_sdk::wasip3::random::random::get_random_u64;
 use spin_sdk::wasip3::spawn;
 
-use super::clock;
 use crate::cache::{Host, Work};
 
 /// Spin.
@@ -20,7 +20,7 @@ thread_local! {
 
 impl Host for SpinHost {
     fn now_ms(&self) -> i64 {
-        clock::now_ms()
+        i64::try_from(monotonic_clock::now() / 1_000_000).unwrap_or(i64::MAX)
     }
 
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + 'static {

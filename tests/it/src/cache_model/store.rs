@@ -1,6 +1,8 @@
 //! The scripts on a Redis, with keys of their own for every case.
 
 use redis::{Connection, Value};
+use runtime::cache::{Content, Fresh, etag_of, judge};
+use runtime::redis::Reply;
 use shared::script::{self, Script};
 
 use super::{ABSENT, COOL, ERROR, End, FRESH, KEEP, LEASE, Loss, STALE};
@@ -49,13 +51,28 @@ impl Store {
         reply.into_iter().map(|value| redis::from_redis_value(value).unwrap()).collect()
     }
 
+    /// Also as it is done where the value was fresh a moment ago; both must say the same.
     pub fn read(&mut self, token: &str) -> Read {
+        let plain: Vec<Option<Vec<u8>>> = redis::cmd("MGET")
+            .arg(&self.keys[..2])
+            .arg(&self.keys[3])
+            .query(&mut self.connection)
+            .unwrap();
+        let plain = plain.into_iter().map(|value| value.map_or(Reply::Nil, Reply::Bytes)).collect();
         let lease = format!("{token} {LEASE} {FRESH} {STALE} {ERROR} {KEEP} {TAG_KEEP}");
         let reply = self.eval(&script::CACHE_READ, 0..4, &["0", &lease]);
         let words: Vec<&str> = reply[0].split(' ').collect();
         let number = |at: usize| words[at].parse::<i64>().unwrap();
         let (decision, now) = (words[0].to_owned(), number(3) - number(2));
-        Read { decision, now, body: reply.get(1).cloned() }
+        let body = reply.get(1).cloned();
+        let is_ours = body.as_ref().is_some_and(|body| etag_of(body.as_bytes()) == words[6]);
+        let by_script = (decision == "fresh" && is_ours).then(|| Fresh {
+            content: Content::json(body.clone().unwrap()),
+            age_ms: number(1),
+            ttl_ms: number(2),
+        });
+        assert_eq!(judge(plain, now, 0), by_script, "{reply:?}");
+        Read { decision, now, body }
     }
 
     /// Ends a lease; what the script said, and when.
@@ -68,7 +85,7 @@ impl Store {
             End::Pass => ("pass", ABSENT, ""),
         };
         let times = format!("{fresh} {KEEP} 0 0 {TAG_KEEP}");
-        let args = [token, mode, &times, body, "etag", "", ""];
+        let args = [token, mode, &times, body, &etag_of(body.as_bytes()), "", ""];
         let reply = self.eval(&script::CACHE_WRITE, 0..4, &args);
         (reply[0].clone(), reply[1].parse().unwrap())
     }
