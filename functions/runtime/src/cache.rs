@@ -103,6 +103,11 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 refresh.warn("companion_replaced", "a key of ours held something else");
             }
             if found.is_garbage() {
+                if found.decision.is_lead() {
+                    // It would wait for its own lease.
+                    let led = refresh.lead(fetch, Known::default()).await;
+                    return Ok(search.done(led.answer()));
+                }
                 if search.rejections == REJECTIONS_MAX {
                     return Ok(refresh.bypass(fetch, None).await);
                 }

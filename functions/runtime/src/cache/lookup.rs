@@ -44,6 +44,14 @@ impl Decision {
             _ => return None,
         })
     }
+
+    /// Whether this reader holds the lease now.
+    pub(super) fn is_lead(self) -> bool {
+        matches!(
+            self,
+            Decision::EarlyLead | Decision::StaleLead | Decision::ErrorLead | Decision::MissLead
+        )
+    }
 }
 
 /// What was found.
