@@ -89,6 +89,14 @@ impl RedisServer {
         }
     }
 
+    /// How often a command was called, by clients and by scripts.
+    pub async fn calls(&self, command: &str) -> u64 {
+        let stats: String = self.run("INFO commandstats").await;
+        let start = format!("cmdstat_{command}:calls=");
+        let line = stats.lines().find_map(|line| line.strip_prefix(start.as_str()));
+        line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
+    }
+
     /// A list from its head.
     pub async fn list(&self, key: &str) -> Vec<String> {
         self.run_words(&["LRANGE", key, "0", "-1"]).await
