@@ -19,7 +19,7 @@ async fn a_flushed_feed_is_rebuilt_by_a_create_without_hiding_older_entries() {
     assert_eq!(functions.titles("alice").await, ["three", "two", "one"]);
     assert_eq!(redis.list(LIST).await.len(), 3);
     // Consumers compare seq, so an older one may come again; the newest comes once, and last.
-    let seqs = published.seqs("alice");
+    let seqs = published.seqs("alice").await;
     assert_eq!(seqs.iter().filter(|seq| **seq == 3).count(), 1, "{seqs:?}");
     assert_eq!(seqs.last(), Some(&3), "{seqs:?}");
 }

@@ -38,7 +38,7 @@ async fn a_slow_connection_does_not_let_six_overtake_five() {
 
     slow.notify("alice", "n7").await;
     assert_eq!(socket.titles(1).await, ["n7"]);
-    assert_eq!(published.seqs("alice"), [1, 2, 3, 4, 5, 6, 7]);
+    assert_eq!(published.seqs("alice").await, [1, 2, 3, 4, 5, 6, 7]);
     assert_eq!(fast.titles("alice").await, ["n7", "n6", "n5", "n4", "n3", "n2", "n1"]);
     assert_eq!(redis.list("notifications:alice").await.len(), 7);
 }
@@ -62,7 +62,7 @@ async fn concurrent_creates_are_dense_and_published_in_order() {
     assert_eq!(seqs, (1..=CREATES).collect::<BTreeSet<_>>());
 
     published.exactly(CREATES as usize).await;
-    assert_eq!(published.seqs("alice"), (1..=CREATES).collect::<Vec<_>>());
+    assert_eq!(published.seqs("alice").await, (1..=CREATES).collect::<Vec<_>>());
     let feed = first.feed("alice").await.expect(200).json();
     let entries = feed["notifications"].as_array().unwrap();
     let ids: Vec<&str> = entries.iter().map(|entry| entry["id"].as_str().unwrap()).collect();
@@ -86,7 +86,7 @@ async fn concurrent_creates_for_many_users_do_not_mix() {
     join_all(creates).await;
     published.exactly(60).await;
     for user in ["u0", "u1", "u2", "u3", "u4", "u5"] {
-        assert_eq!(published.seqs(user), (1..=10).collect::<Vec<_>>());
+        assert_eq!(published.seqs(user).await, (1..=10).collect::<Vec<_>>());
         let titles = functions.titles(user).await;
         assert_eq!(titles.len(), 10);
         assert!(titles.iter().all(|title| title.starts_with(user)), "{titles:?}");

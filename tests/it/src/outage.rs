@@ -87,7 +87,7 @@ async fn a_redis_that_hangs_loses_and_doubles_nothing() {
     assert_eq!(socket.titles(1).await, ["four"]);
     assert_eq!(functions.titles("alice").await, ["four", "three", "two", "one"]);
     // What was on its way when Redis hung was done later, and not once more.
-    assert_eq!(published.seqs("alice"), [2, 3, 4]);
+    assert_eq!(published.seqs("alice").await, [2, 3, 4]);
     assert_eq!(redis.list("notifications:alice").await.len(), 4);
 }
 

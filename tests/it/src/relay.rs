@@ -32,8 +32,8 @@ async fn it_sends_what_is_pending_in_order_and_then_has_nothing_to_do() {
     assert_eq!(outcome["pending"], 0);
     assert!(outcome["sent"].as_i64().unwrap() >= 2, "{outcome}");
     published.exactly(3).await;
-    assert_eq!(published.seqs("alice"), [2, 3]);
-    assert_eq!(published.seqs("bob"), [1]);
+    assert_eq!(published.seqs("alice").await, [2, 3]);
+    assert_eq!(published.seqs("bob").await, [1]);
     assert_eq!(functions.titles("alice").await, ["a3", "a2", "a1"]);
     assert_eq!(redis.list("notifications:bob").await.len(), 1);
 
@@ -60,7 +60,7 @@ async fn called_from_several_places_at_once_it_sends_everything_once() {
     assert_eq!(first.relay().await.expect(200).json()["pending"], 0);
     published.exactly(entries.len()).await;
     for user in &users {
-        assert_eq!(published.seqs(user), [1, 2], "{user}");
+        assert_eq!(published.seqs(user).await, [1, 2], "{user}");
         assert_eq!(first.titles(user).await, ["two", "one"], "{user}");
     }
 }
@@ -110,7 +110,7 @@ async fn one_users_broken_key_does_not_stop_the_others() {
 
     assert_eq!(functions.relay().await.expect(200).json()["pending"], 2);
     published.exactly(2).await;
-    assert_eq!((published.seqs("a"), published.seqs("d")), (vec![1], vec![1]));
+    assert_eq!((published.seqs("a").await, published.seqs("d").await), (vec![1], vec![1]));
 
     let _: i64 = redis.run("DEL notifications:b bw:feed:{notifications:c}").await;
     assert_eq!(functions.relay().await.expect(200).json()["pending"], 0);
@@ -134,7 +134,7 @@ async fn more_than_a_window_of_pending_entries_arrives_as_the_newest_hundred() {
     redis.restart().await;
     let published = Published::subscribe(&redis).await;
     assert_eq!(functions.relay().await.expect(200).json()["pending"], 0);
-    let seqs = published.seqs("alice");
+    let seqs = published.seqs("alice").await;
     assert_eq!(seqs, (22..=121).collect::<Vec<_>>());
     assert_eq!(functions.titles("alice").await.len(), 100);
     assert_eq!(functions.notify("alice", "n122").await["delivery"], "sent");

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
+use redis::aio::MultiplexedConnection;
 use serde_json::Value;
 
 use crate::redis_server::RedisServer;
@@ -11,7 +12,11 @@ use crate::wait::eventually;
 /// Everything that was published since the subscription.
 pub struct Published {
     messages: Arc<Mutex<Vec<String>>>,
+    connection: MultiplexedConnection,
 }
+
+/// Begins a message that nobody but the subscriber itself is to know; no JSON, so hubs pass over it.
+const MARK: &str = "mark ";
 
 impl Published {
     pub async fn subscribe(redis: &RedisServer) -> Self {
@@ -19,18 +24,30 @@ impl Published {
         let mut pubsub = client.get_async_pubsub().await.unwrap();
         pubsub.subscribe(shared::keys::NOTIFICATIONS_CHANNEL).await.unwrap();
         let messages = Arc::new(Mutex::new(Vec::new()));
+        let connection = redis.connection().await;
         let taken = Arc::clone(&messages);
         tokio::spawn(async move {
             while let Some(message) = pubsub.on_message().next().await {
                 taken.lock().unwrap().push(message.get_payload().unwrap());
             }
         });
-        Self { messages }
+        Self { messages, connection }
     }
 
     /// The messages so far, exactly as they were published.
     pub fn messages(&self) -> Vec<String> {
-        self.messages.lock().unwrap().clone()
+        let messages = self.messages.lock().unwrap();
+        messages.iter().filter(|text| !text.starts_with(MARK)).cloned().collect()
+    }
+
+    /// Waits until everything has arrived that was published before: a mark that follows it has.
+    async fn caught_up(&self) {
+        let mark = format!("{MARK}{}", self.messages.lock().unwrap().len());
+        let mut publish = redis::cmd("PUBLISH");
+        publish.arg(shared::keys::NOTIFICATIONS_CHANNEL).arg(&mark);
+        let _: i64 = publish.query_async(&mut self.connection.clone()).await.unwrap();
+        let is_here = || self.messages.lock().unwrap().contains(&mark);
+        eventually("the mark arrives", async || is_here().then_some(())).await;
     }
 
     /// Waits for `count` messages; more are a failure.
@@ -43,7 +60,8 @@ impl Published {
     }
 
     /// The seqs of `user`'s messages so far, in the order of publishing.
-    pub fn seqs(&self, user: &str) -> Vec<i64> {
+    pub async fn seqs(&self, user: &str) -> Vec<i64> {
+        self.caught_up().await;
         let messages = self.messages();
         let parsed = messages.iter().map(|text| serde_json::from_str::<Value>(text).unwrap());
         parsed
