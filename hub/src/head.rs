@@ -1,11 +1,17 @@
 //! The head of a connection's first request, read before anybody decides what the connection will
 //! be: a socket, which then keeps nothing of HTTP, or an ordinary request for the router.
 
+use std::future::poll_fn;
 use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 
+use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Version};
-use tokio::io::{AsyncRead, AsyncReadExt as _};
+use memchr::memmem;
+use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX};
 
@@ -38,16 +44,15 @@ pub enum HeadError {
 /// # Errors
 /// There is no head. Whoever calls sets a deadline.
 pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Vec<u8>, usize), HeadError> {
-    let mut bytes = Vec::with_capacity(CHUNK_BYTES);
+    let mut bytes = Vec::new();
     loop {
         // Only what is new, and three bytes before it: a head that trickles in costs no more.
         let looked_at = bytes.len().saturating_sub(END.len() - 1);
-        bytes.reserve(CHUNK_BYTES);
-        if stream.read_buf(&mut bytes).await? == 0 {
+        if poll_fn(|cx| poll_read(cx, stream, &mut bytes)).await? == 0 {
             return Err(HeadError::Ended);
         }
         let new = bytes.get(looked_at..).unwrap_or_default();
-        if let Some(at) = new.windows(END.len()).position(|window| window == END) {
+        if let Some(at) = memmem::find(new, END) {
             let end = looked_at + at + END.len();
             return if end > HEADER_BYTES_MAX {
                 Err(HeadError::TooLarge)
@@ -63,12 +68,27 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Vec<u8>, usi
 
 const END: &[u8] = b"\r\n\r\n";
 
+/// By way of the stack: a connection that says nothing keeps no memory for it.
+fn poll_read(
+    cx: &mut Context<'_>,
+    stream: &mut (impl AsyncRead + Unpin),
+    bytes: &mut Vec<u8>,
+) -> Poll<io::Result<usize>> {
+    let mut chunk = [MaybeUninit::uninit(); CHUNK_BYTES];
+    let mut chunk = ReadBuf::uninit(&mut chunk);
+    ready!(Pin::new(stream).poll_read(cx, &mut chunk))?;
+    bytes.extend_from_slice(chunk.filled());
+    Poll::Ready(Ok(chunk.filled().len()))
+}
+
 impl Head {
     /// `None` for what is not a request; the HTTP server says what is wrong with it.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
+        // One piece of memory, of which the values are parts.
+        let bytes = Bytes::copy_from_slice(bytes);
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
-        request.parse(bytes).ok().filter(httparse::Status::is_complete)?;
+        request.parse(&bytes).ok().filter(httparse::Status::is_complete)?;
         let target = origin_form(request.path?)?;
         let (path, query) = match target.split_once('?') {
             Some((path, query)) => (path, Some(query.to_owned())),
@@ -77,7 +97,8 @@ impl Head {
         let mut map = HeaderMap::with_capacity(request.headers.len());
         for header in request.headers.iter() {
             let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
-            map.append(name, HeaderValue::from_bytes(header.value).ok()?);
+            let value = HeaderValue::from_maybe_shared(bytes.slice_ref(header.value)).ok()?;
+            map.append(name, value);
         }
         Some(Self {
             method: Method::from_bytes(request.method?.as_bytes()).ok()?,

@@ -31,7 +31,8 @@ pub fn command(module: &Path, dir: &Path, port: u16, sockets: usize) -> Result<C
 /// Requests on the publisher's connection have no end; messages are kept for a moment only, since
 /// the others keep none.
 fn configuration(module: &Path, dir: &Path, port: u16, sockets: usize) -> String {
-    let connections = sockets + 200;
+    // Nchan counts a socket twice, the second time without an open file.
+    let connections = 2 * sockets + 1000;
     let (module, dir) = (module.display(), dir.display());
     format!(
         r#"load_module {module};
