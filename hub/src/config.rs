@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use redis::IntoConnectionInfo as _;
+use redis::{ConnectionAddr, IntoConnectionInfo as _};
 use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
@@ -147,6 +147,9 @@ impl RedisTarget {
         let Ok(info) = url.into_connection_info() else {
             bail!("is not a Redis URL (redis://[user:password@]host:port/db, or rediss://)");
         };
+        if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
+            bail!("asks for TLS without a look at the certificate (#insecure): that is refused");
+        }
         let shown = match Url::parse(url) {
             Ok(mut parsed) if parsed.has_host() => {
                 if parsed.password().is_some() {
@@ -282,6 +285,13 @@ mod tests {
         let target = RedisTarget::parse("rediss://u:hunter2@redis.example:6380/1").unwrap();
         assert_eq!(target.to_string(), "rediss://u:***@redis.example:6380/1");
         assert!(!problem(&["--redis-url", "redis//u:hunter2@x"], &[]).contains("hunter2"));
+    }
+
+    #[test]
+    fn tls_without_a_look_at_the_certificate_is_refused() {
+        let problem =
+            problem(&["--redis-url", "rediss://u:hunter2@redis.example:6380/#insecure"], &[]);
+        assert!(problem.contains("#insecure") && !problem.contains("hunter2"), "{problem}");
     }
 
     #[test]
