@@ -23,6 +23,7 @@ use crate::admission::Admission;
 use crate::config::Config;
 use crate::health::Health;
 use crate::metrics::Metrics;
+use crate::origin;
 use crate::registry::Registry;
 use crate::tickets::Tickets;
 use crate::wheel::Wheel;
@@ -71,7 +72,7 @@ pub fn router(app: Arc<App>) -> Router {
     let health = health_router(app.health.clone());
     Router::new()
         .route("/ws/notifications", any(only_get_without_body))
-        .route("/sse/notifications", any(only_get_without_body))
+        .route("/sse/notifications", any(events))
         .fallback(unknown)
         .with_state(app)
         .merge(health)
@@ -113,6 +114,17 @@ async fn ready(State(health): State<Arc<Health>>) -> Result<Response, Refusal> {
 
 async fn only_get() -> Refusal {
     Error::method_not_allowed("GET, HEAD").into()
+}
+
+/// Pages that read the stream with `fetch`, to send a token in a header, ask first.
+async fn events(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
+    if request.method() != http::Method::OPTIONS {
+        return only_get_without_body(request).await.into_response();
+    }
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    origin::preflight("GET, OPTIONS", answer.headers_mut());
+    origin::share(&app.config.allowed_origins, request.headers(), answer.headers_mut());
+    answer
 }
 
 async fn only_get_without_body(request: Request<Body>) -> Refusal {

@@ -44,7 +44,7 @@ pub fn share(allowed: &[String], headers: &HeaderMap, answer: &mut HeaderMap) {
 /// The rest of a preflight's answer; `methods` as in `Allow`.
 pub fn preflight(methods: &'static str, answer: &mut HeaderMap) {
     answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
-    let headers = HeaderValue::from_static("Authorization, Content-Type");
+    let headers = HeaderValue::from_static("Authorization, Content-Type, Last-Event-ID");
     answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);
     answer.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static(PREFLIGHT_AGE_S));
 }

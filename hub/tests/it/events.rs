@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use hub::config::Pace;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use crate::support::{Hub, ORIGIN, Options, request, token, until};
 
@@ -68,6 +70,28 @@ async fn refusals_and_origins_are_as_for_sockets() {
     assert_eq!(request(hub.address, text).await.status, 405);
     let events = hub.events("alice", "", &format!("Origin: {ORIGIN}\r\n")).await;
     assert!(events.head.contains(&format!("access-control-allow-origin: {ORIGIN}\r\n")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_preflight_lets_a_listed_page_send_token_and_cursor() {
+    let hub = Hub::start().await;
+    for (origin, is_listed) in [(ORIGIN, true), ("https://evil.example", false)] {
+        let mut connection = TcpStream::connect(hub.address).await.unwrap();
+        let text = format!(
+            "OPTIONS /sse/notifications HTTP/1.1\r\nHost: hub\r\nOrigin: {origin}\r\n\
+             Access-Control-Request-Method: GET\r\n\
+             Access-Control-Request-Headers: authorization,last-event-id\r\n\r\n"
+        );
+        connection.write_all(text.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        connection.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+        let allows = answer.contains(&format!("access-control-allow-origin: {origin}\r\n"));
+        assert_eq!(allows, is_listed, "{answer}");
+        for header in ["Authorization", "Last-Event-ID", "GET"] {
+            assert!(answer.contains(header), "{answer}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
