@@ -60,6 +60,10 @@ if exp == -1 then
   while exp == held_exp or (meta and exp == meta.exp) do exp = exp + 1 end
   if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
 end
+-- What was decided about the value before has seen all that was invalidated, and this was written after
+-- that: it is no older than any of it.
+local is_newer = meta and (meta.kind == 'v' or meta.kind == 'n') and meta.exp ~= exp
+  and meta.tags == versions
 if meta and meta.exp ~= exp then meta = nil end
 local written_etag, body, is_replaced = '-', nil, nil
 -- A text without lines is no lease, and nobody would ever end it.
@@ -156,6 +160,7 @@ local function adopt(says)
 end
 
 local says, since = tags_say()
+if is_newer then says, since = 'ok', now end
 if value and not meta and says ~= 'miss' then
   adopt(says)
   says = 'ok'

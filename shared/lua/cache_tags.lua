@@ -16,7 +16,9 @@ for i, key in ipairs(KEYS) do
   if type(old) == 'string' then
     history, soft, hard = string.match(old, '^([^/%s]+)/%S* (%d+) (%d+)$')
   end
-  if ARGV[1] == 'hard' then hard = now else soft = now end
+  -- Never before what is noted already: the clock of another master may be behind.
+  local at = math.max(now, tonumber(soft or 0), tonumber(hard or 0))
+  if ARGV[1] == 'hard' then hard = at else soft = at end
   redis.call('SET', key, (history or ARGV[2] .. '.' .. i) .. '/' .. ARGV[2] .. '.' .. i .. ' '
     .. (soft or 0) .. ' ' .. (hard or 0), 'PX', ARGV[3])
 end

@@ -53,7 +53,7 @@ fn cache_control(served: &Served, answer: &Answer) -> String {
     let scope = if served.resource.access == Access::Public { "public" } else { "private" };
     format!(
         "{scope}, max-age={}, stale-while-revalidate={}, stale-if-error={}",
-        seconds(answer.age_ms.max(0) + answer.ttl_ms),
+        seconds(answer.age_ms.max(0).saturating_add(answer.ttl_ms)),
         stale.as_secs(),
         error.as_secs(),
     )

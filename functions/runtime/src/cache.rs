@@ -21,7 +21,7 @@ mod refresh;
 pub use answer::{Answer, Content, How, etag_of};
 pub use fetched::{FetchError, Fetched, Known, Validators, Value};
 pub use host::{Host, Work};
-pub use hot::{Fresh, judge};
+pub use hot::{Fresh, Verdict, judge};
 pub use invalidate::Mode;
 pub use policy::{Policy, Windows};
 
@@ -156,16 +156,20 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         refresh: &Refresh<S, H>,
     ) -> Result<Option<Answer>, RedisError> {
         let is_asked = entry.if_none_match.is_empty();
-        let now_ms = self.hot.now_ms(entry.key, || self.host.now_ms()).filter(|_| is_asked);
-        let Some(now_ms) = now_ms else { return Ok(None) };
+        let expected = self.hot.expect(entry.key, || self.host.now_ms()).filter(|_| is_asked);
+        let Some((now_ms, fresh_ms)) = expected else { return Ok(None) };
         let keys: Vec<Arg<'_>> = refresh.keys_less_lease().map(|key| Arg::Text(key)).collect();
         let reply = self.store.command("MGET", &keys).await?;
-        let Some(fresh) = judge(reply, now_ms, refresh.chance) else {
-            self.hot.forget(entry.key);
-            return Ok(None);
-        };
-        let Fresh { content, age_ms, ttl_ms } = fresh;
-        Ok(Some(Answer { age_ms, ttl_ms, ..Answer::fetched(content, How::Hit) }))
+        Ok(match judge(reply, now_ms, fresh_ms, refresh.chance) {
+            Verdict::Fresh(Fresh { content, age_ms, ttl_ms }) => {
+                Some(Answer { age_ms, ttl_ms, ..Answer::fetched(content, How::Hit) })
+            }
+            Verdict::Early => None,
+            Verdict::Unsure => {
+                self.hot.refuse(entry.key);
+                None
+            }
+        })
     }
 
     /// Refreshes a value that is past its stale time, and serves it where that fails or takes

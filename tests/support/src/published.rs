@@ -1,5 +1,6 @@
 //! A subscriber of the channel `notifications`, in the role of an existing gateway.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt as _;
@@ -42,7 +43,8 @@ impl Published {
 
     /// Waits until everything has arrived that was published before: a mark that follows it has.
     async fn caught_up(&self) {
-        let mark = format!("{MARK}{}", self.messages.lock().unwrap().len());
+        static MARKS: AtomicU64 = AtomicU64::new(0);
+        let mark = format!("{MARK}{}", MARKS.fetch_add(1, Ordering::Relaxed));
         let mut publish = redis::cmd("PUBLISH");
         publish.arg(shared::keys::NOTIFICATIONS_CHANNEL).arg(&mark);
         let _: i64 = publish.query_async(&mut self.connection.clone()).await.unwrap();

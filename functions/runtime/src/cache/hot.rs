@@ -6,8 +6,11 @@
 //! [`judge`] sees from them that the value is the one that was written, that nothing of it was
 //! invalidated, and until when it is fresh. Whatever is not so plain is the script's to decide.
 //!
-//! Nothing is kept but until when a value is fresh. That is a time of Redis' clock, which is counted
-//! on from what the script said last: it lags behind by the way of that answer, no more.
+//! Nothing is kept but until when a value is fresh, as the script said. What invalidates a value softly
+//! or renews it changes that time in the companion, which has to be the one that was noted: then it
+//! does not matter that the clock of Redis is only counted on from what the script said, late by the
+//! way of that answer. And what leaves no trace in the three (another service's `EXPIRE`, a jump of
+//! Redis' clock) is seen by the script, which is asked again after some seconds in any case.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -18,42 +21,58 @@ use crate::redis::Reply;
 /// Values that are remembered. An instance of Spin serves 128 requests.
 const KEYS_MAX: usize = 128;
 
+/// The script is asked again after this.
+const HOT_MS_MAX: i64 = 5_000;
+
 /// What this instance has seen.
 #[derive(Debug, Default)]
 pub(super) struct Hot {
-    /// Until when each is fresh, ms of Redis' clock.
-    fresh_ms: RefCell<BTreeMap<String, i64>>,
+    seen: RefCell<BTreeMap<String, Seen>>,
     /// Redis' clock less ours.
     ahead_ms: Cell<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// Until when it is fresh, ms of Redis' clock.
+    fresh_ms: i64,
+    /// When the script said so, ms of ours.
+    own_ms: i64,
+    /// What [`judge`] cannot judge is left to the script until the value is another.
+    is_refused: bool,
 }
 
 impl Hot {
     /// The script said at `now_ms` of Redis' clock, `own_ms` of ours, that a value is fresh so long.
     pub(super) fn note(&self, key: &str, fresh_ms: i64, now_ms: i64, own_ms: i64) {
         self.ahead_ms.set(now_ms - own_ms);
-        let mut known = self.fresh_ms.borrow_mut();
-        if let Some(known) = known.get_mut(key) {
-            *known = fresh_ms;
-            return;
+        let mut seen = self.seen.borrow_mut();
+        let known = seen.get(key).copied();
+        if known.is_none() && seen.len() >= KEYS_MAX {
+            seen.retain(|_, seen| own_ms - seen.own_ms <= HOT_MS_MAX);
         }
-        if known.len() >= KEYS_MAX {
-            known.retain(|_, fresh_ms| *fresh_ms > now_ms);
-        }
-        if known.len() < KEYS_MAX {
-            known.insert(key.to_owned(), fresh_ms);
+        if known.is_some() || seen.len() < KEYS_MAX {
+            let is_refused = known.is_some_and(|it| it.is_refused && it.fresh_ms == fresh_ms);
+            seen.insert(key.to_owned(), Seen { fresh_ms, own_ms, is_refused });
         }
     }
 
-    /// The time of Redis' clock at `own_ms` of ours, where the value should be fresh still.
-    pub(super) fn now_ms(&self, key: &str, own_ms: impl FnOnce() -> i64) -> Option<i64> {
-        let fresh_ms = *self.fresh_ms.borrow().get(key)?;
-        let now_ms = own_ms() + self.ahead_ms.get();
-        (now_ms < fresh_ms).then_some(now_ms)
+    /// The time of Redis' clock at `own_ms` of ours, and until when the value was fresh, where it
+    /// should be so still.
+    pub(super) fn expect(&self, key: &str, own_ms: impl FnOnce() -> i64) -> Option<(i64, i64)> {
+        let seen = *self.seen.borrow().get(key)?;
+        let own_ms = own_ms();
+        let now_ms = own_ms + self.ahead_ms.get();
+        let is_recent = (0..=HOT_MS_MAX).contains(&(own_ms - seen.own_ms));
+        let is_hot = is_recent && !seen.is_refused && now_ms < seen.fresh_ms;
+        is_hot.then_some((now_ms, seen.fresh_ms))
     }
 
     /// The value is not what it was.
-    pub(super) fn forget(&self, key: &str) {
-        self.fresh_ms.borrow_mut().remove(key);
+    pub(super) fn refuse(&self, key: &str) {
+        if let Some(seen) = self.seen.borrow_mut().get_mut(key) {
+            seen.is_refused = true;
+        }
     }
 }
 
@@ -66,10 +85,25 @@ pub struct Fresh {
     pub ttl_ms: i64,
 }
 
-/// What `MGET` of a value, its companion and its tags tells at a time of Redis' clock. `chance` is
-/// that of an early refresh, in thousandths (`shared/lua/cache_read.lua`). `None`: not that it is
-/// fresh and ours beyond doubt; the script would find the same where it says `Some`.
-pub fn judge(reply: Vec<Reply>, now_ms: i64, chance: i64) -> Option<Fresh> {
+/// What `MGET` tells of a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The script would find the same.
+    Fresh(Fresh),
+    /// It is fresh, but this reader may have to refresh it early.
+    Early,
+    /// Not that it is ours, fresh and the same as before beyond doubt.
+    Unsure,
+}
+
+/// Judges what `MGET` of a value, its companion and its tags gave, at a time of Redis' clock. The value
+/// was known to be fresh until `fresh_ms`; `chance` is that of an early refresh, in thousandths
+/// (`shared/lua/cache_read.lua`).
+pub fn judge(reply: Vec<Reply>, now_ms: i64, fresh_ms: i64, chance: i64) -> Verdict {
+    judged(reply, now_ms, fresh_ms, chance).unwrap_or(Verdict::Unsure)
+}
+
+fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<Verdict> {
     let mut parts = reply.into_iter();
     let Reply::Bytes(body) = parts.next()? else { return None };
     let companion = parts.next()?;
@@ -80,7 +114,7 @@ pub fn judge(reply: Vec<Reply>, now_ms: i64, chance: i64) -> Option<Fresh> {
     if words.next()? != "v" {
         return None;
     }
-    let mut number = || words.next()?.parse::<i64>().ok();
+    let mut number = || words.next()?.parse::<i64>().ok().filter(|number| *number >= 0);
     let (_exp, fresh_ms, at_ms, age_ms, delta_ms) =
         (number()?, number()?, number()?, number()?, number()?);
     let mut known = versions.split(' ').filter(|version| !version.is_empty());
@@ -89,20 +123,18 @@ pub fn judge(reply: Vec<Reply>, now_ms: i64, chance: i64) -> Option<Fresh> {
             return None;
         }
     }
-    if known.next().is_some() {
-        return None;
-    }
-    let early_ms = delta_ms.checked_mul(chance)? / 1000;
-    if now_ms.checked_add(early_ms)? >= fresh_ms {
-        return None;
-    }
     // By its bytes, which also tells what another service put there without another trace.
     let etag = etag_of(&body);
-    if words.next()? != etag {
+    if known.next().is_some() || fresh_ms != noted_ms || words.next()? != etag {
         return None;
     }
-    let age_ms = now_ms.checked_sub(at_ms)?.checked_add(age_ms)?;
-    Some(Fresh { content: Content::Json { body, etag }, age_ms, ttl_ms: fresh_ms - now_ms })
+    // Redis' clock is behind by what its last answer took: a value may seem to be of the future.
+    let age_ms = now_ms.checked_sub(at_ms)?.max(0).checked_add(age_ms)?;
+    let ttl_ms = fresh_ms.checked_sub(now_ms).filter(|ttl_ms| *ttl_ms > 0)?;
+    if delta_ms.checked_mul(chance)? / 1000 >= ttl_ms {
+        return Some(Verdict::Early);
+    }
+    Some(Verdict::Fresh(Fresh { content: Content::Json { body, etag }, age_ms, ttl_ms }))
 }
 
 /// The version in a tag's key, as `versions_of` of `shared/lua/cache.lua` finds it.
@@ -129,26 +161,46 @@ mod tests {
         format!("{words} {}\nv/1 v/2\n0 - sha\n\n", etag_of(b"{}"))
     }
 
-    fn judged(value: Reply, companion: &str, tags: &[&str], chance: i64) -> Option<Fresh> {
+    const FRESH: i64 = 10_500;
+
+    fn verdict(value: Reply, companion: &str, tags: &[&str], chance: i64) -> Verdict {
         let tags = tags.iter().map(|tag| bytes(tag));
-        judge([value, bytes(companion)].into_iter().chain(tags).collect(), NOW, chance)
+        let reply = [value, bytes(companion)].into_iter().chain(tags).collect();
+        judge(reply, NOW, FRESH, chance)
     }
 
     #[test]
     fn what_is_fresh_and_ours_is_served() {
         let tags = ["v/1 0 0", "v/2 5 6"];
         let fresh = companion("v 99999 10500 9000 200 100");
-        let found = judged(bytes("{}"), &fresh, &tags, 4999).unwrap();
-        assert_eq!((found.age_ms, found.ttl_ms), (1200, 500));
-        assert_eq!(found.content, Content::json("{}"));
+        let content = Content::json("{}");
+        let expected = Fresh { content, age_ms: 1200, ttl_ms: 500 };
+        assert_eq!(verdict(bytes("{}"), &fresh, &tags, 4999), Verdict::Fresh(expected));
         // The cost of a fetch, five times: somebody has to refresh it early.
-        assert_eq!(judged(bytes("{}"), &fresh, &tags, 5000), None);
-        let (stale, other) = (companion("v 99999 10000 9000 200 0"), companion("n 9 10500 9 0 0"));
-        for companion in [stale.as_str(), &other, "", "v", "v 1 10500 1 0 0 -", &fresh[..40]] {
-            assert_eq!(judged(bytes("{}"), companion, &tags, 0), None, "{companion:?}");
+        assert_eq!(verdict(bytes("{}"), &fresh, &tags, 5000), Verdict::Early);
+        let unsure = |value, companion: &str, tags: &[&str]| {
+            assert_eq!(
+                verdict(value, companion, tags, 0),
+                Verdict::Unsure,
+                "{companion:?} {tags:?}"
+            );
+        };
+        for words in [
+            // Invalidated softly, renewed, of another kind, impossible.
+            "v 99999 10000 9000 200 0",
+            "v 99999 10499 9000 200 0",
+            "v 99999 10501 9000 200 0",
+            "n 9 10500 9 0 0",
+            "v 1 10500 -9223372036854775808 5 0",
+            "v 1 10500 9000 9223372036854775807 0",
+        ] {
+            unsure(bytes("{}"), &companion(words), &tags);
+        }
+        for companion in ["", "v", "v 1 10500 1 0 0 -", &fresh[..40]] {
+            unsure(bytes("{}"), companion, &tags);
         }
         for value in [bytes("[]"), bytes(""), Reply::Nil] {
-            assert_eq!(judged(value, &fresh, &tags, 0), None);
+            unsure(value, &fresh, &tags);
         }
         for tags in [
             &["v/1 0 0"][..],
@@ -159,22 +211,32 @@ mod tests {
             &["v/1 0 0", "v/2 5 6 7"],
             &[],
         ] {
-            assert_eq!(judged(bytes("{}"), &fresh, tags, 0), None, "{tags:?}");
+            unsure(bytes("{}"), &fresh, tags);
         }
-        let huge = companion("v 1 9223372036854775807 -9223372036854775808 5 9223372036854775807");
-        assert_eq!(judged(bytes("{}"), &huge, &tags, 5000), None);
     }
 
     #[test]
     fn time_goes_on_by_the_clock_of_redis() {
         let hot = Hot::default();
-        assert_eq!(hot.now_ms("k", || 7), None);
+        assert_eq!(hot.expect("k", || 7), None);
         hot.note("k", 1_000, 900, 5);
-        assert_eq!(hot.now_ms("k", || 50), Some(945));
-        assert_eq!(hot.now_ms("k", || 105), None);
-        assert_eq!(hot.now_ms("other", || 50), None);
-        hot.forget("k");
-        assert_eq!(hot.now_ms("k", || 50), None);
+        assert_eq!(hot.expect("k", || 50), Some((945, 1_000)));
+        assert_eq!(hot.expect("k", || 105), None);
+        assert_eq!(hot.expect("other", || 50), None);
+        hot.note("long", 100_000, 900, 5);
+        assert_eq!(hot.expect("long", || 5 + HOT_MS_MAX), Some((900 + HOT_MS_MAX, 100_000)));
+        assert_eq!(hot.expect("long", || 6 + HOT_MS_MAX), None);
+    }
+
+    #[test]
+    fn what_was_refused_is_the_scripts_until_it_is_another() {
+        let hot = Hot::default();
+        hot.note("k", 1_000, 900, 5);
+        hot.refuse("k");
+        hot.note("k", 1_000, 901, 6);
+        assert_eq!(hot.expect("k", || 7), None);
+        hot.note("k", 2_000, 902, 7);
+        assert_eq!(hot.expect("k", || 8), Some((903, 2_000)));
     }
 
     #[test]
@@ -183,8 +245,8 @@ mod tests {
         for at in 0..2 * KEYS_MAX {
             hot.note(&at.to_string(), 1_000, 0, 0);
         }
-        assert_eq!(hot.fresh_ms.borrow().len(), KEYS_MAX);
-        hot.note("new", 2_000, 1_500, 0);
-        assert_eq!(hot.fresh_ms.borrow().len(), 1);
+        assert_eq!(hot.seen.borrow().len(), KEYS_MAX);
+        hot.note("new", 20_000, 10_000, 10_000);
+        assert_eq!(hot.seen.borrow().len(), 1);
     }
 }

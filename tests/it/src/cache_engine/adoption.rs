@@ -200,3 +200,35 @@ async fn a_soft_invalidation_brings_no_value_back_that_was_barred() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn what_is_written_after_an_invalidation_was_seen_is_served_and_kept() {
+    let redis = RedisServer::start().await;
+    local(async {
+        for mode in [Mode::Hard, Mode::Soft] {
+            let _: String = redis.run("FLUSHALL").await;
+            let world = World::new(&redis, policy(windows(LONG, LONG, LONG))).await;
+            world.read().await;
+            world.cache.invalidate_tags(&[TAG.to_owned()], mode).await.unwrap();
+            world.read().await;
+            world.fetched(&redis, 2).await;
+            for (command, body) in [
+                ("SET profile:7 [1] EX 60", "[1]"),
+                ("SET profile:7 [2]", "[2]"),
+                ("SET profile:7 [3] EX 50", "[3]"),
+            ] {
+                let _: String = redis.run(command).await;
+                for _ in 0..2 {
+                    let answer = world.read().await;
+                    assert_eq!((text(&answer), answer.how), (body, How::Hit), "{mode:?} {command}");
+                    assert!(answer.ttl_ms > 0, "{mode:?} {command} {answer:?}");
+                }
+            }
+            assert_eq!(world.fetches.get(), 2, "{mode:?}");
+            // Written before the next invalidation, for all that is known: the source says what holds.
+            world.cache.invalidate_tags(&[TAG.to_owned()], Mode::Hard).await.unwrap();
+            assert_eq!(world.read().await.how, How::Miss, "{mode:?}");
+        }
+    })
+    .await;
+}

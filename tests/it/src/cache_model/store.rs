@@ -1,7 +1,7 @@
 //! The scripts on a Redis, with keys of their own for every case.
 
 use redis::{Connection, Value};
-use runtime::cache::{Content, Fresh, etag_of, judge};
+use runtime::cache::{Content, Fresh, Verdict, etag_of, judge};
 use runtime::redis::Reply;
 use shared::script::{self, Script};
 
@@ -66,12 +66,15 @@ impl Store {
         let (decision, now) = (words[0].to_owned(), number(3) - number(2));
         let body = reply.get(1).cloned();
         let is_ours = body.as_ref().is_some_and(|body| etag_of(body.as_bytes()) == words[6]);
-        let by_script = (decision == "fresh" && is_ours).then(|| Fresh {
-            content: Content::json(body.clone().unwrap()),
-            age_ms: number(1),
-            ttl_ms: number(2),
-        });
-        assert_eq!(judge(plain, now, 0), by_script, "{reply:?}");
+        let by_script = match decision == "fresh" && is_ours {
+            false => Verdict::Unsure,
+            true => Verdict::Fresh(Fresh {
+                content: Content::json(body.clone().unwrap()),
+                age_ms: number(1),
+                ttl_ms: number(2),
+            }),
+        };
+        assert_eq!(judge(plain, now, number(3), 0), by_script, "{reply:?}");
         Read { decision, now, body }
     }
 
