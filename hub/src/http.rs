@@ -71,7 +71,7 @@ impl fmt::Display for RequestId {
 pub fn router(app: Arc<App>) -> Router {
     let health = health_router(app.health.clone());
     Router::new()
-        .route("/ws/notifications", any(only_get_without_body))
+        .route("/ws/notifications", any(socket))
         .route("/sse/notifications", any(events))
         .fallback(unknown)
         .with_state(app)
@@ -116,20 +116,27 @@ async fn only_get() -> Refusal {
     Error::method_not_allowed("GET, HEAD").into()
 }
 
+const EVENTS_METHODS: &str = "GET, OPTIONS";
+
 /// Pages that read the stream with `fetch`, to send a token in a header, ask first.
 async fn events(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     if request.method() != http::Method::OPTIONS {
-        return only_get_without_body(request).await.into_response();
+        return opens_nothing(&request, EVENTS_METHODS).into_response();
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
-    origin::preflight("GET, OPTIONS", answer.headers_mut());
+    origin::preflight(EVENTS_METHODS, answer.headers_mut());
     origin::share(&app.config.allowed_origins, request.headers(), answer.headers_mut());
     answer
 }
 
-async fn only_get_without_body(request: Request<Body>) -> Refusal {
+async fn socket(request: Request<Body>) -> Refusal {
+    opens_nothing(&request, "GET")
+}
+
+/// A request that would open something is a GET without a body.
+fn opens_nothing(request: &Request<Body>, methods: &'static str) -> Refusal {
     if request.method() != http::Method::GET {
-        return Error::method_not_allowed("GET").into();
+        return Error::method_not_allowed(methods).into();
     }
     Error::new(Code::PayloadTooLarge, "this path takes no body").into()
 }
