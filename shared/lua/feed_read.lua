@@ -37,12 +37,11 @@ local function page_of(elements, count, lowest, more, next)
   return {'warm', table.concat(elements, '\30', 0, count)}
 end
 
--- The usual call, the newest page with nothing expired in the window, needs one element more than
--- the page to know whether there are further ones, and no look at the rest of the list.
+-- The usual call, the newest page with nothing expired in the window, needs no look at the rest of
+-- the list. Redis writes numbers in arguments as floating point ones, which texts spare it.
 if direction == 'newest' and not some_expired then
-  local elements = redis.call('LRANGE', list, 0, limit)
-  local count, more = #elements, '0'
-  if count > limit then count, more = limit, '1' end
+  local elements = redis.call('LRANGE', list, '0', limit - 1)
+  local count, more = #elements, state.length > limit and '1' or '0'
   local seq = count > 0 and (more == '1' or not state.complete) and our_seq(elements[count])
   if seq or (more == '0' and state.complete) then
     local next = seq and string.sub(elements[count], 8, 43) or '-'

@@ -10,5 +10,6 @@ pub mod postgres;
 pub mod redis;
 pub mod sql;
 pub mod sqlite;
+pub mod tick;
 pub mod variables;
 pub mod wasi_http;
