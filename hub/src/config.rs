@@ -17,8 +17,8 @@ use crate::cli::service::LimitArgs;
 use crate::cli::{KeyArgs, ServeArgs};
 use crate::config::service::{MetricsAccess, Shutdown};
 use crate::limits::{
-    DRAIN_SPREAD, LISTEN_BACKLOG, PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE,
-    SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+    DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY,
+    PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
 };
 use crate::open_files;
 
@@ -33,6 +33,8 @@ pub struct Config {
     pub allow_query_token: bool,
     pub relay: Option<RelayConfig>,
     pub admission: Limits,
+    /// Of all sockets together.
+    pub queued_bytes_max: usize,
     pub metrics: MetricsAccess,
     pub shutdown: Shutdown,
     pub pace: Pace,
@@ -106,6 +108,7 @@ impl Config {
             allow_query_token: args.allow_query_token,
             relay: relay(args)?,
             admission: service::limits(&args.limits, open_files::limit())?,
+            queued_bytes_max: (args.limits.queued_mib_max as usize).saturating_mul(MIB),
             metrics: service::metrics(&args.metrics)?,
             shutdown: Shutdown::new(&args.times)?,
             pace: Pace {
@@ -132,6 +135,7 @@ impl Config {
             allow_query_token: false,
             relay: None,
             admission: service::limits(&LimitArgs::default(), open_files::limit())?,
+            queued_bytes_max: QUEUED_BYTES_MAX,
             metrics: MetricsAccess::default(),
             shutdown: Shutdown::default(),
             pace: Pace::default(),

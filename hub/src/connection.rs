@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::outbox::{Batch, Outbox, Pushed, Turn};
 use crate::protocol::Protocol;
 use crate::pulse::{Beat, Pulse};
+use crate::queued::Queued;
 
 /// Why a connection is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,13 +87,14 @@ impl Connection {
         protocol: Protocol,
         pulse: Pulse,
         metrics: Arc<Metrics>,
+        queued: Arc<Queued>,
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
             protocol,
             metrics,
             stream,
-            outbox: Outbox::new(),
+            outbox: Outbox::new(queued),
             task: AtomicWaker::new(),
             pulse: Mutex::new(pulse),
             due_tick: AtomicU64::new(0),
@@ -108,16 +110,21 @@ impl Connection {
     /// Queues a frame. The caller flushes, when it holds no lock.
     pub fn push(&self, frame: Bytes) -> Pushed {
         let pushed = self.outbox.push(frame);
+        self.noticed(pushed)
+    }
+
+    /// Queues a part of a feed, which never is too much for this client. The caller flushes.
+    pub fn push_replay(&self, frame: Bytes) -> Pushed {
+        let pushed = self.outbox.push_replay(frame);
+        self.noticed(pushed)
+    }
+
+    fn noticed(&self, pushed: Pushed) -> Pushed {
         if pushed == Pushed::Overflowed {
             tracing::debug!(socket = self.id, "closing a socket that is too slow");
             self.task.wake();
         }
         pushed
-    }
-
-    /// Queues a part of a feed, which never is too much. The caller flushes.
-    pub fn push_replay(&self, frame: Bytes) {
-        self.outbox.push_replay(frame);
     }
 
     /// Ends the connection after what is queued; the first reason stays.

@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::origin;
+use crate::queued::Queued;
 use crate::registry::Registry;
 use crate::tickets::Tickets;
 use crate::wheel::Wheel;
@@ -39,6 +40,8 @@ pub struct App {
     pub admission: Arc<Admission>,
     pub tickets: Arc<Tickets>,
     pub wheel: Arc<Wheel>,
+    /// What waits for all sockets.
+    pub queued: Arc<Queued>,
     /// Connections; the end of the hub waits for them.
     pub sessions: TaskTracker,
     /// Numbers sockets.

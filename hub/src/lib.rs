@@ -4,7 +4,7 @@
 //! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
 //!   ([`inbound`]) → [`member`]; anything that is no socket: [`http`]
 //! - a message: [`subscription`] ([`resp`]) → [`subscriber`] ([`backlog`]) → [`registry`] ([`user`],
-//!   [`order`]) → [`connection`] ([`outbox`], [`frame`])
+//!   [`order`]) → [`connection`] ([`outbox`], [`queued`], [`frame`])
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
 //! - time: [`wheel`] → [`pulse`]
 //! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]
@@ -48,6 +48,7 @@ pub mod outbox;
 pub mod presence;
 pub mod protocol;
 pub mod pulse;
+pub mod queued;
 pub mod registry;
 pub mod relay;
 pub mod resp;

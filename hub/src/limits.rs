@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// Settings of bytes are in this.
+pub const MIB: usize = 1024 * 1024;
+
 /// Connections that wait to be accepted: with fewer (128 is common), the kernel drops those of a
 /// herd that returns, and each tries again after a second. The kernel's own maximum is often 4,096.
 pub const LISTEN_BACKLOG: u32 = 1024;
@@ -53,6 +56,9 @@ pub const SOCKET_QUEUE_FRAMES_MAX: usize = 256;
 /// Bytes that may wait for one socket, more than a full feed has; the frames are shared by the sockets
 /// of a user.
 pub const SOCKET_QUEUE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Bytes that may wait for all sockets together: 128 of them may be behind by all that one may be. A
+/// crowd that is, as when a network stalls, must not take the machine's memory.
+pub const QUEUED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes of a feed that are replayed to a socket: three times what a full one of ours has. Elements
 /// of other services may have any size, and each socket that reads slowly keeps them all.
 pub const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;

@@ -88,8 +88,8 @@ pub async fn open(
         give_up_after(&stream, interval * (PINGS_UNANSWERED_MAX + 1));
     }
     let pulse = Pulse::new(Instant::now(), interval, expires_at, protocol.is_websocket());
-    let connection =
-        Connection::new(stream, app.next_socket(), protocol, pulse, app.metrics.clone());
+    let (metrics, queued) = (app.metrics.clone(), app.queued.clone());
+    let connection = Connection::new(stream, app.next_socket(), protocol, pulse, metrics, queued);
     let socket = connection.id;
     // Ties the request's id to the socket's number. The socket keeps no span: it would cost every
     // idle one memory.

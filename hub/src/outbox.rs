@@ -5,11 +5,14 @@
 //! pushes and pops, never while the kernel is called. One writer at a time, and what it is writing
 //! stays at the front until it is known how much of it has left.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::connection::End;
 use crate::limits::{SOCKET_QUEUE_BYTES_MAX, SOCKET_QUEUE_FRAMES_MAX, SOCKET_WRITE_FRAMES_MAX};
+use crate::queued::Queued;
 use queue::Queue;
 
 mod queue;
@@ -19,6 +22,8 @@ mod queue;
 pub struct Outbox {
     // A plain lock: both sides hold it for a push or a pop.
     state: Mutex<State>,
+    /// Shared by all.
+    queued: Arc<Queued>,
 }
 
 #[derive(Debug)]
@@ -34,6 +39,8 @@ struct State {
     is_blocked: bool,
     /// Once set, nothing more is taken in.
     end: Option<End>,
+    /// Of `bytes`, what is counted among those of all sockets.
+    counted: usize,
 }
 
 /// What came of a push.
@@ -42,7 +49,8 @@ pub enum Pushed {
     Queued,
     /// The connection is being closed already.
     Ignored,
-    /// The client is behind by the whole queue: this push has closed it.
+    /// The client is behind by the whole queue, or by anything while all queues together are full:
+    /// this push has closed it.
     Overflowed,
 }
 
@@ -66,7 +74,7 @@ pub enum Turn {
 
 impl Outbox {
     /// Blocked until the handshake is answered.
-    pub fn new() -> Self {
+    pub fn new(queued: Arc<Queued>) -> Self {
         let state = State {
             frames: Queue::default(),
             bytes: 0,
@@ -74,8 +82,9 @@ impl Outbox {
             in_flight: 0,
             is_blocked: true,
             end: None,
+            counted: 0,
         };
-        Self { state: Mutex::new(state) }
+        Self { state: Mutex::new(state), queued }
     }
 
     /// Queues a frame. A client that is behind by the whole queue is closed with `TooSlow`, and
@@ -89,23 +98,41 @@ impl Outbox {
         // One frame may have any size, else a large notification would close everybody.
         let is_full = state.frames.len() >= SOCKET_QUEUE_FRAMES_MAX
             || (bytes > SOCKET_QUEUE_BYTES_MAX && !state.frames.is_empty());
-        if is_full {
-            state.drop_waiting();
-            state.end = Some(shared::CloseCode::TooSlow.into());
-            return Pushed::Overflowed;
+        if is_full || self.leaves_no_room(&state) {
+            return self.overflow(&mut state);
         }
         state.bytes = bytes;
         state.frames.push_back(frame);
+        state.count(&self.queued);
         Pushed::Queued
     }
 
-    /// Queues a frame whatever waits already: for a part of a feed, which is bounded by itself.
-    pub fn push_replay(&self, frame: Bytes) {
+    /// Queues a frame whatever waits for this client already: for a part of a feed, which is bounded
+    /// by itself.
+    pub fn push_replay(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();
-        if state.end.is_none() {
-            state.bytes += frame.len();
-            state.frames.push_back(frame);
+        if state.end.is_some() {
+            return Pushed::Ignored;
         }
+        if self.leaves_no_room(&state) {
+            return self.overflow(&mut state);
+        }
+        state.bytes += frame.len();
+        state.frames.push_back(frame);
+        state.count(&self.queued);
+        Pushed::Queued
+    }
+
+    /// Whether something waits for this client and too much for all of them.
+    fn leaves_no_room(&self, state: &State) -> bool {
+        state.is_blocked && !state.frames.is_empty() && self.queued.is_full()
+    }
+
+    fn overflow(&self, state: &mut State) -> Pushed {
+        state.drop_waiting();
+        state.end = Some(shared::CloseCode::TooSlow.into());
+        state.count(&self.queued);
+        Pushed::Overflowed
     }
 
     /// Puts the answer to the handshake in front of everything and lets writing begin.
@@ -114,6 +141,7 @@ impl Outbox {
         state.bytes += answer.len();
         state.frames.push_front(answer);
         state.is_blocked = false;
+        state.count(&self.queued);
     }
 
     /// Asks for the end after what is queued; the first reason stays.
@@ -136,6 +164,7 @@ impl Outbox {
         state.drop_waiting();
         state.is_blocked = false;
         state.end = Some(End::Gone);
+        state.count(&self.queued);
     }
 
     /// The reason to close, also while frames still wait.
@@ -155,7 +184,9 @@ impl Outbox {
 
     /// The kernel takes more.
     pub fn unblock(&self) {
-        self.state.lock().is_blocked = false;
+        let mut state = self.state.lock();
+        state.is_blocked = false;
+        state.count(&self.queued);
     }
 
     /// Takes the role of the writer if there is something to write and nobody has it. Whoever gets
@@ -177,10 +208,28 @@ impl Outbox {
         let mut state = self.state.lock();
         state.in_flight = 0;
         state.is_blocked = true;
+        state.count(&self.queued);
+    }
+}
+
+impl Drop for Outbox {
+    fn drop(&mut self) {
+        let state = self.state.get_mut();
+        self.queued.replace(state.counted, 0);
     }
 }
 
 impl State {
+    /// Brings the shared count up to date: with all of this queue while nothing of it leaves, with
+    /// nothing otherwise.
+    fn count(&mut self, queued: &Queued) {
+        let counted = if self.is_blocked { self.bytes } else { 0 };
+        if counted != self.counted {
+            queued.replace(self.counted, counted);
+            self.counted = counted;
+        }
+    }
+
     fn turn(&mut self) -> Turn {
         if self.in_flight > 0 {
             return Turn::Rest;
@@ -225,12 +274,6 @@ impl State {
         let begun = self.in_flight.max(usize::from(self.written > 0));
         self.frames.truncate(begun);
         self.bytes = self.frames.iter().map(Bytes::len).sum();
-    }
-}
-
-impl Default for Outbox {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

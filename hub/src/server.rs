@@ -24,6 +24,7 @@ use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
 use crate::metrics::Metrics;
 use crate::metrics::endpoint::Endpoint;
 use crate::presence::Presence;
+use crate::queued::Queued;
 use crate::registry::{ReadRequest, Registry};
 use crate::relay::Relay;
 use crate::subscriber::Subscriber;
@@ -63,6 +64,7 @@ pub async fn run(
         admission: admission.clone(),
         tickets: tickets.clone(),
         wheel: wheel.clone(),
+        queued: Arc::new(Queued::new(config.queued_bytes_max)),
         sessions: sessions.clone(),
         sockets: AtomicU64::new(0),
     });

@@ -103,8 +103,14 @@ mod tests {
         let (peer, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
         let pulse = Pulse::new(Instant::now(), PING, expires_at, true);
-        let connection =
-            Connection::new(accepted.unwrap().0, 0, Protocol::Raw, pulse, Arc::default());
+        let connection = Connection::new(
+            accepted.unwrap().0,
+            0,
+            Protocol::Raw,
+            pulse,
+            Arc::default(),
+            Arc::default(),
+        );
         (connection, peer.unwrap())
     }
 

@@ -5,8 +5,8 @@ use clap::builder::RangedI64ValueParser;
 
 use crate::forwarded::ForwardedHeader;
 use crate::limits::{
-    CONNECTIONS_PER_ADDRESS_MAX, CONNECTS_PER_ADDRESS_PER_S, DRAIN_SPREAD, HANDSHAKES_PER_S,
-    PING_INTERVAL, SHUTDOWN_DEADLINE, SOCKETS_PER_USER_MAX,
+    CONNECTIONS_PER_ADDRESS_MAX, CONNECTS_PER_ADDRESS_PER_S, DRAIN_SPREAD, HANDSHAKES_PER_S, MIB,
+    PING_INTERVAL, QUEUED_BYTES_MAX, SHUTDOWN_DEADLINE, SOCKETS_PER_USER_MAX,
 };
 
 /// Beyond a million, a number is a slip; and bursts that are multiples of it still fit.
@@ -76,6 +76,16 @@ pub struct LimitArgs {
     )]
     pub handshakes_per_s: u32,
 
+    /// MiB that may wait for all sockets together; who is behind is closed when it is more.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_QUEUED_MIB_MAX",
+        default_value_t = (QUEUED_BYTES_MAX / MIB) as u32,
+        value_parser = count(1),
+        value_name = "MIB"
+    )]
+    pub queued_mib_max: u32,
+
     /// Networks (such as `10.0.0.0/8`) or addresses, separated by commas, of the proxies whose word
     /// about the client's address is taken. Behind others, all clients share the proxy's limits.
     #[arg(
@@ -100,6 +110,7 @@ impl Default for LimitArgs {
             connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
             connects_per_address_per_s: CONNECTS_PER_ADDRESS_PER_S,
             handshakes_per_s: HANDSHAKES_PER_S,
+            queued_mib_max: (QUEUED_BYTES_MAX / MIB) as u32,
             trusted_proxies: Vec::new(),
             forwarded_header: ForwardedHeader::default(),
         }

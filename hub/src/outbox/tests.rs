@@ -1,9 +1,14 @@
+use proptest::prelude::*;
 use shared::CloseCode;
 
 use super::*;
 
 fn outbox() -> Outbox {
-    let outbox = Outbox::new();
+    outbox_of(&Arc::default())
+}
+
+fn outbox_of(queued: &Arc<Queued>) -> Outbox {
+    let outbox = Outbox::new(queued.clone());
     outbox.open(Bytes::new());
     outbox.written(0);
     outbox
@@ -23,7 +28,7 @@ fn bytes(turn: Turn) -> Vec<u8> {
 
 #[test]
 fn nothing_leaves_before_the_handshake_is_answered() {
-    let outbox = Outbox::new();
+    let outbox = Outbox::new(Arc::default());
     outbox.push("a".into());
     assert!(matches!(outbox.turn(), Turn::Rest));
     outbox.open("head".into());
@@ -91,4 +96,60 @@ fn the_first_reason_stays_and_nothing_follows_it_but_the_last_frame() {
     assert_eq!(write(&outbox), b"last!");
     outbox.written(5);
     assert!(matches!(outbox.turn(), Turn::Finish));
+}
+
+#[test]
+fn all_queues_together_are_bounded() {
+    let queued = Arc::new(Queued::new(10));
+    let (slow, fast) = (outbox_of(&queued), outbox_of(&queued));
+    slow.push("0123456789".into());
+    write(&slow);
+    assert_eq!(queued.bytes(), 0, "the kernel may take it");
+    slow.block();
+    assert!(queued.is_full());
+    assert_eq!(fast.push("x".into()), Pushed::Queued, "nobody waits for this one");
+    assert_eq!(slow.push("x".into()), Pushed::Overflowed);
+    assert_eq!(slow.end(), Some(CloseCode::TooSlow.into()));
+    assert_eq!(queued.bytes(), 0);
+
+    fast.block();
+    let resuming = Outbox::new(queued.clone());
+    assert_eq!(resuming.push_replay("0123456789".into()), Pushed::Queued);
+    assert_eq!(resuming.push_replay("x".into()), Pushed::Overflowed);
+    drop((fast, resuming));
+    assert_eq!(queued.bytes(), 0);
+}
+
+proptest! {
+    /// Whatever happens to them, what is counted is what waits where nothing leaves.
+    #[test]
+    fn what_waits_is_counted(calls in prop::collection::vec((0..3_usize, 0..9, 0..40_usize), 0..80)) {
+        let queued = Arc::new(Queued::new(200));
+        let outboxes = [(); 3].map(|()| Outbox::new(queued.clone()));
+        let mut is_open = [false; 3];
+        for (at, call, size) in calls {
+            let (outbox, frame) = (&outboxes[at], Bytes::from(vec![b'x'; size]));
+            match call {
+                0 | 1 => drop(outbox.push(frame)),
+                2 => drop(outbox.push_replay(frame)),
+                3 if !is_open[at] => {
+                    is_open[at] = true;
+                    outbox.open(frame);
+                }
+                4 if is_open[at] => outbox.unblock(),
+                3..=5 => outbox.block(),
+                6 => outbox.close(CloseCode::Restart.into()),
+                7 => outbox.fail(),
+                _ => {
+                    if let Turn::Write(batch) = outbox.turn() {
+                        outbox.written(size.min(bytes(Turn::Write(batch)).len()));
+                    }
+                }
+            }
+            let waiting = outboxes.iter().filter(|outbox| outbox.is_blocked());
+            prop_assert_eq!(queued.bytes(), waiting.map(|outbox| outbox.depth().1).sum::<usize>());
+        }
+        drop(outboxes);
+        prop_assert_eq!(queued.bytes(), 0);
+    }
 }

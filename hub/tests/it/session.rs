@@ -7,7 +7,7 @@ use hub::config::Pace;
 use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::{Client, Hub, Options, now_s, token, token_until, until};
+use crate::support::{self, Client, Hub, Options, now_s, token, token_until, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_slow_client_is_closed_and_nobody_else_is_delayed() {
@@ -30,6 +30,49 @@ async fn a_slow_client_is_closed_and_nobody_else_is_delayed() {
     assert!(longest < Duration::from_secs(2), "others waited for {longest:?}");
     assert_eq!(slow.close_code().await, 4408);
     assert!(bob.is_silent().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_crowd_is_closed_before_it_takes_the_memory() {
+    // Half of what one alone may be behind by.
+    const BYTES_MAX: usize = 1024 * 1024;
+    let metrics_token = Some("scrape".to_owned());
+    let queued_bytes_max = Some(BYTES_MAX);
+    let hub = Options { queued_bytes_max, metrics_token, ..Options::default() };
+    let hub = Hub::start_with(hub).await;
+    let mut slow = Vec::new();
+    for user in 0..8 {
+        let connection = TcpSocket::new_v4().unwrap();
+        connection.set_recv_buffer_size(4096).unwrap();
+        let connection = connection.connect(hub.address).await.unwrap();
+        let token = token(&format!("slow-{user}"));
+        slow.push(Client::connect_over(connection, &token, None).await.unwrap());
+    }
+    let mut bob = hub.connect("bob").await;
+    let filler = "x".repeat(60_000);
+    // Kernels take megabytes of a connection first.
+    for _ in 0..150 {
+        for user in 0..8 {
+            let text =
+                format!(r#"{{"notification":{{"userId":"slow-{user}","data":"{filler}"}}}}"#);
+            hub.redis.publish(&text).await;
+        }
+        hub.redis.publish(r#"{"notification":{"userId":"bob"}}"#).await;
+        assert_eq!(bob.text().await, r#"{"userId":"bob"}"#);
+        let waiting = metric(&hub, "bellwire_hub_queued_bytes").await;
+        // Each may be found behind by the one frame that makes it too much.
+        assert!(waiting < BYTES_MAX + 8 * 61_000, "{waiting} bytes wait");
+    }
+    let closed = r#"bellwire_hub_closed_total{code="4408"}"#;
+    until("all who are behind are closed", async || metric(&hub, closed).await == 8).await;
+    assert_eq!(metric(&hub, "bellwire_hub_queued_bytes").await, 0);
+}
+
+async fn metric(hub: &Hub, name: &str) -> usize {
+    let request = "GET /metrics HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer scrape\r\n\r\n";
+    let page = support::request(hub.address, request).await.body;
+    let line = page.lines().find(|line| line.starts_with(&format!("{name} ")));
+    line.unwrap().rsplit_once(' ').unwrap().1.parse().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]

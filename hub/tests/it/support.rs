@@ -55,6 +55,8 @@ pub struct Options {
     /// Changes the limits, which are the defaults.
     pub limit: Option<fn(&mut Limits)>,
     pub metrics_token: Option<String>,
+    /// Of all sockets together.
+    pub queued_bytes_max: Option<usize>,
     /// Where to listen, if not on the loopback.
     pub listen: Option<SocketAddr>,
 }
@@ -92,6 +94,7 @@ impl Hub {
         config.admission.connections_per_address_max = rate.burst;
         config.admission.connects_per_address = rate;
         config.admission.handshakes = rate;
+        config.queued_bytes_max = options.queued_bytes_max.unwrap_or(config.queued_bytes_max);
         config.listen = options.listen.unwrap_or(config.listen);
         if let Some(limit) = options.limit {
             limit(&mut config.admission);

@@ -37,7 +37,8 @@ async fn open(mut stream: TcpStream) -> Option<()> {
     let accept_key = open::accept_key(&head).ok()?;
     let now = Instant::now();
     let pulse = Pulse::new(now, NEVER, now + NEVER, true);
-    let connection = Connection::new(stream, 0, Protocol::Raw, pulse, Arc::default());
+    let connection =
+        Connection::new(stream, 0, Protocol::Raw, pulse, Arc::default(), Arc::default());
     let answer = open::switching_protocols(&accept_key, None, &RequestId::random());
     connection.open(answer.into());
     Socket::new(connection, Echo, MESSAGE_BYTES_MAX).run(bytes.split_off(end)).await;
