@@ -41,6 +41,9 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let lines = BufReader::new((&stream).take(HEAD_BYTES_MAX)).lines();
     let head: Vec<String> =
         lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+    if head.is_empty() {
+        return Ok(()); // Somebody looked whether the port is taken.
+    }
     let is_settings = head.first().is_some_and(|line| line.starts_with("GET /settings "));
     let is_known = head.iter().any(|line| {
         let line = line.to_ascii_lowercase();
