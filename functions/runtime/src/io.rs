@@ -10,6 +10,5 @@ pub mod postgres;
 pub mod redis;
 pub mod sql;
 pub mod sqlite;
-pub mod tick;
 pub mod variables;
 pub mod wasi_http;
