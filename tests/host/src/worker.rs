@@ -121,8 +121,9 @@ impl WorkerState for Worker {
         match result {
             Err(error) => say(format_args!("An instance of {component} failed: {error:?}")),
             // No request runs any more, nor work after one: what is there still belongs to none.
-            // Spin 4.1's wasmtime, 47, fails the instance and all its requests when such a call
-            // returns (https://github.com/bytecodealliance/wasmtime/issues/13890).
+            // Spin 4.1's wasmtime, 47, looks for the ended request when such a call returns, and
+            // fails the instance with all its requests unless another one has taken its place
+            // (https://github.com/bytecodealliance/wasmtime/issues/13890).
             Ok(()) => match store.concurrent_state_table_size() {
                 0 => {}
                 left => say(format_args!("An instance of {component} left behind {left} calls")),
