@@ -173,16 +173,24 @@ async fn a_locked_record_is_answered_in_time_and_works_afterwards() {
 
     // 503 means unknown; whatever became of it, the counter stays dense and the feed right.
     let next = functions.notify("alice", "two").await;
-    let count: i64 = functions.record.value("SELECT count(*) FROM notifications");
-    assert_eq!(next["seq"], count);
-    let feed = functions.feed("alice").await.expect(200).json();
-    let ids: Vec<&str> = feed["notifications"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|entry| entry["id"].as_str().unwrap())
-        .collect();
-    assert_eq!(ids, functions.record.ids("alice"));
+    let earlier = format!("SELECT count(*) FROM notifications WHERE seq <= {}", next["seq"]);
+    assert_eq!(next["seq"], functions.record.value::<i64>(&earlier));
+    let mut shown = shown_ids(&functions, "alice").await;
+    let recorded = functions.record.ids("alice");
+    // The host goes on with a statement that was given up, for as long as it waits for the lock: on
+    // a busy machine until after the next create. Then nobody is left to push it but the relay.
+    if next["id"] != recorded[0] {
+        functions.relay().await.expect(200);
+        shown = shown_ids(&functions, "alice").await;
+    }
+    assert_eq!(shown, recorded);
+}
+
+/// The ids of a feed, newest first.
+async fn shown_ids(functions: &Functions, user: &str) -> Vec<String> {
+    let feed = functions.feed(user).await.expect(200).json();
+    let entries = feed["notifications"].as_array().unwrap().iter();
+    entries.map(|entry| entry["id"].as_str().unwrap().to_owned()).collect()
 }
 
 #[tokio::test]

@@ -199,6 +199,16 @@ impl Functions {
     }
 }
 
+impl Drop for Functions {
+    fn drop(&mut self) {
+        // A call that outlives its request can fail the instance on Spin; `bellwire-host` tells.
+        let process = self.process.get_mut().ok().and_then(|process| process.as_ref());
+        if !std::thread::panicking() {
+            assert!(!process.is_some_and(|it| it.has_printed(" left behind ")), "a call is left");
+        }
+    }
+}
+
 impl Deref for Functions {
     type Target = Http;
 

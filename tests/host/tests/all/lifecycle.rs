@@ -36,6 +36,15 @@ async fn an_idle_instance_is_dropped() {
     assert_eq!(count, 1);
 }
 
+/// Spin fails the instance, or not, as it happens: here it must at least be seen.
+#[tokio::test]
+async fn a_call_that_outlives_its_request_is_reported() {
+    let mut host = Host::start(&["--idle-instance-timeout", "50ms"]).await;
+    seen(&host).await;
+    assert_eq!(host.ok("/abandon", "60000").await, "abandoned");
+    assert_eq!(host.line("An instance of fixture left behind ").await, "1 calls");
+}
+
 #[tokio::test]
 async fn work_after_the_answer_outlives_the_idle_limit() {
     let redis = Redis::start().await;
