@@ -20,10 +20,10 @@ use crate::record::Value;
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
 
 /// The host waits for the write lock up to 5 s, and looks after ever longer sleeps, up to 100 ms:
-/// whoever came first is served last, and meanwhile nobody writes. Cut off after 1 + 2 + 5 + 10 ms
-/// it begins anew with a short one. Less would cost more: another call of the host, not one of the
-/// file system.
-const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 18";
+/// whoever came first is served last, and meanwhile nobody writes. Cut off after 1 + 1 ms it begins
+/// anew with a short one: a call of the host more, but the lock is hardly ever free while somebody
+/// waits for it.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 2";
 
 /// Before a statement is tried again. Where SQLite sees that waiting would not help, it does not.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
