@@ -25,8 +25,10 @@ const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
 /// waits for it.
 const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 2";
 
-/// Before a statement is tried again. Where SQLite sees that waiting would not help, it does not.
+/// Before a statement is tried again, and twice as long each time, up to this: the lock that another
+/// program holds for seconds must not cost a core.
 const BUSY_PAUSE: Duration = Duration::from_millis(1);
+const BUSY_PAUSE_MAX: Duration = Duration::from_millis(8);
 
 /// The application's default database.
 #[derive(Default)]
@@ -59,6 +61,7 @@ impl SpinSqlite {
             let (_, rows, verdict) = run.into_inner();
             sql::collect(rows, verdict, expected).await
         };
+        let mut pause = BUSY_PAUSE;
         loop {
             match run().await {
                 Ok(rows) => {
@@ -66,7 +69,10 @@ impl SpinSqlite {
                     return rows.map(|row| row.into_iter().map(value).collect()).collect();
                 }
                 // It did nothing: a statement that is refused the lock is undone as a whole.
-                Err(error) if is_busy(&error) => sleep(BUSY_PAUSE).await,
+                Err(error) if is_busy(&error) => {
+                    sleep(pause).await;
+                    pause = (pause * 2).min(BUSY_PAUSE_MAX);
+                }
                 Err(error) => return Err(text_of(&error)),
             }
         }
