@@ -43,7 +43,7 @@ end
 -- Tells whether the last element is still the same one. Ours have their id in front, and when they
 -- were made at the end.
 local function fingerprint()
-  local last = redis.call('LINDEX', list, '-1') or ''
+  local last = redis.call('LINDEX', list, -1) or ''
   return string.sub(last, 1, 44) .. string.sub(last, -20)
 end
 

@@ -38,9 +38,9 @@ local function page_of(elements, count, lowest, more, next)
 end
 
 -- The usual call, the newest page with nothing expired in the window, needs no look at the rest of
--- the list. Redis writes numbers in arguments as floating point ones, which texts spare it.
+-- the list.
 if direction == 'newest' and not some_expired then
-  local elements = redis.call('LRANGE', list, '0', limit - 1)
+  local elements = redis.call('LRANGE', list, 0, limit - 1)
   local count, more = #elements, state.length > limit and '1' or '0'
   local seq = count > 0 and (more == '1' or not state.complete) and our_seq(elements[count])
   if seq or (more == '0' and state.complete) then

@@ -40,7 +40,7 @@ impl<'a> ScriptPage<'a> {
         let mut rest = self.elements;
         std::iter::from_fn(move || {
             let text = rest?;
-            // A page is several kilobytes, and this looks at 16 bytes at once.
+            // A page is several kilobytes, and this looks at several bytes at once.
             let end = memchr::memchr(RECORD_SEPARATOR, text);
             rest = end.and_then(|end| text.get(end + 1..));
             text.get(..end.unwrap_or(text.len()))
