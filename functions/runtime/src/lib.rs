@@ -22,6 +22,7 @@ pub mod redis;
 pub mod relay;
 pub mod tokens;
 pub mod unsent;
+mod write_lock;
 
 pub use app::App;
 pub use http::{Method, Request, Response};

@@ -19,6 +19,10 @@ pub struct Args {
     #[arg(long, default_value = "3", value_parser = parse_seconds)]
     pub seconds: Duration,
 
+    /// Length of one measurement of `tails`, which is made once
+    #[arg(long, default_value = "60", value_parser = parse_seconds)]
+    pub tail_seconds: Duration,
+
     /// Measurements of everything, in turns; the tables show medians
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
@@ -26,6 +30,10 @@ pub struct Args {
     /// Only this scenario; may stand several times [default: all]
     #[arg(long)]
     pub only: Vec<Scenario>,
+
+    /// Only this record [default: both]
+    #[arg(long)]
+    pub record: Option<RecordKind>,
 
     /// Writes the tables to a file as JSON, too
     #[arg(long, value_name = "FILE")]
@@ -45,8 +53,17 @@ pub enum Scenario {
     Counts,
     /// Creates beside a native axum service that does the same
     Create,
+    /// The slowest creates, and the connections that are held meanwhile
+    Tails,
     /// Start of the host, and the sizes of the components
     Start,
+}
+
+/// Where the functions' record lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum RecordKind {
+    Sqlite,
+    Postgres,
 }
 
 /// What the program runs as when it is its own peer.

@@ -1,6 +1,7 @@
 //! The load: keep-alive HTTP/1.1 over plain TCP on one thread, as cheap as it gets, since it
 //! shares the machine with what it measures. Every answer must have the expected status and text.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use tokio::time::{Instant, timeout};
 use crate::answer::Answer;
 
 /// Connections, each with one request at a time: the number of the platform's own measurements.
+/// [`Load::of`] takes another number.
 pub const CONNECTIONS: usize = 32;
 /// Whatever is measured answers within this, or the measurement fails instead of hanging.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
@@ -32,6 +34,8 @@ pub struct Load {
     pub status: u16,
     /// Must stand in every body.
     pub text: &'static str,
+    /// Whether an answer with another status or text is counted; otherwise it ends the measurement.
+    pub counts_failures: bool,
 }
 
 impl Load {
@@ -42,9 +46,39 @@ impl Load {
         status: u16,
         make: impl Fn(usize, usize) -> Vec<u8>,
     ) -> Self {
+        Self::of(CONNECTIONS, address, turns, status, make)
+    }
+
+    /// [`Load::new`] with another number of connections.
+    pub fn of(
+        connections: usize,
+        address: SocketAddr,
+        turns: usize,
+        status: u16,
+        make: impl Fn(usize, usize) -> Vec<u8>,
+    ) -> Self {
         let of = |connection| (0..turns).map(|turn| make(connection, turn)).collect();
-        let requests = Arc::new((0..CONNECTIONS).map(of).collect());
-        Self { address, requests, status, text: "" }
+        let requests = Arc::new((0..connections).map(of).collect());
+        Self { address, requests, status, text: "", counts_failures: false }
+    }
+}
+
+/// What a load has seen while it was measured.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Of expected answers: microseconds, ascending after [`Running::finish`].
+    pub latencies: Vec<u32>,
+    /// Unexpected answers by status, where the load counts them. An expected status with another
+    /// text is here, too.
+    pub failures: BTreeMap<u16, u64>,
+}
+
+impl Seen {
+    fn add(&mut self, other: Self) {
+        self.latencies.extend(other.latencies);
+        for (status, count) in other.failures {
+            *self.failures.entry(status).or_default() += count;
+        }
     }
 }
 
@@ -55,7 +89,7 @@ const STOPPING: u8 = 2;
 /// A load that is running on a thread of its own.
 pub struct Running {
     phase: Arc<AtomicU8>,
-    thread: JoinHandle<Result<Vec<u32>>>,
+    thread: JoinHandle<Result<Seen>>,
     /// Of the thread, for its CPU time.
     pub tid: u32,
 }
@@ -71,12 +105,12 @@ impl Running {
         self.phase.store(STOPPING, Ordering::Relaxed);
     }
 
-    /// Latencies in microseconds, ascending; blocks until the last answer has come.
-    pub fn finish(self) -> Result<Vec<u32>> {
+    /// Blocks until the last answer has come.
+    pub fn finish(self) -> Result<Seen> {
         let joined = self.thread.join().map_err(|_| anyhow!("the load's thread panicked"))?;
-        let mut latencies = joined?;
-        latencies.sort_unstable();
-        Ok(latencies)
+        let mut seen = joined?;
+        seen.latencies.sort_unstable();
+        Ok(seen)
     }
 }
 
@@ -95,19 +129,19 @@ pub fn start(load: Load, count: Option<u64>) -> Result<Running> {
     Ok(Running { phase, thread, tid: tid.recv()? })
 }
 
-async fn run(load: Load, phase: Arc<AtomicU8>, count: Option<u64>) -> Result<Vec<u32>> {
+async fn run(load: Load, phase: Arc<AtomicU8>, count: Option<u64>) -> Result<Seen> {
     let load = Rc::new(load);
     // More than anybody can send, where no number is given.
     let left = Rc::new(AtomicU64::new(count.unwrap_or(u64::MAX)));
-    let connections: Vec<_> = (0..CONNECTIONS)
+    let connections: Vec<_> = (0..load.requests.len())
         .map(|at| connection(Rc::clone(&load), at, Arc::clone(&phase), Rc::clone(&left)))
         .map(tokio::task::spawn_local)
         .collect();
-    let mut latencies = Vec::new();
+    let mut seen = Seen::default();
     for connection in connections {
-        latencies.extend(connection.await??);
+        seen.add(connection.await??);
     }
-    Ok(latencies)
+    Ok(seen)
 }
 
 async fn connection(
@@ -115,11 +149,11 @@ async fn connection(
     at: usize,
     phase: Arc<AtomicU8>,
     left: Rc<AtomicU64>,
-) -> Result<Vec<u32>> {
+) -> Result<Seen> {
     let mut stream = TcpStream::connect(load.address).await?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(BUFFER_BYTES);
-    let mut latencies = Vec::with_capacity(1 << 14);
+    let mut seen = Seen { latencies: Vec::with_capacity(1 << 14), ..Seen::default() };
     let requests = load.requests.get(at).context("no requests for this connection")?;
     for request in requests.iter().cycle() {
         if phase.load(Ordering::Relaxed) == STOPPING || left.load(Ordering::Relaxed) == 0 {
@@ -131,14 +165,20 @@ async fn connection(
         // The timer is touched only where an answer is not there at once.
         let answer = timeout(ANSWER_LIMIT, read(&mut stream, &mut buffer)).await;
         let answer = answer.context("no answer in time")??;
-        if answer.status != load.status || !answer.body_has(&buffer, load.text) {
+        let is_expected = answer.status == load.status && answer.body_has(&buffer, load.text);
+        if !is_expected && !load.counts_failures {
             bail!("unexpected answer: {}", String::from_utf8_lossy(&buffer));
         }
-        if phase.load(Ordering::Relaxed) == MEASURING {
-            latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+        if phase.load(Ordering::Relaxed) != MEASURING {
+            continue;
+        }
+        if is_expected {
+            seen.latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+        } else {
+            *seen.failures.entry(answer.status).or_default() += 1;
         }
     }
-    Ok(latencies)
+    Ok(seen)
 }
 
 /// Reads one answer into `buffer`, from its start.

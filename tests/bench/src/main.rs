@@ -45,6 +45,7 @@ async fn run(args: &Args) -> Result<()> {
             Scenario::Cache => scenarios::cache::run(args).await,
             Scenario::Queues => scenarios::queues::run(args).await,
             Scenario::Create => scenarios::create::run(args).await,
+            Scenario::Tails => scenarios::tails::run(args).await,
             Scenario::Start => scenarios::start::run(args).await,
         };
         for table in tables.with_context(|| format!("{scenario:?}"))? {

@@ -88,7 +88,7 @@ async fn once(subject: &Subject, duration: Duration) -> Result<Sample> {
     let after = Times::now(&subject.pids, running.tid);
     let took = begun.elapsed();
     running.stop();
-    let latencies = tokio::task::block_in_place(|| running.finish())?;
+    let latencies = tokio::task::block_in_place(|| running.finish())?.latencies;
     ensure!(!latencies.is_empty(), "{}: not one answer in time", subject.name);
     let count = latencies.len() as f64;
     let us = |after: Duration, before: Duration| {

@@ -8,8 +8,11 @@ use support::functions::Setup;
 use support::postgres::Postgres;
 use support::{Functions, Record, RedisServer, paths, token};
 
+use crate::cli::{Args, RecordKind};
+
 /// A backend that is ready to be measured.
 pub struct Backend {
+    kind: RecordKind,
     pub name: &'static str,
     postgres: Option<Postgres>,
     /// Where the native peer's file lies, with SQLite.
@@ -20,7 +23,12 @@ impl Backend {
     /// Every backend that this checkout can use, and a word on the one that it cannot. Postgres is
     /// started with `settings`.
     pub async fn all(settings: &[&str]) -> Result<(Vec<Self>, Option<String>)> {
-        let sqlite = Self { name: "SQLite", postgres: None, native: Record::new() };
+        let sqlite = Self {
+            kind: RecordKind::Sqlite,
+            name: "SQLite",
+            postgres: None,
+            native: Record::new(),
+        };
         if !std::fs::read_to_string(paths::manifest())?.contains("\npostgres_url =") {
             let word = "Postgres: skipped, spin.toml has no variable postgres_url.";
             return Ok((vec![sqlite], Some(word.to_owned())));
@@ -29,8 +37,20 @@ impl Backend {
         for database in ["functions", "native"] {
             postgres.run(&format!("CREATE DATABASE {database}"));
         }
-        let postgres = Self { name: "Postgres", postgres: Some(postgres), native: Record::new() };
+        let postgres = Self {
+            kind: RecordKind::Postgres,
+            name: "Postgres",
+            postgres: Some(postgres),
+            native: Record::new(),
+        };
         Ok((vec![sqlite, postgres], None))
+    }
+
+    /// Those of [`Backend::all`] that the command line asks for.
+    pub async fn chosen(args: &Args, settings: &[&str]) -> Result<(Vec<Self>, Option<String>)> {
+        let (mut backends, word) = Self::all(settings).await?;
+        backends.retain(|backend| args.record.is_none_or(|kind| kind == backend.kind));
+        Ok((backends, word))
     }
 
     /// The functions with this record.
@@ -61,6 +81,11 @@ impl Backend {
     /// The server, where there is one.
     pub fn pid(&self) -> Option<u32> {
         self.postgres.as_ref().map(Postgres::pid)
+    }
+
+    /// For those who look on, where there is a server.
+    pub fn watch_url(&self) -> Option<String> {
+        self.postgres.as_ref().map(Postgres::url)
     }
 
     /// Statements that the functions have run so far, counted by the server, by their beginnings;

@@ -6,6 +6,7 @@ pub mod create;
 pub mod feed;
 pub mod queues;
 pub mod start;
+pub mod tails;
 
 use std::net::SocketAddr;
 
@@ -46,8 +47,14 @@ impl Users {
 
     /// Creates, in turns for every user, by one service. All of them must be delivered.
     fn creates(self, address: SocketAddr) -> Load {
+        self.creates_over(CONNECTIONS, address)
+    }
+
+    /// [`Users::creates`] over another number of connections.
+    fn creates_over(self, connections: usize, address: SocketAddr) -> Load {
         let token = token("a service", "notifications:write");
-        let load = Load::new(address, self.per_connection(), 201, |connection, turn| {
+        let turns = USERS.div_ceil(connections);
+        let load = Load::of(connections, address, turns, 201, |connection, turn| {
             request("POST", "/notifications", &token, &self.body(connection, turn))
         });
         Load { text: "\"delivery\":\"sent\"", ..load }

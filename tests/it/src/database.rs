@@ -15,7 +15,7 @@ fn on(postgres: &Postgres, redis: &RedisServer) -> Setup {
         .variable("postgres_host", postgres.address())
 }
 
-/// Keeps the instance that holds connections from being dropped for lack of requests.
+/// Keeps the host's pool and its instance in use, so that what broke is not merely forgotten.
 async fn while_in_use<T>(functions: &Functions, work: impl Future<Output = T>) -> T {
     let mut work = std::pin::pin!(work);
     loop {
@@ -33,7 +33,7 @@ async fn a_postgres_that_was_restarted_between_two_creates_goes_unnoticed() {
     let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
     let functions = on(&postgres, &redis).start().await;
     functions.notify("alice", "first").await;
-    // At once, so that the instance keeps more than one connection.
+    // At once, so that the host keeps more than one connection.
     join_all((0..4).map(|_| functions.notify("alice", "before"))).await;
     while_in_use(&functions, async {
         postgres.kill();
@@ -65,6 +65,38 @@ async fn a_postgres_without_a_free_connection_is_asked_again() {
     };
     let (created, ()) = tokio::join!(functions.notify("alice", "one"), freed);
     assert_eq!(created["seq"], 1);
+}
+
+/// The host has 64 connections for one component. Instances that rest must not keep any of them: 120
+/// of 200 creates waited for those in vain until their deadline.
+#[tokio::test]
+async fn more_creates_at_once_than_the_host_has_connections_are_all_committed() {
+    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
+    let functions = on(&postgres, &redis).start().await;
+    functions.notify("alice", "first").await;
+    for round in 0..2 {
+        let users: Vec<String> = (0..300).map(|at| format!("user-{round}-{at}")).collect();
+        let bodies = users.iter().map(|user| json!({"userId": user, "title": "t"}));
+        let answers = join_all(bodies.map(async |body| functions.create(&body).await)).await;
+        for answer in answers {
+            assert_eq!(answer.expect(201).json()["delivery"], "sent");
+        }
+    }
+}
+
+/// As before, but with new requests all the time, which find the instances that have just answered.
+#[tokio::test]
+async fn nobody_waits_for_a_connection_while_others_come_and_go() {
+    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
+    let functions = on(&postgres, &redis).start().await;
+    functions.notify("alice", "first").await;
+    let clients = (0..100).map(async |client: usize| {
+        let body = json!({"userId": format!("user-{client}"), "title": "t"});
+        for _ in 0..10 {
+            functions.create(&body).await.expect(201);
+        }
+    });
+    join_all(clients).await;
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use spin_sdk::sqlite::{Connection, Error, Value as SqliteValue};
 
@@ -15,25 +15,20 @@ use spin_sdk::time::sleep;
 use super::deadline::within;
 use super::sql::{self, Expected};
 use crate::record::Value;
+use crate::write_lock::{Wait, WriteLock};
 
 /// Covers waiting for the write lock.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
 
-/// The host waits for the write lock up to 5 s, and looks after ever longer sleeps, up to 100 ms:
-/// whoever came first is served last, and meanwhile nobody writes. Cut off after 1 + 1 ms it begins
-/// anew with a short one: a call of the host more, but the lock is hardly ever free while somebody
-/// waits for it.
-const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 2";
-
-/// Before a statement is tried again, and twice as long each time, up to this: the lock that another
-/// program holds for seconds must not cost a core.
-const BUSY_PAUSE: Duration = Duration::from_millis(1);
-const BUSY_PAUSE_MAX: Duration = Duration::from_millis(8);
+/// The host would wait for the write lock itself, for up to 5 s and in ever longer sleeps: whoever
+/// came first is served last, and meanwhile nobody writes. [`WriteLock`] decides when to ask again.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 0";
 
 /// The application's default database.
 #[derive(Default)]
 pub struct SpinSqlite {
     connection: RefCell<Option<Rc<Connection>>>,
+    write_lock: WriteLock,
 }
 
 impl SpinSqlite {
@@ -61,17 +56,25 @@ impl SpinSqlite {
             let (_, rows, verdict) = run.into_inner();
             sql::collect(rows, verdict, expected).await
         };
-        let mut pause = BUSY_PAUSE;
+        // Most statements need no look at the clock.
+        let mut waiting: Option<(Instant, Wait)> = None;
         loop {
             match run().await {
                 Ok(rows) => {
+                    if let Some((since, _)) = waiting {
+                        self.write_lock.got_it(since.elapsed());
+                    }
                     let rows = rows.into_iter().map(|row| row.values);
                     return rows.map(|row| row.into_iter().map(value).collect()).collect();
                 }
                 // It did nothing: a statement that is refused the lock is undone as a whole.
                 Err(error) if is_busy(&error) => {
-                    sleep(pause).await;
-                    pause = (pause * 2).min(BUSY_PAUSE_MAX);
+                    let (since, wait) =
+                        waiting.get_or_insert_with(|| (Instant::now(), Wait::default()));
+                    let pause = self.write_lock.pause(wait, since.elapsed());
+                    if !pause.is_zero() {
+                        sleep(pause).await;
+                    }
                 }
                 Err(error) => return Err(text_of(&error)),
             }

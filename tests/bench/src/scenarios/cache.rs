@@ -133,7 +133,7 @@ async fn fetches(args: &Args, functions: &Functions, origin: &Origin) -> Result<
     tokio::time::sleep(RUN).await;
     let count = origin.count() - before;
     running.stop();
-    let answers = tokio::task::block_in_place(|| running.finish())?.len();
+    let answers = tokio::task::block_in_place(|| running.finish())?.latencies.len();
     let seconds = RUN.as_secs();
     table.rows.push(vec![
         Cell::text(format!("{CONNECTIONS} connections for {seconds} s, fresh for 2 s")),

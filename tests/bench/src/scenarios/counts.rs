@@ -107,7 +107,7 @@ fn since(
 fn send(load: &Load, count: u64) -> Result<()> {
     let running = load::start(load.clone(), Some(count))?;
     running.measure();
-    let answers = tokio::task::block_in_place(|| running.finish())?;
+    let answers = tokio::task::block_in_place(|| running.finish())?.latencies;
     anyhow::ensure!(answers.len() as u64 == count, "{} answers of {count}", answers.len());
     Ok(())
 }

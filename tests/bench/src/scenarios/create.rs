@@ -19,7 +19,7 @@ const GOAL: f64 = 0.5;
 
 pub async fn run(args: &Args) -> Result<Vec<Table>> {
     let mut table = Table::new("create: POST /notifications, 1,000 users", COLUMNS);
-    let (backends, word) = Backend::all(&[DURABLE]).await?;
+    let (backends, word) = Backend::chosen(args, &[DURABLE]).await?;
     for backend in &backends {
         let redis = RedisServer::start().await;
         let functions = backend.functions(&redis).await;
