@@ -82,7 +82,7 @@ impl App {
         let address = listener.local_addr()?;
         let _ = own_address.set(address);
         let table = router.table();
-        let server = Arc::new(Server::new(router, components));
+        let server = Arc::new(Server::new(router, components, args.max_requests_in_flight));
         Ok(Self { server, listener, address, _files: all_files, table })
     }
 

@@ -49,6 +49,12 @@ pub struct Args {
     #[arg(long, value_parser = parse_limit)]
     pub request_timeout: Option<Limit>,
 
+    /// Requests served at the same time by all components; more wait up to a second for their turn, and
+    /// are then answered 503. wasmtime has room for 1,000 tasks; where it is full, an instance fails
+    /// with all of its requests
+    #[arg(long, default_value_t = 500, value_parser = parse_count)]
+    pub max_requests_in_flight: usize,
+
     /// Do not show what components print
     #[arg(short, long)]
     pub quiet: bool,

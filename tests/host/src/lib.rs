@@ -2,7 +2,8 @@
 //! without the Spin CLI can run and test everything.
 //!
 //! It copies Spin 4.1's behaviour, never a kinder one: what works here works there. What it lacks
-//! it refuses by name at the start. Not for production.
+//! it refuses by name at the start. One thing Spin does not do: it bounds how many requests are served
+//! at a time (`turns`). Not for production.
 
 pub mod allowed_hosts;
 pub mod app;
@@ -24,5 +25,6 @@ mod server;
 mod sqlite;
 mod state;
 mod stdio;
+mod turns;
 pub mod variables;
 mod worker;

@@ -1,14 +1,16 @@
 //! Owns the listening socket and the way of a request: route, headers, component, answer.
 //!
 //! Refuses to help beyond what Spin does: no TCP_NODELAY, no limits on bodies, no cancelling when
-//! a client goes away, no graceful end.
+//! a client goes away, no graceful end. The exception is `turns`: how much is served at a time.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -21,17 +23,23 @@ use wasmtime_wasi_http::{Error, WasiBody};
 use crate::request;
 use crate::router::{RouteMatch, Router, WELL_KNOWN_PREFIX};
 use crate::stdio::say;
+use crate::turns::{Turn, Turns};
 use crate::worker::Workers;
 
 /// An application that is ready to serve.
 pub(crate) struct Server {
     router: Router,
     components: HashMap<String, ProxyHandler<Workers>>,
+    turns: Turns,
 }
 
 impl Server {
-    pub(crate) fn new(router: Router, components: HashMap<String, ProxyHandler<Workers>>) -> Self {
-        Self { router, components }
+    pub(crate) fn new(
+        router: Router,
+        components: HashMap<String, ProxyHandler<Workers>>,
+        requests_max: usize,
+    ) -> Self {
+        Self { router, components, turns: Turns::new(requests_max) }
     }
 
     /// Ends only with an error of the listening socket.
@@ -71,8 +79,10 @@ impl Server {
         };
         // An error closes the connection without an answer, as in Spin.
         *request.uri_mut() = request::absolute_uri(request.uri(), request.headers())?;
+        let Some(turn) = self.turns.take().await else { return Ok(busy()) };
         match self.call(request, &route, client).await {
-            Ok(response) => Ok(response),
+            // The component is at work until its answer has been read.
+            Ok(response) => Ok(response.map(|body| holding(turn, body))),
             Err(error) => {
                 say(format_args!("Error processing request: {error:?}"));
                 Ok(answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
@@ -95,6 +105,34 @@ impl Server {
         Ok(component.handle((), Request::from_parts(parts, body)).await?)
     }
 }
+
+/// The same body; `turn` ends with it.
+fn holding(turn: Turn, body: WasiBody) -> WasiBody {
+    let passed_on = body.map_frame(move |frame| {
+        let _ = &turn;
+        frame
+    });
+    passed_on.boxed_unsync()
+}
+
+/// Too many requests at a time: this one has reached no component.
+fn busy() -> Response<WasiBody> {
+    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, BUSY);
+    let headers = response.headers_mut();
+    headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
+    // As every answer of the components has one.
+    let refused = REFUSED.fetch_add(1, Ordering::Relaxed);
+    headers.insert("x-request-id", HeaderValue::from(refused));
+    response
+}
+
+/// Requests refused so far.
+static REFUSED: AtomicU64 = AtomicU64::new(1);
+
+/// As the components write their errors.
+const BUSY: &str = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
+    \"detail\":\"too many requests at a time: this one was not begun\",\"code\":\"not_ready\"}";
 
 /// An answer of the host itself.
 fn answer(status: StatusCode, text: &'static str) -> Response<WasiBody> {

@@ -115,3 +115,39 @@ async fn sigterm_ends_the_host_at_once_with_requests_in_flight() {
     let ended = timeout(Duration::from_secs(10), host.child.wait()).await.expect("still there");
     assert!(ended.unwrap().success());
 }
+
+#[tokio::test]
+async fn beyond_its_bound_the_host_lets_requests_wait_and_then_refuses_them() {
+    let mut host = Host::start(&["--max-requests-in-flight", "1"]).await;
+    let address = host.address.clone();
+    let sleeping = |millis: &'static str| {
+        let address = address.clone();
+        async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            let length = millis.len();
+            let request = format!(
+                "POST /sleep HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\
+                 content-length: {length}\r\n\r\n{millis}"
+            );
+            stream.write_all(request.as_bytes()).await.unwrap();
+            stream
+        }
+    };
+    // One that is over in time is waited for.
+    let _short = sleeping("300").await;
+    host.line("sleeping in ").await;
+    assert_eq!(host.ok("/ok", "").await, "ok");
+    // One that is not keeps the others out, with words.
+    let _long = sleeping("60000").await;
+    host.line("sleeping in ").await;
+    let mut refused = sleeping("1").await;
+    let mut answer = String::new();
+    let reading = tokio::io::AsyncReadExt::read_to_string(&mut refused, &mut answer);
+    timeout(Duration::from_secs(30), reading).await.expect("no answer").unwrap();
+    let lower = answer.to_lowercase();
+    assert!(lower.starts_with("http/1.1 503 "), "{answer}");
+    for header in ["retry-after: 1\r\n", "content-length: ", "x-request-id: "] {
+        assert!(lower.contains(header), "{header}: {answer}");
+    }
+    assert!(answer.contains("\"code\":\"not_ready\""), "{answer}");
+}
