@@ -11,11 +11,13 @@ struct Hub {
     rev: u32,
     /// What Redis may have come to.
     revs: Vec<String>,
+    /// Before this incarnation.
+    former: Vec<String>,
 }
 
 impl Hub {
     fn new(id: &str) -> Self {
-        Self { id: id.to_owned(), rev: 0, revs: vec![String::new()] }
+        Self { id: id.to_owned(), rev: 0, revs: vec![String::new()], former: Vec::new() }
     }
 
     fn call(&self, script: &'static Script, args: &[String]) -> Call {
@@ -30,10 +32,11 @@ impl Hub {
     /// Tells who is here and who is not, takes out the dead, and restores members.
     fn sync(&mut self, here: &[&str], gone: &[&str]) -> Call {
         self.rev += 1;
-        let counts = [self.revs.len(), 0, here.len()].map(|count| count.to_string());
+        let counts =
+            [self.revs.len(), self.former.len(), here.len()].map(|count| count.to_string());
         let mut args = vec![self.rev.to_string(), "0".to_owned(), "1".to_owned()];
         args.extend(counts);
-        args.extend(self.revs.iter().cloned());
+        args.extend(self.revs.iter().chain(&self.former).cloned());
         args.extend(here.iter().chain(gone).map(|user| (*user).to_owned()));
         self.revs.push(self.rev.to_string());
         self.call(&script::PRESENCE_SYNC, &args)
@@ -43,7 +46,10 @@ impl Hub {
     fn hear(&mut self, answer: &Result<String, String>) -> (bool, bool) {
         let Ok(answer) = answer else { return (false, true) };
         if answer.starts_with("resync") {
-            *self = Self::new(&format!("{}2", self.id));
+            let mut next = Self::new(&format!("{}2", self.id));
+            next.former.clone_from(&self.former);
+            next.former.push(self.id.clone());
+            *self = next;
             return (false, true);
         }
         self.revs = vec![self.rev.to_string()];
