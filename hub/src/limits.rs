@@ -128,7 +128,7 @@ pub const PROBES_MISSED_MAX: u32 = 2;
 pub const REDIS_RECENT: Duration = Duration::from_secs(15);
 
 /// The user's permissions are looked at this often: ten microseconds of Redis.
-pub const PERMISSIONS_INTERVAL: Duration = Duration::from_secs(10);
+pub const PERMISSIONS_INTERVAL: Duration = Duration::from_secs(5);
 /// Refused commands that `/readyz` names.
 pub const PERMISSIONS_NAMED_MAX: usize = 12;
 

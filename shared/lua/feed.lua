@@ -6,7 +6,7 @@
 --   tail              fingerprint of the last element after our last write
 --   top               that of the first element, where it was not ours with seq `head`
 --   full              "1" when the list had no room left then
---   told              newest seq that was published, where that is not `head`: publishing was refused
+--   told              newest seq that was published, where it is not `head` as Redis refused more
 --   rev, rev_epoch    revision of the record that is known here (marks, deletes and erases raise it),
 --                     and the epoch it was counted in: another record counts anew
 --   reads, reads_rev  "seq=ms;seq=ms;": entries that were read, and when, as of that revision
