@@ -172,8 +172,8 @@ local function derive_unread(state, cap, now)
     'some_expired', some_expired and 1 or 0)
   if state.was_trimmed then
     -- Looked through once: from here on both ends tell again whether it is untouched.
-    redis.pcall('HSET', companion, 'n', state.length, 'tail', state.tail,
-      'top', fingerprint_at(0), 'complete', 0)
+    redis.pcall('HSET', companion, 'tail', state.tail, 'complete', 0,
+      'top', fingerprint_at(state.length - state.n))
   end
   return unread, some_expired
 end
