@@ -1,6 +1,7 @@
 //! What `/readyz` says: whether the hub hears Redis.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use shared::{Code, Error};
@@ -8,7 +9,7 @@ use shared::{Code, Error};
 use crate::limits::REDIS_RECENT;
 
 /// Written by whoever talks to Redis, read by `/readyz`. Single words that stand for themselves,
-/// hence relaxed atomics.
+/// hence relaxed atomics; the text is for `/readyz` alone.
 #[derive(Debug)]
 pub struct Health {
     started: Instant,
@@ -18,6 +19,8 @@ pub struct Health {
     draining: AtomicBool,
     /// Milliseconds after `started`.
     answered_ms: AtomicU64,
+    /// Commands that Redis refuses to the hub's user; empty as long as none is known.
+    refused: Mutex<String>,
 }
 
 impl Default for Health {
@@ -28,6 +31,7 @@ impl Default for Health {
             deaf: AtomicBool::new(false),
             draining: AtomicBool::new(false),
             answered_ms: AtomicU64::new(0),
+            refused: Mutex::default(),
         }
     }
 }
@@ -54,6 +58,14 @@ impl Health {
     /// The hub is about to end.
     pub fn set_draining(&self) {
         self.draining.store(true, Relaxed);
+    }
+
+    /// Which commands Redis refuses; says whether that is news, and worse than nothing.
+    pub fn set_refused(&self, commands: String) -> bool {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = !commands.is_empty() && *refused != commands;
+        *refused = commands;
+        is_news
     }
 
     pub fn redis_answered(&self) {
@@ -93,6 +105,10 @@ impl Health {
         if silent > REDIS_RECENT {
             let detail = format!("Redis has not answered for {} ms", silent.as_millis());
             return Err(Error::new(Code::RedisUnavailable, detail));
+        }
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        if !refused.is_empty() {
+            return Err(Error::new(Code::NotReady, format!("the Redis user may not: {refused}")));
         }
         Ok(())
     }

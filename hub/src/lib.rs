@@ -8,7 +8,7 @@
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
 //! - time: [`wheel`] → [`pulse`]
 //! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]
-//! - outwards: [`presence`] ([`round`], [`incarnation`]), [`relay`], [`metrics`]
+//! - outwards: [`presence`] ([`round`], [`incarnation`]), [`relay`], [`metrics`], [`permissions`]
 //! - what it runs with: [`cli`] → [`config`]
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
@@ -45,6 +45,7 @@ pub mod open_files;
 pub mod order;
 pub mod origin;
 pub mod outbox;
+pub mod permissions;
 pub mod presence;
 pub mod protocol;
 pub mod pulse;

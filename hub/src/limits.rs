@@ -127,6 +127,11 @@ pub const PROBES_MISSED_MAX: u32 = 2;
 /// Redis answered "recently" for readiness: three beats of presence and a bit.
 pub const REDIS_RECENT: Duration = Duration::from_secs(15);
 
+/// The user's permissions are looked at this often: ten microseconds of Redis.
+pub const PERMISSIONS_INTERVAL: Duration = Duration::from_secs(5);
+/// Refused commands that `/readyz` names.
+pub const PERMISSIONS_NAMED_MAX: usize = 12;
+
 /// Read from the subscription at once: many messages, where many come.
 pub const SUBSCRIPTION_READ_BYTES: usize = 64 * 1024;
 /// How long a read of the subscription waits before the hub looks at the time, at least and at most;

@@ -23,6 +23,7 @@ use crate::http::{App, router};
 use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
 use crate::metrics::Metrics;
 use crate::metrics::endpoint::Endpoint;
+use crate::permissions;
 use crate::presence::Presence;
 use crate::queued::Queued;
 use crate::registry::{ReadRequest, Registry};
@@ -164,6 +165,7 @@ fn spawn_readers(
         let _stops_with_the_tasks = stop;
         let _ = ended.await;
     });
+    tasks.spawn(permissions::watch(redis.clone(), health.clone()));
     tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
     tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), behind, caught_up.clone()));
     if let Some(relay) = relay {

@@ -12,6 +12,7 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 for i, key in ipairs(KEYS) do
   local old = redis.pcall('GET', key)
+  if type(old) == 'table' and not string.find(old.err, '^WRONGTYPE') then return old end
   local history, soft, hard
   if type(old) == 'string' then
     history, soft, hard = string.match(old, '^([^/%s]+)/%S* (%d+) (%d+)$')

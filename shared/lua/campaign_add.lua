@@ -14,6 +14,7 @@ local FIRST = 5
 local len, processed = look()
 local is_replace = ARGV[3] == 'replace'
 local kept = is_replace and 0 or len
+before_writing('RPUSH', list, 'DEL', list, 'HSET', companion, 'TTL', companion, 'EXPIRE', list)
 if is_repeat(KEYS[4], ARGV[2]) then return {len} end
 if kept + #ARGV - FIRST + 1 > tonumber(ARGV[4]) then
   redis.call('DEL', KEYS[4])

@@ -10,6 +10,7 @@
 
 local FIRST = 4
 local len = redis.call('LLEN', responses)
+before_writing('RPUSH', responses, 'DEL', KEYS[4], 'EXPIRE', responses)
 if is_repeat(KEYS[4], ARGV[2]) then return {len} end
 if len + #ARGV - FIRST + 1 > tonumber(ARGV[3]) then
   redis.call('DEL', KEYS[4])

@@ -11,19 +11,31 @@
 -- cold, so that the push which carries it is refused and the feed is loaded without it.
 
 local NEVER_SO_LONG = 1000000000
-local state, removed = add_revision(feed_state()), 0
+local function look()
+  local state, v = feed_state('rev', 'rev_epoch', 'reads_rev')
+  add_revision(state, v[7], v[8])
+  add_reads_rev(state, v[9])
+  return state
+end
+
+local state, removed = look(), 0
+before_writing('HSET', companion, 'EXPIRE', companion)
 if ARGV[3] == '' then
   removed = redis.call('DEL', list)
   redis.call('DEL', companion)
-  state = add_revision(feed_state())
+  state = look()
 else
-  for _, element in ipairs(redis.call('LRANGE', list, 0, -1)) do
+  local elements = redis.call('LRANGE', list, 0, -1)
+  for i, element in ipairs(elements) do
     if our_seq(element) and has_id(element, ARGV[3]) then
       removed = redis.call('LREM', list, 1, element)
       if state.epoch then
         -- A delete that was overtaken does not raise the revision: what was derived must go.
         redis.call('HSET', companion, 'n', math.max(state.n - removed, 0), 'unread_n', '')
-        if state.is_whole then redis.call('HSET', companion, 'tail', fingerprint()) end
+        if state.is_whole then redis.call('HSET', companion, 'tail', fingerprint_at(-1)) end
+        if was_first(state, element) then
+          redis.call('HSET', companion, 'top', fingerprint(elements[i + 1] or ''))
+        end
       end
       break
     end

@@ -5,8 +5,8 @@
 -- Returns {epoch, head, reads} for a feed without it, or {epoch, head, reads, element}; epoch is ""
 -- and head 0 for a cold feed.
 
-local state = feed_state()
-local reply = {state.epoch or '', state.head, state.reads}
+local state, v = feed_state('reads')
+local reply = {state.epoch or '', state.head, v[7] or ''}
 for _, element in ipairs(redis.call('LRANGE', list, 0, -1)) do
   if has_id(element, ARGV[1]) then reply[4] = element break end
 end

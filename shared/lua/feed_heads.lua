@@ -3,17 +3,18 @@
 -- KEYS     list, companion  pairs, one per user
 -- ARGV[1]  epoch            of the record
 --
--- Returns per user the seq of the newest entry that is in the feed, or -1 for a feed that is cold
--- and must be loaded, or -2 for a key of the wrong type.
+-- Returns per user the seq of the newest entry that is in the feed and was published, or -1 for a
+-- feed that is cold and must be loaded, or -2 for a key of the wrong type.
 
 local heads = {}
 for i = 1, #KEYS, 2 do
   list, companion = KEYS[i], KEYS[i + 1]
-  local is_feed, state = pcall(feed_state)
+  local is_feed, state, v = pcall(feed_state, 'told')
   if not is_feed then
     heads[#heads + 1] = -2
   else
-    heads[#heads + 1] = state.epoch == ARGV[1] and is_warm(state) and state.head or -1
+    heads[#heads + 1] = state.epoch == ARGV[1] and is_warm(state)
+      and told_of(state, v[7]) or -1
   end
 end
 return heads

@@ -13,7 +13,11 @@
 -- load it and repeat. Safe to repeat, and in any order: marks of a lower revision change nothing. A
 -- cold feed takes the revision too, so that a load which read the record earlier is refused.
 
-local state, rev, epoch = add_revision(feed_state()), tonumber(ARGV[1]), ARGV[8]
+local rev, epoch = tonumber(ARGV[1]), ARGV[8]
+local state, v = feed_state_with_reads('rev', 'rev_epoch', 'reads_rev')
+add_revision(state, v[13], v[14])
+add_reads_rev(state, v[15])
+before_writing('EXPIRE', companion)
 -- Not compared with `rev`: a delete raises that and brings no marks.
 if state.rev_epoch ~= epoch or rev > state.reads_rev then
   note_rev(state, epoch, rev)

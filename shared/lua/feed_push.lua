@@ -21,6 +21,11 @@
 --   {"old", head}       the feed is so far ahead that nothing tells whether the entries were in it:
 --                       the record went back in time if its counter is below head
 --   {"stale", rev}      load: the record was at this revision already; read again
+--   {"untold", seq, why}  everything is in the feed, and published only up to seq: Redis refuses
+--                       PUBLISH. The next call begins there, so that nothing is pushed twice.
+--
+-- What is refused before the first write leaves everything as it was; whatever is refused behind it
+-- leaves a list that the companion agrees with.
 --
 -- JSON is passed through as bytes: cjson would turn [] into {} and round large integers.
 
@@ -29,35 +34,58 @@ local after, publish_after = tonumber(ARGV[3]), tonumber(ARGV[4])
 local cap, ttl_s = tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIRST, STEP = 11, 3
 
+local state, v = feed_state('rev', 'rev_epoch', 'told')
+add_revision(state, v[7], v[8])
+state.told = told_of(state, v[9])
+local head, warm = state.head, is_warm(state) and state.epoch == epoch
+
 -- What has expired is kept in its place, for the order's sake, but neither told nor shown.
-local function has_expired(expires_ms)
-  if expires_ms == '0' then return false end
-  local time = redis.call('TIME')
-  return tonumber(expires_ms) <= time[1] * 1000 + time[2] / 1000
-end
-
-local function publish(seq, json, expires_ms)
-  if seq > publish_after and not has_expired(expires_ms) then
-    redis.call('PUBLISH', channel, '{"notification":' .. json .. ',"bw":{"epoch":"' .. epoch
-      .. '","seq":' .. string.format('%d', seq) .. '}}')
+local now_ms
+for i = FIRST + 2, #ARGV, STEP do
+  if ARGV[i] ~= '0' and not now_ms then
+    local time = redis.call('TIME')
+    now_ms = time[1] * 1000 + time[2] / 1000
   end
 end
 
-local function finish(head, length, complete)
-  if length > cap then
-    redis.call('LTRIM', list, 0, cap - 1)
-    length, complete = cap, false
+-- Publishes the entries above `told`, but for those that are known to lie in the list already, having
+-- been published. Returns how far that has come, and the problem that it stopped at.
+local function publish(told, head, is_known, known_told)
+  for i = FIRST, #ARGV, STEP do
+    local seq, json, expires_ms = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
+    local is_told = seq <= told or (is_known and is_known[json] and seq <= known_told)
+    if not is_told and (expires_ms == '0' or tonumber(expires_ms) > now_ms) then
+      local message = '{"notification":' .. json .. ',"bw":{"epoch":"' .. epoch .. '","seq":'
+        .. string.format('%d', seq) .. '}}'
+      local reply = redis.pcall('PUBLISH', channel, message)
+      if type(reply) == 'table' then return seq - 1, reply.err end
+    end
   end
+  return head
+end
+
+-- Notes what the list has become, publishes, and returns the answer. `first` is the first element, or
+-- nothing if it is ours with seq `head`; the rest as for `publish`. Trims last, when the companion
+-- knows what will be left.
+local function finish(head, length, complete, first, ...)
+  local is_over = length > cap
+  if is_over then length, complete = cap, false end
   redis.call('HSET', companion, 'epoch', epoch, 'head', head, 'n', length,
-    'complete', complete and 1 or 0, 'tail', fingerprint(), 'full', length >= cap and 1 or 0,
-    'unread_n', '')
+    'complete', complete and 1 or 0, 'tail', fingerprint_at(is_over and cap - 1 or -1),
+    'full', length >= cap and 1 or 0, 'unread_n', '')
+  if first and our_seq(first) ~= head then
+    redis.call('HSET', companion, 'top', fingerprint(first))
+  end
+  local told, problem = publish(...)
+  if told < head or state.told < state.head then
+    redis.call('HSET', companion, 'told', told < head and told or '')
+  end
+  if is_over then redis.call('LTRIM', list, 0, cap - 1) end
   redis.call('EXPIRE', list, ttl_s)
   redis.call('EXPIRE', companion, ttl_s)
+  if told < head then return {'untold', told, problem} end
   return {'ok', head}
 end
-
-local state = add_revision(feed_state())
-local head, warm = state.head, is_warm(state) and state.epoch == epoch
 
 -- Whether an entry at or below head may be absent: it fell out of the window. The length tells
 -- nothing: a delete makes room that nothing takes.
@@ -73,7 +101,7 @@ end
 
 if mode == 'push' then
   if not warm then return {'cold', 0} end
-  if after > head then return {'gap', head} end
+  if after > state.told then return {'gap', state.told} end
 elseif state.rev_epoch == epoch and state.rev > tonumber(ARGV[8]) then
   return {'stale', state.rev}
 elseif not warm and state.epoch == epoch and head > tonumber(ARGV[7]) then
@@ -81,12 +109,13 @@ elseif not warm and state.epoch == epoch and head > tonumber(ARGV[7]) then
 end
 
 if warm and after <= head then
+  local length = state.length
+  before_writing('HSET', companion)
   for i = FIRST, #ARGV, STEP do
     local seq, json = tonumber(ARGV[i]), ARGV[i + 1]
     if seq > head then
       redis.call('LPUSH', list, json)
-      publish(seq, json, ARGV[i + 2])
-      head = seq
+      length, head = length + 1, seq
     elseif not redis.call('LPOS', list, json) then
       if not below_window(seq) then
         return {'conflict', seq}
@@ -95,7 +124,8 @@ if warm and after <= head then
       end
     end
   end
-  return finish(head, redis.call('LLEN', list), state.complete)
+  return finish(head, length, state.complete, head == state.head and redis.call('LINDEX', list, 0),
+    math.max(state.told, publish_after), head)
 end
 
 -- Load: the record's newest entries, with foreign elements where they lay. A foreign element keeps
@@ -139,6 +169,7 @@ for i = FIRST, #ARGV, STEP do
 end
 for i = next_foreign, #foreign do merged[#merged + 1] = foreign[i].element end
 
+before_writing('LPUSH', list, 'HSET', companion, 'EXPIRE', list)
 redis.call('DEL', list, companion)
 -- LPUSH of an ascending run leaves the newest in front; pages stay below Lua's stack limit.
 for first = 1, #merged, 500 do
@@ -146,8 +177,8 @@ for first = 1, #merged, 500 do
 end
 redis.call('HSET', companion, 'rev', ARGV[8], 'rev_epoch', epoch, 'reads', ARGV[9],
   'reads_rev', ARGV[8])
--- What lies in the list was published when it came there, be it under an older epoch.
-for i = FIRST, #ARGV, STEP do
-  if not present[ARGV[i + 1]] then publish(tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]) end
-end
-return finish(tonumber(ARGV[7]), #merged, after == 0)
+-- What lies in the list was published when it came there, be it under an older epoch, unless that
+-- was refused.
+local new_head = tonumber(ARGV[7])
+return finish(new_head, #merged, after == 0, merged[#merged],
+  publish_after, new_head, present, state.epoch == epoch and state.told or new_head)

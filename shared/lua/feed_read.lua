@@ -24,9 +24,10 @@
 local limit, cap, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local direction, cursor = ARGV[4], ARGV[5]
 
-local state = feed_state()
+local state = feed_state_with_reads()
+local elements = direction == 'newest' and redis.call('LRANGE', list, 0, limit - 1)
 -- Also a foreign list beside a feed that was known to be empty: loading gives it an expiry.
-if not is_warm(state) or (state.length > 0 and state.n == 0 and redis.call('TTL', list) < 0) then
+if not is_warm(state, elements) or (state.length > 0 and state.n == 0 and redis.call('TTL', list) < 0) then
   return {'cold'}
 end
 local unread, some_expired = derive_unread(state, cap, now)
@@ -39,8 +40,7 @@ end
 
 -- The usual call, the newest page with nothing expired in the window, needs no look at the rest of
 -- the list.
-if direction == 'newest' and not some_expired then
-  local elements = redis.call('LRANGE', list, 0, limit - 1)
+if elements and not some_expired then
   local count, more = #elements, state.length > limit and '1' or '0'
   local seq = count > 0 and (more == '1' or not state.complete) and our_seq(elements[count])
   if seq or (more == '0' and state.complete) then
@@ -82,7 +82,7 @@ local function cursor_at(elements, at)
   return '~0.' .. (#elements + 1 - at)
 end
 
-local elements = redis.call('LRANGE', list, 0, cap - 1)
+elements = redis.call('LRANGE', list, 0, cap - 1)
 local first, last, step = 1, #elements, 1
 if direction ~= 'newest' then
   local at = find(elements)

@@ -1,4 +1,3 @@
-#!lua flags=allow-oom
 -- What the scripts of presence share; it stands in front of each of them.
 --
 -- KEYS[1]  online  the set that everybody reads; other services add and remove members as well
@@ -37,7 +36,9 @@ local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 
 for i, command in ipairs({'SCARD', 'ZCARD', 'HLEN', 'SCARD'}) do
-  if type(redis.pcall(command, KEYS[i])) == 'table' then
+  local reply = redis.pcall(command, KEYS[i])
+  if type(reply) == 'table' then
+    if string.sub(reply.err, 1, 9) ~= 'WRONGTYPE' then return reply end
     return redis.error_reply('WRONGTYPE ' .. KEYS[i] .. ' is not what presence keeps there')
   end
 end
@@ -60,6 +61,7 @@ local function take_out(users, sets)
   for _, set in ipairs(sets) do
     if #users == 0 then return end
     local held = redis.pcall('SMISMEMBER', set, unpack(users))
+    if held.err and string.sub(held.err, 1, 9) ~= 'WRONGTYPE' then error(held) end
     local left = {}
     for i, user in ipairs(users) do
       if held[i] ~= 1 then left[#left + 1] = user end
@@ -72,8 +74,13 @@ end
 -- Takes a page of an incarnation's users out; `sets` are those of the live. Says whether it was the
 -- last one.
 local function take_page_out(id, sets)
+  -- Whoever is out of the hub's set and still in `online` would stay there.
+  before_writing('SREM', online, 'SMISMEMBER', own)
   local users = redis.pcall('SPOP', prefix .. id, page)
-  if users.err then users = {} end
+  if users.err then
+    if string.sub(users.err, 1, 9) ~= 'WRONGTYPE' then error(users) end
+    users = {}
+  end
   take_out(users, sets)
   return #users < page
 end

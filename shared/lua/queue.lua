@@ -13,8 +13,11 @@
 -- ARGV[1]  ttl_s     expiry of all of them, renewed by every operation
 -- ARGV[2]  epoch     random word, taken when the queue has none
 --
--- A message gets an id when it leaves the ready list, or is sent with a delay. Ids carry the queue's
--- epoch: a receipt from before a flush fits no message from after it. A receipt is "id:attempt".
+-- A message gets an id when it leaves the ready list, or is sent with a delay: the queue's epoch, the
+-- number of digits as a letter, and a number. A receipt from before a flush fits no message from
+-- after it, and ids sort as text in the order that they were given in: equal scores of a zset do. Ids of
+-- an older version lack the letter. They stay what they are, and sort before all that have it, which
+-- are younger. A receipt is "id:attempt".
 
 local ready, meta, retry, inflight, delayed, dead, since, payloads, states = unpack(KEYS, 1, 9)
 
@@ -41,13 +44,19 @@ local function renew()
   for i = 1, 9 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
 end
 
+-- An id: the letter makes 9 sort before 10.
+local function id_of(epoch, number)
+  local digits = string.format('%d', number)
+  return epoch .. string.char(96 + #digits) .. digits
+end
+
 -- `count` new ids. This is the first write of the scripts that take something out of a list: a
 -- server that is full refuses it, and nothing is lost.
 local function fresh_ids(count)
   redis.call('HSETNX', meta, 'epoch', ARGV[2])
   local last = redis.call('HINCRBY', meta, 'id', count)
   local epoch, ids = redis.call('HGET', meta, 'epoch'), {}
-  for i = 1, count do ids[i] = epoch .. string.format('%d', last - count + i) end
+  for i = 1, count do ids[i] = id_of(epoch, last - count + i) end
   return ids
 end
 
@@ -60,6 +69,12 @@ end
 local function set_state(id, attempt, receives_max, reason)
   redis.call('HSET', states, id,
     string.format('%d %d ', attempt, receives_max) .. reason)
+end
+
+-- In front of `give_back`, and of what is promoted.
+local function before_giving_back()
+  before_writing('HGET', states, 'ZREM', inflight, 'HSET', states, 'ZADD', dead, 'RPUSH', retry,
+    'EXPIRE', meta)
 end
 
 -- Takes a message that is in flight out of it: to be received again, or dead when it had its

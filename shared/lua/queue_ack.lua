@@ -7,6 +7,7 @@
 
 local ids = {}
 local reply = for_receipts(3, function(id) ids[#ids + 1] = id end)
+before_writing('ZREM', inflight, 'HDEL', payloads, 'EXPIRE', meta)
 call_many('ZREM', inflight, ids)
 call_many('ZREM', since, ids)
 call_many('HDEL', payloads, ids)

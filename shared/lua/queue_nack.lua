@@ -7,6 +7,7 @@
 --
 -- Returns {done count, done..., stale...}, as queue_ack.
 
+before_giving_back()
 local now = now_ms()
 local due = now + tonumber(ARGV[3])
 local reply = for_receipts(6, function(id, attempt, receives_max)

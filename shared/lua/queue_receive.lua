@@ -16,11 +16,13 @@ local bytes_left = tonumber(ARGV[7])
 local now = now_ms()
 local deadline = now + tonumber(ARGV[4])
 
-for _, id in ipairs(redis.call('ZRANGEBYSCORE', inflight, '-inf', now, 'LIMIT', 0, recover_max)) do
+local over = redis.call('ZRANGEBYSCORE', inflight, '-inf', now, 'LIMIT', 0, recover_max)
+local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, recover_max)
+if #over > 0 or #due > 0 then before_giving_back() end
+for _, id in ipairs(over) do
   local attempt, limit = parse_state(redis.call('HGET', states, id))
   give_back(id, attempt or 0, limit or receives_max, 'visibility timeout', now, now)
 end
-local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, recover_max)
 if #due > 0 then
   call_many('RPUSH', retry, due)
   call_many('ZREM', delayed, due)
@@ -47,10 +49,15 @@ for _, id in ipairs(again) do
   end
   served = served + 1
 end
+if served > 0 then
+  before_writing('HSET', states, 'ZADD', inflight, 'LTRIM', retry, 'EXPIRE', meta)
+end
 
 -- The first write may be refused by a server that is full; nothing is lost then.
 local waiting = math.min(max - served, redis.call('LLEN', ready))
 if waiting > 0 and bytes_left > 0 and served == #again then
+  before_writing('HGET', meta, 'LPOP', ready, 'HSET', payloads, 'ZADD', since,
+    'EXPIRE', meta)
   local ids, taken = fresh_ids(waiting), 0
   local in_payloads, in_since = {}, {}
   -- One, then as many as should fit by the size of those before.

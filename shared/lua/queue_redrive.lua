@@ -14,6 +14,7 @@ for _, id in ipairs(wanted) do
   seen[id] = true
   if body then ids[#ids + 1], bodies[#bodies + 1] = id, body end
 end
+before_writing('RPUSH', ready, 'ZREM', dead, 'HDEL', payloads, 'EXPIRE', meta)
 call_many('RPUSH', ready, bodies)
 call_many('ZREM', dead, ids)
 call_many('HDEL', payloads, ids)

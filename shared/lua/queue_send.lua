@@ -10,14 +10,25 @@
 -- Returns {accepted, duplicate}: {0, 1} when the dedup id is known.
 
 local count = #ARGV - 5
-if redis.call('EXISTS', KEYS[10]) == 1 then return {count, 0} end
-if KEYS[11] and not redis.call('SET', KEYS[11], 1, 'NX', 'EX', ARGV[5]) then return {0, 1} end
+if ARGV[3] == '0' then
+  before_writing('RPUSH', ready, 'EXPIRE', meta)
+else
+  before_writing('HGET', meta, 'HINCRBY', meta, 'HSETNX', meta, 'HSET', payloads, 'ZADD', delayed,
+    'EXPIRE', meta)
+end
+local now = now_ms()
+if KEYS[11] then
+  -- Not remembered yet: a repeat of what was a duplicate is one, too.
+  if redis.call('EXISTS', KEYS[10]) == 1 then return {count, 0} end
+  if not redis.call('SET', KEYS[11], 1, 'NX', 'EX', ARGV[5]) then return {0, 1} end
+end
+if not redis.call('SET', KEYS[10], 1, 'NX', 'EX', ARGV[4]) then return {count, 0} end
 
 local payloads_sent = {unpack(ARGV, 6)}
 if ARGV[3] == '0' then
   call_many('RPUSH', ready, payloads_sent)
 else
-  local now, ids = now_ms(), fresh_ids(count)
+  local ids = fresh_ids(count)
   local due = now + tonumber(ARGV[3])
   local in_payloads, in_states, in_delayed, in_since = {}, {}, {}, {}
   for i, id in ipairs(ids) do
@@ -32,6 +43,5 @@ else
   call_many('ZADD', delayed, in_delayed)
   call_many('ZADD', since, in_since)
 end
-redis.call('SET', KEYS[10], 1, 'EX', ARGV[4])
 renew()
 return {count, 0}

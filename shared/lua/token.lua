@@ -5,9 +5,16 @@
 
 local now_s = tonumber(redis.call('TIME')[1])
 
+-- A string, nil, or an error for a key of another type. Other errors are raised.
+local function get(key)
+  local text = redis.pcall('GET', key)
+  if type(text) == 'table' and not string.find(text.err, '^WRONGTYPE') then error(text) end
+  return text
+end
+
 -- Revision (0: not known), whether the user is known to have no token, SHA-1.
 local function token_state(companion)
-  local text = redis.pcall('GET', companion)
+  local text = get(companion)
   if type(text) ~= 'string' then return 0, false, '-' end
   local rev, until_s, sha1 = string.match(text, '^(%d+) (%d+) (%S+)$')
   return tonumber(rev) or 0, (tonumber(until_s) or 0) > now_s, sha1 or '-'

@@ -15,7 +15,7 @@
 -- revision) or -1 (the key is no string; the other changes are made). Safe to repeat.
 
 local function change(key, companion, verb, rev, token)
-  local current = redis.pcall('GET', key)
+  local current = get(key)
   if type(current) == 'table' and verb ~= 'erase' then return -1 end
   if verb == 'drop' and rev == '0' then
     return current == token and redis.call('DEL', key) or 0

@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 
 use crate::UserId;
 use crate::error::{Code, Error};
+use crate::limits::ELEMENT_DEPTH_MAX;
 use crate::notification::user_id_from_json;
 
 /// A JSON object whose members are taken out one by one; what is left at the end is unknown.
@@ -220,15 +221,17 @@ pub fn quoted(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
 }
 
-/// The text of a list element that is a JSON object; other services may write anything.
+/// The text of a list element that is a JSON object and not nested too deep; other services may write
+/// anything.
 pub fn object_text(element: &[u8]) -> Option<&str> {
     value_text(element).filter(|text| text.starts_with('{'))
 }
 
-/// The text of a list element that is JSON.
+/// The text of a list element that is JSON and not nested too deep.
 pub fn value_text(element: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(element).ok()?.trim();
-    serde_json::from_str::<&RawValue>(text).is_ok().then_some(text)
+    serde_json::from_str::<&RawValue>(text).ok()?;
+    (inspect(text).depth <= ELEMENT_DEPTH_MAX).then_some(text)
 }
 
 /// What [`inspect`] finds out about a JSON text.

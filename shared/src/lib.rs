@@ -13,6 +13,7 @@ pub mod keys;
 pub mod limits;
 pub mod notification;
 pub mod path;
+pub mod permissions;
 pub mod push;
 pub mod script;
 pub mod time;

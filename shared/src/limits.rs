@@ -12,6 +12,9 @@ pub const BODY_BYTES_MAX: usize = 4 * 1024;
 pub const DATA_BYTES_MAX: usize = 8 * 1024;
 /// Deepest nesting inside `data`: deeper input is an attack on somebody's recursive parser.
 pub const DATA_DEPTH_MAX: usize = 32;
+/// Deepest element of a list that is shown: a notification around the deepest `data`. Other services
+/// may write anything, and one such element would make a reader's parser fail for the whole page.
+pub const ELEMENT_DEPTH_MAX: usize = DATA_DEPTH_MAX + 1;
 /// Largest request body of a route that takes one thing: the largest notification with every
 /// byte of its text written as an escape still fits.
 pub const REQUEST_BYTES_MAX: usize = 96 * 1024;
@@ -102,6 +105,9 @@ pub const QUEUE_TTL_S: u64 = 14 * 24 * 3600;
 pub const QUEUE_MESSAGES_MAX: usize = 500;
 /// Longest payload, in bytes of JSON text.
 pub const QUEUE_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
+/// Deepest payload, as for `data`: one that a consumer's parser refuses would take along all that are
+/// received with it.
+pub const QUEUE_PAYLOAD_DEPTH_MAX: usize = DATA_DEPTH_MAX;
 /// Payloads of one receive or page of dead letters have about so many bytes, or are one: what the
 /// largest of our own make together. Those of other services may be larger.
 pub const QUEUE_ANSWER_BYTES: i64 = 100 * 64 * 1024;

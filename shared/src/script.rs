@@ -23,11 +23,11 @@ impl Script {
 
 /// Each script with the parts that stand in front of it.
 macro_rules! scripts {
-    ($($(#[$doc:meta])* $constant:ident = $($part:literal)? / $name:literal;)*) => {
+    ($($(#[$doc:meta])* $constant:ident = $($part:literal)* / $name:literal;)*) => {
         $($(#[$doc])* pub static $constant: Script = Script::new(
             $name,
             concat!(
-                $(include_str!(concat!("../lua/", $part, ".lua")),)?
+                $(include_str!(concat!("../lua/", $part, ".lua")),)*
                 include_str!(concat!("../lua/", $name, ".lua"))
             ),
         );)*
@@ -46,47 +46,49 @@ scripts! {
     /// Ends a lease with what was fetched.
     CACHE_WRITE = "cache" / "cache_write";
     /// Adds users to a campaign, or replaces them.
-    CAMPAIGN_ADD = "campaign" / "campaign_add";
+    CAMPAIGN_ADD = "guard" "campaign" / "campaign_add";
     /// Removes a campaign with its responses.
     CAMPAIGN_DELETE = "campaign" / "campaign_delete";
     /// Takes users from a campaign.
-    CAMPAIGN_NEXT = "campaign" / "campaign_next";
+    CAMPAIGN_NEXT = "guard" "campaign" / "campaign_next";
     /// Reads a page of responses.
     CAMPAIGN_PAGE = / "campaign_page";
     /// How far a campaign has come.
     CAMPAIGN_PROGRESS = "campaign" / "campaign_progress";
     /// Adds responses.
-    CAMPAIGN_RESPOND = "campaign" / "campaign_respond";
+    CAMPAIGN_RESPOND = "guard" "campaign" / "campaign_respond";
     /// Takes a deleted entry out of a feed, or erases the feed.
-    FEED_DELETE = "feed" / "feed_delete";
+    FEED_DELETE = "guard" "feed" / "feed_delete";
     /// Finds one entry of a feed.
     FEED_ENTRY = "feed" / "feed_entry";
     /// Heads of many feeds, for the relay.
     FEED_HEADS = "feed" / "feed_heads";
     /// Brings read marks to a feed.
-    FEED_MARK = "feed" / "feed_mark";
+    FEED_MARK = "guard" "feed" / "feed_mark";
     /// Push new entries in order, or load a cold feed from the record.
-    FEED_PUSH = "feed" / "feed_push";
+    FEED_PUSH = "guard" "feed" / "feed_push";
     /// Read a page of a feed.
     FEED_READ = "feed" / "feed_read";
+    /// Tells what a Redis user may not do.
+    PERMISSIONS = / "permissions";
     /// Takes a hub that ends out of presence.
-    PRESENCE_RELEASE = "presence" / "presence_release";
+    PRESENCE_RELEASE = "allow_oom" "guard" "presence" / "presence_release";
     /// Tells what changed at a hub, and keeps presence true.
-    PRESENCE_SYNC = "presence" / "presence_sync";
+    PRESENCE_SYNC = "allow_oom" "guard" "presence" / "presence_sync";
     /// Forgets messages that were dealt with.
-    QUEUE_ACK = "queue" / "queue_ack";
+    QUEUE_ACK = "guard" "queue" / "queue_ack";
     /// A page of dead letters.
     QUEUE_DEAD = "queue" / "queue_dead";
     /// Gives messages in flight more time.
     QUEUE_EXTEND = "queue" / "queue_extend";
     /// Gives messages back, or to the dead letters.
-    QUEUE_NACK = "queue" / "queue_nack";
+    QUEUE_NACK = "guard" "queue" / "queue_nack";
     /// Hands out messages.
-    QUEUE_RECEIVE = "queue" / "queue_receive";
+    QUEUE_RECEIVE = "guard" "queue" / "queue_receive";
     /// Puts dead letters back.
-    QUEUE_REDRIVE = "queue" / "queue_redrive";
+    QUEUE_REDRIVE = "guard" "queue" / "queue_redrive";
     /// Appends messages.
-    QUEUE_SEND = "queue" / "queue_send";
+    QUEUE_SEND = "guard" "queue" / "queue_send";
     /// What a queue holds.
     QUEUE_STATS = "queue" / "queue_stats";
     /// Reads a push token.

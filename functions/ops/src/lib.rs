@@ -6,6 +6,7 @@ mod erase;
 mod health;
 mod info;
 mod keys;
+mod redis_permissions;
 mod routes;
 mod stats;
 

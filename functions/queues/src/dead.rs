@@ -12,14 +12,14 @@ use shared::limits::{
 use shared::time::rfc3339;
 use shared::{Code, QueueName, script};
 
-use crate::receive::as_json;
+use crate::receive::{as_json, is_too_deep};
 use crate::store;
 
 /// Members of an entry in the script's reply.
 const ENTRY: usize = 5;
 
 /// A page, oldest first: `{"items":[{"id","payload","attempts","reason","diedAt"}],"next"}`. A payload
-/// that is no JSON stands as text in `raw` instead.
+/// that is no JSON, or nested too deep, stands as text in `raw` instead.
 ///
 /// # Errors
 /// Of the request; `redis_unavailable`; `wrong_type`.
@@ -54,7 +54,7 @@ pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Res
 
 fn item(entry: &[Reply]) -> Result<String, Error> {
     let bytes = entry.get(4).and_then(Reply::bytes).unwrap_or_default();
-    let payload = match as_json(bytes) {
+    let payload = match as_json(bytes).filter(|json| !is_too_deep(json)) {
         Some(json) => format!("\"payload\":{json}"),
         None => format!("\"raw\":{}", quoted(&String::from_utf8_lossy(bytes))),
     };

@@ -4,10 +4,11 @@ use runtime::redis::{Arg, Reply};
 use runtime::{App, Error, Request, Response, auth, log};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
-use shared::json::Object;
+use shared::json::{Object, inspect};
 use shared::limits::{
-    QUEUE_ANSWER_BYTES, QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT,
-    QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX, REQUEST_BYTES_MAX,
+    QUEUE_ANSWER_BYTES, QUEUE_PAYLOAD_DEPTH_MAX, QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX,
+    QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX,
+    REQUEST_BYTES_MAX,
 };
 use shared::{QueueName, script};
 
@@ -23,7 +24,7 @@ struct Wanted {
 
 /// Hands out messages: `{"messages":[{"receipt","attempt","payload"}]}`. Each is hidden from other
 /// receivers until its visibility timeout; one that is not acknowledged by then is received again.
-/// What is no JSON goes to the dead letters.
+/// What is no JSON, or nested deeper than a consumer's parser may bear, goes to the dead letters.
 ///
 /// A call whose connection broke is made again. What the first one took out comes back after its
 /// visibility timeout.
@@ -43,20 +44,31 @@ pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<
     ];
     let reply = store::run(app, &script::QUEUE_RECEIVE, queue, &[], &args).await?;
     let (body, poison) = messages(&reply)?;
-    if !poison.is_empty() {
+    for (reason, receipts) in [("not JSON", poison.not_json), ("nested too deep", poison.too_deep)]
+    {
+        if receipts.is_empty() {
+            continue;
+        }
         // Failing here would hide the others; what stays in flight is received again.
-        if let Err(error) = bury(app, queue, &poison, "not JSON").await {
+        if let Err(error) = bury(app, queue, &receipts, reason).await {
             log::warn("poison_not_buried", &[("code", error.code().as_str())]);
         }
     }
     Ok(Response::json(200, body))
 }
 
-/// The answer, and the receipts of payloads that are no JSON.
-fn messages(reply: &[Reply]) -> Result<(String, Vec<&str>), Error> {
+/// Receipts of payloads of other services that no consumer can deal with.
+#[derive(Default)]
+struct Poison<'a> {
+    not_json: Vec<&'a str>,
+    too_deep: Vec<&'a str>,
+}
+
+/// The answer, and what is kept out of it.
+fn messages(reply: &[Reply]) -> Result<(String, Poison<'_>), Error> {
     let bytes: usize = reply.iter().filter_map(Reply::bytes).map(<[u8]>::len).sum();
     let mut json = String::with_capacity(bytes + reply.len() * 32 + 32);
-    let mut poison = Vec::new();
+    let mut poison = Poison::default();
     json.push_str("{\"messages\":[");
     let mut separator = "";
     for pair in reply.chunks_exact(2) {
@@ -64,9 +76,13 @@ fn messages(reply: &[Reply]) -> Result<(String, Vec<&str>), Error> {
         let attempt = receipt.rsplit_once(':').map_or("0", |(_, attempt)| attempt);
         let payload = pair.get(1).and_then(Reply::bytes).and_then(as_json);
         let Some(payload) = payload else {
-            poison.push(receipt);
+            poison.not_json.push(receipt);
             continue;
         };
+        if is_too_deep(payload) {
+            poison.too_deep.push(receipt);
+            continue;
+        }
         for part in [
             separator,
             "{\"receipt\":\"",
@@ -90,6 +106,11 @@ pub fn as_json(payload: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(payload).ok()?;
     let value: &RawValue = serde_json::from_str(text).ok()?;
     Some(value.get())
+}
+
+/// Whether a payload is nested deeper than what we take ourselves.
+pub fn is_too_deep(payload: &str) -> bool {
+    inspect(payload).depth > QUEUE_PAYLOAD_DEPTH_MAX
 }
 
 impl Wanted {

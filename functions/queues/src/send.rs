@@ -9,7 +9,7 @@ use shared::ids::check_id;
 use shared::json::{Object, inspect};
 use shared::limits::{
     ONCE_TTL_S, QUEUE_DEDUP_S, QUEUE_DELAY_S_MAX, QUEUE_MESSAGES_MAX, QUEUE_PAYLOAD_BYTES_MAX,
-    REQUEST_ARRAY_BYTES_MAX,
+    QUEUE_PAYLOAD_DEPTH_MAX, REQUEST_ARRAY_BYTES_MAX,
 };
 use shared::{Code, QueueName, keys, script};
 
@@ -71,7 +71,15 @@ fn check_payload(payload: &RawValue, field: &str) -> Result<(), Error> {
             format!("`{field}` has {bytes} bytes, at most {QUEUE_PAYLOAD_BYTES_MAX} are allowed");
         return Err(Error::field(Code::LimitExceeded, field, problem));
     }
-    if inspect(payload.get()).has_nul {
+    let shape = inspect(payload.get());
+    if shape.depth > QUEUE_PAYLOAD_DEPTH_MAX {
+        let problem = format!(
+            "`{field}` is nested {} deep, at most {QUEUE_PAYLOAD_DEPTH_MAX} are allowed",
+            shape.depth
+        );
+        return Err(Error::field(Code::LimitExceeded, field, problem));
+    }
+    if shape.has_nul {
         let problem = format!("`{field}` contains U+0000");
         return Err(Error::field(Code::InvalidField, field, problem));
     }

@@ -15,6 +15,7 @@ mod hostile;
 mod metrics;
 mod odd;
 mod outage;
+mod permissions;
 mod presence;
 mod presence_faults;
 mod presence_fleet;

@@ -5,9 +5,9 @@ use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
     QUEUE_DEAD_PAGE_DEFAULT, QUEUE_DEAD_PAGE_MAX, QUEUE_DELAY_S_MAX, QUEUE_MESSAGES_MAX,
-    QUEUE_PAYLOAD_BYTES_MAX, QUEUE_REASON_BYTES_MAX, QUEUE_RECEIPTS_MAX, QUEUE_RECEIVE_DEFAULT,
-    QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT,
-    QUEUE_VISIBILITY_S_MAX, REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
+    QUEUE_PAYLOAD_BYTES_MAX, QUEUE_PAYLOAD_DEPTH_MAX, QUEUE_REASON_BYTES_MAX, QUEUE_RECEIPTS_MAX,
+    QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX,
+    QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX, REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
 };
 
 use super::REDIS;
@@ -36,7 +36,9 @@ fn with_default(minimum: i64, maximum: i64, default: i64) -> Value {
 }
 
 fn send() -> Operation {
-    let words = format!("Any JSON of at most {QUEUE_PAYLOAD_BYTES_MAX} bytes.");
+    let words = format!(
+        "Any JSON, at most {QUEUE_PAYLOAD_BYTES_MAX} bytes and {QUEUE_PAYLOAD_DEPTH_MAX} deep."
+    );
     let mut messages = list_max(about(anything(), &words), QUEUE_MESSAGES_MAX);
     messages["minItems"] = 1.into();
     new("sendMessages", "post /queues/{queue}/messages", "Appends messages.")
@@ -117,7 +119,7 @@ fn dead() -> Operation {
     let letter = object([
         ("id", text()),
         ("payload?", anything()),
-        ("raw?", about(text(), "A payload that is no JSON.")),
+        ("raw?", about(text(), "A payload that is no JSON, or nested too deep.")),
         ("attempts", count()),
         ("reason", text()),
         ("diedAt", time()),

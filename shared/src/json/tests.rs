@@ -36,6 +36,16 @@ fn inspects_without_parsing() {
     assert!(!shape(r#"["\\u0000"]"#).has_nul);
 }
 
+#[test]
+fn elements_that_a_reader_might_not_parse_are_not_shown() {
+    let nested = |depth: usize| "[".repeat(depth - 1) + "{}" + &"]".repeat(depth - 1);
+    assert!(value_text(nested(ELEMENT_DEPTH_MAX).as_bytes()).is_some());
+    assert!(value_text(nested(ELEMENT_DEPTH_MAX + 1).as_bytes()).is_none());
+    let object = |depth: usize| format!("{{\"a\":{}}}", nested(depth - 1));
+    assert!(object_text(object(ELEMENT_DEPTH_MAX).as_bytes()).is_some());
+    assert!(object_text(object(100_000).as_bytes()).is_none());
+}
+
 proptest! {
     #[test]
     fn agrees_with_a_parser(value in arbitrary_json()) {

@@ -119,3 +119,63 @@ async fn many_readers_of_a_cold_feed_rebuild_it_once() {
         assert_eq!(redis.list(LIST).await, before);
     }
 }
+
+#[tokio::test]
+async fn an_entry_that_another_service_took_for_one_of_its_own_comes_back() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let theirs = json!({"userId": "alice", "title": "theirs"}).to_string();
+    let mut expected = Vec::new();
+    for round in 0..2 {
+        for at in 0..3 {
+            let title = format!("{round}.{at}");
+            functions.notify("alice", &title).await;
+            expected.insert(0, title);
+        }
+        assert_eq!(functions.titles("alice").await, expected);
+        // As long as before, and with the same end.
+        let _: String = redis.run_words(&["LPOP", LIST]).await;
+        let _: i64 = redis.run_words(&["LPUSH", LIST, &theirs]).await;
+        if round == 1 {
+            functions.notify("alice", "last").await;
+        }
+        let feed = functions.feed("alice").await.expect(200).json();
+        let titles = support::functions::titles(&feed);
+        let ours: Vec<String> = titles.iter().filter(|title| *title != "theirs").cloned().collect();
+        if round == 1 {
+            expected.insert(0, "last".to_owned());
+        }
+        assert_eq!(ours, expected, "{titles:?}");
+        assert_eq!(titles.len(), expected.len() + 1 + round, "theirs is there as well: {titles:?}");
+        assert_eq!(feed["unread"], expected.len());
+    }
+}
+
+#[tokio::test]
+async fn a_full_feed_that_others_push_to_and_trim_stays_as_they_left_it() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    for at in 0..shared::limits::FEED_ENTRIES_MAX {
+        functions.notify("alice", &at.to_string()).await;
+    }
+    let theirs = json!({"userId": "alice", "title": "theirs"}).to_string();
+    for _ in 0..3 {
+        let _: i64 = redis.run_words(&["LPUSH", LIST, &theirs]).await;
+        let _: () = redis.run_words(&["LTRIM", LIST, "0", "99"]).await;
+    }
+    let before = redis.list(LIST).await;
+    redis.run::<()>("CONFIG RESETSTAT").await;
+    for _ in 0..3 {
+        assert_eq!(functions.feed("alice").await.expect(200).json()["unread"], 97);
+    }
+    assert_eq!(redis.list(LIST).await, before);
+    assert_eq!(redis.calls("lpush").await, 0, "it was loaded again");
+    // Now somebody takes one of ours in exchange.
+    for _ in 0..4 {
+        let _: String = redis.run_words(&["LPOP", LIST]).await;
+    }
+    for _ in 0..4 {
+        let _: i64 = redis.run_words(&["LPUSH", LIST, &theirs]).await;
+    }
+    assert!(functions.titles("alice").await.contains(&"99".to_owned()));
+}

@@ -31,6 +31,7 @@ mod queues;
 mod record;
 mod records;
 mod recovery;
+mod refused;
 mod relay;
 mod requests;
 mod shutdown;

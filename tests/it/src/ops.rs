@@ -30,6 +30,27 @@ async fn health_needs_nothing_and_readiness_needs_redis_and_the_record() {
 }
 
 #[tokio::test]
+async fn a_missing_permission_is_not_ready_and_named() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    for (rule, named) in [
+        ("resetchannels &notifications", "PUBLISH on bw:events"),
+        ("-lpush", "LPUSH on notifications:*"),
+        ("resetkeys ~notifications:* ~bw:*", "GET on user:*:token"),
+        ("-eval -evalsha", "EVALSHA"),
+        ("-info", "INFO"),
+    ] {
+        let rules = format!("ACL SETUSER default {rule}");
+        redis.run::<()>(&rules).await;
+        let answer = functions.get("/readyz").send().await.expect_problem(503, "not_ready");
+        assert!(answer.text().contains(named), "{rule}: {}", answer.text());
+        assert!(answer.header_opt("retry-after").is_some());
+        redis.run::<()>("ACL SETUSER default allchannels allkeys +@all").await;
+        functions.get("/readyz").send().await.expect(200);
+    }
+}
+
+#[tokio::test]
 async fn a_record_that_cannot_be_opened_is_not_ready() {
     let redis = RedisServer::start().await;
     let setup = Functions::with(&redis);

@@ -3,6 +3,8 @@
 mod faults;
 mod foreign;
 mod names;
+mod order;
+mod order_model;
 mod property;
 
 use serde_json::{Value, json};

@@ -139,3 +139,35 @@ async fn more_than_a_window_of_pending_entries_arrives_as_the_newest_hundred() {
     assert_eq!(functions.titles("alice").await.len(), 100);
     assert_eq!(functions.notify("alice", "n122").await["delivery"], "sent");
 }
+
+#[tokio::test]
+async fn what_may_not_be_published_lies_in_the_feed_once_and_is_published_when_it_may() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "a1").await;
+    redis.run::<()>("ACL SETUSER default resetchannels").await;
+    for title in ["a2", "a3"] {
+        assert_eq!(functions.notify("alice", title).await["delivery"], "pending");
+    }
+    assert_eq!(functions.notify("bob", "b1").await["delivery"], "pending");
+    for _ in 0..5 {
+        let outcome = functions.relay().await.expect(200).json();
+        assert_eq!(outcome, json!({"sent": 0, "pending": 2}));
+    }
+    let feed = functions.feed("alice").await.expect(200).json();
+    assert_eq!(support::functions::titles(&feed), ["a3", "a2", "a1"]);
+    assert_eq!(feed["unread"], 3);
+    assert_eq!(redis.list("notifications:alice").await.len(), 3);
+    assert_eq!(redis.list("notifications:bob").await.len(), 1);
+
+    redis.run::<()>("ACL SETUSER default allchannels").await;
+    forget(&functions).await;
+    let published = Published::subscribe(&redis).await;
+    assert_eq!(functions.relay().await.expect(200).json()["pending"], 0);
+    published.exactly(3).await;
+    assert_eq!(published.seqs("alice").await, [2, 3]);
+    assert_eq!(published.seqs("bob").await, [1]);
+    functions.notify("alice", "a4").await;
+    assert_eq!(published.seqs("alice").await, [2, 3, 4]);
+    assert_eq!(functions.titles("alice").await, ["a4", "a3", "a2", "a1"]);
+}

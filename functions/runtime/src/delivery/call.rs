@@ -71,6 +71,11 @@ fn parse(reply: &[Reply]) -> Result<Pushed, RedisError> {
         (Some("conflict"), Some(seq)) => Ok(Pushed::Conflict(seq)),
         (Some("old"), Some(head)) => Ok(Pushed::Old(head)),
         (Some("stale"), Some(rev)) => Ok(Pushed::Stale(rev)),
+        // In the feed, and not published: the relay goes on from there.
+        (Some("untold"), Some(_)) => {
+            let why = reply.get(2).and_then(Reply::text).unwrap_or("PUBLISH failed");
+            Err(RedisError::Refused(why.to_owned()))
+        }
         _ => Err(RedisError::Refused("feed_push gave an unexpected reply".to_owned())),
     }
 }

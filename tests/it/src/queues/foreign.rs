@@ -1,6 +1,7 @@
 //! Services that use the list itself, and know of nothing else.
 
 use serde_json::json;
+use shared::limits::QUEUE_PAYLOAD_DEPTH_MAX;
 use support::{Functions, RedisServer};
 
 use super::{Queue, payloads, receipts};
@@ -40,6 +41,42 @@ async fn what_is_no_json_goes_to_the_dead_letters_and_not_into_a_loop() {
     assert!(items.iter().all(|item| item["reason"] == "not JSON" && item["attempts"] == 1));
     assert_eq!((&items[0]["raw"], items[0].get("payload")), (&json!("not json"), None));
     assert_eq!(queue.stats().await["inFlight"], 1);
+}
+
+#[tokio::test]
+async fn what_is_nested_too_deep_goes_to_the_dead_letters_and_not_to_a_consumer() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let queue = Queue { functions: &functions, name: "work" };
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    for depth in [QUEUE_PAYLOAD_DEPTH_MAX + 1, 20_000, QUEUE_PAYLOAD_DEPTH_MAX] {
+        let _: i64 = redis.run_words(&["RPUSH", "work", &nested(depth)]).await;
+    }
+    let answer = queue.post("receive", &json!({"max": 10})).await.expect(200);
+    assert_eq!(answer.json()["messages"].as_array().unwrap().len(), 1);
+    assert!(answer.text().contains(&nested(QUEUE_PAYLOAD_DEPTH_MAX)));
+    let page = queue.get("/dead").await.expect(200).json();
+    let items = page["items"].as_array().unwrap();
+    assert_eq!(items.len(), 2, "{page}");
+    assert!(items.iter().all(|item| item["reason"] == "nested too deep"));
+    assert_eq!((&items[1]["raw"], items[1].get("payload")), (&json!(nested(20_000)), None));
+}
+
+#[tokio::test]
+async fn a_payload_that_is_nested_too_deep_is_refused_and_named() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let token = support::token("a worker", "queues:write");
+    let nested = |depth: usize| "[".repeat(depth) + &"]".repeat(depth);
+    for depth in [QUEUE_PAYLOAD_DEPTH_MAX + 1, 20_000] {
+        let body = format!("{{\"messages\":[1,{}]}}", nested(depth));
+        let answer = functions.post("/queues/work/messages", body).token(&token).send().await;
+        let answer = answer.expect_problem(400, "limit_exceeded");
+        assert!(answer.text().contains("messages[1]"), "{}", answer.text());
+    }
+    assert_eq!(redis.list("work").await.len(), 0);
+    let body = format!("{{\"messages\":[1,{}]}}", nested(QUEUE_PAYLOAD_DEPTH_MAX));
+    functions.post("/queues/work/messages", body).token(&token).send().await.expect(200);
 }
 
 #[tokio::test]

@@ -219,14 +219,19 @@ async fn nothing_is_lost_and_nothing_is_accepted_twice() {
 
 /// Numbers of all dead letters, page by page.
 async fn dead(consumer: &Consumer) -> BTreeSet<usize> {
-    let (mut dead, mut cursor) = (BTreeSet::new(), String::new());
+    let (mut dead, mut cursor, mut last) = (BTreeSet::new(), String::new(), None);
     loop {
         let args = [Arg::Text(&cursor), Arg::Int(100), Arg::Int(300)];
         let reply = consumer.run(&script::QUEUE_DEAD, &[], &args).await;
         let mut next = None;
         for entry in reply[1..].chunks(5) {
-            let is_news = dead.insert(entry[4].text().unwrap().parse().unwrap());
+            let number = entry[4].text().unwrap().parse().unwrap();
+            let is_news = dead.insert(number);
             assert!(is_news, "a page repeats an entry");
+            // Ids were given in the order of the sends.
+            let place = (entry[1].int().unwrap(), number);
+            assert!(last < Some(place), "{last:?} before {place:?}");
+            last = Some(place);
             next = Some(format!("{}:{}", entry[1].int().unwrap(), entry[0].text().unwrap()));
         }
         match next.filter(|_| reply[0].int() == Some(1)) {

@@ -1,0 +1,48 @@
+//! Whether the Redis user of the components may do what they need. Without a permission single calls
+//! fail while `PING` is answered.
+
+use runtime::redis::{Arg, Redis, RedisError, Reply};
+use runtime::{App, Error, log};
+use shared::{Code, permissions, script};
+
+/// Refusals that are named; a user who may do nothing lacks all of them.
+const NAMED_MAX: usize = 12;
+
+/// One call of some ten microseconds, which touches no key.
+///
+/// # Errors
+/// `not_ready`, naming what is refused; `redis_unavailable`.
+pub async fn check(app: &App) -> Result<(), Error> {
+    let args = [Arg::Text(permissions::FUNCTIONS)];
+    let refused = match app.redis.eval(&script::PERMISSIONS, &[], &args).await {
+        Ok(reply) => reply.iter().filter_map(Reply::text).map(str::to_owned).collect(),
+        Err(RedisError::Refused(_)) => vec!["EVALSHA or EVAL".to_owned()],
+        Err(error) => return Err(error.into()),
+    };
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let detail = detail(&refused);
+    log::warn("redis_permissions_missing", &[("detail", &detail)]);
+    Err(Error::new(Code::NotReady, detail))
+}
+
+fn detail(refused: &[String]) -> String {
+    let named = refused.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
+    match refused.len().saturating_sub(NAMED_MAX) {
+        0 => format!("the Redis user may not: {named}"),
+        more => format!("the Redis user may not: {named}, and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_detail_stays_short() {
+        let refused: Vec<String> = (0..14).map(|at| format!("GET on {at}")).collect();
+        assert_eq!(detail(&refused[..1]), "the Redis user may not: GET on 0");
+        assert!(detail(&refused).ends_with("GET on 11, and 2 more"));
+    }
+}

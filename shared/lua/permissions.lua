@@ -1,0 +1,16 @@
+-- Tells what the caller's Redis user may not do. Touches no key.
+--
+-- ARGV[1]  lines "key COMMAND COMMAND ...": commands, each on that key or channel
+--
+-- Returns "COMMAND on key" for each that would be refused; nothing where the server cannot tell.
+
+local refused = {}
+if not redis.acl_check_cmd then return refused end
+for key, commands in string.gmatch(ARGV[1], '(%S+) ([^\n]+)') do
+  for command in string.gmatch(commands, '%u+') do
+    -- An unknown command is an error: a server may have renamed it. The number is EVAL's.
+    local is_known, is_allowed = pcall(redis.acl_check_cmd, command, key, '0')
+    if not (is_known and is_allowed) then refused[#refused + 1] = command .. ' on ' .. key end
+  end
+end
+return refused

@@ -1,0 +1,80 @@
+//! What a Redis user has to be allowed, for `permissions.lua`: lines of a key or channel and commands on
+//! it. An example stands for all keys of a kind; `*` in it is a character like any other.
+//!
+//! Not listed: keys of cached resources and queues, whose names only their users know, and `SCAN`,
+//! which nothing but `GET /keys` wants.
+
+/// Of the components.
+pub const FUNCTIONS: &str = "\
+notifications:* LINDEX LLEN LRANGE LPOS LPUSH LREM LTRIM TTL EXPIRE DEL
+bw:feed:{notifications:*} HGET HMGET HSET EXPIRE DEL
+notifications PUBLISH
+bw:events PUBLISH
+user:*:token GET SET TTL EXPIRE DEL
+bw:token:{user:*:token} GET SET
+campaign:* LLEN LRANGE LPOP RPUSH TTL PEXPIRETIME EXPIRE DEL
+bw:campaign:{campaign:*} HMGET HSET EXISTS TTL PEXPIRETIME EXPIRE DEL
+bw:once:{*} SET EXISTS DEL
+notification:responses LLEN LPOP RPUSH EXPIRE
+bw:queue:{*} HGET HSETNX HINCRBY EXPIRE
+bw:retry:{*} LLEN LRANGE LTRIM RPUSH EXPIRE
+bw:inflight:{*} ZADD ZREM ZCARD ZCOUNT ZMSCORE ZRANGEBYSCORE EXPIRE
+bw:delayed:{*} ZADD ZREM ZCARD ZCOUNT ZRANGEBYSCORE EXPIRE
+bw:dead:{*} ZADD ZREM ZCARD ZCOUNT ZRANGE ZRANK ZSCORE EXPIRE
+bw:since:{*} ZADD ZREM ZRANGE EXPIRE
+bw:payloads:{*} HGET HSET HDEL EXPIRE
+bw:states:{*} HGET HMGET HSET HDEL EXPIRE
+bw:dedup:{*} SET
+bw:meta:{*} MGET SET EXISTS PEXPIREAT PEXPIRETIME DEL
+bw:lease:{*} MGET SET EXISTS DEL
+bw:tag:{*} MGET GET SET EXISTS PEXPIRE
+online_users SISMEMBER SMISMEMBER SCARD SREM
+- EVAL EVALSHA INFO TIME
+";
+
+/// Of the hub.
+pub const HUB: &str = "\
+notifications SUBSCRIBE
+bw:events SUBSCRIBE PUBLISH
+notifications:* LINDEX LRANGE
+bw:feed:{notifications:*} HMGET
+bw:ticket:* SET GETDEL
+online_users SADD SREM SCARD PEXPIREAT PERSIST
+bw:leases:{online_users} ZADD ZCARD ZRANGE ZRANGEBYSCORE ZREM ZSCORE EXPIRE
+bw:revs:{online_users} HDEL HGET HLEN HSET EXPIRE
+bw:hub:{online_users}:* SADD SCARD SMISMEMBER SPOP SREM SSCAN UNLINK EXPIRE
+- EVAL EVALSHA MULTI EXEC TIME
+";
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::script::{ALL, PERMISSIONS, Script};
+
+    fn listed(lines: &str) -> BTreeSet<&str> {
+        lines.lines().flat_map(|line| line.split(' ').skip(1)).collect()
+    }
+
+    /// Words in quotes behind a call.
+    fn called(script: &Script) -> BTreeSet<&str> {
+        let calls = ["redis.call('", "redis.pcall('", "call_many('"];
+        let behind = calls.iter().flat_map(|call| script.source.split(call).skip(1));
+        let mut names: BTreeSet<&str> = behind.filter_map(|text| text.split('\'').next()).collect();
+        if script.name.starts_with("presence") {
+            names.extend(["SCARD", "ZCARD", "HLEN"]);
+        }
+        names
+    }
+
+    #[test]
+    fn every_command_of_a_script_is_listed() {
+        for script in ALL.iter().filter(|script| script.name != PERMISSIONS.name) {
+            let lines = if script.name.starts_with("presence") { HUB } else { FUNCTIONS };
+            let missing: Vec<_> = called(script).difference(&listed(lines)).copied().collect();
+            assert!(!called(script).is_empty(), "{}", script.name);
+            assert!(missing.is_empty(), "{}: {missing:?}", script.name);
+        }
+    }
+}
