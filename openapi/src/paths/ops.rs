@@ -16,9 +16,14 @@ use crate::schema::{
 pub fn operations() -> Vec<Operation> {
     let mut all = vec![
         new("alive", "get /healthz", "The component runs.").answers(200, "Alive.", named("Health")),
-        new("ready", "get /readyz", "Redis and the record answer.")
-            .answers(200, "Ready.", named("Health"))
-            .fails(&[Code::RedisUnavailable, Code::RecordUnavailable]),
+        new(
+            "ready",
+            "get /readyz",
+            "Tokens can be verified, Redis answers, the record takes writes.",
+        )
+        .answers(200, "Ready.", named("Health"))
+        .fails(&[Code::AuthNotConfigured, Code::NotReady])
+        .fails(&[Code::RedisUnavailable, Code::RecordUnavailable]),
         new("readApi", "get /openapi.json", "This document.")
             .header("If-None-Match", text(), "Entity tags that are known.")
             .answers(200, "The document, with ETag.", anything())
