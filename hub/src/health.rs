@@ -1,4 +1,4 @@
-//! What `/readyz` says: whether the hub hears Redis.
+//! What `/readyz` says: whether the hub can verify tokens and hears Redis.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -17,6 +17,8 @@ pub struct Health {
     /// A probe was not heard, and nothing since.
     deaf: AtomicBool,
     draining: AtomicBool,
+    /// No key is configured, so nobody gets in.
+    keyless: AtomicBool,
     /// Milliseconds after `started`.
     answered_ms: AtomicU64,
     /// Commands that Redis refuses to the hub's user; empty as long as none is known.
@@ -30,6 +32,7 @@ impl Default for Health {
             subscribed: AtomicBool::new(false),
             deaf: AtomicBool::new(false),
             draining: AtomicBool::new(false),
+            keyless: AtomicBool::new(false),
             answered_ms: AtomicU64::new(0),
             refused: Mutex::default(),
         }
@@ -68,6 +71,11 @@ impl Health {
         is_news
     }
 
+    /// No token can be verified, for as long as the hub runs.
+    pub fn set_keyless(&self) {
+        self.keyless.store(true, Relaxed);
+    }
+
     pub fn redis_answered(&self) {
         self.redis_answered_at(Instant::now());
     }
@@ -92,6 +100,11 @@ impl Health {
     pub fn ready(&self) -> Result<(), Error> {
         if self.draining.load(Relaxed) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
+        }
+        if self.keyless.load(Relaxed) {
+            let detail =
+                "auth: no key is configured: set AUTH_HS256_KEY or AUTH_JWKS, or their files";
+            return Err(Error::new(Code::AuthNotConfigured, detail));
         }
         if !self.is_subscribed() {
             let detail = "the hub is not subscribed to notifications";

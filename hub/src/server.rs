@@ -48,6 +48,9 @@ pub async fn run(
 ) -> io::Result<()> {
     let config = Arc::new(config);
     let health = Arc::new(Health::default());
+    if config.keys.is_empty() {
+        health.set_keyless();
+    }
     let metrics = Arc::new(Metrics::default());
     let admission = Admission::new(config.admission.clone());
     let redis =

@@ -41,7 +41,9 @@ pub fn all() -> Value {
         ]),
         "Receipts": receipts(),
         "Settled": object([("done", list(text())), ("stale", list(text()))]),
-        "Health": object([("status", text()), ("redis?", text()), ("record?", text())]),
+        "Health": object([
+            ("status", text()), ("auth?", text()), ("redis?", text()), ("record?", text()),
+        ]),
         "Online": object([("userId", named("Id")), ("online", flag())]),
     })
 }

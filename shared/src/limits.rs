@@ -94,6 +94,16 @@ pub const ONCE_TTL_S: i64 = 60;
 pub const TOKEN_LEEWAY_S: u64 = 60;
 /// Shortest HMAC key, in bytes: RFC 7518 §3.2 asks for the size of the hash output.
 pub const HS256_KEY_BYTES_MIN: usize = 32;
+/// Shortest RSA key, in bits (RFC 7518 §3.3).
+pub const RSA_KEY_BITS_MIN: usize = 2048;
+/// Longest RSA key, in bits: what the library that verifies takes.
+pub const RSA_KEY_BITS_MAX: usize = 4096;
+/// Longest `sub`, in bytes: what OpenID Connect allows (Core §2), and with an idempotency key it fits
+/// an index of either database.
+pub const TOKEN_SUBJECT_BYTES_MAX: usize = 255;
+/// Latest `exp`, in seconds since the Unix epoch, the end of the year 9999: times in milliseconds,
+/// the usual mistake, lie beyond it and would never expire.
+pub const TOKEN_TIME_MAX_S: f64 = 253_402_300_799.0;
 
 /// A ticket is redeemed within this time: a browser asks for it and connects at once, and whoever finds
 /// it in a proxy's log comes too late.

@@ -80,7 +80,8 @@ async fn http(
     let authority = match &origin.host {
         OriginHost::Fixed(host) => host.clone(),
         OriginHost::Variable(name) => {
-            let host = variables::get(name).await.map_err(|error| error.detail().to_owned())?;
+            let host = variables::get(name).await;
+            let host = host.map_err(|problem| format!("the variable {name}: {problem}"))?;
             if !is_host(&host) {
                 return Err(format!("the variable {name} is no host:port"));
             }

@@ -1,12 +1,14 @@
 //! `GET /users/{u}/notifications/{id}`.
 
+use std::collections::BTreeMap;
+
 use runtime::delivery::load_cold;
 use runtime::io::clock;
 use runtime::record::Record;
 use runtime::redis::{Arg, Redis, RedisError, Reply};
 use runtime::{App, Error, Request, Response, auth, log};
 use shared::auth::Scope;
-use shared::notification::expiry_of;
+use shared::notification::{expiry_of, our_id_and_seq};
 use shared::time::rfc3339;
 use shared::{UserId, keys, script};
 
@@ -25,39 +27,53 @@ pub async fn read(
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::FeedRead)?;
     request.query(&[])?;
-    let now = rfc3339(clock::now_ms());
-    let json = match find(&app.redis, user, id).await {
-        Ok(Found { element: Some(json), .. }) => Some(json),
-        Ok(found) => in_record(app, user, id, found.head).await?,
+    let now_ms = clock::now_ms();
+    let json = match find(&app.redis, user, id, now_ms).await {
+        Ok(Found { element: Element::Shown(json), .. }) => Some(json),
+        Ok(Found { element: Element::Expired, .. }) => None,
+        Ok(found) => in_record(app, user, id, now_ms, found.head).await?,
         Err(RedisError::WrongType) => return Err(RedisError::WrongType.into()),
         Err(error) => {
             log::warn("entry_from_record", &[("error", &error.to_string())]);
             let sent_seq = app.record.window(user, 0).await?.sent_seq;
-            in_record(app, user, id, Some(sent_seq)).await?
+            in_record(app, user, id, now_ms, Some(sent_seq)).await?
         }
     };
     let json = json.ok_or_else(|| Error::not_found("this notification"))?;
-    let is_expired = expiry_of_shown(&json).is_some_and(|time| time <= now.as_str());
-    if is_expired {
-        return Err(Error::not_found("this notification"));
-    }
     Ok(Response::json(200, json).with("cache-control", "private, no-cache"))
 }
 
-/// The overlay stands behind the expiry; take it off before looking.
-fn expiry_of_shown(json: &str) -> Option<&str> {
-    let own = json.split(",\"delivery\":\"").next()?;
-    let own = own.split(",\"readAt\":\"").next()?;
-    expiry_of(own)
-}
-
 struct Found {
-    element: Option<String>,
+    element: Element,
     /// Newest seq that is in the feed; `None` for a cold feed.
     head: Option<i64>,
 }
 
-async fn find(redis: &impl Redis, user: &UserId, id: &str) -> Result<Found, RedisError> {
+/// What the list holds under the id.
+enum Element {
+    Absent,
+    /// Ours, past its expiry: kept in its place, and not shown.
+    Expired,
+    Shown(String),
+}
+
+impl Element {
+    /// Reads a list element, as it is shown with `reads` at the time `now`.
+    fn read(bytes: &[u8], reads: &BTreeMap<i64, i64>, now: &str) -> Self {
+        let text = std::str::from_utf8(bytes).unwrap_or_default();
+        if our_id_and_seq(text).is_some() && expiry_of(text).is_some_and(|time| time <= now) {
+            return Element::Expired;
+        }
+        shown(bytes, reads).map_or(Element::Absent, Element::Shown)
+    }
+}
+
+async fn find(
+    redis: &impl Redis,
+    user: &UserId,
+    id: &str,
+    now_ms: i64,
+) -> Result<Found, RedisError> {
     let keys = [keys::feed(user), keys::feed_companion(user)];
     let reply = redis.eval(&script::FEED_ENTRY, &keys, &[Arg::Text(id)]).await?;
     let [epoch, head, reads, element @ ..] = reply.as_slice() else {
@@ -65,8 +81,8 @@ async fn find(redis: &impl Redis, user: &UserId, id: &str) -> Result<Found, Redi
     };
     let reads = reads_of(reads.text().unwrap_or_default());
     let element = match element.first() {
-        Some(Reply::Bytes(bytes)) => shown(bytes, &reads),
-        _ => None,
+        Some(Reply::Bytes(bytes)) => Element::read(bytes, &reads, &rfc3339(now_ms)),
+        _ => Element::Absent,
     };
     let is_known = epoch.text().is_some_and(|epoch| !epoch.is_empty());
     Ok(Found { element, head: head.int().filter(|_| is_known) })
@@ -76,9 +92,11 @@ async fn in_record(
     app: &App,
     user: &UserId,
     id: &str,
+    now_ms: i64,
     head: Option<i64>,
 ) -> Result<Option<String>, Error> {
-    let Some(entry) = app.record.entry(user, id).await? else { return Ok(None) };
+    let entry = app.record.entry(user, id).await?;
+    let Some(entry) = entry.filter(|entry| entry.is_live(now_ms)) else { return Ok(None) };
     let sent_upto = match head {
         Some(head) => head,
         // Nobody knows how far a cold feed had come; loading it brings it up to date.
@@ -88,4 +106,29 @@ async fn in_record(
         }
     };
     Ok(Some(from_record(&entry, sent_upto)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_element_is_expired_whether_or_not_it_was_read() {
+        let element = |end: &str| {
+            let start = r#"{"id":"01234567-89ab-7def-8123-456789abcdef","userId":"a","seq":3,"#;
+            format!(r#"{start}"title":"t","createdAt":"2026-01-01T00:00:00.000Z"{end}}}"#)
+        };
+        let expiring = element(r#","expiresAt":"2026-01-02T00:00:00.000Z""#);
+        for reads in [BTreeMap::new(), BTreeMap::from([(3, 9)])] {
+            let read = |text: &str, now: &str| Element::read(text.as_bytes(), &reads, now);
+            let day = |day| format!("2026-01-0{day}T00:00:00.000Z");
+            assert!(matches!(read(&expiring, &day(1)), Element::Shown(_)));
+            assert!(matches!(read(&expiring, &day(2)), Element::Expired));
+            assert!(matches!(read(&element(""), &day(2)), Element::Shown(_)));
+            // What another service calls so is its own affair.
+            let foreign = r#"{"id":"x","expiresAt":"2000-01-01T00:00:00.000Z"}"#;
+            assert!(matches!(read(foreign, &day(2)), Element::Shown(_)));
+            assert!(matches!(read("[]", &day(2)), Element::Absent));
+        }
+    }
 }

@@ -119,10 +119,8 @@ async fn from_record(
     now_ms: i64,
     window: &Window,
 ) -> Result<Page, Error> {
-    let is_live = |entry: &&Entry| {
-        entry.notification.draft.expires_at_ms.is_none_or(|expires_at_ms| expires_at_ms > now_ms)
-    };
-    let unread = window.entries.iter().filter(is_live).filter(|entry| entry.read_at_ms.is_none());
+    let is_unread = |entry: &&Entry| entry.is_live(now_ms) && entry.read_at_ms.is_none();
+    let unread = window.entries.iter().filter(is_unread);
     let unread = i64::try_from(unread.count()).unwrap_or(i64::MAX);
     in_record(app, user, wanted, now_ms, Page::with_unread(unread), window.sent_seq).await
 }
@@ -140,7 +138,7 @@ async fn in_record(
     match &wanted.from {
         From::After(cursor) => {
             let seq = seq_of(app, user, cursor).await?;
-            let mut newer = app.record.entries_after(user, seq, limit + 1).await?;
+            let mut newer = app.record.entries_after(user, seq, limit + 1, Some(now_ms)).await?;
             let has_more = newer.len() > limit;
             newer.truncate(limit);
             newer.reverse();

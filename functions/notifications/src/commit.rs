@@ -58,7 +58,7 @@ struct Committed {
 enum Origin {
     Fresh,
     Replayed,
-    /// Committed, answered and deleted since: nothing is delivered again.
+    /// Committed, answered, and deleted or erased since: nothing is delivered again.
     Deleted,
 }
 

@@ -6,16 +6,18 @@ use runtime::record::Record;
 use runtime::redis::{Arg, Redis, RedisError};
 use runtime::{App, Error, Request, Response, auth, tokens};
 use shared::auth::Scope;
+use shared::limits::IDEMPOTENCY_MS;
 use shared::{UserId, keys};
 
 /// Erases the user's entries, feed, push token and presence. Only counters stay, so that numbers
-/// which clients have seen are not given out again.
+/// which clients have seen are not given out again, and digests of idempotency keys while they hold.
 ///
 /// # Errors
 /// Of the request; `redis_unavailable` or `record_unavailable`, after which it may be repeated.
 pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
-    let at = app.record.erase(user).await?;
+    let now_ms = clock::now_ms();
+    let at = app.record.erase(user, now_ms - IDEMPOTENCY_MS).await?;
     let redis = &app.redis;
     // Whatever lies under the user's feed goes, also what is no feed.
     let mut forgotten = forget_all(redis, user, &at).await;
@@ -25,7 +27,7 @@ pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Respon
         forgotten = forget_all(redis, user, &at).await;
     }
     forgotten?;
-    tokens::erase(redis, &app.record, user, clock::now_ms()).await?;
+    tokens::erase(redis, &app.record, user, now_ms).await?;
     let presence = [Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())];
     match redis.command("SREM", &presence).await {
         // What is no set holds nobody.

@@ -1,29 +1,54 @@
-//! `GET /healthz` and `/readyz`.
+//! `GET /readyz`: whether requests can be served. A component sees its own variables only, but all of
+//! them get the same values from the manifest; tests hold the manifest against that.
 
-use runtime::record::Record;
+use std::time::Duration;
+
+use runtime::io::{clock, deadline};
+use runtime::record::{Record, RecordError};
 use runtime::redis::Redis;
-use runtime::{App, Error, Response, log};
+use runtime::{App, Code, Error, Response, log};
 
 use crate::redis_permissions;
 
-/// Alive: the component runs.
-pub fn alive() -> Response {
-    Response::json(200, r#"{"status":"ok"}"#)
-}
+/// Longest look at the record: a probe has to answer before whoever asks gives up.
+const RECORD_DEADLINE: Duration = Duration::from_secs(3);
 
-/// Ready: Redis and the record answer, and Redis allows what the components need.
+/// Ready: tokens can be verified, Redis answers and allows what the components need, and the record
+/// takes writes.
 ///
 /// # Errors
-/// `redis_unavailable`, `record_unavailable` or `not_ready`.
+/// `auth_not_configured`, `redis_unavailable`, `not_ready` or `record_unavailable`, saying what is wrong.
 pub async fn ready(app: &App) -> Result<Response, Error> {
-    app.redis.command("PING", &[]).await.map_err(|error| {
+    auth(app)?;
+    redis(app).await?;
+    redis_permissions::check(app).await?;
+    record(app).await?;
+    Ok(Response::json(200, r#"{"status":"ok","auth":"ok","redis":"ok","record":"ok"}"#))
+}
+
+/// Without a usable key every request with a token is refused.
+fn auth(app: &App) -> Result<(), Error> {
+    match &app.config.keys_problem {
+        Some(problem) => Err(Error::new(Code::AuthNotConfigured, format!("auth: {problem}"))),
+        None => Ok(()),
+    }
+}
+
+async fn redis(app: &App) -> Result<(), Error> {
+    let pong = app.redis.command("PING", &[]).await;
+    pong.map(drop).map_err(|error| {
         log::warn("redis_not_ready", &[("error", &error.to_string())]);
         Error::from(error)
-    })?;
-    redis_permissions::check(app).await?;
-    app.record.ping().await.map_err(|error| {
+    })
+}
+
+/// A record that only answers reads loses nothing, but every create fails.
+async fn record(app: &App) -> Result<(), Error> {
+    let check = app.record.check_writable(clock::now_ms());
+    let outcome = deadline::within(RECORD_DEADLINE, check).await;
+    let outcome = outcome.unwrap_or_else(|| Err(RecordError("no answer in time".to_owned())));
+    outcome.map_err(|error| {
         log::warn("record_not_ready", &[("error", &error.to_string())]);
-        Error::from(error)
-    })?;
-    Ok(Response::json(200, r#"{"status":"ok","redis":"ok","record":"ok"}"#))
+        Error::new(Code::RecordUnavailable, format!("record: {}", error.reason()))
+    })
 }

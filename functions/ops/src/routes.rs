@@ -12,7 +12,7 @@ use crate::{admin, api, erase, health, keys, stats};
 /// `not_found`, `method_not_allowed`, and whatever the handler says.
 pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
-        (["healthz"], Method::Get) => Ok(health::alive()),
+        (["healthz"], Method::Get) => Ok(Response::alive()),
         (["readyz"], Method::Get) => health::ready(app).await,
         (["openapi.json"], Method::Get) => Ok(api::document(request)),
         (["stats"], Method::Get) => stats::stats(app, request).await,

@@ -38,7 +38,7 @@ impl App {
     /// The instance's state, built on first use.
     ///
     /// # Errors
-    /// `internal` when the host gives no value for a variable.
+    /// `internal`, naming a variable that is missing or not as it must be.
     pub async fn get() -> Result<Rc<Self>, Error> {
         if let Some(app) = APP.with(|cell| cell.get().map(Rc::clone)) {
             return Ok(app);

@@ -15,6 +15,8 @@ pub struct Config {
     /// Used with [`Backend::Postgres`] only.
     pub postgres_url: String,
     pub keys: KeySet,
+    /// Why every token is refused, if that is so; names no value.
+    pub keys_problem: Option<String>,
     pub cors: Cors,
     /// Days that the record keeps notifications.
     pub retention_days: i64,
@@ -24,43 +26,71 @@ pub struct Config {
 const RETENTION_DAYS_MAX: i64 = 36_500;
 
 impl Config {
-    /// Builds the configuration from `get`, which gives the value of a variable.
+    /// Builds the configuration from `get`, which gives the value of a variable or says why there
+    /// is none.
     ///
     /// Keys that cannot be used count as none, so that everything is refused rather than open;
-    /// the log says why.
+    /// the log says why, and so does readiness.
     ///
     /// # Errors
-    /// `internal` when the host gives no value for a declared variable.
-    pub async fn load(get: impl AsyncFn(&str) -> Result<String, Error>) -> Result<Self, Error> {
+    /// `internal`, naming the variable that is missing or not as it must be; the log does, too.
+    pub async fn load(get: impl AsyncFn(&str) -> Result<String, String>) -> Result<Self, Error> {
+        let get = async |name: &str| get(name).await.map_err(|problem| missing(name, &problem));
         let key_config = KeyConfig {
             hs256_key: get("auth_hs256_key").await?,
             jwks: get("auth_jwks").await?,
             issuer: get("auth_issuer").await?,
             audience: get("auth_audience").await?,
         };
-        let keys = KeySet::new(&key_config).unwrap_or_else(|error| {
-            log::error("keys_unusable", &[("error", &error.to_string())]);
-            KeySet::none()
-        });
-        let retention_days = get("retention_days").await?;
-        let retention_days = match retention_days.parse() {
+        let (keys, keys_problem) = keys(&key_config);
+        let retention_days = match get("retention_days").await?.parse() {
             Ok(days) if (1..=RETENTION_DAYS_MAX).contains(&days) => days,
             _ => {
                 let problem = format!("must be a whole number from 1 to {RETENTION_DAYS_MAX}");
-                log::error("variable_invalid", &[("name", "retention_days"), ("error", &problem)]);
-                return Err(Error::new(Code::Internal, "the component is not configured"));
+                return Err(invalid("retention_days", &problem));
             }
         };
-        let record = Backend::parse(&get("record").await?).inspect_err(|error| {
-            log::error("variable_invalid", &[("name", "record"), ("error", error.detail())]);
-        })?;
-        Ok(Self {
-            record,
-            postgres_url: get("postgres_url").await?,
-            retention_days,
-            redis_url: get("redis_url").await?,
-            keys,
-            cors: Cors::new(&get("cors_origins").await?),
-        })
+        let record = Backend::parse(&get("record").await?)
+            .ok_or_else(|| invalid("record", "must be sqlite or postgres"))?;
+        let postgres_url = get("postgres_url").await?;
+        if record == Backend::Postgres && postgres_url.is_empty() {
+            return Err(invalid("postgres_url", "is empty, and the record is in postgres"));
+        }
+        let redis_url = get("redis_url").await?;
+        if redis_url.is_empty() {
+            return Err(invalid("redis_url", "is empty"));
+        }
+        let cors = Cors::new(&get("cors_origins").await?);
+        Ok(Self { redis_url, record, postgres_url, keys, keys_problem, cors, retention_days })
     }
+}
+
+fn keys(config: &KeyConfig) -> (KeySet, Option<String>) {
+    match KeySet::new(config) {
+        Ok(keys) if keys.is_empty() => {
+            let problem = "no key is configured: set auth_hs256_key or auth_jwks";
+            (keys, Some(problem.to_owned()))
+        }
+        Ok(keys) => (keys, None),
+        Err(error) => {
+            let problem = error.to_string();
+            log::error("keys_unusable", &[("error", &problem)]);
+            (KeySet::none(), Some(problem))
+        }
+    }
+}
+
+/// The host's words stay in the log.
+fn missing(name: &str, problem: &str) -> Error {
+    log::error("variable_failed", &[("name", name), ("error", problem)]);
+    unusable(name, "is not given to this component")
+}
+
+fn invalid(name: &str, problem: &str) -> Error {
+    log::error("variable_invalid", &[("name", name), ("error", problem)]);
+    unusable(name, problem)
+}
+
+fn unusable(name: &str, problem: &str) -> Error {
+    Error::new(Code::Internal, format!("config: the variable `{name}` {problem}"))
 }

@@ -192,7 +192,7 @@ async fn settle(
                 // With the entry at `head`, which the feed must know: else the record was restored
                 // and has counted past it.
                 let known = head - 1;
-                let entries = record.entries_after(user, known, FEED_ENTRIES_MAX + 1).await?;
+                let entries = record.entries_after(user, known, FEED_ENTRIES_MAX + 1, None).await?;
                 match entries.iter().filter(|entry| entry.notification.seq > head).count() {
                     // What is missing was deleted.
                     0 => return Ok(goal.max(head)),

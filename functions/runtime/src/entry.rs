@@ -27,7 +27,7 @@ pub async fn serve(
     let is_head = incoming.is_head;
     let app = App::get().await;
     let outcome = match &app {
-        Err(error) => Err(error.clone()),
+        Err(error) => unconfigured(&incoming.target, error),
         Ok(app) => {
             let body = Some(Body::new(request));
             match Request::new(incoming.method, &incoming.target, incoming.headers, body) {
@@ -54,6 +54,16 @@ pub async fn serve(
         Err(_) => response,
     };
     wasi_http::respond(response.with("x-request-id", request_id), is_head)
+}
+
+/// What a component answers that cannot be configured. Asked whether it is ready, it says no; it is
+/// alive, since starting it again would mend nothing.
+fn unconfigured(target: &str, error: &Error) -> Result<Response, Error> {
+    match target.split('?').next() {
+        Some("/healthz") => Ok(Response::alive()),
+        Some("/readyz") => Err(Error::new(Code::NotReady, error.detail())),
+        _ => Err(error.clone()),
+    }
 }
 
 /// The client's id where it sent a plain one, else one of ours.

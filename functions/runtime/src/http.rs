@@ -133,6 +133,11 @@ impl Response {
         Self { status, headers, body: body.into() }
     }
 
+    /// The answer of `GET /healthz`.
+    pub fn alive() -> Self {
+        Self::json(200, r#"{"status":"ok"}"#)
+    }
+
     /// An answer without a body (204, 304).
     pub fn empty(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: Vec::new() }

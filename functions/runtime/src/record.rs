@@ -5,16 +5,21 @@
 
 mod backend;
 mod failure;
+mod keys;
 mod rows;
 mod sql;
 mod tokens;
 
 pub use backend::Backend;
+pub use keys::Idempotency;
 pub use sql::SqlRecord;
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 
 use shared::notification::{Draft, Notification};
 use shared::{Code, Error, UserId};
+
+/// A readiness probe writes at most once in so many milliseconds, over all hosts.
+pub const WRITE_CHECK_MS: i64 = 10_000;
 
 /// The record could not do it. Whether a statement took effect is not known: one that timed out
 /// may still commit.
@@ -24,6 +29,13 @@ pub struct RecordError(pub String);
 impl std::fmt::Display for RecordError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl RecordError {
+    /// What may be told to whoever asks: nothing of the database's own words.
+    pub fn reason(&self) -> &'static str {
+        failure::reason(&self.0)
     }
 }
 
@@ -43,20 +55,13 @@ pub struct NewEntry {
     pub idempotency: Option<Idempotency>,
 }
 
-/// An idempotency key, unique per caller, and what it stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Idempotency {
-    pub key: String,
-    /// Of the request as parsed JSON.
-    pub request_hash: String,
-}
-
 /// What became of a [`NewEntry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// Committed under this seq.
     Created { seq: i64 },
-    /// The key is known and stands for the same request: this is what it committed.
+    /// The key is known and stands for the same request: this is what it committed. Deleted is also
+    /// what an erased user had.
     Replayed { id: String, seq: i64, created_at_ms: i64, is_deleted: bool },
     /// The key is known and stands for another request.
     Mismatch,
@@ -75,6 +80,13 @@ pub struct Entry {
     pub notification: Notification,
     /// Milliseconds since the Unix epoch.
     pub read_at_ms: Option<i64>,
+}
+
+impl Entry {
+    /// Whether it has not expired at that time.
+    pub fn is_live(&self, now_ms: i64) -> bool {
+        self.notification.draft.expires_at_ms.is_none_or(|expires_at_ms| expires_at_ms > now_ms)
+    }
 }
 
 /// Everything a feed is loaded from, read in one statement.
@@ -199,8 +211,9 @@ pub trait Record {
     /// Creates or upgrades the tables (several statements, idempotent).
     async fn migrate(&self) -> Result<(), RecordError>;
 
-    /// Whether the record answers.
-    async fn ping(&self) -> Result<(), RecordError>;
+    /// Whether the record takes writes. It is written to only where the last such write is older
+    /// than [`WRITE_CHECK_MS`], whoever made it.
+    async fn check_writable(&self, now_ms: i64) -> Result<(), RecordError>;
 
     /// Commits entries and their users' next seqs, all or none, in one statement; a second one
     /// where idempotency keys are known already. Keys older than `keys_since_ms` have expired.
@@ -213,12 +226,14 @@ pub trait Record {
     /// The newest `limit` entries with the user's counters and the epoch.
     async fn window(&self, user: &UserId, limit: usize) -> Result<Window, RecordError>;
 
-    /// Entries above `after`, oldest first, at most `limit`.
+    /// Entries above `after`, oldest first, at most `limit`: all of them, as a feed keeps expired
+    /// ones in their places, or those unexpired at `live_at_ms`.
     async fn entries_after(
         &self,
         user: &UserId,
         after: i64,
         limit: usize,
+        live_at_ms: Option<i64>,
     ) -> Result<Vec<Entry>, RecordError>;
 
     /// Unexpired entries below `before`, newest first, at most `limit`.
@@ -251,8 +266,10 @@ pub trait Record {
         now_ms: i64,
     ) -> Result<Option<Deleted>, RecordError>;
 
-    /// Erases all entries of a user and returns the revision after it (two statements).
-    async fn erase(&self, user: &UserId) -> Result<Revision, RecordError>;
+    /// Erases all entries of a user and returns the revision after it. The first statement takes
+    /// all content away; the others, of which repeating it makes up for, leave of idempotency keys
+    /// since `keys_since_ms` a digest, and of the rest nothing.
+    async fn erase(&self, user: &UserId, keys_since_ms: i64) -> Result<Revision, RecordError>;
 
     /// Drops at most about `limit` rows that are no longer kept, and returns how many it dropped.
     async fn prune(&self, retention: Retention, limit: usize) -> Result<usize, RecordError>;

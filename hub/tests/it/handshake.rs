@@ -4,7 +4,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use serde_json::json;
 
-use crate::support::{Answer, Client, Hub, KEY, ORIGIN, Options, now_s, request, sign, token};
+use crate::support::{
+    Answer, Client, Hub, KEY, ORIGIN, Options, RedisServer, now_s, request, sign, token,
+};
 
 async fn handshake(hub: &Hub, headers: &[&str]) -> Answer {
     let mut text = "GET /ws/notifications HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\n\
@@ -100,9 +102,38 @@ async fn what_is_not_a_handshake_of_version_13_is_refused() {
     }
 }
 
+/// The same words as the functions'.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_token_is_told_which_check_failed() {
+    let hub = Hub::start().await;
+    let exp = now_s() + 60.0;
+    let cases = [
+        ("two.parts".to_owned(), "two parts, not three"),
+        (sign(&"x".repeat(32), &json!({"sub": "alice", "exp": exp})), "does not fit the key"),
+        (sign(KEY, &json!({"exp": exp})), "`sub` is missing"),
+        (sign(KEY, &json!({"sub": 7, "exp": exp})), "`sub` is not text but a number"),
+        (sign(KEY, &json!({"sub": "alice"})), "`exp` is missing"),
+        (sign(KEY, &json!({"sub": "alice", "exp": "soon"})), "`exp` is not a number but text"),
+        (sign(KEY, &json!({"sub": "alice", "exp": exp, "scope": []})), "`scope` is an array"),
+        (sign(KEY, &json!({"sub": "alice", "exp": exp, "iss": ["a"]})), "`iss` is not text"),
+    ];
+    for (token, problem) in cases {
+        let answer = handshake(&hub, &[&format!("Authorization: Bearer {token}")]).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"), "{problem}");
+        assert!(answer.body.contains(problem), "{}, not {problem}", answer.body);
+        assert!(!answer.body.contains(&token), "{}", answer.body);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_key_nobody_gets_in() {
-    let hub = Hub::start_with(Options { has_no_key: true, ..Options::default() }).await;
+    let options = Options { has_no_key: true, ..Options::default() };
+    let hub = Hub::start_on(RedisServer::start().await, options).await;
+    // Whatever else becomes of it, and not only of those who come.
+    let ready = hub.get("/readyz").await;
+    assert_eq!((ready.status, ready.code().as_str()), (503, "auth_not_configured"));
+    assert!(ready.body.contains("auth: no key is configured"), "{}", ready.body);
+    assert_eq!(hub.get("/healthz").await.status, 200);
     let answer = handshake(&hub, &[&format!("Authorization: Bearer {}", token("alice"))]).await;
     assert_eq!((answer.status, answer.code().as_str()), (503, "auth_not_configured"));
     assert!(Client::connect(hub.address, &token("alice"), None).await.is_err());

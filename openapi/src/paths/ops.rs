@@ -19,10 +19,11 @@ pub fn operations() -> Vec<Operation> {
         new(
             "ready",
             "get /readyz",
-            "Redis and the record answer, and Redis permits every command.",
+            "Tokens can be verified, Redis answers and permits every command, the record takes writes.",
         )
         .answers(200, "Ready.", named("Health"))
-        .fails(&[Code::RedisUnavailable, Code::RecordUnavailable, Code::NotReady]),
+        .fails(&[Code::AuthNotConfigured, Code::NotReady])
+        .fails(&[Code::RedisUnavailable, Code::RecordUnavailable]),
         new("readApi", "get /openapi.json", "This document.")
             .header("If-None-Match", text(), "Entity tags that are known.")
             .answers(200, "The document, with ETag.", anything())

@@ -22,28 +22,43 @@ async fn tokens_that_prove_nothing_are_refused() {
     let bobs = Jwt::of("bob").sign(KEY);
     let bobs_claims = bobs.split('.').nth(1).unwrap();
     let cases = [
-        ("another key", alice.sign("another key of at least 32 bytes.")),
-        ("none", alice.unsigned()),
-        ("none with a signature", format!("{}{signature}", alice.unsigned())),
-        ("another HMAC", alice.sign_hs512(KEY)),
-        ("no signature", format!("{head}.")),
-        ("another's claims", format!("{header}.{bobs_claims}.{signature}")),
-        ("no header", format!(".{others}.{signature}")),
-        ("an unknown kid", alice.clone().kid("k1").sign(KEY)),
-        ("no exp", alice.clone().without("exp").sign(KEY)),
-        ("no sub", alice.clone().without("sub").sign(KEY)),
-        ("an empty sub", alice.clone().claim("sub", "").sign(KEY)),
-        ("a number as sub", alice.clone().claim("sub", 7).sign(KEY)),
-        ("a text as exp", alice.clone().claim("exp", "tomorrow").sign(KEY)),
-        ("not valid yet", alice.clone().claim("nbf", jwt::now_s() + 600).sign(KEY)),
-        ("noise", "a.b.c".to_owned()),
-        ("nothing", String::new()),
-        ("too long", "x".repeat(9000)),
+        ("another key", alice.sign("another key of at least 32 bytes."), "does not fit the key"),
+        ("none", alice.unsigned(), "`alg` is none"),
+        ("none with a signature", format!("{}{signature}", alice.unsigned()), "`alg` is none"),
+        ("another HMAC", alice.sign_hs512(KEY), "`alg` is \"HS512\""),
+        ("no signature", format!("{head}."), "no signature"),
+        ("another's claims", format!("{header}.{bobs_claims}.{signature}"), "does not fit the key"),
+        ("no header", format!(".{others}.{signature}"), "header"),
+        ("an unknown kid", alice.clone().kid("k1").sign(KEY), "no key with kid \"k1\""),
+        ("no exp", alice.clone().without("exp").sign(KEY), "`exp` is missing"),
+        ("no sub", alice.clone().without("sub").sign(KEY), "`sub` is missing"),
+        ("an empty sub", alice.clone().claim("sub", "").sign(KEY), "`sub` is empty"),
+        ("a number as sub", alice.clone().claim("sub", 7).sign(KEY), "`sub` is not text"),
+        ("NUL in sub", alice.clone().claim("sub", "a\0").sign(KEY), "control character"),
+        (
+            "a text as exp",
+            alice.clone().claim("exp", "tomorrow").sign(KEY),
+            "`exp` is not a number",
+        ),
+        ("exp in ms", alice.clone().expires_in(1_800_000_000_000).sign(KEY), "not milliseconds"),
+        ("not valid yet", alice.clone().claim("nbf", jwt::now_s() + 600).sign(KEY), "`nbf`"),
+        (
+            "many scopes",
+            alice.clone().claim("scope", json!(["a"])).sign(KEY),
+            "`scope` is an array",
+        ),
+        ("many issuers", alice.clone().claim("iss", json!(["a"])).sign(KEY), "`iss` is not text"),
+        ("two parts", "a.b".to_owned(), "two parts, not three"),
+        ("noise", "a.b.c".to_owned(), "header"),
+        ("nothing", String::new(), ""),
+        ("too long", "x".repeat(9000), "longer than 8192 bytes"),
     ];
-    for (name, token) in cases {
+    for (name, token, problem) in cases {
         let answer = read_with(&functions, &token).await;
         assert_eq!(answer.status, 401, "{name}: {}", answer.text());
-        assert_eq!(answer.json()["code"], "unauthorized", "{name}");
+        let told = answer.json();
+        assert_eq!(told["code"], "unauthorized", "{name}");
+        assert!(told["detail"].as_str().unwrap().contains(problem), "{name}: {told}");
         assert!(answer.header("www-authenticate").starts_with("Bearer"), "{name}");
         assert!(token.len() < 9 || !answer.text().contains(&token), "{name}: repeats the token");
     }
@@ -164,8 +179,10 @@ async fn issuer_and_audience_are_required_where_configured() {
     let cases = [
         good.clone().claim("iss", "https://other.example"),
         good.clone().without("iss"),
+        good.clone().claim("iss", json!(["https://issuer.example"])),
         good.clone().claim("aud", "other"),
         good.clone().without("aud"),
+        good.clone().claim("aud", json!(["bellwire", 7])),
     ];
     for (at, token) in cases.into_iter().enumerate() {
         let answer = read_with(&functions, &token.sign(KEY)).await;

@@ -8,20 +8,20 @@ pub struct On {
     pub name: &'static str,
     pub functions: Functions,
     pub redis: RedisServer,
-    _postgres: Option<Postgres>,
+    pub postgres: Option<Postgres>,
 }
 
 pub async fn both() -> [On; 2] {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
-    let sqlite = On { name: "sqlite", functions, redis, _postgres: None };
+    let sqlite = On { name: "sqlite", functions, redis, postgres: None };
     let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
     let setup = Functions::with(&redis)
         .variable("record", "postgres")
         .variable("postgres_url", postgres.url())
         .variable("postgres_host", postgres.address());
     let functions = setup.start().await;
-    [sqlite, On { name: "postgres", functions, redis, _postgres: Some(postgres) }]
+    [sqlite, On { name: "postgres", functions, redis, postgres: Some(postgres) }]
 }
 
 impl On {

@@ -45,6 +45,11 @@ impl Setup {
         self
     }
 
+    /// A directory that lives as long as the host.
+    pub fn dir(&self) -> &std::path::Path {
+        self.record.dir()
+    }
+
     /// Serves the functions with another `functions/cache/resources.toml`.
     pub fn resources(self, text: &str) -> Self {
         let app = self.record.dir().join("app");

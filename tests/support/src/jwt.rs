@@ -97,7 +97,12 @@ pub struct RsaKey {
 
 impl RsaKey {
     pub fn generate() -> Self {
-        let key = rsa::RsaPrivateKey::new(&mut rand_core::OsRng, 2048).unwrap();
+        Self::of_bits(2048)
+    }
+
+    /// Also one that is too short to be taken.
+    pub fn of_bits(bits: usize) -> Self {
+        let key = rsa::RsaPrivateKey::new(&mut rand_core::OsRng, bits).unwrap();
         Self {
             der: key.to_pkcs1_der().unwrap().as_bytes().to_vec(),
             modulus: key.n().to_bytes_be(),

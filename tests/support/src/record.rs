@@ -21,7 +21,12 @@ impl Default for Record {
 
 impl Record {
     pub fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::lying_in(&std::env::temp_dir())
+    }
+
+    /// In a directory of its own below `parent`.
+    pub fn lying_in(parent: &Path) -> Self {
+        let dir = tempfile::tempdir_in(parent).unwrap();
         let record = Self { dir: Arc::new(dir) };
         let path = record.path();
         let config =

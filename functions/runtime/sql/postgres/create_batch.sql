@@ -1,17 +1,19 @@
 -- $1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
---    request_hash], the columns of create.sql
+--    request_hash, digest of the key], the columns of create.sql
 -- Known keys are left out before numbering: numbers would be lost on them. One counter row per user
 -- (a second one could not be updated again), in byte order, and keys in one order too: two calls
 -- with the same keys wait for each other's. Deadlocks were provoked without either.
 WITH input AS (
     SELECT place, item->>0 AS user_id, item->>1 AS id, item->>2 AS title, item->>3 AS body,
         item->>4 AS kind, item->>5 AS data, (item->>6)::bigint AS created_at_ms,
-        (item->>7)::bigint AS expires_at_ms, item->>8 AS idempotency, item->>9 AS request_hash
+        (item->>7)::bigint AS expires_at_ms, item->>8 AS idempotency, item->>9 AS request_hash,
+        item->>10 AS key_digest
     FROM json_array_elements($1::text::json) WITH ORDINALITY AS items (item, place)
 ), fresh AS (
     SELECT input.*, row_number() OVER (PARTITION BY input.idempotency ORDER BY place) AS copy
     FROM input LEFT JOIN bellwire.notifications AS known ON known.idempotency = input.idempotency
-    WHERE known.id IS NULL
+        LEFT JOIN bellwire.erased_keys AS erased ON erased.digest = input.key_digest
+    WHERE known.id IS NULL AND erased.id IS NULL
 ), numbered AS (
     SELECT fresh.*, row_number() OVER (PARTITION BY user_id ORDER BY place) AS step,
         count(*) OVER (PARTITION BY user_id) AS steps

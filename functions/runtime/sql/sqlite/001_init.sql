@@ -9,6 +9,7 @@ CREATE TABLE IF NOT EXISTS feed (
     sent_seq INTEGER NOT NULL DEFAULT 0,
     -- Grows with every mark, delete and erase: tells which of two readings is the later one.
     rev INTEGER NOT NULL DEFAULT 0,
+    -- Counted up by an erase, which a trigger of 003_erased_keys.sql then carries out.
     erasures INTEGER NOT NULL DEFAULT 0,
     updated_at_ms INTEGER NOT NULL
 ) WITHOUT ROWID
@@ -60,10 +61,6 @@ END
 CREATE TRIGGER IF NOT EXISTS notifications_revised
 AFTER UPDATE OF read_at_ms, deleted_at_ms ON notifications BEGIN
     UPDATE feed SET rev = rev + 1 WHERE user_id = new.user_id;
-END
---;
-CREATE TRIGGER IF NOT EXISTS feed_erased AFTER UPDATE OF erasures ON feed BEGIN
-    DELETE FROM notifications WHERE user_id = new.user_id;
 END
 --;
 -- ?1 epoch

@@ -1,5 +1,5 @@
 -- ?1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
---    request_hash], the columns of create.sql
+--    request_hash, digest of the key], the columns of create.sql
 -- Known keys are left out before numbering: numbers would be lost on them. Rows of known or repeated
 -- keys do not come back.
 WITH input AS (
@@ -7,12 +7,14 @@ WITH input AS (
         json_extract(value, '$[2]') AS title, json_extract(value, '$[3]') AS body,
         json_extract(value, '$[4]') AS kind, json_extract(value, '$[5]') AS data,
         json_extract(value, '$[6]') AS created_at_ms, json_extract(value, '$[7]') AS expires_at_ms,
-        json_extract(value, '$[8]') AS idempotency, json_extract(value, '$[9]') AS request_hash
+        json_extract(value, '$[8]') AS idempotency, json_extract(value, '$[9]') AS request_hash,
+        json_extract(value, '$[10]') AS key_digest
     FROM json_each(?1)
 ), fresh AS (
     SELECT input.*, row_number() OVER (PARTITION BY input.idempotency ORDER BY place) AS copy
     FROM input LEFT JOIN notifications AS known ON known.idempotency = input.idempotency
-    WHERE known.id IS NULL
+        LEFT JOIN erased_keys AS erased ON erased.digest = input.key_digest
+    WHERE known.id IS NULL AND erased.id IS NULL
 ), numbered AS (
     SELECT fresh.*, row_number() OVER (PARTITION BY user_id ORDER BY place) AS step
     FROM fresh WHERE copy = 1 OR idempotency IS NULL

@@ -1,8 +1,5 @@
 //! The databases that a record can lie in, and their statements.
 
-use shared::Error;
-use shared::error::Code;
-
 /// Separates the statements of a migration: the hosts run one at a time, and triggers hold `;`.
 pub(super) const STATEMENT_END: &str = "--;";
 
@@ -16,15 +13,12 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Reads the variable `record`.
-    ///
-    /// # Errors
-    /// `internal`, naming what is allowed.
-    pub fn parse(name: &str) -> Result<Self, Error> {
+    /// Reads the variable `record`; `None` for what is neither.
+    pub fn parse(name: &str) -> Option<Self> {
         match name {
-            "sqlite" => Ok(Backend::Sqlite),
-            "postgres" => Ok(Backend::Postgres),
-            _ => Err(Error::new(Code::Internal, "`record` must be sqlite or postgres")),
+            "sqlite" => Some(Backend::Sqlite),
+            "postgres" => Some(Backend::Postgres),
+            _ => None,
         }
     }
 
@@ -49,6 +43,8 @@ macro_rules! statements {
             migrations: &[
                 include_str!("../../sql/sqlite/001_init.sql"),
                 include_str!("../../sql/sqlite/002_tokens.sql"),
+                include_str!("../../sql/sqlite/003_erased_keys.sql"),
+                include_str!("../../sql/sqlite/004_write_check.sql"),
             ],
             $($name: include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql")),)*
         };
@@ -58,6 +54,8 @@ macro_rules! statements {
                 include_str!("../../sql/postgres/001_init.sql"),
                 include_str!("../../sql/postgres/002_create.sql"),
                 include_str!("../../sql/postgres/003_tokens.sql"),
+                include_str!("../../sql/postgres/004_erased_keys.sql"),
+                include_str!("../../sql/postgres/005_write_check.sql"),
             ],
             $($name: include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql")),)*
         };
@@ -74,6 +72,9 @@ statements! {
     entry
     epoch
     erase
+    erase_keys
+    erase_rest
+    erase_to_digests
     has_entry
     has_row
     known_keys
@@ -85,15 +86,18 @@ statements! {
     pending
     pending_count
     prune
+    prune_erased_keys
     prune_keys
     prune_token_rows
     prune_tokens
     put_tokens
     recent_pending
     redis_run
+    release_erased_keys
     release_keys
     revs_of_tokenless
     rotate_epoch
     token
     window
+    write_check
 }

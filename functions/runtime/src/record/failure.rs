@@ -22,3 +22,17 @@ pub(super) fn is_key_race(text: &str) -> bool {
 pub(super) fn is_switch_race(text: &str) -> bool {
     text.contains("database is locked")
 }
+
+/// Why the record cannot be written, as far as the text tells: SQLite in words, Postgres with SQLSTATE
+/// 25006 and 53100.
+pub(super) fn reason(text: &str) -> &'static str {
+    if text.contains("readonly database") || text.starts_with("25006") {
+        "it is read-only"
+    } else if text.contains("disk is full") || text.starts_with("53100") {
+        "the disk is full"
+    } else if text.contains("database is locked") {
+        "another program keeps it locked"
+    } else {
+        "it cannot be reached or does not answer"
+    }
+}

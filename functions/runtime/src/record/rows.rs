@@ -4,7 +4,7 @@ use serde::Serialize;
 use shared::UserId;
 use shared::notification::{Draft, Notification};
 
-use super::{Created, Entry, Marks, NewEntry, Outcome, RecordError, Revision, Value};
+use super::{Created, Entry, Idempotency, Marks, NewEntry, Outcome, RecordError, Revision, Value};
 
 /// Rows of a statement.
 pub(super) type Rows = Vec<Vec<Value>>;
@@ -20,11 +20,14 @@ pub(super) fn json(value: &impl Serialize) -> Result<Value, RecordError> {
 
 /// The idempotency keys of entries, as a JSON array.
 pub(super) fn keys_of(entries: &[NewEntry]) -> Result<Value, RecordError> {
-    let keys: Vec<&str> = entries
-        .iter()
-        .filter_map(|entry| entry.idempotency.as_ref().map(|known| known.key.as_str()))
-        .collect();
-    json(&keys)
+    let known = entries.iter().filter_map(|entry| entry.idempotency.as_ref());
+    json(&known.map(|known| known.key.as_str()).collect::<Vec<_>>())
+}
+
+/// Their digests, in the same order.
+pub(super) fn key_digests_of(entries: &[NewEntry]) -> Result<Value, RecordError> {
+    let known = entries.iter().filter_map(|entry| entry.idempotency.as_ref());
+    json(&known.map(Idempotency::key_digest).collect::<Vec<_>>())
 }
 
 /// Rows with the columns seq, id, title, body, kind, data, created_at_ms, expires_at_ms, read_at_ms.
@@ -82,29 +85,34 @@ pub(super) struct KnownKey {
     seq: i64,
     pub(super) created_at_ms: i64,
     is_deleted: bool,
+    /// Then `key` and `request_hash` are digests.
+    is_erased: bool,
 }
 
 impl KnownKey {
     pub(super) fn new(values: Vec<Value>) -> Result<Self, RecordError> {
         let mut row = Row::new(values);
-        Ok(Self {
-            epoch: row.text()?,
-            key: row.text()?,
-            request_hash: row.text()?,
-            id: row.text()?,
-            seq: row.int()?,
-            created_at_ms: row.int()?,
-            is_deleted: row.int()? != 0,
-        })
+        let (epoch, key, request_hash) = (row.text()?, row.text()?, row.text()?);
+        let (id, seq, created_at_ms) = (row.text()?, row.int()?, row.int()?);
+        let state = row.int()?;
+        let (is_deleted, is_erased) = (state != 0, state == 2);
+        Ok(Self { epoch, key, request_hash, id, seq, created_at_ms, is_deleted, is_erased })
     }
 
     pub(super) fn is_of(&self, entry: &NewEntry) -> bool {
-        entry.idempotency.as_ref().is_some_and(|known| known.key == self.key)
+        entry.idempotency.as_ref().is_some_and(|known| match self.is_erased {
+            true => known.key_digest() == self.key,
+            false => known.key == self.key,
+        })
     }
 
     fn outcome(&self, entry: &NewEntry) -> Option<Outcome> {
-        let idempotency = entry.idempotency.as_ref().filter(|_| self.is_of(entry))?;
-        if idempotency.request_hash != self.request_hash {
+        let known = entry.idempotency.as_ref().filter(|_| self.is_of(entry))?;
+        let is_same = match self.is_erased {
+            true => known.request_digest() == self.request_hash,
+            false => known.request_hash == self.request_hash,
+        };
+        if !is_same {
             return Some(Outcome::Mismatch);
         }
         Some(Outcome::Replayed {
@@ -204,5 +212,6 @@ pub(super) fn columns(entry: &NewEntry) -> Vec<Value> {
         draft.expires_at_ms.map_or(Value::Null, Value::Int),
         Value::optional(idempotency.map(|known| known.key.as_str())),
         Value::optional(idempotency.map(|known| known.request_hash.as_str())),
+        Value::optional(idempotency.map(Idempotency::key_digest).as_deref()),
     ]
 }

@@ -4,16 +4,12 @@
 use shared::UserId;
 
 use super::backend::{Backend, STATEMENT_END, Statements};
-use super::failure::{is_deadlock, is_key_race, is_not_migrated, is_switch_race};
-use super::rows::{Inserted, KnownKey, Row, Rows, columns, count, entries, json, keys_of};
+use super::failure::{is_deadlock, is_not_migrated, is_switch_race};
+use super::rows::{Row, Rows, count, entries, json};
 use super::{
     Created, Deleted, Entry, Marked, Marks, NewEntry, Pending, Record, RecordError, RedisRun,
-    Retention, Revision, Sql, Value, Window,
+    Retention, Revision, Sql, Value, WRITE_CHECK_MS, Window,
 };
-
-/// Rounds of a create whose idempotency keys are released or taken meanwhile. Two suffice unless
-/// several calls with one key arrive in the moment when it expires.
-const ROUNDS_MAX: usize = 8;
 
 /// Of a statement that was undone for another's sake, each after a second (`deadlock_timeout`).
 const RETRIES_MAX: usize = 3;
@@ -72,38 +68,6 @@ impl<S: Sql> SqlRecord<S> {
         outcome.map_err(RecordError)
     }
 
-    /// Inserts what has no known key. One entry, the usual case, has a statement of its own.
-    async fn insert(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
-        let rows = match entries {
-            [] => Vec::new(),
-            [entry] => self.run_row(self.statements.create, columns(entry)).await?,
-            entries => {
-                let rows: Vec<Vec<Value>> = entries.iter().map(columns).collect();
-                self.run(self.statements.create_batch, vec![json(&rows)?]).await?
-            }
-        };
-        Inserted::new(rows)
-    }
-
-    /// Inserts, and again when another call with one of the keys was faster: the statement was
-    /// undone as a whole then, and now it sees the key. A batch may lose one key after the other.
-    async fn insert_racing(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
-        let mut outcome = self.insert(entries).await;
-        for _ in 0..ROUNDS_MAX {
-            match &outcome {
-                Err(RecordError(text)) if is_key_race(text) => {}
-                _ => break,
-            }
-            outcome = self.insert(entries).await;
-        }
-        outcome
-    }
-
-    async fn known_keys(&self, entries: &[NewEntry]) -> Result<Vec<KnownKey>, RecordError> {
-        let rows = self.run(self.statements.known_keys, vec![keys_of(entries)?]).await?;
-        rows.into_iter().map(KnownKey::new).collect()
-    }
-
     async fn marks(&self, user_id: Value, limit: usize) -> Result<Marks, RecordError> {
         let rows = self.run(self.statements.marks, vec![user_id, count(limit)]).await?;
         Marks::from_rows(rows)
@@ -125,8 +89,9 @@ impl<S: Sql> Record for SqlRecord<S> {
         Ok(())
     }
 
-    async fn ping(&self) -> Result<(), RecordError> {
-        self.run(self.statements.epoch, Vec::new()).await.map(drop)
+    async fn check_writable(&self, now_ms: i64) -> Result<(), RecordError> {
+        let parameters = vec![Value::Int(now_ms), Value::Int(now_ms - WRITE_CHECK_MS)];
+        self.run(self.statements.write_check, parameters).await.map(drop)
     }
 
     async fn create(
@@ -134,27 +99,7 @@ impl<S: Sql> Record for SqlRecord<S> {
         entries: &[NewEntry],
         keys_since_ms: i64,
     ) -> Result<Created, RecordError> {
-        let mut created = self.insert_racing(entries).await?;
-        for _ in 0..ROUNDS_MAX {
-            if created.rows.len() == entries.len() {
-                return created.in_order(entries, &[]);
-            }
-            // Some keys are known: replay what they committed. Expired ones are released, and what
-            // they stood for is committed anew, as is what lost its key to another call just now.
-            let known = self.known_keys(entries).await?;
-            let is_expired = known.iter().any(|key| key.created_at_ms < keys_since_ms);
-            if is_expired {
-                let parameters = vec![keys_of(entries)?, Value::Int(keys_since_ms - 1)];
-                self.run(self.statements.release_keys, parameters).await?;
-            }
-            let missing = || entries.iter().filter(|entry| !created.has(entry));
-            if !is_expired && missing().all(|entry| known.iter().any(|key| key.is_of(entry))) {
-                return created.in_order(entries, &known);
-            }
-            let missing: Vec<NewEntry> = missing().cloned().collect();
-            created.rows.extend(self.insert_racing(&missing).await?.rows);
-        }
-        Err(RecordError("others kept changing the keys".to_owned()))
+        self.commit(entries, keys_since_ms).await
     }
 
     async fn window(&self, user: &UserId, limit: usize) -> Result<Window, RecordError> {
@@ -182,8 +127,10 @@ impl<S: Sql> Record for SqlRecord<S> {
         user: &UserId,
         after: i64,
         limit: usize,
+        live_at_ms: Option<i64>,
     ) -> Result<Vec<Entry>, RecordError> {
-        let parameters = vec![Value::text(user.as_str()), Value::Int(after), count(limit)];
+        let (user_id, live_at) = (Value::text(user.as_str()), live_at_ms.unwrap_or(i64::MIN));
+        let parameters = vec![user_id, Value::Int(after), count(limit), Value::Int(live_at)];
         entries(user, self.run(self.statements.entries_after, parameters).await?)
     }
 
@@ -240,9 +187,12 @@ impl<S: Sql> Record for SqlRecord<S> {
         Ok(Some(Deleted { at: self.marks(user_id, 0).await?.at, seq }))
     }
 
-    async fn erase(&self, user: &UserId) -> Result<Revision, RecordError> {
+    async fn erase(&self, user: &UserId, keys_since_ms: i64) -> Result<Revision, RecordError> {
         let user_id = Value::text(user.as_str());
         self.run(self.statements.erase, vec![user_id.clone()]).await?;
+        self.keep_key_digests(&user_id, keys_since_ms).await?;
+        let parameters = vec![user_id.clone(), Value::Int(keys_since_ms)];
+        self.run(self.statements.erase_rest, parameters).await?;
         Ok(self.marks(user_id, 0).await?.at)
     }
 
@@ -254,7 +204,10 @@ impl<S: Sql> Record for SqlRecord<S> {
             count(limit),
         ];
         let mut dropped = self.run(self.statements.prune, parameters).await?.len();
-        for statement in [self.statements.prune_keys, self.statements.prune_token_rows] {
+        let statements = self.statements;
+        for statement in
+            [statements.prune_keys, statements.prune_erased_keys, statements.prune_token_rows]
+        {
             let parameters = vec![Value::Int(retention.keys_since_ms), count(limit)];
             dropped += self.run(statement, parameters).await?.len();
         }

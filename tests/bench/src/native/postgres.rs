@@ -7,9 +7,10 @@ use tokio_postgres::NoTls;
 
 use super::Committed;
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../../../functions/runtime/sql/postgres/001_init.sql"),
     include_str!("../../../../functions/runtime/sql/postgres/002_create.sql"),
+    include_str!("../../../../functions/runtime/sql/postgres/004_erased_keys.sql"),
 ];
 const CREATE: &str = include_str!("../../../../functions/runtime/sql/postgres/create.sql");
 /// Connections that a host keeps per database.
@@ -47,6 +48,7 @@ impl Postgres {
                     &draft.data,
                     &new.created_at_ms,
                     &draft.expires_at_ms,
+                    &None::<&str>,
                     &None::<&str>,
                     &None::<&str>,
                 ],

@@ -12,7 +12,10 @@ use tokio::sync::oneshot;
 
 use super::Committed;
 
-const INIT: &str = include_str!("../../../../functions/runtime/sql/sqlite/001_init.sql");
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../../../functions/runtime/sql/sqlite/001_init.sql"),
+    include_str!("../../../../functions/runtime/sql/sqlite/003_erased_keys.sql"),
+];
 const CREATE: &str = include_str!("../../../../functions/runtime/sql/sqlite/create.sql");
 /// What every connection of the functions has.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -50,9 +53,9 @@ impl Sqlite {
     }
 }
 
-/// The functions' migration; an epoch is what the last statement takes.
+/// The functions' migrations; an epoch is what the last statement of the first one takes.
 fn migrate(connection: &Connection) -> Result<()> {
-    for statement in INIT.split("--;") {
+    for statement in MIGRATIONS.iter().flat_map(|migration| migration.split("--;")) {
         let mut statement = connection.prepare(statement.trim())?;
         if statement.parameter_count() == 1 {
             statement.raw_bind_parameter(1, uuid::Uuid::now_v7().to_string())?;
@@ -84,6 +87,7 @@ fn create(connection: &Connection, new: &Notification) -> rusqlite::Result<Commi
         draft.data,
         new.created_at_ms,
         draft.expires_at_ms,
+        None::<&str>,
         None::<&str>,
         None::<&str>,
     ];

@@ -1,6 +1,6 @@
 //! Reads, marks and deletes, as the component `feed` makes them, and what must come of them.
 
-use runtime::record::{Marked, Record as _};
+use runtime::record::{Marked, Record as _, Sql as _};
 use runtime::redis::{Arg, Redis as _, RedisError, Reply};
 use runtime::{delivery, marks};
 use shared::feed::ScriptPage;
@@ -11,7 +11,7 @@ use shared::{keys, script};
 
 use super::expected::{EntryKept, Expected};
 use super::feed::Feed;
-use super::world::{World, user};
+use super::world::{KEYS_MS, World, user};
 
 /// The page of a warm answer.
 pub fn page_of(reply: &[Reply]) -> Result<ScriptPage<'_>, String> {
@@ -211,8 +211,13 @@ impl World {
     pub async fn erase(&mut self, at: usize) -> Result<(), String> {
         let kept = &mut self.expected.kept;
         let erased = std::mem::take(&mut kept.users[at].entries);
-        kept.keys.retain(|_, key| key.user != at);
-        let rev = self.record.erase(&user(at)).await.map_err(|error| error.0)?;
+        let keys_since_ms = self.now_ms - KEYS_MS;
+        kept.keys.retain(|_, key| key.user != at || key.created_at_ms >= keys_since_ms);
+        for key in kept.keys.values_mut().filter(|key| key.user == at) {
+            key.is_erased = true;
+        }
+        let rev = self.record.erase(&user(at), keys_since_ms).await.map_err(|error| error.0)?;
+        self.check_nothing_is_left(at).await?;
         let forgotten = delivery::forget_all(&self.redis, &user(at), &rev).await;
         match forgotten {
             Err(_) if self.struck() => {
@@ -229,6 +234,18 @@ impl World {
                     false => Err("an erased feed is not empty".to_owned()),
                 }
             }
+        }
+    }
+}
+
+impl World {
+    /// No row of the record knows the user any more, but for the counter's.
+    async fn check_nothing_is_left(&self, at: usize) -> Result<(), String> {
+        let table = self.database.table("notifications");
+        let statement = format!("SELECT id FROM {table} WHERE user_id = '{}'", user(at));
+        match self.record.sql().query(&statement, Vec::new()).await?.as_slice() {
+            [] => Ok(()),
+            rows => Err(format!("an erase left {rows:?}")),
         }
     }
 }

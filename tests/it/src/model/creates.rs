@@ -161,7 +161,9 @@ impl Expected {
     ) -> Result<Option<Committed>, String> {
         let known = item.idempotency.as_ref().and_then(|given| self.kept.keys.get(&given.key));
         let known = known.filter(|known| known.created_at_ms >= now_ms - KEYS_MS);
-        let entry_of = |known: &KeyKept| &self.kept.users[known.user].entries[&known.seq];
+        let is_gone = |known: &KeyKept| {
+            known.is_erased || self.kept.users[known.user].entries[&known.seq].is_deleted
+        };
         match (known, outcome) {
             (None, Outcome::Created { seq }) => {
                 let NewEntry { draft, id, created_at_ms, idempotency } = item;
@@ -176,8 +178,8 @@ impl Expected {
             }
             (Some(known), Outcome::Replayed { id, seq, is_deleted, .. })
                 if item.idempotency.as_ref().unwrap().request_hash == known.request_hash
-                    && (&id, seq) == (&entry_of(known).id, known.seq)
-                    && is_deleted == entry_of(known).is_deleted =>
+                    && (&id, seq) == (&known.id, known.seq)
+                    && is_deleted == is_gone(known) =>
             {
                 Ok((!is_deleted).then_some(Committed::Replayed(seq)))
             }

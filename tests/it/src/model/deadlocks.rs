@@ -70,7 +70,7 @@ async fn act(member: &Member) -> Result<(), RecordError> {
             }
             record.mark_read(&some, &Marked::Ids(ids), NOW_MS, 100).await.map(drop)
         }
-        8 => record.erase(&some).await.map(drop),
+        8 => record.erase(&some, NOW_MS - KEYS_MS).await.map(drop),
         9..11 => {
             let keys_since_ms = NOW_MS - KEYS_MS;
             let retention =

@@ -29,6 +29,9 @@ pub struct UserKept {
 pub struct KeyKept {
     pub user: usize,
     pub seq: i64,
+    pub id: String,
+    /// Nothing else is left of the entry.
+    pub is_erased: bool,
     pub request_hash: String,
     pub created_at_ms: i64,
 }
@@ -96,8 +99,15 @@ impl Kept {
         kept.counter = kept.counter.max(seq);
         kept.entries.insert(seq, entry);
         if let Some(Idempotency { key, request_hash }) = idempotency {
-            let created_at_ms = notification.created_at_ms;
-            self.keys.insert(key, KeyKept { user: at, seq, request_hash, created_at_ms });
+            let kept = KeyKept {
+                user: at,
+                seq,
+                id: notification.id.clone(),
+                is_erased: false,
+                request_hash,
+                created_at_ms: notification.created_at_ms,
+            };
+            self.keys.insert(key, kept);
         }
     }
 }

@@ -172,7 +172,7 @@ async fn a_load_does_not_bring_back_what_was_erased_meanwhile() {
     stage.create(3).await;
     stage.lose_list().await;
     let erase = async {
-        let at = stage.member.record.erase(&alice()).await.unwrap();
+        let at = stage.member.record.erase(&alice(), 0).await.unwrap();
         forget_all(&stage.member.redis, &alice(), &at).await.unwrap();
     };
     stage.load_after(erase).await;

@@ -1,0 +1,5 @@
+-- $1 created_at_ms below which idempotency keys have expired, $2 most rows
+DELETE FROM bellwire.erased_keys WHERE digest IN (
+    SELECT digest FROM bellwire.erased_keys WHERE created_at_ms < $1 LIMIT $2
+)
+RETURNING 1

@@ -1,0 +1,193 @@
+//! The keys that tokens are verified with, out of their configuration. A text about a key names
+//! its place and what is wrong with it, never its value: what is no JSON may be the secret itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use jsonwebtoken::{Algorithm, DecodingKey, crypto};
+use serde_json::{Map, Value};
+
+use crate::limits::{HS256_KEY_BYTES_MIN, RSA_KEY_BITS_MAX, RSA_KEY_BITS_MIN};
+
+/// The configured keys could not be used; the text says which and why, never a value.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct KeyError(String);
+
+/// Where keys and expectations come from: variables of the functions, configuration of the hub.
+#[derive(Clone, Debug, Default)]
+pub struct KeyConfig {
+    /// One HS256 secret, used as the text's bytes; empty means none.
+    pub hs256_key: String,
+    /// A JWK set (RFC 7517) as JSON text; empty means none. Every key needs `alg`.
+    pub jwks: String,
+    /// Required `iss`; empty means any.
+    pub issuer: String,
+    /// Required `aud`; empty means any.
+    pub audience: String,
+}
+
+/// A key, pinned to one algorithm.
+pub(super) struct Key {
+    pub(super) kid: Option<String>,
+    pub(super) algorithm: Algorithm,
+    pub(super) decoding: DecodingKey,
+}
+
+/// RFC 8032 §5.1.5.
+const ED25519_KEY_BYTES: usize = 32;
+
+/// An algorithm as it is called in `alg`.
+pub(super) fn name_of(algorithm: Algorithm) -> &'static str {
+    match algorithm {
+        Algorithm::HS256 => "HS256",
+        Algorithm::RS256 => "RS256",
+        Algorithm::EdDSA => "EdDSA",
+        _ => "another algorithm",
+    }
+}
+
+/// # Errors
+/// A key that cannot be used.
+pub(super) fn read(config: &KeyConfig) -> Result<Vec<Key>, KeyError> {
+    let mut keys: Vec<Key> = Vec::new();
+    if !config.hs256_key.is_empty() {
+        let decoding = secret(config.hs256_key.as_bytes())
+            .map_err(|problem| KeyError(format!("the HS256 key {problem}")))?;
+        keys.push(Key { kid: None, algorithm: Algorithm::HS256, decoding });
+    }
+    if config.jwks.trim().is_empty() {
+        return Ok(keys);
+    }
+    for (at, jwk) in jwks(&config.jwks)?.iter().enumerate() {
+        let problem = |text: String| KeyError(format!("key {at} of the JWK set {text}"));
+        let key = key(jwk).map_err(problem)?;
+        if keys.iter().any(|known| known.kid == key.kid) {
+            return Err(problem(match key.kid {
+                Some(_) => "has a `kid` that occurs twice".to_owned(),
+                None => "has no `kid`, and neither has another key".to_owned(),
+            }));
+        }
+        keys.push(key);
+    }
+    Ok(keys)
+}
+
+fn jwks(text: &str) -> Result<Vec<Value>, KeyError> {
+    let problem = |text: &str| KeyError(format!("the JWK set {text}"));
+    // A parser's error quotes what it met.
+    let set: Value = serde_json::from_str(text).map_err(|error| {
+        problem(&format!("is not JSON: line {}, column {}", error.line(), error.column()))
+    })?;
+    let Value::Object(mut set) = set else {
+        return Err(problem("is not a JSON object"));
+    };
+    match set.remove("keys") {
+        Some(Value::Array(keys)) if !keys.is_empty() => Ok(keys),
+        Some(Value::Array(_)) => Err(problem("holds no key")),
+        Some(_) => Err(problem("has `keys` that are not an array")),
+        None if set.contains_key("kty") => {
+            Err(problem("is a single key: it belongs into {\"keys\":[…]}"))
+        }
+        None => Err(problem("has no `keys`")),
+    }
+}
+
+fn key(jwk: &Value) -> Result<Key, String> {
+    let Value::Object(jwk) = jwk else { return Err("is not a JSON object".to_owned()) };
+    let kid = match jwk.get("kid") {
+        None => None,
+        Some(Value::String(kid)) if !kid.is_empty() => Some(kid.clone()),
+        Some(Value::String(_)) => return Err("has an empty `kid`".to_owned()),
+        Some(_) => return Err("has a `kid` that is not text".to_owned()),
+    };
+    check_use(jwk)?;
+    let (algorithm, decoding) = match (text(jwk, "kty")?, text(jwk, "alg")?) {
+        (_, None) => return Err("has no `alg`: every key is pinned to one".to_owned()),
+        (None, _) => return Err("has no `kty`".to_owned()),
+        (Some("oct"), Some("HS256")) => (Algorithm::HS256, secret(&bytes(jwk, "k")?)?),
+        (Some("RSA"), Some("RS256")) => (Algorithm::RS256, rsa(jwk)?),
+        (Some("OKP"), Some("EdDSA")) => (Algorithm::EdDSA, ed25519(jwk)?),
+        _ => return Err("is not HS256 (oct), RS256 (RSA) or EdDSA (OKP)".to_owned()),
+    };
+    Ok(Key { kid, algorithm, decoding })
+}
+
+/// What a key is not meant for it is not used for (RFC 7517 §4.2, §4.3).
+fn check_use(jwk: &Map<String, Value>) -> Result<(), String> {
+    if jwk.get("use").is_some_and(|usage| usage != "sig") {
+        return Err("is not for signatures: its `use` is not sig".to_owned());
+    }
+    match jwk.get("key_ops") {
+        None => Ok(()),
+        Some(Value::Array(all)) if all.iter().any(|one| one == "verify") => Ok(()),
+        Some(_) => Err("is not for verifying: its `key_ops` lack verify".to_owned()),
+    }
+}
+
+fn secret(secret: &[u8]) -> Result<DecodingKey, String> {
+    match secret.len() < HS256_KEY_BYTES_MIN {
+        true => Err(format!("is shorter than {HS256_KEY_BYTES_MIN} bytes")),
+        false => Ok(DecodingKey::from_secret(secret)),
+    }
+}
+
+fn rsa(jwk: &Map<String, Value>) -> Result<DecodingKey, String> {
+    let (modulus, exponent) = (bytes(jwk, "n")?, bytes(jwk, "e")?);
+    let bits = bits(&modulus);
+    if bits < RSA_KEY_BITS_MIN {
+        return Err(format!("has {bits} bits, at least {RSA_KEY_BITS_MIN} are required"));
+    }
+    if bits > RSA_KEY_BITS_MAX {
+        return Err(format!("has {bits} bits, at most {RSA_KEY_BITS_MAX} are taken"));
+    }
+    let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
+    // A product of large primes is odd. An even exponent has no inverse, and 1 signs nothing; the
+    // library takes none of more than 33 bits.
+    if !is_odd(&modulus) || !is_odd(&exponent) || !(2..=33).contains(&self::bits(&exponent)) {
+        return Err("is no RSA key: `n` or `e` cannot be one".to_owned());
+    }
+    Ok(DecodingKey::from_rsa_raw_components(&modulus, &exponent))
+}
+
+/// Of a big-endian number.
+fn bits(number: &[u8]) -> usize {
+    let zeros = number.iter().take_while(|byte| **byte == 0).count();
+    let Some(first) = number.get(zeros) else { return 0 };
+    (number.len() - zeros) * 8 - first.leading_zeros() as usize
+}
+
+fn ed25519(jwk: &Map<String, Value>) -> Result<DecodingKey, String> {
+    if text(jwk, "crv")? != Some("Ed25519") {
+        return Err("has another `crv` than Ed25519".to_owned());
+    }
+    // The library takes the first 32 bytes for granted, and panics.
+    if bytes(jwk, "x")?.len() != ED25519_KEY_BYTES {
+        return Err(format!("is no Ed25519 key: `x` has not {ED25519_KEY_BYTES} bytes"));
+    }
+    let x = text(jwk, "x")?.unwrap_or_default();
+    let decoding = DecodingKey::from_ed_components(x).map_err(|_| unreadable("x"))?;
+    // Bytes that are no point of the curve only show in use: a signature that fits nothing is
+    // refused as such by a sound key.
+    let nothing = BASE64URL.encode([0; 64]);
+    match crypto::verify(&nothing, b"", &decoding, Algorithm::EdDSA) {
+        Ok(_) => Ok(decoding),
+        Err(_) => Err("is no Ed25519 key: `x` is no point of the curve".to_owned()),
+    }
+}
+
+fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, String> {
+    match jwk.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(format!("has a `{name}` that is not text")),
+    }
+}
+
+fn bytes(jwk: &Map<String, Value>, name: &str) -> Result<Vec<u8>, String> {
+    let text = text(jwk, name)?.ok_or_else(|| format!("has no `{name}`"))?;
+    BASE64URL.decode(text).map_err(|_| unreadable(name))
+}
+
+fn unreadable(name: &str) -> String {
+    format!("has a `{name}` that is not base64url")
+}
