@@ -29,6 +29,7 @@ use crate::limits::{CLIENT_FRAME_BYTES_MAX, PINGS_UNANSWERED_MAX};
 use crate::member::{Member, Stay};
 use crate::protocol::Protocol;
 use crate::pulse::Pulse;
+use crate::reason::{Reason, Refused};
 use crate::socket::Socket;
 
 /// How long a handshake waits for the user's position. Later the socket is accepted all the same:
@@ -43,6 +44,13 @@ pub struct Visitor {
     pub stream: TcpStream,
     pub peer: IpAddr,
     pub permit: ConnectionPermit,
+}
+
+/// A visitor who is not let in. Counts against the limits until the connection is closed.
+pub struct Rejected {
+    pub stream: TcpStream,
+    pub permit: ConnectionPermit,
+    pub refused: Refused,
 }
 
 /// What a path opens, if it opens something.
@@ -67,19 +75,20 @@ pub async fn open(
     id: &RequestId,
     visitor: Visitor,
     early: Vec<u8>,
-) -> Result<(), (TcpStream, Error)> {
+) -> Result<(), Rejected> {
     let Visitor { stream, peer, mut permit } = visitor;
     let forwarded = head.headers.get_all(app.config.admission.trusted_proxies.header_name());
     let client = app.admission.client(peer, forwarded.iter().map(HeaderValue::as_bytes));
-    if let Err(error) = app.admission.handshake(&mut permit, client) {
-        return Err((stream, error));
+    if let Err(refused) = app.admission.handshake(&mut permit, client) {
+        return Err(Rejected { stream, permit, refused });
     }
     let (accepted, bearer, accept_key, socket_permit) = match check(app, transport, head).await {
         Ok(checked) => checked,
-        Err(error) => return Err((stream, error)),
+        Err(refused) => return Err(Rejected { stream, permit, refused }),
     };
     if app.registry.is_draining() {
-        return Err((stream, Error::new(Code::NotReady, "the hub is shutting down")));
+        let error = Error::new(Code::NotReady, "the hub is shutting down");
+        return Err(Rejected { stream, permit, refused: Reason::Draining.because(error) });
     }
     let Accepted { user, protocol, is_offered, cursor } = accepted;
     let expires_at = auth::expiry(bearer.accepted_until_s);
@@ -134,20 +143,22 @@ async fn check(
     app: &App,
     transport: Transport,
     head: &Head,
-) -> Result<(Accepted, Bearer, String, SocketPermit), Error> {
-    let query = query_pairs(head.query.as_deref().unwrap_or_default())?;
+) -> Result<(Accepted, Bearer, String, SocketPermit), Refused> {
+    let query = query_pairs(head.query.as_deref().unwrap_or_default())
+        .map_err(|error| Reason::Query.because(error))?;
     let config = &app.config;
     let bearer = match handshake::credential(config, &head.headers, &query)? {
         Credential::Token(token) => handshake::verify(config, &token, now_s())?,
         Credential::Ticket(ticket) => {
-            let claims = app.tickets.redeem(&ticket).await?.claims;
+            let redeemed = app.tickets.redeem(&ticket).await;
+            let claims = redeemed.map_err(Reason::of_ticket)?.claims;
             app.metrics.ticket_redeemed();
             Bearer { accepted_until_s: claims.accepted_until_s(), sub: claims.sub }
         }
     };
     let accepted = handshake::check(config, transport, &head.headers, &query, &bearer)?;
     let accept_key = match transport {
-        Transport::WebSocket => accept_key(head)?,
+        Transport::WebSocket => accept_key(head).map_err(|error| Reason::Upgrade.because(error))?,
         Transport::Events => String::new(),
     };
     let permit = app.admission.socket(&accepted.user)?;
