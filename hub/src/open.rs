@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::{
-    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Version};
 use shared::path::query_pairs;
@@ -103,8 +103,15 @@ pub async fn open(
     // Ties the request's id to the socket's number. The socket keeps no span: it would cost every
     // idle one memory.
     tracing::debug!(request = %id, socket, %user, protocol = protocol.name(), "socket is open");
-    // An error means that the hub began to shut down this moment; the peer finds a closed door.
-    let Ok(mut seat) = app.registry.join(user, connection.clone(), cursor) else { return Ok(()) };
+    let mut seat = match app.registry.join(user, connection.clone(), cursor) {
+        Ok(seat) => seat,
+        // The hub began to shut down this moment; the peer finds a closed door.
+        Err(error) => {
+            let refused = Reason::Draining.because(error);
+            app.refusals.refused(&refused, head.headers.get(ORIGIN), id);
+            return Ok(());
+        }
+    };
     if timeout(POSITION_DEADLINE, seat.ready()).await.is_err() {
         tracing::debug!(socket, "accepting a socket whose position is not known yet");
     }
@@ -179,7 +186,7 @@ pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &Re
 /// The body has no length and ends with the connection (RFC 9112 §6.3).
 fn event_stream(head: &Head, id: &RequestId) -> String {
     // It was checked against the list.
-    let origin = head.headers.get(http::header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = head.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
     let origin = origin.map_or_else(String::new, |origin| {
         format!("access-control-allow-origin: {origin}\r\nvary: origin\r\n")
     });

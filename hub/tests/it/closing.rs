@@ -23,6 +23,7 @@ const LARGE: usize = 5 * 1024 * 1024;
 /// What a loaded machine takes beyond the hub's deadline.
 const SLACK: Duration = Duration::from_secs(5);
 const TEXT: u8 = 0x81;
+const BINARY: u8 = 0x82;
 const PING: u8 = 0x89;
 
 async fn with_metrics() -> Hub {
@@ -232,7 +233,7 @@ async fn a_socket_whose_pings_stay_unanswered_hears_why_while_it_sends() {
     let hub = Hub::start_with(Options { pace, ..Options::default() }).await;
     let mut peer = peer(&hub, &bearer("alice")).await;
     // A message that never ends, a byte at a time; pings are not answered.
-    peer.send_all(&header(TEXT, 16_000), usize::MAX, Duration::ZERO).await.unwrap();
+    peer.send_all(&header(BINARY, 16_000), usize::MAX, Duration::ZERO).await.unwrap();
     peer.send_all(&[b'x'; 100], 1, Duration::from_millis(20)).await.unwrap();
     assert_eq!(code(peer).await, 4408);
 }
@@ -266,7 +267,7 @@ async fn a_bug_in_a_sockets_task_ends_that_socket_with_1011() {
         let pulse = Pulse::new(now, never, now + never, true);
         let connection =
             Connection::new(stream, 0, Protocol::Raw, pulse, Arc::default(), Arc::default());
-        connection.open("".into());
+        connection.open("open".into());
         let early = if early { message.clone() } else { Vec::new() };
         if early.is_empty() {
             client.write_all(&message).await.unwrap();
@@ -275,8 +276,9 @@ async fn a_bug_in_a_sockets_task_ends_that_socket_with_1011() {
         let mut heard = Vec::new();
         timeout(SOON, client.read_to_end(&mut heard)).await.unwrap().unwrap();
         drop(client);
-        assert_eq!(heard[0], 0x88);
-        assert_eq!(heard[2..4], 1011_u16.to_be_bytes());
+        let frame = heard.strip_prefix(b"open").unwrap();
+        assert_eq!(frame[0], 0x88);
+        assert_eq!(frame[2..4], 1011_u16.to_be_bytes());
         assert_eq!(running.await.unwrap().code(), Some(1011));
     }
 }

@@ -134,7 +134,7 @@ async fn an_older_replica_gets_what_it_missed_without_any_create() {
 }
 
 /// From the moment that the functions reach Redis again.
-const LAST_FRAME_LIMIT: Duration = Duration::from_secs(10);
+const LAST_FRAME_LIMIT: Duration = Duration::from_secs(60);
 
 /// The hub is back first, so that its first call of the relay finds the functions without Redis; and
 /// what was lost had been noted as sent, so that nothing but the relay brings it back.
