@@ -18,6 +18,7 @@ use tokio::time::Instant;
 
 use crate::bucket::{Bucket, Rate, Rates};
 use crate::forwarded::TrustedProxies;
+use crate::reason::{Reason, Refused};
 
 const TOO_MANY_CONNECTIONS: &str = "this address has as many connections as one may have";
 
@@ -80,7 +81,7 @@ impl Admission {
     ///
     /// # Errors
     /// `rate_limited` (the address), `not_ready` (the total).
-    pub fn connection(self: &Arc<Self>, peer: IpAddr) -> Result<ConnectionPermit, Error> {
+    pub fn connection(self: &Arc<Self>, peer: IpAddr) -> Result<ConnectionPermit, Refused> {
         self.connection_at(peer, Instant::now())
     }
 
@@ -88,16 +89,16 @@ impl Admission {
         self: &Arc<Self>,
         peer: IpAddr,
         now: Instant,
-    ) -> Result<ConnectionPermit, Error> {
+    ) -> Result<ConnectionPermit, Refused> {
         let is_proxy = self.limits.trusted_proxies.trusts(peer);
         let address = if is_proxy { None } else { Some(self.connect(peer, now)?) };
         let mut connections = self.connections.lock();
         if connections.total >= self.limits.connections_max {
-            return Err(full());
+            return Err(full(Reason::Connections));
         }
         if address.is_some_and(|address| !self.count(&mut connections, address)) {
             drop(connections);
-            return Err(self.refuse(peer, TOO_MANY_CONNECTIONS));
+            return Err(self.refuse(peer, Reason::AddressConnections, TOO_MANY_CONNECTIONS));
         }
         connections.total += 1;
         drop(connections);
@@ -123,7 +124,7 @@ impl Admission {
         self: &Arc<Self>,
         permit: &mut ConnectionPermit,
         client: IpAddr,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         self.handshake_at(permit, client, Instant::now())
     }
 
@@ -132,20 +133,21 @@ impl Admission {
         permit: &mut ConnectionPermit,
         client: IpAddr,
         now: Instant,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Refused> {
         if permit.address != Some(self.key(client)) {
             let address = self.connect(client, now)?;
             let mut connections = self.connections.lock();
             if !self.count(&mut connections, address) {
                 drop(connections);
-                return Err(self.refuse(client, TOO_MANY_CONNECTIONS));
+                return Err(self.refuse(client, Reason::AddressConnections, TOO_MANY_CONNECTIONS));
             }
             if let Some(before) = permit.address.replace(address) {
                 connections.give_back(before);
             }
         }
         if !self.handshakes.lock().take(self.limits.handshakes, now) {
-            return Err(Error::new(Code::NotReady, "too many clients are connecting"));
+            let error = Error::new(Code::NotReady, "too many clients are connecting");
+            return Err(Reason::HandshakeRate.because(error));
         }
         Ok(())
     }
@@ -154,17 +156,17 @@ impl Admission {
     ///
     /// # Errors
     /// `too_many_sockets` (the user), `not_ready` (the total).
-    pub fn socket(self: &Arc<Self>, user: &UserId) -> Result<SocketPermit, Error> {
+    pub fn socket(self: &Arc<Self>, user: &UserId) -> Result<SocketPermit, Refused> {
         let user = self.hasher.hash_one(user);
         let mut sockets = self.sockets.lock();
         // The user's own limit first: that is the answer they can do something about.
         let of_user = sockets.of(user);
         if of_user >= self.limits.sockets_per_user_max {
             let detail = format!("the user has {of_user} sockets open, as many as one may have");
-            return Err(Error::new(Code::TooManySockets, detail));
+            return Err(Reason::UserSockets.because(Error::new(Code::TooManySockets, detail)));
         }
         if sockets.total >= self.limits.sockets_max {
-            return Err(full());
+            return Err(full(Reason::Sockets));
         }
         sockets.take(user, u32::MAX);
         sockets.total += 1;
@@ -181,16 +183,17 @@ impl Admission {
         &self.limits
     }
 
-    fn connect(&self, address: IpAddr, now: Instant) -> Result<u64, Error> {
+    fn connect(&self, address: IpAddr, now: Instant) -> Result<u64, Refused> {
         if !self.connects.lock().take(network(address), now) {
-            return Err(self.refuse(address, "this address connects too often"));
+            let why = "this address connects too often";
+            return Err(self.refuse(address, Reason::AddressRate, why));
         }
         Ok(self.key(address))
     }
 
     /// A proxy that nobody named looks like one client that wants everything: said once, since clients
     /// in networks of one's own are fewer than proxies.
-    fn refuse(&self, address: IpAddr, why: &str) -> Error {
+    fn refuse(&self, address: IpAddr, reason: Reason, why: &str) -> Refused {
         let is_near = match address.to_canonical() {
             IpAddr::V4(address) => address.is_loopback() || address.is_private(),
             IpAddr::V6(address) => address.is_loopback() || address.is_unique_local(),
@@ -198,7 +201,7 @@ impl Admission {
         if is_near && !self.has_warned.swap(true, Ordering::Relaxed) {
             tracing::warn!(%address, why, "if this is a proxy, name it in trusted_proxies");
         }
-        Error::new(Code::RateLimited, why)
+        reason.because(Error::new(Code::RateLimited, why))
     }
 
     fn count(&self, connections: &mut Counts, address: u64) -> bool {
@@ -269,8 +272,8 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-fn full() -> Error {
-    Error::new(Code::NotReady, "the hub has as many connections as it may have")
+fn full(reason: Reason) -> Refused {
+    reason.because(Error::new(Code::NotReady, "the hub has as many connections as it may have"))
 }
 
 /// Limits that no test reaches.

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use redis::RedisError;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::commands::Commands;
 use crate::feed;
@@ -65,26 +65,46 @@ pub async fn serve(
     }
 }
 
-/// Brings everyone up to date each time `behind` tells (the subscription stands again, or a read
-/// failed), then tells `done`. Now and then it looks after everyone unasked: a publication may be lost
-/// on ways that nobody thought of. Ends only by being dropped.
+/// Who asks for a sweep.
+pub struct Wanted {
+    /// The subscription stands again, or a read failed.
+    pub behind: Arc<Notify>,
+    /// Everyone is to be compared with their feed once more.
+    pub again: Arc<Notify>,
+}
+
+/// Brings everyone up to date each time it is asked to. Where the subscription stands again, tells
+/// `done` after the first round, even if that round could not read every feed: one that can never be
+/// read must not keep the others from what the relay has for them. Now and then it looks after everyone
+/// unasked: a publication may be lost on ways that nobody thought of. Ends only by being dropped.
 pub async fn sweep(
     registry: Arc<Registry>,
     redis: Arc<Commands>,
-    behind: Arc<Notify>,
+    wanted: Wanted,
     done: Arc<Notify>,
 ) {
+    let (mut is_complete, mut check_at) = (true, next_check());
     loop {
-        // Jitter, so that a fleet of hubs does not look at once.
-        let unasked = POSITION_CHECK_INTERVAL.mul_f64(0.75 + fastrand::f64() / 2.0);
-        if timeout(unasked, behind.notified()).await.is_err() {
-            registry.recheck();
+        let is_back = tokio::select! {
+            () = wanted.behind.notified() => true,
+            () = wanted.again.notified() => false,
+            () = sleep(REDIS_BACKOFF_MAX), if !is_complete => false,
+            () = sleep_until(check_at) => {
+                check_at = next_check();
+                registry.recheck();
+                false
+            }
+        };
+        is_complete = sweep_once(&registry, &redis).await;
+        if is_back {
+            done.notify_one();
         }
-        while !sweep_once(&registry, &redis).await {
-            sleep(REDIS_BACKOFF_MAX).await;
-        }
-        done.notify_one();
     }
+}
+
+/// With jitter, so that a fleet of hubs does not look at once.
+fn next_check() -> Instant {
+    Instant::now() + POSITION_CHECK_INTERVAL.mul_f64(0.75 + fastrand::f64() / 2.0)
 }
 
 /// Returns whether Redis answered every time.

@@ -13,7 +13,7 @@ use redis::{
     ServerErrorKind,
 };
 use shared::script::Script;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Notify};
 use tokio::time::{Instant, timeout};
 
 use crate::backoff::Backoff;
@@ -26,6 +26,8 @@ pub struct Commands {
     client: Client,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
+    /// Told when a connection was replaced: the new one may lead to another Redis.
+    pub reconnected: Arc<Notify>,
     // An async lock, held while connecting: whoever comes meanwhile waits for that one attempt.
     state: Mutex<State>,
 }
@@ -47,7 +49,8 @@ impl Commands {
             retry_at: Instant::now(),
             backoff: Backoff::default(),
         };
-        Self { client, health, metrics, state: Mutex::new(state) }
+        let reconnected = Arc::new(Notify::new());
+        Self { client, health, metrics, reconnected, state: Mutex::new(state) }
     }
 
     /// Sends a pipeline and reads its answers.
@@ -119,6 +122,9 @@ impl Commands {
                 state.generation += 1;
                 state.connection = Some(connection.clone());
                 self.metrics.commands_connected();
+                if state.generation > 1 {
+                    self.reconnected.notify_one();
+                }
                 Ok((connection, state.generation))
             }
             Err(error) => {

@@ -8,10 +8,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
+use http::header::ORIGIN;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use shared::Error;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, join};
@@ -25,10 +25,12 @@ use crate::admission::ConnectionPermit;
 use crate::head::{self, Head, HeadError};
 use crate::http::{App, RequestId, answer};
 use crate::limits::{
-    CLOSE_DEADLINE, HEADER_BYTES_MAX, HEADER_DEADLINE, PINGS_UNANSWERED_MAX, REQUEST_DEADLINE,
-    TURNED_AWAY_MAX,
+    CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, HEADER_BYTES_MAX, HEADER_DEADLINE, PINGS_UNANSWERED_MAX,
+    REQUEST_DEADLINE, TURNED_AWAY_DRAIN_BYTES_MAX, TURNED_AWAY_MAX,
 };
-use crate::open::{self, Visitor, refusal};
+use crate::linger;
+use crate::open::{self, Rejected, Visitor, refusal};
+use crate::reason::Reason;
 
 /// See the module.
 #[derive(Clone)]
@@ -52,12 +54,14 @@ impl Door {
         self.app.metrics.connected();
         match self.app.admission.connection(peer) {
             Ok(permit) => drop(connections.spawn(self.serve(stream, peer, permit))),
-            Err(error) => {
-                self.app.metrics.refused(error.code());
+            Err(refused) => {
+                let id = RequestId::random();
+                self.app.refusals.refused(&refused, None, &id);
                 // The others find a closed door: saying why takes time and a file descriptor each.
                 if let Ok(slot) = self.turned_away.clone().try_acquire_owned() {
                     connections.spawn(async move {
-                        refuse(stream, &error, &RequestId::random()).await;
+                        let answer = refusal(&refused.error, &id);
+                        say(stream, &answer, TURNED_AWAY_DRAIN_BYTES_MAX).await;
                         drop(slot);
                     });
                 }
@@ -81,10 +85,15 @@ impl Door {
         };
         let (mut bytes, end) = match read {
             Ok(Ok(read)) => read,
-            // The router's server says what is wrong with a head that is too large.
-            Ok(Err(HeadError::TooLarge)) => return refuse_head(stream).await,
+            Ok(Err(error @ HeadError::TooLarge)) => {
+                self.app.refusals.without_request(Reason::HeadTooLarge, &error.to_string());
+                return say(stream, HEAD_TOO_LARGE, CLOSE_DRAIN_BYTES_MAX).await;
+            }
             Ok(Err(error)) => return tracing::debug!(%error, "a connection without a request"),
-            Err(_) => return tracing::debug!("a connection sent no request in time"),
+            Err(_) => {
+                let detail = "no request came in time";
+                return self.app.refusals.without_request(Reason::HeadTimeout, detail);
+            }
         };
         let head = bytes.get(..end).and_then(Head::parse);
         let id = RequestId::random();
@@ -96,9 +105,11 @@ impl Door {
             // Boxed, like the other one: a task that has become a socket ends here.
             let visitor = Visitor { stream, peer, permit };
             let opening = Box::pin(open::open(&self.app, transport, &head, &id, visitor, early));
-            if let Err((stream, error)) = opening.await {
-                self.app.metrics.refused(error.code());
-                refuse(stream, &error, &id).await;
+            if let Err(Rejected { stream, permit, refused }) = opening.await {
+                self.app.refusals.refused(&refused, head.headers.get(ORIGIN), &id);
+                drop(head);
+                say(stream, &refusal(&refused.error, &id), CLOSE_DRAIN_BYTES_MAX).await;
+                drop(permit);
             }
             return;
         }
@@ -120,10 +131,10 @@ impl Door {
     }
 
     /// Hands the connection to the HTTP server, with what was read of it in front.
-    async fn answer(self, stream: TcpStream, read: Vec<u8>, id: RequestId) {
-        let (reader, writer) = stream.into_split();
+    async fn answer(self, mut stream: TcpStream, read: Vec<u8>, id: RequestId) {
+        let (reader, writer) = stream.split();
         let connection = TokioIo::new(join(Cursor::new(read).chain(reader), writer));
-        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
             let answer = answer(self.router.clone(), id, request.map(Body::new));
             async move { Ok::<_, Infallible>(answer.await) }
         });
@@ -134,38 +145,37 @@ impl Door {
         server.max_buf_size(HEADER_BYTES_MAX);
         match timeout(REQUEST_DEADLINE, server.serve_connection(connection, service)).await {
             Ok(Ok(())) => {}
+            Ok(Err(error)) if error.is_parse() => {
+                let is_too_large = error.is_parse_too_large();
+                let reason =
+                    if is_too_large { Reason::HeadTooLarge } else { Reason::HeadMalformed };
+                self.app.refusals.without_request(reason, &error.to_string());
+            }
             Ok(Err(error)) => tracing::debug!(%error, "a connection broke"),
-            Err(_) => tracing::debug!("a request took too long"),
+            Err(_) => return tracing::debug!("a request took too long"),
+        }
+        // The answer may have come before the end of the request.
+        tokio::select! {
+            () = hang_up(&stream, CLOSE_DRAIN_BYTES_MAX) => {}
+            () = self.closing.cancelled() => {}
         }
     }
 }
 
-async fn refuse(stream: TcpStream, error: &Error, id: &RequestId) {
-    say(stream, &refusal(error, id)).await;
-}
-
 /// RFC 6585 §5.
-async fn refuse_head(stream: TcpStream) {
-    let head = "HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n\
-                connection: close\r\n\r\n";
-    say(stream, head.as_bytes()).await;
-}
+const HEAD_TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
+                                content-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Writes the last bytes of a connection, and gives the peer the time to read them: closing with
-/// bytes of its own unread would reset the connection.
-async fn say(mut stream: TcpStream, bytes: &[u8]) {
+/// Writes the last bytes of a connection, and gives the peer the time to read them.
+async fn say(mut stream: TcpStream, bytes: &[u8], drain_bytes_max: usize) {
     let saying = async {
-        stream.write_all(bytes).await?;
-        stream.shutdown().await?;
-        let mut sink = [0; 1024];
-        let mut drained = 0;
-        while drained < HEADER_BYTES_MAX {
-            match stream.read(&mut sink).await? {
-                0 => break,
-                bytes => drained += bytes,
-            }
+        if stream.write_all(bytes).await.is_ok() {
+            linger::hang_up(&stream, drain_bytes_max).await;
         }
-        Ok::<_, std::io::Error>(())
     };
     let _ = timeout(CLOSE_DEADLINE, saying).await;
+}
+
+async fn hang_up(stream: &TcpStream, drain_bytes_max: usize) {
+    let _ = timeout(CLOSE_DEADLINE, linger::hang_up(stream, drain_bytes_max)).await;
 }

@@ -8,6 +8,7 @@ use crate::auth::bearer;
 use crate::config::Config;
 use crate::origin;
 use crate::protocol::Protocol;
+use crate::reason::{Reason, Refused};
 use crate::resume::Cursor;
 
 /// A browser cannot set headers on a WebSocket; it can offer subprotocols, one of them this with
@@ -63,24 +64,28 @@ pub fn credential(
     config: &Config,
     headers: &HeaderMap,
     query: &Query,
-) -> Result<Credential, Error> {
+) -> Result<Credential, Refused> {
     match token(config, headers, query) {
         Ok(Some(token)) => Ok(Credential::Token(token)),
         Ok(None) if config.keys.is_empty() => Ok(Credential::Token(String::new())),
         Ok(None) => match value(query, "ticket") {
             Some(ticket) => Ok(Credential::Ticket(ticket.to_owned())),
-            None => Err(Error::new(Code::Unauthorized, "there is no token")),
+            None => Err(no_token(Error::new(Code::Unauthorized, "there is no token"))),
         },
-        Err(error) => Err(error),
+        Err(error) => Err(no_token(error)),
     }
+}
+
+fn no_token(error: Error) -> Refused {
+    Reason::NoToken.because(error)
 }
 
 /// For whom a token speaks.
 ///
 /// # Errors
 /// It does not verify; no text repeats the token.
-pub fn verify(config: &Config, token: &str, now_s: f64) -> Result<Bearer, Error> {
-    let claims = config.keys.verify(token, now_s)?;
+pub fn verify(config: &Config, token: &str, now_s: f64) -> Result<Bearer, Refused> {
+    let claims = config.keys.verify(token, now_s).map_err(Reason::of_token)?;
     let accepted_until_s = claims.accepted_until_s();
     Ok(Bearer { sub: claims.sub, accepted_until_s })
 }
@@ -95,19 +100,23 @@ pub fn check(
     headers: &HeaderMap,
     query: &Query,
     bearer: &Bearer,
-) -> Result<Accepted, Error> {
-    origin::check(&config.allowed_origins, headers)?;
+) -> Result<Accepted, Refused> {
+    origin::check(&config.allowed_origins, headers)
+        .map_err(|error| Reason::Origin.because(error))?;
     let user = UserId::parse(&bearer.sub).map_err(|_| {
-        Error::new(Code::Forbidden, "the token's subject is not a user id, so it has no feed")
+        let detail = "the token's subject is not a user id, so it has no feed";
+        Reason::Subject.because(Error::new(Code::Forbidden, detail))
     })?;
     let (protocol, is_offered) = match transport {
-        Transport::WebSocket => select(&offers(headers))?,
+        Transport::WebSocket => {
+            select(&offers(headers)).map_err(|error| Reason::Protocol.because(error))?
+        }
         Transport::Events => (Protocol::Events, false),
     };
     // What an EventSource heard last is newer than the address that it was made with.
     let cursor = match headers.get(LAST_EVENT_ID).filter(|_| transport == Transport::Events) {
         Some(id) if !id.is_empty() => Some(Cursor::from_event_id(id.as_bytes())),
-        _ => Cursor::from_query(query)?,
+        _ => Cursor::from_query(query).map_err(|error| Reason::Query.because(error))?,
     };
     Ok(Accepted { user, protocol, is_offered, cursor })
 }

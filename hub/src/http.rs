@@ -11,7 +11,8 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use http::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, ORIGIN, RETRY_AFTER,
+    WWW_AUTHENTICATE,
 };
 use http::{Request, StatusCode};
 use shared::{Code, Error};
@@ -25,6 +26,8 @@ use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::origin;
 use crate::queued::Queued;
+use crate::reason::Reason;
+use crate::refusals::Refusals;
 use crate::registry::Registry;
 use crate::tickets::Tickets;
 use crate::wheel::Wheel;
@@ -37,6 +40,7 @@ pub struct App {
     pub registry: Arc<Registry>,
     pub health: Arc<Health>,
     pub metrics: Arc<Metrics>,
+    pub refusals: Arc<Refusals>,
     pub admission: Arc<Admission>,
     pub tickets: Arc<Tickets>,
     pub wheel: Arc<Wheel>,
@@ -61,6 +65,11 @@ pub struct RequestId(u64);
 impl RequestId {
     pub fn random() -> Self {
         Self(fastrand::u64(..))
+    }
+
+    /// That of a request on its way through a router.
+    pub fn of<B>(request: &Request<B>) -> Self {
+        request.extensions().get().copied().unwrap_or_else(Self::random)
     }
 }
 
@@ -90,7 +99,8 @@ pub fn health_router(health: Arc<Health>) -> Router {
 }
 
 /// Answers one request; never fails.
-pub async fn answer(router: Router, id: RequestId, request: Request<Body>) -> Response {
+pub async fn answer(router: Router, id: RequestId, mut request: Request<Body>) -> Response {
+    request.extensions_mut().insert(id);
     // The path only: a query may hold a token.
     let span = tracing::info_span!(
         "request",
@@ -124,7 +134,7 @@ const EVENTS_METHODS: &str = "GET, OPTIONS";
 /// Pages that read the stream with `fetch`, to send a token in a header, ask first.
 async fn events(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     if request.method() != http::Method::OPTIONS {
-        return opens_nothing(&request, EVENTS_METHODS).into_response();
+        return opens_nothing(&app, &request, EVENTS_METHODS).into_response();
     }
     let mut answer = StatusCode::NO_CONTENT.into_response();
     origin::preflight(EVENTS_METHODS, answer.headers_mut());
@@ -132,16 +142,18 @@ async fn events(State(app): State<Arc<App>>, request: Request<Body>) -> Response
     answer
 }
 
-async fn socket(request: Request<Body>) -> Refusal {
-    opens_nothing(&request, "GET")
+async fn socket(State(app): State<Arc<App>>, request: Request<Body>) -> Refusal {
+    opens_nothing(&app, &request, "GET")
 }
 
 /// A request that would open something is a GET without a body.
-fn opens_nothing(request: &Request<Body>, methods: &'static str) -> Refusal {
-    if request.method() != http::Method::GET {
-        return Error::method_not_allowed(methods).into();
-    }
-    Error::new(Code::PayloadTooLarge, "this path takes no body").into()
+fn opens_nothing(app: &App, request: &Request<Body>, methods: &'static str) -> Refusal {
+    let refused = Reason::Method.because(match *request.method() {
+        http::Method::GET => Error::new(Code::PayloadTooLarge, "this path takes no body"),
+        _ => Error::method_not_allowed(methods),
+    });
+    app.refusals.refused(&refused, request.headers().get(ORIGIN), &RequestId::of(request));
+    refused.error.into()
 }
 
 async fn unknown() -> Refusal {

@@ -2,12 +2,13 @@
 //! `notifications` to exactly the right ones. In the order data flows:
 //!
 //! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
-//!   ([`inbound`]) → [`member`]; anything that is no socket: [`http`]
+//!   ([`inbound`]) → [`member`]; anything that is no socket: [`http`]; its end: [`linger`]
 //! - a message: [`subscription`] ([`resp`]) → [`subscriber`] ([`backlog`]) → [`registry`] ([`user`],
 //!   [`order`]) → [`connection`] ([`outbox`], [`queued`], [`frame`])
 //! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
 //! - time: [`wheel`] → [`pulse`]
-//! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]
+//! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]; who may not:
+//!   [`reason`] → [`refusals`]
 //! - outwards: [`presence`] ([`round`], [`incarnation`]), [`relay`], [`metrics`], [`permissions`]
 //! - what it runs with: [`cli`] → [`config`]
 //!
@@ -37,6 +38,7 @@ pub mod http;
 pub mod inbound;
 pub mod incarnation;
 pub mod limits;
+pub mod linger;
 pub mod logging;
 pub mod member;
 pub mod metrics;
@@ -50,6 +52,8 @@ pub mod presence;
 pub mod protocol;
 pub mod pulse;
 pub mod queued;
+pub mod reason;
+pub mod refusals;
 pub mod registry;
 pub mod relay;
 pub mod resp;

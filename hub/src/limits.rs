@@ -38,6 +38,13 @@ pub const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections that are told at the same time why they are not let in; each takes a file descriptor of
 /// the reserved ones, for some seconds if the peer wants it so.
 pub const TURNED_AWAY_MAX: usize = 32;
+/// Refusals that get a line of their own in the log within an interval: with every reason for a page
+/// or two, a screen.
+pub const REFUSAL_LINES_MAX: usize = 40;
+/// Afterwards the same refusal is logged again, and what had no line is summed up.
+pub const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
+/// Of an `Origin` in the log; host names have 253 at most, few have 50.
+pub const REFUSAL_ORIGIN_BYTES_MAX: usize = 80;
 /// Scrapes at the same time: one or two servers come every few seconds.
 pub const SCRAPES_MAX: usize = 8;
 /// Time for one scrape, head to end.
@@ -62,11 +69,17 @@ pub const QUEUED_BYTES_MAX: usize = 256 * 1024 * 1024;
 /// Bytes of a feed that are replayed to a socket: three times what a full one of ours has. Elements
 /// of other services may have any size, and each socket that reads slowly keeps them all.
 pub const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// How long a close frame may take to leave, and the peer to answer it.
+/// Time for the last bytes of a connection (a close frame, a refusal) to leave and for the peer to hang
+/// up. Until then the connection counts against the limits.
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
-/// Bytes of a peer that are read and thrown away while it is being closed: unread bytes would make
-/// the kernel reset the connection and take the close frame with it.
-pub const CLOSE_DRAIN_BYTES_MAX: usize = 256 * 1024;
+/// Bytes of a peer that are read and dropped while its connection is being closed: with bytes unread
+/// the kernel would reset the connection, and the last ones sent to the peer might be lost. A client
+/// that is told that its message is too large is still sending it, and messages of a few MB are a
+/// usual mistake.
+pub const CLOSE_DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// The same for a connection that is not let in and so counts against no limit: a request without a
+/// body fits well.
+pub const TURNED_AWAY_DRAIN_BYTES_MAX: usize = 256 * 1024;
 
 /// Frames a client may send in a burst, and per second after that. Clients have little to say: a
 /// renewal an hour, a ping of their own now and then.
@@ -178,6 +191,12 @@ pub const PRESENCE_RETRY: Duration = Duration::from_millis(500);
 
 /// The relay is called this often; it is what sends a notification that found Redis away.
 pub const RELAY_INTERVAL: Duration = Duration::from_secs(30);
+/// How long calls of the relay follow each other quickly after Redis was away or was replaced, as far
+/// as they fail or leave something: longer than functions take to notice a failover.
+pub const RELAY_HURRY: Duration = Duration::from_secs(60);
+/// An answer that nothing is pending is final for a call this long after the sign. By then the functions
+/// have noticed that a connection leads to a primary that is none any more.
+pub const RELAY_SETTLE: Duration = Duration::from_secs(2);
 /// Time for one call of the relay.
 pub const RELAY_DEADLINE: Duration = Duration::from_secs(15);
 /// Largest token file that is read.

@@ -13,11 +13,10 @@ pub mod values;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use shared::Code;
-
 pub use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
 use crate::metrics::values::{Counter, Gauge, Histogram};
 use crate::protocol::Protocol;
+use crate::reason::Reason;
 
 /// Between a message's receipt and its last byte in the kernel, in nanoseconds: from 50 µs, which
 /// an idle machine needs, to 2.5 s, when nobody calls it live any more.
@@ -54,8 +53,8 @@ pub struct Metrics {
     sockets: [Gauge; Protocol::COUNT],
     users: Gauge,
     connects: Counter,
-    /// By the place of the code in [`Code::ALL`].
-    refusals: [Counter; Code::ALL.len()],
+    /// By the place of the reason in [`Reason::ALL`].
+    refusals: [Counter; Reason::ALL.len()],
     /// In the order of [`CLOSES`], then without a code, then others.
     closes: [Counter; CLOSES.len() + 2],
     messages: [Counter; 2],
@@ -115,8 +114,8 @@ impl Metrics {
     }
 
     /// A connection, a handshake or a ticket was refused.
-    pub fn refused(&self, code: Code) {
-        count(&self.refusals, code as usize);
+    pub fn refused(&self, reason: Reason) {
+        count(&self.refusals, reason as usize);
     }
 
     pub fn socket_opened(&self, protocol: Protocol) {

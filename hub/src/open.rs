@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::{
-    CONNECTION, HeaderName, HeaderValue, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Version};
 use shared::path::query_pairs;
@@ -29,6 +29,7 @@ use crate::limits::{CLIENT_FRAME_BYTES_MAX, PINGS_UNANSWERED_MAX};
 use crate::member::{Member, Stay};
 use crate::protocol::Protocol;
 use crate::pulse::Pulse;
+use crate::reason::{Reason, Refused};
 use crate::socket::Socket;
 
 /// How long a handshake waits for the user's position. Later the socket is accepted all the same:
@@ -43,6 +44,13 @@ pub struct Visitor {
     pub stream: TcpStream,
     pub peer: IpAddr,
     pub permit: ConnectionPermit,
+}
+
+/// A visitor who is not let in. Counts against the limits until the connection is closed.
+pub struct Rejected {
+    pub stream: TcpStream,
+    pub permit: ConnectionPermit,
+    pub refused: Refused,
 }
 
 /// What a path opens, if it opens something.
@@ -67,19 +75,20 @@ pub async fn open(
     id: &RequestId,
     visitor: Visitor,
     early: Vec<u8>,
-) -> Result<(), (TcpStream, Error)> {
+) -> Result<(), Rejected> {
     let Visitor { stream, peer, mut permit } = visitor;
     let forwarded = head.headers.get_all(app.config.admission.trusted_proxies.header_name());
     let client = app.admission.client(peer, forwarded.iter().map(HeaderValue::as_bytes));
-    if let Err(error) = app.admission.handshake(&mut permit, client) {
-        return Err((stream, error));
+    if let Err(refused) = app.admission.handshake(&mut permit, client) {
+        return Err(Rejected { stream, permit, refused });
     }
     let (accepted, bearer, accept_key, socket_permit) = match check(app, transport, head).await {
         Ok(checked) => checked,
-        Err(error) => return Err((stream, error)),
+        Err(refused) => return Err(Rejected { stream, permit, refused }),
     };
     if app.registry.is_draining() {
-        return Err((stream, Error::new(Code::NotReady, "the hub is shutting down")));
+        let error = Error::new(Code::NotReady, "the hub is shutting down");
+        return Err(Rejected { stream, permit, refused: Reason::Draining.because(error) });
     }
     let Accepted { user, protocol, is_offered, cursor } = accepted;
     let expires_at = auth::expiry(bearer.accepted_until_s);
@@ -94,8 +103,15 @@ pub async fn open(
     // Ties the request's id to the socket's number. The socket keeps no span: it would cost every
     // idle one memory.
     tracing::debug!(request = %id, socket, %user, protocol = protocol.name(), "socket is open");
-    // An error means that the hub began to shut down this moment; the peer finds a closed door.
-    let Ok(mut seat) = app.registry.join(user, connection.clone(), cursor) else { return Ok(()) };
+    let mut seat = match app.registry.join(user, connection.clone(), cursor) {
+        Ok(seat) => seat,
+        // The hub began to shut down this moment; the peer finds a closed door.
+        Err(error) => {
+            let refused = Reason::Draining.because(error);
+            app.refusals.refused(&refused, head.headers.get(ORIGIN), id);
+            return Ok(());
+        }
+    };
     if timeout(POSITION_DEADLINE, seat.ready()).await.is_err() {
         tracing::debug!(socket, "accepting a socket whose position is not known yet");
     }
@@ -134,20 +150,22 @@ async fn check(
     app: &App,
     transport: Transport,
     head: &Head,
-) -> Result<(Accepted, Bearer, String, SocketPermit), Error> {
-    let query = query_pairs(head.query.as_deref().unwrap_or_default())?;
+) -> Result<(Accepted, Bearer, String, SocketPermit), Refused> {
+    let query = query_pairs(head.query.as_deref().unwrap_or_default())
+        .map_err(|error| Reason::Query.because(error))?;
     let config = &app.config;
     let bearer = match handshake::credential(config, &head.headers, &query)? {
         Credential::Token(token) => handshake::verify(config, &token, now_s())?,
         Credential::Ticket(ticket) => {
-            let claims = app.tickets.redeem(&ticket).await?.claims;
+            let redeemed = app.tickets.redeem(&ticket).await;
+            let claims = redeemed.map_err(Reason::of_ticket)?.claims;
             app.metrics.ticket_redeemed();
             Bearer { accepted_until_s: claims.accepted_until_s(), sub: claims.sub }
         }
     };
     let accepted = handshake::check(config, transport, &head.headers, &query, &bearer)?;
     let accept_key = match transport {
-        Transport::WebSocket => accept_key(head)?,
+        Transport::WebSocket => accept_key(head).map_err(|error| Reason::Upgrade.because(error))?,
         Transport::Events => String::new(),
     };
     let permit = app.admission.socket(&accepted.user)?;
@@ -168,7 +186,7 @@ pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &Re
 /// The body has no length and ends with the connection (RFC 9112 §6.3).
 fn event_stream(head: &Head, id: &RequestId) -> String {
     // It was checked against the list.
-    let origin = head.headers.get(http::header::ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = head.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
     let origin = origin.map_or_else(String::new, |origin| {
         format!("access-control-allow-origin: {origin}\r\nvary: origin\r\n")
     });

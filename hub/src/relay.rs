@@ -1,5 +1,7 @@
 //! Calls the functions' relay, which sends what found Redis away: every half minute, and as soon
-//! as the hub hears Redis again.
+//! as the hub hears Redis again, until everything is sent ([`schedule`]).
+
+mod schedule;
 
 use std::error::Error;
 use std::io;
@@ -13,13 +15,15 @@ use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder}
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
 use tokio::io::AsyncReadExt as _;
 use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::RelayConfig;
-use crate::limits::{RELAY_DEADLINE, RELAY_INTERVAL, RELAY_TOKEN_FILE_BYTES_MAX};
-use crate::metrics::Metrics;
+use crate::limits::{RELAY_DEADLINE, RELAY_TOKEN_FILE_BYTES_MAX};
+use crate::registry::Registry;
+use schedule::{Outcome, Schedule};
 
 /// An answer is a few numbers.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
@@ -40,6 +44,31 @@ enum CallError {
     Refused(http::StatusCode),
     #[error("no answer within {} s", RELAY_DEADLINE.as_secs())]
     Late,
+}
+
+impl CallError {
+    fn outcome(&self) -> Outcome {
+        match self {
+            CallError::TokenFile(_) | CallError::NoToken => Outcome::Refused,
+            CallError::Refused(status) if status.is_client_error() => Outcome::Refused,
+            _ => Outcome::Failed,
+        }
+    }
+}
+
+/// What of the answer matters here.
+#[derive(Default, Deserialize)]
+struct Answer {
+    #[serde(default)]
+    pending: u64,
+}
+
+/// Each may be told that Redis is back, or another one.
+pub struct Signs {
+    /// The subscription stands again, and everyone was compared with their feed.
+    pub swept: Arc<Notify>,
+    /// The connection for commands was replaced; the subscription may not have noticed anything.
+    pub reconnected: Arc<Notify>,
 }
 
 pub struct Relay {
@@ -63,33 +92,48 @@ impl Relay {
         Ok(Self { config, client })
     }
 
-    /// Calls now and then, and when `wanted` tells; ends only by being dropped.
-    pub async fn run(self, wanted: Arc<Notify>, metrics: Arc<Metrics>) {
+    /// Calls now and then, and at once when one of `signs` tells that Redis is back or another one;
+    /// after that it has `again` told once everyone is to be compared with their feed. Ends only by
+    /// being dropped.
+    pub async fn run(self, signs: Signs, registry: Arc<Registry>, again: Arc<Notify>) {
         let mut is_failing = false;
+        let mut schedule = Schedule::default();
+        let mut wait = schedule.called(Outcome::Pending(0), Instant::now(), Instant::now()).wait;
         loop {
-            // Jitter, so that a fleet of hubs does not call at once.
-            let pause = RELAY_INTERVAL.mul_f64(0.8 + 0.4 * fastrand::f64());
-            tokio::select! {
-                () = wanted.notified() => {}
-                () = sleep(pause) => {}
+            let is_sign = tokio::select! {
+                () = signs.swept.notified() => true,
+                () = signs.reconnected.notified() => true,
+                () = sleep(wait) => false,
+            };
+            if is_sign {
+                schedule.sign(Instant::now());
             }
-            let outcome = match timeout(RELAY_DEADLINE, self.call()).await {
-                Ok(outcome) => outcome,
+            let began = Instant::now();
+            let answer = match timeout(RELAY_DEADLINE, self.call()).await {
+                Ok(answer) => answer,
                 Err(_) => Err(CallError::Late),
             };
-            metrics.relay_called(outcome.is_ok());
-            match &outcome {
-                Ok(()) if is_failing => tracing::info!("the relay answers again"),
+            registry.metrics.relay_called(answer.is_ok());
+            match &answer {
+                Ok(_) if is_failing => tracing::info!("the relay answers again"),
                 Err(error) if !is_failing => {
                     tracing::warn!(%error, "the relay cannot be called");
                 }
                 _ => {}
             }
-            is_failing = outcome.is_err();
+            is_failing = answer.is_err();
+            let outcome = answer.map_or_else(|error| error.outcome(), Outcome::Pending);
+            let next = schedule.called(outcome, began, Instant::now());
+            if next.recheck {
+                registry.recheck();
+                again.notify_one();
+            }
+            wait = next.wait;
         }
     }
 
-    async fn call(&self) -> Result<(), CallError> {
+    /// Returns the number of users who still have something unsent.
+    async fn call(&self) -> Result<u64, CallError> {
         let token = read_token(&self.config.token_file).await?;
         let mut request = http::Request::new(Empty::new());
         *request.method_mut() = http::Method::POST;
@@ -102,11 +146,12 @@ impl Relay {
         let status = response.status();
         // Read to its end, so that the connection can be used again.
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-        body.collect().await.map_err(|_| CallError::Broken)?;
+        let body = body.collect().await.map_err(|_| CallError::Broken)?.to_bytes();
         if !status.is_success() {
             return Err(CallError::Refused(status));
         }
-        Ok(())
+        // Whoever answers something else has said that it went well.
+        Ok(serde_json::from_slice::<Answer>(&body).unwrap_or_default().pending)
     }
 }
 

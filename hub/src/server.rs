@@ -26,8 +26,9 @@ use crate::metrics::endpoint::Endpoint;
 use crate::permissions;
 use crate::presence::Presence;
 use crate::queued::Queued;
+use crate::refusals::Refusals;
 use crate::registry::{ReadRequest, Registry};
-use crate::relay::Relay;
+use crate::relay::{Relay, Signs};
 use crate::subscriber::Subscriber;
 use crate::tickets::Tickets;
 use crate::tickets::route::TicketDesk;
@@ -52,6 +53,7 @@ pub async fn run(
         health.set_keyless();
     }
     let metrics = Arc::new(Metrics::default());
+    let refusals = Arc::new(Refusals::new(metrics.clone()));
     let admission = Admission::new(config.admission.clone());
     let redis =
         Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
@@ -65,6 +67,7 @@ pub async fn run(
         registry: registry.clone(),
         health: health.clone(),
         metrics: metrics.clone(),
+        refusals: refusals.clone(),
         admission: admission.clone(),
         tickets: tickets.clone(),
         wheel: wheel.clone(),
@@ -75,6 +78,8 @@ pub async fn run(
     // None of them ends by itself. Aborted on drop: they have nothing to put in order.
     let mut tasks = JoinSet::new();
     tasks.spawn(async move { wheel.run().await });
+    let summing_up = refusals.clone();
+    tasks.spawn(async move { summing_up.run().await });
     spawn_readers(&mut tasks, &config, &registry, &redis, &health, requests, relay)?;
     let stop_presence = CancellationToken::new();
     let (present, presence_ended) = oneshot::channel::<()>();
@@ -101,7 +106,12 @@ pub async fn run(
     if let Some(scrapes) = scrapes {
         tasks.spawn(endpoint.clone().serve(scrapes));
     }
-    let desk = Arc::new(TicketDesk { config: config.clone(), tickets, metrics });
+    let desk = Arc::new(TicketDesk {
+        config: config.clone(),
+        tickets,
+        metrics,
+        refusals: refusals.clone(),
+    });
     let routes = router(app.clone()).merge(desk.router()).merge(endpoint.router());
     let door = Door::new(app, routes, closing.clone());
     let mut outcome = Ok(());
@@ -137,6 +147,7 @@ pub async fn run(
     if timeout_at(deadline, releasing).await.is_err() {
         tracing::warn!("presence was not released in time; it expires by itself");
     }
+    refusals.sum_up();
     tracing::info!("bye");
     outcome
 }
@@ -152,7 +163,6 @@ fn spawn_readers(
     relay: Option<Relay>,
 ) -> io::Result<()> {
     let behind = Arc::new(Notify::new());
-    let caught_up = Arc::new(Notify::new());
     let subscriber = Subscriber {
         redis: config.redis.client.get_connection_info().clone(),
         runtime: Handle::current(),
@@ -170,10 +180,13 @@ fn spawn_readers(
     });
     tasks.spawn(permissions::watch(redis.clone(), health.clone()));
     tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
-    tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), behind, caught_up.clone()));
+    let (swept, again) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let wanted = catchup::Wanted { behind, again: again.clone() };
+    tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), wanted, swept.clone()));
     if let Some(relay) = relay {
         // After the sweep: what the relay sends then comes live, on top of what was missed.
-        tasks.spawn(relay.run(caught_up, registry.metrics.clone()));
+        let signs = Signs { swept, reconnected: redis.reconnected.clone() };
+        tasks.spawn(relay.run(signs, registry.clone(), again));
     }
     Ok(())
 }

@@ -3,19 +3,18 @@
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
-use std::net::Shutdown;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use shared::CloseCode;
-use socket2::SockRef;
-use tokio::io::Interest;
 use tokio::time::timeout;
 
 use crate::connection::{Connection, End};
 use crate::frame::{self, Opcode};
 use crate::inbound::{Inbound, Inbox, Violation};
 use crate::limits::{CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, SOCKET_READ_BYTES};
+use crate::linger::{self, Drain};
 
 /// How much a peer may say, and what its messages mean. What RFC 6455 asks of every endpoint is not
 /// the listener's concern.
@@ -55,19 +54,19 @@ impl<L: Listener> Socket<L> {
         Self { connection, listener, inbox: Inbox::new(message_bytes_max) }
     }
 
-    /// Runs until the connection is closed, and gives the reason. `early` is what the peer sent right
+    /// Runs until the connection is closed, and returns the reason. `early` is what the peer sent right
     /// behind its handshake.
     pub async fn run(mut self, early: Vec<u8>) -> End {
-        let end = match self.hear(&early) {
+        let heard = caught(|| self.hear(&early)).unwrap_or_else(|failed| Some(failed));
+        drop(early);
+        let end = match heard {
             Some(end) => end,
-            None => {
-                drop(early);
-                poll_fn(|cx| self.poll(cx)).await
-            }
+            None => poll_fn(|cx| caught(|| self.poll(cx)).unwrap_or_else(Poll::Ready)).await,
         };
-        let Self { connection, listener, .. } = self;
+        let Self { connection, listener, inbox } = self;
         tracing::debug!(socket = connection.id, ?end, "socket is over");
         drop(listener); // a socket that is being closed does not count as online
+        drop(inbox); // nor does it keep half a message
         if end != End::Gone {
             // Boxed: a socket that lives keeps no room for its end.
             Box::pin(say_goodbye(&connection, end)).await;
@@ -143,30 +142,32 @@ impl<L: Listener> Socket<L> {
     }
 }
 
+/// A bug in the hub ends one socket, with a code that tells the client to come back.
+fn caught<T>(step: impl FnOnce() -> T) -> Result<T, End> {
+    // Nothing that the step has left half done is used again: the socket ends.
+    catch_unwind(AssertUnwindSafe(step)).map_err(|_| {
+        tracing::error!("a socket's task has failed; only that socket is closed");
+        CloseCode::Internal.into()
+    })
+}
+
+/// Sends the close frame, then ends the hub's side first, as a server has to (RFC 6455 §7.1.1).
 async fn say_goodbye(connection: &Connection, end: End) {
-    let goodbye = async {
-        connection.say(end);
-        poll_fn(|cx| connection.poll_finished(cx)).await;
-        // Nothing more from here, which is how the server closes first (§7.1.1); then wait until the
-        // peer has read it all and hangs up. Closing with bytes unread, also such as a peer sent
-        // behind its own close frame, would reset the connection, and the code might be lost.
-        if SockRef::from(&connection.stream).shutdown(Shutdown::Write).is_err() {
-            return;
-        }
-        let mut drained = 0;
-        while drained < CLOSE_DRAIN_BYTES_MAX {
-            if connection.stream.ready(Interest::READABLE).await.is_err() {
-                return;
+    connection.say(end);
+    let mut is_said = false;
+    let mut drain = Drain::new(CLOSE_DRAIN_BYTES_MAX);
+    let goodbye = poll_fn(|cx| {
+        if !is_said && connection.poll_finished(cx).is_ready() {
+            if !linger::end(&connection.stream) {
+                return Poll::Ready(());
             }
-            let mut sink = [0; 1024];
-            match connection.stream.try_read(&mut sink) {
-                Ok(0) => return,
-                Ok(bytes) => drained += bytes,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                Err(_) => return,
-            }
+            is_said = true;
         }
-    };
+        // From the start: a client that reads only once it has sent everything would not take the
+        // close frame while nobody reads what it sends.
+        let drained = drain.poll(&connection.stream, cx);
+        if is_said { drained } else { Poll::Pending }
+    });
     if timeout(CLOSE_DEADLINE, goodbye).await.is_err() {
         tracing::debug!(socket = connection.id, "the peer did not take the close frame");
     }

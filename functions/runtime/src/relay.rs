@@ -16,6 +16,9 @@ const PAGE_USERS: usize = 200;
 /// and any `appendfsync` setting.
 const DISTRUST_MS: i64 = 3_600_000;
 
+/// A key that never exists.
+const NO_KEY: &str = "bw:relay";
+
 /// What a run did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
@@ -63,6 +66,7 @@ pub async fn run(
     now_ms: impl Fn() -> i64,
     deadline_ms: i64,
 ) -> Result<Outcome, RelayError> {
+    refuse_replicas(redis).await?;
     let run_id = redis_run_id(redis).await?;
     let run = record.note_redis_run(&run_id, now_ms() - DISTRUST_MS).await?;
     if run == RedisRun::Replaced {
@@ -111,6 +115,13 @@ async fn send_page(
         }
     }
     Ok(done)
+}
+
+/// A connection that is kept may lead to a primary that is none any more. It still answers reads, has
+/// everything, and has the run id that is known: what its successor lacks would be noted as sent. A write
+/// that changes nothing tells them apart, and the connection is given up with its error.
+async fn refuse_replicas(redis: &impl Redis) -> Result<(), RedisError> {
+    redis.command("EXPIRE", &[Arg::Text(NO_KEY), Arg::Int(1)]).await.map(drop)
 }
 
 /// The id of the Redis process: another one after a restart or a failover.

@@ -17,8 +17,8 @@ fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-fn code<T: std::fmt::Debug>(outcome: Result<T, Error>) -> Code {
-    outcome.unwrap_err().code()
+fn code<T: std::fmt::Debug>(outcome: Result<T, Refused>) -> Code {
+    outcome.unwrap_err().error.code()
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
     headers
 }
 
-fn outcome(config: &Config, pairs: &[(&'static str, &str)]) -> Result<Accepted, Error> {
+fn outcome(config: &Config, pairs: &[(&'static str, &str)]) -> Result<Accepted, Refused> {
     outcome_of(config, Transport::WebSocket, &headers(pairs), "")
 }
 
@@ -41,7 +41,7 @@ fn outcome_of(
     transport: Transport,
     headers: &HeaderMap,
     query: &str,
-) -> Result<Accepted, Error> {
+) -> Result<Accepted, Refused> {
     let query = shared::path::query_pairs(query).unwrap();
     match credential(config, headers, &query)? {
         Credential::Token(token) => {
@@ -49,12 +49,14 @@ fn outcome_of(
             assert_eq!(bearer.accepted_until_s, NOW_S + 60.0 + 60.0);
             check(config, transport, headers, &query, &bearer)
         }
-        Credential::Ticket(ticket) => Err(Error::new(Code::NotFound, ticket)),
+        Credential::Ticket(ticket) => {
+            Err(Reason::Ticket.because(Error::new(Code::NotFound, ticket)))
+        }
     }
 }
 
 fn refusal(pairs: &[(&'static str, &str)]) -> Code {
-    outcome(&config(), pairs).unwrap_err().code()
+    outcome(&config(), pairs).unwrap_err().error.code()
 }
 
 #[test]
@@ -94,8 +96,8 @@ fn refuses_in_the_order_of_the_contract() {
 
     let without_keys = Config { keys: KeySet::none(), ..config() };
     for pairs in [&[][..], &[("authorization", good.as_str())]] {
-        let error = outcome(&without_keys, pairs).unwrap_err();
-        assert_eq!(error.code(), Code::AuthNotConfigured);
+        let refused = outcome(&without_keys, pairs).unwrap_err();
+        assert_eq!(refused.error.code(), Code::AuthNotConfigured);
     }
 }
 
@@ -106,7 +108,7 @@ fn origins_are_exact() {
     assert!(with("https://app.example").is_ok());
     for other in ["https://app.example.evil", "http://app.example", "https://app.example:1", "null"]
     {
-        assert_eq!(with(other).unwrap_err().code(), Code::Forbidden, "{other}");
+        assert_eq!(with(other).unwrap_err().error.code(), Code::Forbidden, "{other}");
     }
 }
 
@@ -115,7 +117,7 @@ fn a_token_in_the_url_is_taken_only_where_configured() {
     let query = format!("x=1&access_token={}", token("alice"));
     let check_with =
         |config: &Config| outcome_of(config, Transport::WebSocket, &HeaderMap::new(), &query);
-    assert_eq!(check_with(&config()).unwrap_err().code(), Code::Unauthorized);
+    assert_eq!(check_with(&config()).unwrap_err().error.code(), Code::Unauthorized);
     assert!(check_with(&Config { allow_query_token: true, ..config() }).is_ok());
 }
 
@@ -124,7 +126,7 @@ fn a_ticket_counts_where_there_is_no_token() {
     let good = format!("Bearer {}", token("alice"));
     let with =
         |pairs| outcome_of(&config(), Transport::Events, &headers(pairs), "ticket=t").unwrap_err();
-    assert_eq!(with(&[]).detail(), "t");
+    assert_eq!(with(&[]).error.detail(), "t");
     let accepted =
         outcome_of(&config(), Transport::Events, &headers(&[("authorization", &good)]), "ticket=t");
     assert_eq!(accepted.unwrap().protocol, Protocol::Events);

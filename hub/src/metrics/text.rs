@@ -2,13 +2,12 @@
 
 use std::fmt::{Display, Write as _};
 
-use shared::Code;
-
 use crate::admission::Admission;
 use crate::health::Health;
 use crate::metrics::values::{Counter, Gauge, Histogram};
 use crate::metrics::{CLOSES, Metrics};
 use crate::open_files;
+use crate::reason::Reason;
 use crate::registry::Queues;
 
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -120,17 +119,13 @@ impl Metrics {
         page.gauge("bellwire_hub_sockets_max", help, limits.sockets_max as u64);
         let help = "TCP connections that were accepted.";
         page.counter("bellwire_hub_connects_total", help, &self.connects);
-        let refusals = Code::ALL.into_iter().zip(&self.refusals);
-        let refusals = refusals.filter(|(code, counter)| is_usual(*code) || counter.get() > 0);
-        page.labelled(
-            [
-                "bellwire_hub_refused_total",
-                "counter",
-                "Connections, handshakes and tickets that were refused.",
-                "code",
-            ],
-            refusals.map(|(code, counter)| (code.as_str(), counter.get())),
-        );
+        let name = "bellwire_hub_refused_total";
+        page.family(name, "counter", "Connections, handshakes and tickets that were refused.");
+        for (reason, counter) in Reason::ALL.into_iter().zip(&self.refusals) {
+            let (code, reason) = (reason.code(), reason.as_str());
+            let labels = format!("code=\"{code}\",reason=\"{reason}\"");
+            let _ = writeln!(page.0, "{name}{{{labels}}} {}", counter.get());
+        }
         let codes = CLOSES.into_iter().map(|code| code.to_string());
         let codes = codes.chain(["none".to_owned(), "other".to_owned()]);
         page.labelled(
@@ -230,22 +225,6 @@ impl Metrics {
             counts(["ok", "failed"], &self.relay_calls),
         );
     }
-}
-
-/// Codes that refuse a handshake sooner or later; the others are shown when they do.
-fn is_usual(code: Code) -> bool {
-    matches!(
-        code,
-        Code::InvalidField
-            | Code::Unauthorized
-            | Code::TokenExpired
-            | Code::Forbidden
-            | Code::AuthNotConfigured
-            | Code::TooManySockets
-            | Code::RateLimited
-            | Code::RedisUnavailable
-            | Code::NotReady
-    )
 }
 
 /// `VmRSS` of this process.

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
-use http::{Method, StatusCode};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, ORIGIN};
+use http::{Method, Request, StatusCode};
 use serde_json::json;
 use shared::limits::TICKET_TTL_MS;
 use shared::{Code, Error};
@@ -15,9 +16,11 @@ use tokio::time::Instant;
 
 use crate::auth::{bearer, now_s};
 use crate::config::Config;
-use crate::http::Refusal;
+use crate::http::{Refusal, RequestId};
 use crate::metrics::Metrics;
 use crate::origin;
+use crate::reason::{Reason, Refused};
+use crate::refusals::Refusals;
 use crate::tickets::Tickets;
 
 const METHODS: &str = "POST, OPTIONS";
@@ -27,6 +30,7 @@ pub struct TicketDesk {
     pub config: Arc<Config>,
     pub tickets: Arc<Tickets>,
     pub metrics: Arc<Metrics>,
+    pub refusals: Arc<Refusals>,
 }
 
 impl TicketDesk {
@@ -36,17 +40,20 @@ impl TicketDesk {
     }
 
     /// Checks as a handshake does: 503, 401, 403; then 429.
-    async fn issue(&self, headers: &HeaderMap) -> Result<Response, Error> {
+    async fn issue(&self, headers: &HeaderMap) -> Result<Response, Refused> {
         // Without a key the answer is the same with and without a token.
-        let token = match bearer(headers)? {
+        let no_token = |error| Reason::NoToken.because(error);
+        let token = match bearer(headers).map_err(no_token)? {
             None if !self.config.keys.is_empty() => {
-                return Err(Error::new(Code::Unauthorized, "there is no token"));
+                return Err(no_token(Error::new(Code::Unauthorized, "there is no token")));
             }
             token => token.unwrap_or_default(),
         };
-        let claims = self.config.keys.verify(token, now_s())?;
-        origin::check(&self.config.allowed_origins, headers)?;
-        let ticket = self.tickets.issue(&claims, Instant::now()).await?;
+        let claims = self.config.keys.verify(token, now_s()).map_err(Reason::of_token)?;
+        origin::check(&self.config.allowed_origins, headers)
+            .map_err(|error| Reason::Origin.because(error))?;
+        let ticket = self.tickets.issue(&claims, Instant::now()).await;
+        let ticket = ticket.map_err(Reason::of_ticket)?;
         self.metrics.ticket_issued();
         let body = json!({"ticket": ticket, "expiresIn": TICKET_TTL_MS / 1000}).to_string();
         let head = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-store")];
@@ -54,24 +61,21 @@ impl TicketDesk {
     }
 }
 
-async fn answer(
-    State(desk): State<Arc<TicketDesk>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Response {
-    let outcome = match method {
-        Method::POST => desk.issue(&headers).await,
+async fn answer(State(desk): State<Arc<TicketDesk>>, request: Request<Body>) -> Response {
+    let headers = request.headers();
+    let outcome = match *request.method() {
+        Method::POST => desk.issue(headers).await,
         Method::OPTIONS => {
             let mut response = StatusCode::NO_CONTENT.into_response();
             origin::preflight(METHODS, response.headers_mut());
             Ok(response)
         }
-        _ => Err(Error::method_not_allowed(METHODS)),
+        _ => Err(Reason::Method.because(Error::method_not_allowed(METHODS))),
     };
-    let mut response = outcome.unwrap_or_else(|error| {
-        desk.metrics.refused(error.code());
-        Refusal::from(error).into_response()
+    let mut response = outcome.unwrap_or_else(|refused| {
+        desk.refusals.refused(&refused, headers.get(ORIGIN), &RequestId::of(&request));
+        Refusal::from(refused.error).into_response()
     });
-    origin::share(&desk.config.allowed_origins, &headers, response.headers_mut());
+    origin::share(&desk.config.allowed_origins, headers, response.headers_mut());
     response
 }

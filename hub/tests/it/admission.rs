@@ -159,7 +159,8 @@ async fn the_numbers_follow_what_happens() {
     assert_eq!(sample(&hub, "users").await, 1.0);
     assert!(sample(&hub, "connections").await >= 1.0);
     assert_eq!(code(with_token(&hub, "alice", "").await), refused(Code::TooManySockets));
-    assert_eq!(sample(&hub, "refused_total{code=\"too_many_sockets\"}").await, 1.0);
+    let refused = "refused_total{code=\"too_many_sockets\",reason=\"user_sockets\"}";
+    assert_eq!(sample(&hub, refused).await, 1.0);
     hub.redis.publish("nonsense").await;
     hub.redis.publish(r#"{"notification":{"userId":"bob"}}"#).await;
     hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;

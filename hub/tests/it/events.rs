@@ -15,6 +15,8 @@ async fn every_notification_has_an_id_to_resume_from() {
     let mut events = hub.events("alice", "", "").await;
     assert!(events.head.starts_with("HTTP/1.1 200 "));
     assert!(events.head.contains("content-type: text/event-stream\r\n"));
+    // nginx would keep the events until its buffer is full.
+    assert!(events.head.contains("x-accel-buffering: no\r\n"));
     // Where to resume from, before anything was told.
     let first = events.next().await.unwrap();
     assert_eq!((first.id.as_deref(), first.event), (Some("e1:4"), None));

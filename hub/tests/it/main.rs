@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod admission;
+mod closing;
 mod delivery;
 mod drain;
 mod events;
@@ -22,6 +23,7 @@ mod presence_fleet;
 mod presence_model;
 mod probe;
 mod process;
+mod refusals;
 mod relay;
 mod resume;
 mod rfc6455;

@@ -12,8 +12,8 @@ use hub::config::{Config, RedisTarget};
 use hub::metrics::Metrics;
 use hub::metrics::endpoint::Endpoint;
 use hub::presence::Presence;
+use hub::reason::Reason;
 use hub::registry::Registry;
-use shared::Code;
 use shared::auth::{KeyConfig, KeySet};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,7 +26,7 @@ fn endpoint(access: MetricsAccess) -> Arc<Endpoint> {
     let redis = RedisTarget::parse("redis://127.0.0.1:1").unwrap();
     let config = Config::defaults(redis, KeySet::new(&KeyConfig::default()).unwrap()).unwrap();
     let metrics = Arc::new(Metrics::default());
-    metrics.refused(Code::Forbidden);
+    metrics.refused(Reason::Origin);
     let admission = Admission::new(config.admission);
     let presence = Arc::new(Presence::new(PresencePace::default(), metrics.clone()));
     let (registry, _) = Registry::new(presence, metrics.clone());
@@ -69,7 +69,7 @@ async fn on_its_own_address_it_answers_scrapes_and_nothing_else() {
     let answer = request(address, "GET /metrics HTTP/1.1\r\nHost: hub\r\n\r\n").await;
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
-    let refused = "bellwire_hub_refused_total{code=\"forbidden\"} 1\n";
+    let refused = "bellwire_hub_refused_total{code=\"forbidden\",reason=\"origin\"} 1\n";
     assert!(answer.body.contains(refused), "{}", answer.body);
     // Also while clients have taken every connection.
     let alive = request(address, "GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n").await;

@@ -2,12 +2,14 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
+use hub::config::{Pace, PresencePace};
 use shared::auth::{KeyConfig, KeySet};
 
-use crate::support::{Client, KEY, RedisServer, now_s, token, until};
+use crate::support::{Client, Hub, KEY, Options, RedisServer, now_s, token, until};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_bellwire-hub");
+pub const BINARY: &str = env!("CARGO_BIN_EXE_bellwire-hub");
 
 /// Sends a signal to a process of this test.
 pub fn signal(pid: i32, signal: i32) {
@@ -106,12 +108,35 @@ fn a_wrong_setting_is_named_before_anything_starts() {
         ("BELLWIRE_HUB_LISTEN", "nowhere", "--listen"),
         ("BELLWIRE_FUNCTIONS_URL", "http://127.0.0.1:1", "BELLWIRE_RELAY_TOKEN_FILE"),
         ("BELLWIRE_HUB_LOG", "a=b=c", "BELLWIRE_HUB_LOG"),
+        // Keys that cannot be used are no keys that are missing: no hub starts that refuses everyone.
+        ("AUTH_HS256_KEY_FILE", "/nowhere", "AUTH_HS256_KEY_FILE"),
+        ("AUTH_HS256_KEY_FILE", "/dev/null", "AUTH_HS256_KEY_FILE"),
+        ("AUTH_JWKS", "{", "AUTH_JWKS"),
+        ("AUTH_JWKS", r#"{"keys":[{"kty":"oct","k":"aHVudGVyMg"}]}"#, "AUTH_JWKS"),
+        ("AUTH_JWKS_FILE", "/nowhere", "AUTH_JWKS_FILE"),
+        ("AUTH_JWKS_FILE", "/dev/null", "AUTH_JWKS_FILE"),
     ] {
         let output = Command::new(BINARY).arg("serve").env(name, value).output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success() && text.contains(named), "{name}: {text}");
-        assert!(output.stdout.is_empty() && !text.contains("hunter2"));
+        // 2 is the command line's.
+        let code = if name == "BELLWIRE_HUB_LISTEN" { 2 } else { 1 };
+        assert_eq!(output.status.code(), Some(code), "{name}: {text}");
+        assert!(text.contains(named), "{name}: {text}");
+        assert!(output.stdout.is_empty());
+        assert!(!text.contains("hunter2") && !text.contains("aHVudGVyMg"), "{text}");
     }
+}
+
+/// The process then ends with 1, as after every error.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_fails_ends_the_hub_with_an_error() {
+    // No timer takes an interval of nothing: the task of presence panics.
+    let presence = PresencePace { beat: Duration::ZERO, ..PresencePace::default() };
+    let pace = Pace { presence, ..Pace::default() };
+    let options = Options { pace, ..Options::default() };
+    let mut hub = Hub::start_on(RedisServer::start().await, options).await;
+    let error = hub.ended().await.unwrap_err();
+    assert!(error.to_string().contains("a part of the hub has failed"), "{error}");
 }
 
 #[test]

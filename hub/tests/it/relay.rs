@@ -1,15 +1,18 @@
 //! The functions' relay is called.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 use crate::support::{Hub, Options, until};
 
-/// Keeps the heads of requests and answers each.
-async fn functions() -> (String, Arc<Mutex<Vec<String>>>) {
+/// Keeps the heads of requests and answers each, the last answer again and again.
+async fn functions(answers: &'static [(&str, &str)]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/admin/relay", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
@@ -19,23 +22,33 @@ async fn functions() -> (String, Arc<Mutex<Vec<String>>>) {
             let (mut connection, _) = listener.accept().await.unwrap();
             let mut head = vec![0; 4096];
             let bytes = connection.read(&mut head).await.unwrap();
-            kept.lock().push(String::from_utf8(head[..bytes].to_vec()).unwrap());
-            let answer = "HTTP/1.1 200 OK\r\nContent-Length: 22\r\nConnection: close\r\n\r\n\
-                          {\"sent\":0,\"pending\":0}";
+            let (status, body) = answers[kept.lock().len().min(answers.len() - 1)];
+            let answer = format!(
+                "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+                body.len()
+            );
             connection.write_all(answer.as_bytes()).await.unwrap();
+            kept.lock().push(String::from_utf8(head[..bytes].to_vec()).unwrap());
         }
     });
     (url, requests)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn is_called_whenever_redis_is_back_with_the_token_of_the_moment() {
-    let (url, requests) = functions().await;
+const NOTHING: (&str, &str) = ("200 OK", r#"{"sent":0,"pending":0}"#);
+
+async fn hub(url: String) -> (Hub, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let token_file = directory.path().join("relay.token");
     std::fs::write(&token_file, "first\n").unwrap();
-    let relay = Some((url, token_file.clone()));
-    let hub = Hub::start_with(Options { relay, ..Options::default() }).await;
+    let relay = Some((url, token_file));
+    (Hub::start_with(Options { relay, ..Options::default() }).await, directory)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn is_called_whenever_redis_is_back_with_the_token_of_the_moment() {
+    let (url, requests) = functions(&[NOTHING]).await;
+    let (hub, directory) = hub(url).await;
+    let token_file = directory.path().join("relay.token");
     until("the first call", async || requests.lock().len() == 1).await;
     let first = requests.lock()[0].to_lowercase();
     assert!(first.starts_with("post /admin/relay http/1.1\r\n"), "{first}");
@@ -45,4 +58,66 @@ async fn is_called_whenever_redis_is_back_with_the_token_of_the_moment() {
     hub.redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     until("the second call", async || requests.lock().len() == 2).await;
     assert!(requests.lock()[1].to_lowercase().contains("authorization: bearer second\r\n"));
+}
+
+/// `hub::limits::REDIS_BACKOFF_MAX`, a few times; the usual pause is 24 s at least.
+const SOON_AFTER: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn is_called_again_soon_until_it_works_and_nothing_is_pending() {
+    const AWAY: (&str, &str) = ("503 Service Unavailable", r#"{"code":"redis_unavailable"}"#);
+    let answers = &[AWAY, AWAY, ("200 OK", r#"{"sent":4,"pending":3}"#), NOTHING];
+    let (url, requests) = functions(answers).await;
+    let start = Instant::now();
+    let (_hub, _directory) = hub(url).await;
+    until("everything is sent", async || requests.lock().len() >= answers.len()).await;
+    assert!(start.elapsed() < SOON_AFTER);
+    // Once more, as the functions may have noticed late that they asked the wrong one, and then no more.
+    until("it is asked once more", async || requests.lock().len() > answers.len()).await;
+    sleep(2 * hub::limits::RELAY_SETTLE).await;
+    assert_eq!(requests.lock().len(), answers.len() + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_refused_is_not_tried_again_at_once() {
+    let (url, requests) = functions(&[("403 Forbidden", r#"{"code":"forbidden"}"#)]).await;
+    let (_hub, _directory) = hub(url).await;
+    until("the first call", async || requests.lock().len() == 1).await;
+    sleep(2 * hub::limits::RELAY_SETTLE).await;
+    assert_eq!(requests.lock().len(), 1);
+}
+
+/// A reader may have loaded a feed, which publishes nothing, after the hub looked at it: the relay then
+/// finds that everything is there.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_reader_loaded_meanwhile_is_told_once_the_relay_is_through() {
+    let (url, requests) = functions(&[NOTHING]).await;
+    let (hub, _directory) = hub(url).await;
+    hub.redis.push("alice", "e1", 1).await;
+    let (mut client, welcome) = hub.connect_v1("alice").await;
+    assert!(welcome.contains(r#""seq":1"#), "{welcome}");
+    hub.redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+    let before = requests.lock().len();
+    until("everyone was looked at", async || requests.lock().len() > before).await;
+    let two = hub.redis.push("alice", "e1", 2).await;
+    assert_eq!(client.notification().await, two);
+}
+
+/// One user's feed that can never be read must not keep the others from what is pending.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_cannot_be_read_does_not_keep_the_relay_from_being_called() {
+    let (url, requests) = functions(&[NOTHING]).await;
+    let (hub, _directory) = hub(url).await;
+    hub.redis.push("alice", "e1", 1).await;
+    let (_alice, _) = hub.connect_v1("alice").await;
+    until("the hub is calm", async || requests.lock().len() >= 2).await;
+    // The head tells of more, and the list is of another type.
+    hub.redis.command(&["DEL", "notifications:alice"]).await;
+    hub.redis.command(&["SET", "notifications:alice", "x"]).await;
+    hub.redis.command(&["HSET", "bw:feed:{notifications:alice}", "head", "2"]).await;
+    for _ in 0..2 {
+        let before = requests.lock().len();
+        hub.redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+        until("the relay is called", async || requests.lock().len() > before).await;
+    }
 }

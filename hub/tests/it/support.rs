@@ -112,6 +112,16 @@ impl Hub {
         request(self.address, &format!("GET {path} HTTP/1.1\r\nHost: hub\r\n\r\n")).await
     }
 
+    /// A sample of `/metrics`, named without its prefix; the hub was started with the token `scrape`.
+    pub async fn metric(&self, name: &str) -> f64 {
+        let text = "GET /metrics HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer scrape\r\n\r\n";
+        let page = request(self.address, text).await.body;
+        let value = page.lines().find_map(|line| {
+            line.strip_prefix("bellwire_hub_")?.strip_prefix(name)?.strip_prefix(' ')
+        });
+        value.unwrap_or_else(|| panic!("{name}\n{page}")).parse().unwrap()
+    }
+
     pub async fn until_ready(&self) {
         until("the hub is ready", async || self.get("/readyz").await.status == 200).await;
     }
@@ -143,6 +153,11 @@ impl Hub {
     pub async fn events(&self, user: &str, query: &str, headers: &str) -> Events {
         let bearer = format!("Authorization: Bearer {}\r\n{headers}", token(user));
         Events::connect(self.address, query, &bearer).await
+    }
+
+    /// Waits until it has ended by itself.
+    pub async fn ended(&mut self) -> std::io::Result<()> {
+        tokio::time::timeout(SOON, &mut self.running).await.unwrap().unwrap()
     }
 
     /// Ends the hub as a signal would and waits for it.

@@ -10,6 +10,7 @@ use hub::commands::Commands;
 use hub::config::{Config, RedisTarget};
 use hub::limits::TICKETS_BURST;
 use hub::metrics::Metrics;
+use hub::refusals::Refusals;
 use hub::tickets::Tickets;
 use hub::tickets::route::TicketDesk;
 use redis::AsyncCommands as _;
@@ -41,7 +42,8 @@ fn desk(redis: &RedisServer) -> (Router, Arc<Tickets>) {
     };
     let tickets = tickets(redis);
     let metrics = Arc::new(Metrics::default());
-    let desk = TicketDesk { config: Arc::new(config), tickets: tickets.clone(), metrics };
+    let refusals = Arc::new(Refusals::new(metrics.clone()));
+    let desk = TicketDesk { config: Arc::new(config), tickets: tickets.clone(), metrics, refusals };
     (Arc::new(desk).router(), tickets)
 }
 

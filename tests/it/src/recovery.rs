@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use support::{Functions, Hub, Proxy, RedisServer, eventually, token};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use crate::load::{Load, Plan, until_nothing_is_pending};
 
@@ -131,6 +131,46 @@ async fn an_older_replica_gets_what_it_missed_without_any_create() {
     assert_eq!(functions.titles("alice").await, ["three", "two", "one"]);
     functions.notify("alice", "four").await;
     assert_eq!(socket.titles(1).await, ["four"]);
+}
+
+/// From the moment that the functions reach Redis again.
+const LAST_FRAME_LIMIT: Duration = Duration::from_secs(10);
+
+/// The hub is back first, so that its first call of the relay finds the functions without Redis; and
+/// what was lost had been noted as sent, so that nothing but the relay brings it back.
+#[tokio::test]
+async fn after_failovers_to_older_replicas_the_last_frames_come_within_seconds() {
+    let mut primary = RedisServer::start().await;
+    let proxy = Proxy::to(&primary.address()).await;
+    let functions = Functions::with(&primary).redis_at(&proxy.address()).start().await;
+    let hubs_proxy = Proxy::to(&primary.address()).await;
+    let hub = Hub::start_at(&hubs_proxy.address(), &functions).await;
+    let mut socket = hub.connect("alice").await;
+    for round in 0..3 {
+        let replica = RedisServer::start().await;
+        let heard = format!("heard {round}");
+        functions.notify("alice", &heard).await;
+        assert_eq!(socket.titles(1).await, [heard]);
+        replica.replicate(&primary).await;
+        replica.promote().await;
+        hubs_proxy.cut();
+        let lost = format!("lost {round}");
+        assert_eq!(functions.notify("alice", &lost).await["delivery"], "sent");
+        until_nothing_is_pending(&functions).await;
+        proxy.cut();
+        primary.kill();
+        let failures = || functions.output().matches(r#""event":"request_failed""#).count();
+        let before = failures();
+        hubs_proxy.lead_to(&replica.address());
+        eventually("the relay is called in vain", async || (failures() > before).then_some(()))
+            .await;
+        proxy.lead_to(&replica.address());
+        let back = Instant::now();
+        let frame = socket.text_within(6 * LAST_FRAME_LIMIT).await;
+        assert!(frame.contains(&lost), "{frame}");
+        assert!(back.elapsed() < LAST_FRAME_LIMIT, "{:?} in round {round}", back.elapsed());
+        primary = replica;
+    }
 }
 
 #[tokio::test]

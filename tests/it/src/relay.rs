@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 use serde_json::json;
-use support::{Functions, Published, RedisServer, eventually};
+use support::{Functions, Proxy, Published, RedisServer, eventually};
 
 /// Creates notifications while Redis is away and brings it back. The relay alone delivers them: the
 /// host forgets that it wanted to try again.
@@ -94,6 +94,22 @@ async fn only_a_redis_in_place_of_another_one_is_worth_a_warning() {
         functions.output().contains("redis_replaced").then_some(())
     })
     .await;
+}
+
+/// The kept connection leads to the old primary, which has everything and the run id that is known.
+#[tokio::test]
+async fn a_primary_that_was_demoted_is_not_asked_what_is_sent() {
+    let (old, new) = (RedisServer::start().await, RedisServer::start().await);
+    let proxy = Proxy::to(&old.address()).await;
+    let functions = Functions::with(&old).redis_at(&proxy.address()).start().await;
+    functions.relay().await.expect(200);
+    assert_eq!(functions.notify("alice", "one").await["delivery"], "sent");
+    // It follows somebody whom it does not reach yet; connections stay.
+    let _: () = old.run("REPLICAOF 127.0.0.1 1").await;
+    proxy.lead_to(&new.address());
+    functions.relay().await.expect_problem(503, "redis_unavailable");
+    assert_eq!(functions.relay().await.expect(200).json(), json!({"sent": 1, "pending": 0}));
+    assert_eq!(new.list("notifications:alice").await.len(), 1);
 }
 
 #[tokio::test]

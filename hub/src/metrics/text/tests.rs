@@ -1,6 +1,7 @@
 //! The page as a scraper reads it.
 
 use std::collections::{HashMap, HashSet};
+use std::path::Path;
 use std::time::Duration;
 
 use shared::CloseCode;
@@ -49,7 +50,10 @@ fn everything_is_there_from_the_start_and_reads_as_the_format_wants() {
     let samples =
         samples(&metrics.render(&Health::default(), &Admission::new(plenty()), &Queues::default()));
     assert_eq!(samples["bellwire_hub_sockets{protocol=\"sse\"}"], 0.0);
-    assert_eq!(samples["bellwire_hub_refused_total{code=\"too_many_sockets\"}"], 0.0);
+    assert_eq!(
+        samples["bellwire_hub_refused_total{code=\"too_many_sockets\",reason=\"user_sockets\"}"],
+        0.0
+    );
     for code in CloseCode::ALL {
         let series = format!("bellwire_hub_closed_total{{code=\"{}\"}}", code.as_u16());
         assert_eq!(samples[&series], 0.0);
@@ -80,8 +84,8 @@ fn what_is_counted_is_shown_where_it_belongs() {
     metrics.socket_opened(Protocol::V1);
     metrics.socket_closed(Protocol::V1, None);
     metrics.user_came();
-    metrics.refused(Code::RateLimited);
-    metrics.refused(Code::InvalidPath);
+    metrics.refused(Reason::AddressRate);
+    metrics.refused(Reason::HeadTimeout);
     metrics.heard(Channel::Notifications);
     metrics.heard(Channel::Events);
     metrics.undelivered(Undelivered::Shed, 5);
@@ -113,8 +117,9 @@ fn what_is_counted_is_shown_where_it_belongs() {
         ("connections", 1.0),
         ("connects_total", 4.0),
         ("sockets_max", plenty().sockets_max as f64),
-        ("refused_total{code=\"rate_limited\"}", 1.0),
-        ("refused_total{code=\"invalid_path\"}", 1.0),
+        ("refused_total{code=\"rate_limited\",reason=\"address_rate\"}", 1.0),
+        ("refused_total{code=\"rate_limited\",reason=\"ticket_rate\"}", 0.0),
+        ("refused_total{code=\"none\",reason=\"head_timeout\"}", 1.0),
         ("closed_total{code=\"4408\"}", 1.0),
         ("closed_total{code=\"1001\"}", 1.0),
         ("closed_total{code=\"other\"}", 1.0),
@@ -152,4 +157,58 @@ fn what_is_counted_is_shown_where_it_belongs() {
         let series = format!("bellwire_hub_{series}");
         assert_eq!(samples.get(&series), Some(&value), "{series}");
     }
+}
+
+/// What the documents tell operators to watch: every name, with its labels, has to be on the page.
+#[test]
+fn what_the_documents_name_is_on_the_page() {
+    let (metrics, admission) = (Metrics::default(), Admission::new(plenty()));
+    let page = metrics.render(&Health::default(), &admission, &Queues::default());
+    let series: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut documents = vec![root.join("README.md")];
+    documents.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|e| e.unwrap().path()));
+    let mut found = 0;
+    for document in documents.iter().filter(|path| path.extension() == Some("md".as_ref())) {
+        let text = std::fs::read_to_string(document).unwrap();
+        for (at, start) in text.match_indices("bellwire_hub_") {
+            let rest = &text[at + start.len()..];
+            let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
+            let (name, rest) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+            let name = format!("bellwire_hub_{name}");
+            // A prefix, as in `bellwire_hub_…`.
+            if name.ends_with('_') {
+                continue;
+            }
+            found += 1;
+            for label in selectors(rest) {
+                let has = |line: &&&str| {
+                    let of_name = line.strip_prefix(&*name);
+                    of_name
+                        .is_some_and(|rest| rest.starts_with([' ', '{']) && rest.contains(&label))
+                };
+                assert!(
+                    series.iter().any(|line| has(&line)),
+                    "{}: {name} {label}",
+                    document.display()
+                );
+            }
+        }
+    }
+    assert!(found > 10, "{found}");
+}
+
+/// What follows a name in braces, as on the page; an alternative of `=~` each by itself. One empty
+/// text where there is nothing.
+fn selectors(rest: &str) -> Vec<String> {
+    let Some(inside) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
+        return vec![String::new()];
+    };
+    let parts = inside.0.split(',').flat_map(|part| {
+        let (label, values) = part.split_once('=').unwrap();
+        let values = values.trim_start_matches('~').trim_matches('"').replace("\\|", "|");
+        let of_label = |value: &str| format!("{label}=\"{value}\"");
+        values.split('|').map(of_label).collect::<Vec<_>>()
+    });
+    parts.collect()
 }

@@ -2,10 +2,11 @@
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::SOON;
 
@@ -69,6 +70,22 @@ impl Peer {
                 return;
             }
         }
+    }
+
+    /// Sends bytes in pieces, all of which have to be taken, with a pause behind each.
+    pub async fn send_all(
+        &mut self,
+        bytes: &[u8],
+        piece: usize,
+        pause: Duration,
+    ) -> std::io::Result<()> {
+        for piece in bytes.chunks(piece) {
+            self.connection.write_all(piece).await?;
+            if !pause.is_zero() {
+                sleep(pause).await;
+            }
+        }
+        Ok(())
     }
 
     /// All that comes until the server hangs up, less the answer to the handshake.

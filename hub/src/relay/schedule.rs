@@ -1,0 +1,142 @@
+//! When the relay is called next. Decisions only.
+//!
+//! Usually every half minute. After a sign that Redis was away or was replaced, calls follow each other
+//! quickly: the functions may reach Redis later than the hub does, may still hold a connection to a
+//! primary that is none any more, or may have sent only some of what is pending.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::backoff::Backoff;
+use crate::limits::{RELAY_HURRY, RELAY_INTERVAL, RELAY_SETTLE};
+
+/// What a call came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// So many users have something that is not sent.
+    Pending(u64),
+    /// The same call may work soon.
+    Failed,
+    /// Only the operator can help.
+    Refused,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub struct Schedule {
+    /// The last sign, while it is followed.
+    sign: Option<Instant>,
+    /// Everyone here was compared with their feed since that sign.
+    is_rechecked: bool,
+    backoff: Backoff,
+}
+
+/// What to do after a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Next {
+    pub wait: Duration,
+    /// Everyone here is to be compared with their feed: what was sent may not have been published, as
+    /// a reader had loaded it.
+    pub recheck: bool,
+}
+
+impl Schedule {
+    /// Redis is back, or another one.
+    pub fn sign(&mut self, now: Instant) {
+        self.sign = Some(now);
+        self.is_rechecked = false;
+        self.backoff.reset();
+    }
+
+    /// A call that began at `began` is over.
+    pub fn called(&mut self, outcome: Outcome, began: Instant, now: Instant) -> Next {
+        // Jitter, so that a fleet of hubs does not call at once.
+        let usual = RELAY_INTERVAL.mul_f64(0.8 + 0.4 * fastrand::f64());
+        let Some(sign) = self.sign.filter(|_| outcome != Outcome::Refused) else {
+            return Next { wait: usual, recheck: false };
+        };
+        let is_settled = began >= sign + RELAY_SETTLE;
+        let recheck = is_settled && outcome != Outcome::Failed && !self.is_rechecked;
+        self.is_rechecked |= recheck;
+        let is_done = is_settled && outcome == Outcome::Pending(0);
+        let is_over = now >= sign + RELAY_HURRY;
+        if is_done || (is_over && outcome != Outcome::Failed) {
+            self.sign = None;
+        }
+        let wait = match outcome {
+            _ if is_done || is_over => usual,
+            Outcome::Pending(0) => (sign + RELAY_SETTLE).saturating_duration_since(now),
+            _ => self.backoff.next_wait(),
+        };
+        Next { wait, recheck }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TICK: Duration = Duration::from_millis(10);
+
+    fn is_usual(next: Next) -> bool {
+        next.wait >= RELAY_INTERVAL.mul_f64(0.8)
+    }
+
+    #[test]
+    fn without_a_sign_it_is_called_now_and_then_whatever_the_outcome() {
+        let (mut schedule, now) = (Schedule::default(), Instant::now());
+        for outcome in [Outcome::Pending(0), Outcome::Pending(5), Outcome::Failed, Outcome::Refused]
+        {
+            let next = schedule.called(outcome, now, now);
+            assert!(is_usual(next) && !next.recheck, "{outcome:?}: {next:?}");
+        }
+    }
+
+    #[test]
+    fn a_sign_is_followed_until_everything_is_sent_and_then_confirmed_once() {
+        let (mut schedule, start) = (Schedule::default(), Instant::now());
+        schedule.sign(start);
+        let mut now = start;
+        for outcome in [Outcome::Failed, Outcome::Pending(5), Outcome::Pending(1)] {
+            let next = schedule.called(outcome, now, now + TICK);
+            assert!(next.wait < RELAY_SETTLE && !next.recheck, "{outcome:?}: {next:?}");
+            now += TICK + next.wait;
+        }
+        // Soon after the sign it is not believed: the functions may have asked the old one.
+        let next = schedule.called(Outcome::Pending(0), now, now + TICK);
+        assert!(!next.recheck && now + TICK + next.wait >= start + RELAY_SETTLE, "{next:?}");
+        now += TICK + next.wait;
+        let next = schedule.called(Outcome::Pending(0), now, now + TICK);
+        assert!(is_usual(next) && next.recheck, "{next:?}");
+        let next = schedule.called(Outcome::Pending(0), now, now + TICK);
+        assert!(is_usual(next) && !next.recheck, "{next:?}");
+    }
+
+    #[test]
+    fn hurry_has_an_end_and_everyone_is_compared_once() {
+        let (mut schedule, start) = (Schedule::default(), Instant::now());
+        schedule.sign(start);
+        let (mut now, mut calls, mut rechecks) = (start, 0, 0);
+        while now < start + RELAY_HURRY {
+            // Steady traffic: something is always pending.
+            let next = schedule.called(Outcome::Pending(3), now, now + TICK);
+            now += TICK + next.wait;
+            calls += 1;
+            rechecks += u32::from(next.recheck);
+        }
+        assert!((10..100).contains(&calls), "{calls}");
+        assert_eq!(rechecks, 1);
+        assert!(is_usual(schedule.called(Outcome::Pending(3), now, now)));
+    }
+
+    #[test]
+    fn functions_that_are_away_for_long_are_asked_less_and_the_sign_is_kept() {
+        let (mut schedule, start) = (Schedule::default(), Instant::now());
+        schedule.sign(start);
+        let late = start + RELAY_HURRY;
+        let next = schedule.called(Outcome::Failed, late, late);
+        assert!(is_usual(next) && !next.recheck, "{next:?}");
+        assert!(schedule.called(Outcome::Pending(0), late, late).recheck);
+    }
+}
