@@ -1,6 +1,7 @@
 //! Cached reads: the resources that `resources.toml` declares, stale-while-revalidate.
 
 mod access;
+mod bound;
 mod cache_control;
 mod invalidate;
 mod read;

@@ -2,6 +2,7 @@
 //! build.rs, and in `queues`, which leaves its keys alone; knows neither the host nor the engine.
 
 pub mod origins;
+pub mod param;
 pub mod template;
 pub mod toml_table;
 
@@ -17,7 +18,8 @@ use shared::limits::{
 };
 
 use crate::origins::{Origin, http_origin, sql_origin};
-use crate::template::{Braces, Piece, Template, check_fixed, is_name, may_meet, push_plain};
+use crate::param::ParamType;
+use crate::template::{Braces, Piece, Template, check_fixed, is_name, may_meet, named, push_plain};
 use crate::toml_table::{Fields, Mistake, Source};
 
 /// Who may read a resource.
@@ -51,6 +53,8 @@ pub struct Resource {
     /// `None` for a parameter.
     pub segments: Vec<Option<String>>,
     pub params: Vec<String>,
+    /// Of each of them.
+    pub types: Vec<ParamType>,
     pub key: Template,
     pub tags: Vec<Template>,
     pub access: Access,
@@ -144,10 +148,11 @@ fn parts(key: &Template) -> Vec<Option<String>> {
 
 fn resource(table: &mut Fields<'_>) -> Result<Resource, Mistake> {
     let path = table.string("path")?.ok_or_else(|| table.mistake("`path` is missing"))?;
-    let (segments, params) = segments(&path.value).map_err(|problem| path.mistake(problem))?;
+    let (segments, declared) = segments(&path.value).map_err(|problem| path.mistake(problem))?;
+    let (params, types): (Vec<_>, Vec<_>) = declared.into_iter().unzip();
     let key = match table.string("key")? {
         Some(field) => field,
-        None => path.with(path.value.replace('/', ":")),
+        None => path.with(default_key(&segments, &params)),
     };
     let key = key.map(|text| key_template(&text, &params))?.value;
     let tags = match table.strings("tags")? {
@@ -172,25 +177,29 @@ fn resource(table: &mut Fields<'_>) -> Result<Resource, Mistake> {
     let origin = match (table.table("sql")?, table.table("http")?) {
         (Some(sql), None) => sql_origin(sql, &params)?,
         (None, Some(http)) => http_origin(http, &params)?,
-        _ => return Err(table.mistake("needs one source: [resource.sql] or [resource.http]")),
+        (None, None) => {
+            return Err(table.mistake("needs a source: [resource.sql] or [resource.http]"));
+        }
+        _ => return Err(table.mistake("has two sources: [resource.sql] and [resource.http]")),
     };
     let path = path.value;
-    Ok(Resource { path, segments, params, key, tags, access, origin, times, bytes_max })
+    Ok(Resource { path, segments, params, types, key, tags, access, origin, times, bytes_max })
 }
 
-/// Literal segments and parameters' names.
-type Path = (Vec<Option<String>>, Vec<String>);
+/// Literal segments; parameters' names and types.
+type Path = (Vec<Option<String>>, Vec<(String, ParamType)>);
 
 fn segments(path: &str) -> Result<Path, String> {
-    let (mut segments, mut params) = (Vec::new(), Vec::new());
+    let (mut segments, mut params): Path = (Vec::new(), Vec::new());
     for segment in path.split('/') {
         match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            Some(name) if !is_name(name) || params.iter().any(|known| known == name) => {
-                return Err(format!("has the parameter {segment} twice, or it is no name"));
-            }
             Some(_) if segments.is_empty() => return Err("must begin with a name".to_owned()),
-            Some(name) => {
-                params.push(name.to_owned());
+            Some(text) => {
+                let (name, param_type) = param(text)?;
+                if params.iter().any(|(known, _)| known == name) {
+                    return Err(format!("has the parameter {{{name}}} twice"));
+                }
+                params.push((name.to_owned(), param_type));
                 segments.push(None);
             }
             None if segment.is_empty() => return Err("has an empty segment".to_owned()),
@@ -204,6 +213,30 @@ fn segments(path: &str) -> Result<Path, String> {
         return Err("must not begin with `invalidate`, which is a call of its own".to_owned());
     }
     Ok((segments, params))
+}
+
+/// `name` or `name:type`.
+fn param(text: &str) -> Result<(&str, ParamType), String> {
+    let (name, type_name) = text.split_once(':').unwrap_or((text, "text"));
+    if !is_name(name) {
+        return Err(format!(
+            "has {{{text}}}: a parameter is a name of letters, digits and _, such as {{id}} or {{id:int}}"
+        ));
+    }
+    match ParamType::named(type_name) {
+        Some(param_type) => Ok((name, param_type)),
+        None => Err(format!("has {{{text}}}: types are {}", ParamType::NAMES)),
+    }
+}
+
+/// The path with `:` for `/`, and without types.
+fn default_key(segments: &[Option<String>], params: &[String]) -> String {
+    let mut params = params.iter();
+    let parts = segments.iter().map(|segment| match segment {
+        Some(text) => text.clone(),
+        None => format!("{{{}}}", params.next().map_or("", String::as_str)),
+    });
+    parts.collect::<Vec<_>>().join(":")
 }
 
 fn key_template(text: &str, params: &[String]) -> Result<Template, String> {
@@ -261,9 +294,14 @@ fn access(text: &str, params: &[String]) -> Result<Access, String> {
         ("cache:read", _) => Ok(Access::Scope),
         (_, Some(name)) => match params.iter().position(|param| param == name) {
             Some(at) => Ok(Access::Subject(at)),
-            None => Err(format!("names {name:?}, which is no parameter of the path")),
+            None => {
+                let known = named(params);
+                Err(format!("names {name:?}, which is no parameter of `path` ({known})"))
+            }
         },
-        _ => Err("must be public, subject:<parameter> or cache:read".to_owned()),
+        _ => {
+            Err(format!("is {text:?}: write \"public\", \"subject:<parameter>\" or \"cache:read\""))
+        }
     }
 }
 
