@@ -51,7 +51,11 @@ impl Bound {
             (Some(text), ParamType::Text | ParamType::Uuid) => Value::text(text),
         };
         let name = |at: &usize| resource.params.get(*at).cloned().unwrap_or_default();
-        Self { text, values: used.iter().map(value).collect(), names: used.iter().map(name).collect() }
+        Self {
+            text,
+            values: used.iter().map(value).collect(),
+            names: used.iter().map(name).collect(),
+        }
     }
 
     /// The database's words, and what to do where the type of a parameter is wrong.
@@ -115,7 +119,10 @@ mod tests {
         assert_eq!(told.text, "SELECT $1::bigint, $2::text::uuid, $3, $1::bigint");
         assert_eq!(told.values, expected);
         let plain = bound(path, query, Backend::Sqlite, &params);
-        assert_eq!((plain.text.as_str(), plain.values), ("SELECT ?1, ?2, ?3, ?1", expected.to_vec()));
+        assert_eq!(
+            (plain.text.as_str(), plain.values),
+            ("SELECT ?1, ?2, ?3, ?1", expected.to_vec())
+        );
     }
 
     #[test]

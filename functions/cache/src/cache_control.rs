@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime};
 
 use runtime::cache::{Limits, Windows, Word};
 
+use crate::directives::{Directives, SECONDS_MAX, has_item, items, seconds};
+
 /// Headers of an answer; empty for none, the lines of one put together.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
@@ -46,9 +48,6 @@ pub struct Demands {
     pub no_store: bool,
     pub limits: Limits,
 }
-
-/// The largest number of seconds there is (RFC 9111 §1.2.2).
-const SECONDS_MAX: u64 = 1 << 31;
 
 /// Reads the headers of an answer that came at `now`, `delay` after it was asked for.
 pub fn demands(
@@ -121,98 +120,6 @@ fn concluded(
     Demands { fresh: left, age, no_store, limits }
 }
 
-/// Directives of `Cache-Control`: names in lower case, and arguments.
-struct Directives<'a>(Vec<(String, Option<&'a str>)>);
-
-impl<'a> Directives<'a> {
-    fn parse(list: &'a str) -> Self {
-        let items = items(list).filter(|item| !item.is_empty());
-        let directive = |item: &'a str| match item.split_once('=') {
-            None => (item.to_ascii_lowercase(), None),
-            // White space belongs to neither side (RFC 9111 §5.2): such an argument is wrong.
-            Some((name, value)) => match name.trim_end() {
-                trimmed if trimmed == name => (name.to_ascii_lowercase(), Some(value)),
-                trimmed => (trimmed.to_ascii_lowercase(), Some("")),
-            },
-        };
-        Self(items.map(directive).collect())
-    }
-
-    /// What has no number. `private="…"` and `no-cache="…"` count as if they named no fields.
-    fn words(&self) -> Limits {
-        let mut limits = Limits::default();
-        for (name, _) in &self.0 {
-            match name.as_str() {
-                "no-store" => limits.add(Word::NoStore),
-                "no-cache" => limits.add(Word::NoCache),
-                "private" => limits.add(Word::Private),
-                "must-revalidate" => limits.add(Word::MustRevalidate),
-                "proxy-revalidate" => limits.add(Word::ProxyRevalidate),
-                "no-transform" => limits.add(Word::NoTransform),
-                _ => {}
-            }
-        }
-        limits
-    }
-
-    fn times(&self, limits: &mut Limits) {
-        let max_age = self.seconds("max-age");
-        let shared = self.seconds("s-maxage");
-        limits.stale = self.seconds("stale-while-revalidate");
-        limits.error = self.seconds("stale-if-error");
-        limits.fresh = shared.or(max_age);
-        if shared.is_none() {
-            return;
-        }
-        limits.client = max_age;
-        // `s-maxage` forbids what is stale (RFC 9111 §5.2.2.10) unless RFC 5861 allows it by name.
-        match (limits.stale, limits.error) {
-            (None, None) => limits.add(Word::ProxyRevalidate),
-            (stale, error) => {
-                limits.stale = stale.or(Some(Duration::ZERO));
-                limits.error = error.or(Some(Duration::ZERO));
-            }
-        }
-    }
-
-    /// The shortest of what a directive says; nothing is shorter than what is no number.
-    fn seconds(&self, name: &str) -> Option<Duration> {
-        let arguments = self.0.iter().filter(|(known, _)| known == name);
-        let times = arguments.map(|(_, argument)| {
-            let text = argument.unwrap_or_default();
-            let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-            seconds(quoted.unwrap_or(text)).unwrap_or_default()
-        });
-        times.min()
-    }
-}
-
-/// Items of a list, trimmed; a comma in a quoted string separates nothing.
-fn items(list: &str) -> impl Iterator<Item = &str> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    let is_separator = move |c: char| {
-        match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
-            ',' => return !is_quoted,
-            _ => {}
-        }
-        false
-    };
-    list.split(is_separator).map(str::trim)
-}
-
-fn has_item(list: &str, wanted: &str) -> bool {
-    items(list).any(|item| item.eq_ignore_ascii_case(wanted))
-}
-
-fn seconds(digits: &str) -> Option<Duration> {
-    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    let seconds = digits.parse().unwrap_or(SECONDS_MAX).min(SECONDS_MAX);
-    is_number.then_some(Duration::from_secs(seconds))
-}
-
 /// The first of several; what is no number is none (RFC 9111 §5.1).
 fn age(list: &str) -> Duration {
     items(list).next().and_then(seconds).unwrap_or_default()
@@ -232,4 +139,80 @@ fn date(text: &str) -> Option<SystemTime> {
 }
 
 #[cfg(test)]
-mod tests;
+#[allow(clippy::unwrap_used, reason = "how a test fails")]
+mod tests {
+    use super::*;
+    use std::time::UNIX_EPOCH;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    fn declared() -> Declared {
+        let windows = Windows { fresh: S(60), ..Windows::default() };
+        Declared { windows, is_shared: true, honours_times: true }
+    }
+
+    fn said(headers: &Headers<'_>) -> Demands {
+        demands(headers, &declared(), UNIX_EPOCH + S(1_000_000_000), Duration::ZERO)
+    }
+
+    #[test]
+    fn a_freshness_is_what_is_left_of_it() {
+        let left = |cache_control, age, delay| {
+            let headers = Headers { cache_control, age, ..Headers::default() };
+            let demands = demands(&headers, &declared(), UNIX_EPOCH, S(delay));
+            (demands.fresh, demands.age, demands.no_store)
+        };
+        assert_eq!(left("max-age=50", "20", 3), (Some(S(27)), S(23), false));
+        assert_eq!(left("max-age=50", "20", 30), (Some(S(0)), S(50), true));
+        assert_eq!(left("", "20", 3), (None, S(23), false));
+        let far = S(SECONDS_MAX);
+        let huge = "max-age=99999999999999999999999";
+        assert_eq!(left(huge, "", 0), (Some(far), S(0), false));
+        assert_eq!(left(huge, "99999999999999999999999", 0), (Some(S(0)), far, true));
+    }
+
+    #[test]
+    fn an_expiry_is_counted_from_the_date_of_the_answer() {
+        let fresh = |expires, date| said(&Headers { expires, date, ..Headers::default() }).fresh;
+        let (now, later) = ("Sun, 09 Sep 2001 01:46:40 GMT", "Sun, 09 Sep 2001 01:47:10 GMT");
+        assert_eq!(fresh(later, now), Some(S(30)));
+        assert_eq!(fresh(later, later), Some(S(0)));
+        assert_eq!(fresh(now, later), Some(S(0)));
+        assert_eq!(fresh(later, ""), Some(S(30)));
+        assert_eq!(fresh(later, "yesterday"), Some(S(30)));
+        for wrong in ["0", "-1", "soon", "Sun, 99 Sep 2001 01:47:10 GMT"] {
+            assert_eq!(fresh(wrong, now), Some(S(0)), "{wrong}");
+        }
+        assert_eq!(fresh("", now), None);
+    }
+
+    #[test]
+    fn whatever_an_origin_sends_is_read() {
+        for text in
+            ["\"", "=", "=\"", "max-age=\"", "\\", ",", "a=\"\\", "\u{0}", "é=ü", "max-age=\u{661}"]
+        {
+            let headers = Headers {
+                cache_control: text,
+                age: text,
+                date: text,
+                expires: text,
+                pragma: text,
+                vary: text,
+            };
+            assert!(said(&headers).fresh.is_some(), "{text:?}: Expires is in the past");
+        }
+    }
+
+    #[test]
+    fn silence_leaves_what_was_said() {
+        let first = Headers { cache_control: "max-age=50, must-revalidate", ..Headers::default() };
+        let before = said(&first).limits;
+        let silent = Headers { age: "10", ..Headers::default() };
+        let still = |headers: &Headers<'_>| {
+            still_demanded(headers, before, &declared(), UNIX_EPOCH, Duration::ZERO)
+        };
+        assert_eq!((still(&silent).limits, still(&silent).fresh), (before, Some(S(40))));
+        let other = Headers { cache_control: "max-age=5", ..Headers::default() };
+        assert_eq!((still(&other).limits.stale, still(&other).fresh), (None, Some(S(5))));
+    }
+}

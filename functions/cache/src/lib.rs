@@ -3,6 +3,7 @@
 mod access;
 mod bound;
 mod cache_control;
+mod directives;
 mod invalidate;
 mod read;
 mod respond;

@@ -76,7 +76,9 @@ async fn http(
         OriginHost::Variable(name) => {
             let host = variables::get(name).await.map_err(|error| error.detail().to_owned())?;
             if !is_host(&host) {
-                return Err(format!("the variable {name} must be host[:port], without a scheme or a path"));
+                return Err(format!(
+                    "the variable {name} must be host[:port], without a scheme or a path"
+                ));
             }
             host
         }

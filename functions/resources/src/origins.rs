@@ -74,9 +74,10 @@ pub fn http_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, M
                 ));
             }
         };
-        let (host, target) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let host = origin_host(host)?;
-        if target.is_empty() || target.contains(['#', ' ']) || !target.is_ascii() {
+        let has_path = target.starts_with('/');
+        if !has_path || target.contains(['#', ' ']) || !target.is_ascii() {
             return Err(bad_target(&text, target));
         }
         let target = Template::parse(target, params, Braces::Strict)?;
@@ -93,9 +94,9 @@ fn unschemed(text: &str) -> &str {
 }
 
 fn bad_target(url: &str, target: &str) -> String {
-    if target.is_empty() {
-        let (address, query) = url.split_at(url.find(['?', '#']).unwrap_or(url.len()));
-        return format!("has no path: write \"{address}/{query}\"");
+    if !target.starts_with('/') {
+        let address = url.strip_suffix(target).unwrap_or(url);
+        return format!("has no path: write \"{address}/{target}\"");
     }
     match target.chars().find(|c| matches!(c, '#' | ' ') || !c.is_ascii()) {
         Some('#') => "has a fragment (#…), which no origin is sent".to_owned(),

@@ -30,12 +30,29 @@ impl<'a> Source<'a> {
         Mistake { line: 1 + before.matches('\n').count(), text: text.into() }
     }
 
+    /// What to write, where a line gives a text without quotes.
+    fn unquoted(self, line: usize) -> Option<String> {
+        let text = self.0.lines().nth(line.checked_sub(1)?)?;
+        let (name, value) = text.split_once('=')?;
+        let (name, value) = (name.trim(), value.split(" #").next().unwrap_or_default().trim());
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let is_text = value.starts_with("{{") || !value.starts_with(['[', '{']);
+        let is_bare = !value.is_empty() && !value.contains(['"', '\'']) && is_text;
+        (is_bare && name.chars().all(is_name))
+            .then(|| format!("a text must be in quotes: {name} = \"{value}\""))
+    }
+
     /// # Errors
     /// What is no TOML.
     pub fn parse(self) -> Result<Fields<'a>, Mistake> {
         let parsed = DeTable::parse(self.0).map_err(|error| {
             let end = self.0.len();
-            self.mistake(&error.span().unwrap_or(end..end), error.message())
+            let span = error.span().unwrap_or(end..end);
+            let mistake = self.mistake(&span, error.message());
+            match self.unquoted(mistake.line) {
+                Some(text) => Mistake { text, ..mistake },
+                None => mistake,
+            }
         })?;
         Ok(Fields::new(self, String::new(), parsed.span(), parsed.into_inner()))
     }
