@@ -203,6 +203,23 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_and_what_it_demands_can_be_kept(
+            text in "(no-store|private|no-cache|max-age|s-maxage|[0-9]{1,25}|[=, \"\\\\]|\\PC){0,12}",
+            age in "\\PC{0,12}",
+        ) {
+            let headers = Headers { cache_control: &text, age: &age, ..Headers::default() };
+            let Demands { fresh, age, no_store, limits } = said(&headers);
+            assert!(fresh.unwrap_or_default().max(age) <= S(SECONDS_MAX));
+            assert_eq!(Limits::parse(&limits.to_text()), Some(limits));
+            assert!(no_store || fresh != Some(Duration::ZERO) || limits.stale.is_some());
+            // An item more forbids no less.
+            let more = format!("no-store, {text}");
+            assert!(said(&Headers { cache_control: &more, ..headers }).no_store);
+        }
+    }
+
     #[test]
     fn silence_leaves_what_was_said() {
         let first = Headers { cache_control: "max-age=50, must-revalidate", ..Headers::default() };

@@ -75,20 +75,35 @@ impl<'a> Directives<'a> {
     }
 }
 
-/// Items of a list, trimmed; a comma in a quoted string separates nothing.
+/// Items of a list, trimmed; a comma in a quoted string separates nothing. Where a string has no end,
+/// every comma separates: it must not hide what is behind it.
 pub fn items(list: &str) -> impl Iterator<Item = &str> {
-    let (mut is_quoted, mut is_escaped) = (false, false);
-    let is_separator = move |c: char| {
+    let is_whole = !Quotes::default().ends_quoted(list);
+    let mut quotes = Quotes::default();
+    list.split(move |c| !(quotes.is_inside(c) && is_whole) && c == ',').map(str::trim)
+}
+
+/// Whether a text is in a quoted string, character by character.
+#[derive(Default)]
+struct Quotes {
+    is_quoted: bool,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    fn is_inside(&mut self, c: char) -> bool {
         match c {
-            _ if is_escaped => is_escaped = false,
-            '\\' if is_quoted => is_escaped = true,
-            '"' => is_quoted = !is_quoted,
-            ',' => return !is_quoted,
+            _ if self.is_escaped => self.is_escaped = false,
+            '\\' if self.is_quoted => self.is_escaped = true,
+            '"' => self.is_quoted = !self.is_quoted,
             _ => {}
         }
-        false
-    };
-    list.split(is_separator).map(str::trim)
+        self.is_quoted
+    }
+
+    fn ends_quoted(mut self, text: &str) -> bool {
+        text.chars().fold(false, |_, c| self.is_inside(c))
+    }
 }
 
 /// Whether one of the items is this word.

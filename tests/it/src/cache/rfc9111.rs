@@ -117,6 +117,7 @@ const PARSING: &[Case] = &[
     ("freshness-max-age-ignore-quoted", &[("Cache-Control", "extension=\"max-age=3600\", max-age=0")], Asked),
     ("freshness-max-age-ignore-quoted-rev", &[("Cache-Control", "max-age=0, extension=\"max-age=3600\"")], Asked),
     ("no-store-in-a-quoted-string", &[("Cache-Control", "extension=\"a, no-store\\\", private\", max-age=60")], Cached),
+    ("no-store-behind-a-string-without-end", &[("Cache-Control", "max-age=60, extension=\"a"), ("Cache-Control", "no-store")], Asked),
     ("freshness-max-age-space-before-equals", &[("Cache-Control", "max-age =3600")], Asked),
     ("freshness-max-age-space-after-equals", &[("Cache-Control", "max-age= 3600")], Asked),
     ("freshness-max-age-leading-zero", &[("Cache-Control", "max-age=003600")], Cached),
@@ -159,6 +160,7 @@ const EXPIRES: &[Case] = &[
     ("freshness-expires-32bit", &[("Expires", "Tue, 19 Jan 2038 14:14:08 GMT"), ("Date", "{+0}")], Cached),
     ("freshness-expires-far-future", &[("Expires", "Sun, 21 Nov 2286 04:46:39 GMT"), ("Date", "{+0}")], Cached),
     ("freshness-expires-rfc850", &[("Expires", "Thursday, 18-Aug-50 02:01:18 GMT"), ("Date", "{+0}")], Cached),
+    // That day is a Monday.
     ("freshness-expires-ansi-c", &[("Expires", "Thu Aug  8 02:01:18 2050"), ("Date", "{+0}")], Asked),
     ("freshness-expires-invalid-utc", &[("Expires", "Thu, 18 Aug 2050 02:01:18 UTC"), ("Date", "{+0}")], Asked),
     ("freshness-expires-invalid-aest", &[("Expires", "Thu, 18 Aug 2050 02:01:18 AEST"), ("Date", "{+0}")], Asked),
