@@ -2,7 +2,7 @@
 --
 -- KEYS[1]   value      the resource's own key: plain JSON, which other services may write too
 -- KEYS[2]   companion  bw:meta:{key}: what was decided about the value that expires at `exp`:
---                      "kind exp fresh at age delta etag"
+--                      "kind exp fresh at age delta etag limits", the last left out where empty
 --                      versions of its tags when it was fetched, separated by spaces
 --                      "cool code sha"
 --                      the origin's ETag, or nothing
@@ -16,10 +16,13 @@
 --   delta   what fetching it cost, ms
 --   etag    of the value, without quotes; "" where another service wrote it. SET … KEEPTTL of another
 --           service shows nowhere else: readers compare it with what they serve
+--   limits  what its source demands of whoever keeps it, as runtime::cache::Limits writes it; in it
+--           s<ms> and e<ms> shorten the policy's times for stale values and for failures
 --   cool    nobody asks the source before, ms; 0 unless it failed
 --   code    how it failed, "-" where it did not
 --   sha     SHA-1 of the value
--- KEYS[3]   lease      bw:lease:{key}, lines: token, exp and tags as above, when it was taken
+-- KEYS[3]   lease      bw:lease:{key}, lines as they were when it was taken: token, exp, tags, and the
+--                      SHA-1 of the value, or nothing where there was none
 -- KEYS[4…]  tags       bw:tag:{tag}: "history/change soft hard": a random word since the tag is known
 --                      without a break and another one since its last invalidation, together its
 --                      version; when it was last invalidated either way, ms, 0 if never
@@ -39,13 +42,13 @@ end
 -- The companion's content; nil for none and for what is none.
 local function decided(text)
   if not text then return nil end
-  local kind, exp, fresh, at, age, delta, etag, tags, cool, code, sha, origin_etag,
-    origin_modified = string.match(text, '^([vnep]) (-?%d+) (%d+) (%d+) (%d+) (%d+) (%S*)\n'
+  local kind, exp, fresh, at, age, delta, etag, limits, tags, cool, code, sha, origin_etag,
+    origin_modified = string.match(text, '^([vnep]) (-?%d+) (%d+) (%d+) (%d+) (%d+) (%S*) ?(%S*)\n'
       .. '([^\n]*)\n(%d+) (%S+) (%S*)\n([^\n]*)\n([^\n]*)$')
   if not kind then return nil end
   return { kind = kind, exp = tonumber(exp), at = tonumber(at), fresh = tonumber(fresh),
     age = tonumber(age), delta = tonumber(delta), cool = tonumber(cool), code = code,
-    etag = etag, sha = sha, tags = tags, origin_etag = origin_etag,
+    etag = etag, limits = limits, sha = sha, tags = tags, origin_etag = origin_etag,
     origin_modified = origin_modified }
 end
 
@@ -53,6 +56,7 @@ end
 local function decide(meta, expires_at)
   local numbers = table.concat({ meta.kind, meta.exp, meta.fresh, meta.at, meta.age or 0,
     meta.delta or 0, meta.etag or '' }, ' ')
+  if meta.limits and meta.limits ~= '' then numbers = numbers .. ' ' .. meta.limits end
   local failure = table.concat({ meta.cool or 0, meta.code or '-', meta.sha or '' }, ' ')
   return redis.pcall('SET', companion, table.concat({ numbers, meta.tags, failure,
     meta.origin_etag or '', meta.origin_modified or '' }, '\n'), 'PXAT', expires_at)

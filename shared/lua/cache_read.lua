@@ -11,7 +11,8 @@
 -- longer it is fresh, ms (so now is fresh - ttl); etag of what was written with the body ("-" where
 -- another service wrote it: then as little is known of the body as when it has another etag);
 -- validators are two lines, the origin's ETag and Last-Modified, and come with a lease on a value.
--- An eighth word, "replaced": a companion that was no string, or a lease that was none. status:
+-- Two more words may follow: the companion's limits, and "replaced", for a companion that was no
+-- string, or a lease that was none. status:
 --   fresh         serve it                    early-lead   serve it, then refresh it
 --   stale-lead    serve it, then refresh it   stale-follow serve it: somebody refreshes it, or the
 --                                             source failed a moment ago
@@ -33,10 +34,10 @@ local now = now_ms()
 local value, versions = got[1], versions_of(got)
 
 -- By far the most frequent case, before anything else is looked at: each number that becomes text
--- or is taken apart costs as much as half a command.
+-- or is taken apart costs as much as half a command. `etag` is with the limits behind it.
 if value and got[2] and reject == '' and inm == '' then
   local known_exp, fresh, at, age, delta, etag, tags =
-    string.match(got[2], '^v (%d+) (%d+) (%d+) (%d+) (%d+) (%S+)\n([^\n]*)\n')
+    string.match(got[2], '^v (%d+) (%d+) (%d+) (%d+) (%d+) (%S[^\n]*)\n([^\n]*)\n')
   if known_exp and known_exp - exp == 0 and tags == versions
     and now + delta * chance < fresh + 0 then
     return { 'fresh ' .. (now - at + age) .. ' ' .. (fresh - now) .. ' ' .. fresh .. ' '
@@ -73,6 +74,7 @@ local function answer(status, validators)
   local age, fresh, code = 0, now, '-'
   if meta then age, fresh, code = now - meta.at + meta.age, meta.fresh, meta.code end
   local info = table.concat({ status, age, fresh - now, fresh, exp, code, written_etag }, ' ')
+  if meta and meta.limits ~= '' then info = info .. ' ' .. meta.limits end
   if is_replaced then info = info .. ' replaced' end
   if not body then return { info } end
   if not validators then return { info, body } end
@@ -112,8 +114,9 @@ local function take_lease()
   local problem = prepare()
   if problem then return nil, problem end
   -- Without NX: there is none, and what is no lease is replaced.
-  local taken = redis.pcall('SET', lease_key, token .. '\n' .. exp .. '\n' .. versions,
-    'PXAT', now + lease_ms)
+  -- The hash, because SET … KEEPTTL of another service leaves no other trace until the lease ends.
+  local taken = redis.pcall('SET', lease_key, table.concat({ token, exp, versions,
+    value and redis.sha1hex(value) or '' }, '\n'), 'PXAT', now + lease_ms)
   if failed(taken) then return nil, failed(taken) end
   return true
 end
@@ -154,7 +157,7 @@ local function adopt(says)
   if says == 'stale' then fresh = now end
   local problem = prepare()
   meta = { kind = 'v', exp = exp, at = now, fresh = fresh, age = 0, delta = 0, cool = 0, code = '-',
-    etag = '', sha = '', tags = versions, origin_etag = '', origin_modified = '' }
+    etag = '', limits = '', sha = '', tags = versions, origin_etag = '', origin_modified = '' }
   -- Where nothing can be written it is taken over by every reader anew.
   if exp >= 0 and not problem then decide(meta, exp) end
 end
@@ -168,6 +171,8 @@ end
 
 if value and meta and meta.kind == 'v' and says ~= 'miss' and reject ~= tostring(exp) then
   show()
+  stale_ms = math.min(stale_ms, string.match(meta.limits, 's(%d+)') or stale_ms)
+  error_ms = math.min(error_ms, string.match(meta.limits, 'e(%d+)') or error_ms)
   if says == 'stale' then meta.fresh = math.min(meta.fresh, since) end
   local is_cooling = meta.cool > now
   if now < meta.fresh then

@@ -9,6 +9,7 @@
 -- ARGV[4]  body     JSON text; the code of the failure for "error"
 -- ARGV[5]  etag     of the body, without quotes
 -- ARGV[6], ARGV[7]  the origin's ETag and Last-Modified, or ""
+-- ARGV[8]  limits   of a value, or ""; may be left out
 --
 -- Returns {status, now}: "stored", or why nothing was:
 --   lost         the lease expired or was taken away by an invalidation
@@ -23,7 +24,8 @@ local fresh_ms, keep_ms, delta, age, tag_keep_ms =
   string.match(ARGV[3], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
 local got = redis.call('MGET', unpack(KEYS))
 local now = now_ms()
-local held_token, held_exp, held_tags = string.match(got[3] or '', '^([^\n]*)\n(-?%d+)\n([^\n]*)$')
+local held_token, held_exp, held_tags, held_sha =
+  string.match(got[3] or '', '^([^\n]*)\n(-?%d+)\n([^\n]*)\n(%x*)$')
 if held_token ~= token then return { 'lost', now } end
 
 local function leave(status)
@@ -35,12 +37,16 @@ held_exp = tonumber(held_exp)
 local exp = redis.call('PEXPIRETIME', value_key)
 local has_expired = exp == -2 and held_exp >= 0 and held_exp <= now
 if exp ~= held_exp and not has_expired then return leave('overtaken') end
+-- Another service replaced it and kept its expiry.
+local is_replaced = got[1] and held_sha ~= '' and redis.sha1hex(got[1]) ~= held_sha
+if is_replaced then return leave('overtaken') end
 if versions_of(got) ~= held_tags then return leave('invalidated') end
 
 local old = decided(got[2])
 if old and old.exp ~= exp then old = nil end
 local meta = { kind = 'v', exp = exp, at = now, age = age, fresh = now + fresh_ms, delta = delta,
-  tags = held_tags, etag = ARGV[5], origin_etag = ARGV[6], origin_modified = ARGV[7] }
+  tags = held_tags, etag = ARGV[5], limits = ARGV[8] or '', origin_etag = ARGV[6],
+  origin_modified = ARGV[7] }
 local expires_at = now + keep_ms
 local written
 

@@ -1,64 +1,235 @@
-//! What an origin says about the freshness of its answer (RFC 9111 §4.2, for a shared cache).
+//! What an origin's headers demand of whoever keeps its answer (RFC 9111 for a shared cache, RFC 5861).
+//!
+//! What the resource declares is the most that is allowed. An origin may only demand more care, and
+//! what it says wrongly counts as the most careful thing that it may have meant.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
-/// How long an answer may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// It says nothing.
-    Silent,
-    /// Not at all.
-    NoStore,
-    /// For this time, counted from when it came.
-    Fresh(Duration),
+use runtime::cache::{Limits, Windows, Word};
+
+use crate::directives::{Directives, SECONDS_MAX, has_item, items, seconds};
+
+/// Headers of an answer; empty for none, the lines of one put together.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Headers<'a> {
+    pub cache_control: &'a str,
+    pub age: &'a str,
+    pub date: &'a str,
+    pub expires: &'a str,
+    pub pragma: &'a str,
+    pub vary: &'a str,
 }
 
-/// Longest time taken over; the windows are bounded, too.
-const FRESH_MAX_S: u64 = 15 * 24 * 3600;
+impl Headers<'_> {
+    /// Whether there is nothing about keeping: a 304 leaves what was said before (RFC 9111 §3.2).
+    fn is_silent(&self) -> bool {
+        self.cache_control.is_empty() && self.expires.is_empty() && self.pragma.is_empty()
+    }
+}
 
-/// Reads `Cache-Control` and `Age`. `private` matters where the resource is served to everybody.
-pub fn verdict(cache_control: &str, age: &str, is_public: bool) -> Verdict {
-    let (mut max_age, mut shared_max_age) = (None, None);
-    for directive in cache_control.split(',') {
-        let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
-        let seconds = || value.trim().trim_matches('"').parse::<u64>().unwrap_or(0);
-        match name.trim().to_ascii_lowercase().as_str() {
-            "no-store" | "no-cache" => return Verdict::NoStore,
-            "private" if is_public => return Verdict::NoStore,
-            "max-age" => max_age = Some(seconds()),
-            "s-maxage" => shared_max_age = Some(seconds()),
-            _ => {}
+/// How a resource is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Declared {
+    pub windows: Windows,
+    /// One value is served to more than one user.
+    pub is_shared: bool,
+    /// The origin's times shorten the declared ones.
+    pub honours_times: bool,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Demands {
+    /// How long it is fresh from now on by what the origin says, if anything.
+    pub fresh: Option<Duration>,
+    /// How old it was when it came.
+    pub age: Duration,
+    /// It must not be kept.
+    pub no_store: bool,
+    pub limits: Limits,
+}
+
+/// Reads the headers of an answer that came at `now`, `delay` after it was asked for.
+pub fn demands(
+    headers: &Headers<'_>,
+    declared: &Declared,
+    now: SystemTime,
+    delay: Duration,
+) -> Demands {
+    let directives = Directives::parse(headers.cache_control);
+    let mut limits = directives.words();
+    let is_http10 = headers.cache_control.is_empty();
+    if (is_http10 && has_item(headers.pragma, "no-cache")) || has_item(headers.vary, "*") {
+        limits.add(Word::NoCache);
+    }
+    if declared.honours_times {
+        directives.times(&mut limits);
+        if limits.fresh.is_none() && !headers.expires.is_empty() {
+            limits.fresh = Some(expires_in(headers, now));
         }
     }
-    let Some(seconds) = shared_max_age.or(max_age) else { return Verdict::Silent };
-    match seconds.saturating_sub(age_s(age)).min(FRESH_MAX_S) {
-        // Whoever served it stale would not do what the origin asks for.
-        0 => Verdict::NoStore,
-        left => Verdict::Fresh(Duration::from_secs(left)),
+    if limits.has(Word::MustRevalidate) || limits.has(Word::ProxyRevalidate) {
+        (limits.stale, limits.error) = (Some(Duration::ZERO), Some(Duration::ZERO));
+    }
+    concluded(limits, headers, declared, delay)
+}
+
+/// What is demanded of a value that has not changed.
+pub fn still_demanded(
+    headers: &Headers<'_>,
+    before: Limits,
+    declared: &Declared,
+    now: SystemTime,
+    delay: Duration,
+) -> Demands {
+    match headers.is_silent() {
+        true => concluded(before, headers, declared, delay),
+        false => demands(headers, declared, now, delay),
     }
 }
 
-/// `Age` in seconds; 0 for what is no number.
-pub fn age_s(age: &str) -> u64 {
-    age.trim().parse().unwrap_or(0)
+fn concluded(
+    mut limits: Limits,
+    headers: &Headers<'_>,
+    declared: &Declared,
+    delay: Duration,
+) -> Demands {
+    let Windows { stale, error, .. } = declared.windows;
+    let age = match declared.honours_times {
+        true => age(headers.age) + delay,
+        false => Duration::ZERO,
+    };
+    let left = limits.fresh.map(|whole| whole.saturating_sub(age));
+    if left == Some(Duration::ZERO) {
+        // It is served again only where the origin says in so many words that it may be.
+        limits.stale.get_or_insert(Duration::ZERO);
+        limits.error.get_or_insert(Duration::ZERO);
+        let may_be_stale = |limit: Option<Duration>, most: Duration| {
+            !most.is_zero() && limit.is_some_and(|limit| !limit.is_zero())
+        };
+        if !may_be_stale(limits.stale, stale) && !may_be_stale(limits.error, error) {
+            limits.add(Word::NoCache);
+        }
+    }
+    let is_anothers = limits.has(Word::Private) && declared.is_shared;
+    let no_store = limits.has(Word::NoStore) || limits.has(Word::NoCache) || is_anothers;
+    if is_anothers {
+        // Nobody asked in this user's name, so nobody knows for how long it is theirs.
+        limits.add(Word::NoCache);
+    }
+    Demands { fresh: left, age, no_store, limits }
+}
+
+/// The first of several; what is no number is none (RFC 9111 §5.1).
+fn age(list: &str) -> Duration {
+    items(list).next().and_then(seconds).unwrap_or_default()
+}
+
+/// How long after `Date` it expires; what is no date is in the past (RFC 9111 §5.3). Without a `Date`,
+/// how long from now.
+fn expires_in(headers: &Headers<'_>, now: SystemTime) -> Duration {
+    let Some(expires) = date(headers.expires) else { return Duration::ZERO };
+    let since = date(headers.date).unwrap_or(now);
+    let time = expires.duration_since(since).unwrap_or_default();
+    time.min(Duration::from_secs(SECONDS_MAX))
+}
+
+fn date(text: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(text.trim()).ok()
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "how a test fails")]
 mod tests {
     use super::*;
+    use std::time::UNIX_EPOCH;
+
+    const S: fn(u64) -> Duration = Duration::from_secs;
+
+    fn declared() -> Declared {
+        let windows = Windows { fresh: S(60), ..Windows::default() };
+        Declared { windows, is_shared: true, honours_times: true }
+    }
+
+    fn said(headers: &Headers<'_>) -> Demands {
+        demands(headers, &declared(), UNIX_EPOCH + S(1_000_000_000), Duration::ZERO)
+    }
 
     #[test]
-    fn reads_what_matters() {
-        let fresh = |s| Verdict::Fresh(Duration::from_secs(s));
-        assert_eq!(verdict("", "", true), Verdict::Silent);
-        assert_eq!(verdict("public, must-revalidate", "5", true), Verdict::Silent);
-        assert_eq!(verdict("max-age=60", "", true), fresh(60));
-        assert_eq!(verdict("Max-Age=\"60\" , S-MaxAge=90", "20", true), fresh(70));
-        assert_eq!(verdict("max-age=60", "60", true), Verdict::NoStore);
-        assert_eq!(verdict("max-age=x", "", true), Verdict::NoStore);
-        assert_eq!(verdict("max-age=60, no-store", "", true), Verdict::NoStore);
-        assert_eq!(verdict("private, max-age=60", "", true), Verdict::NoStore);
-        assert_eq!(verdict("private, max-age=60", "", false), fresh(60));
-        assert_eq!(verdict("max-age=99999999999", "", true), fresh(FRESH_MAX_S));
+    fn a_freshness_is_what_is_left_of_it() {
+        let left = |cache_control, age, delay| {
+            let headers = Headers { cache_control, age, ..Headers::default() };
+            let demands = demands(&headers, &declared(), UNIX_EPOCH, S(delay));
+            (demands.fresh, demands.age, demands.no_store)
+        };
+        assert_eq!(left("max-age=50", "20", 3), (Some(S(27)), S(23), false));
+        assert_eq!(left("max-age=50", "20", 30), (Some(S(0)), S(50), true));
+        assert_eq!(left("", "20", 3), (None, S(23), false));
+        let far = S(SECONDS_MAX);
+        let huge = "max-age=99999999999999999999999";
+        assert_eq!(left(huge, "", 0), (Some(far), S(0), false));
+        assert_eq!(left(huge, "99999999999999999999999", 0), (Some(S(0)), far, true));
+    }
+
+    #[test]
+    fn an_expiry_is_counted_from_the_date_of_the_answer() {
+        let fresh = |expires, date| said(&Headers { expires, date, ..Headers::default() }).fresh;
+        let (now, later) = ("Sun, 09 Sep 2001 01:46:40 GMT", "Sun, 09 Sep 2001 01:47:10 GMT");
+        assert_eq!(fresh(later, now), Some(S(30)));
+        assert_eq!(fresh(later, later), Some(S(0)));
+        assert_eq!(fresh(now, later), Some(S(0)));
+        assert_eq!(fresh(later, ""), Some(S(30)));
+        assert_eq!(fresh(later, "yesterday"), Some(S(30)));
+        for wrong in ["0", "-1", "soon", "Sun, 99 Sep 2001 01:47:10 GMT"] {
+            assert_eq!(fresh(wrong, now), Some(S(0)), "{wrong}");
+        }
+        assert_eq!(fresh("", now), None);
+    }
+
+    #[test]
+    fn whatever_an_origin_sends_is_read() {
+        for text in
+            ["\"", "=", "=\"", "max-age=\"", "\\", ",", "a=\"\\", "\u{0}", "é=ü", "max-age=\u{661}"]
+        {
+            let headers = Headers {
+                cache_control: text,
+                age: text,
+                date: text,
+                expires: text,
+                pragma: text,
+                vary: text,
+            };
+            assert!(said(&headers).fresh.is_some(), "{text:?}: Expires is in the past");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_and_what_it_demands_can_be_kept(
+            text in "(no-store|private|no-cache|max-age|s-maxage|[0-9]{1,25}|[=, \"\\\\]|\\PC){0,12}",
+            age in "\\PC{0,12}",
+        ) {
+            let headers = Headers { cache_control: &text, age: &age, ..Headers::default() };
+            let Demands { fresh, age, no_store, limits } = said(&headers);
+            assert!(fresh.unwrap_or_default().max(age) <= S(SECONDS_MAX));
+            assert_eq!(Limits::parse(&limits.to_text()), Some(limits));
+            assert!(no_store || fresh != Some(Duration::ZERO) || limits.stale.is_some());
+            // An item more forbids no less.
+            let more = format!("no-store, {text}");
+            assert!(said(&Headers { cache_control: &more, ..headers }).no_store);
+        }
+    }
+
+    #[test]
+    fn silence_leaves_what_was_said() {
+        let first = Headers { cache_control: "max-age=50, must-revalidate", ..Headers::default() };
+        let before = said(&first).limits;
+        let silent = Headers { age: "10", ..Headers::default() };
+        let still = |headers: &Headers<'_>| {
+            still_demanded(headers, before, &declared(), UNIX_EPOCH, Duration::ZERO)
+        };
+        assert_eq!((still(&silent).limits, still(&silent).fresh), (before, Some(S(40))));
+        let other = Headers { cache_control: "max-age=5", ..Headers::default() };
+        assert_eq!((still(&other).limits.stale, still(&other).fresh), (None, Some(S(5))));
     }
 }

@@ -1,7 +1,9 @@
 //! Cached reads: the resources that `resources.toml` declares, stale-while-revalidate.
 
 mod access;
+mod bound;
 mod cache_control;
+mod directives;
 mod invalidate;
 mod read;
 mod respond;

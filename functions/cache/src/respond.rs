@@ -1,7 +1,9 @@
 //! Answers as HTTP: Cache-Control (RFC 9111, RFC 5861), Age, ETag, Cache-Status (RFC 9211).
 
-use runtime::cache::{Answer, Content, FetchError, How, Windows};
-use runtime::{Code, Error, Response};
+use std::time::Duration;
+
+use runtime::cache::{Answer, Content, FetchError, How, Limits, Windows, Word};
+use runtime::{Code, Error, Response, conditional};
 
 use crate::served::Served;
 use resources::Access;
@@ -12,15 +14,15 @@ pub fn response(served: &Served, answer: Answer, if_none_match: &str) -> Respons
     let control = cache_control(served, &answer);
     let age = (answer.age_ms.max(0) / 1000).to_string();
     let response = match answer.content {
-        Content::Absent => Response::from(&Error::not_found("this resource")),
+        Content::Absent => problem(&Error::not_found("this resource")),
         Content::Failed(FetchError::TimedOut) => {
-            Response::from(&Error::new(Code::OriginTimeout, "the source did not answer in time"))
+            problem(&Error::new(Code::OriginTimeout, "the source did not answer in time"))
         }
         Content::Failed(FetchError::Failed(_)) => {
-            Response::from(&Error::new(Code::OriginFailed, "the source failed"))
+            problem(&Error::new(Code::OriginFailed, "the source failed"))
         }
         Content::Unchanged { etag } => value(304, &etag, control, age, Vec::new()),
-        Content::Json { body, etag } => match names(if_none_match, &etag) {
+        Content::Json { body, etag } => match conditional::names(if_none_match, &etag) {
             true => value(304, &etag, control, age, Vec::new()),
             false => value(200, &etag, control, age, body),
         },
@@ -33,30 +35,57 @@ pub fn response(served: &Served, answer: Answer, if_none_match: &str) -> Respons
     }
 }
 
+/// Not for other caches: a 404 is one that they may keep as they like (RFC 9111 §4.2.2).
+fn problem(error: &Error) -> Response {
+    Response::from(error).with("cache-control", "no-store")
+}
+
 fn value(status: u16, etag: &str, control: String, age: String, body: Vec<u8>) -> Response {
     let response = if status == 304 { Response::empty(304) } else { Response::json(status, body) };
     response.with("cache-control", control).with("age", age).with("etag", format!("\"{etag}\""))
 }
 
-/// Whether `If-None-Match` names the tag (RFC 9110 §13.1.2: weak comparison).
-fn names(if_none_match: &str, etag: &str) -> bool {
-    if if_none_match.is_empty() {
-        return false;
+/// `max-age` is the whole freshness: caches subtract `Age` from it. What the origin demands is passed
+/// on; nothing is said that would allow a cache behind this one more than this one may do.
+fn cache_control(served: &Served, answer: &Answer) -> String {
+    let limits = &answer.limits;
+    let is_public = served.resource.access == Access::Public && !limits.has(Word::Private);
+    let mut text = if is_public { "public" } else { "private" }.to_owned();
+    if limits.has(Word::NoStore) {
+        return if is_public { "no-store".to_owned() } else { format!("{text}, no-store") };
     }
-    if_none_match.trim() == "*" || if_none_match.contains(&format!("\"{etag}\""))
+    if limits.has(Word::NoCache) {
+        text.push_str(", no-cache");
+    } else {
+        text.push_str(&times(served.policy.windows, answer, is_public));
+    }
+    if limits.has(Word::NoTransform) {
+        text.push_str(", no-transform");
+    }
+    text
 }
 
-/// `max-age` is the whole freshness: caches subtract `Age` from it.
-fn cache_control(served: &Served, answer: &Answer) -> String {
-    let seconds = |ms: i64| ms.max(0) / 1000;
-    let Windows { stale, error, .. } = served.policy.windows;
-    let scope = if served.resource.access == Access::Public { "public" } else { "private" };
-    format!(
-        "{scope}, max-age={}, stale-while-revalidate={}, stale-if-error={}",
-        seconds(answer.age_ms.max(0).saturating_add(answer.ttl_ms)),
-        stale.as_secs(),
-        error.as_secs(),
-    )
+fn times(windows: Windows, answer: &Answer, is_public: bool) -> String {
+    let Limits { client, stale, error, .. } = answer.limits;
+    let shared = answer.age_ms.max(0).saturating_add(answer.ttl_ms).max(0) / 1000;
+    let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    let own = client.map_or(shared, |client| seconds(client).min(shared));
+    let mut text = format!(", max-age={own}");
+    if is_public && own < shared {
+        text.push_str(&format!(", s-maxage={shared}"));
+    }
+    if answer.limits.has(Word::MustRevalidate) {
+        text.push_str(", must-revalidate");
+    } else if answer.limits.has(Word::ProxyRevalidate) {
+        text.push_str(", proxy-revalidate");
+    } else {
+        let least = |window: Duration, limit: Option<Duration>| {
+            seconds(window.min(limit.unwrap_or(Duration::MAX)))
+        };
+        let (stale, error) = (least(windows.stale, stale), least(windows.error, error));
+        text.push_str(&format!(", stale-while-revalidate={stale}, stale-if-error={error}"));
+    }
+    text
 }
 
 fn cache_status(answer: &Answer) -> String {
@@ -89,8 +118,8 @@ mod tests {
     use super::*;
 
     fn answer(how: How, ttl_ms: i64) -> Answer {
-        let content = Content::json("{}");
-        Answer { content, how, stored: false, collapsed: false, age_ms: 1500, ttl_ms }
+        let (content, limits) = (Content::json("{}"), Limits::default());
+        Answer { content, how, stored: false, collapsed: false, age_ms: 1500, ttl_ms, limits }
     }
 
     #[test]
@@ -103,11 +132,5 @@ mod tests {
         let failed = FetchError::TimedOut;
         let failed = Answer { content: Content::Failed(failed), ..answer(How::Bypass, 0) };
         assert_eq!(cache_status(&failed), "bellwire; fwd=bypass");
-    }
-
-    #[test]
-    fn if_none_match_is_a_list() {
-        assert!(names("\"a\", W/\"b\"", "b") && names("*", "b") && names(" * ", "b"));
-        assert!(!names("\"a\"", "b") && !names("", "b") && !names("b", "b"));
     }
 }

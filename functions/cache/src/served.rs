@@ -43,8 +43,13 @@ impl Target {
         let segments = served.resource.segments.iter().zip(path);
         let params = segments.filter(|(own, _)| own.is_none()).map(|(_, given)| *given);
         let params: Vec<String> = params.map(str::to_owned).collect();
-        for param in &params {
+        let Resource { params: names, types, .. } = &served.resource;
+        for ((param, name), param_type) in params.iter().zip(names).zip(types) {
             check_id(param, "parameter")?;
+            if let Err(problem) = param_type.check(param) {
+                let problem = format!("the parameter `{name}` {problem}");
+                return Err(Error::field(Code::InvalidId, name, problem));
+            }
         }
         Ok(Self { served, params: Rc::new(params) })
     }

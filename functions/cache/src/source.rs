@@ -1,42 +1,56 @@
 //! Where values come from: one SQL statement, or one HTTP origin.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use runtime::App;
-use runtime::cache::{FetchError, Fetched, Known, Validators, Value};
+use runtime::cache::{FetchError, Fetched, Host as _, Known, Validators, Value};
+use runtime::io::cache_host::SpinHost;
 use runtime::io::origin::{self, OriginRequest, OriginResponse};
 use runtime::io::variables;
-use runtime::record::{Backend, Sql, Value as SqlValue};
+use runtime::record::{Backend, Sql as _, Value as SqlValue};
 
-use crate::cache_control::{Verdict, age_s, verdict};
+use crate::bound::Bound;
+use crate::cache_control::{Declared, Demands, Headers, demands, still_demanded};
+use crate::served::Served;
 use resources::origins::{HttpOrigin, Origin, OriginHost, is_host};
-use resources::template::{Piece, Template, push_encoded};
+use resources::template::{Template, push_encoded};
 use resources::{Access, Resource};
+
+/// Said of everything else, json and jsonb of Postgres among it.
+const ONE_COLUMN: &str = "the query must give one column of text that is JSON: on Postgres, \
+                          cast json to it with ::text";
 
 /// Fetches a value. What takes too long is dropped by the caller.
 ///
 /// # Errors
 /// The source failed, or gave what is no value.
 pub async fn fetch(
-    resource: &Resource,
+    served: &Served,
     params: &[String],
     known: Known,
 ) -> Result<Fetched, FetchError> {
-    let fetched = match &resource.origin {
-        Origin::Sql { sqlite, postgres } => sql(sqlite, postgres, params).await,
-        Origin::Http(origin) => http(resource, origin, params, known).await,
+    let fetched = match &served.resource.origin {
+        Origin::Sql { sqlite, postgres } => sql(&served.resource, sqlite, postgres, params).await,
+        Origin::Http(origin) => http(served, origin, params, known).await,
     };
     fetched.map_err(FetchError::Failed)
 }
 
-async fn sql(sqlite: &Template, postgres: &Template, params: &[String]) -> Result<Fetched, String> {
+async fn sql(
+    resource: &Resource,
+    sqlite: &Template,
+    postgres: &Template,
+    params: &[String],
+) -> Result<Fetched, String> {
     let app = App::get().await.map_err(|error| error.detail().to_owned())?;
-    let (statement, sign) = match app.config.record {
-        Backend::Sqlite => (sqlite, '?'),
-        Backend::Postgres => (postgres, '$'),
+    let backend = app.config.record;
+    let statement = match backend {
+        Backend::Sqlite => sqlite,
+        Backend::Postgres => postgres,
     };
-    let (text, values) = bound(statement, sign, params);
-    let rows = app.record.sql().query(&text, values).await?;
+    let bound = Bound::new(statement, backend, resource, params);
+    let rows = app.record.sql().query(&bound.text, bound.values.clone()).await;
+    let rows = rows.map_err(|error| bound.explained(&error))?;
     let mut rows = rows.into_iter();
     let row = match (rows.next(), rows.next()) {
         (None, _) => return Ok(Fetched::Absent),
@@ -47,32 +61,12 @@ async fn sql(sqlite: &Template, postgres: &Template, params: &[String]) -> Resul
     match (columns.next(), columns.next()) {
         (Some(SqlValue::Text(body)), None) => Ok(Fetched::json(body)),
         (Some(SqlValue::Null), None) => Ok(Fetched::Absent),
-        _ => Err("the query must give one column of JSON text".to_owned()),
+        _ => Err(ONE_COLUMN.to_owned()),
     }
-}
-
-/// The statement with numbered places, and the values that belong there.
-fn bound(statement: &Template, sign: char, params: &[String]) -> (String, Vec<SqlValue>) {
-    let (mut text, mut used) = (String::new(), Vec::new());
-    for piece in &statement.0 {
-        match piece {
-            Piece::Text(plain) => text.push_str(plain),
-            Piece::Param(param) => {
-                let at = used.iter().position(|known| known == param).unwrap_or_else(|| {
-                    used.push(*param);
-                    used.len() - 1
-                });
-                text.push(sign);
-                text.push_str(&(at + 1).to_string());
-            }
-        }
-    }
-    let value = |at: &usize| params.get(*at).map_or(SqlValue::Null, |text| SqlValue::text(text));
-    (text, used.iter().map(value).collect())
 }
 
 async fn http(
-    resource: &Resource,
+    served: &Served,
     origin: &HttpOrigin,
     params: &[String],
     known: Known,
@@ -83,7 +77,9 @@ async fn http(
             let host = variables::get(name).await;
             let host = host.map_err(|problem| format!("the variable {name}: {problem}"))?;
             if !is_host(&host) {
-                return Err(format!("the variable {name} is no host:port"));
+                return Err(format!(
+                    "the variable {name} must be host[:port], without a scheme or a path"
+                ));
             }
             host
         }
@@ -100,11 +96,24 @@ async fn http(
         authority,
         target: origin.target.fill(params, push_encoded),
         headers,
-        bytes_max: resource.bytes_max,
+        bytes_max: served.resource.bytes_max,
     };
+    let begun_ms = SpinHost.now_ms();
     let response = origin::get(&request).await?;
-    let is_public = resource.access == Access::Public;
-    let mut value = described(&response, origin.honours_cache_control, is_public);
+    let delay_ms = u64::try_from(SpinHost.now_ms() - begun_ms).unwrap_or(0);
+    let demands = demands_of(&response, served, origin, &known, Duration::from_millis(delay_ms));
+    let fresh_max = served.policy.windows.fresh;
+    let mut value = Value {
+        body: String::new(),
+        validators: Validators {
+            etag: response.header("etag").to_owned(),
+            last_modified: response.header("last-modified").to_owned(),
+        },
+        fresh: demands.fresh.map(|fresh| fresh.min(fresh_max)),
+        age: demands.age,
+        no_store: demands.no_store,
+        limits: demands.limits,
+    };
     match response.status {
         200 => {
             let body = String::from_utf8(response.body).map_err(|_| "no UTF-8".to_owned())?;
@@ -116,44 +125,42 @@ async fn http(
             }
             Ok(Fetched::Same(value))
         }
-        404 | 410 => Ok(Fetched::Absent),
+        404 | 410 => Ok(match (demands.no_store, demands.fresh) {
+            (true, _) => Fetched::AbsentFor(Duration::ZERO),
+            (false, Some(fresh)) => Fetched::AbsentFor(fresh),
+            (false, None) => Fetched::Absent,
+        }),
         status => Err(format!("the origin answered {status}")),
     }
 }
 
-/// What the headers say about a value.
-fn described(response: &OriginResponse, honours: bool, is_public: bool) -> Value {
-    let validators = Validators {
-        etag: response.header("etag").to_owned(),
-        last_modified: response.header("last-modified").to_owned(),
+/// What the headers demand of whoever keeps the answer.
+fn demands_of(
+    response: &OriginResponse,
+    served: &Served,
+    origin: &HttpOrigin,
+    known: &Known,
+    delay: Duration,
+) -> Demands {
+    let list = |name| response.header_list(name);
+    let (cache_control, age, expires) = (list("cache-control"), list("age"), list("expires"));
+    let (pragma, vary) = (list("pragma"), list("vary"));
+    let headers = Headers {
+        cache_control: &cache_control,
+        age: &age,
+        date: response.header("date"),
+        expires: &expires,
+        pragma: &pragma,
+        vary: &vary,
     };
-    let mut value = Value { validators, ..Value::default() };
-    if honours {
-        let age = response.header("age");
-        match verdict(response.header("cache-control"), age, is_public) {
-            Verdict::Silent => {}
-            Verdict::NoStore => value.no_store = true,
-            Verdict::Fresh(fresh) => value.fresh = Some(fresh),
-        }
-        value.age = Duration::from_secs(age_s(age).min(u64::from(u32::MAX)));
-    }
-    value
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "how a test fails")]
-mod tests {
-    use super::*;
-    use resources::template::Braces;
-
-    #[test]
-    fn parameters_are_bound_in_the_order_of_their_first_use() {
-        let params = ["a".to_owned(), "b".to_owned()];
-        let text = "SELECT '{}' WHERE x = {b} AND y = {a} AND z = {b}";
-        let statement = Template::parse(text, &params, Braces::Lenient).unwrap();
-        let values = ["1; DROP TABLE x".to_owned(), "2".to_owned()];
-        let (text, bound) = bound(&statement, '$', &values);
-        assert_eq!(text, "SELECT '{}' WHERE x = $1 AND y = $2 AND z = $1");
-        assert_eq!(bound, [SqlValue::text("2"), SqlValue::text("1; DROP TABLE x")]);
+    let declared = Declared {
+        windows: served.policy.windows,
+        is_shared: !matches!(served.resource.access, Access::Subject(_)),
+        honours_times: origin.honours_cache_control,
+    };
+    let now = SystemTime::now();
+    match response.status {
+        304 => still_demanded(&headers, known.limits, &declared, now, delay),
+        _ => demands(&headers, &declared, now, delay),
     }
 }

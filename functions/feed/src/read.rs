@@ -5,7 +5,7 @@ use runtime::delivery::load_cold;
 use runtime::io::clock;
 use runtime::record::{Entry, Record, Window};
 use runtime::redis::{Arg, Redis, RedisError};
-use runtime::{App, Code, Error, Request, Response, auth, log};
+use runtime::{App, Code, Error, Request, Response, auth, conditional, log};
 use shared::auth::Scope;
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::time::rfc3339;
@@ -25,7 +25,8 @@ pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Respons
     let wanted = PageRequest::parse(request)?;
     let body = page(app, user, &wanted).await?.to_json();
     let etag = etag(&body);
-    let is_known = request.header("if-none-match").is_some_and(|known| matches(known, &etag));
+    let known = request.header_list("if-none-match");
+    let is_known = conditional::names(&known, etag.trim_matches('"'));
     let response = match is_known {
         true => Response::empty(304),
         false => Response::json(200, body),
@@ -173,9 +174,4 @@ async fn seq_of(app: &App, user: &UserId, cursor: &str) -> Result<i64, Error> {
             )),
         },
     }
-}
-
-/// `If-None-Match` compares weakly (RFC 9110 §13.1.2).
-fn matches(known: &str, etag: &str) -> bool {
-    known.split(',').map(str::trim).any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag)
 }

@@ -1,6 +1,6 @@
 //! `GET /openapi.json`: the API, as the crate `openapi` describes it.
 
-use runtime::{Request, Response};
+use runtime::{Request, Response, conditional};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// docs/openapi.json without white space (`build.rs`).
@@ -8,15 +8,10 @@ const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// Answers the document, or 304. It changes with a deployment only.
 pub fn document(request: &Request) -> Response {
-    let etag = format!("\"{:016x}\"", xxh3_64(DOCUMENT.as_bytes()));
-    let known = request.header("if-none-match").unwrap_or_default();
-    let is_known = known
-        .split(',')
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.trim_start_matches("W/") == etag);
-    let response = match is_known {
+    let etag = format!("{:016x}", xxh3_64(DOCUMENT.as_bytes()));
+    let response = match conditional::names(&request.header_list("if-none-match"), &etag) {
         true => Response::empty(304),
         false => Response::json(200, DOCUMENT),
     };
-    response.with("etag", etag).with("cache-control", "public, max-age=300")
+    response.with("etag", format!("\"{etag}\"")).with("cache-control", "public, max-age=300")
 }

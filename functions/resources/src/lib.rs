@@ -2,6 +2,8 @@
 //! build.rs, and in `queues`, which leaves its keys alone; knows neither the host nor the engine.
 
 pub mod origins;
+pub mod param;
+mod path;
 pub mod template;
 pub mod toml_table;
 
@@ -17,7 +19,9 @@ use shared::limits::{
 };
 
 use crate::origins::{Origin, http_origin, sql_origin};
-use crate::template::{Braces, Piece, Template, check_fixed, is_name, may_meet, push_plain};
+use crate::param::ParamType;
+use crate::path::{default_key, segments};
+use crate::template::{Braces, Piece, Template, check_fixed, may_meet, named, push_plain};
 use crate::toml_table::{Fields, Mistake, Source};
 
 /// Who may read a resource.
@@ -51,6 +55,8 @@ pub struct Resource {
     /// `None` for a parameter.
     pub segments: Vec<Option<String>>,
     pub params: Vec<String>,
+    /// Of each of them.
+    pub types: Vec<ParamType>,
     pub key: Template,
     pub tags: Vec<Template>,
     pub access: Access,
@@ -144,10 +150,11 @@ fn parts(key: &Template) -> Vec<Option<String>> {
 
 fn resource(table: &mut Fields<'_>) -> Result<Resource, Mistake> {
     let path = table.string("path")?.ok_or_else(|| table.mistake("`path` is missing"))?;
-    let (segments, params) = segments(&path.value).map_err(|problem| path.mistake(problem))?;
+    let (segments, declared) = segments(&path.value).map_err(|problem| path.mistake(problem))?;
+    let (params, types): (Vec<_>, Vec<_>) = declared.into_iter().unzip();
     let key = match table.string("key")? {
         Some(field) => field,
-        None => path.with(path.value.replace('/', ":")),
+        None => path.with(default_key(&segments, &params)),
     };
     let key = key.map(|text| key_template(&text, &params))?.value;
     let tags = match table.strings("tags")? {
@@ -172,38 +179,13 @@ fn resource(table: &mut Fields<'_>) -> Result<Resource, Mistake> {
     let origin = match (table.table("sql")?, table.table("http")?) {
         (Some(sql), None) => sql_origin(sql, &params)?,
         (None, Some(http)) => http_origin(http, &params)?,
-        _ => return Err(table.mistake("needs one source: [resource.sql] or [resource.http]")),
+        (None, None) => {
+            return Err(table.mistake("needs a source: [resource.sql] or [resource.http]"));
+        }
+        _ => return Err(table.mistake("has two sources: [resource.sql] and [resource.http]")),
     };
     let path = path.value;
-    Ok(Resource { path, segments, params, key, tags, access, origin, times, bytes_max })
-}
-
-/// Literal segments and parameters' names.
-type Path = (Vec<Option<String>>, Vec<String>);
-
-fn segments(path: &str) -> Result<Path, String> {
-    let (mut segments, mut params) = (Vec::new(), Vec::new());
-    for segment in path.split('/') {
-        match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            Some(name) if !is_name(name) || params.iter().any(|known| known == name) => {
-                return Err(format!("has the parameter {segment} twice, or it is no name"));
-            }
-            Some(_) if segments.is_empty() => return Err("must begin with a name".to_owned()),
-            Some(name) => {
-                params.push(name.to_owned());
-                segments.push(None);
-            }
-            None if segment.is_empty() => return Err("has an empty segment".to_owned()),
-            None => {
-                check_fixed(segment)?;
-                segments.push(Some(segment.to_owned()));
-            }
-        }
-    }
-    if segments.first() == Some(&Some("invalidate".to_owned())) {
-        return Err("must not begin with `invalidate`, which is a call of its own".to_owned());
-    }
-    Ok((segments, params))
+    Ok(Resource { path, segments, params, types, key, tags, access, origin, times, bytes_max })
 }
 
 fn key_template(text: &str, params: &[String]) -> Result<Template, String> {
@@ -261,9 +243,14 @@ fn access(text: &str, params: &[String]) -> Result<Access, String> {
         ("cache:read", _) => Ok(Access::Scope),
         (_, Some(name)) => match params.iter().position(|param| param == name) {
             Some(at) => Ok(Access::Subject(at)),
-            None => Err(format!("names {name:?}, which is no parameter of the path")),
+            None => {
+                let known = named(params);
+                Err(format!("names {name:?}, which is no parameter of `path` ({known})"))
+            }
         },
-        _ => Err("must be public, subject:<parameter> or cache:read".to_owned()),
+        _ => {
+            Err(format!("is {text:?}: write \"public\", \"subject:<parameter>\" or \"cache:read\""))
+        }
     }
 }
 

@@ -18,7 +18,8 @@ pub struct HttpOrigin {
     pub host: OriginHost,
     /// From the first `/`.
     pub target: Template,
-    /// Cache-Control and Age of the origin decide on freshness.
+    /// Times in Cache-Control, Expires and Age of the origin shorten the declared ones. What it forbids
+    /// holds in any case.
     pub honours_cache_control: bool,
 }
 
@@ -61,23 +62,47 @@ pub fn sql_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mi
 /// The first mistake.
 pub fn http_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mistake> {
     let url = table.string("url")?.ok_or_else(|| table.mistake("`http.url` is missing"))?;
-    let honours_cache_control = table.bool("honour_cache_control")?.unwrap_or(false);
+    let honours_cache_control = table.bool("honour_cache_control")?.unwrap_or(true);
     let origin = url.map(|text| {
         let (is_tls, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),
-            _ => return Err("must begin with http:// or https://".to_owned()),
+            _ => {
+                return Err(format!(
+                    "has no scheme: write \"http://{}\" or https://",
+                    unschemed(&text)
+                ));
+            }
         };
-        let (host, target) = rest.find('/').map_or((rest, ""), |at| rest.split_at(at));
+        let (host, target) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let host = origin_host(host)?;
-        if target.is_empty() || target.contains(['#', ' ']) || !target.is_ascii() {
-            return Err("needs a path, without spaces and without a fragment".to_owned());
+        let has_path = target.starts_with('/');
+        if !has_path || target.contains(['#', ' ']) || !target.is_ascii() {
+            return Err(bad_target(&text, target));
         }
         let target = Template::parse(target, params, Braces::Strict)?;
         Ok(HttpOrigin { is_tls, host, target, honours_cache_control })
     })?;
     table.finish()?;
     Ok(Origin::Http(origin.value))
+}
+
+/// The URL without what stands where a scheme belongs.
+fn unschemed(text: &str) -> &str {
+    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    rest.trim_start_matches('/')
+}
+
+fn bad_target(url: &str, target: &str) -> String {
+    if !target.starts_with('/') {
+        let address = url.strip_suffix(target).unwrap_or(url);
+        return format!("has no path: write \"{address}/{target}\"");
+    }
+    match target.chars().find(|c| matches!(c, '#' | ' ') || !c.is_ascii()) {
+        Some('#') => "has a fragment (#…), which no origin is sent".to_owned(),
+        Some(c) => format!("has {c:?} in its path: percent-encode it"),
+        None => "is no URL".to_owned(),
+    }
 }
 
 fn origin_host(text: &str) -> Result<OriginHost, String> {
@@ -87,11 +112,16 @@ fn origin_host(text: &str) -> Result<OriginHost, String> {
             && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
         return match is_variable {
             true => Ok(OriginHost::Variable(name.to_owned())),
-            false => Err("has a variable whose name is none".to_owned()),
+            false => {
+                Err(format!("has the host {text}: the name of a variable has only a-z, 0-9 and _"))
+            }
         };
     }
     if !is_host(text) {
-        return Err("needs a fixed host, or a variable in {{ }}".to_owned());
+        return Err(format!(
+            "has the host {text:?}: write a fixed host[:port], or a variable of the component in two \
+             pairs of braces, {{{{ name }}}}"
+        ));
     }
     Ok(OriginHost::Fixed(text.to_owned()))
 }

@@ -3,6 +3,8 @@
 use shared::ids::{check_id, is_id_char};
 use shared::limits::CACHE_TAG_BYTES_MAX;
 
+use crate::param::ParamType;
+
 /// A piece of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
@@ -37,7 +39,8 @@ impl Template {
                 Some((name, behind)) if is_name(name) => {
                     let at = params.iter().position(|param| param == name);
                     let at = at.ok_or_else(|| {
-                        format!("has {{{name}}}, which is no parameter of the path")
+                        let known = named(params);
+                        format!("has {{{name}}}, which is no parameter of `path` ({known})")
                     })?;
                     if !plain.is_empty() {
                         pieces.push(Piece::Text(std::mem::take(&mut plain)));
@@ -45,7 +48,13 @@ impl Template {
                     pieces.push(Piece::Param(at));
                     rest = behind;
                 }
-                _ if braces == Braces::Strict => return Err("has stray braces".to_owned()),
+                Some((text, _)) if is_typed(text, params) => {
+                    let name = text.split(':').next().unwrap_or_default();
+                    return Err(format!(
+                        "has {{{text}}}: a type stands in `path`, here write {{{name}}}"
+                    ));
+                }
+                _ if braces == Braces::Strict => return Err(STRAY.to_owned()),
                 _ => {
                     plain.push('{');
                     rest = after;
@@ -53,7 +62,7 @@ impl Template {
             }
         }
         if braces == Braces::Strict && rest.contains('}') {
-            return Err("has stray braces".to_owned());
+            return Err(STRAY.to_owned());
         }
         plain.push_str(rest);
         if !plain.is_empty() {
@@ -112,6 +121,24 @@ impl Template {
         }
         Ok(parts)
     }
+}
+
+const STRAY: &str = "has braces that hold no parameter: write {name}";
+
+/// The parameters, as a mistake names them.
+pub fn named(params: &[String]) -> String {
+    match params {
+        [] => "it has none".to_owned(),
+        _ => format!("it has {{{}}}", params.join("}, {")),
+    }
+}
+
+/// Whether a text is a parameter and a type.
+fn is_typed(text: &str, params: &[String]) -> bool {
+    let parts = text.split_once(':');
+    parts.is_some_and(|(name, rest)| {
+        params.iter().any(|param| param == name) && ParamType::named(rest).is_some()
+    })
 }
 
 /// Whether two lists of parts could become the same text.

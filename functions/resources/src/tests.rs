@@ -7,6 +7,7 @@ use std::time::Duration;
 use shared::limits::{CACHE_TAG_BYTES_MAX, ID_BYTES_MAX};
 
 use crate::origins::{Origin, OriginHost};
+use crate::param::ParamType;
 use crate::template::{is_tag, push_plain};
 use crate::{Access, Resource, Resources};
 
@@ -51,13 +52,23 @@ fn mistakes_have_a_line_and_a_name() {
     assert!(Resources::parse(valid).is_ok());
     for (text, line, named) in [
         ("[[resource]]\npath = \"a\"\nfresh = \"1s", 3, "invalid"),
-        ("[[resource]]\npath = 7\n", 2, "`path` must be a string"),
+        ("[[resource]]\npath = 7\n", 2, "`path` must be a text in quotes"),
         ("[[resource]]\nfresh = \"1s\"\n", 1, "`path` is missing"),
         ("\n[[resource]]\npath = \"a\"\nsql.query = \"x\"\n", 2, "`fresh` is missing"),
-        ("[[resource]]\npath = \"a\"\nfresh = \"1 hour\"\n", 3, "`fresh` must be a time"),
+        (
+            "[[resource]]\npath = \"a\"\nfresh = \"1 hour\"\n",
+            3,
+            "`fresh` must be a whole number with its unit",
+        ),
+        ("[[resource]]\npath = \"a\"\nfresh = 60\n", 3, "in quotes: \"250ms\""),
+        (
+            "[[resource]]\npath = \"a\"\nfresh = \"1w\"\n",
+            3,
+            "`fresh` must be a whole number with its unit",
+        ),
         ("[[resource]]\npath = \"a\"\nfresh = \"99d\"\n", 3, "`fresh` must be at most"),
-        ("[[resource]]\npath = \"a\"\nfresh = \"1s\"\n", 1, "needs one source"),
-        ("resources = []\n", 1, "`resources` is not a known field"),
+        ("[[resource]]\npath = \"a\"\nfresh = \"1s\"\n", 1, "needs a source"),
+        ("resources = []\n", 1, "`resources` is not one of resource"),
         ("[resource]\npath = \"a\"\n", 1, "[[resource]]"),
     ] {
         let problem = mistake(text);
@@ -65,7 +76,11 @@ fn mistakes_have_a_line_and_a_name() {
         assert!(problem.contains(named), "{text}: {problem}");
     }
     let unknown = format!("{valid}frehs = \"1s\"\n");
-    assert_eq!(mistake(&unknown), "line 5: `frehs` is not a known field");
+    assert_eq!(
+        mistake(&unknown),
+        "line 5: `frehs` is not one of path, key, tags, access, fresh, stale, error, absent, \
+         cool_down, timeout, soft_timeout, bytes_max, sql, http"
+    );
     let twice = format!("{valid}{valid}");
     assert!(mistake(&twice).contains("also matched by \"a\""), "{}", mistake(&twice));
     let same_key = format!("{valid}{}key = \"a\"\n", valid.replace("\"a\"", "\"b\""));
@@ -90,7 +105,7 @@ fn what_would_be_unsafe_is_refused() {
         ("path = \"a/x{y}\"", "contains"),
         ("path = \"invalidate\"", "invalidate"),
         ("path = \"a\"\naccess = \"subject:x\"", "no parameter"),
-        ("path = \"a\"\naccess = \"everyone\"", "must be public"),
+        ("path = \"a\"\naccess = \"everyone\"", "is \"everyone\": write \"public\""),
         ("path = \"a\"\ntags = [\"{x}\"]", "no parameter"),
         ("path = \"a/{x}\"\ntags = [\"{x}:{x}:{x}:{x}\"]", "may have 515 bytes"),
         ("path = \"a\"\nbytes_max = 999999999", "`bytes_max` must be from 1"),
@@ -166,5 +181,83 @@ fn a_key_is_told_from_one_that_looks_alike() {
     }
     for name in ["work", "blog", "blog-7:a", "blog-", "post:v1--x:b", "post:v1-a-x:b:c", ""] {
         assert!(!resources.own(name), "{name}");
+    }
+}
+
+#[test]
+fn a_parameter_may_have_a_type() {
+    let declared = |path: &str| {
+        one(&format!("path = \"{path}\"\nfresh = \"1s\"\nhttp.url = \"http://x/{{id}}\""))
+    };
+    let resource = declared("a/{id:int}/{x}/{y:uuid}").unwrap();
+    assert_eq!(resource.params, ["id", "x", "y"]);
+    assert_eq!(resource.types, [ParamType::Int, ParamType::Text, ParamType::Uuid]);
+    let values = ["7", "b", "c"].map(str::to_owned);
+    assert_eq!(resource.key.fill(&values, push_plain), "a:7:b:c");
+    for (path, named) in [
+        ("a/{id:integer}", "has {id:integer}: types are text, int and uuid"),
+        ("a/{id:}", "types are text, int and uuid"),
+        ("a/{:int}", "a parameter is a name"),
+        ("a/{id}/{id:int}", "the parameter {id} twice"),
+    ] {
+        let problem = declared(path).expect_err(path);
+        assert!(problem.contains(named), "{path}: {problem}");
+    }
+    // It is said once.
+    for rest in [
+        "key = \"a:{id:int}\"\nsql.query = \"SELECT {id}\"",
+        "sql.query = \"SELECT '{}', {id:int}\"",
+        "tags = [\"{id:int}\"]\nsql.query = \"SELECT {id}\"",
+        "http.url = \"http://x/{id:int}\"",
+    ] {
+        let fields = format!("path = \"a/{{id:int}}\"\nfresh = \"1s\"\n{rest}");
+        let problem = one(&fields).expect_err(rest);
+        assert!(
+            problem.contains("{id:int}: a type stands in `path`, here write {id}"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn a_wrong_url_is_told_from_the_right_one() {
+    for (url, remedy) in [
+        ("localhost:8080/x", "has no scheme: write \"http://localhost:8080/x\" or https://"),
+        ("//host/x", "write \"http://host/x\""),
+        ("ftp://host/x", "write \"http://host/x\""),
+        ("http://host", "has no path: write \"http://host/\""),
+        ("http://host?a=b", "has no path: write \"http://host/?a=b\""),
+        ("http://host/#a", "has a fragment"),
+        ("http://host/a b", "has ' ' in its path: percent-encode it"),
+        ("http://host/ü", "has 'ü' in its path"),
+        ("http://{host}/", "has the host \"{host}\": write a fixed host[:port]"),
+        ("http://user:secret@host/", "write a fixed host[:port]"),
+        ("http://{{ Host }}/", "the name of a variable has only a-z, 0-9 and _"),
+        ("http://host/{y}", "has {y}, which is no parameter of `path` (it has {x})"),
+        ("http://host/{x", "has braces that hold no parameter: write {name}"),
+    ] {
+        let fields = format!("path = \"a/{{x}}\"\nfresh = \"1s\"\nhttp.url = \"{url}\"");
+        let problem = one(&fields).expect_err(url);
+        assert!(problem.starts_with("line 4: `http.url` "), "{url}: {problem}");
+        assert!(problem.contains(remedy), "{url}: {problem}");
+    }
+}
+
+/// What a newcomer writes: the message names the line and what to write instead.
+#[test]
+fn texts_without_quotes_are_told_what_they_lack() {
+    for (line, named) in [
+        ("url = localhost:8080/x", "quotes"),
+        ("url = http://localhost:8080/x", "quotes"),
+        ("url = {{ settings_host }}/x", "quotes"),
+        ("url = nullable.example/x", "quotes"),
+    ] {
+        let text = format!("[[resource]]\npath = \"a\"\nfresh = \"1s\"\n[resource.http]\n{line}\n");
+        let problem = mistake(&text);
+        assert!(problem.starts_with("line 5: ") && problem.contains(named), "{line}: {problem}");
+    }
+    for (line, named) in [("fresh = 30s", "quotes"), ("fresh = soon", "quotes")] {
+        let problem = mistake(&format!("[[resource]]\npath = \"a\"\n{line}\n"));
+        assert!(problem.starts_with("line 3: ") && problem.contains(named), "{line}: {problem}");
     }
 }

@@ -30,15 +30,31 @@ impl<'a> Source<'a> {
         Mistake { line: 1 + before.matches('\n').count(), text: text.into() }
     }
 
+    /// What to write, where a line gives a text without quotes.
+    fn unquoted(self, line: usize) -> Option<String> {
+        let text = self.0.lines().nth(line.checked_sub(1)?)?;
+        let (name, value) = text.split_once('=')?;
+        let (name, value) = (name.trim(), value.split(" #").next().unwrap_or_default().trim());
+        let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+        let is_text = value.starts_with("{{") || !value.starts_with(['[', '{']);
+        let is_bare = !value.is_empty() && !value.contains(['"', '\'']) && is_text;
+        (is_bare && name.chars().all(is_name))
+            .then(|| format!("a text must be in quotes: {name} = \"{value}\""))
+    }
+
     /// # Errors
     /// What is no TOML.
     pub fn parse(self) -> Result<Fields<'a>, Mistake> {
         let parsed = DeTable::parse(self.0).map_err(|error| {
             let end = self.0.len();
-            self.mistake(&error.span().unwrap_or(end..end), error.message())
+            let span = error.span().unwrap_or(end..end);
+            let mistake = self.mistake(&span, error.message());
+            match self.unquoted(mistake.line) {
+                Some(text) => Mistake { text, ..mistake },
+                None => mistake,
+            }
         })?;
-        let span = parsed.span();
-        Ok(Fields { source: self, path: String::new(), span, table: parsed.into_inner() })
+        Ok(Fields::new(self, String::new(), parsed.span(), parsed.into_inner()))
     }
 }
 
@@ -49,6 +65,8 @@ pub struct Fields<'a> {
     path: String,
     pub span: Range<usize>,
     table: DeTable<'a>,
+    /// Fields that were asked for, there or not.
+    known: Vec<String>,
 }
 
 /// A field's value and where it stands.
@@ -78,13 +96,22 @@ impl<T> Field<T> {
 }
 
 impl<'a> Fields<'a> {
+    fn new(source: Source<'a>, path: String, span: Range<usize>, table: DeTable<'a>) -> Self {
+        Self { source, path, span, table, known: Vec::new() }
+    }
+
+    fn remove(&mut self, name: &str) -> Option<Spanned<DeValue<'a>>> {
+        self.known.push(name.to_owned());
+        self.table.remove(name)
+    }
+
     /// A mistake in this table as a whole.
     pub fn mistake(&self, text: impl Into<String>) -> Mistake {
         self.source.mistake(&self.span, text)
     }
 
     fn take(&mut self, name: &str) -> Option<Field<DeValue<'a>>> {
-        let value: Spanned<DeValue<'a>> = self.table.remove(name)?;
+        let value = self.remove(name)?;
         let line_of = self.source.mistake(&value.span(), "");
         Some(Field { value: value.into_inner(), name: format!("{}{name}", self.path), line_of })
     }
@@ -97,14 +124,17 @@ impl<'a> Fields<'a> {
         let Some(field) = self.take(name) else { return Ok(None) };
         let text = field.map(|value| match value {
             DeValue::String(text) if !text.contains('\0') => Ok(text.into_owned()),
-            _ => Err("must be a string".to_owned()),
+            DeValue::String(_) => Err("must not hold U+0000".to_owned()),
+            _ => Err("must be a text in quotes".to_owned()),
         });
         text.map(Some)
     }
 
     pub fn bool(&mut self, name: &str) -> Result<Option<bool>, Mistake> {
         let Some(field) = self.take(name) else { return Ok(None) };
-        let value = field.map(|value| value.as_bool().ok_or("must be true or false".to_owned()))?;
+        let value = field.map(|value| {
+            value.as_bool().ok_or("must be true or false, without quotes".to_owned())
+        })?;
         Ok(Some(value.value))
     }
 
@@ -114,7 +144,7 @@ impl<'a> Fields<'a> {
             DeValue::Integer(number) if number.radix() == 10 => {
                 number.as_str().parse().map_err(|_| "must be a positive number".to_owned())
             }
-            _ => Err("must be a number".to_owned()),
+            _ => Err("must be a whole number, without quotes".to_owned()),
         });
         number.map(Some)
     }
@@ -124,27 +154,15 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// Something else.
     pub fn duration(&mut self, name: &str) -> Result<Option<Field<Duration>>, Mistake> {
-        let Some(field) = self.string(name)? else { return Ok(None) };
-        let parse =
-            |text: String| {
-                let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-                let (number, unit) = text.split_at(digits);
-                let unit_ms = match unit {
-                    "ms" => 1,
-                    "s" => 1000,
-                    "m" => 60_000,
-                    "h" => 3_600_000,
-                    "d" => 86_400_000,
-                    _ => 0,
-                };
-                let ms = number.parse::<u64>().ok().and_then(|number| number.checked_mul(unit_ms));
-                match ms {
-                    Some(ms) if unit_ms > 0 => Ok(Duration::from_millis(ms)),
-                    _ => Err("must be a time such as \"250ms\", \"30s\", \"5m\", \"1h\" or \"7d\""
-                        .into()),
-                }
-            };
-        field.map(parse).map(Some)
+        let Some(field) = self.take(name) else { return Ok(None) };
+        let time = field.map(|value| {
+            let time = value.as_str().and_then(duration);
+            time.ok_or_else(|| {
+                let times = r#""250ms", "30s", "5m", "1h" or "7d""#;
+                format!("must be a whole number with its unit, in quotes: {times}")
+            })
+        });
+        time.map(Some)
     }
 
     /// An array of strings.
@@ -171,12 +189,12 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// Something else.
     pub fn table(&mut self, name: &str) -> Result<Option<Self>, Mistake> {
-        let Some(value) = self.table.remove(name) else { return Ok(None) };
+        let Some(value) = self.remove(name) else { return Ok(None) };
         let span = value.span();
         match value.into_inner() {
             DeValue::Table(table) => {
                 let path = format!("{}{name}.", self.path);
-                Ok(Some(Self { source: self.source, path, span, table }))
+                Ok(Some(Self::new(self.source, path, span, table)))
             }
             _ => Err(self.source.mistake(&span, format!("`{}{name}` must be a table", self.path))),
         }
@@ -187,7 +205,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// Something else.
     pub fn tables(&mut self, name: &str) -> Result<Vec<Self>, Mistake> {
-        let Some(value) = self.table.remove(name) else { return Ok(Vec::new()) };
+        let Some(value) = self.remove(name) else { return Ok(Vec::new()) };
         let span = value.span();
         let wrong = |span: &Range<usize>| {
             self.source.mistake(span, format!("`{name}` must be written as [[{name}]]"))
@@ -196,9 +214,7 @@ impl<'a> Fields<'a> {
         let table = |item: Spanned<DeValue<'a>>| {
             let span = item.span();
             match item.into_inner() {
-                DeValue::Table(table) => {
-                    Ok(Self { source: self.source, path: String::new(), span, table })
-                }
+                DeValue::Table(table) => Ok(Self::new(self.source, String::new(), span, table)),
                 _ => Err(wrong(&span)),
             }
         };
@@ -213,9 +229,26 @@ impl<'a> Fields<'a> {
         match self.table.iter().next() {
             None => Ok(()),
             Some((name, _)) => {
-                let text = format!("`{}{}` is not a known field", self.path, name.get_ref());
+                let (path, known) = (&self.path, self.known.join(", "));
+                let text = format!("`{path}{}` is not one of {known}", name.get_ref());
                 Err(self.source.mistake(&name.span(), text))
             }
         }
     }
+}
+
+/// A number and its unit.
+fn duration(text: &str) -> Option<Duration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms = match unit {
+        "ms" => 1,
+        "s" => 1000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        _ => return None,
+    };
+    let ms = number.parse::<u64>().ok()?.checked_mul(unit_ms)?;
+    Some(Duration::from_millis(ms))
 }

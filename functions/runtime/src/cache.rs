@@ -14,6 +14,7 @@ mod fetched;
 mod host;
 mod hot;
 mod invalidate;
+mod limits;
 mod lookup;
 mod policy;
 mod refresh;
@@ -23,6 +24,7 @@ pub use fetched::{FetchError, Fetched, Known, Validators, Value};
 pub use host::{Host, Work};
 pub use hot::{Fresh, Verdict, judge};
 pub use invalidate::Mode;
+pub use limits::{Limits, Word};
 pub use policy::{Policy, Windows};
 
 use std::rc::Rc;
@@ -161,8 +163,8 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         let keys: Vec<Arg<'_>> = refresh.keys_less_lease().map(|key| Arg::Text(key)).collect();
         let reply = self.store.command("MGET", &keys).await?;
         Ok(match judge(reply, now_ms, fresh_ms, refresh.chance) {
-            Verdict::Fresh(Fresh { content, age_ms, ttl_ms }) => {
-                Some(Answer { age_ms, ttl_ms, ..Answer::fetched(content, How::Hit) })
+            Verdict::Fresh(Fresh { content, age_ms, ttl_ms, limits }) => {
+                Some(Answer { age_ms, ttl_ms, limits, ..Answer::fetched(content, How::Hit) })
             }
             Verdict::Early => None,
             Verdict::Unsure => {

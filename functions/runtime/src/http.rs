@@ -1,5 +1,6 @@
 //! Requests and responses as routes see them: plain data, no streams, no host handles.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 
 use shared::path;
@@ -58,6 +59,11 @@ impl Request {
         header(&self.headers, name)
     }
 
+    /// A header whose value is a list (name in lower case), its lines put together (RFC 9110 §5.3).
+    pub fn header_list(&self, name: &str) -> Cow<'_, str> {
+        header_list(&self.headers, name)
+    }
+
     /// The value of a header (name in lower case) that may stand once.
     ///
     /// # Errors
@@ -112,6 +118,18 @@ impl Request {
 pub fn header<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Option<&'a str> {
     let (_, value) = headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))?;
     std::str::from_utf8(value).ok()
+}
+
+/// All lines of a header whose value is a list, as one. Bytes that are no text are replaced: a list is
+/// read word by word, and what is behind them may matter.
+pub fn header_list<'a>(headers: &'a [(String, Vec<u8>)], name: &str) -> Cow<'a, str> {
+    let lines = headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    let mut lines = lines.map(|(_, value)| String::from_utf8_lossy(value));
+    let mut list = lines.next().unwrap_or_default();
+    for line in lines {
+        list = Cow::Owned(format!("{list}, {line}"));
+    }
+    list
 }
 
 fn too_large(bytes_max: usize) -> Error {
@@ -194,6 +212,16 @@ mod tests {
         assert_eq!((unknown.code(), unknown.field_name()), (Code::UnknownField, Some("limt")));
         let twice = request("/x?limit=5&limit=6").query(&["limit"]).unwrap_err();
         assert_eq!(twice.code(), Code::InvalidField);
+    }
+
+    #[test]
+    fn a_list_may_stand_in_several_lines() {
+        let headers = [("A", "1, 2"), ("b", "x"), ("a", "3")];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.into())).to_vec();
+        let request = Request::new(Method::Get, "/x", headers, None).unwrap();
+        assert_eq!(request.header_list("a"), "1, 2, 3");
+        assert_eq!(request.header_list("b"), "x");
+        assert_eq!(request.header_list("c"), "");
     }
 
     #[test]

@@ -8,6 +8,7 @@
 pub mod app;
 pub mod auth;
 pub mod cache;
+pub mod conditional;
 pub mod config;
 pub mod cors;
 pub mod delivery;

@@ -1,13 +1,17 @@
 //! `GET`, `HEAD` and `DELETE /cache/…`, `POST /cache/invalidate`.
 
 mod access;
+mod demands;
 mod faults;
 mod flight;
 mod headers;
 mod invalidate;
 mod origins;
 mod resources;
+mod rfc9111;
 mod sql;
+mod stale;
+mod typed;
 
 use support::functions::Setup;
 use support::{Functions, Origin, Plan, RedisServer};
@@ -19,7 +23,7 @@ path = "fresh"
 access = "public"
 fresh = "100s"
 tags = ["all"]
-http = { url = "http://{{ settings_host }}/fresh" }
+http = { url = "http://{{ settings_host }}/fresh", honour_cache_control = false }
 
 [[resource]]
 path = "stale"
@@ -48,7 +52,7 @@ timeout = "1s"
 cool_down = "1s"
 absent = "60s"
 tags = ["item:{id}", "all", "of-{id}:{id}-{id}"]
-http = { url = "http://{{ settings_host }}/items/{id}?of={id}", honour_cache_control = true }
+http = { url = "http://{{ settings_host }}/items/{id}?of={id}" }
 
 [[resource]]
 path = "mine/{userId}"

@@ -1,5 +1,6 @@
 //! An HTTP origin that counts: it answers as it is told, slowly, wrongly or not at all.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -62,6 +63,8 @@ pub struct Origin {
 #[derive(Default)]
 struct State {
     plan: Plan,
+    /// What some targets are answered instead.
+    plans: BTreeMap<String, Plan>,
     /// Heads of all requests, in lower case but for their first line.
     requests: Vec<String>,
     bytes_sent: usize,
@@ -90,6 +93,18 @@ impl Origin {
         self.state.lock().unwrap().plan = plan;
     }
 
+    /// What requests for one target (path and query) are answered from now on.
+    pub fn plan_for(&self, target: &str, plan: Plan) {
+        self.state.lock().unwrap().plans.insert(target.to_owned(), plan);
+    }
+
+    /// How often it was asked for one target.
+    pub fn count_of(&self, target: &str) -> usize {
+        let line = format!("GET {target} ");
+        let state = self.state.lock().unwrap();
+        state.requests.iter().filter(|request| request.starts_with(&line)).count()
+    }
+
     /// How often it was asked.
     pub fn count(&self) -> usize {
         self.state.lock().unwrap().requests.len()
@@ -114,7 +129,9 @@ async fn serve(mut stream: TcpStream, state: Arc<Mutex<State>>) {
             let mut state = state.lock().unwrap();
             let (first, rest) = head.split_once("\r\n").unwrap_or((&head, ""));
             state.requests.push(format!("{first}\r\n{}", rest.to_lowercase()));
-            (state.plan.clone(), state.requests.len())
+            let target = first.split(' ').nth(1).unwrap_or_default();
+            let plan = state.plans.get(target).unwrap_or(&state.plan).clone();
+            (plan, state.requests.len())
         };
         if plan.hangs {
             // Until the client gives up.

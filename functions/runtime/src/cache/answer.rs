@@ -3,6 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::fetched::FetchError;
+use super::limits::Limits;
 
 /// The entity tag of a value, without quotes: strong, since it is of the bytes.
 pub fn etag_of(body: &[u8]) -> String {
@@ -56,10 +57,13 @@ pub struct Answer {
     pub age_ms: i64,
     /// How much longer it is fresh; negative for a stale one.
     pub ttl_ms: i64,
+    /// What its source demands of whoever keeps it.
+    pub limits: Limits,
 }
 
 impl Answer {
     pub(super) fn fetched(content: Content, how: How) -> Self {
-        Self { content, how, stored: false, collapsed: false, age_ms: 0, ttl_ms: 0 }
+        let limits = Limits::default();
+        Self { content, how, stored: false, collapsed: false, age_ms: 0, ttl_ms: 0, limits }
     }
 }

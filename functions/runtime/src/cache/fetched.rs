@@ -2,11 +2,15 @@
 
 use std::time::Duration;
 
+use super::limits::Limits;
+
 /// What validates the value that is stored: a source that knows it may say that it is still the
 /// same. Empty where nothing is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
     pub validators: Validators,
+    /// What was demanded with that value: it holds on where a source says nothing new.
+    pub limits: Limits,
 }
 
 /// `ETag` and `Last-Modified` of the source, as it wrote them; empty for none.
@@ -32,8 +36,9 @@ pub struct Value {
     pub fresh: Option<Duration>,
     /// How old it was when it came.
     pub age: Duration,
-    /// The source forbids storing it.
+    /// It must not be stored, nor given to anybody but whoever asked for it.
     pub no_store: bool,
+    pub limits: Limits,
 }
 
 /// What a source answered.
@@ -44,6 +49,8 @@ pub enum Fetched {
     Same(Value),
     /// There is no such thing.
     Absent,
+    /// There is no such thing, and that may be remembered for this time at most.
+    AbsentFor(Duration),
 }
 
 impl Fetched {

@@ -16,6 +16,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::answer::{Content, etag_of};
+use super::limits::Limits;
 use crate::redis::Reply;
 
 /// Values that are remembered. An instance of Spin serves 128 requests.
@@ -83,6 +84,7 @@ pub struct Fresh {
     pub content: Content,
     pub age_ms: i64,
     pub ttl_ms: i64,
+    pub limits: Limits,
 }
 
 /// What `MGET` tells of a value.
@@ -128,13 +130,15 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
     if known.next().is_some() || fresh_ms != noted_ms || words.next()? != etag {
         return None;
     }
+    let limits = words.next().map_or(Some(Limits::default()), Limits::parse)?;
     // Redis' clock is behind by what its last answer took: a value may seem to be of the future.
     let age_ms = now_ms.checked_sub(at_ms)?.max(0).checked_add(age_ms)?;
     let ttl_ms = fresh_ms.checked_sub(now_ms).filter(|ttl_ms| *ttl_ms > 0)?;
     if delta_ms.checked_mul(chance)? / 1000 >= ttl_ms {
         return Some(Verdict::Early);
     }
-    Some(Verdict::Fresh(Fresh { content: Content::Json { body, etag }, age_ms, ttl_ms }))
+    let content = Content::Json { body, etag };
+    Some(Verdict::Fresh(Fresh { content, age_ms, ttl_ms, limits }))
 }
 
 /// The version in a tag's key, as `versions_of` of `shared/lua/cache.lua` finds it.
@@ -174,8 +178,15 @@ mod tests {
         let tags = ["v/1 0 0", "v/2 5 6"];
         let fresh = companion("v 99999 10500 9000 200 100");
         let content = Content::json("{}");
-        let expected = Fresh { content, age_ms: 1200, ttl_ms: 500 };
-        assert_eq!(verdict(bytes("{}"), &fresh, &tags, 4999), Verdict::Fresh(expected));
+        let limits = Limits::default();
+        let mut expected = Fresh { content, age_ms: 1200, ttl_ms: 500, limits };
+        let read = |companion: &str| verdict(bytes("{}"), companion, &tags, 4999);
+        assert_eq!(read(&fresh), Verdict::Fresh(expected.clone()));
+        // And what its source demands.
+        let demanded = |text: &str| fresh.replacen('\n', &format!(" {text}\n"), 1);
+        expected.limits = Limits::parse("s0,w8").expect("limits");
+        assert_eq!(read(&demanded("s0,w8")), Verdict::Fresh(expected));
+        assert_eq!(read(&demanded("?")), Verdict::Unsure);
         // The cost of a fetch, five times: somebody has to refresh it early.
         assert_eq!(verdict(bytes("{}"), &fresh, &tags, 5000), Verdict::Early);
         let unsure = |value, companion: &str, tags: &[&str]| {

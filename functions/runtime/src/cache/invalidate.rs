@@ -6,6 +6,7 @@ use shared::limits::CACHE_TAG_KEEP_MS;
 use shared::{keys, script};
 
 use super::host::Host;
+use super::limits::Limits;
 use super::policy::Policy;
 use super::refresh::Refresh;
 use super::{Cache, Entry};
@@ -49,7 +50,8 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         mode: Mode,
     ) -> Result<(), RedisError> {
         let refresh = Refresh::new(self.store.clone(), self.host.clone(), entry, policy);
-        let keep = i64::try_from(policy.keep_ms(policy.windows.fresh)).unwrap_or(i64::MAX);
+        let keep = i64::try_from(policy.keep_ms(policy.windows.fresh, &Limits::default()))
+            .unwrap_or(i64::MAX);
         let args = [
             Arg::Text(mode.as_str()),
             Arg::Int(keep),

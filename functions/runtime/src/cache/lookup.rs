@@ -6,6 +6,7 @@ use shared::script;
 use super::answer::{Answer, Content, How};
 use super::fetched::{FetchError, Known, Validators};
 use super::host::Host;
+use super::limits::Limits;
 use super::refresh::{Refresh, Times};
 use crate::redis::{Arg, Redis, RedisError, Reply};
 
@@ -71,6 +72,7 @@ pub(super) struct Lookup {
     /// How much longer it is fresh, and until when by Redis' clock.
     pub(super) ttl_ms: i64,
     pub(super) fresh_ms: i64,
+    limits: Limits,
 }
 
 /// Reads; `reject` is the expiry of a value that is not to be looked at.
@@ -102,7 +104,13 @@ impl Lookup {
         let mut number = || words.next()?.parse::<i64>().ok();
         let (age_ms, ttl_ms, fresh_ms) = (number()?, number()?, number()?);
         let (exp, failure, written_etag) = (words.next()?, words.next()?, words.next()?);
-        let is_replaced = words.next() == Some("replaced");
+        let (mut is_replaced, mut limits) = (false, Limits::default());
+        for word in words {
+            match word {
+                "replaced" => is_replaced = true,
+                text => limits = Limits::parse(text)?,
+            }
+        }
         let content = match parts.next() {
             Some(Reply::Bytes(etag)) if written_etag == "=" => {
                 Some(Content::Unchanged { etag: String::from_utf8_lossy(&etag).into_owned() })
@@ -117,7 +125,7 @@ impl Lookup {
             let (etag, last_modified) = lines.text()?.split_once('\n')?;
             let validators =
                 Validators { etag: etag.to_owned(), last_modified: last_modified.to_owned() };
-            Some(Known { validators })
+            Some(Known { validators, limits })
         });
         Some(Self {
             decision,
@@ -131,6 +139,8 @@ impl Lookup {
             age_ms,
             ttl_ms,
             fresh_ms,
+            // Of what lay there before, too.
+            limits: if is_foreign { Limits::default() } else { limits },
         })
     }
 
@@ -149,15 +159,14 @@ impl Lookup {
 
     /// The value as it was found.
     pub(super) fn serve(self) -> Answer {
-        let (age_ms, ttl_ms) = (self.age_ms, self.ttl_ms);
-        Answer { age_ms, ttl_ms, ..Answer::fetched(self.content(), How::Hit) }
+        let (age_ms, ttl_ms, limits) = (self.age_ms, self.ttl_ms, self.limits);
+        Answer { age_ms, ttl_ms, limits, ..Answer::fetched(self.content(), How::Hit) }
     }
 
     /// The value, which its source says is still right.
     pub(super) fn renewed(self, times: Times) -> Answer {
-        let Times { age_ms, fresh_ms, stored } = times;
-        let ttl_ms = fresh_ms;
-        Answer { age_ms, ttl_ms, stored, ..Answer::fetched(self.content(), How::Expired) }
+        let Times { age_ms, fresh_ms: ttl_ms, stored, limits } = times;
+        Answer { age_ms, ttl_ms, stored, limits, ..Answer::fetched(self.content(), How::Expired) }
     }
 
     /// Nothing, as the store remembers.

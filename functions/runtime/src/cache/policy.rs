@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use shared::limits::{CACHE_KEEP_MS_MAX, CACHE_TAG_KEEP_MS, CACHE_VALUE_BYTES};
 
+use super::limits::Limits;
+
 /// The times of a resource. Windows after `fresh` begin where freshness ends (RFC 5861).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
@@ -77,7 +79,7 @@ impl Policy {
             windows.fresh.as_millis(),
             windows.stale.as_millis(),
             windows.error.as_millis(),
-            policy.keep_ms(windows.fresh),
+            policy.keep_ms(windows.fresh, &Limits::default()),
         );
         policy
     }
@@ -94,8 +96,10 @@ impl Policy {
     }
 
     /// Life of a value with this freshness: to the end of the windows, at least a moment.
-    pub(super) fn keep_ms(&self, fresh: Duration) -> u64 {
-        let keep = fresh + self.windows.stale.max(self.windows.error);
+    pub(super) fn keep_ms(&self, fresh: Duration, limits: &Limits) -> u64 {
+        let stale = self.windows.stale.min(limits.stale.unwrap_or(Duration::MAX));
+        let error = self.windows.error.min(limits.error.unwrap_or(Duration::MAX));
+        let keep = fresh.saturating_add(stale.max(error));
         u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1000, CACHE_KEEP_MS_MAX)
     }
 }

@@ -12,6 +12,7 @@ use super::Entry;
 use super::answer::{Answer, Content, How, etag_of};
 use super::fetched::{FetchError, Fetched, Known, Validators, Value};
 use super::host::{Host, unit};
+use super::limits::Limits;
 use super::lookup::{Lookup, is_json};
 use super::policy::Policy;
 use crate::log;
@@ -36,12 +37,13 @@ pub(super) struct Refresh<S, H> {
     pub(super) chance: i64,
 }
 
-/// Freshness of what was fetched.
+/// Freshness of what was fetched, and what is demanded of whoever keeps it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) age_ms: i64,
     pub(super) fresh_ms: i64,
     pub(super) stored: bool,
+    pub(super) limits: Limits,
 }
 
 /// What came of a fetch.
@@ -62,9 +64,9 @@ impl Led {
     pub(super) fn answer(self) -> Answer {
         match self {
             Led::Value { body, times } => {
-                let Times { age_ms, fresh_ms: ttl_ms, stored } = times;
+                let Times { age_ms, fresh_ms: ttl_ms, stored, limits } = times;
                 let fetched = Answer::fetched(Content::json(body), How::Miss);
-                Answer { age_ms, ttl_ms, stored, ..fetched }
+                Answer { age_ms, ttl_ms, stored, limits, ..fetched }
             }
             Led::Absent { stored } => {
                 Answer { stored, ..Answer::fetched(Content::Absent, How::Miss) }
@@ -134,12 +136,16 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
     {
         let led = match self.fetch(fetch, Known::default()).await {
             Ok(Fetched::Value(value)) => {
-                let (age, fresh) = (value.age, value.fresh.unwrap_or(self.policy.windows.fresh));
-                let times = Times { age_ms: ms(age), fresh_ms: ms(fresh), stored: false };
+                let fresh = match value.no_store {
+                    true => Duration::ZERO,
+                    false => value.fresh.unwrap_or(self.policy.windows.fresh),
+                };
+                let (age_ms, fresh_ms, limits) = (ms(value.age), ms(fresh), value.limits);
+                let times = Times { age_ms, fresh_ms, stored: false, limits };
                 Led::Value { body: value.body, times }
             }
             Ok(Fetched::Same(_)) => Led::Same(Times::default()),
-            Ok(Fetched::Absent) => Led::Absent { stored: false },
+            Ok(Fetched::Absent | Fetched::AbsentFor(_)) => Led::Absent { stored: false },
             Err(error) => {
                 self.warn("fetch_failed", &error.to_string());
                 Led::Failed(error)
@@ -183,11 +189,8 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
                 let mode = if value.no_store { "pass" } else { "same" };
                 Led::Same(self.write_value(mode, &value, cost_ms).await)
             }
-            Ok(Fetched::Absent) => {
-                let absent = self.policy.windows.absent;
-                let stored = self.write("absent", absent, cost_ms, &Value::default(), "").await;
-                Led::Absent { stored }
-            }
+            Ok(Fetched::Absent) => self.write_absent(self.policy.windows.absent, cost_ms).await,
+            Ok(Fetched::AbsentFor(time)) => self.write_absent(time, cost_ms).await,
             Err(error) => {
                 self.warn("fetch_failed", &error.to_string());
                 let nothing = Value { body: error.word().to_owned(), ..Value::default() };
@@ -195,6 +198,16 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
                 Led::Failed(error)
             }
         }
+    }
+
+    async fn write_absent(&self, time: Duration, cost_ms: i64) -> Led {
+        let (absent, nothing) = (self.policy.windows.absent, Value::default());
+        if time.is_zero() && !absent.is_zero() {
+            self.write("pass", absent, cost_ms, &nothing, "").await;
+            return Led::Absent { stored: false };
+        }
+        let stored = self.write("absent", time.min(absent), cost_ms, &nothing, "").await;
+        Led::Absent { stored }
     }
 
     async fn write_value(&self, mode: &str, value: &Value, cost_ms: i64) -> Times {
@@ -207,7 +220,7 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
         };
         let stored = self.write(mode, fresh, cost_ms, value, &etag).await && mode != "pass";
         let fresh_ms = if mode == "pass" { 0 } else { ms(fresh) };
-        Times { age_ms: ms(value.age), fresh_ms, stored }
+        Times { age_ms: ms(value.age), fresh_ms, stored, limits: value.limits }
     }
 
     fn jittered(&self, fresh: Duration) -> Duration {
@@ -226,11 +239,12 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
         let times = format!(
             "{} {} {cost_ms} {} {CACHE_TAG_KEEP_MS}",
             fresh.as_millis(),
-            self.policy.keep_ms(fresh),
+            self.policy.keep_ms(fresh, &value.limits),
             value.age.as_millis(),
         );
         let Validators { etag: origin_etag, last_modified } = &value.validators;
         let body = if mode == "value" || mode == "error" { value.body.as_str() } else { "" };
+        let limits = value.limits.to_text();
         let args = [
             Arg::Text(&self.token),
             Arg::Text(mode),
@@ -239,6 +253,7 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
             Arg::Text(etag),
             Arg::Text(kept(origin_etag)),
             Arg::Text(kept(last_modified)),
+            Arg::Text(&limits),
         ];
         match self.store.eval(&script::CACHE_WRITE, &self.keys, &args).await {
             Ok(reply) => reply.first().and_then(|status| status.text()) == Some("stored"),

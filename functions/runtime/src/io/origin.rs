@@ -1,11 +1,13 @@
 //! HTTP requests to origins: bounded in size, never to another host, redirects included.
 
+use std::borrow::Cow;
+
 use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::http::types::{ErrorCode, Fields, Request, RequestOptions, Response, Scheme};
 use spin_sdk::wasip3::wit_bindgen::StreamResult;
 use spin_sdk::wasip3::wit_future;
 
-use crate::http::header;
+use crate::http::{header, header_list};
 
 const CHUNK_BYTES: usize = 16 * 1024;
 /// Redirects followed; RFC 9110 §15.4 leaves the number open, and each costs a round trip.
@@ -37,6 +39,11 @@ impl OriginResponse {
     /// First value of a header (name in lower case), if it is text; empty for none.
     pub fn header(&self, name: &str) -> &str {
         header(&self.headers, name).unwrap_or_default()
+    }
+
+    /// A header whose value is a list, its lines put together; empty for none.
+    pub fn header_list(&self, name: &str) -> Cow<'_, str> {
+        header_list(&self.headers, name)
     }
 }
 

@@ -76,6 +76,41 @@ async fn a_value_that_another_service_replaced_is_served_and_never_said_to_be_th
 }
 
 #[tokio::test]
+async fn a_value_that_another_service_replaces_during_a_refresh_stays() {
+    let redis = RedisServer::start().await;
+    local(async {
+        let validators = Validators { etag: "\"v1\"".to_owned(), ..Validators::default() };
+        let value = Value { body: "[1]".to_owned(), validators, ..Value::default() };
+        for end in [
+            Plan::Count,
+            Plan::Fail,
+            Plan::Answer(Fetched::Same(value.clone())),
+            Plan::Answer(Fetched::Absent),
+            Plan::Answer(Fetched::Value(Value { no_store: true, ..value.clone() })),
+        ] {
+            let _: String = redis.run("FLUSHALL").await;
+            let world = World::new(&redis, policy(windows(NONE, LONG, LONG))).await;
+            world.plan(Plan::Answer(Fetched::Value(value.clone())));
+            world.read().await;
+            world.plan(end);
+            world.takes.set(Duration::from_millis(200));
+            assert_eq!(text(&world.read().await), "[1]");
+            support::eventually("it fetches", async || (world.fetches.get() == 2).then_some(()))
+                .await;
+            let _: String = redis.run(r#"SET profile:7 {"theirs":1} KEEPTTL"#).await;
+            world.fetched(&redis, 2).await;
+            assert_eq!(redis.run::<String>("GET profile:7").await, r#"{"theirs":1}"#);
+            // The next refresh began after it.
+            world.plan(Plan::Count);
+            assert_eq!(text(&world.read().await), r#"{"theirs":1}"#);
+            world.fetched(&redis, 3).await;
+            assert_eq!(redis.run::<String>("GET profile:7").await, r#"{"n":3}"#);
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_lease_that_is_none_blocks_nobody() {
     let redis = RedisServer::start().await;
     local(async {

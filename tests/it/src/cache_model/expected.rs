@@ -26,6 +26,8 @@ pub struct Model {
     companion: usize,
     /// Another service wrote or deleted the value.
     foreign: usize,
+    /// It replaced the value and kept its expiry.
+    replaced: usize,
     /// The source failed: until when it is left alone.
     cool_until: i64,
 }
@@ -91,6 +93,7 @@ impl Model {
                 let body = self.fresh_body();
                 if let (true, Some(held)) = (store.foreign_replace(&body), &mut self.value) {
                     held.body = body;
+                    self.replaced = self.clock;
                 }
             }
             Op::ForeignDelete => {
@@ -236,13 +239,16 @@ impl Model {
         let is_foreign = self.foreign > lease.taken;
         // One that came and went leaves no trace where there was nothing, or nothing any more.
         let is_traced = before.is_some() || lease.expiry > now;
-        let must_drop =
-            !is_held || tags.iter().any(|at| *at > lease.taken) || (is_foreign && is_traced);
+        let is_replaced = self.replaced > lease.taken && before.is_some();
+        let must_drop = !is_held
+            || tags.iter().any(|at| *at > lease.taken)
+            || (is_foreign && is_traced)
+            || is_replaced;
         if status != "stored" {
             check(after == before || after.is_none(), || format!("{status} changed the value"))?;
         }
         let what = || format!("{status} at {now}, taken at {}", lease.taken_ms);
-        let may_drop = is_foreign || over > 0;
+        let may_drop = is_foreign || self.replaced > lease.taken || over > 0;
         if must_drop || (may_drop && status != "stored") {
             self.leases[at].is_over |= status != "lost";
             return check(status != "stored", what);

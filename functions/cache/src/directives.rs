@@ -1,0 +1,119 @@
+//! `Cache-Control` taken apart (RFC 9111 §5.2). What is wrong counts as the most careful thing that it
+//! may have meant.
+
+use std::time::Duration;
+
+use runtime::cache::{Limits, Word};
+
+/// The largest number of seconds there is (RFC 9111 §1.2.2).
+pub const SECONDS_MAX: u64 = 1 << 31;
+
+/// Directives of `Cache-Control`: names in lower case, and arguments.
+pub struct Directives<'a>(Vec<(String, Option<&'a str>)>);
+
+impl<'a> Directives<'a> {
+    pub fn parse(list: &'a str) -> Self {
+        let items = items(list).filter(|item| !item.is_empty());
+        let directive = |item: &'a str| match item.split_once('=') {
+            None => (item.to_ascii_lowercase(), None),
+            // White space belongs to neither side (RFC 9111 §5.2): such an argument is wrong.
+            Some((name, value)) => match name.trim_end() {
+                trimmed if trimmed == name => (name.to_ascii_lowercase(), Some(value)),
+                trimmed => (trimmed.to_ascii_lowercase(), Some("")),
+            },
+        };
+        Self(items.map(directive).collect())
+    }
+
+    /// What has no number. `private="…"` and `no-cache="…"` count as if they named no fields.
+    pub fn words(&self) -> Limits {
+        let mut limits = Limits::default();
+        for (name, _) in &self.0 {
+            match name.as_str() {
+                "no-store" => limits.add(Word::NoStore),
+                "no-cache" => limits.add(Word::NoCache),
+                "private" => limits.add(Word::Private),
+                "must-revalidate" => limits.add(Word::MustRevalidate),
+                "proxy-revalidate" => limits.add(Word::ProxyRevalidate),
+                "no-transform" => limits.add(Word::NoTransform),
+                _ => {}
+            }
+        }
+        limits
+    }
+
+    /// What has a number.
+    pub fn times(&self, limits: &mut Limits) {
+        let max_age = self.seconds("max-age");
+        let shared = self.seconds("s-maxage");
+        limits.stale = self.seconds("stale-while-revalidate");
+        limits.error = self.seconds("stale-if-error");
+        limits.fresh = shared.or(max_age);
+        if shared.is_none() {
+            return;
+        }
+        limits.client = max_age;
+        // `s-maxage` forbids what is stale (RFC 9111 §5.2.2.10) unless RFC 5861 allows it by name.
+        match (limits.stale, limits.error) {
+            (None, None) => limits.add(Word::ProxyRevalidate),
+            (stale, error) => {
+                limits.stale = stale.or(Some(Duration::ZERO));
+                limits.error = error.or(Some(Duration::ZERO));
+            }
+        }
+    }
+
+    /// The shortest of what a directive says; nothing is shorter than what is no number.
+    fn seconds(&self, name: &str) -> Option<Duration> {
+        let arguments = self.0.iter().filter(|(known, _)| known == name);
+        let times = arguments.map(|(_, argument)| {
+            let text = argument.unwrap_or_default();
+            let quoted = text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+            seconds(quoted.unwrap_or(text)).unwrap_or_default()
+        });
+        times.min()
+    }
+}
+
+/// Items of a list, trimmed; a comma in a quoted string separates nothing. Where a string has no end,
+/// every comma separates: it must not hide what is behind it.
+pub fn items(list: &str) -> impl Iterator<Item = &str> {
+    let is_whole = !Quotes::default().ends_quoted(list);
+    let mut quotes = Quotes::default();
+    list.split(move |c| !(quotes.is_inside(c) && is_whole) && c == ',').map(str::trim)
+}
+
+/// Whether a text is in a quoted string, character by character.
+#[derive(Default)]
+struct Quotes {
+    is_quoted: bool,
+    is_escaped: bool,
+}
+
+impl Quotes {
+    fn is_inside(&mut self, c: char) -> bool {
+        match c {
+            _ if self.is_escaped => self.is_escaped = false,
+            '\\' if self.is_quoted => self.is_escaped = true,
+            '"' => self.is_quoted = !self.is_quoted,
+            _ => {}
+        }
+        self.is_quoted
+    }
+
+    fn ends_quoted(mut self, text: &str) -> bool {
+        text.chars().fold(false, |_, c| self.is_inside(c))
+    }
+}
+
+/// Whether one of the items is this word.
+pub fn has_item(list: &str, wanted: &str) -> bool {
+    items(list).any(|item| item.eq_ignore_ascii_case(wanted))
+}
+
+/// A number of seconds: digits and nothing else.
+pub fn seconds(digits: &str) -> Option<Duration> {
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let seconds = digits.parse().unwrap_or(SECONDS_MAX).min(SECONDS_MAX);
+    is_number.then_some(Duration::from_secs(seconds))
+}

@@ -1,0 +1,126 @@
+//! Parameters with a declared type, on both databases and before an HTTP origin.
+
+use serde_json::json;
+use support::{Functions, Origin, Postgres, RedisServer, token};
+
+const RESOURCES: &str = r#"
+[[resource]]
+path = "product/{id:int}"
+access = "public"
+fresh = "1h"
+tags = ["product:{id}"]
+[resource.sql]
+query = "SELECT product FROM products WHERE id = {id} OR {id} = small - 1000 OR {id} = big"
+
+[[resource]]
+path = "order/{id:uuid}"
+access = "public"
+fresh = "1h"
+[resource.sql]
+query = "SELECT content FROM orders WHERE id = {id}"
+
+[[resource]]
+path = "plain/{id}"
+access = "public"
+fresh = "1h"
+cool_down = "1ms"
+[resource.sql]
+query = "SELECT product FROM products WHERE id = {id}"
+
+[[resource]]
+path = "cast/{id}"
+access = "public"
+fresh = "1h"
+[resource.sql]
+sqlite = "SELECT product FROM products WHERE id = {id}"
+postgres = "SELECT product FROM products WHERE id = {id}::text::int"
+
+[[resource]]
+path = "remote/{id:int}"
+access = "public"
+fresh = "1h"
+http = { url = "http://{{ settings_host }}/remote/{id}" }
+"#;
+
+const TABLES: &str = "
+    CREATE TABLE products (id INTEGER PRIMARY KEY, small SMALLINT, big BIGINT, product TEXT);
+    INSERT INTO products VALUES (7, 1, 9007199254740993, '{\"name\":\"Bell\"}');
+";
+const UUID: &str = "0192f0c1-2b6e-7cc0-8000-00000000abcd";
+
+async fn check(functions: &Functions, redis: &RedisServer, backend: &str) {
+    let read = async |path: &str| functions.get(&format!("/cache/{path}")).send().await;
+    // Columns of 32, 16 and 64 bits.
+    for id in ["7", "-999", "9007199254740993"] {
+        let answer = read(&format!("product/{id}")).await.expect(200);
+        assert_eq!(answer.json(), json!({"name": "Bell"}), "{backend}: {id}");
+        assert_eq!(redis.run::<String>(&format!("GET product:{id}")).await, answer.text());
+    }
+    for id in ["8", "9223372036854775807", "-9223372036854775808"] {
+        read(&format!("product/{id}")).await.expect_problem(404, "not_found");
+    }
+    for id in ["x", "07", "+7", "7.0", "-0", "9223372036854775808", "7-7"] {
+        let answer = read(&format!("product/{id}")).await.expect_problem(400, "invalid_id");
+        let problem = answer.json();
+        assert_eq!(problem["field"], "id", "{backend}: {problem}");
+        assert!(problem["detail"].as_str().unwrap().contains("integer"), "{backend}: {problem}");
+        assert_eq!(redis.run::<i64>(&format!("EXISTS product:{id}")).await, 0);
+    }
+    assert_eq!(read(&format!("order/{UUID}")).await.expect(200).json(), json!([1]), "{backend}");
+    for id in ["x", &UUID.to_uppercase(), &UUID.replace('-', "")] {
+        read(&format!("order/{id}")).await.expect_problem(400, "invalid_id");
+    }
+    assert_eq!(read("cast/7").await.expect(200).json(), json!({"name": "Bell"}), "{backend}");
+    // An invalidation checks it, too.
+    let call = functions.call("DELETE", "/cache/product/x").token(&token("svc", "cache:write"));
+    call.send().await.expect_problem(400, "invalid_id");
+}
+
+#[tokio::test]
+async fn an_origin_is_not_asked_for_what_is_of_no_such_type() {
+    let (redis, origin) = (RedisServer::start().await, Origin::start().await);
+    let setup = Functions::with(&redis).resources(RESOURCES);
+    let functions = setup.variable("settings_host", origin.address()).start().await;
+    functions.get("/cache/remote/x").send().await.expect_problem(400, "invalid_id");
+    assert_eq!(origin.count(), 0);
+    functions.get("/cache/remote/7").send().await.expect(200);
+    assert_eq!(origin.count_of("/remote/7"), 1);
+}
+
+#[tokio::test]
+async fn sqlite_is_given_typed_parameters() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::with(&redis).resources(RESOURCES).start().await;
+    let database = functions.record.open();
+    database.execute_batch(TABLES).unwrap();
+    database.execute_batch("CREATE TABLE orders (id TEXT PRIMARY KEY, content TEXT)").unwrap();
+    database.execute("INSERT INTO orders VALUES (?1, '[1]')", [UUID]).unwrap();
+    check(&functions, &redis, "sqlite").await;
+}
+
+#[tokio::test]
+async fn postgres_is_given_typed_parameters_and_a_plain_one_says_what_to_declare() {
+    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
+    let (client, connection) =
+        tokio_postgres::connect(&postgres.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    let orders = "CREATE TABLE orders (id UUID PRIMARY KEY, content TEXT);";
+    let rows = format!("INSERT INTO orders VALUES ('{UUID}', '[1]')");
+    client.batch_execute(&format!("{TABLES}; {orders} {rows}")).await.unwrap();
+    let functions = Functions::with(&redis)
+        .resources(RESOURCES)
+        .variable("record", "postgres")
+        .variable("postgres_url", postgres.url())
+        .variable("postgres_host", postgres.address())
+        .start()
+        .await;
+    check(&functions, &redis, "postgres").await;
+    functions.get("/cache/plain/7").send().await.expect_problem(502, "origin_failed");
+    support::eventually("the log names resource, parameter and remedy", async || {
+        let output = functions.output();
+        let line = output.lines().find(|line| line.contains("plain/{id}"))?;
+        let names = ["fetch_failed", "expects int4", "{id:int}"];
+        names.iter().all(|name| line.contains(name)).then_some(())
+    })
+    .await;
+}
