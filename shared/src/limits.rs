@@ -4,8 +4,8 @@
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest `title`, in Unicode scalar values.
 pub const TITLE_CHARS_MAX: usize = 200;
-/// Longest `kind`, in bytes: it is a label ("comment", "invoice.paid"), not content.
-pub const KIND_BYTES_MAX: usize = 64;
+/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not content.
+pub const KIND_CHARS_MAX: usize = 64;
 /// Longest `body`, in bytes of UTF-8.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
 /// Longest `data`, in bytes of JSON text as it was sent.

@@ -23,10 +23,10 @@ pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Respons
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::FeedRead)?;
     let wanted = PageRequest::parse(request)?;
+    let known = request.header_list("if-none-match")?;
     let body = page(app, user, &wanted).await?.to_json();
     let etag = etag(&body);
-    let is_known = request.header("if-none-match").is_some_and(|known| matches(known, &etag));
-    let response = match is_known {
+    let response = match matches(&known, &etag) {
         true => Response::empty(304),
         false => Response::json(200, body),
     };

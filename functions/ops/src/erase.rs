@@ -15,6 +15,7 @@ use shared::{UserId, keys};
 /// Of the request; `redis_unavailable` or `record_unavailable`, after which it may be repeated.
 pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
+    request.query(&[])?;
     let at = app.record.erase(user).await?;
     let redis = &app.redis;
     // Whatever lies under the user's feed goes, also what is no feed.

@@ -1,5 +1,6 @@
 //! `GET /queues/{q}/dead` and `POST /queues/{q}/redrive`: the dead letters.
 
+use runtime::http::number;
 use runtime::redis::{Arg, Reply};
 use runtime::{App, Error, Request, Response, auth};
 use serde_json::value::RawValue;
@@ -30,12 +31,7 @@ pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Res
         if name == "cursor" {
             cursor = checked_cursor(value)?;
         } else {
-            let parsed =
-                value.parse().ok().filter(|limit| (1..=QUEUE_DEAD_PAGE_MAX).contains(limit));
-            limit = parsed.ok_or_else(|| {
-                let problem = format!("`limit` must be an integer from 1 to {QUEUE_DEAD_PAGE_MAX}");
-                Error::field(Code::InvalidField, "limit", problem)
-            })?;
+            limit = number(&name, &value, 1..=QUEUE_DEAD_PAGE_MAX)?;
         }
     }
     let args = [Arg::Text(&cursor), Arg::Int(limit), Arg::Int(QUEUE_ANSWER_BYTES)];
@@ -89,6 +85,7 @@ fn checked_cursor(value: String) -> Result<String, Error> {
 pub async fn redrive(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let (mut ids, mut max) = (Vec::new(), QUEUE_RECEIPTS_MAX as i64);
     if !body.is_empty() {
         let mut object = Object::parse(&body)?;

@@ -21,6 +21,7 @@ use crate::store;
 pub async fn ack(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let mut object = Object::parse(&body)?;
     let receipts = receipts(&mut object)?;
     object.finish()?;
@@ -35,6 +36,7 @@ pub async fn ack(app: &App, request: &Request, queue: &QueueName) -> Result<Resp
 pub async fn nack(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let mut object = Object::parse(&body)?;
     let receipts = receipts(&mut object)?;
     let delay_s = object.integer("delaySeconds", 0..=QUEUE_DELAY_S_MAX)?.unwrap_or(0);
@@ -55,6 +57,7 @@ pub async fn nack(app: &App, request: &Request, queue: &QueueName) -> Result<Res
 pub async fn extend(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let mut object = Object::parse(&body)?;
     let receipts = receipts(&mut object)?;
     let seconds = object.integer("visibilitySeconds", 1..=QUEUE_VISIBILITY_S_MAX)?;

@@ -74,7 +74,7 @@ impl Server {
         match self.call(request, &route, client).await {
             Ok(response) => Ok(response),
             Err(error) => {
-                say(format_args!("Error processing request: {error:?}"));
+                say(format_args!("Error processing request: {error:#}"));
                 Ok(answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
             }
         }
