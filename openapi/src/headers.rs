@@ -14,7 +14,11 @@ pub const RETRY_AFTER: &str = "Retry-After";
 pub const WWW_AUTHENTICATE: &str = "WWW-Authenticate";
 
 pub fn all() -> Value {
-    let header = |description: &str, schema: Value| json!({"required": true, "description": description, "schema": schema});
+    let header = |description: &str, schema: Value| {
+        json!({
+            "required": true, "description": description, "schema": schema,
+        })
+    };
     json!({
         AGE: header("Seconds since the value was fetched.", count()),
         CACHE_CONTROL: header("How long clients may keep the answer.", text()),

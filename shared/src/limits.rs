@@ -121,7 +121,7 @@ pub const QUEUE_DEDUP_S: u64 = 300;
 /// Receipts, or ids of dead letters, of one call.
 pub const QUEUE_RECEIPTS_MAX: usize = 500;
 /// An id has a random epoch of 16 characters and a counter; a receipt the attempt, too.
-pub const QUEUE_RECEIPT_BYTES_MAX: usize = 64;
+pub const QUEUE_RECEIPT_CHARS_MAX: usize = 64;
 /// Longest reason of a nack.
 pub const QUEUE_REASON_BYTES_MAX: usize = 1024;
 /// Dead letters of one page: with the longest payloads 6.4 MB.

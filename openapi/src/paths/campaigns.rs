@@ -79,7 +79,7 @@ pub fn operations() -> Vec<Operation> {
             .example(json!({"responses": [{"userId": "alice", "delivered": true}]}))
             .answers(200, "The responses are added.", named("Accepted")),
         new("readResponses", "get /campaigns/{campaign}/responses", "Reads a page of responses.")
-            .says("Oldest first.")
+            .says("The oldest come first.")
             .query("limit", limit, "The most responses of a page.")
             .query("cursor", decimal(u32::MAX.into()), "The `next` of the page before.")
             .answers(200, "A page of responses.", named("CampaignResponsePage")),

@@ -92,7 +92,7 @@ fn page() -> Operation {
         "get /users/{user}/notifications",
         "Reads a page of a user's feed.",
     )
-    .says("Newest first. `before` and `after` cannot be used together.")
+    .says("The newest come first. `before` and `after` cannot be used together.")
     .self_or(Scope::FeedRead)
     .query("limit", with_default(limit, FEED_PAGE_DEFAULT), "The most entries of a page.")
     .query("before", cursor(), "Reads entries that are older than this one.")

@@ -70,7 +70,7 @@ pub fn operations() -> Vec<Operation> {
             .answers(200, "The document.", map(crate::schema::anything()))
             .revalidates(),
         new("eraseUser", "delete /users/{user}", "Erases all data of a user.")
-            .says("Record, feed, push token and presence.")
+            .says("That is what the record holds, the feed, the push token and the presence.")
             .scope(Scope::OpsWrite)
             .empty(204, "The data is erased, if there was any.")
             .fails(&BOTH),
@@ -119,7 +119,7 @@ fn read_stats() -> Operation {
 
 fn scan_keys() -> Operation {
     let count = with_default(integer(1, KEYS_COUNT_MAX), KEYS_COUNT_DEFAULT);
-    new("scanKeys", "get /keys", "Lists keys of Redis with one `SCAN`.")
+    new("scanKeys", "get /keys", "Lists keys of Redis, one `SCAN` step at a time.")
         .says("A page may be empty although others follow, and may hold a key twice.")
         .scope(Scope::OpsRead)
         .query("pattern", text_max(KEYS_PATTERN_BYTES_MAX), "A pattern, as `MATCH` takes it.")

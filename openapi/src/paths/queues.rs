@@ -5,7 +5,7 @@ use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
     QUEUE_DEAD_PAGE_DEFAULT, QUEUE_DEAD_PAGE_MAX, QUEUE_DELAY_S_MAX, QUEUE_MESSAGES_MAX,
-    QUEUE_PAYLOAD_BYTES_MAX, QUEUE_REASON_BYTES_MAX, QUEUE_RECEIPT_BYTES_MAX, QUEUE_RECEIPTS_MAX,
+    QUEUE_PAYLOAD_BYTES_MAX, QUEUE_REASON_BYTES_MAX, QUEUE_RECEIPT_CHARS_MAX, QUEUE_RECEIPTS_MAX,
     QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX,
     QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX, REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
 };
@@ -27,7 +27,7 @@ pub fn schemas() -> Vec<Named> {
 fn requests() -> Vec<Named> {
     let mut queue = name("The name of a queue, which is its key in Redis.");
     queue["not"] = pattern("^(online_users$|bw:|user:|campaign:|notifications:)");
-    let receipt = json!({"type": "string", "maxLength": QUEUE_RECEIPT_BYTES_MAX});
+    let receipt = json!({"type": "string", "maxLength": QUEUE_RECEIPT_CHARS_MAX});
     let receipts = || some_max(named("Receipt"), QUEUE_RECEIPTS_MAX);
     let words = format!("Any JSON, at most {QUEUE_PAYLOAD_BYTES_MAX} bytes each.");
     let messages = about(some_max(named("Json"), QUEUE_MESSAGES_MAX), &words);
@@ -222,9 +222,9 @@ fn settle() -> [Operation; 3] {
 
 fn dead() -> Operation {
     let limit = with_default(integer(1, QUEUE_DEAD_PAGE_MAX), QUEUE_DEAD_PAGE_DEFAULT);
-    let cursor = format!("^[0-9]{{1,15}}:[A-Za-z0-9]{{1,{QUEUE_RECEIPT_BYTES_MAX}}}$");
+    let cursor = format!("^[0-9]{{1,15}}:[A-Za-z0-9]{{1,{QUEUE_RECEIPT_CHARS_MAX}}}$");
     new("readDeadLetters", "get /queues/{queue}/dead", "Reads a page of dead letters.")
-        .says("Oldest first.")
+        .says("The oldest come first.")
         .query("limit", limit, "The most dead letters of a page.")
         .query("cursor", pattern(&cursor), "The `next` of the page before.")
         .answers(200, "A page of dead letters.", named("DeadLetterPage"))

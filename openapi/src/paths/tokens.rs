@@ -47,7 +47,10 @@ pub fn operations() -> Vec<Operation> {
             .self_or(Scope::TokensWrite)
             .empty(204, "The user has no token."),
         new("writeTokens", "put /tokens", "Sets the push tokens of several users.")
-            .says("All or none. If another user has one of the tokens, that user loses it.")
+            .says(
+                "Either all of them are set or none. If another user has one of the tokens, that \
+                 user loses it.",
+            )
             .scope(Scope::TokensWrite)
             .body(named("UserTokensInput"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"tokens": [{"userId": "alice", "token": "d1:token"}]}))
