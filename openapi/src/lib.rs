@@ -4,6 +4,7 @@
 //!
 //! `docs/openapi.json` is what this crate writes (`make openapi`); the component `ops` embeds it.
 
+mod headers;
 mod operation;
 mod paths;
 mod schema;
@@ -34,26 +35,40 @@ pub fn document() -> Value {
             "description": DESCRIPTION,
             "license": {"name": "Apache-2.0 OR MIT", "identifier": "Apache-2.0 OR MIT"},
         },
+        "servers": [
+            {"url": "/", "description": "The host that serves this document."},
+            {"url": "http://127.0.0.1:3000", "description": "What `make up` runs."},
+        ],
         "tags": tags(),
         "paths": paths,
         "components": {
+            "headers": headers::all(),
             "schemas": schemas::all(),
             "responses": problems,
             "securitySchemes": {"bearer": {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "HS256, RS256 or EdDSA; `sub` is the user, `scope` a list of words \
-                                separated by spaces. Roles listed with an operation are scopes.",
+                "description": "A token signed with HS256, RS256 or EdDSA. The claim `sub` is the user; \
+                                the claim `scope` holds scopes, separated by spaces. The roles of an \
+                                operation are scopes.",
             }},
         },
     })
 }
 
 const DESCRIPTION: &str = "\
-Every path that takes GET takes HEAD too. Methods that are not listed are a 405 with `Allow`, paths that \
-are not listed a 404. Checks come in this order: path 400, 404, 405, 401, 403, 413, 400. Every answer \
-carries `X-Request-Id`; a 503 carries `Retry-After`.";
+Cached reads, notification feeds, push tokens, campaigns and work queues over HTTP.
+
+Every path that takes GET takes HEAD, too. Any other method that is not listed gets 405 with `Allow`, \
+and any path that is not listed gets 404. The checks of a request come in this order: its path (400), \
+404, 405, 401, 403, 413, the rest of it (400).
+
+In a request, `null` stands for an absent optional member, and a number such as `7.0` for the integer. \
+In an answer, absent optional members are left out.
+
+An error is an `application/problem+json` with a stable `code`. A request with an invalid \
+`X-Request-Id` gets an id of Bellwire's.";
 
 /// The document as the file in `docs` has it.
 pub fn text() -> String {
@@ -62,14 +77,14 @@ pub fn text() -> String {
 
 fn tags() -> Value {
     let tags = [
-        ("cache", "Cached resources, stale-while-revalidate."),
-        ("campaigns", "Users of a campaign, handed out once each."),
-        ("feed", "A user's notifications."),
+        ("cache", "Cached resources, refreshed in the background."),
+        ("campaigns", "Lists of users, each of whom is handed out once."),
+        ("feed", "The notifications of a user."),
         ("notifications", "Creating notifications."),
-        ("ops", "Health, administration, what Redis holds."),
-        ("presence", "Who is online."),
+        ("ops", "Health, administration and statistics."),
+        ("presence", "Which users are online."),
         ("queues", "Work queues with visibility timeouts and dead letters."),
-        ("tokens", "Push tokens."),
+        ("tokens", "Push tokens of users."),
     ];
     let tag = |(name, description)| json!({"name": name, "description": description});
     tags.into_iter().map(tag).collect()

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use shared::Code;
 use shared::auth::Scope;
 
+use crate::headers;
 use crate::schema::named;
 
 /// Who may call.
@@ -23,9 +24,11 @@ pub struct Operation {
     pub id: &'static str,
     tag: &'static str,
     summary: &'static str,
+    description: Vec<String>,
     access: Access,
     parameters: Vec<Value>,
     body: Option<(Value, bool, usize)>,
+    example: Option<Value>,
     answers: BTreeMap<u16, Value>,
     codes: Vec<Code>,
 }
@@ -44,9 +47,26 @@ impl Operation {
         if !parameters.is_empty() {
             codes.push(Code::InvalidId);
         }
-        let (body, answers) = (None, BTreeMap::new());
-        let access = Access::Everybody;
-        Self { method, path, id, tag, summary, access, parameters, body, answers, codes }
+        Self {
+            method,
+            path,
+            id,
+            tag,
+            summary,
+            description: Vec::new(),
+            access: Access::Everybody,
+            parameters,
+            body: None,
+            example: None,
+            answers: BTreeMap::new(),
+            codes,
+        }
+    }
+
+    /// More than the summary says.
+    pub fn says(mut self, description: impl Into<String>) -> Self {
+        self.description.push(description.into());
+        self
     }
 
     pub fn scope(mut self, scope: Scope) -> Self {
@@ -68,21 +88,36 @@ impl Operation {
     fn with_token(self) -> Self {
         let codes =
             [Code::Unauthorized, Code::TokenExpired, Code::Forbidden, Code::AuthNotConfigured];
-        self.fails(&codes)
+        // No such operation takes a query parameter that it does not list.
+        self.fails(&codes).fails(&[Code::UnknownField, Code::InvalidField])
     }
 
     pub fn query(mut self, name: &str, schema: Value, description: &str) -> Self {
         self.parameters.push(json!({
             "name": name, "in": "query", "schema": schema, "description": description,
         }));
-        self.fails(&[Code::UnknownField, Code::InvalidField])
+        self
+    }
+
+    /// A parameter that was written elsewhere.
+    pub fn parameter(mut self, parameter: Value) -> Self {
+        self.parameters.push(parameter);
+        self.fails(&[Code::InvalidField])
     }
 
     pub fn header(mut self, name: &str, schema: Value, description: &str) -> Self {
         self.parameters.push(json!({
             "name": name, "in": "header", "schema": schema, "description": description,
         }));
-        self
+        self.fails(&[Code::InvalidField, Code::LimitExceeded])
+    }
+
+    /// Answers with an entity tag, and 304 where the client has it.
+    pub fn revalidates(self) -> Self {
+        self.parameter(headers::if_none_match())
+            .empty(304, "The client has this answer already.")
+            .sends(304, &[headers::ETAG, headers::CACHE_CONTROL])
+            .sends(200, &[headers::ETAG, headers::CACHE_CONTROL])
     }
 
     /// A body of at most so many bytes.
@@ -97,6 +132,12 @@ impl Operation {
         self.with_body()
     }
 
+    /// A body that is accepted.
+    pub fn example(mut self, body: Value) -> Self {
+        self.example = Some(body);
+        self
+    }
+
     fn with_body(self) -> Self {
         self.fails(&[
             Code::BadJson,
@@ -109,13 +150,26 @@ impl Operation {
 
     pub fn answers(mut self, status: u16, description: &str, schema: Value) -> Self {
         let content = json!({"application/json": {"schema": schema}});
-        self.answers.insert(status, json!({"description": description, "content": content}));
+        let headers = headers::refer(&[headers::REQUEST_ID]);
+        let answer = json!({"description": description, "headers": headers, "content": content});
+        self.answers.insert(status, answer);
         self
     }
 
     /// An answer without a body.
     pub fn empty(mut self, status: u16, description: &str) -> Self {
-        self.answers.insert(status, json!({"description": description}));
+        let headers = headers::refer(&[headers::REQUEST_ID]);
+        self.answers.insert(status, json!({"description": description, "headers": headers}));
+        self
+    }
+
+    /// Headers that an answer has, which was given before.
+    pub fn sends(mut self, status: u16, names: &[&str]) -> Self {
+        let known =
+            self.answers.get_mut(&status).and_then(|answer| answer["headers"].as_object_mut());
+        if let (Some(known), Value::Object(more)) = (known, headers::refer(names)) {
+            known.extend(more);
+        }
         self
     }
 
@@ -132,21 +186,44 @@ impl Operation {
             "security": self.security(),
             "responses": self.responses(),
         });
-        if let Access::SelfOr(scope) = &self.access {
-            let words = format!("The user's own token, or scope `{}`.", scope.as_str());
-            operation["description"] = words.into();
+        let description = self.full_description();
+        if !description.is_empty() {
+            operation["description"] = description.into();
         }
         if !self.parameters.is_empty() {
             operation["parameters"] = self.parameters.clone().into();
         }
         if let Some((schema, is_required, bytes_max)) = &self.body {
+            let mut content = json!({"schema": schema});
+            if let Some(example) = &self.example {
+                content["example"] = example.clone();
+            }
             operation["requestBody"] = json!({
                 "required": is_required,
                 "description": format!("At most {bytes_max} bytes."),
-                "content": {"application/json": {"schema": schema}},
+                "content": {"application/json": content},
+                "x-bytes-max": bytes_max,
             });
         }
         operation
+    }
+
+    fn full_description(&self) -> String {
+        let needed = match &self.access {
+            Access::Everybody => "Needs no token.".to_owned(),
+            Access::Scope(scope) => format!("Needs the scope `{}`.", scope.as_str()),
+            Access::SelfOr(scope) => {
+                format!("Needs the user's own token or the scope `{}`.", scope.as_str())
+            }
+            Access::PerResource => format!(
+                "The declaration of the resource says who may read it: everybody, the user whose id \
+                 is in the path, or holders of the scope `{}`.",
+                Scope::CacheRead.as_str()
+            ),
+        };
+        let mut sentences = self.description.clone();
+        sentences.push(needed);
+        sentences.join(" ")
     }
 
     fn security(&self) -> Value {
@@ -186,25 +263,38 @@ pub fn problem_name(codes: &[Code]) -> String {
     codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join("-")
 }
 
-/// A problem with one of these codes.
+/// A problem with one of these codes, which have one status.
 pub fn problem(codes: &[Code]) -> Value {
     let titles: Vec<&str> = codes.iter().map(|code| code.title()).collect();
     let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-    let mut schema = named("Problem");
-    schema["properties"] = json!({"code": {"enum": words}});
-    let content = json!({"application/problem+json": {"schema": schema}});
-    json!({"description": titles.join(" · "), "content": content})
+    let schema = json!({"allOf": [
+        named("Problem"),
+        {"type": "object", "properties": {"code": {"enum": words}}},
+    ]});
+    let mut names = vec![headers::REQUEST_ID];
+    if codes.iter().all(|code| code.retry_after_s().is_some()) {
+        names.push(headers::RETRY_AFTER);
+    }
+    if codes.iter().any(|code| code.status() == 401) {
+        names.push(headers::WWW_AUTHENTICATE);
+    }
+    json!({
+        "description": format!("{}.", titles.join("; ")),
+        "headers": headers::refer(&names),
+        "content": {"application/problem+json": {"schema": schema}},
+    })
 }
 
 /// The parameter of a segment in braces.
 fn path_parameter(segment: &str) -> Option<Value> {
     let name = segment.strip_prefix('{')?.strip_suffix('}')?;
-    let schema = if matches!(name, "queue" | "resource") { "Name" } else { "Id" };
-    let mut parameter =
-        json!({"name": name, "in": "path", "required": true, "schema": named(schema)});
-    if name == "params" {
-        parameter["description"] = "One or more segments: OpenAPI has no word for that.".into();
-        parameter["x-segments"] = "1..".into();
-    }
-    Some(parameter)
+    let schema = match name {
+        "user" => "UserId",
+        "campaign" => "CampaignId",
+        "queue" => "QueueName",
+        "resource" => "ResourceName",
+        "id" => "NotificationId",
+        _ => "ResourcePart",
+    };
+    Some(json!({"name": name, "in": "path", "required": true, "schema": named(schema)}))
 }

@@ -13,6 +13,10 @@ use crate::error::{Code, Error};
 use crate::limits::ELEMENT_DEPTH_MAX;
 use crate::notification::user_id_from_json;
 
+mod number;
+
+pub use number::{integer, integer_text};
+
 /// A JSON object whose members are taken out one by one; what is left at the end is unknown.
 pub struct Object<'a> {
     members: Vec<(Cow<'a, str>, &'a RawValue)>,
@@ -72,7 +76,7 @@ impl<'a> Object<'a> {
         Ok(Some(text))
     }
 
-    /// Takes an optional integer.
+    /// Takes an optional integer: a number with an integral value, as in JSON Schema.
     ///
     /// # Errors
     /// `invalid_field` when it is none; `limit_exceeded` outside `range`.
@@ -82,8 +86,8 @@ impl<'a> Object<'a> {
         range: RangeInclusive<i64>,
     ) -> Result<Option<i64>, Error> {
         let Some(value) = self.take(name) else { return Ok(None) };
-        let number: i64 = serde_json::from_str(value.get())
-            .map_err(|_| self.invalid(name, "must be an integer"))?;
+        let number =
+            integer(value.get()).ok_or_else(|| self.invalid(name, "must be an integer"))?;
         if !range.contains(&number) {
             let problem = format!("must be from {} to {}", range.start(), range.end());
             return Err(self.beyond(name, &problem));

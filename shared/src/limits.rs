@@ -4,8 +4,8 @@
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest `title`, in Unicode scalar values.
 pub const TITLE_CHARS_MAX: usize = 200;
-/// Longest `kind`, in bytes: it is a label ("comment", "invoice.paid"), not content.
-pub const KIND_BYTES_MAX: usize = 64;
+/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not content.
+pub const KIND_CHARS_MAX: usize = 64;
 /// Longest `body`, in bytes of UTF-8.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
 /// Longest `data`, in bytes of JSON text as it was sent.
@@ -137,7 +137,7 @@ pub const QUEUE_DEDUP_S: u64 = 300;
 /// Receipts, or ids of dead letters, of one call.
 pub const QUEUE_RECEIPTS_MAX: usize = 500;
 /// An id has a random epoch of 16 characters and a counter; a receipt the attempt, too.
-pub const QUEUE_RECEIPT_BYTES_MAX: usize = 64;
+pub const QUEUE_RECEIPT_CHARS_MAX: usize = 64;
 /// Longest reason of a nack.
 pub const QUEUE_REASON_BYTES_MAX: usize = 1024;
 /// Dead letters of one page: with the longest payloads 6.4 MB.

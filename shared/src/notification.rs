@@ -2,9 +2,9 @@
 
 use crate::UserId;
 use crate::error::{Code, Error};
-use crate::json::{Object, inspect, quoted};
+use crate::json::{Object, inspect, integer_text, quoted};
 use crate::limits::{
-    BODY_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX, ID_BYTES_MAX, KIND_BYTES_MAX, TITLE_CHARS_MAX,
+    BODY_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX, ID_BYTES_MAX, KIND_CHARS_MAX, TITLE_CHARS_MAX,
 };
 use crate::time::{parse_rfc3339, rfc3339};
 
@@ -39,16 +39,12 @@ impl Draft {
         if title.is_empty() {
             return Err(object.invalid("title", "must not be empty"));
         }
-        let chars = title.chars().count();
-        if chars > TITLE_CHARS_MAX {
-            let problem = format!("has {chars} characters, at most {TITLE_CHARS_MAX} are allowed");
-            return Err(object.beyond("title", &problem));
-        }
+        check_chars(object, "title", &title, TITLE_CHARS_MAX)?;
         Ok(Self {
             user_id,
             title,
-            body: text(object, "body", BODY_BYTES_MAX)?,
-            kind: text(object, "kind", KIND_BYTES_MAX)?,
+            body: body(object)?,
+            kind: kind(object)?,
             data: data(object)?,
             expires_at_ms: expires_at(object)?,
         })
@@ -62,19 +58,40 @@ pub fn user_id_from_json(json: &str) -> Option<Result<UserId, Error>> {
         return Some(UserId::parse(&text));
     }
     let digits = json.strip_prefix('-').unwrap_or(json);
-    let is_integer = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
-    is_integer.then(|| UserId::parse(json))
+    let is_plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    if is_plain {
+        return Some(UserId::parse(json));
+    }
+    integer_text(json).map(|digits| UserId::parse(&digits))
 }
 
-fn text(object: &mut Object<'_>, name: &str, bytes_max: usize) -> Result<Option<String>, Error> {
-    let text = object.string(name)?;
-    match &text {
-        Some(text) if text.len() > bytes_max => {
-            let problem = format!("has {} bytes, at most {bytes_max} are allowed", text.len());
+fn check_chars(object: &Object<'_>, name: &str, text: &str, chars_max: usize) -> Result<(), Error> {
+    match text.chars().count() {
+        chars if chars > chars_max => {
+            let problem = format!("has {chars} characters, at most {chars_max} are allowed");
             Err(object.beyond(name, &problem))
         }
-        _ => Ok(text),
+        _ => Ok(()),
     }
+}
+
+fn body(object: &mut Object<'_>) -> Result<Option<String>, Error> {
+    let body = object.string("body")?;
+    match &body {
+        Some(body) if body.len() > BODY_BYTES_MAX => {
+            let problem = format!("has {} bytes, at most {BODY_BYTES_MAX} are allowed", body.len());
+            Err(object.beyond("body", &problem))
+        }
+        _ => Ok(body),
+    }
+}
+
+fn kind(object: &mut Object<'_>) -> Result<Option<String>, Error> {
+    let kind = object.string("kind")?;
+    if let Some(kind) = &kind {
+        check_chars(object, "kind", kind, KIND_CHARS_MAX)?;
+    }
+    Ok(kind)
 }
 
 fn data(object: &mut Object<'_>) -> Result<Option<String>, Error> {
@@ -220,96 +237,4 @@ fn is_uuid_v7(id: &[u8]) -> bool {
 const UUID_CHARS: usize = 36;
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn draft(json: &str) -> Result<Draft, Error> {
-        let mut object = Object::parse(json.as_bytes())?;
-        let draft = Draft::take_from(&mut object)?;
-        object.finish()?;
-        Ok(draft)
-    }
-
-    #[test]
-    fn writes_data_as_it_came() {
-        let data = r#"{ "z":[],"a":{},"n":12345678901234567890123 , "f":1.0e2 }"#;
-        let draft =
-            draft(&format!(r#"{{"userId":42,"title":"é\"\u0001","data":{data}}}"#)).unwrap();
-        let notification = Notification {
-            id: "01234567-89ab-7def-8123-456789abcdef".to_owned(),
-            seq: 3,
-            draft,
-            created_at_ms: 7,
-        };
-        let json = notification.to_json();
-        assert_eq!(
-            json,
-            format!(
-                r#"{{"id":"01234567-89ab-7def-8123-456789abcdef","userId":"42","seq":3,"title":"é\"\u0001","data":{data},"createdAt":"1970-01-01T00:00:00.007Z"}}"#
-            )
-        );
-        assert_eq!(our_id_and_seq(&json), Some((notification.id.as_str(), 3)));
-    }
-
-    #[test]
-    fn knows_foreign_elements() {
-        for foreign in [
-            "",
-            "x",
-            "{}",
-            r#"{"id":"1","userId":"a","seq":1,"title":""}"#,
-            r#"{"id":"01234567-89ab-4def-8123-456789abcdef","userId":"a","seq":1,"t":1}"#,
-            r#"{"id":"01234567-89ab-7def-8123-456789abcdef","userId":"a","seq":"1","t":1}"#,
-            r#"{"id":"01234567-89ab-7def-8123-456789abcdef","title":"no seq"}"#,
-        ] {
-            assert_eq!(our_id_and_seq(foreign), None, "{foreign}");
-        }
-    }
-
-    #[test]
-    fn names_the_member_that_breaks_a_rule() {
-        let deep = format!("{}1{}", "[".repeat(33), "]".repeat(33));
-        let cases = [
-            ("{}".to_owned(), Code::MissingField, "userId"),
-            (r#"{"userId":"a"}"#.to_owned(), Code::MissingField, "title"),
-            (r#"{"userId":"a b","title":"t"}"#.to_owned(), Code::InvalidId, "userId"),
-            (r#"{"userId":1.5,"title":"t"}"#.to_owned(), Code::InvalidField, "userId"),
-            (r#"{"userId":true,"title":"t"}"#.to_owned(), Code::InvalidField, "userId"),
-            (r#"{"userId":"a","title":""}"#.to_owned(), Code::InvalidField, "title"),
-            (r#"{"userId":"a","title":7}"#.to_owned(), Code::InvalidField, "title"),
-            (
-                format!(r#"{{"userId":"a","title":"{}"}}"#, "é".repeat(201)),
-                Code::LimitExceeded,
-                "title",
-            ),
-            (
-                format!(r#"{{"userId":"a","title":"t","body":"{}"}}"#, "x".repeat(4097)),
-                Code::LimitExceeded,
-                "body",
-            ),
-            (
-                format!(r#"{{"userId":"a","title":"t","data":"{}"}}"#, "x".repeat(8191)),
-                Code::LimitExceeded,
-                "data",
-            ),
-            (format!(r#"{{"userId":"a","title":"t","data":{deep}}}"#), Code::LimitExceeded, "data"),
-            (
-                r#"{"userId":"a","title":"t","data":"\u0000"}"#.to_owned(),
-                Code::InvalidField,
-                "data",
-            ),
-            (
-                r#"{"userId":"a","title":"t","expiresAt":"soon"}"#.to_owned(),
-                Code::InvalidField,
-                "expiresAt",
-            ),
-            (r#"{"userId":"a","title":"t","tite":1}"#.to_owned(), Code::UnknownField, "tite"),
-        ];
-        for (json, code, field) in cases {
-            let error = draft(&json).expect_err(&json);
-            assert_eq!((error.code(), error.field_name()), (code, Some(field)), "{json}");
-        }
-        assert_eq!(draft(r#"{"userId":-7,"title":"t"}"#).unwrap().user_id.as_str(), "-7");
-        assert!(draft(&format!(r#"{{"userId":"a","title":"{}"}}"#, "é".repeat(200))).is_ok());
-    }
-}
+mod tests;

@@ -32,7 +32,7 @@ pub async fn read(app: &App, request: &Request, target: Target) -> Result<Respon
     if !request.query.is_empty() {
         request.query(&[])?;
     }
-    let if_none_match = request.header_list("if-none-match");
+    let if_none_match = request.header_list("if-none-match")?;
     let if_none_match =
         if if_none_match.len() > IF_NONE_MATCH_BYTES_MAX { "" } else { &*if_none_match };
     let cache = cache(app);

@@ -2,7 +2,7 @@
 
 use runtime::io::clock;
 use runtime::redis::{Arg, Redis, RedisError, Reply};
-use runtime::{App, Code, Error, Request, Response, auth};
+use runtime::{App, Error, Request, Response, auth};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::limits::{CAMPAIGN_TTL_S, ONCE_TTL_S};
@@ -66,18 +66,4 @@ pub fn keys_of_once(id: &CampaignId) -> Vec<String> {
 /// The error of a reply that is not what the script promises.
 pub fn unexpected(script: &script::Script) -> RedisError {
     RedisError::Refused(format!("{} gave an unexpected reply", script.name))
-}
-
-/// Reads a number of the query.
-///
-/// # Errors
-/// `invalid_field`, naming it and what is allowed.
-pub fn number(name: &str, text: &str, least: i64, most: i64) -> Result<i64, Error> {
-    match text.parse() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        _ => {
-            let problem = format!("`{name}`: must be an integer from {least} to {most}");
-            Err(Error::field(Code::InvalidField, name, problem))
-        }
-    }
 }

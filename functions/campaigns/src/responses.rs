@@ -1,5 +1,6 @@
 //! `POST` and `GET /campaigns/{id}/responses`.
 
+use runtime::http::number;
 use runtime::redis::{Arg, Redis, Reply};
 use runtime::{App, Code, Error, Request, Response, auth};
 use serde_json::value::RawValue;
@@ -11,7 +12,7 @@ use shared::limits::{
 };
 use shared::{CampaignId, keys, script};
 
-use crate::campaign::{keys_of_once, number, unexpected};
+use crate::campaign::{keys_of_once, unexpected};
 
 /// Takes `{"responses":[…]}`, any JSON, and answers `{"accepted":n}`. Each is kept as the bytes it
 /// was sent as.
@@ -71,9 +72,9 @@ pub async fn page(app: &App, request: &Request, id: &CampaignId) -> Result<Respo
     let (mut limit, mut offset) = (CAMPAIGN_PAGE_DEFAULT, 0);
     for (name, value) in request.query(&["limit", "cursor"])? {
         match name.as_str() {
-            "limit" => limit = number(&name, &value, 1, CAMPAIGN_PAGE_MAX)?,
+            "limit" => limit = number(&name, &value, 1..=CAMPAIGN_PAGE_MAX)?,
             // Other services may push more than we do.
-            _ => offset = number(&name, &value, 0, i64::from(u32::MAX))?,
+            _ => offset = number(&name, &value, 0..=i64::from(u32::MAX))?,
         }
     }
     let args = [Arg::Int(CAMPAIGN_TTL_S), Arg::Int(offset), Arg::Int(limit)];

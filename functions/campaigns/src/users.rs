@@ -1,5 +1,6 @@
 //! `PUT` and `POST /campaigns/{id}/users`, `POST /campaigns/{id}/next`.
 
+use runtime::http::number;
 use runtime::redis::{Arg, Redis, Reply};
 use runtime::{App, Code, Error, Request, Response, auth};
 use shared::auth::Scope;
@@ -11,7 +12,7 @@ use shared::limits::{
 };
 use shared::{CampaignId, script};
 
-use crate::campaign::{keys_of, keys_of_once, number, unexpected};
+use crate::campaign::{keys_of, keys_of_once, unexpected};
 
 /// What becomes of those who wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,6 +99,6 @@ pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Respo
 fn count(request: &Request) -> Result<i64, Error> {
     match request.query(&["count"])?.pop() {
         None => Ok(1),
-        Some((name, value)) => number(&name, &value, 1, CAMPAIGN_NEXT_MAX),
+        Some((name, value)) => number(&name, &value, 1..=CAMPAIGN_NEXT_MAX),
     }
 }

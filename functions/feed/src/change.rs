@@ -8,7 +8,7 @@ use runtime::redis::RedisError;
 use runtime::{App, Error, Request, Response, auth, marks};
 use shared::UserId;
 use shared::auth::Scope;
-use shared::json::Object;
+use shared::json::{Object, integer};
 use shared::limits::{FEED_MARKS_MAX, MARK_IDS_MAX, REQUEST_BYTES_MAX};
 
 /// Marks entries as read and answers `{"unread":n}`; the user's sockets are told.
@@ -19,6 +19,7 @@ pub async fn mark_read(app: &App, request: &Request, user: &UserId) -> Result<Re
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::NotificationsWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
+    request.query(&[])?;
     let marked = marked(&body)?;
     let now_ms = clock::now_ms();
     let marks = app.record.mark_read(user, &marked, now_ms, FEED_MARKS_MAX).await?;
@@ -39,8 +40,8 @@ fn marked(body: &[u8]) -> Result<Marked, Error> {
     let mut object = Object::parse(body)?;
     let (up_to, ids) = (object.take("upTo"), object.take("ids"));
     let marked = match (up_to, ids) {
-        (Some(seq), None) => match seq.get().parse::<i64>() {
-            Ok(seq) if seq >= 0 => Marked::UpTo(seq),
+        (Some(seq), None) => match integer(seq.get()) {
+            Some(seq) if seq >= 0 => Marked::UpTo(seq),
             _ => return Err(object.invalid("upTo", "must be a non-negative integer")),
         },
         (None, Some(ids)) => {
@@ -92,6 +93,7 @@ pub async fn delete(
 ) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::NotificationsWrite)?;
+    request.query(&[])?;
     let deleted = app.record.delete(user, id, clock::now_ms()).await?;
     let deleted = deleted.ok_or_else(|| Error::not_found("this notification"))?;
     forget(&app.redis, user, id, &deleted).await?;

@@ -1,5 +1,6 @@
 //! Where a page begins: after or before an entry.
 
+use runtime::http::number;
 use runtime::{Code, Error, Request};
 use shared::ids::check_id;
 use shared::limits::{FEED_ENTRIES_MAX, FEED_PAGE_DEFAULT};
@@ -30,7 +31,8 @@ impl PageRequest {
         let mut page = Self { limit: FEED_PAGE_DEFAULT, from: From::Newest };
         for (name, value) in request.query(&["limit", "before", "after"])? {
             if name == "limit" {
-                page.limit = limit(&value)?;
+                let limit = number(&name, &value, 1..=FEED_ENTRIES_MAX as i64)?;
+                page.limit = usize::try_from(limit).unwrap_or(FEED_PAGE_DEFAULT);
                 continue;
             }
             if page.from != From::Newest {
@@ -42,13 +44,6 @@ impl PageRequest {
             page.from = if name == "before" { From::Before(value) } else { From::After(value) };
         }
         Ok(page)
-    }
-}
-
-fn limit(text: &str) -> Result<usize, Error> {
-    match text.parse() {
-        Ok(limit) if (1..=FEED_ENTRIES_MAX).contains(&limit) => Ok(limit),
-        _ => Err(invalid("limit", &format!("must be an integer from 1 to {FEED_ENTRIES_MAX}"))),
     }
 }
 

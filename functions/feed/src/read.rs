@@ -23,9 +23,9 @@ pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Respons
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::FeedRead)?;
     let wanted = PageRequest::parse(request)?;
+    let known = request.header_list("if-none-match")?;
     let body = page(app, user, &wanted).await?.to_json();
     let etag = etag(&body);
-    let known = request.header_list("if-none-match");
     let is_known = conditional::names(&known, etag.trim_matches('"'));
     let response = match is_known {
         true => Response::empty(304),

@@ -18,6 +18,7 @@ pub async fn create(app: &App, request: &Request) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require(&claims, Scope::NotificationsWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let checked: Vec<Result<Order, Error>> = items(&body)?.into_iter().map(order).collect();
 
     let mut errors = Vec::with_capacity(checked.len());

@@ -18,6 +18,7 @@ pub async fn create(app: &App, request: &Request) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require(&claims, Scope::NotificationsWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
+    request.query(&[])?;
     let idempotency_key = idempotency_key(request)?;
     let order = Order { draft: draft(&body)?, idempotency_key };
     let done = commit(app, &claims.sub, vec![order]).await?.pop();

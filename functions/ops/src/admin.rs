@@ -20,6 +20,7 @@ const RUN_MS: i64 = 10_000;
 pub async fn migrate(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
+    request.query(&[])?;
     let rotate = rotate_epoch(&body)?;
     let record_failed = |error: runtime::record::RecordError| {
         log::error("migrate_failed", &[("error", &error.to_string())]);
@@ -57,6 +58,7 @@ const PRUNE_ROWS: usize = 500;
 /// Of the request; `record_unavailable`; whatever was dropped before stays dropped.
 pub async fn prune(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
+    request.query(&[])?;
     let now_ms = clock::now_ms();
     let retention = Retention {
         now_ms,
@@ -78,6 +80,7 @@ pub async fn prune(app: &App, request: &Request) -> Result<Response, Error> {
 /// `redis_unavailable` or `record_unavailable`; whatever was sent before is noted.
 pub async fn relay(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
+    request.query(&[])?;
     let deadline_ms = clock::now_ms() + RUN_MS;
     let outcome = relay::run(&app.redis, &app.record, clock::now_ms, deadline_ms).await?;
     let body = json!({"sent": outcome.sent, "pending": outcome.pending});

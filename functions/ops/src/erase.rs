@@ -16,6 +16,7 @@ use shared::{UserId, keys};
 /// Of the request; `redis_unavailable` or `record_unavailable`, after which it may be repeated.
 pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
+    request.query(&[])?;
     let now_ms = clock::now_ms();
     let at = app.record.erase(user, now_ms - IDEMPOTENCY_MS).await?;
     let redis = &app.redis;

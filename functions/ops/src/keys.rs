@@ -1,5 +1,6 @@
 //! `GET /keys`: one `SCAN` step. Never `KEYS`, which stops Redis for as long as it takes.
 
+use runtime::http::number;
 use runtime::redis::{Arg, Redis, Reply};
 use runtime::{App, Code, Error, Request, Response, auth};
 use serde_json::json;
@@ -44,7 +45,7 @@ impl Page {
         for (name, value) in request.query(&["pattern", "cursor", "count"])? {
             match name.as_str() {
                 "cursor" => page.cursor = cursor(&value)?,
-                "count" => page.count = count(&value)?,
+                "count" => page.count = number(&name, &value, 1..=KEYS_COUNT_MAX)?,
                 _ => page.pattern = Some(pattern(value)?),
             }
         }
@@ -53,15 +54,9 @@ impl Page {
 }
 
 fn cursor(value: &str) -> Result<u64, Error> {
-    let is_number = value.bytes().all(|byte| byte.is_ascii_digit());
-    let number = value.parse().ok().filter(|_| is_number);
+    // As Redis writes it: without a sign or leading zeros.
+    let number = value.parse::<u64>().ok().filter(|number| number.to_string() == value);
     number.ok_or_else(|| invalid("cursor", "is none of ours"))
-}
-
-fn count(value: &str) -> Result<i64, Error> {
-    let number = value.parse().ok().filter(|count| (1..=KEYS_COUNT_MAX).contains(count));
-    let problem = || format!("must be an integer from 1 to {KEYS_COUNT_MAX}");
-    number.ok_or_else(|| invalid("count", &problem()))
 }
 
 fn pattern(value: String) -> Result<String, Error> {

@@ -14,7 +14,7 @@ pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
         (["healthz"], Method::Get) => Ok(Response::alive()),
         (["readyz"], Method::Get) => health::ready(app).await,
-        (["openapi.json"], Method::Get) => Ok(api::document(request)),
+        (["openapi.json"], Method::Get) => api::document(request),
         (["stats"], Method::Get) => stats::stats(app, request).await,
         (["keys"], Method::Get) => keys::keys(app, request).await,
         (["healthz" | "readyz" | "openapi.json" | "stats" | "keys"], _) => {

@@ -1,18 +1,19 @@
 //! `GET /queues/{q}/dead` and `POST /queues/{q}/redrive`: the dead letters.
 
+use runtime::http::number;
 use runtime::redis::{Arg, Reply};
 use runtime::{App, Error, Request, Response, auth};
-use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::{Object, quoted};
 use shared::limits::{
-    QUEUE_ANSWER_BYTES, QUEUE_DEAD_PAGE_DEFAULT, QUEUE_DEAD_PAGE_MAX, QUEUE_RECEIPT_BYTES_MAX,
+    QUEUE_ANSWER_BYTES, QUEUE_DEAD_PAGE_DEFAULT, QUEUE_DEAD_PAGE_MAX, QUEUE_RECEIPT_CHARS_MAX,
     QUEUE_RECEIPTS_MAX, REQUEST_ARRAY_BYTES_MAX,
 };
 use shared::time::rfc3339;
 use shared::{Code, QueueName, script};
 
 use crate::receive::{as_json, is_too_deep};
+use crate::settle::texts;
 use crate::store;
 
 /// Members of an entry in the script's reply.
@@ -30,12 +31,7 @@ pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Res
         if name == "cursor" {
             cursor = checked_cursor(value)?;
         } else {
-            let parsed =
-                value.parse().ok().filter(|limit| (1..=QUEUE_DEAD_PAGE_MAX).contains(limit));
-            limit = parsed.ok_or_else(|| {
-                let problem = format!("`limit` must be an integer from 1 to {QUEUE_DEAD_PAGE_MAX}");
-                Error::field(Code::InvalidField, "limit", problem)
-            })?;
+            limit = number(&name, &value, 1..=QUEUE_DEAD_PAGE_MAX)?;
         }
     }
     let args = [Arg::Text(&cursor), Arg::Int(limit), Arg::Int(QUEUE_ANSWER_BYTES)];
@@ -72,7 +68,7 @@ fn checked_cursor(value: String) -> Result<String, Error> {
     let is_sound = value.split_once(':').is_some_and(|(ms, id)| {
         (1..=15).contains(&ms.len())
             && ms.bytes().all(|byte| byte.is_ascii_digit())
-            && (1..=QUEUE_RECEIPT_BYTES_MAX).contains(&id.len())
+            && (1..=QUEUE_RECEIPT_CHARS_MAX).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric())
     });
     match is_sound {
@@ -89,16 +85,12 @@ fn checked_cursor(value: String) -> Result<String, Error> {
 pub async fn redrive(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let (mut ids, mut max) = (Vec::new(), QUEUE_RECEIPTS_MAX as i64);
     if !body.is_empty() {
         let mut object = Object::parse(&body)?;
-        if let Some(value) = object.array("ids", QUEUE_RECEIPTS_MAX)? {
-            let text = |value: &&RawValue| serde_json::from_str::<String>(value.get()).ok();
-            let texts: Option<Vec<String>> = value.iter().map(text).collect();
-            ids = texts.ok_or_else(|| object.invalid("ids", "must be strings"))?;
-            if ids.is_empty() {
-                return Err(object.invalid("ids", "is empty"));
-            }
+        if let Some(wanted) = texts(&mut object, "ids")? {
+            ids = wanted;
         }
         if let Some(wanted) = object.integer("max", 1..=QUEUE_RECEIPTS_MAX as i64)? {
             max = wanted;

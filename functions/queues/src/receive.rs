@@ -33,7 +33,9 @@ struct Wanted {
 /// Of the request; `redis_unavailable`; `wrong_type`.
 pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
-    let wanted = Wanted::parse(&request.body(REQUEST_BYTES_MAX).await?)?;
+    let body = request.body(REQUEST_BYTES_MAX).await?;
+    request.query(&[])?;
+    let wanted = Wanted::parse(&body)?;
     let args = [
         Arg::Int(wanted.max),
         Arg::Int(wanted.visibility_s * 1000),

@@ -30,6 +30,7 @@ struct Batch<'a> {
 pub async fn send(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let batch = Batch::parse(&body)?;
     // The connection may break under the call, which is made again then.
     let mut more = vec![keys::once(queue.as_str(), &clock::random_word())];

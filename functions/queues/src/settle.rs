@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::{Object, quoted};
 use shared::limits::{
-    QUEUE_DELAY_S_MAX, QUEUE_REASON_BYTES_MAX, QUEUE_RECEIPT_BYTES_MAX, QUEUE_RECEIPTS_MAX,
+    QUEUE_DELAY_S_MAX, QUEUE_REASON_BYTES_MAX, QUEUE_RECEIPT_CHARS_MAX, QUEUE_RECEIPTS_MAX,
     QUEUE_VISIBILITY_S_MAX, REQUEST_ARRAY_BYTES_MAX,
 };
 use shared::script::{self, Script};
@@ -21,6 +21,7 @@ use crate::store;
 pub async fn ack(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let mut object = Object::parse(&body)?;
     let receipts = receipts(&mut object)?;
     object.finish()?;
@@ -35,6 +36,7 @@ pub async fn ack(app: &App, request: &Request, queue: &QueueName) -> Result<Resp
 pub async fn nack(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let mut object = Object::parse(&body)?;
     let receipts = receipts(&mut object)?;
     let delay_s = object.integer("delaySeconds", 0..=QUEUE_DELAY_S_MAX)?.unwrap_or(0);
@@ -55,6 +57,7 @@ pub async fn nack(app: &App, request: &Request, queue: &QueueName) -> Result<Res
 pub async fn extend(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let mut object = Object::parse(&body)?;
     let receipts = receipts(&mut object)?;
     let seconds = object.integer("visibilitySeconds", 1..=QUEUE_VISIBILITY_S_MAX)?;
@@ -108,17 +111,24 @@ fn list(receipts: &[&str]) -> String {
     receipts.iter().map(|receipt| quoted(receipt)).collect::<Vec<_>>().join(",")
 }
 
-/// Receipts of any text: what no receive gave is stale.
 fn receipts(object: &mut Object<'_>) -> Result<Vec<String>, Error> {
-    let values = object.require_array("receipts", QUEUE_RECEIPTS_MAX)?;
+    texts(object, "receipts")?.ok_or_else(|| object.missing("receipts"))
+}
+
+/// Receipts, or ids of dead letters, of any text: what no receive gave is stale.
+///
+/// # Errors
+/// `invalid_field` for what is empty, or not a list of short texts.
+pub fn texts(object: &mut Object<'_>, name: &str) -> Result<Option<Vec<String>>, Error> {
+    let Some(values) = object.array(name, QUEUE_RECEIPTS_MAX)? else { return Ok(None) };
     if values.is_empty() {
-        return Err(object.invalid("receipts", "is empty"));
+        return Err(object.invalid(name, "is empty"));
     }
     let text = |value: &&RawValue| serde_json::from_str::<String>(value.get()).ok();
-    let receipts: Option<Vec<String>> = values.iter().map(text).collect();
-    let receipts = receipts.ok_or_else(|| object.invalid("receipts", "must be strings"))?;
-    if receipts.iter().any(|receipt| receipt.len() > QUEUE_RECEIPT_BYTES_MAX) {
-        return Err(object.invalid("receipts", "has one that is longer than any receipt"));
+    let texts: Option<Vec<String>> = values.iter().map(text).collect();
+    let texts = texts.ok_or_else(|| object.invalid(name, "must be strings"))?;
+    if texts.iter().any(|text| text.chars().count() > QUEUE_RECEIPT_CHARS_MAX) {
+        return Err(object.invalid(name, "has one that is longer than any receipt"));
     }
-    Ok(receipts)
+    Ok(Some(texts))
 }

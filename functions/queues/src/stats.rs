@@ -12,6 +12,7 @@ use shared::auth::Scope;
 /// Of the request; `redis_unavailable`; `wrong_type`.
 pub async fn stats(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
+    request.query(&[])?;
     let depth = QueueDepth::read(&app.redis, queue, &clock::random_word()).await?;
     Ok(Response::json(200, depth.to_json().to_string()))
 }

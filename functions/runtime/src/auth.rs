@@ -35,15 +35,8 @@ impl Authenticator {
         now_ms: i64,
     ) -> Result<Rc<Claims>, Error> {
         let now_s = now_ms as f64 / 1000.0;
-        let token = match (keys.is_empty(), request.header("authorization").map(bearer)) {
-            // Says that nothing is configured before it says what is wrong with the header.
-            (true, _) => "",
-            (_, Some(Some(token))) => token,
-            (_, Some(None)) => {
-                return Err(unauthorized("the Authorization header is no bearer token"));
-            }
-            (_, None) => return Err(unauthorized("a bearer token is required")),
-        };
+        // Says that nothing is configured before it says what is wrong with the header.
+        let token = if keys.is_empty() { "" } else { bearer(request)? };
         let mut remembered = self.remembered.borrow_mut();
         if let Some(claims) = remembered.get(token)
             && now_s < claims.accepted_until_s()
@@ -66,9 +59,19 @@ impl Default for Authenticator {
 }
 
 /// The credentials of the scheme `Bearer` (RFC 6750 §2.1; the scheme's case does not matter).
-fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+fn bearer(request: &Request) -> Result<&str, Error> {
+    let Some(value) = request.header_or_invalid("authorization").map_err(not_bearer)? else {
+        return Err(unauthorized("a bearer token is required"));
+    };
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim()),
+        _ => Err(unauthorized("the Authorization header is not a bearer token")),
+    }
+}
+
+/// A header that is not text, or stands twice: no credentials either way.
+fn not_bearer(error: Error) -> Error {
+    unauthorized(error.detail())
 }
 
 fn unauthorized(detail: &str) -> Error {

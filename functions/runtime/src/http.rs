@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::ops::RangeInclusive;
 
-use shared::path;
-use shared::{Code, Error};
+use shared::{Code, Error, json, path};
 
 use crate::io::body::Body;
 
@@ -59,24 +59,35 @@ impl Request {
         header(&self.headers, name)
     }
 
-    /// A header whose value is a list (name in lower case), its lines put together (RFC 9110 §5.3).
-    pub fn header_list(&self, name: &str) -> Cow<'_, str> {
-        header_list(&self.headers, name)
-    }
-
     /// The value of a header (name in lower case) that may stand once.
     ///
     /// # Errors
     /// `invalid_field` when it is not text, or stands twice.
     pub fn header_or_invalid(&self, name: &str) -> Result<Option<&str>, Error> {
-        let is_it = |(known, _): &&(String, Vec<u8>)| known.eq_ignore_ascii_case(name);
-        let problem = match (self.headers.iter().filter(is_it).count(), self.header(name)) {
-            (0, _) => return Ok(None),
-            (1, Some(value)) => return Ok(Some(value)),
-            (1, None) => "is not text",
-            _ => "stands twice",
-        };
-        Err(Error::field(Code::InvalidField, name, format!("the header `{name}` {problem}")))
+        let mut values = self.values(name);
+        let Some(value) = values.next() else { return Ok(None) };
+        match (std::str::from_utf8(value), values.next()) {
+            (Ok(value), None) => Ok(Some(value)),
+            (Err(_), None) => Err(invalid_header(name, "is not text")),
+            (_, Some(_)) => Err(invalid_header(name, "stands twice")),
+        }
+    }
+
+    /// The value of a header (name in lower case) that is a list, which may come in several fields
+    /// (RFC 9110 §5.3); empty where there is none.
+    ///
+    /// # Errors
+    /// `invalid_field` when it is not text.
+    pub fn header_list(&self, name: &str) -> Result<Cow<'_, str>, Error> {
+        if self.values(name).any(|value| std::str::from_utf8(value).is_err()) {
+            return Err(invalid_header(name, "is not text"));
+        }
+        Ok(header_list(&self.headers, name))
+    }
+
+    fn values(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let is_it = move |(known, _): &&(String, Vec<u8>)| known.eq_ignore_ascii_case(name);
+        self.headers.iter().filter(is_it).map(|(_, value)| value.as_slice())
     }
 
     /// Reads the body, at most `bytes_max`; the rest of a longer one is not read.
@@ -112,6 +123,22 @@ impl Request {
         }
         Ok(pairs)
     }
+}
+
+fn invalid_header(name: &str, problem: &str) -> Error {
+    Error::field(Code::InvalidField, name, format!("the header `{name}` {problem}"))
+}
+
+/// Reads a number of the query: decimal, or any other way to write an integer in JSON.
+///
+/// # Errors
+/// `invalid_field`, naming the parameter and what is allowed.
+pub fn number(name: &str, text: &str, range: RangeInclusive<i64>) -> Result<i64, Error> {
+    json::integer(text).filter(|number| range.contains(number)).ok_or_else(|| {
+        let (least, most) = (range.start(), range.end());
+        let problem = format!("`{name}` must be an integer from {least} to {most}");
+        Error::field(Code::InvalidField, name, problem)
+    })
 }
 
 /// First value of a header (name in lower case), if it is text.
@@ -215,16 +242,6 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_stand_in_several_lines() {
-        let headers = [("A", "1, 2"), ("b", "x"), ("a", "3")];
-        let headers = headers.map(|(name, value)| (name.to_owned(), value.into())).to_vec();
-        let request = Request::new(Method::Get, "/x", headers, None).unwrap();
-        assert_eq!(request.header_list("a"), "1, 2, 3");
-        assert_eq!(request.header_list("b"), "x");
-        assert_eq!(request.header_list("c"), "");
-    }
-
-    #[test]
     fn a_header_that_may_stand_once_is_text_and_stands_once() {
         let request = |values: &[&[u8]]| {
             let headers = values.iter().map(|value| ("Key".to_owned(), value.to_vec())).collect();
@@ -235,6 +252,30 @@ mod tests {
         for bad in [&[&b"\xff"[..]][..], &[b"a", b"a"], &[b"a", b"\xff"]] {
             let error = request(bad).header_or_invalid("key").unwrap_err();
             assert_eq!((error.code(), error.field_name()), (Code::InvalidField, Some("key")));
+        }
+    }
+
+    #[test]
+    fn a_list_may_come_in_several_fields() {
+        let list = |values: &[&[u8]]| {
+            let headers = values.iter().map(|value| ("Tags".to_owned(), value.to_vec())).collect();
+            let request = Request::new(Method::Get, "/x", headers, None).unwrap();
+            request.header_list("tags").map(Cow::into_owned)
+        };
+        assert_eq!(list(&[]).unwrap(), "");
+        assert_eq!(list(&[b"a, b"]).unwrap(), "a, b");
+        assert_eq!(list(&[b"a", b"", b"b"]).unwrap(), "a, , b");
+        let error = list(&[b"a", b"\xff"]).unwrap_err();
+        assert_eq!((error.code(), error.field_name()), (Code::InvalidField, Some("tags")));
+    }
+
+    #[test]
+    fn numbers_of_the_query_are_integers_in_a_range() {
+        let number = |text| number("limit", text, 1..=100);
+        assert_eq!((number("1"), number("100"), number("20.0")), (Ok(1), Ok(100), Ok(20)));
+        for bad in ["", "0", "101", "x", "+7", "007", " 7", "7.5", "99999999999999999999"] {
+            let error = number(bad).unwrap_err();
+            assert_eq!((error.code(), error.field_name()), (Code::InvalidField, Some("limit")));
         }
     }
 

@@ -4,72 +4,98 @@ use serde_json::{Value, json};
 use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
-    CAMPAIGN_ADD_MAX, CAMPAIGN_NEXT_MAX, CAMPAIGN_RESPOND_MAX, REQUEST_ARRAY_BYTES_MAX,
+    CAMPAIGN_ADD_MAX, CAMPAIGN_NEXT_MAX, CAMPAIGN_PAGE_DEFAULT, CAMPAIGN_PAGE_MAX,
+    CAMPAIGN_RESPOND_MAX, CAMPAIGN_RESPONSE_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX,
 };
 
 use super::REDIS;
 use crate::operation::Operation;
-use crate::schema::{anything, count, integer, list, list_max, named, object, or_null, text, time};
+use crate::schema::{
+    about, any_of, anything, count, decimal, integer, list, list_max, map, named, object, request,
+    text, time, with_default,
+};
+use crate::schemas::Named;
 
-pub fn operations() -> Vec<Operation> {
-    let users = list_max(user(named("UserIdGiven")), CAMPAIGN_ADD_MAX);
-    let users = object([("users", users)]);
-    let remaining = || object([("remaining", count())]);
-    // Those that another service pushed are given out as they are.
-    let taken = json!({"type": "object", "additionalProperties": true});
-    let responses = list_max(anything(), CAMPAIGN_RESPOND_MAX);
+pub fn schemas() -> Vec<Named> {
+    let user = request([("userId", named("UserIdInput")), ("fcmToken?", named("PushToken"))]);
+    let users = list_max(named("CampaignUserInput"), CAMPAIGN_ADD_MAX);
+    let ours = object([("userId", named("UserId")), ("fcmToken?", text())]);
+    let user_words = "A user of a campaign. An entry of another service is handed out as it is.";
+    let words = format!(
+        "Each is any JSON of at most {CAMPAIGN_RESPONSE_BYTES_MAX} bytes and is kept as it came."
+    );
+    let responses = about(list_max(named("Json"), CAMPAIGN_RESPOND_MAX), &words);
+    let remaining = || about(count(), "The number of users who have not been taken.");
     vec![
-        new("replaceCampaign", "put /campaigns/{campaign}/users", "Replaces the users.")
-            .body(users.clone(), REQUEST_ARRAY_BYTES_MAX)
-            .answers(200, "How many there are.", remaining()),
-        new("appendToCampaign", "post /campaigns/{campaign}/users", "Appends users.")
-            .body(users, REQUEST_ARRAY_BYTES_MAX)
-            .answers(200, "How many there are.", remaining()),
-        new(
-            "takeFromCampaign",
-            "post /campaigns/{campaign}/next",
-            "Takes users out, first in first out, at most once each.",
-        )
-        .query("count", integer(1, CAMPAIGN_NEXT_MAX), "How many.")
-        .answers(
-            200,
-            "They, and how many are left.",
-            object([("users", list(taken)), ("remaining", count())]),
+        ("CampaignUserInput", user),
+        ("CampaignUsersInput", request([("users", users)])),
+        ("CampaignUser", about(any_of(&[ours, map(anything())]), user_words)),
+        (
+            "TakenUsers",
+            object([("users", list(named("CampaignUser"))), ("remaining", remaining())]),
         ),
-        new("appendResponses", "post /campaigns/{campaign}/responses", "Appends responses.")
-            .body(object([("responses", responses)]), REQUEST_ARRAY_BYTES_MAX)
-            .answers(200, "How many.", object([("accepted", count())])),
-        new("readResponses", "get /campaigns/{campaign}/responses", "A page of responses.")
-            .query("limit", count(), "Entries of the page.")
-            .query("cursor", text(), "The last page's `next`.")
-            .answers(
-                200,
-                "A page.",
-                object([("items", list(anything())), ("next", named("Next"))]),
-            ),
-        new("readCampaign", "get /campaigns/{campaign}", "How far it is.").answers(
-            200,
-            "Numbers of users.",
+        ("Remaining", object([("remaining", remaining())])),
+        ("CampaignResponses", request([("responses", responses)])),
+        ("Accepted", object([("accepted", about(count(), "The number of responses added."))])),
+        (
+            "CampaignResponsePage",
+            object([("items", list(anything())), ("next", named("NextCursor"))]),
+        ),
+        (
+            "Campaign",
             object([
-                ("remaining", count()),
-                ("total", count()),
-                ("processed", count()),
-                ("responses", count()),
-                ("expiresAt", or_null(time())),
+                ("remaining", remaining()),
+                ("total", about(count(), "The number of users added so far.")),
+                ("processed", about(count(), "The number of users taken so far.")),
+                ("responses", about(count(), "The number of responses that are kept.")),
+                ("expiresAt?", about(time(), "When Redis drops the campaign.")),
             ]),
         ),
-        new("deleteCampaign", "delete /campaigns/{campaign}", "Removes it with its responses.")
-            .empty(204, "Done."),
     ]
 }
 
-fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation {
-    Operation::new("campaigns", id, head, summary)
-        .scope(Scope::CampaignsWrite)
-        .fails(&[Code::NotFound, Code::UnknownField, Code::InvalidField, Code::InvalidId])
-        .fails(&REDIS)
+pub fn operations() -> Vec<Operation> {
+    let users = || named("CampaignUsersInput");
+    let take = with_default(integer(1, CAMPAIGN_NEXT_MAX), 1);
+    let limit = with_default(integer(1, CAMPAIGN_PAGE_MAX), CAMPAIGN_PAGE_DEFAULT);
+    vec![
+        new("replaceCampaign", "put /campaigns/{campaign}/users", "Replaces a campaign's users.")
+            .body(users(), REQUEST_ARRAY_BYTES_MAX)
+            .example(users_example())
+            .answers(200, "The users are replaced.", named("Remaining")),
+        new("appendToCampaign", "post /campaigns/{campaign}/users", "Adds users to a campaign.")
+            .body(users(), REQUEST_ARRAY_BYTES_MAX)
+            .example(users_example())
+            .answers(200, "The users are added.", named("Remaining")),
+        new("takeFromCampaign", "post /campaigns/{campaign}/next", "Takes users from a campaign.")
+            .says(
+                "Users are handed out in the order in which they were added, each at most once: if \
+                 the answer is lost, so are its users.",
+            )
+            .query("count", take, "The most users to take.")
+            .answers(200, "The users, and how many remain.", named("TakenUsers")),
+        new("appendResponses", "post /campaigns/{campaign}/responses", "Adds responses.")
+            .body(named("CampaignResponses"), REQUEST_ARRAY_BYTES_MAX)
+            .example(json!({"responses": [{"userId": "alice", "delivered": true}]}))
+            .answers(200, "The responses are added.", named("Accepted")),
+        new("readResponses", "get /campaigns/{campaign}/responses", "Reads a page of responses.")
+            .says("The oldest come first.")
+            .query("limit", limit, "The most responses of a page.")
+            .query("cursor", decimal(u32::MAX.into()), "The `next` of the page before.")
+            .answers(200, "A page of responses.", named("CampaignResponsePage")),
+        new("readCampaign", "get /campaigns/{campaign}", "Reads how far a campaign has come.")
+            .answers(200, "The campaign's progress.", named("Campaign"))
+            .fails(&[Code::NotFound]),
+        new("deleteCampaign", "delete /campaigns/{campaign}", "Removes a campaign.")
+            .says("Its responses are removed as well.")
+            .empty(204, "The campaign is removed, if there was one."),
+    ]
 }
 
-fn user(id: Value) -> Value {
-    object([("userId", id), ("fcmToken?", text())])
+fn users_example() -> Value {
+    json!({"users": [{"userId": "alice", "fcmToken": "d1:token"}, {"userId": 7}]})
+}
+
+fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation {
+    Operation::new("campaigns", id, head, summary).scope(Scope::CampaignsWrite).fails(&REDIS)
 }

@@ -7,7 +7,40 @@ use shared::limits::{FEED_ENTRIES_MAX, FEED_PAGE_DEFAULT, MARK_IDS_MAX, REQUEST_
 
 use super::BOTH;
 use crate::operation::Operation;
-use crate::schema::{any_of, count, list, list_max, named, object, text};
+use crate::schema::{
+    about, any_of, count, integer, list, list_max, named, nothing, object, one_of, with_default,
+};
+use crate::schemas::{Named, id};
+
+pub fn schemas() -> Vec<Named> {
+    let ids = list_max(named("NotificationId"), MARK_IDS_MAX);
+    let up_to = about(integer(0, i64::MAX), "Entries up to this `seq` are marked.");
+    let unread = || about(count(), "The number of unread entries among the newest 100.");
+    vec![
+        ("NotificationId", id("The id of a notification.")),
+        ("FeedCursor", id("The id of a notification, or the `next` of a page.")),
+        ("ForeignEntry", foreign()),
+        (
+            "FeedEntry",
+            about(
+                one_of(&[named("Notification"), named("ForeignEntry")]),
+                "Bellwire's own entries have both `seq` and `delivery`.",
+            ),
+        ),
+        (
+            "FeedPage",
+            object([
+                ("notifications", about(list(named("FeedEntry")), "Newest first.")),
+                ("unread", unread()),
+                ("next", named("NextCursor")),
+            ]),
+        ),
+        ("MarkUpTo", object([("upTo", up_to), ("ids?", nothing())])),
+        ("MarkIds", object([("ids", ids), ("upTo?", nothing())])),
+        ("MarkRead", any_of(&[named("MarkUpTo"), named("MarkIds")])),
+        ("Unread", object([("unread", unread())])),
+    ]
+}
 
 pub fn operations() -> Vec<Operation> {
     vec![
@@ -16,66 +49,70 @@ pub fn operations() -> Vec<Operation> {
             "feed",
             "readNotification",
             "get /users/{user}/notifications/{id}",
-            "One notification.",
+            "Reads one notification.",
         )
         .self_or(Scope::FeedRead)
-        .answers(200, "It.", named("FeedEntry"))
-        .fails(&[Code::NotFound, Code::UnknownField])
+        .answers(200, "The notification.", named("FeedEntry"))
+        .fails(&[Code::NotFound])
         .fails(&BOTH),
         Operation::new(
             "feed",
             "deleteNotification",
             "delete /users/{user}/notifications/{id}",
-            "Deletes one, everywhere.",
+            "Deletes one notification.",
         )
+        .says("The hub tells the user's sockets.")
         .self_or(Scope::NotificationsWrite)
-        .empty(204, "Done.")
+        .empty(204, "The notification is deleted.")
         .fails(&[Code::NotFound])
         .fails(&BOTH),
         Operation::new(
             "feed",
             "markRead",
             "post /users/{user}/notifications/read",
-            "Marks as read: all up to a seq, or some by id. The user's sockets are told.",
+            "Marks notifications as read.",
         )
+        .says("Either all up to a `seq`, or some by id. The hub tells the user's sockets.")
         .self_or(Scope::NotificationsWrite)
-        .body(
-            any_of(&[
-                object([("upTo", count())]),
-                object([("ids", list_max(named("Id"), MARK_IDS_MAX))]),
-            ]),
-            REQUEST_BYTES_MAX,
-        )
-        .answers(200, "What is still unread.", named("Unread"))
+        .body(named("MarkRead"), REQUEST_BYTES_MAX)
+        .example(json!({"upTo": 3}))
+        .answers(200, "The notifications are marked.", named("Unread"))
         .fails(&BOTH),
     ]
 }
 
 fn page() -> Operation {
     let limit = json!({
-        "type": "integer", "minimum": 1, "maximum": FEED_ENTRIES_MAX, "default": FEED_PAGE_DEFAULT,
+        "type": "integer", "minimum": 1, "maximum": FEED_ENTRIES_MAX,
     });
+    let cursor = || named("FeedCursor");
     Operation::new(
         "feed",
         "readFeed",
         "get /users/{user}/notifications",
-        "A page of a user's feed, newest first.",
+        "Reads a page of a user's feed.",
     )
+    .says("The newest come first. `before` and `after` cannot be used together.")
     .self_or(Scope::FeedRead)
-    .query("limit", limit, "Entries of the page.")
-    .query("before", named("Id"), "An id or `next`: what is older. Not with `after`.")
-    .query("after", named("Id"), "An id or `next`: the oldest of what is newer.")
-    .header("If-None-Match", text(), "Entity tags that are known.")
-    .answers(
-        200,
-        "With ETag.",
-        object([
-            ("notifications", list(named("FeedEntry"))),
-            ("unread", count()),
-            ("next", named("Next")),
-        ]),
-    )
-    .empty(304, "The entity tag is known.")
+    .query("limit", with_default(limit, FEED_PAGE_DEFAULT), "The most entries of a page.")
+    .query("before", cursor(), "Reads entries that are older than this one.")
+    .query("after", cursor(), "Reads the oldest of the entries that are newer than this one.")
+    .answers(200, "A page of the feed.", named("FeedPage"))
+    .revalidates()
     .fails(&[Code::CursorGone])
     .fails(&BOTH)
+}
+
+/// What another service wrote, shown as it is.
+fn foreign() -> serde_json::Value {
+    json!({
+        "type": "object",
+        "additionalProperties": true,
+        "not": {
+            "type": "object",
+            "properties": {"seq": {}, "delivery": {}},
+            "required": ["seq", "delivery"],
+        },
+        "description": "An entry of another service, as that service wrote it.",
+    })
 }

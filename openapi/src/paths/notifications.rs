@@ -1,41 +1,161 @@
 //! `/notifications`.
 
+use serde_json::{Value, json};
 use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
-    BATCH_NOTIFICATIONS_MAX, IDEMPOTENCY_KEY_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
+    BATCH_NOTIFICATIONS_MAX, BODY_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX,
+    IDEMPOTENCY_KEY_BYTES_MAX, KIND_CHARS_MAX, REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
+    TITLE_CHARS_MAX,
 };
 
+use crate::headers::LOCATION;
 use crate::operation::Operation;
-use crate::schema::{list, list_max, named, object, text_max};
+use crate::schema::{
+    about, anything, bytes_max, integer, list, list_max, named, object, one_of, or_null, pattern,
+    request, text, text_max, time, words,
+};
+use crate::schemas::Named;
+
+pub fn schemas() -> Vec<Named> {
+    let items = list_max(named("NotificationBatchItem"), BATCH_NOTIFICATIONS_MAX);
+    let mut item = draft();
+    item["properties"]["idempotencyKey"] = or_null(named("IdempotencyKey"));
+    let mut key = pattern("^[ -~]+$");
+    key["minLength"] = 1.into();
+    key["maxLength"] = IDEMPOTENCY_KEY_BYTES_MAX.into();
+    let created = object([
+        ("status", json!({"type": "integer", "const": 201})),
+        ("notification", named("Notification")),
+    ]);
+    let failed = object([
+        ("status", json!({"type": "integer", "enum": FAILED})),
+        ("error", named("ItemError")),
+    ]);
+    let error = object([
+        ("code", named("ErrorCode")),
+        ("detail", about(text(), "An explanation of this error for people.")),
+        ("field?", about(text(), "The invalid member of the item.")),
+    ]);
+    vec![
+        ("IdempotencyKey", about(key, "A text of the client's, for one notification.")),
+        ("NotificationDraft", draft()),
+        ("NotificationBatchItem", item),
+        ("NotificationBatch", request([("notifications", items)])),
+        ("Notification", notification()),
+        ("ItemCreated", about(created, "The record holds the notification.")),
+        ("ItemFailed", about(failed, "The item created nothing.")),
+        ("ItemError", error),
+        (
+            "BatchResult",
+            about(
+                one_of(&[named("ItemCreated"), named("ItemFailed")]),
+                "`status` tells which of the two it is.",
+            ),
+        ),
+        ("BatchResults", object([("results", list(named("BatchResult")))])),
+    ]
+}
+
+/// The statuses that one item of a batch may have, beside 201.
+const FAILED: [u16; 3] = [400, 422, 500];
 
 pub fn operations() -> Vec<Operation> {
-    let items = list_max(named("NotificationBatchItem"), BATCH_NOTIFICATIONS_MAX);
     vec![
         Operation::new(
             "notifications",
             "createNotification",
             "post /notifications",
-            "Creates a notification. After a 503 or 504: retry with the same Idempotency-Key.",
+            "Creates a notification.",
+        )
+        .says(
+            "While Redis is unavailable the answer is still 201, with `delivery` `pending`. After \
+             a 5xx or no answer, repeat the request with the same `Idempotency-Key`.",
         )
         .scope(Scope::NotificationsWrite)
         .header(
             "Idempotency-Key",
-            text_max(IDEMPOTENCY_KEY_BYTES_MAX),
-            "A repeat with the same body gets the same answer for 24 h.",
+            header_key(),
+            "For 24 hours, a repeat of the request with this key gets the same answer.",
         )
         .body(named("NotificationDraft"), REQUEST_BYTES_MAX)
-        .answers(201, "Committed; with Location.", named("Notification"))
+        .example(example())
+        .answers(201, "The record holds the notification.", named("Notification"))
+        .sends(201, &[LOCATION])
         .fails(&[Code::InvalidId, Code::IdempotencyMismatch, Code::RecordUnavailable]),
         Operation::new(
             "notifications",
             "createNotifications",
             "post /notifications/batch",
-            "Creates many; a result for each, in order.",
+            "Creates several notifications.",
+        )
+        .says(
+            "Each item has a result, in the order of the request. An invalid item does not keep \
+             the others from being created.",
         )
         .scope(Scope::NotificationsWrite)
-        .body(object([("notifications", items)]), REQUEST_ARRAY_BYTES_MAX)
-        .answers(200, "The results.", object([("results", list(named("BatchResult")))]))
+        .body(named("NotificationBatch"), REQUEST_ARRAY_BYTES_MAX)
+        .example(json!({"notifications": [example()]}))
+        .answers(200, "The result of each item.", named("BatchResults"))
         .fails(&[Code::RecordUnavailable]),
     ]
+}
+
+fn example() -> Value {
+    json!({
+        "userId": "alice", "title": "Your order has shipped", "kind": "order",
+        "data": {"order": 17}, "expiresAt": "2099-12-31T00:00:00Z",
+    })
+}
+
+/// The spaces around a header's value are not part of it.
+fn header_key() -> Value {
+    let mut key = pattern("^[!-~]([ -~]*[!-~])?$");
+    key["minLength"] = 1.into();
+    key["maxLength"] = IDEMPOTENCY_KEY_BYTES_MAX.into();
+    key
+}
+
+fn draft() -> Value {
+    let words = format!("At most {DATA_BYTES_MAX} bytes, nested at most {DATA_DEPTH_MAX} deep.");
+    let data = json!({"$ref": "#/components/schemas/Json", "description": words});
+    let kind = about(text_up_to(KIND_CHARS_MAX), "A label for clients, such as `comment`.");
+    let mut draft = request([
+        ("userId", named("UserIdInput")),
+        ("title", text_max(TITLE_CHARS_MAX)),
+        ("body?", bytes_max(BODY_BYTES_MAX)),
+        ("kind?", kind),
+        ("expiresAt?", about(time(), "When the entry vanishes from the feed.")),
+    ]);
+    // Takes null as any other JSON does, for an absent member.
+    draft["properties"]["data"] = data;
+    draft
+}
+
+/// Text that may be empty.
+fn text_up_to(chars_max: usize) -> Value {
+    let mut text = text_max(chars_max);
+    if let Some(words) = text.as_object_mut() {
+        words.remove("minLength");
+    }
+    text
+}
+
+fn notification() -> Value {
+    let seq = about(integer(1, i64::MAX), "Counts the user's notifications.");
+    let delivery = words(&["sent", "pending"]);
+    let delivery = about(delivery, "`pending` until the notification is in the user's feed.");
+    object([
+        ("id", named("NotificationId")),
+        ("userId", named("UserId")),
+        ("seq", seq),
+        ("title", text()),
+        ("body?", text()),
+        ("kind?", text()),
+        ("data?", anything()),
+        ("createdAt", time()),
+        ("expiresAt?", time()),
+        ("readAt?", time()),
+        ("delivery", delivery),
+    ])
 }

@@ -10,34 +10,80 @@ use shared::limits::{
 use super::BOTH;
 use crate::operation::Operation;
 use crate::schema::{
-    about, anything, count, flag, integer, list, named, object, or_null, text, text_max,
+    about, count, decimal, flag, integer, list, map, named, object, or_null, pattern, request,
+    text, text_max, with_default,
 };
+use crate::schemas::Named;
+
+pub fn schemas() -> Vec<Named> {
+    let words = "Whether the record gets a new epoch, as it must after a restore from a backup.";
+    let rotate = about(with_default(flag(), false), words);
+    let ok = || json!({"type": "string", "const": "ok"});
+    let cursor = about(text(), "The cursor of the next page; `0` on the last page.");
+    let keys = about(list(text()), "Bytes that are not UTF-8 are shown as `\\xff`.");
+    let done = about(flag(), "Whether nothing is left to drop.");
+    vec![
+        (
+            "Health",
+            object([("status", ok()), ("auth?", ok()), ("redis?", ok()), ("record?", ok())]),
+        ),
+        ("MigrateRequest", request([("rotateEpoch?", rotate)])),
+        ("RecordEpoch", object([("epoch", about(text(), "The record's epoch."))])),
+        (
+            "Relayed",
+            object([
+                ("sent", about(count(), "Users whose feeds are up to date now.")),
+                ("pending", about(count(), "Users whose feeds are still behind.")),
+            ]),
+        ),
+        ("Pruned", object([("pruned", about(count(), "The number of rows.")), ("done", done)])),
+        ("Stats", stats()),
+        ("KeyPage", object([("keys", keys), ("cursor", cursor)])),
+    ]
+}
+
+fn stats() -> serde_json::Value {
+    let known = || or_null(count());
+    let stats = object([
+        ("connectedClients", known()),
+        ("usedMemory", about(known(), "Bytes.")),
+        ("maxMemory", about(known(), "Bytes; 0 means no limit.")),
+        ("totalKeys", about(known(), "The keys of all databases.")),
+        ("evictedKeys", known()),
+        ("keyspaceHits", known()),
+        ("keyspaceMisses", known()),
+        ("hitRate", about(or_null(integer(0, 100)), "Hits per hundred lookups.")),
+        ("uptimeSeconds", known()),
+        ("queues", about(map(named("QueueDepth")), "The queues that were asked for, by name.")),
+    ]);
+    about(stats, "A number that Redis does not tell is null.")
+}
 
 pub fn operations() -> Vec<Operation> {
     let mut all = vec![
-        new("alive", "get /healthz", "The component runs.").answers(200, "Alive.", named("Health")),
-        new(
-            "ready",
-            "get /readyz",
-            "Tokens can be verified, Redis answers and permits every command, the record takes writes.",
-        )
-        .answers(200, "Ready.", named("Health"))
-        .fails(&[Code::AuthNotConfigured, Code::NotReady])
-        .fails(&[Code::RedisUnavailable, Code::RecordUnavailable]),
-        new("readApi", "get /openapi.json", "This document.")
-            .header("If-None-Match", text(), "Entity tags that are known.")
-            .answers(200, "The document, with ETag.", anything())
-            .empty(304, "The entity tag is known."),
-        new(
-            "eraseUser",
-            "delete /users/{user}",
-            "Erases what is kept about a user: record, feed, push token, presence.",
-        )
-        .scope(Scope::OpsWrite)
-        .empty(204, "Done.")
-        .fails(&BOTH),
-        stats(),
-        keys(),
+        new("alive", "get /healthz", "Tells that the functions run.").answers(
+            200,
+            "The functions run.",
+            named("Health"),
+        ),
+        new("ready", "get /readyz", "Tells whether the functions can do their work.")
+            .says(
+                "A key to verify tokens is configured, Redis answers and permits every command that \
+                 is needed, and the record takes writes. Otherwise `detail` says what is wrong.",
+            )
+            .answers(200, "They can.", named("Health"))
+            .fails(&[Code::AuthNotConfigured, Code::NotReady])
+            .fails(&[Code::RedisUnavailable, Code::RecordUnavailable]),
+        new("readApi", "get /openapi.json", "Reads this document.")
+            .answers(200, "The document.", map(crate::schema::anything()))
+            .revalidates(),
+        new("eraseUser", "delete /users/{user}", "Erases all data of a user.")
+            .says("That is what the record holds, the feed, the push token and the presence.")
+            .scope(Scope::OpsWrite)
+            .empty(204, "The data is erased, if there was any.")
+            .fails(&BOTH),
+        read_stats(),
+        scan_keys(),
     ];
     all.extend(administration());
     all
@@ -49,70 +95,44 @@ fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation
 
 fn administration() -> [Operation; 3] {
     [
-        new("migrate", "post /admin/migrate", "Upgrades the record's tables.")
+        new("migrate", "post /admin/migrate", "Creates or upgrades the record's tables.")
             .scope(Scope::OpsWrite)
-            .body_opt(object([("rotateEpoch?", flag())]), REQUEST_BYTES_MAX)
-            .answers(200, "The record's epoch.", object([("epoch", text())]))
+            .body_opt(named("MigrateRequest"), REQUEST_BYTES_MAX)
+            .example(json!({"rotateEpoch": false}))
+            .answers(200, "The tables are up to date.", named("RecordEpoch"))
             .fails(&[Code::RecordUnavailable]),
-        new("relay", "post /admin/relay", "Delivers what Redis missed.")
+        new("relay", "post /admin/relay", "Delivers notifications that Redis has not got yet.")
             .scope(Scope::OpsWrite)
-            .answers(200, "Numbers of users.", object([("sent", count()), ("pending", count())]))
+            .answers(200, "The numbers of users.", named("Relayed"))
             .fails(&BOTH),
-        new("prune", "post /admin/prune", "Drops what is older than the retention.")
+        new("prune", "post /admin/prune", "Drops notifications that are older than the retention.")
+            .says("A call runs for at most ten seconds: repeat it while `done` is false.")
             .scope(Scope::OpsWrite)
-            .answers(
-                200,
-                "Call again while `done` is false.",
-                object([("pruned", count()), ("done", flag())]),
-            )
+            .answers(200, "The number of rows.", named("Pruned"))
             .fails(&[Code::RecordUnavailable]),
     ]
 }
 
-fn stats() -> Operation {
+fn read_stats() -> Operation {
     let names = format!("At most {STATS_QUEUES_MAX} names of queues, separated by commas.");
-    let known = || or_null(count());
-    new("readStats", "get /stats", "Redis' numbers, and depths of queues.")
+    let name = "[A-Za-z0-9._~@+|:-]{1,128}";
+    let queues = pattern(&format!("^{name}(,{name}){{0,{}}}$", STATS_QUEUES_MAX - 1));
+    new("readStats", "get /stats", "Reads statistics of Redis, and the depths of queues.")
         .scope(Scope::OpsRead)
-        .query("queues", text(), &names)
-        .answers(
-            200,
-            "Null is what Redis does not tell.",
-            object([
-                ("connectedClients", known()),
-                ("usedMemory", about(known(), "Bytes.")),
-                ("maxMemory", about(known(), "Bytes; 0 without a limit.")),
-                ("totalKeys", about(known(), "In all databases.")),
-                ("evictedKeys", known()),
-                ("keyspaceHits", known()),
-                ("keyspaceMisses", known()),
-                ("hitRate", about(or_null(integer(0, 100)), "Hits per hundred look-ups.")),
-                ("uptimeSeconds", known()),
-                (
-                    "queues",
-                    json!({
-                        "type": "object", "additionalProperties": named("QueueDepth"),
-                    }),
-                ),
-            ]),
-        )
+        .query("queues", queues, &names)
+        .answers(200, "The statistics.", named("Stats"))
         .fails(&[Code::InvalidId, Code::ReservedName, Code::LimitExceeded])
         .fails(&[Code::RedisUnavailable, Code::WrongType])
 }
 
-fn keys() -> Operation {
-    let count = json!({
-        "type": "integer", "minimum": 1, "maximum": KEYS_COUNT_MAX, "default": KEYS_COUNT_DEFAULT,
-    });
-    new("scanKeys", "get /keys", "One `SCAN` step: a page may be empty, or hold a key twice.")
+fn scan_keys() -> Operation {
+    let count = with_default(integer(1, KEYS_COUNT_MAX), KEYS_COUNT_DEFAULT);
+    new("scanKeys", "get /keys", "Lists keys of Redis, one `SCAN` step at a time.")
+        .says("A page may be empty although others follow, and may hold a key twice.")
         .scope(Scope::OpsRead)
-        .query("pattern", text_max(KEYS_PATTERN_BYTES_MAX), "As `MATCH` takes it.")
-        .query("cursor", text(), "The last page's; the first is `0`.")
-        .query("count", count, "Keys to look at.")
-        .answers(
-            200,
-            "The last cursor is `0`. Bytes that are no text are shown as `\\xff`.",
-            object([("keys", list(text())), ("cursor", text())]),
-        )
+        .query("pattern", text_max(KEYS_PATTERN_BYTES_MAX), "A pattern, as `MATCH` takes it.")
+        .query("cursor", decimal(u64::MAX), "The `cursor` of the page before; `0` for the first.")
+        .query("count", count, "The number of keys that Redis looks at.")
+        .answers(200, "A page of keys.", named("KeyPage"))
         .fails(&[Code::LimitExceeded, Code::RedisUnavailable])
 }

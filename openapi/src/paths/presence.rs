@@ -1,37 +1,43 @@
 //! `/presence`.
 
 use serde_json::json;
-use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{PRESENCE_USERS_MAX, REQUEST_ARRAY_BYTES_MAX};
 
 use super::REDIS;
 use crate::operation::Operation;
-use crate::schema::{count, flag, list_max, named, object};
+use crate::schema::{about, count, flag, list_max, map, named, object, request};
+use crate::schemas::Named;
+
+pub fn schemas() -> Vec<Named> {
+    let users = list_max(named("UserIdInput"), PRESENCE_USERS_MAX);
+    let online = about(map(flag()), "Whether each user is online, by id.");
+    vec![
+        ("Online", object([("userId", named("UserId")), ("online", flag())])),
+        ("PresenceQuery", request([("userIds", users)])),
+        ("OnlineByUser", object([("online", online)])),
+        ("OnlineCount", object([("count", about(count(), "The number of users online."))])),
+    ]
+}
 
 pub fn operations() -> [Operation; 3] {
-    let users = list_max(named("UserIdGiven"), PRESENCE_USERS_MAX);
-    let online = json!({"type": "object", "additionalProperties": flag()});
     [
-        new("isOnline", "get /presence/{user}", "Whether a user has a live socket.").answers(
+        new("isOnline", "get /presence/{user}", "Tells whether a user is online.")
+            .says("A user is online while any hub holds a socket of theirs.")
+            .answers(200, "Whether the user is online.", named("Online")),
+        new("areOnline", "post /presence", "Tells which of several users are online.")
+            .body(named("PresenceQuery"), REQUEST_ARRAY_BYTES_MAX)
+            .example(json!({"userIds": ["alice", 7]}))
+            .answers(200, "Whether each user is online.", named("OnlineByUser"))
+            .fails(&[shared::Code::InvalidId]),
+        new("countOnline", "get /presence", "Counts the users who are online.").answers(
             200,
-            "Yes or no.",
-            named("Online"),
-        ),
-        new("areOnline", "post /presence", "Whether users have live sockets.")
-            .body(object([("userIds", users)]), REQUEST_ARRAY_BYTES_MAX)
-            .answers(200, "By user.", object([("online", online)])),
-        new("countOnline", "get /presence", "How many users have a live socket.").answers(
-            200,
-            "The number.",
-            object([("count", count())]),
+            "The number of users.",
+            named("OnlineCount"),
         ),
     ]
 }
 
 fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation {
-    Operation::new("presence", id, head, summary)
-        .scope(Scope::PresenceRead)
-        .fails(&[Code::UnknownField, Code::InvalidField, Code::InvalidId])
-        .fails(&REDIS)
+    Operation::new("presence", id, head, summary).scope(Scope::PresenceRead).fails(&REDIS)
 }

@@ -1,23 +1,178 @@
 //! `/queues/{queue}`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
     QUEUE_DEAD_PAGE_DEFAULT, QUEUE_DEAD_PAGE_MAX, QUEUE_DELAY_S_MAX, QUEUE_MESSAGES_MAX,
-    QUEUE_PAYLOAD_BYTES_MAX, QUEUE_PAYLOAD_DEPTH_MAX, QUEUE_REASON_BYTES_MAX, QUEUE_RECEIPTS_MAX,
-    QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX,
-    QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX, REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
+    QUEUE_PAYLOAD_BYTES_MAX, QUEUE_PAYLOAD_DEPTH_MAX, QUEUE_REASON_BYTES_MAX,
+    QUEUE_RECEIPT_CHARS_MAX, QUEUE_RECEIPTS_MAX, QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX,
+    QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX,
+    REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
 };
 
 use super::REDIS;
 use crate::operation::Operation;
 use crate::schema::{
-    about, anything, count, flag, integer, list, list_max, named, object, text, time,
+    about, anything, bytes_max, count, flag, integer, list, named, object, or_null, pattern,
+    request, some_max, text, time, with_default,
 };
+use crate::schemas::{Named, id, name};
+
+pub fn schemas() -> Vec<Named> {
+    let mut all = requests();
+    all.extend(answers());
+    all
+}
+
+fn requests() -> Vec<Named> {
+    let mut queue = name("The name of a queue, which is its key in Redis.");
+    queue["not"] = pattern("^(online_users$|bw:|user:|campaign:|notifications:)");
+    let receipt = json!({"type": "string", "maxLength": QUEUE_RECEIPT_CHARS_MAX});
+    let receipts = || some_max(named("Receipt"), QUEUE_RECEIPTS_MAX);
+    let words = format!(
+        "Any JSON, at most {QUEUE_PAYLOAD_BYTES_MAX} bytes and {QUEUE_PAYLOAD_DEPTH_MAX} levels each."
+    );
+    let messages = about(some_max(named("Json"), QUEUE_MESSAGES_MAX), &words);
+    let delay = || {
+        let seconds = with_default(integer(0, QUEUE_DELAY_S_MAX), 0);
+        about(seconds, "Seconds until the messages can be received.")
+    };
+    let visibility = || {
+        let words = "Seconds for which the messages are hidden from other receivers.";
+        about(integer(1, QUEUE_VISIBILITY_S_MAX), words)
+    };
+    let ids = some_max(named("Receipt"), QUEUE_RECEIPTS_MAX);
+    let most = i64::try_from(QUEUE_RECEIPTS_MAX).unwrap_or(i64::MAX);
+    let dedup = id("Within five minutes, a second call with this id appends nothing.");
+    vec![
+        ("QueueName", queue),
+        ("Receipt", about(receipt, "What a message is acknowledged with.")),
+        ("DedupId", dedup),
+        (
+            "QueueMessages",
+            request([
+                ("messages", messages),
+                ("delaySeconds?", delay()),
+                ("dedupId?", named("DedupId")),
+            ]),
+        ),
+        (
+            "ReceiveRequest",
+            request([
+                ("max?", with_default(integer(1, QUEUE_RECEIVE_MAX), QUEUE_RECEIVE_DEFAULT)),
+                ("visibilitySeconds?", with_default(visibility(), QUEUE_VISIBILITY_S_DEFAULT)),
+                (
+                    "maxReceives?",
+                    about(
+                        with_default(integer(1, QUEUE_RECEIVES_MAX), QUEUE_RECEIVES_DEFAULT),
+                        "A message that was received this often becomes a dead letter.",
+                    ),
+                ),
+            ]),
+        ),
+        ("AckRequest", request([("receipts", receipts())])),
+        (
+            "NackRequest",
+            request([
+                ("receipts", receipts()),
+                ("delaySeconds?", delay()),
+                ("reason?", bytes_max(QUEUE_REASON_BYTES_MAX)),
+            ]),
+        ),
+        ("ExtendRequest", request([("receipts", receipts()), ("visibilitySeconds", visibility())])),
+        (
+            "RedriveRequest",
+            request([
+                ("ids?", about(ids, "The ids of dead letters; without them, the oldest.")),
+                ("max?", with_default(integer(1, most), most)),
+            ]),
+        ),
+    ]
+}
+
+fn answers() -> Vec<Named> {
+    let payload = || about(anything(), "The payload, as it came.");
+    let raw = about(text(), "Stands for `payload` if that is not JSON, or nested too deep.");
+    let oldest = about(or_null(count()), "The age of the oldest message; null without messages.");
+    vec![
+        (
+            "QueueMessagesSent",
+            object([
+                ("accepted", about(count(), "The number of messages; 0 for a duplicate.")),
+                ("duplicate", flag()),
+            ]),
+        ),
+        (
+            "QueueMessage",
+            object([
+                ("receipt", named("Receipt")),
+                ("attempt", about(integer(1, i64::MAX), "How often it was received.")),
+                ("payload", payload()),
+            ]),
+        ),
+        ("ReceivedMessages", object([("messages", list(named("QueueMessage")))])),
+        (
+            "Settled",
+            object([
+                ("done", about(list(text()), "Receipts that were carried out.")),
+                ("stale", about(list(text()), "Receipts that are not valid any more.")),
+            ]),
+        ),
+        (
+            "QueueDepth",
+            object([
+                ("ready", count()),
+                ("delayed", count()),
+                ("inFlight", about(count(), "Received, and not acknowledged yet.")),
+                ("dead", count()),
+                ("oldestAgeSeconds", oldest),
+            ]),
+        ),
+        (
+            "DeadLetter",
+            object([
+                ("id", text()),
+                ("payload?", payload()),
+                ("raw?", raw),
+                ("attempts", about(count(), "How often it was received.")),
+                ("reason", text()),
+                ("diedAt", time()),
+            ]),
+        ),
+        (
+            "DeadLetterPage",
+            object([("items", list(named("DeadLetter"))), ("next", named("NextCursor"))]),
+        ),
+        ("Redriven", object([("redriven", about(count(), "The number of messages."))])),
+    ]
+}
 
 pub fn operations() -> Vec<Operation> {
-    let mut all = vec![send(), receive(), stats(), dead(), redrive()];
+    let mut all = vec![
+        new("sendMessages", "post /queues/{queue}/messages", "Appends messages to a queue.")
+            .body(named("QueueMessages"), REQUEST_ARRAY_BYTES_MAX)
+            .example(json!({"messages": [{"order": 17}], "delaySeconds": 5, "dedupId": "order-17"}))
+            .answers(200, "The messages are in the queue.", named("QueueMessagesSent")),
+        new("receiveMessages", "post /queues/{queue}/receive", "Receives messages.")
+            .says(
+                "A message is delivered at least once: until it is acknowledged, it is received \
+                 again after its visibility timeout.",
+            )
+            .body_opt(named("ReceiveRequest"), REQUEST_BYTES_MAX)
+            .example(json!({"max": 10, "visibilitySeconds": 30}))
+            .answers(200, "The messages, if there are any.", named("ReceivedMessages")),
+        new("readQueue", "get /queues/{queue}", "Counts the messages of a queue.").answers(
+            200,
+            "The numbers of messages.",
+            named("QueueDepth"),
+        ),
+        dead(),
+        new("redriveMessages", "post /queues/{queue}/redrive", "Puts dead letters back.")
+            .body_opt(named("RedriveRequest"), REQUEST_ARRAY_BYTES_MAX)
+            .example(json!({"max": 100}))
+            .answers(200, "The dead letters are in the queue again.", named("Redriven")),
+    ];
     all.extend(settle());
     all
 }
@@ -29,115 +184,51 @@ fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation
         .fails(&REDIS)
 }
 
-fn with_default(minimum: i64, maximum: i64, default: i64) -> Value {
-    let mut schema = integer(minimum, maximum);
-    schema["default"] = default.into();
-    schema
-}
-
-fn send() -> Operation {
-    let words = format!(
-        "Any JSON, at most {QUEUE_PAYLOAD_BYTES_MAX} bytes and {QUEUE_PAYLOAD_DEPTH_MAX} deep."
-    );
-    let mut messages = list_max(about(anything(), &words), QUEUE_MESSAGES_MAX);
-    messages["minItems"] = 1.into();
-    new("sendMessages", "post /queues/{queue}/messages", "Appends messages.")
-        .body(
-            object([
-                ("messages", messages),
-                ("delaySeconds?", with_default(0, QUEUE_DELAY_S_MAX, 0)),
-                ("dedupId?", about(named("Id"), "Covers the call.")),
-            ]),
-            REQUEST_ARRAY_BYTES_MAX,
-        )
-        .answers(
-            200,
-            "A repeat has `accepted` 0.",
-            object([("accepted", count()), ("duplicate", flag())]),
-        )
-}
-
-fn receive() -> Operation {
-    let message = object([("receipt", text()), ("attempt", count()), ("payload", anything())]);
-    let (max, receives) = (QUEUE_RECEIVE_MAX, QUEUE_RECEIVES_MAX);
-    new("receiveMessages", "post /queues/{queue}/receive", "Takes messages, at least once each.")
-        .body_opt(
-            object([
-                ("max?", with_default(1, max, QUEUE_RECEIVE_DEFAULT)),
-                (
-                    "visibilitySeconds?",
-                    with_default(1, QUEUE_VISIBILITY_S_MAX, QUEUE_VISIBILITY_S_DEFAULT),
-                ),
-                ("maxReceives?", with_default(1, receives, QUEUE_RECEIVES_DEFAULT)),
-            ]),
-            REQUEST_BYTES_MAX,
-        )
-        .answers(200, "Hidden from others for so long.", object([("messages", list(message))]))
-}
-
 fn settle() -> [Operation; 3] {
     let stale = [Code::StaleReceipt];
-    let answer = || named("Settled");
+    let receipts = json!(["3f0c9a5be1d24c77.1:1"]);
+    let ack = json!({"receipts": receipts});
+    let nack = json!({"receipts": receipts, "delaySeconds": 60, "reason": "timeout"});
+    let extend = json!({"receipts": receipts, "visibilitySeconds": 120});
+    let settle = |id, head, summary, schema, example| {
+        new(id, head, summary)
+            .says("If none of the receipts is valid any more, the answer is 409.")
+            .body(named(schema), REQUEST_ARRAY_BYTES_MAX)
+            .example(example)
+            .answers(200, "The receipts, by what became of them.", named("Settled"))
+            .fails(&stale)
+    };
     [
-        new("ackMessages", "post /queues/{queue}/ack", "They are done.")
-            .body(object([("receipts", named("Receipts"))]), REQUEST_ARRAY_BYTES_MAX)
-            .answers(200, "What was done, and what did not hold any more.", answer())
-            .fails(&stale),
-        new("nackMessages", "post /queues/{queue}/nack", "Gives them back.")
-            .body(
-                object([
-                    ("receipts", named("Receipts")),
-                    ("delaySeconds?", with_default(0, QUEUE_DELAY_S_MAX, 0)),
-                    ("reason?", json!({"type": "string", "maxLength": QUEUE_REASON_BYTES_MAX})),
-                ]),
-                REQUEST_ARRAY_BYTES_MAX,
-            )
-            .answers(200, "What was given back, and what did not hold any more.", answer())
-            .fails(&stale),
-        new("extendMessages", "post /queues/{queue}/extend", "Hides them for longer.")
-            .body(
-                object([
-                    ("receipts", named("Receipts")),
-                    ("visibilitySeconds", integer(1, QUEUE_VISIBILITY_S_MAX)),
-                ]),
-                REQUEST_ARRAY_BYTES_MAX,
-            )
-            .answers(200, "What was extended, and what did not hold any more.", answer())
-            .fails(&stale),
+        settle(
+            "ackMessages",
+            "post /queues/{queue}/ack",
+            "Acknowledges messages.",
+            "AckRequest",
+            ack,
+        ),
+        settle(
+            "nackMessages",
+            "post /queues/{queue}/nack",
+            "Gives messages back.",
+            "NackRequest",
+            nack,
+        ),
+        settle(
+            "extendMessages",
+            "post /queues/{queue}/extend",
+            "Hides received messages for longer.",
+            "ExtendRequest",
+            extend,
+        ),
     ]
 }
 
-fn stats() -> Operation {
-    new("readQueue", "get /queues/{queue}", "What the queue holds.").answers(
-        200,
-        "Numbers of messages.",
-        named("QueueDepth"),
-    )
-}
-
 fn dead() -> Operation {
-    let letter = object([
-        ("id", text()),
-        ("payload?", anything()),
-        ("raw?", about(text(), "A payload that is no JSON, or nested too deep.")),
-        ("attempts", count()),
-        ("reason", text()),
-        ("diedAt", time()),
-    ]);
-    let limit = with_default(1, QUEUE_DEAD_PAGE_MAX, QUEUE_DEAD_PAGE_DEFAULT);
-    new("readDeadLetters", "get /queues/{queue}/dead", "A page of dead letters, oldest first.")
-        .query("limit", limit, "Entries of the page.")
-        .query("cursor", text(), "The last page's `next`.")
-        .answers(200, "A page.", object([("items", list(letter)), ("next", named("Next"))]))
-}
-
-fn redrive() -> Operation {
-    let max = QUEUE_RECEIPTS_MAX;
-    let whole = i64::try_from(max).unwrap_or(i64::MAX);
-    new("redriveMessages", "post /queues/{queue}/redrive", "Puts dead letters back.")
-        .body_opt(
-            object([("ids?", list_max(text(), max)), ("max?", with_default(1, whole, whole))]),
-            REQUEST_ARRAY_BYTES_MAX,
-        )
-        .answers(200, "How many.", object([("redriven", count())]))
+    let limit = with_default(integer(1, QUEUE_DEAD_PAGE_MAX), QUEUE_DEAD_PAGE_DEFAULT);
+    let cursor = format!("^[0-9]{{1,15}}:[A-Za-z0-9]{{1,{QUEUE_RECEIPT_CHARS_MAX}}}$");
+    new("readDeadLetters", "get /queues/{queue}/dead", "Reads a page of dead letters.")
+        .says("The oldest come first.")
+        .query("limit", limit, "The most dead letters of a page.")
+        .query("cursor", pattern(&cursor), "The `next` of the page before.")
+        .answers(200, "A page of dead letters.", named("DeadLetterPage"))
 }

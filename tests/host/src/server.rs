@@ -84,7 +84,7 @@ impl Server {
             // The component is at work until its answer has been read.
             Ok(response) => Ok(response.map(|body| holding(turn, body))),
             Err(error) => {
-                say(format_args!("Error processing request: {error:?}"));
+                say(format_args!("Error processing request: {error:#}"));
                 Ok(answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
             }
         }

@@ -260,7 +260,8 @@ fn hash(fields: &[Value]) -> String {
         ["unread", "unread_n", "unread_tail", "unread_until", "some_expired", "top"];
     let fields = fields.chunks(2).map(|pair| (text_of(&pair[0]), text_of(&pair[1])));
     let kept = fields.filter(|(name, value)| {
-        !DERIVED.contains(&name.as_str()) && !(name == "told" && value.is_empty())
+        let is_empty = name == "told" && value.is_empty();
+        !is_empty && !DERIVED.contains(&name.as_str())
     });
     sorted(kept.map(|(name, value)| format!("{name}={value}")).collect())
 }

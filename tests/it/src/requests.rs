@@ -154,6 +154,102 @@ async fn every_answer_carries_a_request_id() {
     }
 }
 
+/// Sends a request with some header lines, byte for byte; status and body.
+async fn raw(functions: &Functions, head: &str, lines: &[&[u8]]) -> (u16, String) {
+    let mut request = format!("{head} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n").into_bytes();
+    for line in lines {
+        request.extend_from_slice(line);
+        request.extend_from_slice(b"\r\n");
+    }
+    request.extend_from_slice(b"\r\n");
+    let answer = functions.raw(&request, |_| false).await;
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
+    (status.unwrap_or_else(|| panic!("{head}: no answer: {answer:?}")), body.to_owned())
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_text_is_refused_where_it_is_needed_and_ignored_elsewhere() {
+    if std::env::var_os("SPIN_BIN").is_some() {
+        // Spin answers these by itself, with an empty 500.
+        return;
+    }
+    let redis = RedisServer::start().await;
+    let functions =
+        Functions::with(&redis).variable("cors_origins", "https://app.example").start().await;
+    functions.notify("alice", "one").await;
+    let own = format!("authorization: Bearer {}", token("alice", "notifications:write"));
+    let own = own.as_bytes();
+    let feed = "GET /users/alice/notifications";
+    for odd in
+        ["x-odd", "user-agent", "cookie", "accept", "content-type", "origin", "x-request-id", "te"]
+    {
+        let line = [odd.as_bytes(), b": \xff\xfe"].concat();
+        assert_eq!(raw(&functions, feed, &[own, &line]).await.0, 200, "{odd}");
+        assert_eq!(raw(&functions, "GET /healthz", &[&line]).await.0, 200, "{odd}");
+    }
+    for target in [feed, "GET /openapi.json", "GET /cache/settings"] {
+        let line = b"if-none-match: \"\xff\"";
+        let (status, body) = raw(&functions, target, &[own, line]).await;
+        assert!(status == 400 && body.contains("invalid_field"), "{target}: {status} {body}");
+        assert!(body.contains("if-none-match"), "{body}");
+    }
+    for line in [&b"authorization: Bearer \xff"[..], b"authorization: \xff"] {
+        let (status, body) = raw(&functions, feed, &[line]).await;
+        assert!(status == 401 && body.contains("unauthorized"), "{status} {body}");
+    }
+    let (status, body) = raw(&functions, feed, &[own, own]).await;
+    assert!(status == 401 && body.contains("stands twice"), "{status} {body}");
+    let line = b"idempotency-key: \xe9";
+    let (status, body) = raw(&functions, "POST /notifications", &[own, line]).await;
+    assert!(status == 400 && body.contains("idempotency-key"), "{status} {body}");
+    assert!(!functions.output().contains("backtrace"), "{}", functions.output());
+}
+
+#[tokio::test]
+async fn odd_heads_get_a_clear_answer() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    // The host's own answers: nothing of it reaches a component.
+    for (head, line) in [
+        ("GET /\u{e9}", &b""[..]),
+        ("GET /healthz", b"a b: c"),
+        ("GET /healthz", b"\xff: c"),
+        ("GET /healthz", b": c"),
+        ("GET /healthz", b"content-length: 1, 2"),
+        ("GET /healthz", b"content-length: -1"),
+        ("GET healthz", b"x: y"),
+    ] {
+        let lines: &[&[u8]] = if line.is_empty() { &[] } else { &[line] };
+        assert_eq!(raw(&functions, head, lines).await.0, 400, "{head} {line:?}");
+    }
+    let twice: [&[u8]; 2] = [b"content-length: 1", b"content-length: 2"];
+    assert_eq!(raw(&functions, "GET /healthz", &twice).await.0, 400);
+    let many: Vec<Vec<u8>> = (0..300).map(|n| format!("x-{n}: y").into_bytes()).collect();
+    let many: Vec<&[u8]> = many.iter().map(Vec::as_slice).collect();
+    assert_eq!(raw(&functions, "GET /healthz", &many).await.0, 431);
+    let huge = [&b"x: "[..], &vec![b'y'; 1 << 20]].concat();
+    assert_eq!(raw(&functions, "GET /healthz", &[&huge]).await.0, 431);
+    // An absolute target is one path as any other (RFC 9112 §3.2.2).
+    assert_eq!(raw(&functions, "GET http://x/healthz", &[]).await.0, 200);
+    let (status, body) = raw(&functions, "GET http://x//healthz", &[]).await;
+    assert!(status == 400 && body.contains("invalid_path"), "{status} {body}");
+    assert_eq!(raw(&functions, "GET /healthz", &[b"x:", b"authorization:"]).await.0, 200);
+    let feed = "GET /users/alice/notifications";
+    for empty in [&b"authorization:"[..], b"authorization: Bearer", b"authorization: Bearer "] {
+        assert_eq!(raw(&functions, feed, &[empty]).await.0, 401);
+    }
+    let own = format!("authorization: Bearer {}", token("alice", "notifications:write"));
+    for (query, status) in [("?limit=%ff", 400), ("?limit=%", 400), ("?%00=1", 400), ("?", 200)] {
+        let head = format!("{feed}{query}");
+        assert_eq!(raw(&functions, &head, &[own.as_bytes()]).await.0, status, "{query}");
+    }
+    let empty: [&[u8]; 2] = [own.as_bytes(), b"idempotency-key:"];
+    assert_eq!(raw(&functions, "POST /notifications", &empty).await.0, 400);
+    let empty: [&[u8]; 2] = [own.as_bytes(), b"if-none-match:"];
+    assert_eq!(raw(&functions, feed, &empty).await.0, 200);
+}
+
 #[tokio::test]
 async fn answers_of_every_kind_carry_content_length() {
     let redis = RedisServer::start().await;

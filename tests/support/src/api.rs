@@ -30,8 +30,8 @@ fn fits(template: &str, path: &str) -> bool {
     loop {
         match (wanted.next(), given.next()) {
             (None, None) => return true,
-            // One or more segments.
-            (Some("{params}"), Some(_)) => return true,
+            // Resources with longer paths are read the same way.
+            (Some("{part3}"), Some(_)) => return true,
             (Some(name), Some(_)) if name.starts_with('{') => {}
             (Some(name), Some(segment)) if name == segment => {}
             _ => return false,
@@ -88,6 +88,16 @@ pub fn fits_schema(schema: &'static Value, value: &Value, at: &str) -> Result<()
             return Err(problems.join("; "));
         }
     }
+    for schema in schema["allOf"].as_array().into_iter().flatten() {
+        fits_schema(schema, value, at)?;
+    }
+    if let Some(one) = schema["oneOf"].as_array() {
+        let problems: Vec<String> =
+            one.iter().filter_map(|schema| fits_schema(schema, value, at).err()).collect();
+        if one.len() - problems.len() != 1 {
+            return Err(format!("{at} fits not one, but for {}", problems.join("; ")));
+        }
+    }
     if schema["not"].is_object() && fits_schema(&schema["not"], value, at).is_ok() {
         return Err(format!("{at} is what it must not be"));
     }
@@ -118,6 +128,7 @@ fn has_type(wanted: &Value, value: &Value, at: &str) -> Result<(), String> {
         "null" => value.is_null(),
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
+        "number" => value.is_number(),
         "integer" => value.is_i64() || value.is_u64(),
         "array" => value.is_array(),
         "object" => value.is_object(),

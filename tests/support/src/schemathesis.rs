@@ -1,0 +1,62 @@
+//! Schemathesis: requests made up from `docs/openapi.json`, valid and invalid ones, and checks of their
+//! answers. `scripts/openapi-tools schemathesis` installs it.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::paths::workspace;
+use crate::process::Process;
+
+/// How long it may take to begin and to end beside the time it was given, on a busy machine.
+const MARGIN: Duration = Duration::from_secs(180);
+
+/// One run of it.
+pub struct Schemathesis {
+    url: String,
+    token: Option<String>,
+    seconds: u64,
+    arguments: Vec<String>,
+}
+
+impl Schemathesis {
+    /// Against the functions at `url`, for `seconds`.
+    pub fn against(url: &str, seconds: u64) -> Self {
+        Self { url: url.to_owned(), token: None, seconds, arguments: Vec::new() }
+    }
+
+    /// Sends a token with every request, but for those that find out whether it is needed.
+    pub fn token(mut self, token: &str) -> Self {
+        self.token = Some(token.to_owned());
+        self
+    }
+
+    pub fn arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(|argument| (*argument).to_owned()));
+        self
+    }
+
+    /// Runs until its time is over or it has found something, which fails the test.
+    pub async fn run(self) {
+        let pins = workspace().join("tests/openapi");
+        let mut command = Command::new(program());
+        command.arg("--config-file").arg(pins.join("schemathesis.toml"));
+        command.arg("run").arg(workspace().join("docs/openapi.json"));
+        command.args(["--url", &self.url, "--no-color"]);
+        command.args(["--max-time", &self.seconds.to_string()]);
+        if let Some(token) = &self.token {
+            command.args(["--header", &format!("Authorization: Bearer {token}")]);
+        }
+        command.args(&self.arguments).current_dir(workspace().join("target/schemathesis"));
+        let mut process = Process::start("schemathesis", &mut command);
+        let status = process.ended(Duration::from_secs(self.seconds) + MARGIN).await;
+        assert!(status.success(), "schemathesis: {status}\n{}", process.output());
+    }
+}
+
+fn program() -> PathBuf {
+    let program = workspace().join("target/schemathesis/venv/bin/schemathesis");
+    let install = "scripts/openapi-tools schemathesis";
+    assert!(program.is_file(), "{} is missing: run `{install}` first", program.display());
+    program
+}
