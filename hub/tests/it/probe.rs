@@ -66,7 +66,9 @@ async fn forward(
             _ = server.changed(), if !has_subscribed => return,
             read = client.read(&mut up) => {
                 let Ok(bytes @ 1..) = read else { return };
-                if up[..bytes].windows(9).any(|window| window == b"SUBSCRIBE") {
+                // As a command, which others may name in an argument.
+                let command = b"$9\r\nSUBSCRIBE\r\n";
+                if up[..bytes].windows(command.len()).any(|window| window == command) {
                     has_subscribed = true;
                     subscriptions.send_modify(|count| *count += 1);
                     if let Some(elsewhere) = &subscribed {

@@ -220,3 +220,32 @@ async fn pending_entries_survive_an_empty_redis() {
     assert_eq!(socket.titles(1).await, ["four"]);
     assert_eq!(functions.titles("alice").await, ["four", "three", "two", "one"]);
 }
+
+/// An instance holds one connection to Redis while it lives, so a crowd of them may be more than Redis
+/// takes. What finds no connection is as if Redis were away.
+#[tokio::test]
+async fn a_redis_without_a_free_connection_loses_nothing() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "first").await;
+    let mut operator = redis.connection().await;
+    let limit = async |connection: &mut redis::aio::MultiplexedConnection, count: u32| {
+        let mut command = redis::cmd("CONFIG");
+        command.arg("SET").arg("maxclients").arg(count);
+        command.query_async::<()>(connection).await.unwrap();
+    };
+    // The operator and one instance.
+    limit(&mut operator, 2).await;
+    let titles: Vec<String> = (0..100).map(|at| format!("{at}")).collect();
+    let answers = join_all(titles.iter().map(async |title| {
+        let body = serde_json::json!({"userId": "alice", "title": title});
+        functions.create(&body).await.expect(201).within(BOUND).json()
+    }));
+    let answers = answers.await;
+    let pending = answers.iter().filter(|answer| answer["delivery"] == "pending").count();
+    assert!(pending > 0, "every instance found a connection");
+    limit(&mut operator, 10_000).await;
+    functions.relay().await.expect(200);
+    assert_eq!(functions.titles("alice").await.len(), 100);
+    assert_eq!(functions.record.seq("alice"), 101);
+}
