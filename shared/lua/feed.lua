@@ -67,7 +67,7 @@ local function feed_state(...)
   local is_whole = v[4] == tail
   local head, n = counter(v[2]), counter(v[3])
   return {
-    epoch = head and n and v[1], head = head or 0, n = n or 0,
+    epoch = head and n and v[1], head = head or 0, head_text = v[2] or '', n = n or 0,
     length = redis.call('LLEN', list), tail = tail, is_whole = is_whole, full = v[5] == '1',
     complete = v[6] == '1' and is_whole,
   }, v
@@ -82,13 +82,10 @@ local function feed_state_with_reads(...)
   return state, v
 end
 
--- The revision of the record that is known here, from the values of `rev` and `rev_epoch`.
-local function add_revision(state, rev, rev_epoch)
+-- The revision of the record that is known here, and that of the marks, from the values of `rev`,
+-- `rev_epoch` and `reads_rev`.
+local function add_revision(state, rev, rev_epoch, reads_rev)
   state.rev, state.rev_epoch = counter(rev) or 0, rev_epoch
-end
-
--- The same for that of the marks.
-local function add_reads_rev(state, reads_rev)
   state.reads_rev = reads_rev == '-1' and -1 or counter(reads_rev) or 0
 end
 
@@ -101,7 +98,7 @@ end
 -- by the place where the serialiser puts the seq, since taking elements apart costs a microsecond.
 local function was_first(state, element)
   if not element then return false end
-  local seq = string.format('","seq":%d,', state.head)
+  local seq = '","seq":' .. state.head_text .. ','
   if string.find(element, seq, 44, true) == 42 + #list then return true end
   state.top = state.top or redis.call('HGET', companion, 'top') or ''
   return fingerprint(element) == state.top
@@ -116,9 +113,9 @@ local function is_first_in_place(state, elements)
     return was_first(state, elements and elements[above + 1] or redis.call('LINDEX', list, above))
   end
   -- A full list that somebody pushed to and trimmed: by how much is not known.
-  for _, element in ipairs(redis.call('LRANGE', list, 0, state.n - 1)) do
+  for i, element in ipairs(redis.call('LRANGE', list, 0, state.n - 1)) do
     if was_first(state, element) then
-      state.was_trimmed = true
+      state.trimmed_above = i - 1
       return true
     end
   end
@@ -170,10 +167,10 @@ local function derive_unread(state, cap, now)
   redis.pcall('HSET', companion, 'unread', unread, 'unread_n', state.length,
     'unread_tail', state.tail, 'unread_until', until_when,
     'some_expired', some_expired and 1 or 0)
-  if state.was_trimmed then
+  if state.trimmed_above then
     -- Looked through once: from here on both ends tell again whether it is untouched.
-    redis.pcall('HSET', companion, 'tail', state.tail, 'complete', 0,
-      'top', fingerprint_at(state.length - state.n))
+    redis.pcall('HSET', companion, 'n', state.length - state.trimmed_above, 'tail', state.tail,
+      'complete', 0)
   end
   return unread, some_expired
 end

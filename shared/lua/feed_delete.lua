@@ -13,8 +13,7 @@
 local NEVER_SO_LONG = 1000000000
 local function look()
   local state, v = feed_state('rev', 'rev_epoch', 'reads_rev')
-  add_revision(state, v[7], v[8])
-  add_reads_rev(state, v[9])
+  add_revision(state, v[7], v[8], v[9])
   return state
 end
 

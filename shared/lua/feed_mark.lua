@@ -15,8 +15,7 @@
 
 local rev, epoch = tonumber(ARGV[1]), ARGV[8]
 local state, v = feed_state_with_reads('rev', 'rev_epoch', 'reads_rev')
-add_revision(state, v[13], v[14])
-add_reads_rev(state, v[15])
+add_revision(state, v[13], v[14], v[15])
 before_writing('EXPIRE', companion)
 -- Not compared with `rev`: a delete raises that and brings no marks.
 if state.rev_epoch ~= epoch or rev > state.reads_rev then

@@ -16,7 +16,7 @@ else
   before_writing('HGET', meta, 'HINCRBY', meta, 'HSETNX', meta, 'HSET', payloads, 'ZADD', delayed,
     'EXPIRE', meta)
 end
-local now = now_ms()
+local now = ARGV[3] ~= '0' and now_ms()
 if KEYS[11] then
   -- Not remembered yet: a repeat of what was a duplicate is one, too.
   if redis.call('EXISTS', KEYS[10]) == 1 then return {count, 0} end

@@ -126,7 +126,7 @@ async fn a_beat() {
         let meanwhile = online(&bench).await;
         assert!(meanwhile.contains(&"carol".to_owned()), "{refusal:?}: {meanwhile:?}");
         bench.permit().await;
-        assert!(sync(&bench, &mut hub, 6).await, "{refusal:?}");
+        assert!(sync(&bench, &mut hub, 20).await, "{refusal:?}");
         assert_eq!(online(&bench).await, EXPECTED, "{refusal:?}");
     }
 }
