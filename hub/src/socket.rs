@@ -57,7 +57,7 @@ impl<L: Listener> Socket<L> {
     /// Runs until the connection is closed, and returns the reason. `early` is what the peer sent right
     /// behind its handshake.
     pub async fn run(mut self, early: Vec<u8>) -> End {
-        let heard = caught(|| self.hear(&early)).unwrap_or_else(|failed| Some(failed));
+        let heard = caught(|| self.hear(&early)).unwrap_or_else(Some);
         drop(early);
         let end = match heard {
             Some(end) => end,
