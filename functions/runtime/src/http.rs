@@ -77,12 +77,12 @@ impl Request {
     /// (RFC 9110 §5.3); empty where there is none.
     ///
     /// # Errors
-    /// `invalid_field` when it is not text.
+    /// `invalid_field` when it is not ASCII.
     pub fn header_list(&self, name: &str) -> Result<Cow<'_, str>, Error> {
         let mut list = Cow::Borrowed("");
         for value in self.values(name) {
-            let text =
-                std::str::from_utf8(value).map_err(|_| invalid_header(name, "is not text"))?;
+            let text = std::str::from_utf8(value).ok().filter(|text| text.is_ascii());
+            let text = text.ok_or_else(|| invalid_header(name, "is not ASCII"))?;
             if list.is_empty() {
                 list = Cow::Borrowed(text);
             } else {
@@ -256,8 +256,10 @@ mod tests {
         assert_eq!(list(&[]).unwrap(), "");
         assert_eq!(list(&[b"a, b"]).unwrap(), "a, b");
         assert_eq!(list(&[b"a", b"", b"b"]).unwrap(), "a, , b");
-        let error = list(&[b"a", b"\xff"]).unwrap_err();
-        assert_eq!((error.code(), error.field_name()), (Code::InvalidField, Some("tags")));
+        for bad in [&b"\xff"[..], "é".as_bytes()] {
+            let error = list(&[b"a", bad]).unwrap_err();
+            assert_eq!((error.code(), error.field_name()), (Code::InvalidField, Some("tags")));
+        }
     }
 
     #[test]
