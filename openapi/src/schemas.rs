@@ -59,17 +59,27 @@ pub fn id(description: &str) -> Value {
     identifier("A-Za-z0-9_~@+|-", description)
 }
 
+/// What names are made of, beside the dot.
+pub const NAME_ALPHABET: &str = "A-Za-z0-9_~@+|:-";
+
 /// Names may hold `:` as well.
 pub fn name(description: &str) -> Value {
-    identifier("A-Za-z0-9_~@+|:-", description)
+    identifier(NAME_ALPHABET, description)
 }
 
 fn identifier(alphabet: &str, description: &str) -> Value {
-    // Without lookaheads, which not every engine knows.
-    let mut id = pattern(&format!(r"^([.]{{0,2}}[{alphabet}]|[.]{{3}})[.{alphabet}]*$"));
+    let mut id = pattern(&format!("^{}$", identifier_pattern(alphabet)));
     id["minLength"] = 1.into();
     id["maxLength"] = ID_BYTES_MAX.into();
     about(id, &format!("{description} Neither `.` nor `..`."))
+}
+
+/// Up to 128 of the alphabet, which lacks the dot, and dots; not one or two dots alone. Without
+/// lookaheads, which not every engine knows.
+pub fn identifier_pattern(alphabet: &str) -> String {
+    let more = |taken: usize| format!("[.{alphabet}]{{0,{}}}", ID_BYTES_MAX - taken);
+    let (one, two, three) = (more(1), more(2), more(3));
+    format!("([{alphabet}]{one}|[.][{alphabet}]{two}|[.]{{2}}[{alphabet}]{three}|[.]{{3}}{three})")
 }
 
 /// Any JSON whose texts have no U+0000, which Postgres cannot store.

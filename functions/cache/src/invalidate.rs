@@ -35,8 +35,8 @@ pub async fn one(app: &App, request: &Request, target: &Target) -> Result<Respon
 /// Of the request; `redis_unavailable`, after which it may be repeated.
 pub async fn tags(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CacheWrite)?;
-    request.query(&[])?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
+    request.query(&[])?;
     let mut object = Object::parse(&body)?;
     let value = object.require("tags")?;
     let mut tags: Vec<String> = serde_json::from_str(value.get())

@@ -13,7 +13,7 @@ use crate::schema::{
     about, count, decimal, flag, integer, list, map, named, object, or_null, pattern, request,
     text, text_max, with_default,
 };
-use crate::schemas::Named;
+use crate::schemas::{NAME_ALPHABET, Named, identifier_pattern};
 
 pub fn schemas() -> Vec<Named> {
     let words = "Whether the record gets a new epoch, as it must after a restore from a backup.";
@@ -115,7 +115,7 @@ fn administration() -> [Operation; 3] {
 
 fn read_stats() -> Operation {
     let names = format!("At most {STATS_QUEUES_MAX} names of queues, separated by commas.");
-    let name = "[A-Za-z0-9._~@+|:-]{1,128}";
+    let name = identifier_pattern(NAME_ALPHABET);
     let queues = pattern(&format!("^{name}(,{name}){{0,{}}}$", STATS_QUEUES_MAX - 1));
     new("readStats", "get /stats", "Reads statistics of Redis, and the depths of queues.")
         .scope(Scope::OpsRead)
