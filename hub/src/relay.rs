@@ -1,5 +1,5 @@
 //! Calls the functions' relay, which sends what found Redis away: every half minute, and as soon
-//! as the hub hears Redis again, until everything is sent ([`schedule`]).
+//! as the hub hears Redis again, until everything is sent (`relay/schedule.rs`).
 
 mod schedule;
 
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::RelayConfig;
 use crate::limits::{RELAY_DEADLINE, RELAY_TOKEN_FILE_BYTES_MAX};
-use crate::registry::Registry;
+use crate::users::Registry;
 use schedule::{Outcome, Schedule};
 
 /// An answer is a few numbers.

@@ -13,26 +13,27 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accept::first_request::Door;
+use crate::accept::router::router;
 use crate::admission::Admission;
-use crate::catchup;
-use crate::commands::Commands;
+use crate::admission::refusal_log::Refusals;
 use crate::config::Config;
-use crate::door::Door;
-use crate::health::Health;
-use crate::http::{App, router};
+use crate::delivery::catchup;
+use crate::delivery::dispatcher::Subscriber;
 use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
 use crate::metrics::Metrics;
-use crate::metrics::endpoint::Endpoint;
-use crate::permissions;
+use crate::metrics::health::Health;
+use crate::ops::endpoint::Endpoint;
 use crate::presence::Presence;
-use crate::queued::Queued;
-use crate::refusals::Refusals;
-use crate::registry::{ReadRequest, Registry};
+use crate::redis::commands::Commands;
+use crate::redis::permissions;
 use crate::relay::{Relay, Signs};
-use crate::subscriber::Subscriber;
-use crate::tickets::Tickets;
-use crate::tickets::route::TicketDesk;
-use crate::wheel::Wheel;
+use crate::session::state::App;
+use crate::session::ticket_route::TicketDesk;
+use crate::session::tickets::Tickets;
+use crate::socket::timer_wheel::Wheel;
+use crate::socket::total_queued::Queued;
+use crate::users::{ReadRequest, Registry};
 
 /// Serves until `shutdown` resolves, then says goodbye to every socket, within the deadline of the
 /// configuration. `scrapes` is where `/metrics` has an address of its own.

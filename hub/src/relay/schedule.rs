@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backoff::Backoff;
 use crate::limits::{RELAY_HURRY, RELAY_INTERVAL, RELAY_SETTLE};
+use crate::redis::backoff::Backoff;
 
 /// What a call came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

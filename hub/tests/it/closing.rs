@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use hub::admission::Limits;
 use hub::config::Pace;
-use hub::connection::{Connection, End};
 use hub::limits::CLOSE_DEADLINE;
 use hub::protocol::Protocol;
-use hub::pulse::Pulse;
-use hub::socket::{Listener, Socket};
+use hub::socket::connection::{Connection, End};
+use hub::socket::keepalive::Pulse;
+use hub::socket::task::{Listener, Socket};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};

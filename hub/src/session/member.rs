@@ -1,0 +1,103 @@
+//! A user's socket as the hub sees it: its seat, how much it may say, and what its messages mean.
+
+use std::sync::Arc;
+
+use shared::CloseCode;
+use tokio::time::Instant;
+
+use crate::admission::rate_limit::{Bucket, Rate};
+use crate::admission::{ConnectionPermit, SocketPermit};
+use crate::limits::{CLIENT_FRAMES_BURST, CLIENT_FRAMES_PER_S};
+use crate::metrics::Metrics;
+use crate::protocol::{ClientFrame, Protocol};
+use crate::session::token::Authority;
+use crate::socket::connection::{Connection, End};
+use crate::socket::task::Listener;
+use crate::socket::timer_wheel::Wheel;
+use crate::users::Seat;
+
+const FRAMES: Rate = Rate { per_s: CLIENT_FRAMES_PER_S, burst: CLIENT_FRAMES_BURST };
+
+/// See the module. Dropped, it gives up the seat.
+pub struct Member {
+    seat: Seat,
+    authority: Authority,
+    wheel: Arc<Wheel>,
+    allowance: Allowance,
+}
+
+impl Member {
+    pub fn new(seat: Seat, authority: Authority, wheel: Arc<Wheel>) -> Self {
+        Self { seat, authority, wheel, allowance: Allowance::new(Instant::now()) }
+    }
+
+    fn renew(&self, connection: &Arc<Connection>, token: &str) -> Result<(), End> {
+        let expires_at = self.authority.renew(self.seat.user(), token)?;
+        let due = connection.renew(expires_at);
+        self.wheel.add(connection, due);
+        Ok(())
+    }
+}
+
+impl Listener for Member {
+    fn admit(&mut self) -> Option<End> {
+        (!self.allowance.take(Instant::now())).then(|| CloseCode::TooFast.into())
+    }
+
+    fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End> {
+        match (ClientFrame::parse(&text), connection.protocol) {
+            (Some(ClientFrame::Auth { token }), _) => self.renew(connection, &token).err(),
+            (None, Protocol::V1) => Some(CloseCode::Protocol.into()),
+            (None, _) => None,
+        }
+    }
+
+    fn binary(&mut self, connection: &Arc<Connection>, _data: Vec<u8>) -> Option<End> {
+        (connection.protocol == Protocol::V1).then(|| CloseCode::Protocol.into())
+    }
+}
+
+/// How much the client may say: full at first; refills with time.
+#[derive(Debug)]
+struct Allowance(Bucket);
+
+impl Allowance {
+    fn new(now: Instant) -> Self {
+        Self(Bucket::new(now))
+    }
+
+    /// Takes one; false when nothing is left.
+    fn take(&mut self, now: Instant) -> bool {
+        self.0.take(FRAMES, now)
+    }
+}
+
+/// What counts a socket while it is open, and gives up its places when it is over.
+pub struct Stay {
+    metrics: Arc<Metrics>,
+    protocol: Protocol,
+    code: Option<u16>,
+    _permits: (ConnectionPermit, SocketPermit),
+}
+
+impl Stay {
+    pub fn new(
+        metrics: Arc<Metrics>,
+        protocol: Protocol,
+        permits: (ConnectionPermit, SocketPermit),
+    ) -> Self {
+        metrics.socket_opened(protocol);
+        Self { metrics, protocol, code: None, _permits: permits }
+    }
+
+    /// The connection is closed, for this reason.
+    pub fn end(mut self, end: End) {
+        self.code = end.code();
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.metrics.socket_closed(self.protocol, self.code);
+    }
+}

@@ -1,0 +1,269 @@
+//! One open connection, as all who have to do with it share it: frames go in from whoever delivers,
+//! and to the kernel at once where it takes them; the connection's own task ([`crate::socket::task`])
+//! reads, and writes on where the kernel had enough.
+
+use std::io::{self, ErrorKind, IoSlice};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+use rustix::io::Errno;
+use rustix::net::{SendFlags, send};
+use shared::CloseCode;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+use crate::limits::SOCKET_WRITE_FRAMES_MAX;
+use crate::metrics::Metrics;
+use crate::protocol::Protocol;
+use crate::protocol::frame;
+use crate::socket::keepalive::{Beat, Pulse};
+use crate::socket::outbox::{Batch, Outbox, Pushed, Turn};
+use crate::socket::total_queued::Queued;
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The peer closed or is not there any more.
+    Gone,
+    /// The peer sent a close frame, which is answered with one.
+    Answer { code: Option<u16> },
+    /// The hub closes, with a code of its own or one of RFC 6455 §7.4.1.
+    Close { code: u16, reason: &'static str },
+}
+
+impl From<CloseCode> for End {
+    fn from(code: CloseCode) -> Self {
+        End::Close { code: code.as_u16(), reason: code.reason() }
+    }
+}
+
+impl End {
+    /// The code of either side, if there is one.
+    pub fn code(self) -> Option<u16> {
+        match self {
+            End::Gone => None,
+            End::Answer { code } => code,
+            End::Close { code, .. } => Some(code),
+        }
+    }
+
+    /// The frame that says so.
+    fn frame(self) -> Option<Bytes> {
+        match self {
+            End::Gone => None,
+            End::Answer { code: None } => Some(frame::encode(frame::Opcode::Close, &[])),
+            End::Answer { code: Some(code) } => Some(frame::close(code, "")),
+            End::Close { code, reason } => Some(frame::close(code, reason)),
+        }
+    }
+}
+
+/// See the module. Dropped, it closes the connection.
+#[derive(Debug)]
+pub struct Connection {
+    /// Number of the socket, for the log.
+    pub id: u64,
+    pub protocol: Protocol,
+    pub metrics: Arc<Metrics>,
+    pub stream: TcpStream,
+    outbox: Outbox,
+    /// The connection's task.
+    task: AtomicWaker,
+    // A plain lock: held to look at a few numbers.
+    pulse: Mutex<Pulse>,
+    /// The tick at which the wheel looks at it; an older entry of the wheel is void.
+    pub due_tick: AtomicU64,
+}
+
+impl Connection {
+    /// Not open yet: what is pushed waits for [`Connection::open`].
+    pub fn new(
+        stream: TcpStream,
+        id: u64,
+        protocol: Protocol,
+        pulse: Pulse,
+        metrics: Arc<Metrics>,
+        queued: Arc<Queued>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            id,
+            protocol,
+            metrics,
+            stream,
+            outbox: Outbox::new(queued),
+            task: AtomicWaker::new(),
+            pulse: Mutex::new(pulse),
+            due_tick: AtomicU64::new(0),
+        })
+    }
+
+    /// Answers the handshake; what was pushed meanwhile follows.
+    pub fn open(&self, answer: Bytes) {
+        self.outbox.open(answer);
+        self.flush();
+    }
+
+    /// Queues a frame. The caller flushes, when it holds no lock.
+    pub fn push(&self, frame: Bytes) -> Pushed {
+        let pushed = self.outbox.push(frame);
+        self.noticed(pushed)
+    }
+
+    /// Queues a part of a feed, which never is too much for this client. The caller flushes.
+    pub fn push_replay(&self, frame: Bytes) -> Pushed {
+        let pushed = self.outbox.push_replay(frame);
+        self.noticed(pushed)
+    }
+
+    fn noticed(&self, pushed: Pushed) -> Pushed {
+        if pushed == Pushed::Overflowed {
+            tracing::debug!(socket = self.id, "closing a socket that is too slow");
+            self.task.wake();
+        }
+        pushed
+    }
+
+    /// Ends the connection after what is queued; the first reason stays.
+    pub fn close(&self, end: impl Into<End>) {
+        self.outbox.close(end.into());
+        self.task.wake();
+    }
+
+    pub fn end(&self) -> Option<End> {
+        self.outbox.end()
+    }
+
+    /// Frames and bytes that wait.
+    pub fn depth(&self) -> (usize, usize) {
+        self.outbox.depth()
+    }
+
+    /// Hands to the kernel what it takes, unless somebody is doing that. Never waits.
+    pub fn flush(&self) {
+        let mut turn = self.outbox.turn();
+        loop {
+            let batch = match turn {
+                Turn::Write(batch) => batch,
+                Turn::Rest => return,
+                Turn::Finish => return self.task.wake(),
+            };
+            match write(&self.stream, &batch) {
+                Ok(0) => {
+                    self.outbox.fail();
+                    return self.task.wake();
+                }
+                Ok(bytes) => {
+                    let (frames, next) = self.outbox.written(bytes);
+                    self.metrics.delivered(frames);
+                    turn = next;
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    turn = self.outbox.written(0).1;
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.outbox.block();
+                    // The task waits for the kernel.
+                    return self.task.wake();
+                }
+                Err(error) => {
+                    tracing::debug!(socket = self.id, %error, "cannot write to a socket");
+                    self.outbox.fail();
+                    return self.task.wake();
+                }
+            }
+        }
+    }
+
+    /// Writes on where the kernel had enough. Ready when there is a reason to end.
+    pub fn poll_write(&self, cx: &mut Context<'_>) -> Poll<End> {
+        // Before looking: what changes after this wakes the task.
+        self.task.register(cx.waker());
+        while self.outbox.is_blocked() {
+            match self.stream.poll_write_ready(cx) {
+                Poll::Ready(Ok(())) => {
+                    self.outbox.unblock();
+                    self.flush();
+                }
+                Poll::Ready(Err(_)) => self.outbox.fail(),
+                Poll::Pending => break,
+            }
+        }
+        match self.outbox.end() {
+            Some(end) => Poll::Ready(end),
+            None => Poll::Pending,
+        }
+    }
+
+    /// Says the last word: the close frame behind what is queued.
+    pub fn say(&self, end: End) {
+        self.outbox.close(end);
+        if let (Some(frame), true) = (end.frame(), self.protocol.is_websocket()) {
+            self.outbox.push_last(frame);
+        }
+        self.flush();
+    }
+
+    /// Ready when everything that was queued has left, or can never leave.
+    pub fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _ = self.poll_write(cx);
+        if self.depth().0 == 0 { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// What the wheel asks for at a due time; the next one, unless the connection is to end.
+    pub fn beat(&self, now: Instant) -> Option<Instant> {
+        let beat = self.pulse.lock().beat(now);
+        match beat {
+            Beat::Expired => self.close(CloseCode::TokenExpired),
+            Beat::Dead => self.close(CloseCode::TooSlow),
+            Beat::Ping { payload, next } => {
+                self.push(self.protocol.ping(payload));
+                self.flush();
+                return Some(next);
+            }
+            Beat::Wait { next } => return Some(next),
+        }
+        None
+    }
+
+    /// A pong came: whether it answers our ping.
+    pub fn pong(&self, payload: &[u8]) -> bool {
+        self.pulse.lock().pong(payload)
+    }
+
+    /// A new token: the connection may stay until then.
+    pub fn renew(&self, expires_at: Instant) -> Instant {
+        let mut pulse = self.pulse.lock();
+        pulse.expires_at = expires_at;
+        pulse.due()
+    }
+
+    pub fn due(&self) -> Instant {
+        self.pulse.lock().due()
+    }
+
+    pub fn due_tick(&self) -> u64 {
+        self.due_tick.load(Ordering::Relaxed)
+    }
+}
+
+fn write(stream: &TcpStream, batch: &Batch) -> io::Result<usize> {
+    match batch {
+        // Past the event loop, whose own state of the socket is in nobody's cache. It has to hear only
+        // that the kernel took nothing: it tries again, and then waits.
+        Batch::One(frame) => match send(stream, frame, SendFlags::empty()) {
+            Err(Errno::AGAIN) => stream.try_write(frame),
+            sent => Ok(sent?),
+        },
+        Batch::Many(frames) => {
+            let mut slices = [IoSlice::new(&[]); SOCKET_WRITE_FRAMES_MAX];
+            for (slice, frame) in slices.iter_mut().zip(frames) {
+                *slice = IoSlice::new(frame);
+            }
+            stream.try_write_vectored(&slices)
+        }
+    }
+}

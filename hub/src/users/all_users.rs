@@ -1,0 +1,85 @@
+//! Walks over everyone who is here, shard by shard: delivery to the others goes on meanwhile.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use shared::{CloseCode, UserId};
+
+use super::{ReadRequest, Registry};
+use crate::protocol::Event;
+use crate::users::user::Flush;
+
+/// Frames that wait for sockets, and in the longest queue.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Queues {
+    pub frames: u64,
+    pub bytes: u64,
+    pub longest: u64,
+}
+
+impl Registry {
+    /// The subscription stands again: everyone who is here may be behind.
+    pub fn unsync(&self) {
+        self.subscription.fetch_add(1, Ordering::SeqCst);
+        for shard in &self.shards {
+            shard.lock().values_mut().for_each(|user| user.order.unsync());
+        }
+    }
+
+    /// Has everyone compared with their feed.
+    pub fn recheck(&self) {
+        for shard in &self.shards {
+            shard.lock().values_mut().for_each(|user| user.order.recheck());
+        }
+    }
+
+    /// Reads that bring those up to date who may be behind, shard by shard.
+    pub fn behind(&self) -> impl Iterator<Item = Vec<ReadRequest>> + '_ {
+        self.shards.iter().map(|shard| {
+            let mut shard = shard.lock();
+            let behind = shard.iter_mut().filter_map(|(id, user)| {
+                let read = user.order.wanted()?;
+                Some(self.read(id, user.stay, read))
+            });
+            behind.collect()
+        })
+    }
+
+    /// What waits for sockets. A walk over everyone: for whoever looks now and then.
+    pub fn queues(&self) -> Queues {
+        let mut queues = Queues::default();
+        for shard in &self.shards {
+            for socket in shard.lock().values().flat_map(|user| &user.sockets) {
+                let (frames, bytes) = socket.connection.depth();
+                queues.frames += frames as u64;
+                queues.bytes += bytes as u64;
+                queues.longest = queues.longest.max(frames as u64);
+            }
+        }
+        queues
+    }
+
+    /// Everyone who is here, shard by shard.
+    pub fn users(&self) -> impl Iterator<Item = Vec<UserId>> + '_ {
+        self.shards.iter().map(|shard| shard.lock().keys().cloned().collect())
+    }
+
+    /// Tells every socket to come back, each after another time up to `spread`, and closes it; shard
+    /// by shard, so that the caller can pause in between. Gives the number of sockets.
+    pub fn drain(&self, spread: Duration) -> impl Iterator<Item = usize> + '_ {
+        let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
+        self.shards.iter().map(move |shard| {
+            let mut flush = Flush::default();
+            let mut shard = shard.lock();
+            let mut count = 0;
+            for socket in shard.values_mut().flat_map(|user| &mut user.sockets) {
+                let after_ms = fastrand::u64(..=spread_ms);
+                socket.tell(&Event::Reconnect { after_ms }, &mut flush);
+                socket.connection.close(CloseCode::Restart);
+                count += 1;
+            }
+            drop(shard);
+            count
+        })
+    }
+}
