@@ -31,10 +31,15 @@
 //! to [`socket::task`]. A notification comes through [`redis::pubsub_connection`],
 //! [`delivery::dispatcher`], [`users`] and [`users::sequencer`] to [`socket::connection`].
 
-pub mod accept;
+// `pub` is what the binary, the fuzz targets, the example and the tests use; the rest shows to rustc
+// when nothing uses it any more. Read the documentation with `--document-private-items`.
+#![warn(unreachable_pub)]
+#![allow(rustdoc::private_intra_doc_links)]
+
+pub(crate) mod accept;
 pub mod admission;
 pub mod config;
-pub mod delivery;
+pub(crate) mod delivery;
 pub mod http;
 pub mod limits;
 pub mod metrics;

@@ -36,7 +36,7 @@ use crate::socket::linger;
 
 /// See the module.
 #[derive(Clone)]
-pub struct Door {
+pub(crate) struct Door {
     app: Arc<App>,
     router: Router,
     /// Cancelled when the hub ends.
@@ -46,13 +46,13 @@ pub struct Door {
 }
 
 impl Door {
-    pub fn new(app: Arc<App>, router: Router, closing: CancellationToken) -> Self {
+    pub(crate) fn new(app: Arc<App>, router: Router, closing: CancellationToken) -> Self {
         let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
         Self { app, router, closing, turned_away }
     }
 
     /// A connection was accepted.
-    pub fn knock(self, stream: TcpStream, peer: IpAddr, connections: &TaskTracker) {
+    pub(crate) fn knock(self, stream: TcpStream, peer: IpAddr, connections: &TaskTracker) {
         self.app.metrics.connected();
         match self.app.admission.connection(peer) {
             Ok(permit) => drop(connections.spawn(self.serve(stream, peer, permit))),

@@ -4,5 +4,5 @@
 //! Decides nothing about the client: [`admission`](crate::admission) decides how many may come,
 //! [`session`](crate::session) who may open a socket.
 
-pub mod first_request;
-pub mod router;
+pub(crate) mod first_request;
+pub(crate) mod router;

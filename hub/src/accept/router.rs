@@ -19,7 +19,7 @@ use crate::session::allowed_origins;
 use crate::session::state::App;
 
 /// Every path there is. Those that open sockets come here only when the request is not one for it.
-pub fn router(app: Arc<App>) -> Router {
+pub(crate) fn router(app: Arc<App>) -> Router {
     let health = health_router(app.health.clone());
     Router::new()
         .route("/ws/notifications", any(socket))

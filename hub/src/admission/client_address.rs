@@ -25,8 +25,8 @@ pub enum ForwardedHeader {
 /// The proxies in front of the hub.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TrustedProxies {
-    pub networks: Vec<IpNet>,
-    pub header: ForwardedHeader,
+    pub(crate) networks: Vec<IpNet>,
+    pub(crate) header: ForwardedHeader,
 }
 
 impl TrustedProxies {
@@ -48,13 +48,13 @@ impl TrustedProxies {
     }
 
     /// Whether what this peer says about others is believed.
-    pub fn trusts(&self, peer: IpAddr) -> bool {
+    pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.networks.iter().any(|network| network.contains(&peer))
     }
 
     /// The header whose values [`Self::client`] takes.
-    pub fn header_name(&self) -> HeaderName {
+    pub(crate) fn header_name(&self) -> HeaderName {
         match self.header {
             ForwardedHeader::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
             ForwardedHeader::Forwarded => FORWARDED,
@@ -64,7 +64,7 @@ impl TrustedProxies {
     /// The right-most address that is not one of the proxies'. `values` are those of the header, one
     /// for each line of it, in their order. Where a hop cannot be read (`unknown`, a name), the proxy
     /// that wrote it is as much as is known.
-    pub fn client<'a>(
+    pub(crate) fn client<'a>(
         &self,
         peer: IpAddr,
         values: impl DoubleEndedIterator<Item = &'a [u8]>,

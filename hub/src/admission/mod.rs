@@ -31,7 +31,7 @@ const TOO_MANY_CONNECTIONS: &str = "this address has as many connections as one 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Open TCP connections, sockets among them.
-    pub connections_max: usize,
+    pub(crate) connections_max: usize,
     pub sockets_max: usize,
     pub sockets_per_user_max: u32,
     pub connections_per_address_max: u32,
@@ -55,7 +55,7 @@ pub struct Admission {
 
 /// A connection that was let in.
 #[derive(Debug)]
-pub struct ConnectionPermit {
+pub(crate) struct ConnectionPermit {
     admission: Arc<Admission>,
     /// Whom it is counted for; nobody yet when a proxy connected that speaks for others.
     address: Option<u64>,
@@ -63,7 +63,7 @@ pub struct ConnectionPermit {
 
 /// A socket that was let in.
 #[derive(Debug)]
-pub struct SocketPermit {
+pub(crate) struct SocketPermit {
     admission: Arc<Admission>,
     user: u64,
 }
@@ -86,7 +86,7 @@ impl Admission {
     ///
     /// # Errors
     /// `rate_limited` (the address), `not_ready` (the total).
-    pub fn connection(self: &Arc<Self>, peer: IpAddr) -> Result<ConnectionPermit, Refused> {
+    pub(crate) fn connection(self: &Arc<Self>, peer: IpAddr) -> Result<ConnectionPermit, Refused> {
         self.connection_at(peer, Instant::now())
     }
 
@@ -112,7 +112,7 @@ impl Admission {
 
     /// The address to count a request for; `forwarded` are the values of
     /// [`TrustedProxies::header_name`], in their order.
-    pub fn client<'a>(
+    pub(crate) fn client<'a>(
         &self,
         peer: IpAddr,
         forwarded: impl DoubleEndedIterator<Item = &'a [u8]>,
@@ -125,7 +125,7 @@ impl Admission {
     ///
     /// # Errors
     /// `rate_limited` (the address), `not_ready` (all together come too fast).
-    pub fn handshake(
+    pub(crate) fn handshake(
         self: &Arc<Self>,
         permit: &mut ConnectionPermit,
         client: IpAddr,
@@ -161,7 +161,7 @@ impl Admission {
     ///
     /// # Errors
     /// `too_many_sockets` (the user), `not_ready` (the total).
-    pub fn socket(self: &Arc<Self>, user: &UserId) -> Result<SocketPermit, Refused> {
+    pub(crate) fn socket(self: &Arc<Self>, user: &UserId) -> Result<SocketPermit, Refused> {
         let user = self.hasher.hash_one(user);
         let mut sockets = self.sockets.lock();
         // The user's own limit first: that is the answer they can do something about.
@@ -180,11 +180,11 @@ impl Admission {
     }
 
     /// How many are open.
-    pub fn connections(&self) -> usize {
+    pub(crate) fn connections(&self) -> usize {
         self.connections.lock().total
     }
 
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
@@ -283,7 +283,7 @@ fn full(reason: Reason) -> Refused {
 
 /// Limits that no test reaches.
 #[cfg(test)]
-pub fn plenty() -> Limits {
+pub(crate) fn plenty() -> Limits {
     let rate = Rate { per_s: 1_000_000, burst: 1_000_000 };
     Limits {
         connections_max: 1_000_000,

@@ -23,18 +23,18 @@ impl Rate {
 /// A token bucket as one moment: when it is full again (the generic cell rate algorithm, ITU-T
 /// I.371). There are many of them, and a count with a time would take twice the room.
 #[derive(Clone, Copy, Debug)]
-pub struct Bucket {
+pub(crate) struct Bucket {
     full_at: Instant,
 }
 
 impl Bucket {
     /// A full one.
-    pub fn new(now: Instant) -> Self {
+    pub(crate) fn new(now: Instant) -> Self {
         Self { full_at: now }
     }
 
     /// Takes one; false when nothing is left.
-    pub fn take(&mut self, rate: Rate, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> bool {
         let interval = rate.interval();
         let full_at = self.full_at.max(now) + interval;
         let is_left = full_at - now <= interval * rate.burst;
@@ -57,7 +57,7 @@ const PRUNE_MIN: usize = 1024;
 /// have been used within the time that a bucket takes to fill; and as many again, before they are
 /// looked for.
 #[derive(Debug)]
-pub struct Rates {
+pub(crate) struct Rates {
     rate: Rate,
     hasher: RandomState,
     /// By the key's hash, which is keyed itself: whoever shares one by bad luck shares a bucket,
@@ -67,13 +67,13 @@ pub struct Rates {
 }
 
 impl Rates {
-    pub fn new(rate: Rate) -> Self {
+    pub(crate) fn new(rate: Rate) -> Self {
         let hasher = RandomState::new();
         Self { rate, hasher, buckets: HashMap::new(), prune_at: PRUNE_MIN }
     }
 
     /// Takes one of the key's; false when nothing is left.
-    pub fn take(&mut self, key: impl Hash, now: Instant) -> bool {
+    pub(crate) fn take(&mut self, key: impl Hash, now: Instant) -> bool {
         if self.buckets.len() >= self.prune_at {
             self.buckets.retain(|_, bucket| !bucket.is_full(now));
             // Twice what is in use: looking through all of them costs each newcomer the same.

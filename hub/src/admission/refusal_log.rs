@@ -47,12 +47,12 @@ impl Refusals {
     }
 
     /// A connection, a handshake or a ticket was refused.
-    pub fn refused(&self, refused: &Refused, origin: Option<&HeaderValue>, id: &RequestId) {
+    pub(crate) fn refused(&self, refused: &Refused, origin: Option<&HeaderValue>, id: &RequestId) {
         self.note(refused.reason, refused.error.detail(), origin, Some(id));
     }
 
     /// There was no request to answer as one.
-    pub fn without_request(&self, reason: Reason, detail: &str) {
+    pub(crate) fn without_request(&self, reason: Reason, detail: &str) {
         self.note(reason, detail, None, None);
     }
 
@@ -80,7 +80,7 @@ impl Refusals {
     }
 
     /// Sums up what had no line, every minute; ends only by being dropped.
-    pub async fn run(&self) {
+    pub(crate) async fn run(&self) {
         loop {
             sleep(REFUSAL_LOG_INTERVAL).await;
             self.sum_up();
@@ -88,7 +88,7 @@ impl Refusals {
     }
 
     /// Writes the line for what had none, if there was something, and begins a new minute.
-    pub fn sum_up(&self) {
+    pub(crate) fn sum_up(&self) {
         let minute = std::mem::take(&mut *self.minute.lock());
         let reasons = Reason::ALL.into_iter().zip(minute.unlogged).filter(|(_, count)| *count > 0);
         let reasons: Vec<String> =

@@ -27,9 +27,9 @@ pub struct MetricsAccess {
 /// How the hub ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shutdown {
-    pub deadline: Duration,
+    pub(crate) deadline: Duration,
     /// Of which the sockets get this much to say goodbye; the rest is for releasing presence.
-    pub sockets_deadline: Duration,
+    pub(crate) sockets_deadline: Duration,
 }
 
 impl Default for Shutdown {
@@ -41,7 +41,7 @@ impl Default for Shutdown {
 impl Shutdown {
     /// # Errors
     /// Sockets are told to come back over a longer time than there is.
-    pub fn new(args: &TimeArgs) -> Result<Self> {
+    pub(crate) fn new(args: &TimeArgs) -> Result<Self> {
         let shutdown = Self::within(Duration::from_secs(args.shutdown_deadline_s));
         ensure!(
             Duration::from_millis(args.drain_spread_ms) <= shutdown.sockets_deadline,
@@ -71,7 +71,7 @@ impl fmt::Debug for MetricsAccess {
 ///
 /// # Errors
 /// More than that allows, or a network that is none.
-pub fn limits(args: &LimitArgs, files_max: u64) -> Result<Limits> {
+pub(crate) fn limits(args: &LimitArgs, files_max: u64) -> Result<Limits> {
     let connections_max = connections_max(args.connections_max as usize, files_max)?;
     let sockets_max = match args.sockets_max as usize {
         0 => (connections_max - connections_max / CONNECTIONS_PER_SPARE).max(1),
@@ -120,7 +120,7 @@ fn connections_max(wanted: usize, files_max: u64) -> Result<usize> {
 
 /// # Errors
 /// An address that is none, a file that cannot be read or holds no token.
-pub fn metrics(args: &MetricsArgs) -> Result<MetricsAccess> {
+pub(crate) fn metrics(args: &MetricsArgs) -> Result<MetricsAccess> {
     let listen = args.metrics_listen.as_deref().filter(|text| !text.is_empty());
     let listen = listen.map(str::parse).transpose();
     let listen = listen.context("--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)")?;

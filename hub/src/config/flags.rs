@@ -40,11 +40,11 @@ pub enum Command {
 pub struct ServeArgs {
     /// File with settings (TOML; docs/hub.example.toml holds every one). Flags and variables win.
     #[arg(long, env = "BELLWIRE_HUB_CONFIG", value_name = "FILE")]
-    pub config: Option<String>,
+    pub(crate) config: Option<String>,
 
     /// Address and port to listen on; port 0 takes a free one.
     #[arg(long, env = "BELLWIRE_HUB_LISTEN", default_value = "127.0.0.1:3001")]
-    pub listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
 
     /// Connections that the kernel keeps until they are accepted.
     #[arg(
@@ -54,7 +54,7 @@ pub struct ServeArgs {
         value_parser = clap::value_parser!(u32).range(1..=65_535),
         value_name = "N"
     )]
-    pub listen_backlog: u32,
+    pub(crate) listen_backlog: u32,
 
     /// Redis, as `redis://user:password@host:port/db`, or `rediss://…` for TLS.
     #[arg(
@@ -64,10 +64,10 @@ pub struct ServeArgs {
         hide_env_values = true,
         value_name = "URL"
     )]
-    pub redis_url: String,
+    pub(crate) redis_url: String,
 
     #[command(flatten)]
-    pub keys: KeyArgs,
+    pub(crate) keys: KeyArgs,
 
     /// Exact origins, separated by commas, from which browsers may connect (such as
     /// `https://app.example.com`). A request with another `Origin` is refused; one without `Origin`
@@ -78,7 +78,7 @@ pub struct ServeArgs {
         value_delimiter = ',',
         value_name = "ORIGINS"
     )]
-    pub allowed_origins: Vec<String>,
+    pub(crate) allowed_origins: Vec<String>,
 
     /// Also take the token from the query parameter `access_token`. URLs end up in the logs of
     /// proxies, so this is off.
@@ -93,62 +93,62 @@ pub struct ServeArgs {
         value_parser = FalseyValueParser::new(),
         value_name = "BOOL"
     )]
-    pub allow_query_token: bool,
+    pub(crate) allow_query_token: bool,
 
     /// Base URL of the functions, whose `POST /admin/relay` the hub calls every 30 s and when
     /// Redis is back. Needs --relay-token-file.
     #[arg(long, env = "BELLWIRE_FUNCTIONS_URL", value_name = "URL")]
-    pub functions_url: Option<String>,
+    pub(crate) functions_url: Option<String>,
 
     /// File with a token of scope `ops:write` for the relay; read again for every call.
     #[arg(long, env = "BELLWIRE_RELAY_TOKEN_FILE", value_name = "FILE")]
-    pub relay_token_file: Option<String>,
+    pub(crate) relay_token_file: Option<String>,
 
     #[command(flatten)]
-    pub limits: LimitArgs,
+    pub(crate) limits: LimitArgs,
 
     #[command(flatten)]
-    pub metrics: MetricsArgs,
+    pub(crate) metrics: MetricsArgs,
 
     #[command(flatten)]
-    pub times: TimeArgs,
+    pub(crate) times: TimeArgs,
 
     #[command(flatten)]
     pub log: LogArgs,
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct KeyArgs {
+pub(crate) struct KeyArgs {
     /// File whose text is the HS256 key, at least 32 bytes (or env: `AUTH_HS256_KEY`, the key itself).
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
-    pub auth_hs256_key_file: Option<String>,
+    pub(crate) auth_hs256_key_file: Option<String>,
 
     /// File with a JWK set; every key needs `alg` (or env: `AUTH_JWKS`, the set itself).
     #[arg(long, env = "AUTH_JWKS_FILE", value_name = "FILE")]
-    pub auth_jwks_file: Option<String>,
+    pub(crate) auth_jwks_file: Option<String>,
 
     /// Required `iss` of tokens.
     #[arg(long, env = "AUTH_ISSUER", value_name = "ISS")]
-    pub auth_issuer: Option<String>,
+    pub(crate) auth_issuer: Option<String>,
 
     /// Required `aud` of tokens.
     #[arg(long, env = "AUTH_AUDIENCE", value_name = "AUD")]
-    pub auth_audience: Option<String>,
+    pub(crate) auth_audience: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct LogArgs {
     /// Form of the log on stderr.
     #[arg(long, env = "BELLWIRE_HUB_LOG_FORMAT", default_value = "compact")]
-    pub log_format: LogFormat,
+    pub(crate) log_format: LogFormat,
 
     /// What to log: a level, or directives such as `info,hub=debug`.
     #[arg(long, env = "BELLWIRE_HUB_LOG", default_value = "info", value_name = "FILTER")]
-    pub log: String,
+    pub(crate) log: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
+pub(crate) enum LogFormat {
     Compact,
     Json,
 }
@@ -157,26 +157,26 @@ pub enum LogFormat {
 pub struct TokenArgs {
     /// The user the token is for, or the name of a calling service.
     #[arg(long)]
-    pub sub: String,
+    pub(crate) sub: String,
 
     /// Scopes, separated by spaces, such as "feed:read notifications:write". A user's own socket
     /// and feed need none.
     #[arg(long, default_value = "")]
-    pub scope: String,
+    pub(crate) scope: String,
 
     /// File whose text is the HS256 key (or env: `AUTH_HS256_KEY`, the key itself).
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
-    pub key_file: Option<String>,
+    pub(crate) key_file: Option<String>,
 
     /// Hours until the token expires.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600))]
-    pub ttl_hours: u32,
+    pub(crate) ttl_hours: u32,
 
     /// `iss` of the token, where the services require one.
     #[arg(long, env = "AUTH_ISSUER", value_name = "ISS")]
-    pub issuer: Option<String>,
+    pub(crate) issuer: Option<String>,
 
     /// `aud` of the token, where the services require one.
     #[arg(long, env = "AUTH_AUDIENCE", value_name = "AUD")]
-    pub audience: Option<String>,
+    pub(crate) audience: Option<String>,
 }

@@ -15,7 +15,7 @@ fn count(min: i64) -> RangedI64ValueParser<u32> {
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct LimitArgs {
+pub(crate) struct LimitArgs {
     /// Open TCP connections, sockets among them; 0 takes what the limit of open files allows.
     #[arg(
         long,
@@ -24,7 +24,7 @@ pub struct LimitArgs {
         value_parser = count(0),
         value_name = "N"
     )]
-    pub connections_max: u32,
+    pub(crate) connections_max: u32,
 
     /// Open sockets; 0 takes fifteen of sixteen connections.
     #[arg(
@@ -34,7 +34,7 @@ pub struct LimitArgs {
         value_parser = count(0),
         value_name = "N"
     )]
-    pub sockets_max: u32,
+    pub(crate) sockets_max: u32,
 
     /// Open sockets of one user.
     #[arg(
@@ -44,7 +44,7 @@ pub struct LimitArgs {
         value_parser = count(1),
         value_name = "N"
     )]
-    pub sockets_per_user_max: u32,
+    pub(crate) sockets_per_user_max: u32,
 
     /// Open connections of one address (IPv6: one /64).
     #[arg(
@@ -54,7 +54,7 @@ pub struct LimitArgs {
         value_parser = count(1),
         value_name = "N"
     )]
-    pub connections_per_address_max: u32,
+    pub(crate) connections_per_address_max: u32,
 
     /// New connections of one address, a second; five seconds' worth may come at once.
     #[arg(
@@ -64,7 +64,7 @@ pub struct LimitArgs {
         value_parser = count(1),
         value_name = "N"
     )]
-    pub connects_per_address_per_s: u32,
+    pub(crate) connects_per_address_per_s: u32,
 
     /// Handshakes of all together, a second; one second's worth may come at once.
     #[arg(
@@ -74,7 +74,7 @@ pub struct LimitArgs {
         value_parser = count(1),
         value_name = "N"
     )]
-    pub handshakes_per_s: u32,
+    pub(crate) handshakes_per_s: u32,
 
     /// MiB that may wait for all sockets together; who is behind is closed when it is more.
     #[arg(
@@ -84,7 +84,7 @@ pub struct LimitArgs {
         value_parser = count(1),
         value_name = "MIB"
     )]
-    pub queued_mib_max: u32,
+    pub(crate) queued_mib_max: u32,
 
     /// Networks (such as `10.0.0.0/8`) or addresses, separated by commas, of the proxies whose word
     /// about the client's address is taken. Behind others, all clients share the proxy's limits.
@@ -94,11 +94,11 @@ pub struct LimitArgs {
         value_delimiter = ',',
         value_name = "NETWORKS"
     )]
-    pub trusted_proxies: Vec<String>,
+    pub(crate) trusted_proxies: Vec<String>,
 
     /// The header in which they say it. Only one is read: proxies pass the other on as it came.
     #[arg(long, env = "BELLWIRE_HUB_FORWARDED_HEADER", default_value = "x-forwarded-for")]
-    pub forwarded_header: ForwardedHeader,
+    pub(crate) forwarded_header: ForwardedHeader,
 }
 
 impl Default for LimitArgs {
@@ -118,19 +118,19 @@ impl Default for LimitArgs {
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct MetricsArgs {
+pub(crate) struct MetricsArgs {
     /// Address and port of its own for `/metrics`, which then is nowhere else.
     #[arg(long, env = "BELLWIRE_HUB_METRICS_LISTEN", value_name = "ADDRESS")]
-    pub metrics_listen: Option<String>,
+    pub(crate) metrics_listen: Option<String>,
 
     /// File with the bearer token that `/metrics` asks for. Without --metrics-listen and without
     /// this there is no `/metrics`.
     #[arg(long, env = "BELLWIRE_HUB_METRICS_TOKEN_FILE", value_name = "FILE")]
-    pub metrics_token_file: Option<String>,
+    pub(crate) metrics_token_file: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]
-pub struct TimeArgs {
+pub(crate) struct TimeArgs {
     /// Seconds between the pings of a socket.
     #[arg(
         long,
@@ -139,7 +139,7 @@ pub struct TimeArgs {
         value_parser = clap::value_parser!(u64).range(1..=3600),
         value_name = "S"
     )]
-    pub ping_interval_s: u64,
+    pub(crate) ping_interval_s: u64,
 
     /// A hub that ends closes its sockets over so many milliseconds, and tells clients to come
     /// back within as many, each at another moment.
@@ -150,7 +150,7 @@ pub struct TimeArgs {
         value_parser = clap::value_parser!(u64).range(0..=600_000),
         value_name = "MS"
     )]
-    pub drain_spread_ms: u64,
+    pub(crate) drain_spread_ms: u64,
 
     /// Seconds after the signal until the process ends, whatever is left.
     #[arg(
@@ -160,5 +160,5 @@ pub struct TimeArgs {
         value_parser = clap::value_parser!(u64).range(2..=3600),
         value_name = "S"
     )]
-    pub shutdown_deadline_s: u64,
+    pub(crate) shutdown_deadline_s: u64,
 }

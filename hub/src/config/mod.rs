@@ -6,7 +6,7 @@ pub mod derived;
 pub mod dev_token;
 mod file;
 pub mod flags;
-pub mod limit_flags;
+pub(crate) mod limit_flags;
 pub mod logging;
 pub mod open_files;
 pub mod sources;

@@ -23,7 +23,7 @@ use crate::users::{ReadRequest, Registry};
 
 /// Answers the registry's requests; ends only by being dropped, or when a read panics. Users whose read failed are left to
 /// the sweep, which `behind` wakes.
-pub async fn serve(
+pub(crate) async fn serve(
     registry: Arc<Registry>,
     redis: Arc<Commands>,
     mut requests: mpsc::UnboundedReceiver<ReadRequest>,
@@ -66,18 +66,18 @@ pub async fn serve(
 }
 
 /// Who asks for a sweep.
-pub struct Wanted {
+pub(crate) struct Wanted {
     /// The subscription stands again, or a read failed.
-    pub behind: Arc<Notify>,
+    pub(crate) behind: Arc<Notify>,
     /// Everyone is to be compared with their feed once more.
-    pub again: Arc<Notify>,
+    pub(crate) again: Arc<Notify>,
 }
 
 /// Brings everyone up to date each time it is asked to. Where the subscription stands again, tells
 /// `done` after the first round, even if that round could not read every feed: one that can never be
 /// read must not keep the others from what the relay has for them. Now and then it looks after everyone
 /// unasked: a publication may be lost on ways that nobody thought of. Ends only by being dropped.
-pub async fn sweep(
+pub(crate) async fn sweep(
     registry: Arc<Registry>,
     redis: Arc<Commands>,
     wanted: Wanted,

@@ -34,25 +34,25 @@ use crate::redis::pubsub_parser::Reply;
 use crate::users::Registry;
 use crate::users::user::Flush;
 
-pub struct Subscriber {
-    pub redis: ConnectionInfo,
-    pub registry: Arc<Registry>,
-    pub commands: Arc<Commands>,
+pub(crate) struct Subscriber {
+    pub(crate) redis: ConnectionInfo,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) commands: Arc<Commands>,
     /// Where commands run.
-    pub runtime: Handle,
-    pub health: Arc<Health>,
-    pub pace: Pace,
+    pub(crate) runtime: Handle,
+    pub(crate) health: Arc<Health>,
+    pub(crate) pace: Pace,
     /// Told each time everyone may be behind: the subscription stands (again), or messages were
     /// dropped.
-    pub behind: Arc<Notify>,
-    pub metrics: Arc<Metrics>,
+    pub(crate) behind: Arc<Notify>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 /// The epoch that was heard last: nearly always the only one there is, and so shared by all.
 type LastEpoch = Option<Arc<str>>;
 
 /// Ends the subscriber when it is dropped, within a tick.
-pub struct Stop(Arc<AtomicBool>);
+pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Drop for Stop {
     fn drop(&mut self) {
@@ -66,7 +66,7 @@ impl Subscriber {
     ///
     /// # Errors
     /// The machine has no thread left.
-    pub fn start(self) -> std::io::Result<(Stop, oneshot::Receiver<()>)> {
+    pub(crate) fn start(self) -> std::io::Result<(Stop, oneshot::Receiver<()>)> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let (running, ended) = oneshot::channel();

@@ -3,7 +3,7 @@
 //!
 //! Decides nothing about a user's order, and keeps no feed: both are in [`users`](crate::users).
 
-pub mod catchup;
-pub mod dispatcher;
+pub(crate) mod catchup;
+pub(crate) mod dispatcher;
 mod probe;
-pub mod pubsub_backlog;
+pub(crate) mod pubsub_backlog;

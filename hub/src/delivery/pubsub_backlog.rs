@@ -9,7 +9,7 @@ use crate::limits::BACKLOG_BYTES_MAX;
 
 /// In the order they came, with whether each is an event.
 #[derive(Debug, Default)]
-pub struct Backlog {
+pub(crate) struct Backlog {
     messages: VecDeque<(Bytes, bool)>,
     bytes: usize,
 }
@@ -17,7 +17,7 @@ pub struct Backlog {
 impl Backlog {
     /// Takes a message in. Beyond the bound all that wait are dropped, and their number is given:
     /// who loses some has to be brought up to date anyway, and then the oldest are of no use.
-    pub fn push(&mut self, message: Bytes, is_event: bool) -> Option<usize> {
+    pub(crate) fn push(&mut self, message: Bytes, is_event: bool) -> Option<usize> {
         let mut dropped = None;
         if self.bytes + message.len() > BACKLOG_BYTES_MAX && !self.messages.is_empty() {
             dropped = Some(self.messages.len());
@@ -28,13 +28,13 @@ impl Backlog {
         dropped
     }
 
-    pub fn pop(&mut self) -> Option<(Bytes, bool)> {
+    pub(crate) fn pop(&mut self) -> Option<(Bytes, bool)> {
         let popped = self.messages.pop_front()?;
         self.bytes -= popped.0.len();
         Some(popped)
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 }

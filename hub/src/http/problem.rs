@@ -16,7 +16,7 @@ use crate::http::request_id::RequestId;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request; never fails.
-pub async fn answer(router: Router, id: RequestId, mut request: Request<Body>) -> Response {
+pub(crate) async fn answer(router: Router, id: RequestId, mut request: Request<Body>) -> Response {
     request.extensions_mut().insert(id);
     // The path only: a query may hold a token.
     let span = tracing::info_span!(
@@ -34,7 +34,7 @@ pub async fn answer(router: Router, id: RequestId, mut request: Request<Body>) -
 }
 
 /// An error on its way out: the one place where it is logged.
-pub struct Refusal(Error);
+pub(crate) struct Refusal(Error);
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
@@ -49,7 +49,7 @@ impl IntoResponse for Refusal {
 }
 
 /// The answer to a request that failed, as problem+json (RFC 9457); here errors are logged.
-pub fn problem(error: &Error) -> http::Response<String> {
+pub(crate) fn problem(error: &Error) -> http::Response<String> {
     // 503 is a state, told where it begins and ends; here it would repeat with every request.
     if error.code() == Code::Internal {
         tracing::error!(%error, "request failed");

@@ -55,7 +55,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 24] = [
+    pub(crate) const ALL: [Reason; 24] = [
         Reason::AddressConnections,
         Reason::AddressRate,
         Reason::Connections,
@@ -83,7 +83,7 @@ impl Reason {
     ];
 
     /// The word in the log and in the metrics.
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Reason::AddressConnections => "address_connections",
             Reason::AddressRate => "address_rate",
@@ -113,7 +113,7 @@ impl Reason {
     }
 
     /// The code that clients are told, or `none` where the answer is no problem+json, or there is none.
-    pub fn code(self) -> &'static str {
+    pub(crate) fn code(self) -> &'static str {
         let code = match self {
             Reason::HeadTooLarge | Reason::HeadTimeout | Reason::HeadMalformed => return "none",
             Reason::AddressConnections | Reason::AddressRate | Reason::TicketRate => {
@@ -137,12 +137,12 @@ impl Reason {
     }
 
     /// The error of a refusal for this reason.
-    pub fn because(self, error: Error) -> Refused {
+    pub(crate) fn because(self, error: Error) -> Refused {
         Refused { reason: self, error }
     }
 
     /// For what the check of a token says.
-    pub fn of_token(error: Error) -> Refused {
+    pub(crate) fn of_token(error: Error) -> Refused {
         let reason = match error.code() {
             Code::TokenExpired => Reason::TokenExpired,
             Code::AuthNotConfigured => Reason::NoKey,
@@ -152,7 +152,7 @@ impl Reason {
     }
 
     /// For what comes of asking for a ticket, or of showing one.
-    pub fn of_ticket(error: Error) -> Refused {
+    pub(crate) fn of_ticket(error: Error) -> Refused {
         let reason = match error.code() {
             Code::TokenExpired => Reason::TokenExpired,
             Code::Forbidden => Reason::Subject,
@@ -168,6 +168,6 @@ impl Reason {
 /// An error for the client, with the reason for the operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
-    pub reason: Reason,
-    pub error: Error,
+    pub(crate) reason: Reason,
+    pub(crate) error: Error,
 }

@@ -21,10 +21,10 @@ const CHUNK_BYTES: usize = 2048;
 /// A request up to its empty line, and what came right behind it.
 #[derive(Debug)]
 pub struct Head {
-    pub method: Method,
-    pub path: String,
+    pub(crate) method: Method,
+    pub(crate) path: String,
     pub query: Option<String>,
-    pub version: Version,
+    pub(crate) version: Version,
     pub headers: HeaderMap,
 }
 
@@ -110,7 +110,7 @@ impl Head {
     }
 
     /// Whether the request has a body: then it is none that opens a socket.
-    pub fn has_body(&self) -> bool {
+    pub(crate) fn has_body(&self) -> bool {
         use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
         let is_zero = |length: &HeaderValue| length.as_bytes() == b"0";
         self.headers.contains_key(TRANSFER_ENCODING)

@@ -14,7 +14,7 @@ impl RequestId {
     }
 
     /// That of a request on its way through a router.
-    pub fn of<B>(request: &Request<B>) -> Self {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
         request.extensions().get().copied().unwrap_or_else(Self::random)
     }
 }

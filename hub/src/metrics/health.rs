@@ -41,7 +41,7 @@ impl Default for Health {
 
 impl Health {
     /// Whether notifications arrive from the channel.
-    pub fn set_subscribed(&self, subscribed: bool) {
+    pub(crate) fn set_subscribed(&self, subscribed: bool) {
         self.subscribed.store(subscribed, Relaxed);
         if subscribed {
             self.redis_answered();
@@ -50,21 +50,21 @@ impl Health {
 
     /// Whether what is published does not arrive although the subscription stands; outlives the
     /// subscription, since the next one may be no better.
-    pub fn set_deaf(&self, deaf: bool) {
+    pub(crate) fn set_deaf(&self, deaf: bool) {
         self.deaf.store(deaf, Relaxed);
     }
 
-    pub fn is_deaf(&self) -> bool {
+    pub(crate) fn is_deaf(&self) -> bool {
         self.deaf.load(Relaxed)
     }
 
     /// The hub is about to end.
-    pub fn set_draining(&self) {
+    pub(crate) fn set_draining(&self) {
         self.draining.store(true, Relaxed);
     }
 
     /// Which commands Redis refuses; says whether that is news, and worse than nothing.
-    pub fn set_refused(&self, commands: String) -> bool {
+    pub(crate) fn set_refused(&self, commands: String) -> bool {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = !commands.is_empty() && *refused != commands;
         *refused = commands;
@@ -72,32 +72,32 @@ impl Health {
     }
 
     /// No token can be verified, for as long as the hub runs.
-    pub fn set_keyless(&self) {
+    pub(crate) fn set_keyless(&self) {
         self.keyless.store(true, Relaxed);
     }
 
-    pub fn redis_answered(&self) {
+    pub(crate) fn redis_answered(&self) {
         self.redis_answered_at(Instant::now());
     }
 
     /// For who knows what time it is.
-    pub fn redis_answered_at(&self, now: Instant) {
+    pub(crate) fn redis_answered_at(&self, now: Instant) {
         self.answered_ms.store(self.ms_of(now), Relaxed);
     }
 
     /// Whether the subscription stands.
-    pub fn is_subscribed(&self) -> bool {
+    pub(crate) fn is_subscribed(&self) -> bool {
         self.subscribed.load(Relaxed)
     }
 
     /// How long ago Redis answered; before it ever did, how long the hub has been running.
-    pub fn answer_age(&self) -> Duration {
+    pub(crate) fn answer_age(&self) -> Duration {
         Duration::from_millis(self.now_ms().saturating_sub(self.answered_ms.load(Relaxed)))
     }
 
     /// # Errors
     /// Why no new socket should come here.
-    pub fn ready(&self) -> Result<(), Error> {
+    pub(crate) fn ready(&self) -> Result<(), Error> {
         if self.draining.load(Relaxed) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
         }

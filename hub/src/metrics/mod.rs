@@ -9,14 +9,14 @@
 //!
 //! Answers nobody and decides nothing: other rooms write here, [`ops`](crate::ops) reads.
 
-pub mod health;
-pub mod labels;
-pub mod values;
+pub(crate) mod health;
+pub(crate) mod labels;
+pub(crate) mod values;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::http::refusal_reason::Reason;
-pub use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
+pub(crate) use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
 use crate::metrics::values::{Counter, Gauge, Histogram};
 use crate::protocol::Protocol;
 
@@ -111,7 +111,7 @@ impl Default for Metrics {
 
 impl Metrics {
     /// A TCP connection was accepted, whether or not it is let in.
-    pub fn connected(&self) {
+    pub(crate) fn connected(&self) {
         self.connects.add(1);
     }
 
@@ -120,12 +120,12 @@ impl Metrics {
         count(&self.refusals, reason as usize);
     }
 
-    pub fn socket_opened(&self, protocol: Protocol) {
+    pub(crate) fn socket_opened(&self, protocol: Protocol) {
         gauge(&self.sockets, protocol as usize, |gauge| gauge.add(1));
     }
 
     /// Goes with every [`Self::socket_opened`]. `code` is what either side closed with, if any did.
-    pub fn socket_closed(&self, protocol: Protocol, code: Option<u16>) {
+    pub(crate) fn socket_closed(&self, protocol: Protocol, code: Option<u16>) {
         gauge(&self.sockets, protocol as usize, |gauge| gauge.sub(1));
         self.closed(code);
     }
@@ -140,44 +140,44 @@ impl Metrics {
     }
 
     /// A user's first socket of this hub came.
-    pub fn user_came(&self) {
+    pub(crate) fn user_came(&self) {
         self.users.add(1);
     }
 
-    pub fn user_left(&self) {
+    pub(crate) fn user_left(&self) {
         self.users.sub(1);
     }
 
     /// A message came in.
-    pub fn heard(&self, channel: Channel) {
+    pub(crate) fn heard(&self, channel: Channel) {
         count(&self.messages, channel as usize);
     }
 
-    pub fn undelivered(&self, why: Undelivered, messages: u64) {
+    pub(crate) fn undelivered(&self, why: Undelivered, messages: u64) {
         if let Some(counter) = self.undelivered.get(why as usize) {
             counter.add(messages);
         }
     }
 
     /// An event could not be read; says how many there were.
-    pub fn odd_event(&self) -> u64 {
+    pub(crate) fn odd_event(&self) -> u64 {
         self.odd_events.add(1);
         self.odd_events.get()
     }
 
     /// Frames were handed to the kernel, signs of life among them.
-    pub fn delivered(&self, frames: u64) {
+    pub(crate) fn delivered(&self, frames: u64) {
         self.delivered.add(frames);
     }
 
     /// The sockets of a message were written to, this long after it was received. What a client is
     /// slow to take counts in the queues.
-    pub fn delivered_after(&self, elapsed: Duration) {
+    pub(crate) fn delivered_after(&self, elapsed: Duration) {
         self.delivery.observe(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
     }
 
     /// A socket came with a cursor; `entries` are sent again.
-    pub fn resumed(&self, outcome: Resume, entries: usize) {
+    pub(crate) fn resumed(&self, outcome: Resume, entries: usize) {
         count(&self.resumes, outcome as usize);
         if outcome != Resume::Gap {
             self.replays.observe(entries as u64);
@@ -185,12 +185,12 @@ impl Metrics {
     }
 
     /// A socket was told that something could not be delivered.
-    pub fn gap(&self) {
+    pub(crate) fn gap(&self) {
         self.gaps.add(1);
     }
 
     /// Heads or feeds of so many users were asked for.
-    pub fn caught_up(&self, what: CatchUp, users: usize, is_ok: bool) {
+    pub(crate) fn caught_up(&self, what: CatchUp, users: usize, is_ok: bool) {
         let counters = if is_ok { &self.catch_ups } else { &self.catch_up_failures };
         if let Some(counter) = counters.get(what as usize) {
             counter.add(users as u64);
@@ -198,33 +198,33 @@ impl Metrics {
     }
 
     /// The subscription broke, or fell silent.
-    pub fn subscription_lost(&self) {
+    pub(crate) fn subscription_lost(&self) {
         self.subscriptions_lost.add(1);
     }
 
     /// The connection for commands stands (again).
-    pub fn commands_connected(&self) {
+    pub(crate) fn commands_connected(&self) {
         self.commands_connected.set(1);
     }
 
-    pub fn commands_lost(&self) {
+    pub(crate) fn commands_lost(&self) {
         self.commands_connected.set(0);
         self.commands_lost.add(1);
     }
 
-    pub fn presence_failed(&self) {
+    pub(crate) fn presence_failed(&self) {
         self.presence_failures.add(1);
     }
 
-    pub fn relay_called(&self, is_ok: bool) {
+    pub(crate) fn relay_called(&self, is_ok: bool) {
         count(&self.relay_calls, usize::from(!is_ok));
     }
 
-    pub fn ticket_issued(&self) {
+    pub(crate) fn ticket_issued(&self) {
         self.tickets_issued.add(1);
     }
 
-    pub fn ticket_redeemed(&self) {
+    pub(crate) fn ticket_redeemed(&self) {
         self.tickets_redeemed.add(1);
     }
 }

@@ -14,7 +14,7 @@ use crate::http::problem::{Refusal, json};
 use crate::metrics::health::Health;
 
 /// What a load balancer and a supervisor ask.
-pub fn health_router(health: Arc<Health>) -> Router {
+pub(crate) fn health_router(health: Arc<Health>) -> Router {
     Router::new()
         .route("/healthz", get(alive).fallback(only_get))
         .route("/readyz", get(ready).fallback(only_get))

@@ -3,5 +3,5 @@
 //! Counts nothing itself: that is [`metrics`](crate::metrics), which every other room may write to.
 
 pub mod endpoint;
-pub mod health_routes;
-pub mod text;
+pub(crate) mod health_routes;
+pub(crate) mod text;

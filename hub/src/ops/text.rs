@@ -10,7 +10,7 @@ use crate::metrics::values::{Counter, Gauge, Histogram};
 use crate::metrics::{CLOSES, Metrics};
 use crate::users::Queues;
 
-pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const NS_PER_S: f64 = 1e9;
 /// About what a page has, so that it is not grown a dozen times.
@@ -82,7 +82,7 @@ fn counts<'a, const N: usize>(
 
 impl Metrics {
     /// The whole page.
-    pub fn render(&self, health: &Health, admission: &Admission, queues: &Queues) -> String {
+    pub(crate) fn render(&self, health: &Health, admission: &Admission, queues: &Queues) -> String {
         let mut page = Page(String::with_capacity(PAGE_BYTES));
         self.process(&mut page);
         self.admission(&mut page, admission);

@@ -43,7 +43,7 @@ impl Scripts for Commands {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Incarnation {
+pub(crate) struct Incarnation {
     pace: PresencePace,
     id: String,
     /// Number of the last call.
@@ -60,18 +60,18 @@ pub struct Incarnation {
 
 /// What a call does beside telling changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Chores {
+pub(crate) struct Chores {
     /// Restores a page of members whom other services took out.
-    pub restores: bool,
+    pub(crate) restores: bool,
     /// Takes out a page of a dead hub's users.
-    pub reaps: bool,
+    pub(crate) reaps: bool,
     /// Everyone has been told: former incarnations of this hub are dead.
-    pub ends_former: bool,
+    pub(crate) ends_former: bool,
 }
 
 /// How a call went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub(crate) enum Answer {
     Done {
         /// Members that were looked at, and how many of them had been taken out.
         seen: u64,
@@ -88,7 +88,7 @@ pub enum Answer {
 
 impl Incarnation {
     /// One that has yet to begin.
-    pub fn new(pace: PresencePace) -> Self {
+    pub(crate) fn new(pace: PresencePace) -> Self {
         Self {
             pace,
             id: random_id(),
@@ -101,16 +101,16 @@ impl Incarnation {
     }
 
     /// Whether Redis cannot know what it was told: begin, and tell everyone.
-    pub fn is_lost(&self) -> bool {
+    pub(crate) fn is_lost(&self) -> bool {
         self.revs.is_empty()
     }
 
-    pub fn lose(&mut self) {
+    pub(crate) fn lose(&mut self) {
         self.revs.clear();
     }
 
     /// Another one. Its first calls bring everyone.
-    pub fn begin(&mut self) {
+    pub(crate) fn begin(&mut self) {
         if self.rev > 0 {
             if self.former.len() == PRESENCE_FORMER_MAX {
                 self.former.remove(0);
@@ -123,12 +123,12 @@ impl Incarnation {
         self.cursor = first_cursor();
     }
 
-    pub fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
     /// The walk that restores members starts anew.
-    pub fn rewind(&mut self) {
+    pub(crate) fn rewind(&mut self) {
         self.cursor = first_cursor();
     }
 
@@ -136,7 +136,7 @@ impl Incarnation {
     ///
     /// # Errors
     /// What was told has to be told again: nobody knows whether it was heard.
-    pub async fn sync(
+    pub(crate) async fn sync(
         &mut self,
         redis: &impl Scripts,
         page: &[(UserId, bool)],
@@ -198,7 +198,7 @@ impl Incarnation {
     ///
     /// # Errors
     /// It is not known whether it was done; doing it again is harmless.
-    pub async fn release(&self, redis: &impl Scripts) -> RedisResult<bool> {
+    pub(crate) async fn release(&self, redis: &impl Scripts) -> RedisResult<bool> {
         let mut args = self.common_args();
         args.extend(self.former.iter().map(|id| Cow::from(id.as_str())));
         let set = self.set();

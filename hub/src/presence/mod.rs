@@ -92,7 +92,12 @@ impl Presence {
     }
 
     /// Works until `stop`.
-    pub async fn run(&self, redis: &Commands, registry: &Arc<Registry>, stop: CancellationToken) {
+    pub(crate) async fn run(
+        &self,
+        redis: &Commands,
+        registry: &Arc<Registry>,
+        stop: CancellationToken,
+    ) {
         // A call that is broken off may be carried out; what `release` does goes on from there.
         tokio::select! {
             () = stop.cancelled() => {}
@@ -124,7 +129,7 @@ impl Presence {
     }
 
     /// Takes everyone of this hub out of the set: the last act of a hub that ends.
-    pub async fn release(&self, redis: &Commands, _: &Registry) {
+    pub(crate) async fn release(&self, redis: &Commands, _: &Registry) {
         if let Err(error) = self.leave(redis).await {
             tracing::warn!(%error, "cannot release presence; it expires by itself");
         }

@@ -6,16 +6,16 @@ use crate::limits::{PRESENCE_RESTORE_BEATS, PRESENCE_RESYNCS_MAX};
 use crate::presence::lease::{Answer, Incarnation};
 
 /// What is left to do in one round.
-pub struct Round {
+pub(crate) struct Round {
     /// Members to look at; more than there are means all.
     restores_left: u64,
     is_whole_walk: bool,
-    pub reaps: bool,
+    pub(crate) reaps: bool,
     resyncs_left: usize,
 }
 
 impl Round {
-    pub fn new(incarnation: &Incarnation, is_beat: bool) -> Self {
+    pub(crate) fn new(incarnation: &Incarnation, is_beat: bool) -> Self {
         let share = incarnation.size().div_ceil(PRESENCE_RESTORE_BEATS).max(1);
         Self {
             restores_left: if is_beat { share } else { 0 },
@@ -26,20 +26,20 @@ impl Round {
     }
 
     /// Whether the next call restores a page of members.
-    pub fn restores(&self) -> bool {
+    pub(crate) fn restores(&self) -> bool {
         self.restores_left > 0
     }
 
     /// # Errors
     /// That was too often.
-    pub fn note_resync(&mut self) -> RedisResult<()> {
+    pub(crate) fn note_resync(&mut self) -> RedisResult<()> {
         let left = self.resyncs_left.checked_sub(1);
         let why = "Redis loses presence as soon as it is told";
         self.resyncs_left = left.ok_or((ErrorKind::UnexpectedReturnType, why))?;
         Ok(())
     }
 
-    pub fn note(&mut self, answer: Answer, incarnation: &mut Incarnation) {
+    pub(crate) fn note(&mut self, answer: Answer, incarnation: &mut Incarnation) {
         let Answer::Done { seen, restored, is_walk_over, is_someone_dead, is_short } = answer
         else {
             return;

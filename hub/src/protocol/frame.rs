@@ -18,7 +18,7 @@ pub enum Opcode {
 }
 
 impl Opcode {
-    pub fn from_bits(bits: u8) -> Option<Self> {
+    pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         Some(match bits {
             0 => Opcode::Continuation,
             1 => Opcode::Text,
@@ -42,7 +42,7 @@ impl Opcode {
     }
 
     /// Control frames are short, never fragmented, and may come between fragments (§5.5).
-    pub fn is_control(self) -> bool {
+    pub(crate) fn is_control(self) -> bool {
         matches!(self, Opcode::Close | Opcode::Ping | Opcode::Pong)
     }
 }
@@ -75,7 +75,7 @@ pub fn encode(opcode: Opcode, parts: &[&[u8]]) -> Bytes {
 }
 
 /// A close frame (§5.5.1).
-pub fn close(code: u16, reason: &str) -> Bytes {
+pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     encode(Opcode::Close, &[&code.to_be_bytes(), reason.as_bytes()])
 }
 

@@ -26,10 +26,10 @@ pub enum Protocol {
 }
 
 impl Protocol {
-    pub const COUNT: usize = 3;
+    pub(crate) const COUNT: usize = 3;
 
     /// The name in `Sec-WebSocket-Protocol`, and in the log.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Protocol::Raw => "bellwire.raw",
             Protocol::V1 => "bellwire.v1",
@@ -38,16 +38,16 @@ impl Protocol {
     }
 
     /// What a WebSocket may ask for.
-    pub fn from_name(name: &str) -> Option<Self> {
+    pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Protocol::Raw, Protocol::V1].into_iter().find(|protocol| protocol.name() == name)
     }
 
-    pub fn is_websocket(self) -> bool {
+    pub(crate) fn is_websocket(self) -> bool {
         self != Protocol::Events
     }
 
     /// A sign of life, which a WebSocket has to answer.
-    pub fn ping(self, payload: u64) -> Bytes {
+    pub(crate) fn ping(self, payload: u64) -> Bytes {
         match self {
             Protocol::Raw | Protocol::V1 => frame::encode(Opcode::Ping, &[&payload.to_be_bytes()]),
             Protocol::Events => Bytes::from_static(b":\n\n"),

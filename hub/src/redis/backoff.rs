@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::limits::{REDIS_BACKOFF_MAX, REDIS_BACKOFF_MIN};
 
 #[derive(Debug)]
-pub struct Backoff {
+pub(crate) struct Backoff {
     next: Duration,
 }
 
@@ -16,12 +16,12 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    pub fn reset(&mut self) {
+    pub(crate) fn reset(&mut self) {
         self.next = REDIS_BACKOFF_MIN;
     }
 
     /// Between half of the current step and all of it; the step doubles up to the maximum.
-    pub fn next_wait(&mut self) -> Duration {
+    pub(crate) fn next_wait(&mut self) -> Duration {
         let wait = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.next = (self.next * 2).min(REDIS_BACKOFF_MAX);
         wait

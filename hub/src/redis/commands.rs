@@ -27,7 +27,7 @@ pub struct Commands {
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     /// Told when a connection was replaced: the new one may lead to another Redis.
-    pub reconnected: Arc<Notify>,
+    pub(crate) reconnected: Arc<Notify>,
     // An async lock, held while connecting: whoever comes meanwhile waits for that one attempt.
     state: Mutex<State>,
 }
@@ -57,7 +57,7 @@ impl Commands {
     ///
     /// # Errors
     /// Redis cannot be reached, did not answer in time, or answered with an error.
-    pub async fn query<T: FromRedisValue>(&self, pipeline: &Pipeline) -> RedisResult<T> {
+    pub(crate) async fn query<T: FromRedisValue>(&self, pipeline: &Pipeline) -> RedisResult<T> {
         let (mut connection, generation) = self.connection().await?;
         let answer: RedisResult<T> = pipeline.query_async(&mut connection).await;
         match &answer {
@@ -73,7 +73,7 @@ impl Commands {
     /// # Errors
     /// As [`Commands::query`]. The script may have been carried out, or may still be, unless Redis
     /// itself has answered.
-    pub async fn script<T: FromRedisValue>(
+    pub(crate) async fn script<T: FromRedisValue>(
         &self,
         script: &Script,
         keys: &[&str],
@@ -91,7 +91,7 @@ impl Commands {
     }
 
     /// Lets the next command try at once: the subscription has reached Redis.
-    pub fn retry_now(&self) {
+    pub(crate) fn retry_now(&self) {
         // Locked means that somebody is trying already.
         if let Ok(mut state) = self.state.try_lock() {
             state.retry_at = Instant::now();

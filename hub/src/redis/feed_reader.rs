@@ -18,26 +18,26 @@ use crate::redis::commands::Commands;
 
 /// An element of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub(crate) struct Entry {
     /// Ours have one; elements of other services have none.
-    pub ours: Option<Ours>,
+    pub(crate) ours: Option<Ours>,
     /// Whether it was past its `expiresAt` when it was read: it counts, and is not shown.
-    pub is_expired: bool,
+    pub(crate) is_expired: bool,
     /// The bytes of the element, which are also the bytes that were published.
-    pub notification: Bytes,
+    pub(crate) notification: Bytes,
 }
 
 /// What an entry of ours says of itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ours {
-    pub seq: i64,
+pub(crate) struct Ours {
+    pub(crate) seq: i64,
     /// From its UUIDv7: time since the Unix epoch.
-    pub created: Duration,
+    pub(crate) created: Duration,
 }
 
 impl Entry {
     /// As it is told, like the message with which it was published.
-    pub fn event(&self, epoch: &Arc<str>) -> Event {
+    pub(crate) fn event(&self, epoch: &Arc<str>) -> Event {
         let position = self.ours.map(|ours| Position { epoch: epoch.clone(), seq: ours.seq });
         Event::Notification { text: self.notification.clone(), position }
     }
@@ -45,38 +45,38 @@ impl Entry {
 
 /// A feed as far as the hub needs it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Feed {
+pub(crate) struct Feed {
     /// `None` where there is no feed.
-    pub head: Option<Position>,
+    pub(crate) head: Option<Position>,
     /// Whether the list holds all that we left in it: then what is missing between two of our
     /// entries was deleted, not lost.
-    pub is_intact: bool,
+    pub(crate) is_intact: bool,
     /// Oldest first.
-    pub entries: Vec<Entry>,
+    pub(crate) entries: Vec<Entry>,
 }
 
 /// What the first look at a feed tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Head {
+pub(crate) struct Head {
     /// `None` where there is no feed of ours.
-    pub position: Option<Position>,
+    pub(crate) position: Option<Position>,
     /// [`mark`] of the newest element, whosever it is.
-    pub newest: Option<u64>,
+    pub(crate) newest: Option<u64>,
 }
 
 /// Tells elements apart: what is published has the bytes of its element.
-pub fn mark(element: &[u8]) -> u64 {
+pub(crate) fn mark(element: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(element)
 }
 
 impl Feed {
     /// Ours, with their seq.
-    pub fn ours(&self) -> impl Iterator<Item = (Ours, &Entry)> {
+    pub(crate) fn ours(&self) -> impl Iterator<Item = (Ours, &Entry)> {
         self.entries.iter().filter_map(|entry| Some((entry.ours?, entry)))
     }
 
     /// Whether a hole above `seq` can only be what was deleted.
-    pub fn is_anchored(&self, seq: i64) -> bool {
+    pub(crate) fn is_anchored(&self, seq: i64) -> bool {
         self.is_intact && self.ours().any(|(ours, _)| ours.seq <= seq)
     }
 }
@@ -85,7 +85,7 @@ impl Feed {
 ///
 /// # Errors
 /// Redis did not answer, or not with answers.
-pub async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Head>> {
+pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Head>> {
     let mut pipeline = redis::pipe();
     for user in users {
         pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head"]);
@@ -107,7 +107,11 @@ pub async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Head>
 ///
 /// # Errors
 /// Redis did not answer, or not with answers.
-pub async fn feeds(redis: &Commands, users: &[&UserId], now: Duration) -> RedisResult<Vec<Feed>> {
+pub(crate) async fn feeds(
+    redis: &Commands,
+    users: &[&UserId],
+    now: Duration,
+) -> RedisResult<Vec<Feed>> {
     let now = rfc3339(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
     let mut pipeline = redis::pipe();
     pipeline.atomic();

@@ -4,9 +4,9 @@
 //! Keeps nothing about users and decides nothing about their notifications. When the subscription is
 //! replaced is decided in [`delivery`](crate::delivery).
 
-pub mod backoff;
+pub(crate) mod backoff;
 pub mod commands;
-pub mod feed_reader;
-pub mod permissions;
-pub mod pubsub_connection;
-pub mod pubsub_parser;
+pub(crate) mod feed_reader;
+pub(crate) mod permissions;
+pub(crate) mod pubsub_connection;
+pub(crate) mod pubsub_parser;

@@ -17,7 +17,7 @@ use crate::redis::commands::Commands;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
 /// Keeps `health` informed for ever.
-pub async fn watch(redis: Arc<Commands>, health: Arc<Health>) {
+pub(crate) async fn watch(redis: Arc<Commands>, health: Arc<Health>) {
     let mut pause = FIRST_PAUSE;
     loop {
         let args = [Cow::Borrowed(permissions::HUB)];

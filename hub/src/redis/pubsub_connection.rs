@@ -21,7 +21,7 @@ use crate::redis::pubsub_parser::{self, Garbled, Reply};
 
 /// Why there is no subscription, or none any more.
 #[derive(Debug, thiserror::Error)]
-pub enum SubscriptionError {
+pub(crate) enum SubscriptionError {
     #[error(transparent)]
     Io(#[from] io::Error),
     #[error(transparent)]
@@ -47,7 +47,7 @@ enum Stream {
 }
 
 /// See the module.
-pub struct Subscription {
+pub(crate) struct Subscription {
     stream: Stream,
     /// What was read last; copied from here into the buffer, whose messages then share it.
     scratch: Box<[u8]>,
@@ -59,7 +59,7 @@ impl Subscription {
     ///
     /// # Errors
     /// Redis cannot be reached, or refuses.
-    pub fn open(
+    pub(crate) fn open(
         info: &ConnectionInfo,
         channels: &[&str],
         tick: Duration,
@@ -89,7 +89,7 @@ impl Subscription {
     ///
     /// # Errors
     /// The connection is of no use any more.
-    pub fn take(&mut self) -> Result<Option<Reply>, SubscriptionError> {
+    pub(crate) fn take(&mut self) -> Result<Option<Reply>, SubscriptionError> {
         Ok(pubsub_parser::take(&mut self.buffer)?)
     }
 
@@ -97,7 +97,7 @@ impl Subscription {
     ///
     /// # Errors
     /// The connection is of no use any more.
-    pub fn read(&mut self) -> Result<bool, SubscriptionError> {
+    pub(crate) fn read(&mut self) -> Result<bool, SubscriptionError> {
         let read = match &mut self.stream {
             Stream::Plain(socket) => socket.read(&mut self.scratch),
             Stream::Tls(stream) => stream.read(&mut self.scratch),
@@ -117,7 +117,7 @@ impl Subscription {
     ///
     /// # Errors
     /// The connection is of no use any more.
-    pub fn read_now(&mut self) -> Result<bool, SubscriptionError> {
+    pub(crate) fn read_now(&mut self) -> Result<bool, SubscriptionError> {
         self.socket().set_nonblocking(true)?;
         let read = self.read();
         self.socket().set_nonblocking(false)?;
@@ -128,7 +128,7 @@ impl Subscription {
     ///
     /// # Errors
     /// The connection is of no use any more.
-    pub fn ping(&mut self) -> Result<(), SubscriptionError> {
+    pub(crate) fn ping(&mut self) -> Result<(), SubscriptionError> {
         self.send(&["PING"])
     }
 

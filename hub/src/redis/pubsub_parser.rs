@@ -14,7 +14,7 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// What a subscribed connection says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Reply {
+pub(crate) enum Reply {
     Message {
         channel: Bytes,
         payload: Bytes,
@@ -29,13 +29,13 @@ pub enum Reply {
 /// The bytes are no RESP2, or announce more than is taken: the connection is of no use any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Redis sent what cannot be read: {0}")]
-pub struct Garbled(&'static str);
+pub(crate) struct Garbled(&'static str);
 
 /// Takes the next reply from the front of the buffer, if it is there.
 ///
 /// # Errors
 /// See [`Garbled`].
-pub fn take(buffer: &mut BytesMut) -> Result<Option<Reply>, Garbled> {
+pub(crate) fn take(buffer: &mut BytesMut) -> Result<Option<Reply>, Garbled> {
     let Some((shape, length)) = parse(buffer)? else { return Ok(None) };
     let bytes = buffer.split_to(length).freeze();
     Ok(Some(match shape {

@@ -18,7 +18,7 @@ fn listed<'h>(allowed: &[String], headers: &'h HeaderMap) -> Option<&'h HeaderVa
 
 /// # Errors
 /// `forbidden`: the request comes from a page that is not listed.
-pub fn check(allowed: &[String], headers: &HeaderMap) -> Result<(), Error> {
+pub(crate) fn check(allowed: &[String], headers: &HeaderMap) -> Result<(), Error> {
     let origins = headers.get_all(ORIGIN).iter().count();
     match origins {
         0 => Ok(()),
@@ -32,7 +32,7 @@ pub fn check(allowed: &[String], headers: &HeaderMap) -> Result<(), Error> {
 }
 
 /// What lets the page read the answer, errors included. No credentials: cookies mean nothing here.
-pub fn share(allowed: &[String], headers: &HeaderMap, answer: &mut HeaderMap) {
+pub(crate) fn share(allowed: &[String], headers: &HeaderMap, answer: &mut HeaderMap) {
     answer.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = listed(allowed, headers) {
         answer.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
@@ -42,7 +42,7 @@ pub fn share(allowed: &[String], headers: &HeaderMap, answer: &mut HeaderMap) {
 }
 
 /// The rest of a preflight's answer; `methods` as in `Allow`.
-pub fn preflight(methods: &'static str, answer: &mut HeaderMap) {
+pub(crate) fn preflight(methods: &'static str, answer: &mut HeaderMap) {
     answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     let headers = HeaderValue::from_static("Authorization, Content-Type, Last-Event-ID");
     answer.insert(ACCESS_CONTROL_ALLOW_HEADERS, headers);

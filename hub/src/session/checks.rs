@@ -45,15 +45,15 @@ pub struct Bearer {
 /// A handshake that may go on.
 #[derive(Debug)]
 pub struct Accepted {
-    pub user: UserId,
-    pub protocol: Protocol,
+    pub(crate) user: UserId,
+    pub(crate) protocol: Protocol,
     /// Whether the protocol was offered, and so has to be named in the answer.
-    pub is_offered: bool,
-    pub cursor: Option<Cursor>,
+    pub(crate) is_offered: bool,
+    pub(crate) cursor: Option<Cursor>,
 }
 
 /// A query as its decoded pairs.
-pub type Query = [(String, String)];
+pub(crate) type Query = [(String, String)];
 
 /// What the client shows. Without a key the answer is the same with and without a token, hence an
 /// empty one.
@@ -84,7 +84,7 @@ fn no_token(error: Error) -> Refused {
 ///
 /// # Errors
 /// It does not verify; no text repeats the token.
-pub fn verify(config: &Config, token: &str, now_s: f64) -> Result<Bearer, Refused> {
+pub(crate) fn verify(config: &Config, token: &str, now_s: f64) -> Result<Bearer, Refused> {
     let claims = config.keys.verify(token, now_s).map_err(Reason::of_token)?;
     let accepted_until_s = claims.accepted_until_s();
     Ok(Bearer { sub: claims.sub, accepted_until_s })

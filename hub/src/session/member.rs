@@ -19,7 +19,7 @@ use crate::users::Seat;
 const FRAMES: Rate = Rate { per_s: CLIENT_FRAMES_PER_S, burst: CLIENT_FRAMES_BURST };
 
 /// See the module. Dropped, it gives up the seat.
-pub struct Member {
+pub(crate) struct Member {
     seat: Seat,
     authority: Authority,
     wheel: Arc<Wheel>,
@@ -27,7 +27,7 @@ pub struct Member {
 }
 
 impl Member {
-    pub fn new(seat: Seat, authority: Authority, wheel: Arc<Wheel>) -> Self {
+    pub(crate) fn new(seat: Seat, authority: Authority, wheel: Arc<Wheel>) -> Self {
         Self { seat, authority, wheel, allowance: Allowance::new(Instant::now()) }
     }
 
@@ -73,7 +73,7 @@ impl Allowance {
 }
 
 /// What counts a socket while it is open, and gives up its places when it is over.
-pub struct Stay {
+pub(crate) struct Stay {
     metrics: Arc<Metrics>,
     protocol: Protocol,
     code: Option<u16>,
@@ -81,7 +81,7 @@ pub struct Stay {
 }
 
 impl Stay {
-    pub fn new(
+    pub(crate) fn new(
         metrics: Arc<Metrics>,
         protocol: Protocol,
         permits: (ConnectionPermit, SocketPermit),
@@ -91,7 +91,7 @@ impl Stay {
     }
 
     /// The connection is closed, for this reason.
-    pub fn end(mut self, end: End) {
+    pub(crate) fn end(mut self, end: End) {
         self.code = end.code();
     }
 }

@@ -4,11 +4,11 @@
 //! Writes nothing to a socket after its handshake ([`socket`](crate::socket)) and delivers nothing
 //! ([`users`](crate::users)).
 
-pub mod allowed_origins;
+pub(crate) mod allowed_origins;
 pub mod checks;
-pub mod member;
-pub mod state;
+pub(crate) mod member;
+pub(crate) mod state;
 pub mod ticket_route;
 pub mod tickets;
-pub mod token;
+pub(crate) mod token;
 pub mod upgrade;

@@ -16,25 +16,25 @@ use crate::socket::total_queued::Queued;
 use crate::users::Registry;
 
 /// See the module.
-pub struct App {
-    pub config: Arc<Config>,
-    pub registry: Arc<Registry>,
-    pub health: Arc<Health>,
-    pub metrics: Arc<Metrics>,
-    pub refusals: Arc<Refusals>,
-    pub admission: Arc<Admission>,
-    pub tickets: Arc<Tickets>,
-    pub wheel: Arc<Wheel>,
+pub(crate) struct App {
+    pub(crate) config: Arc<Config>,
+    pub(crate) registry: Arc<Registry>,
+    pub(crate) health: Arc<Health>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) refusals: Arc<Refusals>,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) tickets: Arc<Tickets>,
+    pub(crate) wheel: Arc<Wheel>,
     /// What waits for all sockets.
-    pub queued: Arc<Queued>,
+    pub(crate) queued: Arc<Queued>,
     /// Connections; the end of the hub waits for them.
-    pub sessions: TaskTracker,
+    pub(crate) sessions: TaskTracker,
     /// Numbers sockets.
-    pub sockets: AtomicU64,
+    pub(crate) sockets: AtomicU64,
 }
 
 impl App {
-    pub fn next_socket(&self) -> u64 {
+    pub(crate) fn next_socket(&self) -> u64 {
         self.sockets.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -13,10 +13,10 @@ use crate::config::Config;
 const STAY_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Looks at the tokens that a socket renews itself with.
-pub struct Authority(Arc<Config>);
+pub(crate) struct Authority(Arc<Config>);
 
 impl Authority {
-    pub fn new(config: Arc<Config>) -> Self {
+    pub(crate) fn new(config: Arc<Config>) -> Self {
         Self(config)
     }
 
@@ -24,7 +24,7 @@ impl Authority {
     ///
     /// # Errors
     /// The code to close with: a token of somebody else, or one that does not verify.
-    pub fn renew(&self, user: &UserId, token: &str) -> Result<Instant, CloseCode> {
+    pub(crate) fn renew(&self, user: &UserId, token: &str) -> Result<Instant, CloseCode> {
         let claims = self.0.keys.verify(token, now_s()).map_err(|error| {
             tracing::debug!(%error, "a renewal was refused");
             CloseCode::TokenExpired
@@ -40,7 +40,7 @@ impl Authority {
 ///
 /// # Errors
 /// `unauthorized`: it holds something else.
-pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     match value.to_str().unwrap_or_default().split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
@@ -49,13 +49,13 @@ pub fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
 }
 
 /// Seconds since the Unix epoch, as tokens count.
-pub fn now_s() -> f64 {
+pub(crate) fn now_s() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 /// When a socket has to be closed whose token is accepted until then (seconds since the Unix epoch,
 /// leeway for clocks included).
-pub fn expiry(accepted_until_s: f64) -> Instant {
+pub(crate) fn expiry(accepted_until_s: f64) -> Instant {
     let left_s = accepted_until_s - now_s();
     // Infinite or not, what is beyond the maximum is the maximum; what is not a number is over.
     let left_s = if left_s > 0.0 { left_s.min(STAY_MAX.as_secs_f64()) } else { 0.0 };

@@ -41,17 +41,17 @@ const POSITION_DEADLINE: Duration = Duration::from_secs(3);
 const NONCE_BYTES: usize = 16;
 
 /// A connection with what is known of where it comes from.
-pub struct Visitor {
-    pub stream: TcpStream,
-    pub peer: IpAddr,
-    pub permit: ConnectionPermit,
+pub(crate) struct Visitor {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: IpAddr,
+    pub(crate) permit: ConnectionPermit,
 }
 
 /// A visitor who is not let in. Counts against the limits until the connection is closed.
-pub struct Rejected {
-    pub stream: TcpStream,
-    pub permit: ConnectionPermit,
-    pub refused: Refused,
+pub(crate) struct Rejected {
+    pub(crate) stream: TcpStream,
+    pub(crate) permit: ConnectionPermit,
+    pub(crate) refused: Refused,
 }
 
 /// What a path opens, if it opens something.
@@ -69,7 +69,7 @@ pub fn transport(head: &Head) -> Option<Transport> {
 ///
 /// # Errors
 /// Why there is no socket, with the connection to say so on.
-pub async fn open(
+pub(crate) async fn open(
     app: &Arc<App>,
     transport: Transport,
     head: &Head,
@@ -231,7 +231,7 @@ fn not_a_websocket(detail: &str) -> Error {
 
 /// A refusal as bytes, for a connection that no HTTP server has seen. It names the version that would
 /// do (RFC 6455 §4.4), whatever it is about.
-pub fn refusal(error: &Error, id: &RequestId) -> Bytes {
+pub(crate) fn refusal(error: &Error, id: &RequestId) -> Bytes {
     let (parts, body) = crate::http::problem::problem(error).into_parts();
     let mut text = format!("HTTP/1.1 {}\r\n", parts.status);
     for (name, value) in &parts.headers {

@@ -66,17 +66,17 @@ impl End {
 #[derive(Debug)]
 pub struct Connection {
     /// Number of the socket, for the log.
-    pub id: u64,
-    pub protocol: Protocol,
-    pub metrics: Arc<Metrics>,
-    pub stream: TcpStream,
+    pub(crate) id: u64,
+    pub(crate) protocol: Protocol,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) stream: TcpStream,
     outbox: Outbox,
     /// The connection's task.
     task: AtomicWaker,
     // A plain lock: held to look at a few numbers.
     pulse: Mutex<Pulse>,
     /// The tick at which the wheel looks at it; an older entry of the wheel is void.
-    pub due_tick: AtomicU64,
+    pub(crate) due_tick: AtomicU64,
 }
 
 impl Connection {
@@ -114,7 +114,7 @@ impl Connection {
     }
 
     /// Queues a part of a feed, which never is too much for this client. The caller flushes.
-    pub fn push_replay(&self, frame: Bytes) -> Pushed {
+    pub(crate) fn push_replay(&self, frame: Bytes) -> Pushed {
         let pushed = self.outbox.push_replay(frame);
         self.noticed(pushed)
     }
@@ -128,17 +128,18 @@ impl Connection {
     }
 
     /// Ends the connection after what is queued; the first reason stays.
-    pub fn close(&self, end: impl Into<End>) {
+    pub(crate) fn close(&self, end: impl Into<End>) {
         self.outbox.close(end.into());
         self.task.wake();
     }
 
-    pub fn end(&self) -> Option<End> {
+    #[cfg(test)]
+    pub(crate) fn end(&self) -> Option<End> {
         self.outbox.end()
     }
 
     /// Frames and bytes that wait.
-    pub fn depth(&self) -> (usize, usize) {
+    pub(crate) fn depth(&self) -> (usize, usize) {
         self.outbox.depth()
     }
 
@@ -179,7 +180,7 @@ impl Connection {
     }
 
     /// Writes on where the kernel had enough. Ready when there is a reason to end.
-    pub fn poll_write(&self, cx: &mut Context<'_>) -> Poll<End> {
+    pub(crate) fn poll_write(&self, cx: &mut Context<'_>) -> Poll<End> {
         // Before looking: what changes after this wakes the task.
         self.task.register(cx.waker());
         while self.outbox.is_blocked() {
@@ -199,7 +200,7 @@ impl Connection {
     }
 
     /// Says the last word: the close frame behind what is queued.
-    pub fn say(&self, end: End) {
+    pub(crate) fn say(&self, end: End) {
         self.outbox.close(end);
         if let (Some(frame), true) = (end.frame(), self.protocol.is_websocket()) {
             self.outbox.push_last(frame);
@@ -208,13 +209,13 @@ impl Connection {
     }
 
     /// Ready when everything that was queued has left, or can never leave.
-    pub fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = self.poll_write(cx);
         if self.depth().0 == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// What the wheel asks for at a due time; the next one, unless the connection is to end.
-    pub fn beat(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn beat(&self, now: Instant) -> Option<Instant> {
         let beat = self.pulse.lock().beat(now);
         match beat {
             Beat::Expired => self.close(CloseCode::TokenExpired),
@@ -230,22 +231,22 @@ impl Connection {
     }
 
     /// A pong came: whether it answers our ping.
-    pub fn pong(&self, payload: &[u8]) -> bool {
+    pub(crate) fn pong(&self, payload: &[u8]) -> bool {
         self.pulse.lock().pong(payload)
     }
 
     /// A new token: the connection may stay until then.
-    pub fn renew(&self, expires_at: Instant) -> Instant {
+    pub(crate) fn renew(&self, expires_at: Instant) -> Instant {
         let mut pulse = self.pulse.lock();
         pulse.expires_at = expires_at;
         pulse.due()
     }
 
-    pub fn due(&self) -> Instant {
+    pub(crate) fn due(&self) -> Instant {
         self.pulse.lock().due()
     }
 
-    pub fn due_tick(&self) -> u64 {
+    pub(crate) fn due_tick(&self) -> u64 {
         self.due_tick.load(Ordering::Relaxed)
     }
 }

@@ -13,7 +13,7 @@ pub struct Pulse {
     ping_at: Instant,
     ping_interval: Duration,
     /// When the token ends; leeway for clocks included.
-    pub expires_at: Instant,
+    pub(crate) expires_at: Instant,
     /// Payload of the last ping: a pong counts when it repeats it.
     payload: u64,
     unanswered: u32,
@@ -23,7 +23,7 @@ pub struct Pulse {
 
 /// What to do at a due time.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Beat {
+pub(crate) enum Beat {
     Expired,
     /// Too many pings without an answer.
     Dead,
@@ -43,11 +43,11 @@ impl Pulse {
         Self { ping_at, ping_interval, expires_at, payload: 0, unanswered: 0, answers }
     }
 
-    pub fn due(&self) -> Instant {
+    pub(crate) fn due(&self) -> Instant {
         self.ping_at.min(self.expires_at)
     }
 
-    pub fn beat(&mut self, now: Instant) -> Beat {
+    pub(crate) fn beat(&mut self, now: Instant) -> Beat {
         if self.expires_at <= now {
             return Beat::Expired;
         }
@@ -65,7 +65,7 @@ impl Pulse {
     }
 
     /// Whether this is the answer to the last ping.
-    pub fn pong(&mut self, payload: &[u8]) -> bool {
+    pub(crate) fn pong(&mut self, payload: &[u8]) -> bool {
         let is_ours = self.unanswered > 0 && payload == self.payload.to_be_bytes();
         if is_ours {
             self.unanswered = 0;

@@ -18,18 +18,18 @@ const CHUNK_BYTES: usize = 16 * 1024;
 
 /// Reads and drops what a peer sends, up to a number of bytes.
 #[derive(Debug)]
-pub struct Drain {
+pub(crate) struct Drain {
     left: usize,
 }
 
 impl Drain {
-    pub fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize) -> Self {
         Self { left: bytes_max }
     }
 
     /// Ready when the peer has ended its side, when the connection is broken, and when the peer has
     /// sent as much as is read of it; then also when it is polled again.
-    pub fn poll(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
+    pub(crate) fn poll(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
         let mut chunk = [0; CHUNK_BYTES];
         while self.left > 0 {
             // Pending also when this task has had its share (tokio's cooperative budget).
@@ -49,13 +49,13 @@ impl Drain {
 }
 
 /// Tells the peer that nothing follows. Returns whether there is anything left to wait for.
-pub fn end(stream: &TcpStream) -> bool {
+pub(crate) fn end(stream: &TcpStream) -> bool {
     SockRef::from(stream).shutdown(Shutdown::Write).is_ok()
 }
 
 /// Ends the hub's side and waits until the peer ends its own, or has sent `bytes_max`. The caller sets
 /// a deadline.
-pub async fn hang_up(stream: &TcpStream, bytes_max: usize) {
+pub(crate) async fn hang_up(stream: &TcpStream, bytes_max: usize) {
     if end(stream) {
         let mut drain = Drain::new(bytes_max);
         poll_fn(|cx| drain.poll(stream, cx)).await;

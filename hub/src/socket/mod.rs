@@ -8,8 +8,8 @@
 pub mod connection;
 pub mod decode;
 pub mod keepalive;
-pub mod linger;
-pub mod outbox;
+pub(crate) mod linger;
+pub(crate) mod outbox;
 pub mod task;
-pub mod timer_wheel;
-pub mod total_queued;
+pub(crate) mod timer_wheel;
+pub(crate) mod total_queued;

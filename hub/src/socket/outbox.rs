@@ -19,7 +19,7 @@ mod queue;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Outbox {
+pub(crate) struct Outbox {
     // A plain lock: both sides hold it for a push or a pop.
     state: Mutex<State>,
     /// Shared by all.
@@ -56,7 +56,7 @@ pub enum Pushed {
 
 /// Frames to hand to the kernel, shared with the queue.
 #[derive(Debug)]
-pub enum Batch {
+pub(crate) enum Batch {
     /// The usual case: nothing but the frame, less what has left of it.
     One(Bytes),
     Many(Vec<Bytes>),
@@ -64,7 +64,7 @@ pub enum Batch {
 
 /// What a writer has to do.
 #[derive(Debug)]
-pub enum Turn {
+pub(crate) enum Turn {
     Write(Batch),
     /// Nothing waits, somebody else writes, or nobody can.
     Rest,
@@ -74,7 +74,7 @@ pub enum Turn {
 
 impl Outbox {
     /// Blocked until the handshake is answered.
-    pub fn new(queued: Arc<Queued>) -> Self {
+    pub(crate) fn new(queued: Arc<Queued>) -> Self {
         let state = State {
             frames: Queue::default(),
             bytes: 0,
@@ -89,7 +89,7 @@ impl Outbox {
 
     /// Queues a frame. A client that is behind by the whole queue is closed with `TooSlow`, and
     /// what waited for it is dropped: it resumes from its feed.
-    pub fn push(&self, frame: Bytes) -> Pushed {
+    pub(crate) fn push(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();
         if state.end.is_some() {
             return Pushed::Ignored;
@@ -109,7 +109,7 @@ impl Outbox {
 
     /// Queues a frame whatever waits for this client already: for a part of a feed, which is bounded
     /// by itself.
-    pub fn push_replay(&self, frame: Bytes) -> Pushed {
+    pub(crate) fn push_replay(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();
         if state.end.is_some() {
             return Pushed::Ignored;
@@ -136,7 +136,7 @@ impl Outbox {
     }
 
     /// Puts the answer to the handshake in front of everything and lets writing begin.
-    pub fn open(&self, answer: Bytes) {
+    pub(crate) fn open(&self, answer: Bytes) {
         let mut state = self.state.lock();
         state.bytes += answer.len();
         state.frames.push_front(answer);
@@ -145,19 +145,19 @@ impl Outbox {
     }
 
     /// Asks for the end after what is queued; the first reason stays.
-    pub fn close(&self, end: End) {
+    pub(crate) fn close(&self, end: End) {
         self.state.lock().end.get_or_insert(end);
     }
 
     /// Queues the last frame, behind which there is only the end.
-    pub fn push_last(&self, frame: Bytes) {
+    pub(crate) fn push_last(&self, frame: Bytes) {
         let mut state = self.state.lock();
         state.bytes += frame.len();
         state.frames.push_back(frame);
     }
 
     /// The peer is gone: nothing that waits can be written.
-    pub fn fail(&self) {
+    pub(crate) fn fail(&self) {
         let mut state = self.state.lock();
         state.in_flight = 0;
         state.written = 0;
@@ -168,22 +168,22 @@ impl Outbox {
     }
 
     /// The reason to close, also while frames still wait.
-    pub fn end(&self) -> Option<End> {
+    pub(crate) fn end(&self) -> Option<End> {
         self.state.lock().end
     }
 
-    pub fn is_blocked(&self) -> bool {
+    pub(crate) fn is_blocked(&self) -> bool {
         self.state.lock().is_blocked
     }
 
     /// Frames and bytes that wait.
-    pub fn depth(&self) -> (usize, usize) {
+    pub(crate) fn depth(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.frames.len(), state.bytes)
     }
 
     /// The kernel takes more.
-    pub fn unblock(&self) {
+    pub(crate) fn unblock(&self) {
         let mut state = self.state.lock();
         state.is_blocked = false;
         state.count(&self.queued);
@@ -191,20 +191,20 @@ impl Outbox {
 
     /// Takes the role of the writer if there is something to write and nobody has it. Whoever gets
     /// a batch has to say what came of it.
-    pub fn turn(&self) -> Turn {
+    pub(crate) fn turn(&self) -> Turn {
         self.state.lock().turn()
     }
 
     /// So many bytes of the batch have left. Gives the number of frames that are through, and what
     /// the writer has to do next.
-    pub fn written(&self, bytes: usize) -> (u64, Turn) {
+    pub(crate) fn written(&self, bytes: usize) -> (u64, Turn) {
         let mut state = self.state.lock();
         let frames = state.advance(bytes);
         (frames, state.turn())
     }
 
     /// The kernel takes nothing at the moment.
-    pub fn block(&self) {
+    pub(crate) fn block(&self) {
         let mut state = self.state.lock();
         state.in_flight = 0;
         state.is_blocked = true;

@@ -17,7 +17,7 @@ const TICKS_PER_PING: u32 = 100;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Wheel {
+pub(crate) struct Wheel {
     start: Instant,
     tick: Duration,
     /// The tick that was begun last.
@@ -27,14 +27,14 @@ pub struct Wheel {
 }
 
 impl Wheel {
-    pub fn new(ping_interval: Duration) -> Self {
+    pub(crate) fn new(ping_interval: Duration) -> Self {
         let tick = (ping_interval / TICKS_PER_PING).max(Duration::from_millis(1));
         let slots = (0..TICKS).map(|_| Mutex::default()).collect();
         Self { start: Instant::now(), tick, now: AtomicU64::new(0), slots }
     }
 
     /// Has the connection looked at when it is due; only the last call for a connection counts.
-    pub fn add(&self, connection: &Arc<Connection>, due: Instant) {
+    pub(crate) fn add(&self, connection: &Arc<Connection>, due: Instant) {
         let wanted = self.tick_of(due);
         loop {
             let now = self.now.load(Ordering::SeqCst);
@@ -51,7 +51,7 @@ impl Wheel {
     }
 
     /// Looks at connections as they fall due; ends only by being dropped.
-    pub async fn run(&self) {
+    pub(crate) async fn run(&self) {
         let mut ticks = interval_at(self.start + self.tick, self.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {

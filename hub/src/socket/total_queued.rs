@@ -17,17 +17,17 @@ pub struct Queued {
 }
 
 impl Queued {
-    pub fn new(bytes_max: usize) -> Self {
+    pub(crate) fn new(bytes_max: usize) -> Self {
         Self { bytes: AtomicUsize::new(0), bytes_max }
     }
 
     /// Who is behind already gets nothing more: they are closed, and resume from their feeds.
-    pub fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) >= self.bytes_max
     }
 
     /// Counts `now` for somebody instead of `before`.
-    pub fn replace(&self, before: usize, now: usize) {
+    pub(crate) fn replace(&self, before: usize, now: usize) {
         if now > before {
             self.bytes.fetch_add(now - before, Ordering::Relaxed);
         } else if before > now {
@@ -36,7 +36,7 @@ impl Queued {
     }
 
     #[cfg(test)]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }
 }

@@ -11,15 +11,15 @@ use crate::users::user::Flush;
 
 /// Frames that wait for sockets, and in the longest queue.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Queues {
-    pub frames: u64,
-    pub bytes: u64,
-    pub longest: u64,
+pub(crate) struct Queues {
+    pub(crate) frames: u64,
+    pub(crate) bytes: u64,
+    pub(crate) longest: u64,
 }
 
 impl Registry {
     /// The subscription stands again: everyone who is here may be behind.
-    pub fn unsync(&self) {
+    pub(crate) fn unsync(&self) {
         self.subscription.fetch_add(1, Ordering::SeqCst);
         for shard in &self.shards {
             shard.lock().values_mut().for_each(|user| user.order.unsync());
@@ -27,14 +27,14 @@ impl Registry {
     }
 
     /// Has everyone compared with their feed.
-    pub fn recheck(&self) {
+    pub(crate) fn recheck(&self) {
         for shard in &self.shards {
             shard.lock().values_mut().for_each(|user| user.order.recheck());
         }
     }
 
     /// Reads that bring those up to date who may be behind, shard by shard.
-    pub fn behind(&self) -> impl Iterator<Item = Vec<ReadRequest>> + '_ {
+    pub(crate) fn behind(&self) -> impl Iterator<Item = Vec<ReadRequest>> + '_ {
         self.shards.iter().map(|shard| {
             let mut shard = shard.lock();
             let behind = shard.iter_mut().filter_map(|(id, user)| {
@@ -46,7 +46,7 @@ impl Registry {
     }
 
     /// What waits for sockets. A walk over everyone: for whoever looks now and then.
-    pub fn queues(&self) -> Queues {
+    pub(crate) fn queues(&self) -> Queues {
         let mut queues = Queues::default();
         for shard in &self.shards {
             for socket in shard.lock().values().flat_map(|user| &user.sockets) {
@@ -60,13 +60,13 @@ impl Registry {
     }
 
     /// Everyone who is here, shard by shard.
-    pub fn users(&self) -> impl Iterator<Item = Vec<UserId>> + '_ {
+    pub(crate) fn users(&self) -> impl Iterator<Item = Vec<UserId>> + '_ {
         self.shards.iter().map(|shard| shard.lock().keys().cloned().collect())
     }
 
     /// Tells every socket to come back, each after another time up to `spread`, and closes it; shard
     /// by shard, so that the caller can pause in between. Gives the number of sockets.
-    pub fn drain(&self, spread: Duration) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn drain(&self, spread: Duration) -> impl Iterator<Item = usize> + '_ {
         let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
         self.shards.iter().map(move |shard| {
             let mut flush = Flush::default();

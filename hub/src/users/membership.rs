@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use super::Registry;
 
 /// A socket's place in the registry, given up on drop.
-pub struct Seat {
+pub(crate) struct Seat {
     registry: Arc<Registry>,
     user: UserId,
     id: u64,
@@ -25,12 +25,12 @@ impl Seat {
         Self { registry, user, id, ready: Some(ready) }
     }
 
-    pub fn user(&self) -> &UserId {
+    pub(crate) fn user(&self) -> &UserId {
         &self.user
     }
 
     /// Waits until the user's position is known: whatever is published from then on is delivered.
-    pub async fn ready(&mut self) {
+    pub(crate) async fn ready(&mut self) {
         if let Some(ready) = self.ready.take() {
             // An error means that the hub is ending; the session finds out by itself.
             let _ = ready.await;

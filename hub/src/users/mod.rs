@@ -38,13 +38,13 @@ const SHARDS: usize = 64;
 /// A read that a user waits for. At most one is under way per user, which bounds their queue.
 #[derive(Debug)]
 pub struct ReadRequest {
-    pub user: UserId,
+    pub(crate) user: UserId,
     /// Which stay of the user it is for: an answer must not reach a later one.
-    pub stay: u64,
+    pub(crate) stay: u64,
     /// Which subscription it belongs to: an answer from before the subscription was restored may
     /// miss what was published in between.
-    pub subscription: u64,
-    pub read: Read,
+    pub(crate) subscription: u64,
+    pub(crate) read: Read,
 }
 
 pub struct Registry {
@@ -57,7 +57,7 @@ pub struct Registry {
     subscription: AtomicU64,
     reads: mpsc::UnboundedSender<ReadRequest>,
     presence: Arc<Presence>,
-    pub metrics: Arc<Metrics>,
+    pub(crate) metrics: Arc<Metrics>,
 }
 
 type Shard = HashMap<UserId, User>;
@@ -86,7 +86,7 @@ impl Registry {
     ///
     /// # Errors
     /// `not_ready` while the hub is shutting down.
-    pub fn join(
+    pub(crate) fn join(
         self: &Arc<Self>,
         user: UserId,
         connection: Arc<Connection>,
@@ -138,7 +138,7 @@ impl Registry {
     }
 
     /// A message from the channel. One for a user without sockets costs no more than the look-up.
-    pub fn deliver(
+    pub(crate) fn deliver(
         &self,
         user: &str,
         notification: Bytes,
@@ -149,7 +149,7 @@ impl Registry {
     }
 
     /// Entries of a user were marked as read: every device shall know.
-    pub fn mark_read(&self, user: &UserId, marked: Marked, unread: u32, flush: &mut Flush) {
+    pub(crate) fn mark_read(&self, user: &UserId, marked: Marked, unread: u32, flush: &mut Flush) {
         self.take(user.as_str(), flush, || Incoming::read(marked, unread));
     }
 
@@ -168,7 +168,7 @@ impl Registry {
     }
 
     /// What [`Read::Head`] found out.
-    pub fn head_read(&self, request: &ReadRequest, head: Head, now: Duration) {
+    pub(crate) fn head_read(&self, request: &ReadRequest, head: Head, now: Duration) {
         self.advance(request, |user, flush| {
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
             let read = user.order.head(head, now, tell);
@@ -177,7 +177,7 @@ impl Registry {
     }
 
     /// What [`Read::Feed`] found out.
-    pub fn feed_read(&self, request: &ReadRequest, feed: Feed, now: Duration) {
+    pub(crate) fn feed_read(&self, request: &ReadRequest, feed: Feed, now: Duration) {
         self.advance(request, |user, flush| {
             // Before what is live: a message that waits may follow what they have missed.
             user.resume(&feed, flush, &self.metrics);
@@ -188,7 +188,7 @@ impl Registry {
 
     /// Redis did not answer. Who resumes goes on waiting for the sweep: their feed still holds what
     /// they have missed.
-    pub fn read_failed(&self, request: &ReadRequest) {
+    pub(crate) fn read_failed(&self, request: &ReadRequest) {
         self.advance(request, |user, flush| {
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
             user.order.failed(request.read, tell);
@@ -218,11 +218,11 @@ impl Registry {
     }
 
     /// From now on nobody joins.
-    pub fn set_draining(&self) {
+    pub(crate) fn set_draining(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
     }
 
-    pub fn is_draining(&self) -> bool {
+    pub(crate) fn is_draining(&self) -> bool {
         self.is_draining.load(Ordering::SeqCst)
     }
 
@@ -246,9 +246,9 @@ impl Registry {
 
 mod all_users;
 mod membership;
-pub mod pending;
+pub(crate) mod pending;
 pub mod resume;
-pub mod sequencer;
-pub mod user;
-pub use all_users::Queues;
-pub use membership::Seat;
+pub(crate) mod sequencer;
+pub(crate) mod user;
+pub(crate) use all_users::Queues;
+pub(crate) use membership::Seat;

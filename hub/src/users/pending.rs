@@ -8,20 +8,20 @@ use crate::protocol::Event;
 
 /// A message of a channel: what to tell.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Incoming(pub Event);
+pub(crate) struct Incoming(pub Event);
 
 impl Incoming {
-    pub fn notification(text: Bytes, position: Option<Position>) -> Self {
+    pub(crate) fn notification(text: Bytes, position: Option<Position>) -> Self {
         Self(Event::Notification { text, position })
     }
 
     /// Waits with the others: a count of the unread that overtook a notification would be wrong.
-    pub fn read(marked: Marked, unread: u32) -> Self {
+    pub(crate) fn read(marked: Marked, unread: u32) -> Self {
         Self(Event::Read { marked, unread })
     }
 
     /// Where it stands in the user's feed, if that matters.
-    pub fn position(&self) -> Option<&Position> {
+    pub(crate) fn position(&self) -> Option<&Position> {
         match &self.0 {
             Event::Notification { position, .. } => position.as_ref(),
             _ => None,
@@ -49,7 +49,7 @@ impl Incoming {
 
 /// In the order they came, and bounded.
 #[derive(Debug, Default)]
-pub struct Held {
+pub(crate) struct Held {
     messages: Vec<Incoming>,
     bytes: usize,
     /// So many came before the read was asked for: if the feed does not know them, it never will.
@@ -58,7 +58,7 @@ pub struct Held {
 
 impl Held {
     /// Beyond the bound the newest are dropped: those of ours show up as a jump afterwards.
-    pub fn push(&mut self, message: Incoming) {
+    pub(crate) fn push(&mut self, message: Incoming) {
         let bytes = self.bytes + message.bytes();
         if self.messages.len() >= HELD_MESSAGES_MAX || bytes > HELD_BYTES_MAX {
             tracing::debug!("too many messages wait for a read, dropping the newest");
@@ -68,18 +68,18 @@ impl Held {
         self.messages.push(message.detached());
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.messages.is_empty()
     }
 
     /// The seq of the first message of an epoch.
-    pub fn first_seq(&self, epoch: &str) -> Option<i64> {
+    pub(crate) fn first_seq(&self, epoch: &str) -> Option<i64> {
         let mut positions = self.messages.iter().filter_map(Incoming::position);
         positions.find(|position| &*position.epoch == epoch).map(|position| position.seq)
     }
 
     /// Whether a notification of another service with these bytes waits.
-    pub fn holds(&self, element: &[u8]) -> bool {
+    pub(crate) fn holds(&self, element: &[u8]) -> bool {
         self.messages.iter().any(|message| match &message.0 {
             Event::Notification { text, position: None } => *text == element,
             _ => false,
@@ -87,12 +87,12 @@ impl Held {
     }
 
     /// A read is asked for now.
-    pub fn ask(&mut self) {
+    pub(crate) fn ask(&mut self) {
         self.asked = self.messages.len();
     }
 
     /// Each with whether it came before the read was asked for.
-    pub fn into_messages(self) -> impl Iterator<Item = (Incoming, bool)> {
+    pub(crate) fn into_messages(self) -> impl Iterator<Item = (Incoming, bool)> {
         let asked = self.asked;
         self.messages.into_iter().enumerate().map(move |(at, message)| (message, at < asked))
     }

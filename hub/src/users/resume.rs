@@ -24,16 +24,16 @@ pub enum Cursor {
 
 /// What brings a client up to date.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Replay {
+pub(crate) struct Replay {
     /// In order; with a [`Event::Gap`] where something is missing.
-    pub events: Vec<Event>,
+    pub(crate) events: Vec<Event>,
     /// Of ours, the client has everything up to here now.
-    pub upto: Option<Position>,
+    pub(crate) upto: Option<Position>,
 }
 
 impl Replay {
     /// What came of it, for the metrics.
-    pub fn outcome(&self) -> Resume {
+    pub(crate) fn outcome(&self) -> Resume {
         match self.events.as_slice() {
             [] => Resume::Nothing,
             _ if self.is_complete() => Resume::Replayed,
@@ -42,7 +42,7 @@ impl Replay {
     }
 
     /// Whether the client gets all that it missed.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         !self.events.iter().any(|event| matches!(event, Event::Gap { .. }))
     }
 }
@@ -97,7 +97,7 @@ impl Cursor {
     }
 
     /// What lies above the cursor in a feed.
-    pub fn replay(&self, feed: &Feed) -> Replay {
+    pub(crate) fn replay(&self, feed: &Feed) -> Replay {
         let Some(head) = &feed.head else {
             // What the client has may be published anew when the feed is loaded.
             let upto = if let Cursor::At(at) = self { Some(at.clone()) } else { None };

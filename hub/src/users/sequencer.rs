@@ -18,7 +18,7 @@ use position::Known;
 
 /// What to read from Redis before the user's messages can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Read {
+pub(crate) enum Read {
     /// Epoch and head of the feed's companion.
     Head,
     /// The same, and the entries.
@@ -27,7 +27,7 @@ pub enum Read {
 
 /// See the module.
 #[derive(Debug)]
-pub struct Order {
+pub(crate) struct Order {
     known: Known,
     /// The epoch before the current one: its late messages must not count as a new epoch.
     previous: Option<Arc<str>>,
@@ -67,7 +67,7 @@ impl Default for Order {
 impl Order {
     /// The welcome for one more socket. `None` while the position is not known yet: then all
     /// sockets are told at once, later.
-    pub fn welcome(&self) -> Option<Event> {
+    pub(crate) fn welcome(&self) -> Option<Event> {
         match &self.known {
             Known::Unread => None,
             Known::Unknown | Known::Empty { .. } => Some(Event::Welcome(None)),
@@ -76,28 +76,28 @@ impl Order {
     }
 
     /// Whether messages wait for a read that is under way.
-    pub fn is_held(&self) -> bool {
+    pub(crate) fn is_held(&self) -> bool {
         self.held.is_some()
     }
 
     /// Holds messages back for a read of the feed that the caller starts, for a socket that resumes.
-    pub fn hold(&mut self) {
+    pub(crate) fn hold(&mut self) {
         self.held.get_or_insert_default();
     }
 
     /// The subscription was lost and stands again: what is known may be behind.
-    pub fn unsync(&mut self) {
+    pub(crate) fn unsync(&mut self) {
         self.is_synced = false;
         self.was_deaf = true;
     }
 
     /// What is known is to be compared with the feed.
-    pub fn recheck(&mut self) {
+    pub(crate) fn recheck(&mut self) {
         self.is_synced = false;
     }
 
     /// The read that the sweep starts to bring the user up to date.
-    pub fn wanted(&mut self) -> Option<Read> {
+    pub(crate) fn wanted(&mut self) -> Option<Read> {
         if std::mem::take(&mut self.is_read_due) {
             if let Some(held) = &mut self.held {
                 held.ask();
@@ -108,13 +108,13 @@ impl Order {
     }
 
     /// Whether the head has to be read to bring the user up to date.
-    pub fn needs_head(&self) -> bool {
+    pub(crate) fn needs_head(&self) -> bool {
         !self.is_synced && self.held.is_none()
     }
 
     /// Goes back to a head that is behind in the same epoch, and gives where it was. Only a Redis
     /// that lost data is behind, since a position is in the feed before it is published.
-    pub fn rewind(&mut self, head: &Position) -> Option<Position> {
+    pub(crate) fn rewind(&mut self, head: &Position) -> Option<Position> {
         match &mut self.known {
             Known::At(last) if last.epoch == head.epoch && head.seq < last.seq => {
                 Some(std::mem::replace(last, head.clone()))
@@ -124,7 +124,7 @@ impl Order {
     }
 
     /// A message from a channel.
-    pub fn take(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) -> Option<Read> {
+    pub(crate) fn take(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) -> Option<Read> {
         if let Some(held) = &mut self.held {
             held.push(message);
             return None;
@@ -133,7 +133,7 @@ impl Order {
     }
 
     /// The companion was read at `now` (since the Unix epoch); `None`: there is no feed.
-    pub fn head(
+    pub(crate) fn head(
         &mut self,
         Head { position: head, newest }: Head,
         now: Duration,
@@ -174,7 +174,12 @@ impl Order {
     }
 
     /// The feed was read at `now` (since the Unix epoch).
-    pub fn feed(&mut self, feed: Feed, now: Duration, tell: &mut dyn FnMut(Event)) -> Option<Read> {
+    pub(crate) fn feed(
+        &mut self,
+        feed: Feed,
+        now: Duration,
+        tell: &mut dyn FnMut(Event),
+    ) -> Option<Read> {
         let head = feed.head.clone();
         let missed = self.missed_of_others(&feed);
         match (&self.known, &head) {
@@ -230,7 +235,7 @@ impl Order {
 
     /// Redis did not answer in time. What waits behind a jump goes on waiting for a while, as the feed
     /// holds what is missing; else go on with what is known, and look again later.
-    pub fn failed(&mut self, read: Read, tell: &mut dyn FnMut(Event)) {
+    pub(crate) fn failed(&mut self, read: Read, tell: &mut dyn FnMut(Event)) {
         if read == Read::Head && self.known != Known::Unread {
             // What is held waits for a read of the feed, which may still be answered.
             self.is_synced = false;

@@ -19,15 +19,15 @@ use crate::users::resume::Cursor;
 use crate::users::sequencer::{Order, Read};
 
 /// See the module.
-pub struct User {
+pub(crate) struct User {
     /// Tells this stay from an earlier one.
-    pub stay: u64,
-    pub order: Order,
-    pub sockets: SmallVec<[Socket; 1]>,
+    pub(crate) stay: u64,
+    pub(crate) order: Order,
+    pub(crate) sockets: SmallVec<[Socket; 1]>,
 }
 
-pub struct Socket {
-    pub connection: Arc<Connection>,
+pub(crate) struct Socket {
+    pub(crate) connection: Arc<Connection>,
     /// Told with the welcome: what is published from then on is delivered.
     ready: Option<oneshot::Sender<()>>,
     /// Waits for the feed, and hears nothing until then. Boxed: most sockets have none.
@@ -39,7 +39,7 @@ pub struct Socket {
 /// Connections that were told something and have to be written to, once no lock is held: at the
 /// latest when this is dropped.
 #[derive(Default)]
-pub struct Flush {
+pub(crate) struct Flush {
     connections: Vec<Arc<Connection>>,
     /// When what they are told came in, and who wants to know.
     received: Option<(Instant, Arc<Metrics>)>,
@@ -47,11 +47,11 @@ pub struct Flush {
 
 impl Flush {
     /// For messages that were received at this time.
-    pub fn received(at: Instant, metrics: Arc<Metrics>) -> Self {
+    pub(crate) fn received(at: Instant, metrics: Arc<Metrics>) -> Self {
         Self { connections: Vec::new(), received: Some((at, metrics)) }
     }
 
-    pub fn flush(&mut self) {
+    pub(crate) fn flush(&mut self) {
         for connection in self.connections.drain(..) {
             connection.flush();
             if let Some((at, metrics)) = &self.received {
@@ -72,7 +72,7 @@ type Encoded = [Option<Option<Bytes>>; Protocol::COUNT];
 
 impl User {
     /// Tells every socket.
-    pub fn tell(sockets: &mut [Socket], event: &Event, flush: &mut Flush) {
+    pub(crate) fn tell(sockets: &mut [Socket], event: &Event, flush: &mut Flush) {
         let mut encoded = Encoded::default();
         for socket in sockets {
             if socket.wants(event) {
@@ -82,7 +82,7 @@ impl User {
     }
 
     /// Brings the sockets that wait for the feed up to date with it.
-    pub fn resume(&mut self, feed: &Feed, flush: &mut Flush, metrics: &Metrics) {
+    pub(crate) fn resume(&mut self, feed: &Feed, flush: &mut Flush, metrics: &Metrics) {
         self.rewind(feed);
         for socket in &mut self.sockets {
             let Some(cursor) = socket.cursor.take() else { continue };
@@ -125,7 +125,7 @@ impl User {
 
     /// The read to start for sockets that wait for the feed. `None` while one is under way: its
     /// answer serves them as well, since messages are held from before it began.
-    pub fn read_for_resumers(&mut self) -> Option<Read> {
+    pub(crate) fn read_for_resumers(&mut self) -> Option<Read> {
         let is_wanted = self.sockets.iter().any(|socket| socket.cursor.is_some());
         if !is_wanted || self.order.is_held() {
             return None;
@@ -136,7 +136,7 @@ impl User {
 }
 
 impl Socket {
-    pub fn new(
+    pub(crate) fn new(
         connection: Arc<Connection>,
         ready: oneshot::Sender<()>,
         cursor: Option<Cursor>,
@@ -145,7 +145,7 @@ impl Socket {
     }
 
     /// Tells only this socket.
-    pub fn tell(&mut self, event: &Event, flush: &mut Flush) {
+    pub(crate) fn tell(&mut self, event: &Event, flush: &mut Flush) {
         if self.wants(event) {
             self.push(event, &mut Encoded::default(), flush);
         }

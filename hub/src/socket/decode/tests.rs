@@ -1,7 +1,7 @@
 use super::*;
 
 /// A frame as a client sends it.
-pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [1, 2, 3, 250];
     let mut frame = vec![first];
     match payload.len() {

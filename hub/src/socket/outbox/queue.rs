@@ -14,37 +14,37 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.more.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
     }
 
-    pub fn first(&self) -> Option<&Bytes> {
+    pub(crate) fn first(&self) -> Option<&Bytes> {
         self.first.as_ref()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Bytes> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Bytes> {
         self.first.iter().chain(&self.more)
     }
 
-    pub fn push_back(&mut self, frame: Bytes) {
+    pub(crate) fn push_back(&mut self, frame: Bytes) {
         match &self.first {
             None => self.first = Some(frame),
             Some(_) => self.more.push_back(frame),
         }
     }
 
-    pub fn push_front(&mut self, frame: Bytes) {
+    pub(crate) fn push_front(&mut self, frame: Bytes) {
         if let Some(second) = self.first.replace(frame) {
             self.more.push_front(second);
         }
     }
 
     /// An idle connection keeps no memory of its last burst.
-    pub fn drop_first(&mut self) {
+    pub(crate) fn drop_first(&mut self) {
         self.first = self.more.pop_front();
         if self.more.is_empty() && self.more.capacity() > 0 {
             self.more = VecDeque::new();
@@ -52,7 +52,7 @@ impl Queue {
     }
 
     /// Keeps the first `count`.
-    pub fn truncate(&mut self, count: usize) {
+    pub(crate) fn truncate(&mut self, count: usize) {
         self.more.truncate(count.saturating_sub(1));
         if count == 0 {
             self.first = None;
