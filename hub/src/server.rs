@@ -89,7 +89,7 @@ pub async fn run(
         let stop = stop_presence.clone();
         async move {
             let _present = present; // dropped by a panic, too
-            presence.run(&redis, &registry, stop).await;
+            presence.run(&redis, &*registry, stop).await;
         }
     });
     tasks.spawn(async move {
@@ -143,7 +143,7 @@ pub async fn run(
     let releasing = async {
         // The presence task has stopped before its last word is said for it.
         let _ = presence_task.await;
-        presence.release(&redis, &registry).await;
+        presence.release(&redis).await;
     };
     if timeout_at(deadline, releasing).await.is_err() {
         tracing::warn!("presence was not released in time; it expires by itself");

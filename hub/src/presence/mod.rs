@@ -33,7 +33,6 @@ use crate::metrics::Metrics;
 use crate::presence::lease::{Answer, Chores, Incarnation, Scripts};
 use crate::presence::pass::Round;
 use crate::redis::commands::Commands;
-use crate::users::Registry;
 
 /// Changes gather this long: a herd of sockets costs a few commands, and nobody notices the delay.
 const GATHER: Duration = Duration::from_millis(5);
@@ -41,12 +40,6 @@ const GATHER: Duration = Duration::from_millis(5);
 /// Everyone who is here, in parts; what [`Presence::set`] tells afterwards is newer.
 pub trait Users: Sync {
     fn parts(&self) -> impl Iterator<Item = Vec<UserId>> + Send;
-}
-
-impl Users for Registry {
-    fn parts(&self) -> impl Iterator<Item = Vec<UserId>> + Send {
-        self.users()
-    }
 }
 
 /// The desired state, as far as Redis may not know it.
@@ -92,16 +85,11 @@ impl Presence {
     }
 
     /// Works until `stop`.
-    pub(crate) async fn run(
-        &self,
-        redis: &Commands,
-        registry: &Arc<Registry>,
-        stop: CancellationToken,
-    ) {
+    pub(crate) async fn run(&self, redis: &Commands, users: &impl Users, stop: CancellationToken) {
         // A call that is broken off may be carried out; what `release` does goes on from there.
         tokio::select! {
             () = stop.cancelled() => {}
-            () = self.work(redis, &**registry) => {}
+            () = self.work(redis, users) => {}
         }
     }
 
@@ -129,7 +117,7 @@ impl Presence {
     }
 
     /// Takes everyone of this hub out of the set: the last act of a hub that ends.
-    pub(crate) async fn release(&self, redis: &Commands, _: &Registry) {
+    pub(crate) async fn release(&self, redis: &Commands) {
         if let Err(error) = self.leave(redis).await {
             tracing::warn!(%error, "cannot release presence; it expires by itself");
         }

@@ -1,7 +1,6 @@
 //! Reads of users' feeds: the companion's head, and the entries of the list. Pages of users share
 //! a round trip; one user's odd key (another type) never fails the others.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,7 +12,6 @@ use shared::time::rfc3339;
 use shared::wire::Position;
 use shared::{UserId, keys};
 
-use crate::protocol::Event;
 use crate::redis::commands::Commands;
 
 /// An element of a feed.
@@ -33,14 +31,6 @@ pub(crate) struct Ours {
     pub(crate) seq: i64,
     /// From its UUIDv7: time since the Unix epoch.
     pub(crate) created: Duration,
-}
-
-impl Entry {
-    /// As it is told, like the message with which it was published.
-    pub(crate) fn event(&self, epoch: &Arc<str>) -> Event {
-        let position = self.ours.map(|ours| Position { epoch: epoch.clone(), seq: ours.seq });
-        Event::Notification { text: self.notification.clone(), position }
-    }
 }
 
 /// A feed as far as the hub needs it.

@@ -19,48 +19,10 @@ use tokio::time::Instant;
 use crate::limits::SOCKET_WRITE_FRAMES_MAX;
 use crate::metrics::Metrics;
 use crate::protocol::Protocol;
-use crate::protocol::frame;
+use crate::socket::end::End;
 use crate::socket::keepalive::{Beat, Pulse};
 use crate::socket::outbox::{Batch, Outbox, Pushed, Turn};
 use crate::socket::total_queued::Queued;
-
-/// Why a connection is over.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The peer closed or is not there any more.
-    Gone,
-    /// The peer sent a close frame, which is answered with one.
-    Answer { code: Option<u16> },
-    /// The hub closes, with a code of its own or one of RFC 6455 §7.4.1.
-    Close { code: u16, reason: &'static str },
-}
-
-impl From<CloseCode> for End {
-    fn from(code: CloseCode) -> Self {
-        End::Close { code: code.as_u16(), reason: code.reason() }
-    }
-}
-
-impl End {
-    /// The code of either side, if there is one.
-    pub fn code(self) -> Option<u16> {
-        match self {
-            End::Gone => None,
-            End::Answer { code } => code,
-            End::Close { code, .. } => Some(code),
-        }
-    }
-
-    /// The frame that says so.
-    fn frame(self) -> Option<Bytes> {
-        match self {
-            End::Gone => None,
-            End::Answer { code: None } => Some(frame::encode(frame::Opcode::Close, &[])),
-            End::Answer { code: Some(code) } => Some(frame::close(code, "")),
-            End::Close { code, reason } => Some(frame::close(code, reason)),
-        }
-    }
-}
 
 /// See the module. Dropped, it closes the connection.
 #[derive(Debug)]

@@ -7,6 +7,7 @@
 
 pub mod connection;
 pub mod decode;
+pub mod end;
 pub mod keepalive;
 pub(crate) mod linger;
 pub(crate) mod outbox;

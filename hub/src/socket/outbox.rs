@@ -11,7 +11,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::limits::{SOCKET_QUEUE_BYTES_MAX, SOCKET_QUEUE_FRAMES_MAX, SOCKET_WRITE_FRAMES_MAX};
-use crate::socket::connection::End;
+use crate::socket::end::End;
 use crate::socket::total_queued::Queued;
 use queue::Queue;
 

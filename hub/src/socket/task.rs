@@ -12,8 +12,9 @@ use tokio::time::timeout;
 
 use crate::limits::{CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, SOCKET_READ_BYTES};
 use crate::protocol::frame::{self, Opcode};
-use crate::socket::connection::{Connection, End};
+use crate::socket::connection::Connection;
 use crate::socket::decode::{Inbound, Inbox, Violation};
+use crate::socket::end::End;
 use crate::socket::linger::{self, Drain};
 
 /// How much a peer may say, and what its messages mean. What RFC 6455 asks of every endpoint is not

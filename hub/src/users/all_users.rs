@@ -6,6 +6,7 @@ use std::time::Duration;
 use shared::{CloseCode, UserId};
 
 use super::{ReadRequest, Registry};
+use crate::presence::Users;
 use crate::protocol::Event;
 use crate::users::user::Flush;
 
@@ -59,11 +60,6 @@ impl Registry {
         queues
     }
 
-    /// Everyone who is here, shard by shard.
-    pub(crate) fn users(&self) -> impl Iterator<Item = Vec<UserId>> + '_ {
-        self.shards.iter().map(|shard| shard.lock().keys().cloned().collect())
-    }
-
     /// Tells every socket to come back, each after another time up to `spread`, and closes it; shard
     /// by shard, so that the caller can pause in between. Gives the number of sockets.
     pub(crate) fn drain(&self, spread: Duration) -> impl Iterator<Item = usize> + '_ {
@@ -81,5 +77,12 @@ impl Registry {
             drop(shard);
             count
         })
+    }
+}
+
+impl Users for Registry {
+    /// Shard by shard.
+    fn parts(&self) -> impl Iterator<Item = Vec<UserId>> + Send {
+        self.shards.iter().map(|shard| shard.lock().keys().cloned().collect())
     }
 }

@@ -120,3 +120,11 @@ impl Order {
         }
     }
 }
+
+impl Entry {
+    /// As it is told, like the message with which it was published.
+    pub(crate) fn event(&self, epoch: &Arc<str>) -> Event {
+        let position = self.ours.map(|ours| Position { epoch: epoch.clone(), seq: ours.seq });
+        Event::Notification { text: self.notification.clone(), position }
+    }
+}
