@@ -18,7 +18,7 @@ use crate::limits::{
 use crate::metrics::CatchUp;
 use crate::redis::commands::Commands;
 use crate::redis::feed_reader;
-use crate::users::sequencer::Read;
+use crate::users::sequencer::FeedQuery;
 use crate::users::{ReadRequest, Registry};
 
 /// Answers the registry's requests; ends only by being dropped, or when a read panics. Users whose read failed are left to
@@ -42,7 +42,7 @@ pub(crate) async fn serve(
             },
         }
         let (heads, feeds): (Vec<_>, Vec<_>) =
-            waiting.drain(..).partition(|request| request.read == Read::Head);
+            waiting.drain(..).partition(|request| request.read == FeedQuery::Head);
         let mut pages: Vec<Vec<ReadRequest>> = vec![heads];
         let mut feeds = feeds.into_iter().peekable();
         while feeds.peek().is_some() {
@@ -118,8 +118,8 @@ async fn sweep_once(registry: &Registry, redis: &Commands) -> bool {
         let is_last = shard.is_none();
         for request in shard.unwrap_or_default() {
             let (page, users_max) = match request.read {
-                Read::Head => (&mut heads, HEADS_PAGE_USERS),
-                Read::Feed => (&mut feeds, FEEDS_PAGE_USERS),
+                FeedQuery::Head => (&mut heads, HEADS_PAGE_USERS),
+                FeedQuery::Feed => (&mut feeds, FEEDS_PAGE_USERS),
             };
             page.push(request);
             if page.len() == users_max {
@@ -146,7 +146,7 @@ async fn read(registry: &Registry, redis: &Commands, page: Vec<ReadRequest>) -> 
         Ok(outcome) => outcome,
         Err(_) => Err((redis::ErrorKind::Io, "no answer in time").into()),
     };
-    let is_heads = page.iter().all(|request| request.read == Read::Head);
+    let is_heads = page.iter().all(|request| request.read == FeedQuery::Head);
     let what = if is_heads { CatchUp::Heads } else { CatchUp::Feeds };
     registry.metrics.caught_up(what, page.len(), outcome.is_ok());
     if let Err(error) = &outcome {
@@ -164,7 +164,7 @@ async fn read_page(
     let users: Vec<_> = page.iter().map(|request| &request.user).collect();
     // Taken before the read: what is created during it counts as new.
     let now = now();
-    if page.iter().all(|request| request.read == Read::Head) {
+    if page.iter().all(|request| request.read == FeedQuery::Head) {
         let heads = feed_reader::heads(redis, &users).await?;
         for (request, head) in page.iter().zip(heads) {
             registry.head_read(request, head, now);

@@ -134,7 +134,7 @@ impl Subscriber {
         let mut heard_at = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             while let Some(reply) = subscription.take()? {
-                self.sort(reply, &mut backlog);
+                self.enqueue(reply, &mut backlog);
             }
             if !backlog.is_empty() {
                 self.deliver(&mut backlog, &mut epoch, heard_at);
@@ -159,7 +159,7 @@ impl Subscriber {
     }
 
     /// Messages wait for their turn; beyond the bound all that wait are dropped.
-    fn sort(&self, reply: Reply, backlog: &mut Backlog) {
+    fn enqueue(&self, reply: Reply, backlog: &mut Backlog) {
         let Reply::Message { channel, payload } = reply else { return };
         let is_event = channel == EVENTS_CHANNEL.as_bytes();
         if let Some(dropped) = backlog.push(payload, is_event) {

@@ -47,7 +47,7 @@ pub(crate) struct Feed {
 
 /// What the first look at a feed tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Head {
+pub(crate) struct FeedHead {
     /// `None` where there is no feed of ours.
     pub(crate) position: Option<Position>,
     /// [`mark`] of the newest element, whosever it is.
@@ -75,7 +75,7 @@ impl Feed {
 ///
 /// # Errors
 /// Redis did not answer, or not with answers.
-pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<Head>> {
+pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<FeedHead>> {
     let mut pipeline = redis::pipe();
     for user in users {
         pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head"]);
@@ -87,7 +87,7 @@ pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Ve
     while let (Some(companion), Some(newest)) = (answers.next(), answers.next()) {
         let newest: Option<Option<Vec<u8>>> = value(newest)?;
         let newest = newest.flatten().map(|element| mark(&element));
-        heads.push(Head { position: head(companion)?, newest });
+        heads.push(FeedHead { position: head(companion)?, newest });
     }
     Ok(heads)
 }

@@ -74,14 +74,14 @@ impl Allowance {
 }
 
 /// What counts a socket while it is open, and gives up its places when it is over.
-pub(crate) struct Stay {
+pub(crate) struct SocketGuard {
     metrics: Arc<Metrics>,
     protocol: Protocol,
     code: Option<u16>,
     _permits: (ConnectionPermit, SocketPermit),
 }
 
-impl Stay {
+impl SocketGuard {
     pub(crate) fn new(
         metrics: Arc<Metrics>,
         protocol: Protocol,
@@ -97,7 +97,7 @@ impl Stay {
     }
 }
 
-impl Drop for Stay {
+impl Drop for SocketGuard {
     fn drop(&mut self) {
         self.metrics.socket_closed(self.protocol, self.code);
     }

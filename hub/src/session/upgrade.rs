@@ -26,12 +26,12 @@ use crate::http::request_id::RequestId;
 use crate::limits::{CLIENT_FRAME_BYTES_MAX, PINGS_UNANSWERED_MAX};
 use crate::protocol::Protocol;
 use crate::session::checks::{self, Accepted, Bearer, Credential, Transport};
-use crate::session::member::{Member, Stay};
+use crate::session::member::{Member, SocketGuard};
 use crate::session::state::App;
 use crate::session::token::{self, Authority, now_s};
 use crate::socket::connection::Connection;
 use crate::socket::keepalive::Pulse;
-use crate::socket::task::Socket;
+use crate::socket::task::SocketTask;
 
 /// How long a handshake waits for the user's position. Later the socket is accepted all the same:
 /// what is published meanwhile is held, and the welcome comes when the position is known.
@@ -126,9 +126,9 @@ pub(crate) async fn open(
     app.wheel.add(&connection, connection.due());
     let authority = Authority::new(app.config.clone());
     let member = Member::new(seat, authority, app.wheel.clone());
-    let socket = Socket::new(connection, member, CLIENT_FRAME_BYTES_MAX);
-    let stay = Stay::new(app.metrics.clone(), protocol, (permit, socket_permit));
-    app.sessions.spawn(socket.run(early).map(|end| stay.end(end)));
+    let socket = SocketTask::new(connection, member, CLIENT_FRAME_BYTES_MAX);
+    let guard = SocketGuard::new(app.metrics.clone(), protocol, (permit, socket_permit));
+    app.sessions.spawn(socket.run(early).map(|end| guard.end(end)));
     Ok(())
 }
 

@@ -31,7 +31,7 @@ pub trait Listener {
 }
 
 /// A connection with what only its task needs.
-pub struct Socket<L> {
+pub struct SocketTask<L> {
     connection: Arc<Connection>,
     listener: L,
     inbox: Inbox,
@@ -50,7 +50,7 @@ impl From<Violation> for End {
     }
 }
 
-impl<L: Listener> Socket<L> {
+impl<L: Listener> SocketTask<L> {
     pub fn new(connection: Arc<Connection>, listener: L, message_bytes_max: usize) -> Self {
         Self { connection, listener, inbox: Inbox::new(message_bytes_max) }
     }

@@ -23,14 +23,14 @@ impl Registry {
     pub(crate) fn unsync(&self) {
         self.subscription.fetch_add(1, Ordering::SeqCst);
         for shard in &self.shards {
-            shard.lock().values_mut().for_each(|user| user.order.unsync());
+            shard.lock().values_mut().for_each(|user| user.sequencer.unsync());
         }
     }
 
     /// Has everyone compared with their feed.
     pub(crate) fn recheck(&self) {
         for shard in &self.shards {
-            shard.lock().values_mut().for_each(|user| user.order.recheck());
+            shard.lock().values_mut().for_each(|user| user.sequencer.recheck());
         }
     }
 
@@ -39,8 +39,8 @@ impl Registry {
         self.shards.iter().map(|shard| {
             let mut shard = shard.lock();
             let behind = shard.iter_mut().filter_map(|(id, user)| {
-                let read = user.order.wanted()?;
-                Some(self.read(id, user.stay, read))
+                let read = user.sequencer.wanted()?;
+                Some(self.read(id, user.generation, read))
             });
             behind.collect()
         })

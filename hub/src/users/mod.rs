@@ -25,12 +25,12 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::metrics::{Metrics, Undelivered};
 use crate::presence::Presence;
-use crate::redis::feed_reader::{Feed, Head};
+use crate::redis::feed_reader::{Feed, FeedHead};
 use crate::socket::connection::Connection;
 use crate::users::pending::Incoming;
 use crate::users::resume::Cursor;
-use crate::users::sequencer::{Order, Read};
-use crate::users::user::{Flush, Socket, User};
+use crate::users::sequencer::{FeedQuery, Sequencer};
+use crate::users::user::{Flush, User, UserSocket};
 
 /// More than cores, so that a walk rarely meets a delivery.
 const SHARDS: usize = 64;
@@ -39,19 +39,19 @@ const SHARDS: usize = 64;
 #[derive(Debug)]
 pub struct ReadRequest {
     pub(crate) user: UserId,
-    /// Which stay of the user it is for: an answer must not reach a later one.
-    pub(crate) stay: u64,
+    /// The [`User::generation`] it is for: an answer must not reach a later one.
+    pub(crate) generation: u64,
     /// Which subscription it belongs to: an answer from before the subscription was restored may
     /// miss what was published in between.
     pub(crate) subscription: u64,
-    pub(crate) read: Read,
+    pub(crate) read: FeedQuery,
 }
 
 pub struct Registry {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
-    /// Numbers stays.
-    next_stay: AtomicU64,
+    /// Numbers the generations of all users.
+    next_generation: AtomicU64,
     is_draining: AtomicBool,
     /// Counts subscriptions.
     subscription: AtomicU64,
@@ -71,7 +71,7 @@ impl Registry {
         let registry = Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
-            next_stay: AtomicU64::new(0),
+            next_generation: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
             subscription: AtomicU64::new(0),
             reads,
@@ -101,25 +101,29 @@ impl Registry {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
         }
         let is_resuming = cursor.is_some();
-        let mut socket = Socket::new(connection, sender, cursor);
+        let mut socket = UserSocket::new(connection, sender, cursor);
         match shard.entry(user.clone()) {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
-                if !is_resuming && let Some(welcome) = known.order.welcome() {
+                if !is_resuming && let Some(welcome) = known.sequencer.welcome() {
                     socket.tell(&welcome, &mut flush);
                 }
                 known.sockets.push(socket);
                 let read = known.read_for_resumers();
-                self.request(&user, known.stay, read);
+                self.request(&user, known.generation, read);
             }
             Entry::Vacant(vacant) => {
-                let stay = self.next_stay.fetch_add(1, Ordering::Relaxed);
-                vacant.insert(User { stay, order: Order::default(), sockets: smallvec![socket] });
+                let generation = self.next_generation.fetch_add(1, Ordering::Relaxed);
+                vacant.insert(User {
+                    generation,
+                    sequencer: Sequencer::default(),
+                    sockets: smallvec![socket],
+                });
                 self.presence.set(&user, true);
                 self.metrics.user_came();
                 // The feed holds the head as well.
-                let read = if is_resuming { Read::Feed } else { Read::Head };
-                self.request(&user, stay, Some(read));
+                let read = if is_resuming { FeedQuery::Feed } else { FeedQuery::Head };
+                self.request(&user, generation, Some(read));
             }
         }
         drop(shard);
@@ -159,30 +163,30 @@ impl Registry {
             return self.metrics.undelivered(Undelivered::NotHere, 1);
         };
         let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-        let read = user.order.take(incoming(), tell);
+        let read = user.sequencer.take(incoming(), tell);
         if read.is_some()
             && let Some((id, user)) = shard.get_key_value(id)
         {
-            self.request(id, user.stay, read);
+            self.request(id, user.generation, read);
         }
     }
 
-    /// What [`Read::Head`] found out.
-    pub(crate) fn head_read(&self, request: &ReadRequest, head: Head, now: Duration) {
+    /// What [`FeedQuery::Head`] found out.
+    pub(crate) fn head_read(&self, request: &ReadRequest, head: FeedHead, now: Duration) {
         self.advance(request, |user, flush| {
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            let read = user.order.head(head, now, tell);
+            let read = user.sequencer.head(head, now, tell);
             read.or_else(|| user.read_for_resumers())
         });
     }
 
-    /// What [`Read::Feed`] found out.
+    /// What [`FeedQuery::Feed`] found out.
     pub(crate) fn feed_read(&self, request: &ReadRequest, feed: Feed, now: Duration) {
         self.advance(request, |user, flush| {
             // Before what is live: a message that waits may follow what they have missed.
             user.resume(&feed, flush, &self.metrics);
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            user.order.feed(feed, now, tell)
+            user.sequencer.feed(feed, now, tell)
         });
     }
 
@@ -191,7 +195,7 @@ impl Registry {
     pub(crate) fn read_failed(&self, request: &ReadRequest) {
         self.advance(request, |user, flush| {
             let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            user.order.failed(request.read, tell);
+            user.sequencer.failed(request.read, tell);
             None
         });
     }
@@ -199,20 +203,21 @@ impl Registry {
     fn advance(
         &self,
         request: &ReadRequest,
-        step: impl FnOnce(&mut User, &mut Flush) -> Option<Read>,
+        step: impl FnOnce(&mut User, &mut Flush) -> Option<FeedQuery>,
     ) {
         let mut flush = Flush::default();
         let mut shard = self.shard(request.user.as_str());
-        let Some(user) = shard.get_mut(&request.user).filter(|user| user.stay == request.stay)
+        let Some(user) =
+            shard.get_mut(&request.user).filter(|user| user.generation == request.generation)
         else {
             return;
         };
         let read = step(user, &mut flush);
-        self.request(&request.user, request.stay, read);
+        self.request(&request.user, request.generation, read);
         if request.subscription != self.subscription.load(Ordering::SeqCst) {
-            user.order.unsync();
-            let read = user.order.needs_head().then_some(Read::Head);
-            self.request(&request.user, request.stay, read);
+            user.sequencer.unsync();
+            let read = user.sequencer.needs_head().then_some(FeedQuery::Head);
+            self.request(&request.user, request.generation, read);
         }
         drop(shard);
     }
@@ -226,16 +231,16 @@ impl Registry {
         self.is_draining.load(Ordering::SeqCst)
     }
 
-    fn request(&self, user: &UserId, stay: u64, read: Option<Read>) {
+    fn request(&self, user: &UserId, generation: u64, read: Option<FeedQuery>) {
         if let Some(read) = read {
             // Fails only when the hub is ending.
-            let _ = self.reads.send(self.read(user, stay, read));
+            let _ = self.reads.send(self.read(user, generation, read));
         }
     }
 
-    fn read(&self, user: &UserId, stay: u64, read: Read) -> ReadRequest {
+    fn read(&self, user: &UserId, generation: u64, read: FeedQuery) -> ReadRequest {
         let subscription = self.subscription.load(Ordering::SeqCst);
-        ReadRequest { user: user.clone(), stay, subscription, read }
+        ReadRequest { user: user.clone(), generation, subscription, read }
     }
 
     fn shard(&self, user: &str) -> MutexGuard<'_, Shard> {

@@ -12,13 +12,13 @@ use shared::wire::Position;
 
 use crate::limits::FEED_READS_FAILED_MAX;
 use crate::protocol::Event;
-use crate::redis::feed_reader::{Feed, Head, mark};
+use crate::redis::feed_reader::{Feed, FeedHead, mark};
 use crate::users::pending::{Held, Incoming};
-use position::Known;
+use known::Known;
 
 /// What to read from Redis before the user's messages can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Read {
+pub(crate) enum FeedQuery {
     /// Epoch and head of the feed's companion.
     Head,
     /// The same, and the entries.
@@ -27,7 +27,7 @@ pub(crate) enum Read {
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Order {
+pub(crate) struct Sequencer {
     known: Known,
     /// The epoch before the current one: its late messages must not count as a new epoch.
     previous: Option<Arc<str>>,
@@ -47,7 +47,7 @@ pub(crate) struct Order {
     is_read_due: bool,
 }
 
-impl Default for Order {
+impl Default for Sequencer {
     /// For a user's first socket; the caller starts the read of the head.
     fn default() -> Self {
         let held = Some(Box::default());
@@ -64,7 +64,7 @@ impl Default for Order {
     }
 }
 
-impl Order {
+impl Sequencer {
     /// The welcome for one more socket. `None` while the position is not known yet: then all
     /// sockets are told at once, later.
     pub(crate) fn welcome(&self) -> Option<Event> {
@@ -97,14 +97,14 @@ impl Order {
     }
 
     /// The read that the sweep starts to bring the user up to date.
-    pub(crate) fn wanted(&mut self) -> Option<Read> {
+    pub(crate) fn wanted(&mut self) -> Option<FeedQuery> {
         if std::mem::take(&mut self.is_read_due) {
             if let Some(held) = &mut self.held {
                 held.ask();
             }
-            return Some(Read::Feed);
+            return Some(FeedQuery::Feed);
         }
-        self.needs_head().then_some(Read::Head)
+        self.needs_head().then_some(FeedQuery::Head)
     }
 
     /// Whether the head has to be read to bring the user up to date.
@@ -124,7 +124,11 @@ impl Order {
     }
 
     /// A message from a channel.
-    pub(crate) fn take(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) -> Option<Read> {
+    pub(crate) fn take(
+        &mut self,
+        message: Incoming,
+        tell: &mut dyn FnMut(Event),
+    ) -> Option<FeedQuery> {
         if let Some(held) = &mut self.held {
             held.push(message);
             return None;
@@ -135,10 +139,10 @@ impl Order {
     /// The companion was read at `now` (since the Unix epoch); `None`: there is no feed.
     pub(crate) fn head(
         &mut self,
-        Head { position: head, newest }: Head,
+        FeedHead { position: head, newest }: FeedHead,
         now: Duration,
         tell: &mut dyn FnMut(Event),
-    ) -> Option<Read> {
+    ) -> Option<FeedQuery> {
         if self.known == Known::Unread {
             self.newest = Some(newest);
             tell(Event::Welcome(head.clone()));
@@ -165,7 +169,7 @@ impl Order {
         let is_behind = is_behind || (is_same && has_news);
         if is_behind {
             self.held = Some(Box::default());
-            return Some(Read::Feed);
+            return Some(FeedQuery::Feed);
         }
         self.newest = Some(newest);
         self.rebase(head, now, tell);
@@ -179,7 +183,7 @@ impl Order {
         feed: Feed,
         now: Duration,
         tell: &mut dyn FnMut(Event),
-    ) -> Option<Read> {
+    ) -> Option<FeedQuery> {
         let head = feed.head.clone();
         let missed = self.missed_of_others(&feed);
         match (&self.known, &head) {
@@ -235,8 +239,8 @@ impl Order {
 
     /// Redis did not answer in time. What waits behind a jump goes on waiting for a while, as the feed
     /// holds what is missing; else go on with what is known, and look again later.
-    pub(crate) fn failed(&mut self, read: Read, tell: &mut dyn FnMut(Event)) {
-        if read == Read::Head && self.known != Known::Unread {
+    pub(crate) fn failed(&mut self, read: FeedQuery, tell: &mut dyn FnMut(Event)) {
+        if read == FeedQuery::Head && self.known != Known::Unread {
             // What is held waits for a read of the feed, which may still be answered.
             self.is_synced = false;
             return;
@@ -264,6 +268,6 @@ impl Order {
 
 mod decide;
 mod gap_fill;
-mod position;
+mod known;
 #[cfg(test)]
 mod tests;

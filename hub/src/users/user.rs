@@ -16,17 +16,17 @@ use crate::redis::feed_reader::Feed;
 use crate::socket::connection::Connection;
 use crate::socket::outbox::Pushed;
 use crate::users::resume::Cursor;
-use crate::users::sequencer::{Order, Read};
+use crate::users::sequencer::{FeedQuery, Sequencer};
 
 /// See the module.
 pub(crate) struct User {
-    /// Tells this stay from an earlier one.
-    pub(crate) stay: u64,
-    pub(crate) order: Order,
-    pub(crate) sockets: SmallVec<[Socket; 1]>,
+    /// Tells this time that the user is here from an earlier one.
+    pub(crate) generation: u64,
+    pub(crate) sequencer: Sequencer,
+    pub(crate) sockets: SmallVec<[UserSocket; 1]>,
 }
 
-pub(crate) struct Socket {
+pub(crate) struct UserSocket {
     pub(crate) connection: Arc<Connection>,
     /// Told with the welcome: what is published from then on is delivered.
     ready: Option<oneshot::Sender<()>>,
@@ -72,7 +72,7 @@ type Encoded = [Option<Option<Bytes>>; Protocol::COUNT];
 
 impl User {
     /// Tells every socket.
-    pub(crate) fn tell(sockets: &mut [Socket], event: &Event, flush: &mut Flush) {
+    pub(crate) fn tell(sockets: &mut [UserSocket], event: &Event, flush: &mut Flush) {
         let mut encoded = Encoded::default();
         for socket in sockets {
             if socket.wants(event) {
@@ -112,7 +112,7 @@ impl User {
         if !self.sockets.iter().any(|socket| socket.cursor.is_some()) {
             return;
         }
-        let Some(told) = feed.head.as_ref().and_then(|head| self.order.rewind(head)) else {
+        let Some(told) = feed.head.as_ref().and_then(|head| self.sequencer.rewind(head)) else {
             return;
         };
         for socket in self.sockets.iter_mut().filter(|socket| socket.cursor.is_none()) {
@@ -125,17 +125,17 @@ impl User {
 
     /// The read to start for sockets that wait for the feed. `None` while one is under way: its
     /// answer serves them as well, since messages are held from before it began.
-    pub(crate) fn read_for_resumers(&mut self) -> Option<Read> {
+    pub(crate) fn read_for_resumers(&mut self) -> Option<FeedQuery> {
         let is_wanted = self.sockets.iter().any(|socket| socket.cursor.is_some());
-        if !is_wanted || self.order.is_held() {
+        if !is_wanted || self.sequencer.is_held() {
             return None;
         }
-        self.order.hold();
-        Some(Read::Feed)
+        self.sequencer.hold();
+        Some(FeedQuery::Feed)
     }
 }
 
-impl Socket {
+impl UserSocket {
     pub(crate) fn new(
         connection: Arc<Connection>,
         ready: oneshot::Sender<()>,

@@ -11,7 +11,7 @@ use hub::protocol::Protocol;
 use hub::socket::connection::Connection;
 use hub::socket::end::End;
 use hub::socket::keepalive::Pulse;
-use hub::socket::task::{Listener, Socket};
+use hub::socket::task::{Listener, SocketTask};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -273,7 +273,7 @@ async fn a_bug_in_a_sockets_task_ends_that_socket_with_1011() {
         if early.is_empty() {
             client.write_all(&message).await.unwrap();
         }
-        let running = tokio::spawn(Socket::new(connection, Broken, 1000).run(early));
+        let running = tokio::spawn(SocketTask::new(connection, Broken, 1000).run(early));
         let mut heard = Vec::new();
         timeout(SOON, client.read_to_end(&mut heard)).await.unwrap().unwrap();
         drop(client);

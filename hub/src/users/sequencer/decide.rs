@@ -2,13 +2,13 @@
 
 use shared::wire::Position;
 
-use super::position::{Known, Step};
-use super::{Order, Read};
+use super::known::{Known, Step};
+use super::{FeedQuery, Sequencer};
 use crate::protocol::{Event, GapReason};
 use crate::redis::feed_reader::mark;
 use crate::users::pending::{Held, Incoming};
 
-impl Order {
+impl Sequencer {
     /// The seq before the first message that waits.
     pub(super) fn held_before(&self, epoch: &str) -> Option<i64> {
         Some(self.held.as_ref()?.first_seq(epoch)? - 1)
@@ -16,7 +16,11 @@ impl Order {
 
     /// Lets go what was held. Without `force` a message may need another read; it and what follows
     /// it then stay held.
-    pub(super) fn release(&mut self, force: bool, tell: &mut dyn FnMut(Event)) -> Option<Read> {
+    pub(super) fn release(
+        &mut self,
+        force: bool,
+        tell: &mut dyn FnMut(Event),
+    ) -> Option<FeedQuery> {
         let mut waiting = self.held.take().unwrap_or_default().into_messages();
         while let Some((message, _)) = waiting.next() {
             if let Some(read) = self.settle(message, force, tell) {
@@ -29,10 +33,10 @@ impl Order {
     /// What follows a message that waits for a read waits for the same.
     pub(super) fn hold_all(
         &mut self,
-        read: Read,
+        read: FeedQuery,
         messages: impl Iterator<Item = (Incoming, bool)>,
         tell: &mut dyn FnMut(Event),
-    ) -> Read {
+    ) -> FeedQuery {
         for (message, _) in messages {
             self.take(message, tell);
         }
@@ -46,7 +50,7 @@ impl Order {
         message: Incoming,
         force: bool,
         tell: &mut dyn FnMut(Event),
-    ) -> Option<Read> {
+    ) -> Option<FeedQuery> {
         let Some(position) = message.position().cloned() else {
             self.tell_live(message, tell);
             return None;
@@ -62,7 +66,7 @@ impl Order {
                 held.push(message);
                 held.ask();
                 self.held = Some(held);
-                return Some(Read::Feed);
+                return Some(FeedQuery::Feed);
             }
             Step::Gap(reason) | Step::Uncertain(reason) => {
                 let seq = position.seq - 1;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use shared::wire::Position;
 
-use super::Order;
-use super::position::Known;
+use super::Sequencer;
+use super::known::Known;
 use crate::limits::CLOCK_SKEW;
 use crate::protocol::{Event, GapReason};
 use crate::redis::feed_reader::{Entry, Feed, mark};
 
-impl Order {
+impl Sequencer {
     /// Elements of other services above the newest that the sockets know. Where that one is not in the
     /// list any more, or its service publishes other bytes than it pushes, nobody can tell. Those that
     /// wait come as they are.

@@ -49,14 +49,14 @@ fn word(event: Event) -> String {
 }
 
 struct User {
-    order: Order,
+    sequencer: Sequencer,
     heard: Vec<String>,
-    read: Option<Read>,
+    read: Option<FeedQuery>,
 }
 
 impl User {
     fn new() -> Self {
-        Self { order: Order::default(), heard: Vec::new(), read: Some(Read::Head) }
+        Self { sequencer: Sequencer::default(), heard: Vec::new(), read: Some(FeedQuery::Head) }
     }
 
     /// A user whose feed stands at `e5`, with the welcome behind them.
@@ -67,36 +67,36 @@ impl User {
         user
     }
 
-    fn take(&mut self, message: Incoming) -> Option<Read> {
-        let read = self.order.take(message, &mut |event| self.heard.push(word(event)));
+    fn take(&mut self, message: Incoming) -> Option<FeedQuery> {
+        let read = self.sequencer.take(message, &mut |event| self.heard.push(word(event)));
         self.read = self.read.or(read);
         read
     }
 
-    fn head(&mut self, head: Option<Position>) -> Option<Read> {
+    fn head(&mut self, head: Option<Position>) -> Option<FeedQuery> {
         // As in the feeds of `feed`, whose newest element has the head's seq.
         let newest = head.as_ref().map(|at| mark(text(&at.epoch, at.seq).as_bytes()));
         self.head_with(head, newest)
     }
 
-    fn head_with(&mut self, position: Option<Position>, newest: Option<u64>) -> Option<Read> {
-        let head = Head { position, newest };
-        self.read = self.order.head(head, NOW, &mut |event| self.heard.push(word(event)));
+    fn head_with(&mut self, position: Option<Position>, newest: Option<u64>) -> Option<FeedQuery> {
+        let head = FeedHead { position, newest };
+        self.read = self.sequencer.head(head, NOW, &mut |event| self.heard.push(word(event)));
         self.read
     }
 
     fn feed(&mut self, feed: Feed) {
-        self.read = self.order.feed(feed, NOW, &mut |event| self.heard.push(word(event)));
+        self.read = self.sequencer.feed(feed, NOW, &mut |event| self.heard.push(word(event)));
     }
 
     /// A read of the feed that the sweep has to start again.
-    fn due(&mut self) -> Option<Read> {
-        self.order.wanted().filter(|read| *read == Read::Feed)
+    fn due(&mut self) -> Option<FeedQuery> {
+        self.sequencer.wanted().filter(|read| *read == FeedQuery::Feed)
     }
 
     fn failed(&mut self) {
-        let read = self.read.take().unwrap_or(Read::Feed);
-        self.order.failed(read, &mut |event| self.heard.push(word(event)));
+        let read = self.read.take().unwrap_or(FeedQuery::Feed);
+        self.sequencer.failed(read, &mut |event| self.heard.push(word(event)));
     }
 
     fn heard(&mut self) -> Vec<String> {
@@ -125,7 +125,7 @@ fn foreign_messages_are_always_delivered() {
 #[test]
 fn messages_wait_for_the_first_head_and_come_after_the_welcome() {
     let mut user = User::new();
-    assert_eq!(user.order.welcome(), None);
+    assert_eq!(user.sequencer.welcome(), None);
     user.take(ours("e", 5));
     user.take(foreign("x"));
     user.take(ours("e", 6));
@@ -137,7 +137,7 @@ fn messages_wait_for_the_first_head_and_come_after_the_welcome() {
 #[test]
 fn a_jump_is_caught_up_before_what_made_it_known() {
     let mut user = User::at_five();
-    assert_eq!(user.take(ours("e", 8)), Some(Read::Feed));
+    assert_eq!(user.take(ours("e", 8)), Some(FeedQuery::Feed));
     assert_eq!(user.take(foreign("x")), None);
     assert_eq!(user.take(ours("e", 9)), None);
     assert!(user.heard().is_empty());

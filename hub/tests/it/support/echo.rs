@@ -13,7 +13,7 @@ use hub::session::upgrade;
 use hub::socket::connection::Connection;
 use hub::socket::end::End;
 use hub::socket::keepalive::Pulse;
-use hub::socket::task::{Listener, Socket};
+use hub::socket::task::{Listener, SocketTask};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
@@ -42,7 +42,7 @@ async fn open(mut stream: TcpStream) -> Option<()> {
         Connection::new(stream, 0, Protocol::Raw, pulse, Arc::default(), Arc::default());
     let answer = upgrade::switching_protocols(&accept_key, None, &RequestId::random());
     connection.open(answer.into());
-    Socket::new(connection, Echo, MESSAGE_BYTES_MAX).run(bytes.split_off(end)).await;
+    SocketTask::new(connection, Echo, MESSAGE_BYTES_MAX).run(bytes.split_off(end)).await;
     Some(())
 }
 

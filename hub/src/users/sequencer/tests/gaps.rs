@@ -52,8 +52,8 @@ fn a_jump_waits_for_the_feed_over_an_outage_but_not_for_ever() {
     user.take(ours("e", 8));
     user.failed();
     user.take(ours("e", 9));
-    assert_eq!(user.order.wanted(), Some(Read::Feed));
-    assert_eq!(user.order.wanted(), None);
+    assert_eq!(user.sequencer.wanted(), Some(FeedQuery::Feed));
+    assert_eq!(user.sequencer.wanted(), None);
     assert!(user.heard().is_empty());
     user.feed(feed("e", 9, 1..=9));
     assert_eq!(user.heard(), ["e6", "e7", "e8", "e9"]);
@@ -64,15 +64,15 @@ fn a_jump_waits_for_the_feed_over_an_outage_but_not_for_ever() {
     }
     user.failed();
     assert_eq!(user.heard(), ["gap:e10", "e11"]);
-    assert_eq!(user.order.wanted(), Some(Read::Head));
+    assert_eq!(user.sequencer.wanted(), Some(FeedQuery::Head));
 }
 
 #[test]
 fn a_new_epoch_replaces_the_old_and_late_messages_do_not_bring_it_back() {
     let mut user = User::at_five();
-    assert_eq!(user.take(ours("f", 1)), Some(Read::Feed));
+    assert_eq!(user.take(ours("f", 1)), Some(FeedQuery::Feed));
     user.feed(feed("f", 1, 1..=1));
-    assert_eq!(user.take(ours("e", 6)), Some(Read::Feed));
+    assert_eq!(user.take(ours("e", 6)), Some(FeedQuery::Feed));
     user.take(ours("f", 2));
     user.feed(feed("f", 2, 1..=2));
     assert_eq!(user.heard(), ["epoch:f0", "f1", "f2"]);
@@ -93,7 +93,7 @@ fn an_epoch_that_comes_back_is_believed_when_the_feed_says_so() {
 fn a_position_that_the_feed_does_not_know_changes_nothing() {
     for forged in [ours("x", 9), ours("e", 50), ours("e", i64::MAX)] {
         let mut user = User::at_five();
-        assert_eq!(user.take(forged), Some(Read::Feed));
+        assert_eq!(user.take(forged), Some(FeedQuery::Feed));
         user.feed(feed("e", 5, 1..=5));
         user.take(ours("e", 6));
         assert_eq!(user.heard(), ["e6"]);
@@ -120,7 +120,7 @@ fn what_is_published_while_the_feed_is_read_is_not_lost() {
         user.take(ours("e", 7));
         user.take(ours(&position.epoch, position.seq));
         user.feed(feed("e", 7, 1..=7));
-        assert_eq!(user.read, Some(Read::Feed));
+        assert_eq!(user.read, Some(FeedQuery::Feed));
         user.feed(newer);
         assert_eq!((user.read, user.heard()), (None, expected.iter().map(|&w| w.into()).collect()));
     }
@@ -136,11 +136,11 @@ fn what_is_published_while_the_feed_is_read_is_not_lost() {
 #[test]
 fn a_head_that_cannot_be_read_does_not_end_the_wait_for_the_feed() {
     let mut user = User::at_five();
-    user.order.unsync();
-    assert_eq!(user.take(ours("e", 7)), Some(Read::Feed));
+    user.sequencer.unsync();
+    assert_eq!(user.take(ours("e", 7)), Some(FeedQuery::Feed));
     // The sweep's, which was on its way before.
-    user.order.failed(Read::Head, &mut |event| user.heard.push(word(event)));
-    assert!(user.heard().is_empty() && user.order.is_held());
+    user.sequencer.failed(FeedQuery::Head, &mut |event| user.heard.push(word(event)));
+    assert!(user.heard().is_empty() && user.sequencer.is_held());
     user.feed(feed("e", 7, 1..=7));
     assert_eq!(user.heard(), ["e6", "e7"]);
 }

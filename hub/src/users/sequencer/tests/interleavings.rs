@@ -43,12 +43,12 @@ proptest! {
         let failures = steps.iter().filter(|step| matches!(step, Step::ReadFails)).count();
         let is_reliable = failures <= FEED_READS_FAILED_MAX as usize;
         // What Redis found, for which read, until the hub hears of it.
-        let mut found: Option<(Option<Read>, i64)> = None;
-        let answer = |user: &mut User, (asked, published): (Option<Read>, i64)| {
+        let mut found: Option<(Option<FeedQuery>, i64)> = None;
+        let answer = |user: &mut User, (asked, published): (Option<FeedQuery>, i64)| {
             let head = (published > 0).then(|| at("e", published));
-            if asked == Some(Read::Feed) {
+            if asked == Some(FeedQuery::Feed) {
                 user.feed(Feed { head, ..feed("e", published, 1..=published) });
-            } else if user.order.needs_head() {
+            } else if user.sequencer.needs_head() {
                 user.head(head);
             }
         };
@@ -74,12 +74,12 @@ proptest! {
                 Step::Resubscribe => {
                     if !is_connected {
                         is_connected = true;
-                        user.order.unsync();
+                        user.sequencer.unsync();
                     }
                 }
                 // The sweep's.
                 Step::ReadFails if user.read.is_none() => {
-                    user.read = user.order.wanted();
+                    user.read = user.sequencer.wanted();
                     if user.read.is_some() {
                         user.failed();
                     }
@@ -102,7 +102,7 @@ proptest! {
             }
         }
         if !is_connected {
-            user.order.unsync();
+            user.sequencer.unsync();
         }
         for seq in on_the_way {
             user.take(ours("e", seq));

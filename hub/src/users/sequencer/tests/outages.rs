@@ -5,22 +5,26 @@ use super::*;
 #[test]
 fn after_an_outage_everything_above_is_replayed_once() {
     let mut user = User::at_five();
-    user.order.unsync();
-    assert!(user.order.needs_head());
-    assert_eq!(user.head(Some(at("e", 8))), Some(Read::Feed));
+    user.sequencer.unsync();
+    assert!(user.sequencer.needs_head());
+    assert_eq!(user.head(Some(at("e", 8))), Some(FeedQuery::Feed));
     user.take(ours("e", 9));
     user.feed(feed("e", 9, 2..=9));
     assert_eq!(user.heard(), ["e6", "e7", "e8", "e9"]);
-    assert!(!user.order.needs_head());
+    assert!(!user.sequencer.needs_head());
 }
 
 #[test]
 fn after_an_outage_a_live_jump_does_not_wait_for_its_turn() {
     let mut user = User::at_five();
-    user.order.unsync();
-    assert_eq!(user.take(ours("e", 8)), Some(Read::Feed));
+    user.sequencer.unsync();
+    assert_eq!(user.take(ours("e", 8)), Some(FeedQuery::Feed));
     assert_eq!(
-        user.order.head(Head { position: Some(at("e", 8)), newest: None }, NOW, &mut |_| ()),
+        user.sequencer.head(
+            FeedHead { position: Some(at("e", 8)), newest: None },
+            NOW,
+            &mut |_| ()
+        ),
         None
     );
     user.feed(feed("e", 8, 2..=8));
@@ -30,7 +34,7 @@ fn after_an_outage_a_live_jump_does_not_wait_for_its_turn() {
 #[test]
 fn after_an_outage_a_feed_that_is_gone_keeps_the_position() {
     let mut user = User::at_five();
-    user.order.unsync();
+    user.sequencer.unsync();
     user.head(None);
     user.take(ours("e", 6));
     assert_eq!(user.heard(), ["e6"]);
@@ -39,13 +43,13 @@ fn after_an_outage_a_feed_that_is_gone_keeps_the_position() {
 #[test]
 fn after_an_outage_a_new_epoch_is_told_and_only_what_is_live_delivered() {
     let mut user = User::at_five();
-    user.order.unsync();
-    assert_eq!(user.take(ours("f", 3)), Some(Read::Feed));
+    user.sequencer.unsync();
+    assert_eq!(user.take(ours("f", 3)), Some(FeedQuery::Feed));
     user.feed(feed("f", 4, 1..=4));
     assert_eq!(user.heard(), ["epoch:f2", "f3", "f4"]);
 
     let mut user = User::at_five();
-    user.order.unsync();
+    user.sequencer.unsync();
     assert_eq!(user.head(Some(at("f", 4))), None);
     user.take(ours("f", 5));
     assert_eq!(user.heard(), ["epoch:f4", "f5"]);
@@ -55,15 +59,15 @@ fn after_an_outage_a_new_epoch_is_told_and_only_what_is_live_delivered() {
 fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
     let mut user = User::new();
     user.head(None);
-    user.order.unsync();
-    assert_eq!(user.head(Some(at("e", 2))), Some(Read::Feed));
+    user.sequencer.unsync();
+    assert_eq!(user.head(Some(at("e", 2))), Some(FeedQuery::Feed));
     user.feed(feed("e", 2, 1..=2));
     assert_eq!(user.heard(), ["welcome", "e1", "e2"]);
 
     // A lost feed, loaded again with its past.
     let mut user = User::new();
     user.head(None);
-    user.order.unsync();
+    user.sequencer.unsync();
     user.head(Some(at("e", 4)));
     let mut loaded = feed("e", 4, 1..=4);
     for entry in &mut loaded.entries[..2] {
@@ -86,19 +90,19 @@ fn mixed(head: i64, words: &str) -> Feed {
 fn after_an_outage_elements_of_other_services_are_told_once() {
     let mut user = User::at_five();
     user.take(foreign("x"));
-    user.order.unsync();
+    user.sequencer.unsync();
     // The same newest: nothing came.
     assert_eq!(user.head_with(Some(at("e", 5)), Some(mark(b"x"))), None);
-    user.order.unsync();
-    assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"z"))), Some(Read::Feed));
+    user.sequencer.unsync();
+    assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"z"))), Some(FeedQuery::Feed));
     // One that was on its way is not told twice.
     user.take(foreign("z"));
     user.feed(mixed(6, "w 5 x y 6 z"));
     assert_eq!(user.heard(), ["x", "z", "e6", "y"]);
     // From then on the newest is known again.
-    user.order.unsync();
+    user.sequencer.unsync();
     assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"z"))), None);
-    user.order.unsync();
+    user.sequencer.unsync();
     user.head_with(Some(at("e", 6)), Some(mark(b"a")));
     user.feed(mixed(6, "5 x y 6 z a"));
     assert_eq!(user.heard(), ["a"]);
@@ -107,10 +111,10 @@ fn after_an_outage_elements_of_other_services_are_told_once() {
 #[test]
 fn a_look_without_an_outage_finds_ours_and_leaves_what_others_only_pushed() {
     let mut user = User::at_five();
-    user.order.recheck();
+    user.sequencer.recheck();
     assert_eq!(user.head_with(Some(at("e", 5)), Some(mark(b"x"))), None);
-    user.order.recheck();
-    assert_eq!(user.head_with(Some(at("e", 7)), Some(mark(b"y"))), Some(Read::Feed));
+    user.sequencer.recheck();
+    assert_eq!(user.head_with(Some(at("e", 7)), Some(mark(b"y"))), Some(FeedQuery::Feed));
     user.feed(mixed(7, "5 x 6 7 y"));
     assert_eq!(user.heard(), ["e6", "e7"]);
 }
@@ -120,17 +124,17 @@ fn a_user_of_other_services_only_misses_nothing_either() {
     let only = |words| Feed { head: None, ..mixed(0, words) };
     let mut user = User::new();
     user.head_with(None, None);
-    user.order.unsync();
-    assert_eq!(user.head_with(None, Some(mark(b"y"))), Some(Read::Feed));
+    user.sequencer.unsync();
+    assert_eq!(user.head_with(None, Some(mark(b"y"))), Some(FeedQuery::Feed));
     user.feed(only("x y"));
     user.take(foreign("z"));
-    user.order.unsync();
+    user.sequencer.unsync();
     // What nobody can place is not told: it may have been told already.
     user.head_with(None, Some(mark(b"b")));
     user.feed(only("a b"));
     assert_eq!(user.heard(), ["welcome", "x", "y", "z"]);
     // A list that is gone.
-    user.order.unsync();
+    user.sequencer.unsync();
     assert_eq!(user.head_with(None, None), None);
 }
 
@@ -138,7 +142,7 @@ fn a_user_of_other_services_only_misses_nothing_either() {
 fn an_expired_entry_counts_and_is_not_shown() {
     let mut user = User::new();
     user.head(Some(at("e", 1)));
-    assert_eq!(user.take(ours("e", 5)), Some(Read::Feed));
+    assert_eq!(user.take(ours("e", 5)), Some(FeedQuery::Feed));
     let mut missed = feed("e", 5, 2..=5);
     missed.entries[1].is_expired = true;
     user.feed(missed);
