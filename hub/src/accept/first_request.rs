@@ -36,7 +36,7 @@ use crate::socket::linger;
 
 /// See the module.
 #[derive(Clone)]
-pub(crate) struct Door {
+pub(crate) struct Acceptor {
     app: Arc<App>,
     router: Router,
     /// Cancelled when the hub ends.
@@ -45,14 +45,14 @@ pub(crate) struct Door {
     turned_away: Arc<Semaphore>,
 }
 
-impl Door {
+impl Acceptor {
     pub(crate) fn new(app: Arc<App>, router: Router, closing: CancellationToken) -> Self {
         let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
         Self { app, router, closing, turned_away }
     }
 
     /// A connection was accepted.
-    pub(crate) fn knock(self, stream: TcpStream, peer: IpAddr, connections: &TaskTracker) {
+    pub(crate) fn accepted(self, stream: TcpStream, peer: IpAddr, connections: &TaskTracker) {
         self.app.metrics.connected();
         match self.app.admission.connection(peer) {
             Ok(permit) => drop(connections.spawn(self.serve(stream, peer, permit))),

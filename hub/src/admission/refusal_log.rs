@@ -19,7 +19,7 @@ use crate::metrics::Metrics;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Refusals {
+pub struct RefusalLog {
     metrics: Arc<Metrics>,
     // A plain lock: held for a look-up, never while a line is written.
     minute: Mutex<Minute>,
@@ -41,7 +41,7 @@ struct Line {
     origin: Option<String>,
 }
 
-impl Refusals {
+impl RefusalLog {
     pub fn new(metrics: Arc<Metrics>) -> Self {
         Self { metrics, minute: Mutex::default() }
     }

@@ -34,7 +34,7 @@ use crate::redis::pubsub_parser::Reply;
 use crate::users::Registry;
 use crate::users::user::Flush;
 
-pub(crate) struct Subscriber {
+pub(crate) struct Dispatcher {
     pub(crate) redis: ConnectionInfo,
     pub(crate) registry: Arc<Registry>,
     pub(crate) commands: Arc<Commands>,
@@ -60,7 +60,7 @@ impl Drop for Stop {
     }
 }
 
-impl Subscriber {
+impl Dispatcher {
     /// Starts the thread. What is returned beside the means to stop it is told when it has ended, for
     /// whatever reason.
     ///

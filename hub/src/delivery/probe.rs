@@ -10,7 +10,7 @@ use redis::{ErrorKind, RedisResult, ServerErrorKind};
 use shared::keys::EVENTS_CHANNEL;
 use shared::wire::ChannelEvent;
 
-use crate::delivery::dispatcher::Subscriber;
+use crate::delivery::dispatcher::Dispatcher;
 use crate::limits::PROBES_MISSED_MAX;
 use crate::redis::pubsub_connection::{Subscription, SubscriptionError};
 
@@ -29,7 +29,7 @@ impl Probe {
     }
 }
 
-impl Subscriber {
+impl Dispatcher {
     /// It was silent for long: asks whether anybody is there.
     pub(super) fn check(
         &self,

@@ -31,7 +31,7 @@ use crate::limits::{
 };
 use crate::metrics::Metrics;
 use crate::presence::lease::{Answer, Chores, Incarnation, Scripts};
-use crate::presence::pass::Round;
+use crate::presence::pass::Pass;
 use crate::redis::commands::Commands;
 
 /// Changes gather this long: a herd of sockets costs a few commands, and nobody notices the delay.
@@ -137,11 +137,11 @@ impl Presence {
         Err((ErrorKind::UnexpectedReturnType, "there is no end of users to take out").into())
     }
 
-    /// One round: tells what has changed; a beat also does all else.
+    /// One pass: tells what has changed; a beat also does all else.
     ///
     /// # Errors
     /// Redis did not answer, or answered with an error. What it may not know is told again in the
-    /// next round.
+    /// next pass.
     pub async fn sync(
         &self,
         redis: &impl Scripts,
@@ -149,18 +149,18 @@ impl Presence {
         is_beat: bool,
     ) -> RedisResult<()> {
         let mut incarnation = self.incarnation.lock().await;
-        let mut round = Round::new(&incarnation, is_beat);
+        let mut pass = Pass::new(&incarnation, is_beat);
         let mut is_first = is_beat;
         for _ in 0..PRESENCE_CALLS_MAX {
             if incarnation.is_lost() || self.changes.lock().is_incomplete {
-                round.note_resync()?;
+                pass.note_resync()?;
                 self.tell_everyone(&mut incarnation, redis, users).await?;
                 // What the dead one held is taken out at once.
-                (round.reaps, is_first) = (true, true);
+                (pass.reaps, is_first) = (true, true);
             }
             let page = self.next_page();
             let chores =
-                Chores { restores: round.restores(), reaps: round.reaps, ends_former: is_first };
+                Chores { restores: pass.restores(), reaps: pass.reaps, ends_former: is_first };
             if page.is_empty() && chores == Chores::default() {
                 return Ok(());
             }
@@ -168,7 +168,7 @@ impl Presence {
                 Ok(Answer::Resync) => tracing::info!("Redis has lost presence; telling everyone"),
                 Ok(answer) => {
                     is_first = false;
-                    round.note(answer, &mut incarnation);
+                    pass.note(answer, &mut incarnation);
                 }
                 Err(error) => {
                     self.put_back(page);
@@ -176,7 +176,7 @@ impl Presence {
                 }
             }
         }
-        // Work for more than one round; the next goes on.
+        // Work for more than one pass; the next goes on.
         Ok(())
     }
 

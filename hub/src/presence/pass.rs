@@ -1,12 +1,12 @@
-//! What is left to do in one round of presence: how much of a walk, and whether somebody is dead.
+//! What is left to do in one pass of presence: how much of a walk, and whether somebody is dead.
 
 use redis::{ErrorKind, RedisResult};
 
 use crate::limits::{PRESENCE_RESTORE_BEATS, PRESENCE_RESYNCS_MAX};
 use crate::presence::lease::{Answer, Incarnation};
 
-/// What is left to do in one round.
-pub(crate) struct Round {
+/// What is left to do in one pass.
+pub(crate) struct Pass {
     /// Members to look at; more than there are means all.
     restores_left: u64,
     is_whole_walk: bool,
@@ -14,7 +14,7 @@ pub(crate) struct Round {
     resyncs_left: usize,
 }
 
-impl Round {
+impl Pass {
     pub(crate) fn new(incarnation: &Incarnation, is_beat: bool) -> Self {
         let share = incarnation.size().div_ceil(PRESENCE_RESTORE_BEATS).max(1);
         Self {

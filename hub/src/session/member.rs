@@ -1,4 +1,5 @@
-//! A user's socket as the hub sees it: its seat, how much it may say, and what its messages mean.
+//! A user's socket as the hub sees it: its place among the user's others, how much it may say, and
+//! what its messages mean.
 
 use std::sync::Arc;
 
@@ -14,26 +15,30 @@ use crate::session::token::Authority;
 use crate::socket::connection::Connection;
 use crate::socket::end::End;
 use crate::socket::task::Listener;
-use crate::socket::timer_wheel::Wheel;
-use crate::users::Seat;
+use crate::socket::timer_wheel::TimerWheel;
+use crate::users::Membership;
 
 const FRAMES: Rate = Rate { per_s: CLIENT_FRAMES_PER_S, burst: CLIENT_FRAMES_BURST };
 
-/// See the module. Dropped, it gives up the seat.
+/// See the module. Dropped, it gives up that place.
 pub(crate) struct Member {
-    seat: Seat,
+    membership: Membership,
     authority: Authority,
-    wheel: Arc<Wheel>,
+    wheel: Arc<TimerWheel>,
     allowance: Allowance,
 }
 
 impl Member {
-    pub(crate) fn new(seat: Seat, authority: Authority, wheel: Arc<Wheel>) -> Self {
-        Self { seat, authority, wheel, allowance: Allowance::new(Instant::now()) }
+    pub(crate) fn new(
+        membership: Membership,
+        authority: Authority,
+        wheel: Arc<TimerWheel>,
+    ) -> Self {
+        Self { membership, authority, wheel, allowance: Allowance::new(Instant::now()) }
     }
 
     fn renew(&self, connection: &Arc<Connection>, token: &str) -> Result<(), End> {
-        let expires_at = self.authority.renew(self.seat.user(), token)?;
+        let expires_at = self.authority.renew(self.membership.user(), token)?;
         let due = connection.renew(expires_at);
         self.wheel.add(connection, due);
         Ok(())

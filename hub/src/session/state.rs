@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tokio_util::task::TaskTracker;
 
 use crate::admission::Admission;
-use crate::admission::refusal_log::Refusals;
+use crate::admission::refusal_log::RefusalLog;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
 use crate::session::tickets::Tickets;
-use crate::socket::timer_wheel::Wheel;
-use crate::socket::total_queued::Queued;
+use crate::socket::timer_wheel::TimerWheel;
+use crate::socket::total_queued::TotalQueued;
 use crate::users::Registry;
 
 /// See the module.
@@ -21,12 +21,12 @@ pub(crate) struct App {
     pub(crate) registry: Arc<Registry>,
     pub(crate) health: Arc<Health>,
     pub(crate) metrics: Arc<Metrics>,
-    pub(crate) refusals: Arc<Refusals>,
+    pub(crate) refusals: Arc<RefusalLog>,
     pub(crate) admission: Arc<Admission>,
     pub(crate) tickets: Arc<Tickets>,
-    pub(crate) wheel: Arc<Wheel>,
+    pub(crate) wheel: Arc<TimerWheel>,
     /// What waits for all sockets.
-    pub(crate) queued: Arc<Queued>,
+    pub(crate) queued: Arc<TotalQueued>,
     /// Connections; the end of the hub waits for them.
     pub(crate) sessions: TaskTracker,
     /// Numbers sockets.

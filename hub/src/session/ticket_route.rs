@@ -14,7 +14,7 @@ use shared::limits::TICKET_TTL_MS;
 use shared::{Code, Error};
 use tokio::time::Instant;
 
-use crate::admission::refusal_log::Refusals;
+use crate::admission::refusal_log::RefusalLog;
 use crate::config::Config;
 use crate::http::problem::Refusal;
 use crate::http::refusal_reason::{Reason, Refused};
@@ -31,7 +31,7 @@ pub struct TicketDesk {
     pub config: Arc<Config>,
     pub tickets: Arc<Tickets>,
     pub metrics: Arc<Metrics>,
-    pub refusals: Arc<Refusals>,
+    pub refusals: Arc<RefusalLog>,
 }
 
 impl TicketDesk {

@@ -30,7 +30,7 @@ use crate::session::member::{Member, SocketGuard};
 use crate::session::state::App;
 use crate::session::token::{self, Authority, now_s};
 use crate::socket::connection::Connection;
-use crate::socket::keepalive::Pulse;
+use crate::socket::keepalive::Keepalive;
 use crate::socket::task::SocketTask;
 
 /// How long a handshake waits for the user's position. Later the socket is accepted all the same:
@@ -64,7 +64,7 @@ pub fn transport(head: &Head) -> Option<Transport> {
     (head.method == Method::GET && !head.has_body()).then_some(transport)
 }
 
-/// Checks, takes a seat, answers, and lets the socket live. `early` is what came right behind the
+/// Checks, joins the user, answers, and lets the socket live. `early` is what came right behind the
 /// head.
 ///
 /// # Errors
@@ -97,15 +97,16 @@ pub(crate) async fn open(
     if transport == Transport::Events {
         give_up_after(&stream, interval * (PINGS_UNANSWERED_MAX + 1));
     }
-    let pulse = Pulse::new(Instant::now(), interval, expires_at, protocol.is_websocket());
+    let keepalive = Keepalive::new(Instant::now(), interval, expires_at, protocol.is_websocket());
     let (metrics, queued) = (app.metrics.clone(), app.queued.clone());
-    let connection = Connection::new(stream, app.next_socket(), protocol, pulse, metrics, queued);
+    let connection =
+        Connection::new(stream, app.next_socket(), protocol, keepalive, metrics, queued);
     let socket = connection.id;
     // Ties the request's id to the socket's number. The socket keeps no span: it would cost every
     // idle one memory.
     tracing::debug!(request = %id, socket, %user, protocol = protocol.name(), "socket is open");
-    let mut seat = match app.registry.join(user, connection.clone(), cursor) {
-        Ok(seat) => seat,
+    let mut membership = match app.registry.join(user, connection.clone(), cursor) {
+        Ok(membership) => membership,
         // The hub began to shut down this moment; the peer finds a closed door.
         Err(error) => {
             let refused = Reason::Draining.because(error);
@@ -113,7 +114,7 @@ pub(crate) async fn open(
             return Ok(());
         }
     };
-    if timeout(POSITION_DEADLINE, seat.ready()).await.is_err() {
+    if timeout(POSITION_DEADLINE, membership.ready()).await.is_err() {
         tracing::debug!(socket, "accepting a socket whose position is not known yet");
     }
     let answer = match transport {
@@ -125,7 +126,7 @@ pub(crate) async fn open(
     connection.open(answer.into());
     app.wheel.add(&connection, connection.due());
     let authority = Authority::new(app.config.clone());
-    let member = Member::new(seat, authority, app.wheel.clone());
+    let member = Member::new(membership, authority, app.wheel.clone());
     let socket = SocketTask::new(connection, member, CLIENT_FRAME_BYTES_MAX);
     let guard = SocketGuard::new(app.metrics.clone(), protocol, (permit, socket_permit));
     app.sessions.spawn(socket.run(early).map(|end| guard.end(end)));

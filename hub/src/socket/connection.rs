@@ -20,9 +20,9 @@ use crate::limits::SOCKET_WRITE_FRAMES_MAX;
 use crate::metrics::Metrics;
 use crate::protocol::Protocol;
 use crate::socket::end::End;
-use crate::socket::keepalive::{Beat, Pulse};
+use crate::socket::keepalive::{Beat, Keepalive};
 use crate::socket::outbox::{Batch, Outbox, Pushed, Turn};
-use crate::socket::total_queued::Queued;
+use crate::socket::total_queued::TotalQueued;
 
 /// See the module. Dropped, it closes the connection.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ pub struct Connection {
     /// The connection's task.
     task: AtomicWaker,
     // A plain lock: held to look at a few numbers.
-    pulse: Mutex<Pulse>,
+    keepalive: Mutex<Keepalive>,
     /// The tick at which the wheel looks at it; an older entry of the wheel is void.
     pub(crate) due_tick: AtomicU64,
 }
@@ -47,9 +47,9 @@ impl Connection {
         stream: TcpStream,
         id: u64,
         protocol: Protocol,
-        pulse: Pulse,
+        keepalive: Keepalive,
         metrics: Arc<Metrics>,
-        queued: Arc<Queued>,
+        queued: Arc<TotalQueued>,
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
@@ -58,7 +58,7 @@ impl Connection {
             stream,
             outbox: Outbox::new(queued),
             task: AtomicWaker::new(),
-            pulse: Mutex::new(pulse),
+            keepalive: Mutex::new(keepalive),
             due_tick: AtomicU64::new(0),
         })
     }
@@ -178,7 +178,7 @@ impl Connection {
 
     /// What the wheel asks for at a due time; the next one, unless the connection is to end.
     pub(crate) fn beat(&self, now: Instant) -> Option<Instant> {
-        let beat = self.pulse.lock().beat(now);
+        let beat = self.keepalive.lock().beat(now);
         match beat {
             Beat::Expired => self.close(CloseCode::TokenExpired),
             Beat::Dead => self.close(CloseCode::TooSlow),
@@ -194,18 +194,18 @@ impl Connection {
 
     /// A pong came: whether it answers our ping.
     pub(crate) fn pong(&self, payload: &[u8]) -> bool {
-        self.pulse.lock().pong(payload)
+        self.keepalive.lock().pong(payload)
     }
 
     /// A new token: the connection may stay until then.
     pub(crate) fn renew(&self, expires_at: Instant) -> Instant {
-        let mut pulse = self.pulse.lock();
-        pulse.expires_at = expires_at;
-        pulse.due()
+        let mut keepalive = self.keepalive.lock();
+        keepalive.expires_at = expires_at;
+        keepalive.due()
     }
 
     pub(crate) fn due(&self) -> Instant {
-        self.pulse.lock().due()
+        self.keepalive.lock().due()
     }
 
     pub(crate) fn due_tick(&self) -> u64 {

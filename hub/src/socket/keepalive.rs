@@ -9,7 +9,7 @@ use crate::limits::PINGS_UNANSWERED_MAX;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Pulse {
+pub struct Keepalive {
     ping_at: Instant,
     ping_interval: Duration,
     /// When the token ends; leeway for clocks included.
@@ -36,7 +36,7 @@ pub(crate) enum Beat {
     },
 }
 
-impl Pulse {
+impl Keepalive {
     /// The first ping comes at a random moment: connections that came together do not ping together.
     pub fn new(now: Instant, ping_interval: Duration, expires_at: Instant, answers: bool) -> Self {
         let ping_at = now + ping_interval.mul_f64(fastrand::f64());
@@ -81,8 +81,8 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(25);
     const HOUR: Duration = Duration::from_secs(3600);
 
-    fn ping(pulse: &mut Pulse, now: Instant) -> [u8; 8] {
-        match pulse.beat(now) {
+    fn ping(keepalive: &mut Keepalive, now: Instant) -> [u8; 8] {
+        match keepalive.beat(now) {
             Beat::Ping { payload, next } => {
                 assert_eq!(next, now + INTERVAL);
                 payload.to_be_bytes()
@@ -94,31 +94,31 @@ mod tests {
     #[test]
     fn a_peer_that_answers_stays_and_one_that_does_not_is_dead() {
         let start = Instant::now();
-        let mut pulse = Pulse::new(start, INTERVAL, start + HOUR, true);
-        assert!(pulse.due() <= start + INTERVAL);
+        let mut keepalive = Keepalive::new(start, INTERVAL, start + HOUR, true);
+        assert!(keepalive.due() <= start + INTERVAL);
         let mut now = start + INTERVAL;
         for _ in 0..10 {
-            let payload = ping(&mut pulse, now);
-            assert!(!pulse.pong(b"somebody"));
-            assert!(pulse.pong(&payload));
+            let payload = ping(&mut keepalive, now);
+            assert!(!keepalive.pong(b"somebody"));
+            assert!(keepalive.pong(&payload));
             // Once: the same answer again is only a frame.
-            assert!(!pulse.pong(&payload));
+            assert!(!keepalive.pong(&payload));
             now += INTERVAL;
         }
         for _ in 0..PINGS_UNANSWERED_MAX {
-            ping(&mut pulse, now);
+            ping(&mut keepalive, now);
             now += INTERVAL;
         }
-        assert_eq!(pulse.beat(now), Beat::Dead);
+        assert_eq!(keepalive.beat(now), Beat::Dead);
     }
 
     #[test]
     fn a_reader_of_events_is_not_asked_for_answers() {
         let start = Instant::now();
-        let mut pulse = Pulse::new(start, INTERVAL, start + HOUR, false);
+        let mut keepalive = Keepalive::new(start, INTERVAL, start + HOUR, false);
         let mut now = start + INTERVAL;
         for _ in 0..10 {
-            ping(&mut pulse, now);
+            ping(&mut keepalive, now);
             now += INTERVAL;
         }
     }
@@ -126,14 +126,14 @@ mod tests {
     #[test]
     fn it_ends_with_its_token_and_a_new_one_counts() {
         let start = Instant::now();
-        let mut pulse = Pulse::new(start, HOUR * 2, start + HOUR, true);
-        pulse.ping_at = start + HOUR * 2;
-        assert_eq!(pulse.due(), start + HOUR);
-        let early = pulse.beat(start + INTERVAL);
+        let mut keepalive = Keepalive::new(start, HOUR * 2, start + HOUR, true);
+        keepalive.ping_at = start + HOUR * 2;
+        assert_eq!(keepalive.due(), start + HOUR);
+        let early = keepalive.beat(start + INTERVAL);
         assert_eq!(early, Beat::Wait { next: start + HOUR });
-        pulse.expires_at = start + HOUR * 3;
-        assert_eq!(pulse.beat(start + HOUR), Beat::Wait { next: start + HOUR * 2 });
-        pulse.expires_at = start + INTERVAL;
-        assert_eq!(pulse.beat(start + INTERVAL), Beat::Expired);
+        keepalive.expires_at = start + HOUR * 3;
+        assert_eq!(keepalive.beat(start + HOUR), Beat::Wait { next: start + HOUR * 2 });
+        keepalive.expires_at = start + INTERVAL;
+        assert_eq!(keepalive.beat(start + INTERVAL), Beat::Expired);
     }
 }

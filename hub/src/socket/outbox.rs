@@ -12,7 +12,7 @@ use parking_lot::Mutex;
 
 use crate::limits::{SOCKET_QUEUE_BYTES_MAX, SOCKET_QUEUE_FRAMES_MAX, SOCKET_WRITE_FRAMES_MAX};
 use crate::socket::end::End;
-use crate::socket::total_queued::Queued;
+use crate::socket::total_queued::TotalQueued;
 use queue::Queue;
 
 mod queue;
@@ -23,7 +23,7 @@ pub(crate) struct Outbox {
     // A plain lock: both sides hold it for a push or a pop.
     state: Mutex<State>,
     /// Shared by all.
-    queued: Arc<Queued>,
+    queued: Arc<TotalQueued>,
 }
 
 #[derive(Debug)]
@@ -74,7 +74,7 @@ pub(crate) enum Turn {
 
 impl Outbox {
     /// Blocked until the handshake is answered.
-    pub(crate) fn new(queued: Arc<Queued>) -> Self {
+    pub(crate) fn new(queued: Arc<TotalQueued>) -> Self {
         let state = State {
             frames: Queue::default(),
             bytes: 0,
@@ -222,7 +222,7 @@ impl Drop for Outbox {
 impl State {
     /// Brings the shared count up to date: with all of this queue while nothing of it leaves, with
     /// nothing otherwise.
-    fn count(&mut self, queued: &Queued) {
+    fn count(&mut self, queued: &TotalQueued) {
         let counted = if self.is_blocked { self.bytes } else { 0 };
         if counted != self.counted {
             queued.replace(self.counted, counted);

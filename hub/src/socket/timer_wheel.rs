@@ -17,7 +17,7 @@ const TICKS_PER_PING: u32 = 100;
 
 /// See the module.
 #[derive(Debug)]
-pub(crate) struct Wheel {
+pub(crate) struct TimerWheel {
     start: Instant,
     tick: Duration,
     /// The tick that was begun last.
@@ -26,7 +26,7 @@ pub(crate) struct Wheel {
     slots: Box<[Mutex<Vec<Weak<Connection>>>]>,
 }
 
-impl Wheel {
+impl TimerWheel {
     pub(crate) fn new(ping_interval: Duration) -> Self {
         let tick = (ping_interval / TICKS_PER_PING).max(Duration::from_millis(1));
         let slots = (0..TICKS).map(|_| Mutex::default()).collect();
@@ -94,7 +94,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::Protocol;
-    use crate::socket::keepalive::Pulse;
+    use crate::socket::keepalive::Keepalive;
 
     const PING: Duration = Duration::from_millis(400);
 
@@ -102,12 +102,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (peer, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
-        let pulse = Pulse::new(Instant::now(), PING, expires_at, true);
+        let keepalive = Keepalive::new(Instant::now(), PING, expires_at, true);
         let connection = Connection::new(
             accepted.unwrap().0,
             0,
             Protocol::Raw,
-            pulse,
+            keepalive,
             Arc::default(),
             Arc::default(),
         );
@@ -116,7 +116,7 @@ mod tests {
 
     #[tokio::test]
     async fn everyone_is_looked_at_in_time_and_the_last_word_counts() {
-        let wheel = Wheel::new(PING);
+        let wheel = TimerWheel::new(PING);
         let far = Instant::now() + Duration::from_secs(3600);
         let soon = Instant::now() + Duration::from_millis(150);
         let (expires, _expires) = connection(soon).await;

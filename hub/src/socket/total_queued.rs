@@ -11,12 +11,12 @@ use crate::limits::QUEUED_BYTES_MAX;
 
 /// See the module.
 #[derive(Debug)]
-pub struct Queued {
+pub struct TotalQueued {
     bytes: AtomicUsize,
     bytes_max: usize,
 }
 
-impl Queued {
+impl TotalQueued {
     pub(crate) fn new(bytes_max: usize) -> Self {
         Self { bytes: AtomicUsize::new(0), bytes_max }
     }
@@ -41,7 +41,7 @@ impl Queued {
     }
 }
 
-impl Default for Queued {
+impl Default for TotalQueued {
     fn default() -> Self {
         Self::new(QUEUED_BYTES_MAX)
     }

@@ -8,14 +8,14 @@ use tokio::sync::oneshot;
 use super::Registry;
 
 /// A socket's place in the registry, given up on drop.
-pub(crate) struct Seat {
+pub(crate) struct Membership {
     registry: Arc<Registry>,
     user: UserId,
     id: u64,
     ready: Option<oneshot::Receiver<()>>,
 }
 
-impl Seat {
+impl Membership {
     pub(super) fn new(
         registry: Arc<Registry>,
         user: UserId,
@@ -38,7 +38,7 @@ impl Seat {
     }
 }
 
-impl Drop for Seat {
+impl Drop for Membership {
     fn drop(&mut self) {
         self.registry.leave(&self.user, self.id);
     }

@@ -9,6 +9,13 @@
 //! Reads nothing from Redis itself: it asks for reads ([`ReadRequest`]), and tells
 //! [`presence`](crate::presence) who came and who left.
 
+mod all_users;
+mod membership;
+pub(crate) mod pending;
+pub mod resume;
+pub(crate) mod sequencer;
+pub(crate) mod user;
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher as _, RandomState};
@@ -22,6 +29,9 @@ use shared::wire::{Marked, Position};
 use shared::{Code, Error, UserId};
 use smallvec::smallvec;
 use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use crate::users::all_users::Queues;
+pub(crate) use crate::users::membership::Membership;
 
 use crate::metrics::{Metrics, Undelivered};
 use crate::presence::Presence;
@@ -82,7 +92,7 @@ impl Registry {
     }
 
     /// Adds a socket, which gets what lies above its cursor first, if it has one. Await
-    /// [`Seat::ready`] before telling the client that it is connected.
+    /// [`Membership::ready`] before telling the client that it is connected.
     ///
     /// # Errors
     /// `not_ready` while the hub is shutting down.
@@ -91,7 +101,7 @@ impl Registry {
         user: UserId,
         connection: Arc<Connection>,
         cursor: Option<Cursor>,
-    ) -> Result<Seat, Error> {
+    ) -> Result<Membership, Error> {
         let (sender, ready) = oneshot::channel();
         let id = connection.id;
         let mut flush = Flush::default();
@@ -127,7 +137,7 @@ impl Registry {
             }
         }
         drop(shard);
-        Ok(Seat::new(self.clone(), user, id, ready))
+        Ok(Membership::new(self.clone(), user, id, ready))
     }
 
     fn leave(&self, user: &UserId, id: u64) {
@@ -248,12 +258,3 @@ impl Registry {
         self.shards[at].lock()
     }
 }
-
-mod all_users;
-mod membership;
-pub(crate) mod pending;
-pub mod resume;
-pub(crate) mod sequencer;
-pub(crate) mod user;
-pub(crate) use all_users::Queues;
-pub(crate) use membership::Seat;

@@ -49,14 +49,14 @@ impl Incoming {
 
 /// In the order they came, and bounded.
 #[derive(Debug, Default)]
-pub(crate) struct Held {
+pub(crate) struct Pending {
     messages: Vec<Incoming>,
     bytes: usize,
     /// So many came before the read was asked for: if the feed does not know them, it never will.
     asked: usize,
 }
 
-impl Held {
+impl Pending {
     /// Beyond the bound the newest are dropped: those of ours show up as a jump afterwards.
     pub(crate) fn push(&mut self, message: Incoming) {
         let bytes = self.bytes + message.bytes();

@@ -13,7 +13,7 @@ use shared::wire::Position;
 use crate::limits::FEED_READS_FAILED_MAX;
 use crate::protocol::Event;
 use crate::redis::feed_reader::{Feed, FeedHead, mark};
-use crate::users::pending::{Held, Incoming};
+use crate::users::pending::{Incoming, Pending};
 use known::Known;
 
 /// What to read from Redis before the user's messages can go on.
@@ -40,7 +40,7 @@ pub(crate) struct Sequencer {
     /// Whether the subscription was lost since: elements of other services may have been missed, too.
     was_deaf: bool,
     /// While the feed is being read. Boxed: seldom there.
-    held: Option<Box<Held>>,
+    held: Option<Box<Pending>>,
     /// Reads in a row that failed while messages waited for them.
     reads_failed: u32,
     /// The sweep has to start the next one.

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use http::{Request, StatusCode};
-use hub::admission::refusal_log::Refusals;
+use hub::admission::refusal_log::RefusalLog;
 use hub::config::{Config, RedisTarget};
 use hub::limits::TICKETS_BURST;
 use hub::metrics::Metrics;
@@ -42,7 +42,7 @@ fn desk(redis: &RedisServer) -> (Router, Arc<Tickets>) {
     };
     let tickets = tickets(redis);
     let metrics = Arc::new(Metrics::default());
-    let refusals = Arc::new(Refusals::new(metrics.clone()));
+    let refusals = Arc::new(RefusalLog::new(metrics.clone()));
     let desk = TicketDesk { config: Arc::new(config), tickets: tickets.clone(), metrics, refusals };
     (Arc::new(desk).router(), tickets)
 }

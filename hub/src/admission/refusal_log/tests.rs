@@ -28,16 +28,16 @@ impl MakeWriter<'_> for Log {
 }
 
 /// The lines that `work` logs.
-fn lines(work: impl FnOnce(&Refusals)) -> Vec<serde_json::Value> {
+fn lines(work: impl FnOnce(&RefusalLog)) -> Vec<serde_json::Value> {
     let log = Log::default();
     let subscriber =
         tracing_subscriber::fmt().json().flatten_event(true).with_writer(log.clone()).finish();
-    tracing::subscriber::with_default(subscriber, || work(&Refusals::new(Arc::default())));
+    tracing::subscriber::with_default(subscriber, || work(&RefusalLog::new(Arc::default())));
     let text = String::from_utf8(log.0.lock().clone()).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
-fn refuse(refusals: &Refusals, reason: Reason, origin: Option<&str>) {
+fn refuse(refusals: &RefusalLog, reason: Reason, origin: Option<&str>) {
     let refused = reason.because(Error::new(Code::Forbidden, "the hub's words"));
     let origin = origin.map(|origin| HeaderValue::from_bytes(origin.as_bytes()).unwrap());
     refusals.refused(&refused, origin.as_ref(), &RequestId::random());

@@ -7,7 +7,7 @@ fn outbox() -> Outbox {
     outbox_of(&Arc::default())
 }
 
-fn outbox_of(queued: &Arc<Queued>) -> Outbox {
+fn outbox_of(queued: &Arc<TotalQueued>) -> Outbox {
     let outbox = Outbox::new(queued.clone());
     outbox.open(Bytes::new());
     outbox.written(0);
@@ -100,7 +100,7 @@ fn the_first_reason_stays_and_nothing_follows_it_but_the_last_frame() {
 
 #[test]
 fn all_queues_together_are_bounded() {
-    let queued = Arc::new(Queued::new(10));
+    let queued = Arc::new(TotalQueued::new(10));
     let (slow, fast) = (outbox_of(&queued), outbox_of(&queued));
     slow.push("0123456789".into());
     write(&slow);
@@ -124,7 +124,7 @@ proptest! {
     /// Whatever happens to them, what is counted is what waits where nothing leaves.
     #[test]
     fn what_waits_is_counted(calls in prop::collection::vec((0..3_usize, 0..9, 0..40_usize), 0..80)) {
-        let queued = Arc::new(Queued::new(200));
+        let queued = Arc::new(TotalQueued::new(200));
         let outboxes = [(); 3].map(|()| Outbox::new(queued.clone()));
         let mut is_open = [false; 3];
         for (at, call, size) in calls {

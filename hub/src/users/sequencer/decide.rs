@@ -6,7 +6,7 @@ use super::known::{Known, Step};
 use super::{FeedQuery, Sequencer};
 use crate::protocol::{Event, GapReason};
 use crate::redis::feed_reader::mark;
-use crate::users::pending::{Held, Incoming};
+use crate::users::pending::{Incoming, Pending};
 
 impl Sequencer {
     /// The seq before the first message that waits.
@@ -62,7 +62,7 @@ impl Sequencer {
             // Nobody could be asked: rather a late message than a new epoch.
             Step::Uncertain(GapReason::Epoch) if force && is_previous => return None,
             Step::Uncertain(_) if !force => {
-                let mut held = Box::<Held>::default();
+                let mut held = Box::<Pending>::default();
                 held.push(message);
                 held.ask();
                 self.held = Some(held);

@@ -12,7 +12,7 @@ use hub::protocol::frame::{self, Opcode};
 use hub::session::upgrade;
 use hub::socket::connection::Connection;
 use hub::socket::end::End;
-use hub::socket::keepalive::Pulse;
+use hub::socket::keepalive::Keepalive;
 use hub::socket::task::{Listener, SocketTask};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
@@ -37,9 +37,9 @@ async fn open(mut stream: TcpStream) -> Option<()> {
     let head = bytes.get(..end).and_then(Head::parse)?;
     let accept_key = upgrade::accept_key(&head).ok()?;
     let now = Instant::now();
-    let pulse = Pulse::new(now, NEVER, now + NEVER, true);
+    let keepalive = Keepalive::new(now, NEVER, now + NEVER, true);
     let connection =
-        Connection::new(stream, 0, Protocol::Raw, pulse, Arc::default(), Arc::default());
+        Connection::new(stream, 0, Protocol::Raw, keepalive, Arc::default(), Arc::default());
     let answer = upgrade::switching_protocols(&accept_key, None, &RequestId::random());
     connection.open(answer.into());
     SocketTask::new(connection, Echo, MESSAGE_BYTES_MAX).run(bytes.split_off(end)).await;
