@@ -4,15 +4,15 @@
 
 use hub::protocol::{ClientFrame, Event, Protocol};
 use libfuzzer_sys::fuzz_target;
-use shared::wire::{ChannelEvent, Message};
+use shared::wire::{ChannelEvent, Message, Position};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(message) = Message::parse(bytes) {
         let text = std::str::from_utf8(bytes).expect("it was read");
         // Never re-encoded: what goes out is a piece of what came in.
         assert!(text.contains(message.notification));
-        let event =
-            Event::Notification { text: message.notification.into(), position: message.position };
+        let position = message.position.map(|(epoch, seq)| Position { epoch: epoch.into(), seq });
+        let event = Event::Notification { text: message.notification.to_owned().into(), position };
         for protocol in [Protocol::Raw, Protocol::V1, Protocol::Events] {
             assert!(event.encode(protocol).is_some());
         }

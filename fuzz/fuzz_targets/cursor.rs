@@ -3,7 +3,7 @@
 #![no_main]
 
 use hub::protocol::{Event, Protocol};
-use hub::resume::Cursor;
+use hub::users::resume::Cursor;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {

@@ -1,7 +1,7 @@
 //! Frames of a client: however the bytes are cut, the same comes out of them.
 #![no_main]
 
-use hub::inbound::{Inbound, Inbox, Violation};
+use hub::socket::decode::{Inbound, Inbox, Violation};
 use libfuzzer_sys::fuzz_target;
 
 const MESSAGE_BYTES_MAX: usize = 1024;

@@ -1,69 +1,54 @@
 //! The hub: holds browsers' WebSockets and event streams, and relays the Redis channel
-//! `notifications` to exactly the right ones. In the order data flows:
-//!
-//! - a connection: [`server`] → [`door`] ([`head`]) → [`open`] ([`handshake`]) → [`socket`]
-//!   ([`inbound`]) → [`member`]; anything that is no socket: [`http`]; its end: [`linger`]
-//! - a message: [`subscription`] ([`resp`]) → [`subscriber`] ([`backlog`]) → [`registry`] ([`user`],
-//!   [`order`]) → [`connection`] ([`outbox`], [`queued`], [`frame`])
-//! - what was missed: [`catchup`] ([`feed`]) → [`registry`] ([`resume`])
-//! - time: [`wheel`] → [`pulse`]
-//! - who may come in: [`admission`] ([`bucket`], [`forwarded`]), [`tickets`], [`origin`]; who may not:
-//!   [`reason`] → [`refusals`]
-//! - outwards: [`presence`] ([`round`], [`incarnation`]), [`relay`], [`metrics`], [`permissions`]
-//! - what it runs with: [`cli`] → [`config`]
+//! `notifications` to exactly the right ones.
 //!
 //! It has no database and decides nothing about notifications; it writes to Redis only who is
 //! online, tickets, and probes of its subscription.
+//!
+//! The rooms, in the order data flows, and what is decided there:
+//!
+//! - [`config`]: what the hub runs with; flags, variables and file, checked before anything binds
+//! - [`server`]: which tasks there are, and in which order they end
+//! - [`admission`]: how many connections and sockets, how fast, for which address
+//! - [`accept`]: whether a connection is a socket, or a request that is answered and over
+//! - [`http`]: how a request's head is read, why somebody is refused, how answers look
+//! - [`session`]: who may open a socket ([`session::checks`] refuses a handshake), tickets, and what
+//!   clients' messages mean
+//! - [`protocol`]: what the hub says in raw, v1 and SSE; frames as bytes
+//! - [`socket`]: one connection and its task; [`socket::outbox`] gives up a slow client,
+//!   [`socket::keepalive`] a silent one
+//! - [`redis`]: the two connections to Redis: bytes, deadlines, feeds, permissions
+//! - [`delivery`]: the subscription: what is dropped, when it is probed and replaced, who is brought
+//!   up to date
+//! - [`users`]: who is here, in which order they are told; [`users::resume`]: what a client that comes
+//!   back has missed
+//! - [`presence`]: who is online, told to Redis under a lease ([`presence::lease`])
+//! - [`relay`]: when the functions' relay is called
+//! - [`metrics`]: what is counted, and whether the hub is healthy
+//! - [`ops`]: `/metrics`, `/healthz` and `/readyz`
+//! - [`limits`]: every number, with its reason
+//!
+//! A browser comes through [`server`], [`accept::first_request`], [`session::upgrade`] and [`users`]
+//! to [`socket::task`]. A notification comes through [`redis::pubsub_connection`],
+//! [`delivery::dispatcher`], [`users`] and [`users::sequencer`] to [`socket::connection`].
 
+// `pub` is what the binary, the fuzz targets, the example and the tests use; the rest shows to rustc
+// when nothing uses it any more. Read the documentation with `--document-private-items`.
+#![warn(unreachable_pub)]
+#![allow(rustdoc::private_intra_doc_links)]
+
+pub(crate) mod accept;
 pub mod admission;
-pub mod allowance;
-pub mod auth;
-pub mod backlog;
-pub mod backoff;
-pub mod bucket;
-pub mod catchup;
-pub mod cli;
-pub mod commands;
 pub mod config;
-pub mod connection;
-pub mod door;
-pub mod feed;
-pub mod forwarded;
-pub mod frame;
-pub mod handshake;
-pub mod head;
-pub mod health;
-pub mod held;
+pub(crate) mod delivery;
 pub mod http;
-pub mod inbound;
-pub mod incarnation;
 pub mod limits;
-pub mod linger;
-pub mod logging;
-pub mod member;
 pub mod metrics;
-pub mod open;
-pub mod open_files;
-pub mod order;
-pub mod origin;
-pub mod outbox;
-pub mod permissions;
+pub mod ops;
 pub mod presence;
 pub mod protocol;
-pub mod pulse;
-pub mod queued;
-pub mod reason;
-pub mod refusals;
-pub mod registry;
+pub mod redis;
 pub mod relay;
-pub mod resp;
-pub mod resume;
-pub mod round;
 pub mod server;
+pub mod session;
 pub mod socket;
-pub mod subscriber;
-pub mod subscription;
-pub mod tickets;
-pub mod token;
-pub mod user;
-pub mod wheel;
+pub mod users;

@@ -6,12 +6,13 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
-use hub::cli::settings::{Settings, SettingsError};
-use hub::cli::{Command, ServeArgs};
 use hub::config::Config;
+use hub::config::flags::{Command, ServeArgs};
+use hub::config::sources::{Settings, SettingsError};
+use hub::config::{dev_token, logging, open_files};
 use hub::limits::SCRAPES_MAX;
 use hub::relay::Relay;
-use hub::{logging, open_files, server, token};
+use hub::server;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -41,7 +42,7 @@ fn run(settings: &Settings) -> Result<()> {
             let shown = settings.show(&configure(args)?);
             write!(std::io::stdout(), "{shown}").context("cannot write to stdout")
         }
-        Some(Command::Token(args)) => token::print(args, &environment),
+        Some(Command::Token(args)) => dev_token::print(args, &environment),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Calls the functions' relay, which sends what found Redis away: every half minute, and as soon
-//! as the hub hears Redis again, until everything is sent ([`schedule`]).
+//! as the hub hears Redis again, until everything is sent (`relay/schedule.rs`).
 
 mod schedule;
 
@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::config::RelayConfig;
 use crate::limits::{RELAY_DEADLINE, RELAY_TOKEN_FILE_BYTES_MAX};
-use crate::registry::Registry;
+use crate::users::Registry;
 use schedule::{Outcome, Schedule};
 
 /// An answer is a few numbers.
@@ -64,11 +64,11 @@ struct Answer {
 }
 
 /// Each may be told that Redis is back, or another one.
-pub struct Signs {
+pub(crate) struct Signs {
     /// The subscription stands again, and everyone was compared with their feed.
-    pub swept: Arc<Notify>,
+    pub(crate) swept: Arc<Notify>,
     /// The connection for commands was replaced; the subscription may not have noticed anything.
-    pub reconnected: Arc<Notify>,
+    pub(crate) reconnected: Arc<Notify>,
 }
 
 pub struct Relay {
@@ -95,7 +95,7 @@ impl Relay {
     /// Calls now and then, and at once when one of `signs` tells that Redis is back or another one;
     /// after that it has `again` told once everyone is to be compared with their feed. Ends only by
     /// being dropped.
-    pub async fn run(self, signs: Signs, registry: Arc<Registry>, again: Arc<Notify>) {
+    pub(crate) async fn run(self, signs: Signs, registry: Arc<Registry>, again: Arc<Notify>) {
         let mut is_failing = false;
         let mut schedule = Schedule::default();
         let mut wait = schedule.called(Outcome::Pending(0), Instant::now(), Instant::now()).wait;

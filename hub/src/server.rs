@@ -13,26 +13,27 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::accept::first_request::Acceptor;
+use crate::accept::router::router;
 use crate::admission::Admission;
-use crate::catchup;
-use crate::commands::Commands;
+use crate::admission::refusal_log::RefusalLog;
 use crate::config::Config;
-use crate::door::Door;
-use crate::health::Health;
-use crate::http::{App, router};
+use crate::delivery::catchup;
+use crate::delivery::dispatcher::Dispatcher;
 use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
 use crate::metrics::Metrics;
-use crate::metrics::endpoint::Endpoint;
-use crate::permissions;
+use crate::metrics::health::Health;
+use crate::ops::endpoint::Endpoint;
 use crate::presence::Presence;
-use crate::queued::Queued;
-use crate::refusals::Refusals;
-use crate::registry::{ReadRequest, Registry};
+use crate::redis::commands::Commands;
+use crate::redis::permissions;
 use crate::relay::{Relay, Signs};
-use crate::subscriber::Subscriber;
-use crate::tickets::Tickets;
-use crate::tickets::route::TicketDesk;
-use crate::wheel::Wheel;
+use crate::session::state::App;
+use crate::session::ticket_route::TicketDesk;
+use crate::session::tickets::Tickets;
+use crate::socket::timer_wheel::TimerWheel;
+use crate::socket::total_queued::TotalQueued;
+use crate::users::{ReadRequest, Registry};
 
 /// Serves until `shutdown` resolves, then says goodbye to every socket, within the deadline of the
 /// configuration. `scrapes` is where `/metrics` has an address of its own.
@@ -53,7 +54,7 @@ pub async fn run(
         health.set_keyless();
     }
     let metrics = Arc::new(Metrics::default());
-    let refusals = Arc::new(Refusals::new(metrics.clone()));
+    let refusals = Arc::new(RefusalLog::new(metrics.clone()));
     let admission = Admission::new(config.admission.clone());
     let redis =
         Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
@@ -61,7 +62,7 @@ pub async fn run(
     let presence = Arc::new(Presence::new(config.pace.presence, metrics.clone()));
     let (registry, requests) = Registry::new(presence.clone(), metrics.clone());
     let sessions = TaskTracker::new();
-    let wheel = Arc::new(Wheel::new(config.pace.ping_interval));
+    let wheel = Arc::new(TimerWheel::new(config.pace.ping_interval));
     let app = Arc::new(App {
         config: config.clone(),
         registry: registry.clone(),
@@ -71,7 +72,7 @@ pub async fn run(
         admission: admission.clone(),
         tickets: tickets.clone(),
         wheel: wheel.clone(),
-        queued: Arc::new(Queued::new(config.queued_bytes_max)),
+        queued: Arc::new(TotalQueued::new(config.queued_bytes_max)),
         sessions: sessions.clone(),
         sockets: AtomicU64::new(0),
     });
@@ -88,7 +89,7 @@ pub async fn run(
         let stop = stop_presence.clone();
         async move {
             let _present = present; // dropped by a panic, too
-            presence.run(&redis, &registry, stop).await;
+            presence.run(&redis, &*registry, stop).await;
         }
     });
     tasks.spawn(async move {
@@ -113,10 +114,10 @@ pub async fn run(
         refusals: refusals.clone(),
     });
     let routes = router(app.clone()).merge(desk.router()).merge(endpoint.router());
-    let door = Door::new(app, routes, closing.clone());
+    let acceptor = Acceptor::new(app, routes, closing.clone());
     let mut outcome = Ok(());
     tokio::select! {
-        () = accept(&listener, &door, &sessions) => {}
+        () = accept(&listener, &acceptor, &sessions) => {}
         () = shutdown => {}
         // A hub that goes on without one of its parts looks healthy and is not.
         _ = tasks.join_next() => {
@@ -142,7 +143,7 @@ pub async fn run(
     let releasing = async {
         // The presence task has stopped before its last word is said for it.
         let _ = presence_task.await;
-        presence.release(&redis, &registry).await;
+        presence.release(&redis).await;
     };
     if timeout_at(deadline, releasing).await.is_err() {
         tracing::warn!("presence was not released in time; it expires by itself");
@@ -163,7 +164,7 @@ fn spawn_readers(
     relay: Option<Relay>,
 ) -> io::Result<()> {
     let behind = Arc::new(Notify::new());
-    let subscriber = Subscriber {
+    let dispatcher = Dispatcher {
         redis: config.redis.client.get_connection_info().clone(),
         runtime: Handle::current(),
         registry: registry.clone(),
@@ -173,7 +174,7 @@ fn spawn_readers(
         behind: behind.clone(),
         metrics: registry.metrics.clone(),
     };
-    let (stop, ended) = subscriber.start()?;
+    let (stop, ended) = dispatcher.start()?;
     tasks.spawn(async move {
         let _stops_with_the_tasks = stop;
         let _ = ended.await;
@@ -208,13 +209,13 @@ async fn drain(registry: &Registry, spread: Duration) {
 }
 
 /// Accepts connections for ever.
-async fn accept(listener: &TcpListener, door: &Door, connections: &TaskTracker) {
+async fn accept(listener: &TcpListener, acceptor: &Acceptor, connections: &TaskTracker) {
     let mut is_failing = false;
     loop {
         match listener.accept().await {
             Ok((connection, peer)) => {
                 is_failing = false;
-                door.clone().knock(connection, peer.ip(), connections);
+                acceptor.clone().accepted(connection, peer.ip(), connections);
             }
             Err(error) if is_about_the_connection(&error) => {}
             Err(error) => {

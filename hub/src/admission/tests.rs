@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::*;
-use crate::forwarded::ForwardedHeader;
+use crate::admission::client_address::ForwardedHeader;
 
 const PROXY: &str = "10.0.0.1";
 

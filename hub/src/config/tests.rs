@@ -1,7 +1,7 @@
 use clap::Parser as _;
 
 use super::*;
-use crate::cli::Cli;
+use crate::config::flags::Cli;
 
 fn config(arguments: &[&str], env: &[(&str, &str)]) -> Result<Config> {
     let arguments = [&["bellwire-hub"], arguments].concat();

@@ -2,14 +2,14 @@
 
 /// Where a message came in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Channel {
+pub(crate) enum Channel {
     Notifications,
     Events,
 }
 
 /// Why a message was handed to no socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Undelivered {
+pub(crate) enum Undelivered {
     /// No `userId`, no object, no JSON: another service's mistake.
     Unreadable,
     /// The user has no socket here: with several hubs, most messages.
@@ -20,7 +20,7 @@ pub enum Undelivered {
 
 /// What came of `?since=` or `Last-Event-ID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Resume {
+pub(crate) enum Resume {
     /// There was something to send again.
     Replayed,
     /// The cursor was unreachable.
@@ -31,7 +31,7 @@ pub enum Resume {
 
 /// What was read to catch up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CatchUp {
+pub(crate) enum CatchUp {
     Heads,
     Feeds,
 }

@@ -2,18 +2,18 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-pub const RELAXED: Ordering = Ordering::Relaxed;
+pub(crate) const RELAXED: Ordering = Ordering::Relaxed;
 
 /// Only grows.
 #[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+pub(crate) struct Counter(AtomicU64);
 
 impl Counter {
-    pub fn add(&self, n: u64) {
+    pub(crate) fn add(&self, n: u64) {
         self.0.fetch_add(n, RELAXED);
     }
 
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(RELAXED)
     }
 }
@@ -21,29 +21,29 @@ impl Counter {
 /// How many there are. What is added on one thread and taken on another may be seen in the other
 /// order, so that it is below 0 for a moment; it is shown as 0 then.
 #[derive(Debug, Default)]
-pub struct Gauge(AtomicU64);
+pub(crate) struct Gauge(AtomicU64);
 
 impl Gauge {
-    pub fn add(&self, n: u64) {
+    pub(crate) fn add(&self, n: u64) {
         self.0.fetch_add(n, RELAXED);
     }
 
-    pub fn sub(&self, n: u64) {
+    pub(crate) fn sub(&self, n: u64) {
         self.0.fetch_sub(n, RELAXED);
     }
 
-    pub fn set(&self, n: u64) {
+    pub(crate) fn set(&self, n: u64) {
         self.0.store(n, RELAXED);
     }
 
-    pub fn get(&self) -> u64 {
+    pub(crate) fn get(&self) -> u64 {
         self.0.load(RELAXED).cast_signed().max(0).cast_unsigned()
     }
 }
 
 /// How many were at most so large, for each bound; whole numbers of the smallest unit.
 #[derive(Debug)]
-pub struct Histogram<const N: usize> {
+pub(crate) struct Histogram<const N: usize> {
     bounds: &'static [u64; N],
     /// Each on its own, not cumulated: one add for an observation.
     counts: [AtomicU64; N],
@@ -54,7 +54,7 @@ pub struct Histogram<const N: usize> {
 
 impl<const N: usize> Histogram<N> {
     /// The bounds ascend.
-    pub fn new(bounds: &'static [u64; N]) -> Self {
+    pub(crate) fn new(bounds: &'static [u64; N]) -> Self {
         Self {
             bounds,
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
@@ -63,7 +63,7 @@ impl<const N: usize> Histogram<N> {
         }
     }
 
-    pub fn observe(&self, value: u64) {
+    pub(crate) fn observe(&self, value: u64) {
         // A dozen comparisons in a row beat a binary search.
         let at = self.bounds.iter().position(|bound| value <= *bound);
         let count = at.and_then(|at| self.counts.get(at)).unwrap_or(&self.beyond);
@@ -72,7 +72,7 @@ impl<const N: usize> Histogram<N> {
     }
 
     /// The bounds, each with how many were at most so large.
-    pub fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+    pub(crate) fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let counts = self.counts.iter().scan(0, |sum, count| {
             *sum += count.load(RELAXED);
             Some(*sum)
@@ -81,11 +81,11 @@ impl<const N: usize> Histogram<N> {
     }
 
     /// How many were larger than the last bound.
-    pub fn beyond(&self) -> u64 {
+    pub(crate) fn beyond(&self) -> u64 {
         self.beyond.load(RELAXED)
     }
 
-    pub fn sum(&self) -> u64 {
+    pub(crate) fn sum(&self) -> u64 {
         self.sum.load(RELAXED)
     }
 }

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::backoff::Backoff;
 use crate::limits::{RELAY_HURRY, RELAY_INTERVAL, RELAY_SETTLE};
+use crate::redis::backoff::Backoff;
 
 /// What a call came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// So many users have something that is not sent.
     Pending(u64),
     /// The same call may work soon.
@@ -24,7 +24,7 @@ pub enum Outcome {
 
 /// See the module.
 #[derive(Debug, Default)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// The last sign, while it is followed.
     sign: Option<Instant>,
     /// Everyone here was compared with their feed since that sign.
@@ -34,23 +34,23 @@ pub struct Schedule {
 
 /// What to do after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Next {
-    pub wait: Duration,
+pub(crate) struct Next {
+    pub(crate) wait: Duration,
     /// Everyone here is to be compared with their feed: what was sent may not have been published, as
     /// a reader had loaded it.
-    pub recheck: bool,
+    pub(crate) recheck: bool,
 }
 
 impl Schedule {
     /// Redis is back, or another one.
-    pub fn sign(&mut self, now: Instant) {
+    pub(crate) fn sign(&mut self, now: Instant) {
         self.sign = Some(now);
         self.is_rechecked = false;
         self.backoff.reset();
     }
 
     /// A call that began at `began` is over.
-    pub fn called(&mut self, outcome: Outcome, began: Instant, now: Instant) -> Next {
+    pub(crate) fn called(&mut self, outcome: Outcome, began: Instant, now: Instant) -> Next {
         // Jitter, so that a fleet of hubs does not call at once.
         let usual = RELAY_INTERVAL.mul_f64(0.8 + 0.4 * fastrand::f64());
         let Some(sign) = self.sign.filter(|_| outcome != Outcome::Refused) else {

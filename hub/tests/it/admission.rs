@@ -9,7 +9,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::http::Response;
 
 use hub::admission::Limits;
-use hub::forwarded::{ForwardedHeader, TrustedProxies};
+use hub::admission::client_address::{ForwardedHeader, TrustedProxies};
 
 use crate::support::{Answer, Client, Hub, Options, request, token, until};
 

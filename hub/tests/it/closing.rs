@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use hub::admission::Limits;
 use hub::config::Pace;
-use hub::connection::{Connection, End};
 use hub::limits::CLOSE_DEADLINE;
 use hub::protocol::Protocol;
-use hub::pulse::Pulse;
-use hub::socket::{Listener, Socket};
+use hub::socket::connection::Connection;
+use hub::socket::end::End;
+use hub::socket::keepalive::Keepalive;
+use hub::socket::task::{Listener, SocketTask};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -264,15 +265,15 @@ async fn a_bug_in_a_sockets_task_ends_that_socket_with_1011() {
         let mut client = TcpStream::connect(address).await.unwrap();
         let (stream, _) = listener.accept().await.unwrap();
         let (now, never) = (tokio::time::Instant::now(), Duration::from_secs(3600));
-        let pulse = Pulse::new(now, never, now + never, true);
+        let keepalive = Keepalive::new(now, never, now + never, true);
         let connection =
-            Connection::new(stream, 0, Protocol::Raw, pulse, Arc::default(), Arc::default());
+            Connection::new(stream, 0, Protocol::Raw, keepalive, Arc::default(), Arc::default());
         connection.open("open".into());
         let early = if early { message.clone() } else { Vec::new() };
         if early.is_empty() {
             client.write_all(&message).await.unwrap();
         }
-        let running = tokio::spawn(Socket::new(connection, Broken, 1000).run(early));
+        let running = tokio::spawn(SocketTask::new(connection, Broken, 1000).run(early));
         let mut heard = Vec::new();
         timeout(SOON, client.read_to_end(&mut heard)).await.unwrap().unwrap();
         drop(client);

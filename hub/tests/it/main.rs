@@ -27,6 +27,7 @@ mod refusals;
 mod relay;
 mod resume;
 mod rfc6455;
+mod rooms;
 mod session;
 mod support;
 mod tickets;

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::commands::Commands;
 use hub::config::PresencePace;
 use hub::presence::{Presence, Users};
+use hub::redis::commands::Commands;
 use parking_lot::Mutex;
 use redis::AsyncCommands as _;
 use shared::UserId;

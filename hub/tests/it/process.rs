@@ -19,7 +19,7 @@ pub fn signal(pid: i32, signal: i32) {
 
 /// A hub of its own, and where it listens.
 pub fn start(redis: &RedisServer) -> (Child, String) {
-    hub::open_files::raise().unwrap();
+    hub::config::open_files::raise().unwrap();
     let mut child = Command::new(BINARY)
         .args(["--listen", "127.0.0.1:0", "--log", "off"])
         // All clients of a test have one address, and come at once.

@@ -33,7 +33,7 @@ struct Watched {
 
 impl Watched {
     fn start(redis: &RedisServer, key: &str, flags: &[&str]) -> Self {
-        hub::open_files::raise().unwrap();
+        hub::config::open_files::raise().unwrap();
         let directory = tempfile::tempdir().unwrap();
         let log = directory.path().join("log");
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use ::redis::AsyncCommands as _;
 use hub::admission::Limits;
-use hub::bucket::Rate;
-use hub::config::service::MetricsAccess;
+use hub::admission::rate_limit::Rate;
+use hub::config::derived::MetricsAccess;
 use hub::config::{Config, Pace, RedisTarget, RelayConfig};
 use hub::relay::Relay;
 use hub::server;
@@ -68,7 +68,7 @@ impl Hub {
 
     pub async fn start_with(options: Options) -> Self {
         // Thousands of sockets of some tests, and the hub's ends of them, are this process's.
-        hub::open_files::raise().unwrap();
+        hub::config::open_files::raise().unwrap();
         let hub = Self::start_on(RedisServer::start().await, options).await;
         hub.until_ready().await;
         hub

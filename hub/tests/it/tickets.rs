@@ -6,13 +6,13 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::response::Response;
 use http::{Request, StatusCode};
-use hub::commands::Commands;
+use hub::admission::refusal_log::RefusalLog;
 use hub::config::{Config, RedisTarget};
 use hub::limits::TICKETS_BURST;
 use hub::metrics::Metrics;
-use hub::refusals::Refusals;
-use hub::tickets::Tickets;
-use hub::tickets::route::TicketDesk;
+use hub::redis::commands::Commands;
+use hub::session::ticket_route::TicketDesk;
+use hub::session::tickets::Tickets;
 use redis::AsyncCommands as _;
 use shared::Code;
 use shared::auth::{Claims, KeyConfig, KeySet};
@@ -42,7 +42,7 @@ fn desk(redis: &RedisServer) -> (Router, Arc<Tickets>) {
     };
     let tickets = tickets(redis);
     let metrics = Arc::new(Metrics::default());
-    let refusals = Arc::new(Refusals::new(metrics.clone()));
+    let refusals = Arc::new(RefusalLog::new(metrics.clone()));
     let desk = TicketDesk { config: Arc::new(config), tickets: tickets.clone(), metrics, refusals };
     (Arc::new(desk).router(), tickets)
 }

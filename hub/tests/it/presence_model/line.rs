@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use hub::incarnation::Scripts;
+use hub::presence::lease::Scripts;
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisResult, Value};

@@ -5,14 +5,15 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::connection::{Connection, End};
-use hub::frame::{self, Opcode};
-use hub::head::{self, Head};
-use hub::http::RequestId;
-use hub::open;
+use hub::http::request_head::{self, Head};
+use hub::http::request_id::RequestId;
 use hub::protocol::Protocol;
-use hub::pulse::Pulse;
-use hub::socket::{Listener, Socket};
+use hub::protocol::frame::{self, Opcode};
+use hub::session::upgrade;
+use hub::socket::connection::Connection;
+use hub::socket::end::End;
+use hub::socket::keepalive::Keepalive;
+use hub::socket::task::{Listener, SocketTask};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 
@@ -32,16 +33,16 @@ pub async fn serve(listener: TcpListener) -> io::Result<()> {
 /// A request that is not a handshake gets no answer.
 async fn open(mut stream: TcpStream) -> Option<()> {
     stream.set_nodelay(true).ok()?;
-    let (mut bytes, end) = head::read(&mut stream).await.ok()?;
+    let (mut bytes, end) = request_head::read(&mut stream).await.ok()?;
     let head = bytes.get(..end).and_then(Head::parse)?;
-    let accept_key = open::accept_key(&head).ok()?;
+    let accept_key = upgrade::accept_key(&head).ok()?;
     let now = Instant::now();
-    let pulse = Pulse::new(now, NEVER, now + NEVER, true);
+    let keepalive = Keepalive::new(now, NEVER, now + NEVER, true);
     let connection =
-        Connection::new(stream, 0, Protocol::Raw, pulse, Arc::default(), Arc::default());
-    let answer = open::switching_protocols(&accept_key, None, &RequestId::random());
+        Connection::new(stream, 0, Protocol::Raw, keepalive, Arc::default(), Arc::default());
+    let answer = upgrade::switching_protocols(&accept_key, None, &RequestId::random());
     connection.open(answer.into());
-    Socket::new(connection, Echo, MESSAGE_BYTES_MAX).run(bytes.split_off(end)).await;
+    SocketTask::new(connection, Echo, MESSAGE_BYTES_MAX).run(bytes.split_off(end)).await;
     Some(())
 }
 

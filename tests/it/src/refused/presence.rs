@@ -5,7 +5,7 @@ use shared::script::{self, Script};
 
 use super::{Bench, Call, Case, Refusal, call};
 
-/// What a hub knows of its calls, as `hub/src/incarnation.rs` does.
+/// What a hub knows of its calls, as `hub/src/presence/lease.rs` does.
 struct Hub {
     id: String,
     rev: u32,

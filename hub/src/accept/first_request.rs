@@ -1,0 +1,183 @@
+//! Where connections come in: each is asked for one request. One that opens a socket is taken over
+//! as it is; any other is answered by the router, over HTTP, and closed.
+
+use std::convert::Infallible;
+use std::io::Cursor;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use http::header::ORIGIN;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+#[cfg(any(target_os = "linux", target_os = "android"))]
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, join};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::admission::ConnectionPermit;
+use crate::http::problem::answer;
+use crate::http::refusal_reason::Reason;
+use crate::http::request_head::{self, Head, HeadError};
+use crate::http::request_id::RequestId;
+use crate::limits::{
+    CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, HEADER_BYTES_MAX, HEADER_DEADLINE, PINGS_UNANSWERED_MAX,
+    REQUEST_DEADLINE, TURNED_AWAY_DRAIN_BYTES_MAX, TURNED_AWAY_MAX,
+};
+use crate::session::state::App;
+use crate::session::upgrade::{self, Rejected, Visitor, refusal};
+use crate::socket::linger;
+
+/// See the module.
+#[derive(Clone)]
+pub(crate) struct Acceptor {
+    app: Arc<App>,
+    router: Router,
+    /// Cancelled when the hub ends.
+    closing: CancellationToken,
+    /// For connections that are told why they are not let in.
+    turned_away: Arc<Semaphore>,
+}
+
+impl Acceptor {
+    pub(crate) fn new(app: Arc<App>, router: Router, closing: CancellationToken) -> Self {
+        let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_MAX));
+        Self { app, router, closing, turned_away }
+    }
+
+    /// A connection was accepted.
+    pub(crate) fn accepted(self, stream: TcpStream, peer: IpAddr, connections: &TaskTracker) {
+        self.app.metrics.connected();
+        match self.app.admission.connection(peer) {
+            Ok(permit) => drop(connections.spawn(self.serve(stream, peer, permit))),
+            Err(refused) => {
+                let id = RequestId::random();
+                self.app.refusals.refused(&refused, None, &id);
+                // The others find a closed door: saying why takes time and a file descriptor each.
+                if let Ok(slot) = self.turned_away.clone().try_acquire_owned() {
+                    connections.spawn(async move {
+                        let answer = refusal(&refused.error, &id);
+                        say(stream, &answer, TURNED_AWAY_DRAIN_BYTES_MAX).await;
+                        drop(slot);
+                    });
+                }
+            }
+        }
+    }
+
+    /// Serves the one request of a connection, or makes it a socket.
+    async fn serve(self, mut stream: TcpStream, peer: IpAddr, permit: ConnectionPermit) {
+        // Small frames must not wait for the peer's acknowledgement of the one before.
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "cannot set TCP_NODELAY");
+        }
+        if let Err(error) = self.give_up_on_the_silent(&stream) {
+            tracing::debug!(%error, "cannot set TCP_USER_TIMEOUT");
+        }
+        let reading = timeout(HEADER_DEADLINE, request_head::read(&mut stream));
+        let read = tokio::select! {
+            read = reading => read,
+            () = self.closing.cancelled() => return,
+        };
+        let (mut bytes, end) = match read {
+            Ok(Ok(read)) => read,
+            Ok(Err(error @ HeadError::TooLarge)) => {
+                self.app.refusals.without_request(Reason::HeadTooLarge, &error.to_string());
+                return say(stream, HEAD_TOO_LARGE, CLOSE_DRAIN_BYTES_MAX).await;
+            }
+            Ok(Err(error)) => return tracing::debug!(%error, "a connection without a request"),
+            Err(_) => {
+                let detail = "no request came in time";
+                return self.app.refusals.without_request(Reason::HeadTimeout, detail);
+            }
+        };
+        let head = bytes.get(..end).and_then(Head::parse);
+        let id = RequestId::random();
+        if let Some(head) = head
+            && let Some(transport) = upgrade::transport(&head)
+        {
+            let early = bytes.split_off(end);
+            drop(bytes);
+            // Boxed, like the other one: a task that has become a socket ends here.
+            let visitor = Visitor { stream, peer, permit };
+            let opening = Box::pin(upgrade::open(&self.app, transport, &head, &id, visitor, early));
+            if let Err(Rejected { stream, permit, refused }) = opening.await {
+                self.app.refusals.refused(&refused, head.headers.get(ORIGIN), &id);
+                drop(head);
+                say(stream, &refusal(&refused.error, &id), CLOSE_DRAIN_BYTES_MAX).await;
+                drop(permit);
+            }
+            return;
+        }
+        Box::pin(self.answer(stream, bytes, id)).await;
+        drop(permit);
+    }
+
+    /// A peer that is gone without a word acknowledges nothing: the kernel would try for a quarter of
+    /// an hour, and the reader of an event stream, who answers no pings, would be online so long.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    fn give_up_on_the_silent(&self, stream: &TcpStream) -> std::io::Result<()> {
+        let patience = self.app.config.pace.ping_interval * (PINGS_UNANSWERED_MAX + 1);
+        SockRef::from(stream).set_tcp_user_timeout(Some(patience))
+    }
+
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn give_up_on_the_silent(&self, _: &TcpStream) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// Hands the connection to the HTTP server, with what was read of it in front.
+    async fn answer(self, mut stream: TcpStream, read: Vec<u8>, id: RequestId) {
+        let (reader, writer) = stream.split();
+        let connection = TokioIo::new(join(Cursor::new(read).chain(reader), writer));
+        let service = service_fn(|request: hyper::Request<hyper::body::Incoming>| {
+            let answer = answer(self.router.clone(), id, request.map(Body::new));
+            async move { Ok::<_, Infallible>(answer.await) }
+        });
+        let mut server = http1::Builder::new();
+        // One request each: a later one could open a socket, which is not this server's to do.
+        server.keep_alive(false);
+        server.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
+        server.max_buf_size(HEADER_BYTES_MAX);
+        match timeout(REQUEST_DEADLINE, server.serve_connection(connection, service)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) if error.is_parse() => {
+                let is_too_large = error.is_parse_too_large();
+                let reason =
+                    if is_too_large { Reason::HeadTooLarge } else { Reason::HeadMalformed };
+                self.app.refusals.without_request(reason, &error.to_string());
+            }
+            Ok(Err(error)) => tracing::debug!(%error, "a connection broke"),
+            Err(_) => return tracing::debug!("a request took too long"),
+        }
+        // The answer may have come before the end of the request.
+        tokio::select! {
+            () = hang_up(&stream, CLOSE_DRAIN_BYTES_MAX) => {}
+            () = self.closing.cancelled() => {}
+        }
+    }
+}
+
+/// RFC 6585 §5.
+const HEAD_TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
+                                content-length: 0\r\nconnection: close\r\n\r\n";
+
+/// Writes the last bytes of a connection, and gives the peer the time to read them.
+async fn say(mut stream: TcpStream, bytes: &[u8], drain_bytes_max: usize) {
+    let saying = async {
+        if stream.write_all(bytes).await.is_ok() {
+            linger::hang_up(&stream, drain_bytes_max).await;
+        }
+    };
+    let _ = timeout(CLOSE_DEADLINE, saying).await;
+}
+
+async fn hang_up(stream: &TcpStream, drain_bytes_max: usize) {
+    let _ = timeout(CLOSE_DEADLINE, linger::hang_up(stream, drain_bytes_max)).await;
+}

@@ -1,0 +1,61 @@
+//! The table of routes for everything that is answered and over.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use http::header::ORIGIN;
+use http::{Request, StatusCode};
+use shared::{Code, Error};
+
+use crate::http::problem::Refusal;
+use crate::http::refusal_reason::Reason;
+use crate::http::request_id::RequestId;
+use crate::ops::health_routes::health_router;
+use crate::session::allowed_origins;
+use crate::session::state::App;
+
+/// Every path there is. Those that open sockets come here only when the request is not one for it.
+pub(crate) fn router(app: Arc<App>) -> Router {
+    let health = health_router(app.health.clone());
+    Router::new()
+        .route("/ws/notifications", any(socket))
+        .route("/sse/notifications", any(events))
+        .fallback(unknown)
+        .with_state(app)
+        .merge(health)
+}
+
+const EVENTS_METHODS: &str = "GET, OPTIONS";
+
+/// Pages that read the stream with `fetch`, to send a token in a header, ask first.
+async fn events(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
+    if request.method() != http::Method::OPTIONS {
+        return opens_nothing(&app, &request, EVENTS_METHODS).into_response();
+    }
+    let mut answer = StatusCode::NO_CONTENT.into_response();
+    allowed_origins::preflight(EVENTS_METHODS, answer.headers_mut());
+    allowed_origins::share(&app.config.allowed_origins, request.headers(), answer.headers_mut());
+    answer
+}
+
+async fn socket(State(app): State<Arc<App>>, request: Request<Body>) -> Refusal {
+    opens_nothing(&app, &request, "GET")
+}
+
+/// A request that would open something is a GET without a body.
+fn opens_nothing(app: &App, request: &Request<Body>, methods: &'static str) -> Refusal {
+    let refused = Reason::Method.because(match *request.method() {
+        http::Method::GET => Error::new(Code::PayloadTooLarge, "this path takes no body"),
+        _ => Error::method_not_allowed(methods),
+    });
+    app.refusals.refused(&refused, request.headers().get(ORIGIN), &RequestId::of(request));
+    refused.error.into()
+}
+
+async fn unknown() -> Refusal {
+    Error::not_found("this path").into()
+}

@@ -1,0 +1,182 @@
+//! The command line. Every flag has an environment variable and a line in the file; keys have
+//! neither flag nor line, because others read those. An empty variable counts as unset, where that
+//! has a meaning, hence files are texts here (clap takes no empty path).
+//!
+//! Flags are the one list of settings: the file (`config/file.rs`) is what stands in for their
+//! defaults.
+
+use std::net::SocketAddr;
+
+use clap::builder::FalseyValueParser;
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::limit_flags::{LimitArgs, MetricsArgs, TimeArgs};
+use crate::limits::LISTEN_BACKLOG;
+
+/// Holds browsers' WebSockets and relays the Redis channel `notifications` to the right ones.
+///
+/// Keys are given by file (--auth-hs256-key-file, --auth-jwks-file) or by environment
+/// (AUTH_HS256_KEY, AUTH_JWKS). Without a key every handshake is refused.
+#[derive(Debug, Parser)]
+#[command(name = "bellwire-hub", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve (the default).
+    Serve(Box<ServeArgs>),
+    /// Check the configuration as `serve` would, and print what it comes to and where from.
+    CheckConfig(Box<ServeArgs>),
+    /// Print a token for development, and nothing else.
+    Token(TokenArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// File with settings (TOML; docs/hub.example.toml holds every one). Flags and variables win.
+    #[arg(long, env = "BELLWIRE_HUB_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<String>,
+
+    /// Address and port to listen on; port 0 takes a free one.
+    #[arg(long, env = "BELLWIRE_HUB_LISTEN", default_value = "127.0.0.1:3001")]
+    pub(crate) listen: SocketAddr,
+
+    /// Connections that the kernel keeps until they are accepted.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_LISTEN_BACKLOG",
+        default_value_t = LISTEN_BACKLOG,
+        value_parser = clap::value_parser!(u32).range(1..=65_535),
+        value_name = "N"
+    )]
+    pub(crate) listen_backlog: u32,
+
+    /// Redis, as `redis://user:password@host:port/db`, or `rediss://…` for TLS.
+    #[arg(
+        long,
+        env = "REDIS_URL",
+        default_value = "redis://127.0.0.1:6379",
+        hide_env_values = true,
+        value_name = "URL"
+    )]
+    pub(crate) redis_url: String,
+
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
+
+    /// Exact origins, separated by commas, from which browsers may connect (such as
+    /// `https://app.example.com`). A request with another `Origin` is refused; one without `Origin`
+    /// does not come from a browser and is not concerned.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_ALLOWED_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGINS"
+    )]
+    pub(crate) allowed_origins: Vec<String>,
+
+    /// Also take the token from the query parameter `access_token`. URLs end up in the logs of
+    /// proxies, so this is off.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_ALLOW_QUERY_TOKEN",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = FalseyValueParser::new(),
+        value_name = "BOOL"
+    )]
+    pub(crate) allow_query_token: bool,
+
+    /// Base URL of the functions, whose `POST /admin/relay` the hub calls every 30 s and when
+    /// Redis is back. Needs --relay-token-file.
+    #[arg(long, env = "BELLWIRE_FUNCTIONS_URL", value_name = "URL")]
+    pub(crate) functions_url: Option<String>,
+
+    /// File with a token of scope `ops:write` for the relay; read again for every call.
+    #[arg(long, env = "BELLWIRE_RELAY_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) relay_token_file: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+
+    #[command(flatten)]
+    pub(crate) metrics: MetricsArgs,
+
+    #[command(flatten)]
+    pub(crate) times: TimeArgs,
+
+    #[command(flatten)]
+    pub log: LogArgs,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct KeyArgs {
+    /// File whose text is the HS256 key, at least 32 bytes (or env: `AUTH_HS256_KEY`, the key itself).
+    #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
+    pub(crate) auth_hs256_key_file: Option<String>,
+
+    /// File with a JWK set; every key needs `alg` (or env: `AUTH_JWKS`, the set itself).
+    #[arg(long, env = "AUTH_JWKS_FILE", value_name = "FILE")]
+    pub(crate) auth_jwks_file: Option<String>,
+
+    /// Required `iss` of tokens.
+    #[arg(long, env = "AUTH_ISSUER", value_name = "ISS")]
+    pub(crate) auth_issuer: Option<String>,
+
+    /// Required `aud` of tokens.
+    #[arg(long, env = "AUTH_AUDIENCE", value_name = "AUD")]
+    pub(crate) auth_audience: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct LogArgs {
+    /// Form of the log on stderr.
+    #[arg(long, env = "BELLWIRE_HUB_LOG_FORMAT", default_value = "compact")]
+    pub(crate) log_format: LogFormat,
+
+    /// What to log: a level, or directives such as `info,hub=debug`.
+    #[arg(long, env = "BELLWIRE_HUB_LOG", default_value = "info", value_name = "FILTER")]
+    pub(crate) log: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    Compact,
+    Json,
+}
+
+#[derive(Args, Debug)]
+pub struct TokenArgs {
+    /// The user the token is for, or the name of a calling service.
+    #[arg(long)]
+    pub(crate) sub: String,
+
+    /// Scopes, separated by spaces, such as "feed:read notifications:write". A user's own socket
+    /// and feed need none.
+    #[arg(long, default_value = "")]
+    pub(crate) scope: String,
+
+    /// File whose text is the HS256 key (or env: `AUTH_HS256_KEY`, the key itself).
+    #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
+    pub(crate) key_file: Option<String>,
+
+    /// Hours until the token expires.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600))]
+    pub(crate) ttl_hours: u32,
+
+    /// `iss` of the token, where the services require one.
+    #[arg(long, env = "AUTH_ISSUER", value_name = "ISS")]
+    pub(crate) issuer: Option<String>,
+
+    /// `aud` of the token, where the services require one.
+    #[arg(long, env = "AUTH_AUDIENCE", value_name = "AUD")]
+    pub(crate) audience: Option<String>,
+}

@@ -1,0 +1,164 @@
+//! Settings of the service that most installations leave alone: limits, metrics, times.
+
+use clap::Args;
+use clap::builder::RangedI64ValueParser;
+
+use crate::admission::client_address::ForwardedHeader;
+use crate::limits::{
+    CONNECTIONS_PER_ADDRESS_MAX, CONNECTS_PER_ADDRESS_PER_S, DRAIN_SPREAD, HANDSHAKES_PER_S, MIB,
+    PING_INTERVAL, QUEUED_BYTES_MAX, SHUTDOWN_DEADLINE, SOCKETS_PER_USER_MAX,
+};
+
+/// Beyond a million, a number is a slip; and bursts that are multiples of it still fit.
+fn count(min: i64) -> RangedI64ValueParser<u32> {
+    RangedI64ValueParser::new().range(min..=1_000_000)
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct LimitArgs {
+    /// Open TCP connections, sockets among them; 0 takes what the limit of open files allows.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_CONNECTIONS_MAX",
+        default_value_t = 0,
+        value_parser = count(0),
+        value_name = "N"
+    )]
+    pub(crate) connections_max: u32,
+
+    /// Open sockets; 0 takes fifteen of sixteen connections.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_SOCKETS_MAX",
+        default_value_t = 0,
+        value_parser = count(0),
+        value_name = "N"
+    )]
+    pub(crate) sockets_max: u32,
+
+    /// Open sockets of one user.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_SOCKETS_PER_USER_MAX",
+        default_value_t = SOCKETS_PER_USER_MAX,
+        value_parser = count(1),
+        value_name = "N"
+    )]
+    pub(crate) sockets_per_user_max: u32,
+
+    /// Open connections of one address (IPv6: one /64).
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_CONNECTIONS_PER_ADDRESS_MAX",
+        default_value_t = CONNECTIONS_PER_ADDRESS_MAX,
+        value_parser = count(1),
+        value_name = "N"
+    )]
+    pub(crate) connections_per_address_max: u32,
+
+    /// New connections of one address, a second; five seconds' worth may come at once.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_CONNECTS_PER_ADDRESS_PER_S",
+        default_value_t = CONNECTS_PER_ADDRESS_PER_S,
+        value_parser = count(1),
+        value_name = "N"
+    )]
+    pub(crate) connects_per_address_per_s: u32,
+
+    /// Handshakes of all together, a second; one second's worth may come at once.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_HANDSHAKES_PER_S",
+        default_value_t = HANDSHAKES_PER_S,
+        value_parser = count(1),
+        value_name = "N"
+    )]
+    pub(crate) handshakes_per_s: u32,
+
+    /// MiB that may wait for all sockets together; who is behind is closed when it is more.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_QUEUED_MIB_MAX",
+        default_value_t = (QUEUED_BYTES_MAX / MIB) as u32,
+        value_parser = count(1),
+        value_name = "MIB"
+    )]
+    pub(crate) queued_mib_max: u32,
+
+    /// Networks (such as `10.0.0.0/8`) or addresses, separated by commas, of the proxies whose word
+    /// about the client's address is taken. Behind others, all clients share the proxy's limits.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_TRUSTED_PROXIES",
+        value_delimiter = ',',
+        value_name = "NETWORKS"
+    )]
+    pub(crate) trusted_proxies: Vec<String>,
+
+    /// The header in which they say it. Only one is read: proxies pass the other on as it came.
+    #[arg(long, env = "BELLWIRE_HUB_FORWARDED_HEADER", default_value = "x-forwarded-for")]
+    pub(crate) forwarded_header: ForwardedHeader,
+}
+
+impl Default for LimitArgs {
+    fn default() -> Self {
+        Self {
+            connections_max: 0,
+            sockets_max: 0,
+            sockets_per_user_max: SOCKETS_PER_USER_MAX,
+            connections_per_address_max: CONNECTIONS_PER_ADDRESS_MAX,
+            connects_per_address_per_s: CONNECTS_PER_ADDRESS_PER_S,
+            handshakes_per_s: HANDSHAKES_PER_S,
+            queued_mib_max: (QUEUED_BYTES_MAX / MIB) as u32,
+            trusted_proxies: Vec::new(),
+            forwarded_header: ForwardedHeader::default(),
+        }
+    }
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct MetricsArgs {
+    /// Address and port of its own for `/metrics`, which then is nowhere else.
+    #[arg(long, env = "BELLWIRE_HUB_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub(crate) metrics_listen: Option<String>,
+
+    /// File with the bearer token that `/metrics` asks for. Without --metrics-listen and without
+    /// this there is no `/metrics`.
+    #[arg(long, env = "BELLWIRE_HUB_METRICS_TOKEN_FILE", value_name = "FILE")]
+    pub(crate) metrics_token_file: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
+pub(crate) struct TimeArgs {
+    /// Seconds between the pings of a socket.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_PING_INTERVAL_S",
+        default_value_t = PING_INTERVAL.as_secs(),
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        value_name = "S"
+    )]
+    pub(crate) ping_interval_s: u64,
+
+    /// A hub that ends closes its sockets over so many milliseconds, and tells clients to come
+    /// back within as many, each at another moment.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_DRAIN_SPREAD_MS",
+        default_value_t = DRAIN_SPREAD.as_millis() as u64,
+        value_parser = clap::value_parser!(u64).range(0..=600_000),
+        value_name = "MS"
+    )]
+    pub(crate) drain_spread_ms: u64,
+
+    /// Seconds after the signal until the process ends, whatever is left.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_SHUTDOWN_DEADLINE_S",
+        default_value_t = SHUTDOWN_DEADLINE.as_secs(),
+        value_parser = clap::value_parser!(u64).range(2..=3600),
+        value_name = "S"
+    )]
+    pub(crate) shutdown_deadline_s: u64,
+}

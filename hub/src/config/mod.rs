@@ -1,0 +1,255 @@
+//! The hub's configuration: one struct, checked before anything binds. An error names the setting.
+//!
+//! From [`flags`] and the file to [`sources`], then to [`Config`]. Connects to nothing.
+
+pub mod derived;
+pub mod dev_token;
+mod file;
+pub mod flags;
+pub(crate) mod limit_flags;
+pub mod logging;
+pub mod open_files;
+pub mod sources;
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use redis::{ConnectionAddr, IntoConnectionInfo as _};
+use shared::auth::{KeyConfig, KeySet};
+use url::Url;
+
+use crate::admission::Limits;
+use crate::config::derived::{MetricsAccess, Shutdown};
+use crate::config::flags::{KeyArgs, ServeArgs};
+use crate::config::limit_flags::LimitArgs;
+use crate::limits::{
+    DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY,
+    PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+};
+
+/// What the hub runs with.
+pub struct Config {
+    pub listen: SocketAddr,
+    pub listen_backlog: u32,
+    pub redis: RedisTarget,
+    pub keys: KeySet,
+    /// Exact values of `Origin` that are let in.
+    pub allowed_origins: Vec<String>,
+    pub allow_query_token: bool,
+    pub relay: Option<RelayConfig>,
+    pub admission: Limits,
+    /// Of all sockets together.
+    pub queued_bytes_max: usize,
+    pub metrics: MetricsAccess,
+    pub shutdown: Shutdown,
+    pub pace: Pace,
+}
+
+/// Waits that tests shorten; those of the subscription are no settings.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub ping_interval: Duration,
+    pub subscription_silence: Duration,
+    pub subscription_pong_deadline: Duration,
+    pub drain_spread: Duration,
+    pub presence: PresencePace,
+}
+
+/// How presence keeps itself true; [`crate::limits`] has the reasons.
+#[derive(Clone, Copy, Debug)]
+pub struct PresencePace {
+    pub beat: Duration,
+    pub lease: Duration,
+    pub expiry: Duration,
+}
+
+impl Default for PresencePace {
+    fn default() -> Self {
+        Self { beat: PRESENCE_BEAT, lease: PRESENCE_LEASE, expiry: PRESENCE_EXPIRY }
+    }
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self {
+            ping_interval: PING_INTERVAL,
+            subscription_silence: SUBSCRIPTION_SILENCE,
+            subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
+            drain_spread: DRAIN_SPREAD,
+            presence: PresencePace::default(),
+        }
+    }
+}
+
+/// Where Redis is. Keeps the password out of logs: only [`fmt::Display`] is for them.
+#[derive(Clone)]
+pub struct RedisTarget {
+    pub client: redis::Client,
+    shown: String,
+}
+
+/// Whom to ask to send what is pending.
+#[derive(Clone, Debug)]
+pub struct RelayConfig {
+    /// `POST` goes here.
+    pub url: http::Uri,
+    pub token_file: PathBuf,
+}
+
+impl Config {
+    /// Checks the settings. `env` looks up an environment variable (an argument, so that tests
+    /// need not change the process's).
+    ///
+    /// # Errors
+    /// What is wrong, naming the setting and never its secret value.
+    pub fn new(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        Ok(Self {
+            listen: args.listen,
+            listen_backlog: args.listen_backlog,
+            redis: RedisTarget::parse(&args.redis_url).context("--redis-url (REDIS_URL)")?,
+            keys: keys(&args.keys, env)?,
+            allowed_origins: origins(&args.allowed_origins)
+                .context("--allowed-origins (BELLWIRE_HUB_ALLOWED_ORIGINS)")?,
+            allow_query_token: args.allow_query_token,
+            relay: relay(args)?,
+            admission: derived::limits(&args.limits, open_files::limit())?,
+            queued_bytes_max: (args.limits.queued_mib_max as usize).saturating_mul(MIB),
+            metrics: derived::metrics(&args.metrics)?,
+            shutdown: Shutdown::new(&args.times)?,
+            pace: Pace {
+                ping_interval: Duration::from_secs(args.times.ping_interval_s),
+                drain_spread: Duration::from_millis(args.times.drain_spread_ms),
+                ..Pace::default()
+            },
+        })
+    }
+}
+
+impl Config {
+    /// The defaults of everything else, for those who run a hub inside their own process.
+    ///
+    /// # Errors
+    /// The process may open too few files.
+    pub fn defaults(redis: RedisTarget, keys: KeySet) -> Result<Self> {
+        Ok(Self {
+            listen: ([127, 0, 0, 1], 0).into(),
+            listen_backlog: LISTEN_BACKLOG,
+            redis,
+            keys,
+            allowed_origins: Vec::new(),
+            allow_query_token: false,
+            relay: None,
+            admission: derived::limits(&LimitArgs::default(), open_files::limit())?,
+            queued_bytes_max: QUEUED_BYTES_MAX,
+            metrics: MetricsAccess::default(),
+            shutdown: Shutdown::default(),
+            pace: Pace::default(),
+        })
+    }
+}
+
+impl RedisTarget {
+    /// # Errors
+    /// A URL that redis-rs does not take; the text does not repeat it.
+    pub fn parse(url: &str) -> Result<Self> {
+        // Errors of the parsers may quote what they were given, so they are not passed on.
+        let Ok(info) = url.into_connection_info() else {
+            bail!("is not a Redis URL (redis://[user:password@]host:port/db, or rediss://)");
+        };
+        if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
+            bail!("asks for TLS without a look at the certificate (#insecure): that is refused");
+        }
+        let shown = match Url::parse(url) {
+            Ok(mut parsed) if parsed.has_host() => {
+                if parsed.password().is_some() {
+                    let _ = parsed.set_password(Some("***"));
+                }
+                parsed.set_query(None);
+                parsed.set_fragment(None);
+                parsed.to_string()
+            }
+            _ => info.addr().to_string(),
+        };
+        let Ok(client) = redis::Client::open(info) else {
+            bail!("is not usable: TLS certificates could not be read");
+        };
+        Ok(Self { client, shown })
+    }
+}
+
+impl fmt::Display for RedisTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.shown)
+    }
+}
+
+fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> {
+    let config = KeyConfig {
+        hs256_key: secret("AUTH_HS256_KEY", args.auth_hs256_key_file.as_deref(), env)?,
+        jwks: secret("AUTH_JWKS", args.auth_jwks_file.as_deref(), env)?,
+        issuer: args.auth_issuer.clone().unwrap_or_default(),
+        audience: args.auth_audience.clone().unwrap_or_default(),
+    };
+    KeySet::new(&config).context("AUTH_HS256_KEY(_FILE) or AUTH_JWKS(_FILE)")
+}
+
+/// A secret from its file, else from the environment, else empty. An empty file name counts as
+/// none: that is how a compose file leaves a variable out.
+pub(crate) fn secret(
+    name: &str,
+    file: Option<&str>,
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<String> {
+    let Some(file) = file.filter(|file| !file.is_empty()) else {
+        return Ok(env(name).unwrap_or_default());
+    };
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("{name}_FILE: cannot read {file}"))?;
+    // Editors end a file with a newline; it is not part of the secret.
+    let text = text.trim_end_matches(['\r', '\n']);
+    ensure!(!text.is_empty(), "{name}_FILE: {file} is empty");
+    Ok(text.to_owned())
+}
+
+fn origins(list: &[String]) -> Result<Vec<String>> {
+    let given = list.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty());
+    given
+        .map(|origin| {
+            let parsed = Url::parse(origin).with_context(|| format!("{origin:?} is no origin"))?;
+            let exact = parsed.origin().ascii_serialization();
+            ensure!(
+                exact == origin,
+                "{origin:?} is no origin as browsers send it; did you mean {exact:?}?"
+            );
+            Ok(exact)
+        })
+        .collect()
+}
+
+fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
+    let url = args.functions_url.as_deref().filter(|url| !url.is_empty());
+    let token_file = args.relay_token_file.as_deref().filter(|file| !file.is_empty());
+    let (url, token_file) = match (url, token_file) {
+        (None, None) => return Ok(None),
+        (Some(url), Some(token_file)) => (url, token_file),
+        (Some(_), None) => {
+            bail!("--functions-url needs --relay-token-file (BELLWIRE_RELAY_TOKEN_FILE)")
+        }
+        (None, Some(_)) => {
+            bail!("--relay-token-file needs --functions-url (BELLWIRE_FUNCTIONS_URL)")
+        }
+    };
+    let setting = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
+    let base = Url::parse(url).with_context(|| format!("{setting} is not a URL"))?;
+    ensure!(matches!(base.scheme(), "http" | "https"), "{setting} must be http:// or https://");
+    ensure!(base.username().is_empty() && base.password().is_none(), "{setting} holds a password");
+    ensure!(base.query().is_none() && base.fragment().is_none(), "{setting} is a base URL");
+    let url = format!("{}/admin/relay", base.as_str().trim_end_matches('/'));
+    Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file: token_file.into() }))
+}
+
+#[cfg(test)]
+mod tests;

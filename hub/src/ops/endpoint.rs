@@ -1,0 +1,141 @@
+//! Where `/metrics` is and who may read it: an address of its own, or the clients' with a token, or
+//! nowhere. Numbers of users and failures are nobody's business by default.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::any;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
+use http::{Method, Request};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use shared::{Code, Error};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+use crate::admission::Admission;
+use crate::config::derived::MetricsAccess;
+use crate::http::problem::{Refusal, answer};
+use crate::http::request_id::RequestId;
+use crate::limits::{ACCEPT_PAUSE, SCRAPE_DEADLINE, SCRAPES_MAX};
+use crate::metrics::Metrics;
+use crate::metrics::health::Health;
+use crate::ops::text;
+use crate::session::token::bearer;
+use crate::users::Registry;
+
+pub struct Endpoint {
+    pub access: MetricsAccess,
+    pub metrics: Arc<Metrics>,
+    pub health: Arc<Health>,
+    pub admission: Arc<Admission>,
+    pub registry: Arc<Registry>,
+}
+
+impl Endpoint {
+    /// The route beside those of clients, to be merged with them.
+    pub fn router(self: Arc<Self>) -> Router {
+        Router::new().route("/metrics", any(beside_clients)).with_state(self)
+    }
+
+    /// Serves scrapes on an address of their own, and what asks for the hub's health: there it is
+    /// answered also while clients have taken every connection. Ends only by being dropped.
+    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
+        let health = crate::ops::health_routes::health_router(self.health.clone());
+        let router = Router::new().route("/metrics", any(on_its_own)).fallback(unknown);
+        let router = router.with_state(self).merge(health);
+        let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
+        // Dropped with this task, and its connections with it.
+        let mut scrapes = JoinSet::new();
+        loop {
+            while scrapes.try_join_next().is_some() {}
+            let Ok(slot) = slots.clone().acquire_owned().await else { return };
+            match listener.accept().await {
+                Ok((connection, _)) => {
+                    let router = router.clone();
+                    scrapes.spawn(async move {
+                        if timeout(SCRAPE_DEADLINE, scrape(connection, router)).await.is_err() {
+                            tracing::debug!("a scrape did not end in time");
+                        }
+                        drop(slot);
+                    });
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "cannot accept scrapes");
+                    sleep(ACCEPT_PAUSE).await;
+                }
+            }
+        }
+    }
+
+    fn page(&self, method: &Method, headers: &HeaderMap) -> Result<Response, Error> {
+        if !matches!(*method, Method::GET | Method::HEAD) {
+            return Err(Error::method_not_allowed("GET, HEAD"));
+        }
+        if let Some(token) = &self.access.token {
+            let given = bearer(headers)?.unwrap_or_default();
+            if !is_equal(token.as_bytes(), given.as_bytes()) {
+                return Err(Error::new(Code::Unauthorized, "metrics are for their token"));
+            }
+        }
+        let head = [(CONTENT_TYPE, text::CONTENT_TYPE), (CACHE_CONTROL, "no-store")];
+        Ok((head, self.render()).into_response())
+    }
+}
+
+impl Endpoint {
+    fn render(&self) -> String {
+        self.metrics.render(&self.health, &self.admission, &self.registry.queues())
+    }
+}
+
+async fn beside_clients(
+    State(endpoint): State<Arc<Endpoint>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let access = &endpoint.access;
+    if access.listen.is_some() || access.token.is_none() {
+        let detail = "metrics are not served here: the hub's operator sets `metrics_listen` or \
+                      `metrics_token_file`";
+        return Err(Error::new(Code::NotFound, detail).into());
+    }
+    Ok(endpoint.page(&method, &headers)?)
+}
+
+async fn on_its_own(
+    State(endpoint): State<Arc<Endpoint>>,
+    method: Method,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    Ok(endpoint.page(&method, &headers)?)
+}
+
+async fn unknown() -> Refusal {
+    Error::not_found("this path").into()
+}
+
+/// One request; scrapers come every few seconds and can connect again.
+async fn scrape(connection: TcpStream, router: Router) {
+    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
+        let answer = answer(router.clone(), RequestId::random(), request.map(Body::new));
+        async move { Ok::<_, std::convert::Infallible>(answer.await) }
+    });
+    let mut server = http1::Builder::new();
+    server.timer(TokioTimer::new()).header_read_timeout(SCRAPE_DEADLINE).keep_alive(false);
+    if let Err(error) = server.serve_connection(TokioIo::new(connection), service).await {
+        tracing::debug!(%error, "a scrape broke");
+    }
+}
+
+/// In a time that does not tell how much of it is right.
+fn is_equal(token: &[u8], given: &[u8]) -> bool {
+    let difference = token.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
+    token.len() == given.len() && std::hint::black_box(difference) == 0
+}

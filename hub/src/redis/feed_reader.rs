@@ -1,0 +1,224 @@
+//! Reads of users' feeds: the companion's head, and the entries of the list. Pages of users share
+//! a round trip; one user's odd key (another type) never fails the others.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use redis::{FromRedisValue, RedisError, RedisResult, Value, from_redis_value};
+use shared::json::object_text;
+use shared::limits::FEED_ENTRIES_MAX;
+use shared::notification::{expiry_of, our_id_and_seq};
+use shared::time::rfc3339;
+use shared::wire::Position;
+use shared::{UserId, keys};
+
+use crate::redis::commands::Commands;
+
+/// An element of a feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Entry {
+    /// Ours have one; elements of other services have none.
+    pub(crate) ours: Option<Ours>,
+    /// Whether it was past its `expiresAt` when it was read: it counts, and is not shown.
+    pub(crate) is_expired: bool,
+    /// The bytes of the element, which are also the bytes that were published.
+    pub(crate) notification: Bytes,
+}
+
+/// What an entry of ours says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Ours {
+    pub(crate) seq: i64,
+    /// From its UUIDv7: time since the Unix epoch.
+    pub(crate) created: Duration,
+}
+
+/// A feed as far as the hub needs it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Feed {
+    /// `None` where there is no feed.
+    pub(crate) head: Option<Position>,
+    /// Whether the list holds all that we left in it: then what is missing between two of our
+    /// entries was deleted, not lost.
+    pub(crate) is_intact: bool,
+    /// Oldest first.
+    pub(crate) entries: Vec<Entry>,
+}
+
+/// What the first look at a feed tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct FeedHead {
+    /// `None` where there is no feed of ours.
+    pub(crate) position: Option<Position>,
+    /// [`mark`] of the newest element, whosever it is.
+    pub(crate) newest: Option<u64>,
+}
+
+/// Tells elements apart: what is published has the bytes of its element.
+pub(crate) fn mark(element: &[u8]) -> u64 {
+    xxhash_rust::xxh3::xxh3_64(element)
+}
+
+impl Feed {
+    /// Ours, with their seq.
+    pub(crate) fn ours(&self) -> impl Iterator<Item = (Ours, &Entry)> {
+        self.entries.iter().filter_map(|entry| Some((entry.ours?, entry)))
+    }
+
+    /// Whether a hole above `seq` can only be what was deleted.
+    pub(crate) fn is_anchored(&self, seq: i64) -> bool {
+        self.is_intact && self.ours().any(|(ours, _)| ours.seq <= seq)
+    }
+}
+
+/// Epochs, heads and newest elements of many users, in their order.
+///
+/// # Errors
+/// Redis did not answer, or not with answers.
+pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<FeedHead>> {
+    let mut pipeline = redis::pipe();
+    for user in users {
+        pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head"]);
+        pipeline.cmd("LINDEX").arg(keys::feed(user)).arg(0);
+    }
+    let answers: Vec<RedisResult<Value>> = redis.query(pipeline.ignore_errors()).await?;
+    let mut answers = answers.into_iter();
+    let mut heads = Vec::with_capacity(users.len());
+    while let (Some(companion), Some(newest)) = (answers.next(), answers.next()) {
+        let newest: Option<Option<Vec<u8>>> = value(newest)?;
+        let newest = newest.flatten().map(|element| mark(&element));
+        heads.push(FeedHead { position: head(companion)?, newest });
+    }
+    Ok(heads)
+}
+
+/// Feeds of many users, in their order; companion and list of a user are of one moment. `now` is the
+/// time since the Unix epoch.
+///
+/// # Errors
+/// Redis did not answer, or not with answers.
+pub(crate) async fn feeds(
+    redis: &Commands,
+    users: &[&UserId],
+    now: Duration,
+) -> RedisResult<Vec<Feed>> {
+    let now = rfc3339(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    let mut pipeline = redis::pipe();
+    pipeline.atomic();
+    for user in users {
+        pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head", "n"]);
+        pipeline.cmd("LRANGE").arg(keys::feed(user)).arg(0).arg(FEED_ENTRIES_MAX - 1);
+    }
+    let answers: Vec<RedisResult<Value>> = redis.query(pipeline.ignore_errors()).await?;
+    let mut answers = answers.into_iter();
+    let mut feeds = Vec::with_capacity(users.len());
+    while let (Some(companion), Some(list)) = (answers.next(), answers.next()) {
+        let elements: Vec<Vec<u8>> = value(list)?.unwrap_or_default();
+        let companion = head_and_length(companion)?;
+        let is_intact = companion.as_ref().is_some_and(|(_, length)| *length <= elements.len());
+        let entry = |element| entry(element, &now);
+        let mut entries: Vec<Entry> = elements.into_iter().rev().filter_map(entry).collect();
+        sort(&mut entries);
+        let head = companion.map(|(head, _)| head);
+        feeds.push(Feed { head, is_intact, entries });
+    }
+    Ok(feeds)
+}
+
+/// They are in order unless another service has moved ours: then where its own lay means nothing.
+fn sort(entries: &mut Vec<Entry>) {
+    let seq = |entry: &Entry| entry.ours.map(|ours| ours.seq);
+    if !entries.iter().filter_map(seq).is_sorted() {
+        entries.retain(|entry| entry.ours.is_some());
+        entries.sort_by_key(seq);
+    }
+}
+
+fn head(answer: RedisResult<Value>) -> RedisResult<Option<Position>> {
+    type Companion = (Option<String>, Option<i64>);
+    let companion: Option<Companion> = value(answer)?;
+    Ok(match companion {
+        Some((Some(epoch), Some(seq @ 0..))) => Some(Position { epoch: epoch.into(), seq }),
+        _ => None,
+    })
+}
+
+/// The head, and the length of the list when we left it.
+fn head_and_length(answer: RedisResult<Value>) -> RedisResult<Option<(Position, usize)>> {
+    type Companion = (Option<String>, Option<i64>, Option<usize>);
+    let companion: Option<Companion> = value(answer)?;
+    Ok(match companion {
+        Some((Some(epoch), Some(seq @ 0..), length)) => {
+            Some((Position { epoch: epoch.into(), seq }, length.unwrap_or(usize::MAX)))
+        }
+        _ => None,
+    })
+}
+
+/// A value; `None` where the key is of another type or holds something else than expected.
+fn value<T: FromRedisValue>(answer: RedisResult<Value>) -> RedisResult<Option<T>> {
+    match answer {
+        Ok(value) => Ok(from_redis_value(value).ok()),
+        Err(error) if is_about_the_key(&error) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Other errors (LOADING, MASTERDOWN, NOPERM) say nothing about the key.
+fn is_about_the_key(error: &RedisError) -> bool {
+    error.code() == Some("WRONGTYPE")
+}
+
+fn entry(element: Vec<u8>, now: &str) -> Option<Entry> {
+    let element = String::from_utf8(element).ok()?;
+    let ours = our_id_and_seq(&element);
+    let ours = ours.and_then(|(id, seq)| Some(Ours { seq, created: created(id)? }));
+    // What is no object is skipped, here as in answers.
+    if ours.is_none() && object_text(element.as_bytes()).is_none() {
+        return None;
+    }
+    let is_expired = ours.is_some() && expiry_of(&element).is_some_and(|time| time <= now);
+    Some(Entry { ours, is_expired, notification: element.into() })
+}
+
+/// The time in a UUIDv7: its first 48 bits are milliseconds (RFC 9562 §5.7).
+fn created(id: &str) -> Option<Duration> {
+    let high = u64::from_str_radix(id.get(..8)?, 16).ok()?;
+    let low = u64::from_str_radix(id.get(9..13)?, 16).ok()?;
+    Some(Duration::from_millis(high << 16 | low))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_ours_apart_and_leaves_foreign_elements() {
+        let ours = r#"{"id":"019a0000-0001-7000-8000-000000000000","userId":"a","seq":7,"t":1}"#;
+        let entry = |text: &str| super::entry(text.as_bytes().to_vec(), "2026");
+        let found = entry(ours).unwrap();
+        assert_eq!(found.notification, ours);
+        let created = Duration::from_millis(0x019a_0000_0001);
+        assert_eq!(found.ours, Some(Ours { seq: 7, created }));
+        assert_eq!(entry(r#"{"userId":"a","seq":7}"#).unwrap().ours, None);
+        assert_eq!(entry("[1]"), None);
+        assert_eq!(entry("{"), None);
+    }
+
+    #[test]
+    fn ours_are_in_order_even_if_another_service_moved_them() {
+        let entry = |seq: Option<i64>| Entry {
+            ours: seq.map(|seq| Ours { seq, created: Duration::ZERO }),
+            is_expired: false,
+            notification: "".into(),
+        };
+        let seq = |entry: &Entry| entry.ours.map(|ours| ours.seq);
+        let seqs = |entries: &[Entry]| entries.iter().map(seq).collect::<Vec<_>>();
+        let mut entries = vec![entry(Some(1)), entry(None), entry(Some(2))];
+        sort(&mut entries);
+        assert_eq!(seqs(&entries), Vec::from([Some(1), None, Some(2)]));
+        let mut entries = vec![entry(Some(2)), entry(None), entry(Some(1))];
+        sort(&mut entries);
+        assert_eq!(seqs(&entries), Vec::from([Some(1), Some(2)]));
+    }
+}

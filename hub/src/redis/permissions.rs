@@ -1,0 +1,43 @@
+//! Asks Redis now and then whether the hub's user may do what the hub needs: without a permission the
+//! subscription may stand and `PING` be answered, while presence or tickets fail.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::{ErrorKind, RedisResult, ServerErrorKind};
+use shared::{permissions, script};
+use tokio::time::sleep;
+
+use crate::limits::{PERMISSIONS_INTERVAL, PERMISSIONS_NAMED_MAX};
+use crate::metrics::health::Health;
+use crate::redis::commands::Commands;
+
+/// Until the first answer; Redis may be away when the hub starts.
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+
+/// Keeps `health` informed for ever.
+pub(crate) async fn watch(redis: Arc<Commands>, health: Arc<Health>) {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let args = [Cow::Borrowed(permissions::HUB)];
+        let answer: RedisResult<Vec<String>> = redis.script(&script::PERMISSIONS, &[], &args).await;
+        let refused = match answer {
+            Ok(refused) => Some(refused),
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
+                Some(vec!["EVALSHA or EVAL".to_owned()])
+            }
+            // Another part notices that Redis is away; what it allows is not known then.
+            Err(_) => None,
+        };
+        if let Some(refused) = refused {
+            pause = PERMISSIONS_INTERVAL;
+            let named: Vec<String> = refused.into_iter().take(PERMISSIONS_NAMED_MAX).collect();
+            let text = named.join(", ");
+            if health.set_refused(text.clone()) {
+                tracing::warn!(refused = text, "the Redis user lacks permissions");
+            }
+        }
+        sleep(pause).await;
+    }
+}

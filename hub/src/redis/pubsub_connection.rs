@@ -1,0 +1,242 @@
+//! A connection that is subscribed: opened as redis-rs opens its own, from the same settings, then
+//! read by [`crate::redis::pubsub_parser`].
+//!
+//! It blocks: its thread has nothing else to do, and a read that waits by itself is one system call
+//! where an event loop needs two and a timer.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::BytesMut;
+use redis::{ConnectionAddr, ConnectionInfo};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConnection, StreamOwned};
+use socket2::{SockRef, Socket};
+
+use crate::limits::{REDIS_CONNECT_DEADLINE, SUBSCRIPTION_READ_BYTES};
+use crate::redis::pubsub_parser::{self, Garbled, Reply};
+
+/// Why there is no subscription, or none any more.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SubscriptionError {
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    #[error(transparent)]
+    Garbled(#[from] Garbled),
+    #[error("Redis closed the connection")]
+    Closed,
+    /// Redis' own words; they hold no secret.
+    #[error("Redis refuses: {0}")]
+    Refused(String),
+    #[error("there is no subscription in time")]
+    Late,
+    #[error("probes are not heard")]
+    Deaf,
+    #[error("the address is of a kind that is not supported")]
+    Unsupported,
+}
+
+enum Stream {
+    /// TCP, or a Unix socket.
+    Plain(Socket),
+    /// Boxed: the state of TLS is large.
+    Tls(Box<StreamOwned<ClientConnection, Socket>>),
+}
+
+/// See the module.
+pub(crate) struct Subscription {
+    stream: Stream,
+    /// What was read last; copied from here into the buffer, whose messages then share it.
+    scratch: Box<[u8]>,
+    buffer: BytesMut,
+}
+
+impl Subscription {
+    /// Connects and subscribes, within [`REDIS_CONNECT_DEADLINE`]. Reads wait for a `tick` then.
+    ///
+    /// # Errors
+    /// Redis cannot be reached, or refuses.
+    pub(crate) fn open(
+        info: &ConnectionInfo,
+        channels: &[&str],
+        tick: Duration,
+    ) -> Result<Self, SubscriptionError> {
+        let deadline = Instant::now() + REDIS_CONNECT_DEADLINE;
+        let stream = connect(info.addr(), deadline, tick)?;
+        let scratch = vec![0; SUBSCRIPTION_READ_BYTES].into_boxed_slice();
+        let mut subscription = Self { stream, scratch, buffer: BytesMut::new() };
+        let settings = info.redis_settings();
+        if let Some(password) = settings.password() {
+            let mut words = vec!["AUTH"];
+            words.extend(settings.username());
+            words.push(password);
+            subscription.send(&words)?;
+            subscription.answered(deadline, |reply| *reply == Reply::Other)?;
+        }
+        let mut words = vec!["SUBSCRIBE"];
+        words.extend(channels);
+        subscription.send(&words)?;
+        for _ in channels {
+            subscription.answered(deadline, |reply| *reply == Reply::Subscribed)?;
+        }
+        Ok(subscription)
+    }
+
+    /// A reply that has been read already, if there is one.
+    ///
+    /// # Errors
+    /// The connection is of no use any more.
+    pub(crate) fn take(&mut self) -> Result<Option<Reply>, SubscriptionError> {
+        Ok(pubsub_parser::take(&mut self.buffer)?)
+    }
+
+    /// Waits for more bytes, for a tick at most, and reads them; whether there were some.
+    ///
+    /// # Errors
+    /// The connection is of no use any more.
+    pub(crate) fn read(&mut self) -> Result<bool, SubscriptionError> {
+        let read = match &mut self.stream {
+            Stream::Plain(socket) => socket.read(&mut self.scratch),
+            Stream::Tls(stream) => stream.read(&mut self.scratch),
+        };
+        match read {
+            Ok(0) => Err(SubscriptionError::Closed),
+            Ok(bytes) => {
+                self.buffer.extend_from_slice(self.scratch.get(..bytes).unwrap_or_default());
+                Ok(true)
+            }
+            Err(error) if is_nothing_yet(&error) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Reads what has arrived, without waiting; whether there was something.
+    ///
+    /// # Errors
+    /// The connection is of no use any more.
+    pub(crate) fn read_now(&mut self) -> Result<bool, SubscriptionError> {
+        self.socket().set_nonblocking(true)?;
+        let read = self.read();
+        self.socket().set_nonblocking(false)?;
+        read
+    }
+
+    /// Asks whether the connection is there; the answer counts as something read.
+    ///
+    /// # Errors
+    /// The connection is of no use any more.
+    pub(crate) fn ping(&mut self) -> Result<(), SubscriptionError> {
+        self.send(&["PING"])
+    }
+
+    fn answered(
+        &mut self,
+        deadline: Instant,
+        is_expected: impl Fn(&Reply) -> bool,
+    ) -> Result<(), SubscriptionError> {
+        loop {
+            match self.take()? {
+                Some(Reply::Error(text)) => return Err(SubscriptionError::Refused(text)),
+                Some(reply) if is_expected(&reply) => return Ok(()),
+                // A message of the first channel, before the second one stands: everyone is
+                // brought up to date afterwards anyway.
+                Some(_) => {}
+                None if Instant::now() >= deadline => return Err(SubscriptionError::Late),
+                None => {
+                    self.read()?;
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, words: &[&str]) -> Result<(), SubscriptionError> {
+        let mut bytes = format!("*{}\r\n", words.len());
+        for word in words {
+            bytes.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+        }
+        match &mut self.stream {
+            Stream::Plain(socket) => socket.write_all(bytes.as_bytes())?,
+            Stream::Tls(stream) => {
+                stream.write_all(bytes.as_bytes())?;
+                stream.flush()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn socket(&self) -> SockRef<'_> {
+        match &self.stream {
+            Stream::Plain(socket) => SockRef::from(socket),
+            Stream::Tls(stream) => SockRef::from(&stream.sock),
+        }
+    }
+}
+
+fn is_nothing_yet(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
+}
+
+fn connect(
+    address: &ConnectionAddr,
+    deadline: Instant,
+    tick: Duration,
+) -> Result<Stream, SubscriptionError> {
+    let prepared = |socket: Socket| -> io::Result<Socket> {
+        socket.set_read_timeout(Some(tick))?;
+        socket.set_write_timeout(Some(REDIS_CONNECT_DEADLINE))?;
+        Ok(socket)
+    };
+    match address {
+        ConnectionAddr::Tcp(host, port) => {
+            Ok(Stream::Plain(prepared(tcp(host, *port, deadline)?)?))
+        }
+        ConnectionAddr::Unix(path) => {
+            Ok(Stream::Plain(prepared(UnixStream::connect(path)?.into())?))
+        }
+        ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None } => {
+            let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+            let socket = prepared(tcp(host, *port, deadline)?)?;
+            let client = ClientConnection::new(tls(), name).map_err(io::Error::other)?;
+            let mut stream = StreamOwned::new(client, socket);
+            while stream.conn.is_handshaking() {
+                match stream.conn.complete_io(&mut stream.sock) {
+                    Ok(_) => {}
+                    Err(error) if is_nothing_yet(&error) && Instant::now() < deadline => {}
+                    Err(error) => return Err(error.into()),
+                }
+            }
+            Ok(Stream::Tls(Box::new(stream)))
+        }
+        _ => Err(SubscriptionError::Unsupported),
+    }
+}
+
+/// The first of the host's addresses that answers in time.
+fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<Socket> {
+    let mut last = io::Error::new(ErrorKind::NotFound, "the host has no address");
+    for address in (host, port).to_socket_addrs()? {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            break;
+        }
+        match TcpStream::connect_timeout(&address, left) {
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream.into());
+            }
+            Err(error) => last = error,
+        }
+    }
+    Err(last)
+}
+
+/// The machine's certificates, as redis-rs takes them.
+fn tls() -> Arc<rustls::ClientConfig> {
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    let config = rustls::ClientConfig::builder().with_root_certificates(roots);
+    Arc::new(config.with_no_client_auth())
+}

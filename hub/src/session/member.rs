@@ -1,0 +1,109 @@
+//! A user's socket as the hub sees it: its place among the user's others, how much it may say, and
+//! what its messages mean.
+
+use std::sync::Arc;
+
+use shared::CloseCode;
+use tokio::time::Instant;
+
+use crate::admission::rate_limit::{Bucket, Rate};
+use crate::admission::{ConnectionPermit, SocketPermit};
+use crate::limits::{CLIENT_FRAMES_BURST, CLIENT_FRAMES_PER_S};
+use crate::metrics::Metrics;
+use crate::protocol::{ClientFrame, Protocol};
+use crate::session::token::Authority;
+use crate::socket::connection::Connection;
+use crate::socket::end::End;
+use crate::socket::task::Listener;
+use crate::socket::timer_wheel::TimerWheel;
+use crate::users::Membership;
+
+const FRAMES: Rate = Rate { per_s: CLIENT_FRAMES_PER_S, burst: CLIENT_FRAMES_BURST };
+
+/// See the module. Dropped, it gives up that place.
+pub(crate) struct Member {
+    membership: Membership,
+    authority: Authority,
+    wheel: Arc<TimerWheel>,
+    allowance: Allowance,
+}
+
+impl Member {
+    pub(crate) fn new(
+        membership: Membership,
+        authority: Authority,
+        wheel: Arc<TimerWheel>,
+    ) -> Self {
+        Self { membership, authority, wheel, allowance: Allowance::new(Instant::now()) }
+    }
+
+    fn renew(&self, connection: &Arc<Connection>, token: &str) -> Result<(), End> {
+        let expires_at = self.authority.renew(self.membership.user(), token)?;
+        let due = connection.renew(expires_at);
+        self.wheel.add(connection, due);
+        Ok(())
+    }
+}
+
+impl Listener for Member {
+    fn admit(&mut self) -> Option<End> {
+        (!self.allowance.take(Instant::now())).then(|| CloseCode::TooFast.into())
+    }
+
+    fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End> {
+        match (ClientFrame::parse(&text), connection.protocol) {
+            (Some(ClientFrame::Auth { token }), _) => self.renew(connection, &token).err(),
+            (None, Protocol::V1) => Some(CloseCode::Protocol.into()),
+            (None, _) => None,
+        }
+    }
+
+    fn binary(&mut self, connection: &Arc<Connection>, _data: Vec<u8>) -> Option<End> {
+        (connection.protocol == Protocol::V1).then(|| CloseCode::Protocol.into())
+    }
+}
+
+/// How much the client may say: full at first; refills with time.
+#[derive(Debug)]
+struct Allowance(Bucket);
+
+impl Allowance {
+    fn new(now: Instant) -> Self {
+        Self(Bucket::new(now))
+    }
+
+    /// Takes one; false when nothing is left.
+    fn take(&mut self, now: Instant) -> bool {
+        self.0.take(FRAMES, now)
+    }
+}
+
+/// What counts a socket while it is open, and gives up its places when it is over.
+pub(crate) struct SocketGuard {
+    metrics: Arc<Metrics>,
+    protocol: Protocol,
+    code: Option<u16>,
+    _permits: (ConnectionPermit, SocketPermit),
+}
+
+impl SocketGuard {
+    pub(crate) fn new(
+        metrics: Arc<Metrics>,
+        protocol: Protocol,
+        permits: (ConnectionPermit, SocketPermit),
+    ) -> Self {
+        metrics.socket_opened(protocol);
+        Self { metrics, protocol, code: None, _permits: permits }
+    }
+
+    /// The connection is closed, for this reason.
+    pub(crate) fn end(mut self, end: End) {
+        self.code = end.code();
+    }
+}
+
+impl Drop for SocketGuard {
+    fn drop(&mut self) {
+        self.metrics.socket_closed(self.protocol, self.code);
+    }
+}

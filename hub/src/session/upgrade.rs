@@ -1,0 +1,248 @@
+//! `GET /ws/notifications` and `GET /sse/notifications`: from a request's head to a socket that is
+//! open.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use bytes::Bytes;
+use futures_util::FutureExt as _;
+use http::header::{
+    CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
+use http::{Method, Version};
+use shared::path::query_pairs;
+use shared::{Code, Error};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+
+use crate::admission::{ConnectionPermit, SocketPermit};
+use crate::http::refusal_reason::{Reason, Refused};
+use crate::http::request_head::Head;
+use crate::http::request_id::RequestId;
+use crate::limits::{CLIENT_FRAME_BYTES_MAX, PINGS_UNANSWERED_MAX};
+use crate::protocol::Protocol;
+use crate::session::checks::{self, Accepted, Bearer, Credential, Transport};
+use crate::session::member::{Member, SocketGuard};
+use crate::session::state::App;
+use crate::session::token::{self, Authority, now_s};
+use crate::socket::connection::Connection;
+use crate::socket::keepalive::Keepalive;
+use crate::socket::task::SocketTask;
+
+/// How long a handshake waits for the user's position. Later the socket is accepted all the same:
+/// what is published meanwhile is held, and the welcome comes when the position is known.
+const POSITION_DEADLINE: Duration = Duration::from_secs(3);
+
+/// Of the key of a handshake (RFC 6455 §4.1).
+const NONCE_BYTES: usize = 16;
+
+/// A connection with what is known of where it comes from.
+pub(crate) struct Visitor {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: IpAddr,
+    pub(crate) permit: ConnectionPermit,
+}
+
+/// A visitor who is not let in. Counts against the limits until the connection is closed.
+pub(crate) struct Rejected {
+    pub(crate) stream: TcpStream,
+    pub(crate) permit: ConnectionPermit,
+    pub(crate) refused: Refused,
+}
+
+/// What a path opens, if it opens something.
+pub fn transport(head: &Head) -> Option<Transport> {
+    let transport = match head.path.as_str() {
+        "/ws/notifications" => Transport::WebSocket,
+        "/sse/notifications" => Transport::Events,
+        _ => return None,
+    };
+    (head.method == Method::GET && !head.has_body()).then_some(transport)
+}
+
+/// Checks, joins the user, answers, and lets the socket live. `early` is what came right behind the
+/// head.
+///
+/// # Errors
+/// Why there is no socket, with the connection to say so on.
+pub(crate) async fn open(
+    app: &Arc<App>,
+    transport: Transport,
+    head: &Head,
+    id: &RequestId,
+    visitor: Visitor,
+    early: Vec<u8>,
+) -> Result<(), Rejected> {
+    let Visitor { stream, peer, mut permit } = visitor;
+    let forwarded = head.headers.get_all(app.config.admission.trusted_proxies.header_name());
+    let client = app.admission.client(peer, forwarded.iter().map(HeaderValue::as_bytes));
+    if let Err(refused) = app.admission.handshake(&mut permit, client) {
+        return Err(Rejected { stream, permit, refused });
+    }
+    let (accepted, bearer, accept_key, socket_permit) = match check(app, transport, head).await {
+        Ok(checked) => checked,
+        Err(refused) => return Err(Rejected { stream, permit, refused }),
+    };
+    if app.registry.is_draining() {
+        let error = Error::new(Code::NotReady, "the hub is shutting down");
+        return Err(Rejected { stream, permit, refused: Reason::Draining.because(error) });
+    }
+    let Accepted { user, protocol, is_offered, cursor } = accepted;
+    let expires_at = token::expiry(bearer.accepted_until_s);
+    let interval = app.config.pace.ping_interval;
+    if transport == Transport::Events {
+        give_up_after(&stream, interval * (PINGS_UNANSWERED_MAX + 1));
+    }
+    let keepalive = Keepalive::new(Instant::now(), interval, expires_at, protocol.is_websocket());
+    let (metrics, queued) = (app.metrics.clone(), app.queued.clone());
+    let connection =
+        Connection::new(stream, app.next_socket(), protocol, keepalive, metrics, queued);
+    let socket = connection.id;
+    // Ties the request's id to the socket's number. The socket keeps no span: it would cost every
+    // idle one memory.
+    tracing::debug!(request = %id, socket, %user, protocol = protocol.name(), "socket is open");
+    let mut membership = match app.registry.join(user, connection.clone(), cursor) {
+        Ok(membership) => membership,
+        // The hub began to shut down this moment; the peer finds a closed door.
+        Err(error) => {
+            let refused = Reason::Draining.because(error);
+            app.refusals.refused(&refused, head.headers.get(ORIGIN), id);
+            return Ok(());
+        }
+    };
+    if timeout(POSITION_DEADLINE, membership.ready()).await.is_err() {
+        tracing::debug!(socket, "accepting a socket whose position is not known yet");
+    }
+    let answer = match transport {
+        Transport::WebSocket => {
+            switching_protocols(&accept_key, is_offered.then_some(protocol), id)
+        }
+        Transport::Events => event_stream(head, id),
+    };
+    connection.open(answer.into());
+    app.wheel.add(&connection, connection.due());
+    let authority = Authority::new(app.config.clone());
+    let member = Member::new(membership, authority, app.wheel.clone());
+    let socket = SocketTask::new(connection, member, CLIENT_FRAME_BYTES_MAX);
+    let guard = SocketGuard::new(app.metrics.clone(), protocol, (permit, socket_permit));
+    app.sessions.spawn(socket.run(early).map(|end| guard.end(end)));
+    Ok(())
+}
+
+/// The reader of an event stream cannot answer pings, but its kernel has to take them: one that does
+/// not for so long is gone, or has stopped reading. By itself a kernel tries for a quarter of an
+/// hour, and for ever where the peer's window is closed, and the user is online all the while.
+#[cfg(target_os = "linux")]
+fn give_up_after(stream: &TcpStream, time: Duration) {
+    let socket = socket2::SockRef::from(stream);
+    if let Err(error) = socket.set_tcp_user_timeout(Some(time)) {
+        tracing::debug!(%error, "cannot set TCP_USER_TIMEOUT");
+    }
+}
+
+/// Elsewhere the system's own patience has to do.
+#[cfg(not(target_os = "linux"))]
+fn give_up_after(_: &TcpStream, _: Duration) {}
+
+async fn check(
+    app: &App,
+    transport: Transport,
+    head: &Head,
+) -> Result<(Accepted, Bearer, String, SocketPermit), Refused> {
+    let query = query_pairs(head.query.as_deref().unwrap_or_default())
+        .map_err(|error| Reason::Query.because(error))?;
+    let config = &app.config;
+    let bearer = match checks::credential(config, &head.headers, &query)? {
+        Credential::Token(token) => checks::verify(config, &token, now_s())?,
+        Credential::Ticket(ticket) => {
+            let redeemed = app.tickets.redeem(&ticket).await;
+            let claims = redeemed.map_err(Reason::of_ticket)?.claims;
+            app.metrics.ticket_redeemed();
+            Bearer { accepted_until_s: claims.accepted_until_s(), sub: claims.sub }
+        }
+    };
+    let accepted = checks::check(config, transport, &head.headers, &query, &bearer)?;
+    let accept_key = match transport {
+        Transport::WebSocket => accept_key(head).map_err(|error| Reason::Upgrade.because(error))?,
+        Transport::Events => String::new(),
+    };
+    let permit = app.admission.socket(&accepted.user)?;
+    Ok((accepted, bearer, accept_key, permit))
+}
+
+/// RFC 6455 §4.2.2.
+pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &RequestId) -> String {
+    let protocol = protocol.map_or_else(String::new, |protocol| {
+        format!("sec-websocket-protocol: {}\r\n", protocol.name())
+    });
+    format!(
+        "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+         sec-websocket-accept: {accept_key}\r\n{protocol}x-request-id: {id}\r\n\r\n"
+    )
+}
+
+/// The body has no length and ends with the connection (RFC 9112 §6.3).
+fn event_stream(head: &Head, id: &RequestId) -> String {
+    // It was checked against the list.
+    let origin = head.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
+    let origin = origin.map_or_else(String::new, |origin| {
+        format!("access-control-allow-origin: {origin}\r\nvary: origin\r\n")
+    });
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
+         connection: close\r\nx-accel-buffering: no\r\n{origin}x-request-id: {id}\r\n\r\n"
+    )
+}
+
+/// What answers the key of a handshake, after the checks of RFC 6455 §4.2.1 that are not made
+/// before.
+///
+/// # Errors
+/// The request is not a handshake.
+pub fn accept_key(head: &Head) -> Result<String, Error> {
+    let has = |name: HeaderName, word: &str| {
+        let values = head.headers.get_all(name).into_iter();
+        let mut words = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));
+        words.any(|text| text.trim().eq_ignore_ascii_case(word))
+    };
+    if head.version != Version::HTTP_11 || !has(CONNECTION, "upgrade") || !has(UPGRADE, "websocket")
+    {
+        return Err(not_a_websocket("this path takes WebSocket handshakes only"));
+    }
+    if !has(SEC_WEBSOCKET_VERSION, "13") {
+        return Err(not_a_websocket("the WebSocket version must be 13"));
+    }
+    let mut keys = head.headers.get_all(SEC_WEBSOCKET_KEY).iter();
+    let (Some(key), None) = (keys.next(), keys.next()) else {
+        return Err(not_a_websocket("there must be one `Sec-WebSocket-Key`"));
+    };
+    if BASE64.decode(key.as_bytes()).map_or(0, |nonce| nonce.len()) != NONCE_BYTES {
+        return Err(not_a_websocket("`Sec-WebSocket-Key` is not 16 bytes in base64"));
+    }
+    Ok(derive_accept_key(key.as_bytes()))
+}
+
+fn not_a_websocket(detail: &str) -> Error {
+    Error::field(Code::InvalidField, "Upgrade", detail)
+}
+
+/// A refusal as bytes, for a connection that no HTTP server has seen. It names the version that would
+/// do (RFC 6455 §4.4), whatever it is about.
+pub(crate) fn refusal(error: &Error, id: &RequestId) -> Bytes {
+    let (parts, body) = crate::http::problem::problem(error).into_parts();
+    let mut text = format!("HTTP/1.1 {}\r\n", parts.status);
+    for (name, value) in &parts.headers {
+        let value = value.to_str().unwrap_or_default();
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str(&format!(
+        "sec-websocket-version: 13\r\nx-request-id: {id}\r\ncontent-length: {}\r\n\
+         connection: close\r\n\r\n{body}",
+        body.len()
+    ));
+    text.into()
+}

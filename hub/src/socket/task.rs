@@ -1,0 +1,175 @@
+//! One connection's life once its handshake is answered: hearing the peer, writing on where the
+//! kernel had enough, and the goodbye. One task each, which sleeps unless there is something to do.
+
+use std::future::poll_fn;
+use std::io::ErrorKind;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use shared::CloseCode;
+use tokio::time::timeout;
+
+use crate::limits::{CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, SOCKET_READ_BYTES};
+use crate::protocol::frame::{self, Opcode};
+use crate::socket::connection::Connection;
+use crate::socket::decode::{Inbound, Inbox, Violation};
+use crate::socket::end::End;
+use crate::socket::linger::{self, Drain};
+
+/// How much a peer may say, and what its messages mean. What RFC 6455 asks of every endpoint is not
+/// the listener's concern.
+pub trait Listener {
+    /// Asked before each frame is looked at, and for each read of an event stream's connection.
+    fn admit(&mut self) -> Option<End>;
+
+    /// A whole message; a reason to end if there is one.
+    fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End>;
+
+    /// The same for a binary one.
+    fn binary(&mut self, connection: &Arc<Connection>, data: Vec<u8>) -> Option<End>;
+}
+
+/// A connection with what only its task needs.
+pub struct SocketTask<L> {
+    connection: Arc<Connection>,
+    listener: L,
+    inbox: Inbox,
+}
+
+impl From<Violation> for End {
+    fn from(violation: Violation) -> Self {
+        match violation {
+            Violation::Protocol(why) => {
+                tracing::debug!(why, "a client broke the protocol");
+                CloseCode::Malformed.into()
+            }
+            Violation::NotUtf8 => CloseCode::NotUtf8.into(),
+            Violation::TooLarge => CloseCode::FrameTooLarge.into(),
+        }
+    }
+}
+
+impl<L: Listener> SocketTask<L> {
+    pub fn new(connection: Arc<Connection>, listener: L, message_bytes_max: usize) -> Self {
+        Self { connection, listener, inbox: Inbox::new(message_bytes_max) }
+    }
+
+    /// Runs until the connection is closed, and returns the reason. `early` is what the peer sent right
+    /// behind its handshake.
+    pub async fn run(mut self, early: Vec<u8>) -> End {
+        let heard = caught(|| self.hear(&early)).unwrap_or_else(Some);
+        drop(early);
+        let end = match heard {
+            Some(end) => end,
+            None => poll_fn(|cx| caught(|| self.poll(cx)).unwrap_or_else(Poll::Ready)).await,
+        };
+        let Self { connection, listener, inbox } = self;
+        tracing::debug!(socket = connection.id, ?end, "socket is over");
+        drop(listener); // a socket that is being closed does not count as online
+        drop(inbox); // nor does it keep half a message
+        if end != End::Gone {
+            // Boxed: a socket that lives keeps no room for its end.
+            Box::pin(say_goodbye(&connection, end)).await;
+        }
+        end
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if let Poll::Ready(end) = self.connection.poll_write(cx) {
+            return Poll::Ready(end);
+        }
+        let mut buffer = [0; SOCKET_READ_BYTES];
+        loop {
+            // Pending also when this task has had its share (tokio's cooperative budget).
+            if ready!(self.connection.stream.poll_read_ready(cx)).is_err() {
+                return Poll::Ready(End::Gone);
+            }
+            match self.connection.stream.try_read(&mut buffer) {
+                Ok(0) => return Poll::Ready(End::Gone),
+                Ok(bytes) => {
+                    if let Some(end) = self.hear(buffer.get(..bytes).unwrap_or_default()) {
+                        return Poll::Ready(end);
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // Connections break; nobody is left to be told.
+                Err(_) => return Poll::Ready(End::Gone),
+            }
+        }
+    }
+
+    /// What the peer sent; a reason to end if there is one.
+    fn hear(&mut self, mut bytes: &[u8]) -> Option<End> {
+        if !self.connection.protocol.is_websocket() {
+            // The reader of an event stream has nothing to say.
+            return if bytes.is_empty() { None } else { self.listener.admit() };
+        }
+        loop {
+            match self.inbox.next(&mut bytes) {
+                Ok(None) => return None,
+                Ok(Some(inbound)) => {
+                    if let Some(end) = self.take(inbound) {
+                        return Some(end);
+                    }
+                }
+                Err(violation) => return Some(violation.into()),
+            }
+        }
+    }
+
+    fn take(&mut self, inbound: Inbound) -> Option<End> {
+        if let Inbound::Pong(payload) = &inbound
+            && self.connection.pong(payload)
+        {
+            return None;
+        }
+        // Frames of every kind count: an empty one costs as much as any.
+        if let Some(end) = self.listener.admit() {
+            return Some(end);
+        }
+        match inbound {
+            Inbound::Text(text) => self.listener.text(&self.connection, text),
+            Inbound::Binary(data) => self.listener.binary(&self.connection, data),
+            Inbound::Ping(payload) => {
+                self.connection.push(frame::encode(Opcode::Pong, &[&payload]));
+                self.connection.flush();
+                None
+            }
+            Inbound::Close(code) => Some(End::Answer { code }),
+            Inbound::Pong(_) | Inbound::Fragment => None,
+        }
+    }
+}
+
+/// A bug in the hub ends one socket, with a code that tells the client to come back.
+fn caught<T>(step: impl FnOnce() -> T) -> Result<T, End> {
+    // Nothing that the step has left half done is used again: the socket ends.
+    catch_unwind(AssertUnwindSafe(step)).map_err(|_| {
+        tracing::error!("a socket's task has failed; only that socket is closed");
+        CloseCode::Internal.into()
+    })
+}
+
+/// Sends the close frame, then ends the hub's side first, as a server has to (RFC 6455 §7.1.1).
+async fn say_goodbye(connection: &Connection, end: End) {
+    connection.say(end);
+    let mut is_said = false;
+    let mut drain = Drain::new(CLOSE_DRAIN_BYTES_MAX);
+    let goodbye = poll_fn(|cx| {
+        if !is_said && connection.poll_finished(cx).is_ready() {
+            if !linger::end(&connection.stream) {
+                return Poll::Ready(());
+            }
+            is_said = true;
+        }
+        // From the start: a client that reads only once it has sent everything would not take the
+        // close frame while nobody reads what it sends.
+        let drained = drain.poll(&connection.stream, cx);
+        if is_said { drained } else { Poll::Pending }
+    });
+    if timeout(CLOSE_DEADLINE, goodbye).await.is_err() {
+        tracing::debug!(socket = connection.id, "the peer did not take the close frame");
+    }
+}

@@ -1,0 +1,45 @@
+//! A socket's place among the others of its user.
+
+use std::sync::Arc;
+
+use shared::UserId;
+use tokio::sync::oneshot;
+
+use super::Registry;
+
+/// A socket's place in the registry, given up on drop.
+pub(crate) struct Membership {
+    registry: Arc<Registry>,
+    user: UserId,
+    id: u64,
+    ready: Option<oneshot::Receiver<()>>,
+}
+
+impl Membership {
+    pub(super) fn new(
+        registry: Arc<Registry>,
+        user: UserId,
+        id: u64,
+        ready: oneshot::Receiver<()>,
+    ) -> Self {
+        Self { registry, user, id, ready: Some(ready) }
+    }
+
+    pub(crate) fn user(&self) -> &UserId {
+        &self.user
+    }
+
+    /// Waits until the user's position is known: whatever is published from then on is delivered.
+    pub(crate) async fn ready(&mut self) {
+        if let Some(ready) = self.ready.take() {
+            // An error means that the hub is ending; the session finds out by itself.
+            let _ = ready.await;
+        }
+    }
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        self.registry.leave(&self.user, self.id);
+    }
+}

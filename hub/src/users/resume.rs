@@ -1,0 +1,203 @@
+//! What a client that comes back has missed: everything of its feed above the cursor that it names.
+//! Decisions only; the feed is read by [`crate::delivery::catchup`].
+
+use shared::wire::Position;
+use shared::{Code, Error};
+
+use crate::limits::REPLAY_BYTES_MAX;
+use crate::metrics::Resume;
+use crate::protocol::{Event, GapReason};
+use crate::redis::feed_reader::{Entry, Feed};
+
+/// Longest cursor that is looked at: an epoch is a UUID, an id at most 128 bytes.
+const CURSOR_BYTES_MAX: usize = 256;
+
+/// The last that a client has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cursor {
+    At(Position),
+    /// An element of the feed, ours or of another service.
+    Id(Box<str>),
+    /// A `Last-Event-ID` that is none of ours: the client cannot mend it, but has to be told.
+    Unknown,
+}
+
+/// What brings a client up to date.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Replay {
+    /// In order; with a [`Event::Gap`] where something is missing.
+    pub(crate) events: Vec<Event>,
+    /// Of ours, the client has everything up to here now.
+    pub(crate) upto: Option<Position>,
+}
+
+impl Replay {
+    /// What came of it, for the metrics.
+    pub(crate) fn outcome(&self) -> Resume {
+        match self.events.as_slice() {
+            [] => Resume::Nothing,
+            _ if self.is_complete() => Resume::Replayed,
+            _ => Resume::Gap,
+        }
+    }
+
+    /// Whether the client gets all that it missed.
+    pub(crate) fn is_complete(&self) -> bool {
+        !self.events.iter().any(|event| matches!(event, Event::Gap { .. }))
+    }
+}
+
+impl Cursor {
+    /// From `?since=seq:<n>&epoch=<epoch>` or `?since=id:<id>`.
+    ///
+    /// # Errors
+    /// `invalid_field` or `missing_field`, naming the parameter.
+    pub fn from_query(query: &[(String, String)]) -> Result<Option<Self>, Error> {
+        let get = |name| query.iter().find(|(known, _)| known == name).map(|pair| pair.1.as_str());
+        let Some(since) = get("since") else {
+            return match get("epoch") {
+                Some(_) => {
+                    Err(Error::field(Code::MissingField, "since", "is missing beside epoch"))
+                }
+                None => Ok(None),
+            };
+        };
+        let invalid = |field, problem| Error::field(Code::InvalidField, field, problem);
+        if since.len() > CURSOR_BYTES_MAX {
+            return Err(invalid("since", "is too long"));
+        }
+        if let Some(id) = since.strip_prefix("id:").filter(|id| !id.is_empty()) {
+            return Ok(Some(Cursor::Id(id.into())));
+        }
+        let seq = since.strip_prefix("seq:").and_then(|seq| seq.parse().ok());
+        let Some(seq @ 0..) = seq else {
+            return Err(invalid("since", "is neither seq:<n> nor id:<id>"));
+        };
+        match get("epoch") {
+            None => {
+                Err(Error::field(Code::MissingField, "epoch", "is missing beside since=seq:<n>"))
+            }
+            Some(epoch) if epoch.is_empty() || epoch.len() > CURSOR_BYTES_MAX => {
+                Err(invalid("epoch", "is empty or too long"))
+            }
+            Some(epoch) => Ok(Some(Cursor::At(Position { epoch: epoch.into(), seq }))),
+        }
+    }
+
+    /// From `Last-Event-ID`, as the hub writes it: `<epoch>:<seq>`.
+    pub fn from_event_id(id: &[u8]) -> Self {
+        let id = Some(id).filter(|id| id.len() <= CURSOR_BYTES_MAX);
+        let id = id.and_then(|id| std::str::from_utf8(id).ok()).and_then(|id| id.rsplit_once(':'));
+        match id.map(|(epoch, seq)| (epoch, seq.parse())) {
+            Some((epoch, Ok(seq @ 0..))) if !epoch.is_empty() => {
+                Cursor::At(Position { epoch: epoch.into(), seq })
+            }
+            _ => Cursor::Unknown,
+        }
+    }
+
+    /// What lies above the cursor in a feed.
+    pub(crate) fn replay(&self, feed: &Feed) -> Replay {
+        let Some(head) = &feed.head else {
+            // What the client has may be published anew when the feed is loaded.
+            let upto = if let Cursor::At(at) = self { Some(at.clone()) } else { None };
+            let nothing = || Replay { upto, ..gap(GapReason::Missed, None) };
+            return self.replay_foreign(feed).unwrap_or_else(nothing);
+        };
+        match self {
+            Cursor::At(at) if at.epoch != head.epoch => gap(GapReason::Epoch, Some(head)),
+            // The feed is behind (a failover to an older replica): the client waits for it.
+            Cursor::At(at) if at.seq > head.seq => {
+                Replay { events: Vec::new(), upto: Some(at.clone()) }
+            }
+            Cursor::At(at) => {
+                let is_below = |seq| seq <= at.seq;
+                let below =
+                    feed.entries.iter().rposition(|e| e.ours.is_some_and(|o| is_below(o.seq)));
+                // Foreign elements below all of ours are older than the cursor, as far as one knows.
+                let first = feed.entries.iter().position(|entry| entry.ours.is_some());
+                let start = below.map(|at| at + 1).or(first).unwrap_or(feed.entries.len());
+                above(feed, head, start, Some(at.seq))
+            }
+            Cursor::Id(id) => {
+                let found = feed.entries.iter().position(|entry| has_id(&entry.notification, id));
+                let Some(found) = found else { return gap(GapReason::Missed, Some(head)) };
+                let below = feed.entries.iter().take(found + 1).rev();
+                let seq = below.filter_map(|entry| entry.ours).map(|ours| ours.seq).next();
+                above(feed, head, found + 1, seq)
+            }
+            Cursor::Unknown => gap(GapReason::Missed, Some(head)),
+        }
+    }
+}
+
+impl Cursor {
+    /// A feed that only other services write has no head, but its elements are cursors as well.
+    fn replay_foreign(&self, feed: &Feed) -> Option<Replay> {
+        let Cursor::Id(id) = self else { return None };
+        let found = feed.entries.iter().position(|entry| has_id(&entry.notification, id))?;
+        let above = feed.entries.get(found + 1..)?;
+        // Ours without the head that belongs to them: nobody knows what they continue.
+        if above.iter().any(|entry| entry.ours.is_some()) || is_too_large(above) {
+            return None;
+        }
+        let told = |entry: &Entry| Event::Notification {
+            text: entry.notification.clone(),
+            position: None,
+        };
+        Some(Replay { events: above.iter().map(told).collect(), upto: None })
+    }
+}
+
+/// Whether more lies there than may wait for a socket.
+fn is_too_large(entries: &[Entry]) -> bool {
+    entries.iter().map(|entry| entry.notification.len()).sum::<usize>() > REPLAY_BYTES_MAX
+}
+
+/// The entries from `start` on. `seq` is the last of ours below them, if that is known.
+fn above(feed: &Feed, head: &Position, start: usize, seq: Option<i64>) -> Replay {
+    let missed = |seq| Event::Gap {
+        reason: GapReason::Missed,
+        position: Some(Position { seq, ..head.clone() }),
+    };
+    if feed.entries.get(start..).is_some_and(is_too_large) {
+        return gap(GapReason::Missed, Some(head));
+    }
+    let mut events = Vec::new();
+    let mut is_anchored = seq.is_none_or(|seq| feed.is_anchored(seq));
+    let mut last = seq;
+    for entry in feed.entries.iter().skip(start) {
+        if let Some(ours) = entry.ours {
+            if last.is_some_and(|last| ours.seq > last.saturating_add(1)) && !is_anchored {
+                events.push(missed(ours.seq - 1));
+            }
+            last = Some(ours.seq);
+            is_anchored = feed.is_intact;
+        }
+        if !entry.is_expired {
+            events.push(entry.event(&head.epoch));
+        }
+    }
+    if last.is_none_or(|last| last < head.seq) && !is_anchored {
+        events.push(missed(head.seq));
+    }
+    Replay { events, upto: Some(head.clone()) }
+}
+
+fn gap(reason: GapReason, head: Option<&Position>) -> Replay {
+    let position = head.cloned();
+    Replay { events: vec![Event::Gap { reason, position: position.clone() }], upto: position }
+}
+
+/// Whether a notification has this `id`, ours or not.
+fn has_id(notification: &[u8], id: &str) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Identified<'a> {
+        #[serde(borrow)]
+        id: std::borrow::Cow<'a, str>,
+    }
+    serde_json::from_slice::<Identified<'_>>(notification).is_ok_and(|found| found.id == id)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+//! Jumps, deletions and other epochs while the subscription stands.
+
+use super::*;
+
+#[test]
+fn what_the_feed_does_not_hold_is_a_gap() {
+    let mut user = User::at_five();
+    user.take(ours("e", 12));
+    user.feed(feed("e", 12, [8, 9, 12]));
+    assert_eq!(user.heard(), ["gap:e7", "e8", "e9", "gap:e11", "e12"]);
+}
+
+#[test]
+fn what_was_deleted_from_a_feed_that_holds_everything_else_is_no_gap() {
+    let mut user = User::at_five();
+    user.take(ours("e", 12));
+    user.feed(Feed { is_intact: true, ..feed("e", 13, [4, 7, 8, 12]) });
+    assert_eq!(user.heard(), ["e7", "e8", "e12"]);
+    assert_eq!(user.take(ours("e", 14)), None);
+    // Nothing below the hole: what is missing may have been pushed out.
+    let mut user = User::at_five();
+    user.take(ours("e", 12));
+    user.feed(Feed { is_intact: true, ..feed("e", 12, [8, 10, 12]) });
+    assert_eq!(user.heard(), ["gap:e7", "e8", "e10", "e12"]);
+}
+
+#[test]
+fn the_first_socket_may_have_the_feed_read_at_once() {
+    let mut user = User::new();
+    user.take(ours("e", 7));
+    user.take(foreign("x"));
+    user.feed(feed("e", 7, 1..=7));
+    assert_eq!(user.heard(), ["welcome:e7", "x"]);
+    assert_eq!(user.take(ours("e", 8)), None);
+    let mut user = User::new();
+    user.take(ours("e", 7));
+    user.feed(Feed::default());
+    assert_eq!(user.heard(), ["welcome", "e7"]);
+}
+
+#[test]
+fn a_feed_that_knows_nothing_of_a_jump_does_not_stop_it() {
+    let mut user = User::at_five();
+    user.take(ours("e", 8));
+    user.feed(Feed::default());
+    assert_eq!(user.heard(), ["gap:e7", "e8"]);
+}
+
+#[test]
+fn a_jump_waits_for_the_feed_over_an_outage_but_not_for_ever() {
+    let mut user = User::at_five();
+    user.take(ours("e", 8));
+    user.failed();
+    user.take(ours("e", 9));
+    assert_eq!(user.sequencer.wanted(), Some(FeedQuery::Feed));
+    assert_eq!(user.sequencer.wanted(), None);
+    assert!(user.heard().is_empty());
+    user.feed(feed("e", 9, 1..=9));
+    assert_eq!(user.heard(), ["e6", "e7", "e8", "e9"]);
+    user.take(ours("e", 11));
+    for _ in 0..FEED_READS_FAILED_MAX {
+        user.failed();
+        assert!(user.heard().is_empty());
+    }
+    user.failed();
+    assert_eq!(user.heard(), ["gap:e10", "e11"]);
+    assert_eq!(user.sequencer.wanted(), Some(FeedQuery::Head));
+}
+
+#[test]
+fn a_new_epoch_replaces_the_old_and_late_messages_do_not_bring_it_back() {
+    let mut user = User::at_five();
+    assert_eq!(user.take(ours("f", 1)), Some(FeedQuery::Feed));
+    user.feed(feed("f", 1, 1..=1));
+    assert_eq!(user.take(ours("e", 6)), Some(FeedQuery::Feed));
+    user.take(ours("f", 2));
+    user.feed(feed("f", 2, 1..=2));
+    assert_eq!(user.heard(), ["epoch:f0", "f1", "f2"]);
+}
+
+#[test]
+fn an_epoch_that_comes_back_is_believed_when_the_feed_says_so() {
+    let mut user = User::at_five();
+    user.take(ours("f", 1));
+    user.feed(feed("f", 1, 1..=1));
+    user.take(ours("e", 6));
+    user.feed(feed("e", 6, 1..=6));
+    user.take(ours("e", 7));
+    assert_eq!(user.heard(), ["epoch:f0", "f1", "epoch:e5", "e6", "e7"]);
+}
+
+#[test]
+fn a_position_that_the_feed_does_not_know_changes_nothing() {
+    for forged in [ours("x", 9), ours("e", 50), ours("e", i64::MAX)] {
+        let mut user = User::at_five();
+        assert_eq!(user.take(forged), Some(FeedQuery::Feed));
+        user.feed(feed("e", 5, 1..=5));
+        user.take(ours("e", 6));
+        assert_eq!(user.heard(), ["e6"]);
+    }
+}
+
+#[test]
+fn what_is_published_while_the_feed_is_read_is_not_lost() {
+    // The last word for a while: nothing follows that would show a jump.
+    let mut user = User::at_five();
+    user.take(ours("e", 7));
+    for seq in [8, 9] {
+        user.take(ours("e", seq));
+    }
+    user.feed(feed("e", 7, 1..=7));
+    assert_eq!(user.heard(), ["e6", "e7", "e8", "e9"]);
+    // One more is missing, or the record was replaced: the feed is asked again, and only once.
+    for (newer, expected) in [
+        (feed("e", 9, 1..=9), ["e6", "e7", "e8", "e9"].as_slice()),
+        (feed("f", 1, 1..=1), &["e6", "e7", "epoch:f0", "f1"]),
+    ] {
+        let position = newer.head.clone().unwrap();
+        let mut user = User::at_five();
+        user.take(ours("e", 7));
+        user.take(ours(&position.epoch, position.seq));
+        user.feed(feed("e", 7, 1..=7));
+        assert_eq!(user.read, Some(FeedQuery::Feed));
+        user.feed(newer);
+        assert_eq!((user.read, user.heard()), (None, expected.iter().map(|&w| w.into()).collect()));
+    }
+    let mut user = User::at_five();
+    user.take(ours("e", 7));
+    user.take(ours("e", i64::MAX));
+    user.take(ours("e", 8));
+    user.feed(feed("e", 7, 1..=7));
+    user.feed(feed("e", 8, 1..=8));
+    assert_eq!((user.read, user.heard()), (None, ["e6", "e7", "e8"].map(String::from).into()));
+}
+
+#[test]
+fn a_head_that_cannot_be_read_does_not_end_the_wait_for_the_feed() {
+    let mut user = User::at_five();
+    user.sequencer.unsync();
+    assert_eq!(user.take(ours("e", 7)), Some(FeedQuery::Feed));
+    // The sweep's, which was on its way before.
+    user.sequencer.failed(FeedQuery::Head, &mut |event| user.heard.push(word(event)));
+    assert!(user.heard().is_empty() && user.sequencer.is_held());
+    user.feed(feed("e", 7, 1..=7));
+    assert_eq!(user.heard(), ["e6", "e7"]);
+}
+
+#[test]
+fn a_head_that_no_publisher_of_ours_has_written_stops_nothing() {
+    for head in [i64::MIN, i64::MAX] {
+        let mut user = User::new();
+        user.head(Some(at("e", head)));
+        for seq in [1, i64::MAX] {
+            user.take(ours("e", seq));
+            user.failed();
+        }
+    }
+}
+
+#[test]
+fn a_feed_that_did_not_exist_starts_wherever_it_starts() {
+    let mut user = User::new();
+    user.head(None);
+    user.take(ours("e", 7));
+    assert_eq!(user.heard(), ["welcome", "e7"]);
+}
