@@ -3,8 +3,8 @@
 //! Only things that may vanish at any moment: an instance serves 128 requests by default and is
 //! dropped after a second of rest.
 //!
-//! A component's route names what it needs: [`App`], which is Redis alone, or [`RecordApp`], which has
-//! the record as well. What no route names is neither linked nor imported from the host, and no
+//! A component's route names what it needs: [`App`], which is Redis alone, or [`RecordApp`], which
+//! has the record as well. What no route names is neither linked nor imported from the host, and no
 //! variable of it is read.
 
 use std::cell::OnceCell;

@@ -54,6 +54,8 @@ fn wanted(component: &str, application: &Variables) -> BTreeSet<String> {
     let is_read = |name: &str| match name {
         // A word that is in other words, too. It is read together with this:
         "record" => reads("postgres_url"),
+        // For the permissions in the manifest; code names them in errors only.
+        "redis_host" | "postgres_host" => false,
         // Of the example resource in resources.toml, which a build holds against the manifest.
         "settings_host" => component == "cache",
         _ => reads(name),
