@@ -34,14 +34,14 @@ chaos: ## Mix faults and count what is lost or doubled: make chaos ARGS="--secon
 token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
 	@scripts/token
 
-build: ## Build the components, the host and the hub.
+build: ## Build the components, the host and the hub. RECORD=postgres: components without SQLite.
 	@scripts/install-deps linker toolchain wasm
-	@scripts/build components host hub
+	@RECORD="$(RECORD)" scripts/build components host hub
 	@scripts/check-sizes
 
 build-component: ## Build one component: make build-component COMPONENT=feed.
 	@scripts/install-deps linker toolchain wasm
-	@scripts/build "$(COMPONENT)"
+	@RECORD="$(RECORD)" scripts/build "$(COMPONENT)"
 
 check-sizes: ## Check the built components against their size budget.
 	@scripts/check-sizes

@@ -33,6 +33,12 @@ components() {
   sed -n 's|^source = "target/wasm32-wasip2/component/\([a-z0-9_-]*\)\.wasm".*|\1|p' spin.toml
 }
 
+# Those that may use SQLite.
+components_with_sqlite() {
+  awk '/^\[component\.[a-z0-9_-]*\]$/ { id = substr($0, 12, length($0) - 12) }
+    /^sqlite_databases/ { print id }' spin.toml
+}
+
 # Makes the development key unless there is one. The file's text is the key, without a newline.
 make_key() {
   local key=$STATE/auth.key

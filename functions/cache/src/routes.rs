@@ -1,6 +1,6 @@
 //! The component's table of contents.
 
-use runtime::{App, Error, Method, Request, Response};
+use runtime::{Error, Method, RecordApp, Request, Response};
 
 use crate::served::Target;
 use crate::{invalidate, read};
@@ -9,7 +9,7 @@ use crate::{invalidate, read};
 ///
 /// # Errors
 /// `not_found`, `method_not_allowed`, and whatever the handler says.
-pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
         (["cache", "invalidate"], Method::Post) => invalidate::tags(app, request).await,
         (["cache", "invalidate"], _) => Err(Error::method_not_allowed("POST")),

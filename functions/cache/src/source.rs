@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime};
 
-use runtime::App;
 use runtime::cache::{FetchError, Fetched, Host as _, Known, Validators, Value};
 use runtime::io::cache_host::SpinHost;
 use runtime::io::origin::{self, OriginRequest, OriginResponse};
 use runtime::io::variables;
 use runtime::record::{Backend, Sql as _, Value as SqlValue};
+use runtime::{Instance as _, RecordApp};
 
 use crate::bound::Bound;
 use crate::cache_control::{Declared, Demands, Headers, demands, still_demanded};
@@ -42,8 +42,8 @@ async fn sql(
     postgres: &Template,
     params: &[String],
 ) -> Result<Fetched, String> {
-    let app = App::get().await.map_err(|error| error.detail().to_owned())?;
-    let backend = app.config.record;
+    let app = RecordApp::get().await.map_err(|error| error.detail().to_owned())?;
+    let backend = app.backend;
     let statement = match backend {
         Backend::Sqlite => sqlite,
         Backend::Postgres => postgres,

@@ -5,7 +5,7 @@ use runtime::delivery::{DeliveryError, forget};
 use runtime::io::clock;
 use runtime::record::{Marked, Record};
 use runtime::redis::RedisError;
-use runtime::{App, Error, Request, Response, auth, marks};
+use runtime::{Error, RecordApp, Request, Response, auth, marks};
 use shared::UserId;
 use shared::auth::Scope;
 use shared::json::{Object, integer};
@@ -15,7 +15,11 @@ use shared::limits::{FEED_MARKS_MAX, MARK_IDS_MAX, REQUEST_BYTES_MAX};
 ///
 /// # Errors
 /// Of the request; `redis_unavailable` or `record_unavailable`, after which it may be repeated.
-pub async fn mark_read(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+pub async fn mark_read(
+    app: &RecordApp,
+    request: &Request,
+    user: &UserId,
+) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::NotificationsWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
@@ -86,7 +90,7 @@ fn event(user: &UserId, marked: &Marked) -> String {
 /// Of the request; `not_found`; `redis_unavailable` or `record_unavailable`, after which it may be
 /// repeated.
 pub async fn delete(
-    app: &App,
+    app: &RecordApp,
     request: &Request,
     user: &UserId,
     id: &str,

@@ -6,7 +6,7 @@ use runtime::delivery::load_cold;
 use runtime::io::clock;
 use runtime::record::Record;
 use runtime::redis::{Arg, Redis, RedisError, Reply};
-use runtime::{App, Error, Request, Response, auth, log};
+use runtime::{Error, RecordApp, Request, Response, auth, log};
 use shared::auth::Scope;
 use shared::notification::{expiry_of, our_id_and_seq};
 use shared::time::rfc3339;
@@ -19,7 +19,7 @@ use crate::page::{from_record, reads_of, shown};
 /// # Errors
 /// Of the request; `not_found`; `wrong_type`; `record_unavailable`.
 pub async fn read(
-    app: &App,
+    app: &RecordApp,
     request: &Request,
     user: &UserId,
     id: &str,
@@ -89,7 +89,7 @@ async fn find(
 }
 
 async fn in_record(
-    app: &App,
+    app: &RecordApp,
     user: &UserId,
     id: &str,
     now_ms: i64,

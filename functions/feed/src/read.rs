@@ -5,7 +5,7 @@ use runtime::delivery::load_cold;
 use runtime::io::clock;
 use runtime::record::{Entry, Record, Window};
 use runtime::redis::{Arg, Redis, RedisError};
-use runtime::{App, Code, Error, Request, Response, auth, conditional, log};
+use runtime::{Code, Error, RecordApp, Request, Response, auth, conditional, log};
 use shared::auth::Scope;
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::time::rfc3339;
@@ -19,7 +19,7 @@ use crate::page::{Answer, Page, etag};
 /// # Errors
 /// Of the request; `cursor_gone`; `wrong_type`; `record_unavailable` when neither Redis nor the
 /// record has an answer.
-pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::FeedRead)?;
     let wanted = PageRequest::parse(request)?;
@@ -34,7 +34,7 @@ pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Respons
     Ok(response.with("etag", etag).with("cache-control", "private, no-cache"))
 }
 
-async fn page(app: &App, user: &UserId, wanted: &PageRequest) -> Result<Page, Error> {
+async fn page(app: &RecordApp, user: &UserId, wanted: &PageRequest) -> Result<Page, Error> {
     let now_ms = clock::now_ms();
     match ask(&app.redis, user, wanted, now_ms).await {
         Ok(Answer::Cold) => {}
@@ -84,7 +84,7 @@ async fn ask(
 
 /// Goes on in the record where the list ends, or where the cursor is older than the list.
 async fn complete(
-    app: &App,
+    app: &RecordApp,
     user: &UserId,
     wanted: &PageRequest,
     now_ms: i64,
@@ -114,7 +114,7 @@ async fn complete(
 
 /// A page without Redis: foreign entries are not known here.
 async fn from_record(
-    app: &App,
+    app: &RecordApp,
     user: &UserId,
     wanted: &PageRequest,
     now_ms: i64,
@@ -128,7 +128,7 @@ async fn from_record(
 
 /// Fills a page from the record alone.
 async fn in_record(
-    app: &App,
+    app: &RecordApp,
     user: &UserId,
     wanted: &PageRequest,
     now_ms: i64,
@@ -162,7 +162,7 @@ async fn in_record(
 }
 
 /// The seq that a cursor stands for in the record.
-async fn seq_of(app: &App, user: &UserId, cursor: &str) -> Result<i64, Error> {
+async fn seq_of(app: &RecordApp, user: &UserId, cursor: &str) -> Result<i64, Error> {
     match app.record.entry(user, cursor).await? {
         Some(entry) => Ok(entry.notification.seq),
         // A foreign element lies above ours with this seq, so that ours comes next below it.

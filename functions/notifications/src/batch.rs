@@ -1,6 +1,6 @@
 //! `POST /notifications/batch`: up to 500 at once, a result each.
 
-use runtime::{App, Code, Error, Request, Response, auth};
+use runtime::{Code, Error, RecordApp, Request, Response, auth};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::Object;
@@ -14,7 +14,7 @@ use crate::commit::{Done, Order, check_key, commit};
 ///
 /// # Errors
 /// Of the request as a whole; `record_unavailable`, after which the outcome is unknown.
-pub async fn create(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn create(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require(&claims, Scope::NotificationsWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;

@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 use runtime::delivery;
 use runtime::io::{background, clock};
 use runtime::record::{Idempotency, NewEntry, Outcome, Record};
-use runtime::{App, Code, Error, log};
+use runtime::{Code, Error, Instance as _, RecordApp, log};
 use shared::UserId;
 use shared::digest;
 use shared::limits::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_MS};
@@ -28,7 +28,11 @@ pub type Done = Result<(Notification, Delivery), Error>;
 ///
 /// # Errors
 /// `record_unavailable`, after which the outcome is unknown.
-pub async fn commit(app: &App, subject: &str, orders: Vec<Order>) -> Result<Vec<Done>, Error> {
+pub async fn commit(
+    app: &RecordApp,
+    subject: &str,
+    orders: Vec<Order>,
+) -> Result<Vec<Done>, Error> {
     let now_ms = clock::now_ms();
     let entries: Vec<NewEntry> =
         orders.into_iter().map(|order| entry(order, subject, now_ms)).collect();
@@ -88,7 +92,7 @@ fn committed((entry, outcome): (NewEntry, Outcome)) -> Result<Committed, Error> 
 }
 
 /// Delivers user by user and notes what is still pending.
-async fn deliver(app: &App, epoch: &str, outcomes: &mut [Result<Committed, Error>]) {
+async fn deliver(app: &RecordApp, epoch: &str, outcomes: &mut [Result<Committed, Error>]) {
     let mut by_user: BTreeMap<UserId, Vec<&mut Committed>> = BTreeMap::new();
     for committed in outcomes.iter_mut().flatten() {
         if committed.origin != Origin::Deleted {
@@ -102,7 +106,7 @@ async fn deliver(app: &App, epoch: &str, outcomes: &mut [Result<Committed, Error
     }
 }
 
-async fn deliver_to(app: &App, user: &UserId, epoch: &str, group: &mut [&mut Committed]) {
+async fn deliver_to(app: &RecordApp, user: &UserId, epoch: &str, group: &mut [&mut Committed]) {
     let fresh: Vec<Notification> = group
         .iter()
         .filter(|committed| committed.origin == Origin::Fresh)
@@ -129,7 +133,7 @@ async fn deliver_to(app: &App, user: &UserId, epoch: &str, group: &mut [&mut Com
 
 /// Tries again after the answer.
 async fn retry() {
-    let Ok(app) = App::get().await else { return };
+    let Ok(app) = RecordApp::get().await else { return };
     app.unsent.retry(&app.redis, &app.record, background::sleep).await;
 }
 

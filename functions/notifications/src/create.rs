@@ -1,6 +1,6 @@
 //! `POST /notifications`.
 
-use runtime::{App, Code, Error, Request, Response, auth};
+use runtime::{Code, Error, RecordApp, Request, Response, auth};
 use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::REQUEST_BYTES_MAX;
@@ -14,7 +14,7 @@ use crate::commit::{Order, check_key, commit};
 /// # Errors
 /// Of the request; `idempotency_mismatch`; `record_unavailable`, after which the outcome is
 /// unknown.
-pub async fn create(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn create(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require(&claims, Scope::NotificationsWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;

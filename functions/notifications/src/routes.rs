@@ -1,6 +1,6 @@
 //! The component's table of contents.
 
-use runtime::{App, Error, Method, Request, Response};
+use runtime::{Error, Method, RecordApp, Request, Response};
 
 use crate::{batch, create};
 
@@ -8,7 +8,7 @@ use crate::{batch, create};
 ///
 /// # Errors
 /// `not_found`, `method_not_allowed`, and whatever the handler says.
-pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     match request.path().as_slice() {
         ["notifications"] => match request.method {
             Method::Post => create::create(app, request).await,

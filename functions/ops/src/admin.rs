@@ -1,8 +1,9 @@
 //! `POST /admin/migrate`, `/admin/prune` and `/admin/relay`.
 
-use runtime::io::clock;
+use runtime::config;
+use runtime::io::{clock, variables};
 use runtime::record::{Record, Retention};
-use runtime::{App, Error, Request, Response, auth, log, relay};
+use runtime::{Error, RecordApp, Request, Response, auth, log, relay};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::json::Object;
@@ -17,7 +18,7 @@ const RUN_MS: i64 = 10_000;
 ///
 /// # Errors
 /// Of the request; `record_unavailable`.
-pub async fn migrate(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn migrate(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
     request.query(&[])?;
@@ -56,13 +57,14 @@ const PRUNE_ROWS: usize = 500;
 ///
 /// # Errors
 /// Of the request; `record_unavailable`; whatever was dropped before stays dropped.
-pub async fn prune(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     request.query(&[])?;
+    let retention_days = config::retention_days(variables::get).await?;
     let now_ms = clock::now_ms();
     let retention = Retention {
         now_ms,
-        keep_since_ms: now_ms - app.config.retention_days * 24 * 3_600_000,
+        keep_since_ms: now_ms - retention_days * 24 * 3_600_000,
         keys_since_ms: now_ms - IDEMPOTENCY_MS,
     };
     let (mut pruned, mut done) = (0, false);
@@ -78,7 +80,7 @@ pub async fn prune(app: &App, request: &Request) -> Result<Response, Error> {
 ///
 /// # Errors
 /// `redis_unavailable` or `record_unavailable`; whatever was sent before is noted.
-pub async fn relay(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn relay(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     request.query(&[])?;
     let deadline_ms = clock::now_ms() + RUN_MS;

@@ -4,7 +4,7 @@ use runtime::delivery::forget_all;
 use runtime::io::clock;
 use runtime::record::Record;
 use runtime::redis::{Arg, Redis, RedisError};
-use runtime::{App, Error, Request, Response, auth, tokens};
+use runtime::{Error, RecordApp, Request, Response, auth, tokens};
 use shared::auth::Scope;
 use shared::limits::IDEMPOTENCY_MS;
 use shared::{UserId, keys};
@@ -14,7 +14,7 @@ use shared::{UserId, keys};
 ///
 /// # Errors
 /// Of the request; `redis_unavailable` or `record_unavailable`, after which it may be repeated.
-pub async fn erase(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+pub async fn erase(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     request.query(&[])?;
     let now_ms = clock::now_ms();

@@ -3,22 +3,24 @@
 
 use std::time::Duration;
 
-use runtime::io::{clock, deadline};
+use runtime::config;
+use runtime::io::{clock, deadline, variables};
 use runtime::record::{Record, RecordError};
 use runtime::redis::Redis;
-use runtime::{App, Code, Error, Response, log};
+use runtime::{App, Code, Error, RecordApp, Response, log};
 
 use crate::redis_permissions;
 
 /// Longest look at the record: a probe has to answer before whoever asks gives up.
 const RECORD_DEADLINE: Duration = Duration::from_secs(3);
 
-/// Ready: tokens can be verified, Redis answers and allows what the components need, and the record
-/// takes writes.
+/// Ready: every variable can be used, tokens can be verified, Redis answers and allows what the
+/// components need, and the record takes writes.
 ///
 /// # Errors
 /// `auth_not_configured`, `redis_unavailable`, `not_ready` or `record_unavailable`, saying what is wrong.
-pub async fn ready(app: &App) -> Result<Response, Error> {
+pub async fn ready(app: &RecordApp) -> Result<Response, Error> {
+    retention().await?;
     auth(app)?;
     redis(app).await?;
     redis_permissions::check(app).await?;
@@ -34,6 +36,12 @@ fn auth(app: &App) -> Result<(), Error> {
     }
 }
 
+/// What no other call would notice before the next prune.
+async fn retention() -> Result<(), Error> {
+    let days = config::retention_days(variables::get).await;
+    days.map(drop).map_err(|error| Error::new(Code::NotReady, error.detail()))
+}
+
 async fn redis(app: &App) -> Result<(), Error> {
     let pong = app.redis.command("PING", &[]).await;
     pong.map(drop).map_err(|error| {
@@ -43,7 +51,7 @@ async fn redis(app: &App) -> Result<(), Error> {
 }
 
 /// A record that only answers reads loses nothing, but every create fails.
-async fn record(app: &App) -> Result<(), Error> {
+async fn record(app: &RecordApp) -> Result<(), Error> {
     let check = app.record.check_writable(clock::now_ms());
     let outcome = deadline::within(RECORD_DEADLINE, check).await;
     let outcome = outcome.unwrap_or_else(|| Err(RecordError("no answer in time".to_owned())));

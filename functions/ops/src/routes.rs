@@ -1,6 +1,6 @@
 //! The component's table of contents.
 
-use runtime::{App, Error, Method, Request, Response};
+use runtime::{Error, Method, RecordApp, Request, Response};
 
 use shared::UserId;
 
@@ -10,7 +10,7 @@ use crate::{admin, api, erase, health, keys, stats};
 ///
 /// # Errors
 /// `not_found`, `method_not_allowed`, and whatever the handler says.
-pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
         (["healthz"], Method::Get) => Ok(Response::alive()),
         (["readyz"], Method::Get) => health::ready(app).await,

@@ -2,8 +2,13 @@
 //!
 //! Only things that may vanish at any moment: an instance serves 128 requests by default and is
 //! dropped after a second of rest.
+//!
+//! A component's route names what it needs: [`App`], which is Redis alone, or [`RecordApp`], which
+//! has the record as well. What no route names is neither linked nor imported from the host, and no
+//! variable of it is read.
 
 use std::cell::OnceCell;
+use std::ops::Deref;
 use std::rc::Rc;
 
 use shared::Error;
@@ -11,52 +16,56 @@ use shared::auth::Claims;
 
 use crate::Request;
 use crate::auth::Authenticator;
-use crate::config::Config;
-use crate::io::postgres::SpinPostgres;
+use crate::config::{self, Config, RecordConfig};
 use crate::io::redis::SpinRedis;
 use crate::io::sql::SpinSql;
-use crate::io::sqlite::SpinSqlite;
 use crate::io::{clock, variables};
 use crate::record::{Backend, SqlRecord};
 use crate::unsent::Unsent;
 
-/// One instance's state.
-pub struct App {
-    pub config: Config,
-    /// Shared with work that goes on after an answer.
-    pub redis: Rc<SpinRedis>,
-    pub record: SqlRecord<SpinSql>,
-    pub unsent: Unsent,
-    authenticator: Authenticator,
-}
-
-thread_local! {
-    static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
-}
-
-impl App {
+/// The state of one instance, as a component's route takes it.
+#[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
+pub trait Instance: Sized {
     /// The instance's state, built on first use.
     ///
     /// # Errors
     /// `internal`, naming a variable that is missing or not as it must be.
-    pub async fn get() -> Result<Rc<Self>, Error> {
-        if let Some(app) = APP.with(|cell| cell.get().map(Rc::clone)) {
-            return Ok(app);
-        }
+    async fn get() -> Result<Rc<Self>, Error>;
+
+    /// What every component has.
+    fn app(&self) -> &App;
+}
+
+/// What every component has.
+pub struct App {
+    pub config: Config,
+    /// Shared with work that goes on after an answer.
+    pub redis: Rc<SpinRedis>,
+    authenticator: Authenticator,
+}
+
+/// With the record.
+pub struct RecordApp {
+    pub record: SqlRecord<SpinSql>,
+    /// Where the record lies.
+    pub backend: Backend,
+    pub unsent: Unsent,
+    app: App,
+}
+
+thread_local! {
+    static APP: OnceCell<Rc<App>> = const { OnceCell::new() };
+    static RECORD_APP: OnceCell<Rc<RecordApp>> = const { OnceCell::new() };
+}
+
+impl App {
+    async fn load() -> Result<Self, Error> {
         let config = Config::load(variables::get).await?;
-        let sql = match config.record {
-            Backend::Sqlite => SpinSql::Sqlite(SpinSqlite::default()),
-            Backend::Postgres => SpinSql::Postgres(SpinPostgres::new(config.postgres_url.clone())),
-        };
-        let app = Rc::new(Self {
+        Ok(Self {
             redis: Rc::new(SpinRedis::new(config.redis_url.clone())),
-            record: SqlRecord::new(sql, config.record, clock::random_word),
-            unsent: Unsent::default(),
             authenticator: Authenticator::new(),
             config,
-        });
-        // A concurrent request may have been faster; its state is the one that is shared.
-        Ok(APP.with(|cell| Rc::clone(cell.get_or_init(|| app))))
+        })
     }
 
     /// The claims of the request's token.
@@ -65,5 +74,53 @@ impl App {
     /// `auth_not_configured`, `unauthorized` or `token_expired`.
     pub fn authenticate(&self, request: &Request) -> Result<Rc<Claims>, Error> {
         self.authenticator.authenticate(&self.config.keys, request, clock::now_ms())
+    }
+}
+
+impl Instance for App {
+    async fn get() -> Result<Rc<Self>, Error> {
+        if let Some(app) = APP.with(|cell| cell.get().map(Rc::clone)) {
+            return Ok(app);
+        }
+        let app = Rc::new(Self::load().await?);
+        // A concurrent request may have been faster; its state is the one that is shared.
+        Ok(APP.with(|cell| Rc::clone(cell.get_or_init(|| app))))
+    }
+
+    fn app(&self) -> &App {
+        self
+    }
+}
+
+impl Instance for RecordApp {
+    async fn get() -> Result<Rc<Self>, Error> {
+        if let Some(app) = RECORD_APP.with(|cell| cell.get().map(Rc::clone)) {
+            return Ok(app);
+        }
+        let app = App::load().await?;
+        let config = RecordConfig::load(variables::get).await?;
+        let sql = SpinSql::new(&config).ok_or_else(|| {
+            config::invalid("record", "must be postgres: this build is without sqlite")
+        })?;
+        let app = Rc::new(Self {
+            record: SqlRecord::new(sql, config.backend, clock::random_word),
+            backend: config.backend,
+            unsent: Unsent::default(),
+            app,
+        });
+        // As above.
+        Ok(RECORD_APP.with(|cell| Rc::clone(cell.get_or_init(|| app))))
+    }
+
+    fn app(&self) -> &App {
+        &self.app
+    }
+}
+
+impl Deref for RecordApp {
+    type Target = App;
+
+    fn deref(&self) -> &App {
+        &self.app
     }
 }

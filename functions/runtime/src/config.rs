@@ -10,16 +10,18 @@ use crate::record::Backend;
 /// What a component is configured with.
 pub struct Config {
     pub redis_url: String,
-    /// Where the record lies.
-    pub record: Backend,
-    /// Used with [`Backend::Postgres`] only.
-    pub postgres_url: String,
     pub keys: KeySet,
     /// Why every token is refused, if that is so; names no value.
     pub keys_problem: Option<String>,
     pub cors: Cors,
-    /// Days that the record keeps notifications.
-    pub retention_days: i64,
+}
+
+/// What a component with a record is configured with beside that.
+pub struct RecordConfig {
+    /// Where the record lies.
+    pub backend: Backend,
+    /// Used with [`Backend::Postgres`] only.
+    pub postgres_url: String,
 }
 
 /// Longest retention: a number of days whose milliseconds are far from overflowing.
@@ -35,34 +37,59 @@ impl Config {
     /// # Errors
     /// `internal`, naming the variable that is missing or not as it must be; the log does, too.
     pub async fn load(get: impl AsyncFn(&str) -> Result<String, String>) -> Result<Self, Error> {
-        let get = async |name: &str| get(name).await.map_err(|problem| missing(name, &problem));
         let key_config = KeyConfig {
-            hs256_key: get("auth_hs256_key").await?,
-            jwks: get("auth_jwks").await?,
-            issuer: get("auth_issuer").await?,
-            audience: get("auth_audience").await?,
+            hs256_key: read(&get, "auth_hs256_key").await?,
+            jwks: read(&get, "auth_jwks").await?,
+            issuer: read(&get, "auth_issuer").await?,
+            audience: read(&get, "auth_audience").await?,
         };
         let (keys, keys_problem) = keys(&key_config);
-        let retention_days = match get("retention_days").await?.parse() {
-            Ok(days) if (1..=RETENTION_DAYS_MAX).contains(&days) => days,
-            _ => {
-                let problem = format!("must be a whole number from 1 to {RETENTION_DAYS_MAX}");
-                return Err(invalid("retention_days", &problem));
-            }
-        };
-        let record = Backend::parse(&get("record").await?)
-            .ok_or_else(|| invalid("record", "must be sqlite or postgres"))?;
-        let postgres_url = get("postgres_url").await?;
-        if record == Backend::Postgres && postgres_url.is_empty() {
-            return Err(invalid("postgres_url", "is empty, and the record is in postgres"));
-        }
-        let redis_url = get("redis_url").await?;
+        let redis_url = read(&get, "redis_url").await?;
         if redis_url.is_empty() {
             return Err(invalid("redis_url", "is empty"));
         }
-        let cors = Cors::new(&get("cors_origins").await?);
-        Ok(Self { redis_url, record, postgres_url, keys, keys_problem, cors, retention_days })
+        let cors = Cors::new(&read(&get, "cors_origins").await?);
+        Ok(Self { redis_url, keys, keys_problem, cors })
     }
+}
+
+impl RecordConfig {
+    /// As [`Config::load`].
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub async fn load(get: impl AsyncFn(&str) -> Result<String, String>) -> Result<Self, Error> {
+        let backend = Backend::parse(&read(&get, "record").await?)
+            .ok_or_else(|| invalid("record", "must be sqlite or postgres"))?;
+        let postgres_url = read(&get, "postgres_url").await?;
+        if backend == Backend::Postgres && postgres_url.is_empty() {
+            return Err(invalid("postgres_url", "is empty, and the record is in postgres"));
+        }
+        Ok(Self { backend, postgres_url })
+    }
+}
+
+/// Days that the record keeps notifications. Only what prunes needs to know it.
+///
+/// # Errors
+/// As [`Config::load`].
+pub async fn retention_days(
+    get: impl AsyncFn(&str) -> Result<String, String>,
+) -> Result<i64, Error> {
+    match read(&get, "retention_days").await?.parse() {
+        Ok(days) if (1..=RETENTION_DAYS_MAX).contains(&days) => Ok(days),
+        _ => {
+            let problem = format!("must be a whole number from 1 to {RETENTION_DAYS_MAX}");
+            Err(invalid("retention_days", &problem))
+        }
+    }
+}
+
+async fn read(
+    get: &impl AsyncFn(&str) -> Result<String, String>,
+    name: &str,
+) -> Result<String, Error> {
+    get(name).await.map_err(|problem| missing(name, &problem))
 }
 
 fn keys(config: &KeyConfig) -> (KeySet, Option<String>) {
@@ -86,7 +113,7 @@ fn missing(name: &str, problem: &str) -> Error {
     unusable(name, "is not given to this component")
 }
 
-fn invalid(name: &str, problem: &str) -> Error {
+pub(crate) fn invalid(name: &str, problem: &str) -> Error {
     log::error("variable_invalid", &[("name", name), ("error", problem)]);
     unusable(name, problem)
 }

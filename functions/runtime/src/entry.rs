@@ -8,7 +8,7 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Request as WasiRequest, Response 
 use crate::http::header;
 use crate::io::body::Body;
 use crate::io::{clock, wasi_http};
-use crate::{App, Request, Response, log};
+use crate::{Instance, Request, Response, log};
 
 /// Longest request id taken over from a client.
 const REQUEST_ID_BYTES_MAX: usize = 128;
@@ -17,22 +17,22 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 ///
 /// # Errors
 /// When the host refuses the response.
-pub async fn serve(
+pub async fn serve<A: Instance>(
     request: WasiRequest,
-    route: impl AsyncFnOnce(&App, &Request) -> Result<Response, Error>,
+    route: impl AsyncFnOnce(&A, &Request) -> Result<Response, Error>,
 ) -> Result<WasiResponse, ErrorCode> {
     let incoming = wasi_http::head(&request);
     let request_id = request_id(&incoming.headers);
     let origin = header(&incoming.headers, "origin").map(str::to_owned);
     let is_head = incoming.is_head;
-    let app = App::get().await;
+    let app = A::get().await;
     let outcome = match &app {
         Err(error) => unconfigured(&incoming.target, error),
         Ok(app) => {
             let body = Some(Body::new(request));
             match Request::new(incoming.method, &incoming.target, incoming.headers, body) {
                 Err(error) => Err(error),
-                Ok(request) => match app.config.cors.preflight(&request) {
+                Ok(request) => match app.app().config.cors.preflight(&request) {
                     Some(response) => Ok(response),
                     None => route(app, &request).await,
                 },
@@ -50,7 +50,7 @@ pub async fn serve(
         }
     };
     let response = match &app {
-        Ok(app) => app.config.cors.apply(origin.as_deref(), response),
+        Ok(app) => app.app().config.cors.apply(origin.as_deref(), response),
         Err(_) => response,
     };
     wasi_http::respond(response.with("x-request-id", request_id), is_head)

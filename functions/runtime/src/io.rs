@@ -9,6 +9,7 @@ pub mod origin;
 pub mod postgres;
 pub mod redis;
 pub mod sql;
+#[cfg(feature = "sqlite")]
 pub mod sqlite;
 pub mod variables;
 pub mod wasi_http;

@@ -23,9 +23,10 @@ pub mod redis;
 pub mod relay;
 pub mod tokens;
 pub mod unsent;
+#[cfg(any(feature = "sqlite", test))]
 mod write_lock;
 
-pub use app::App;
+pub use app::{App, Instance, RecordApp};
 pub use http::{Method, Request, Response};
 pub use shared::{Code, Error};
 pub use spin_sdk::wasip3;

@@ -2,7 +2,7 @@
 //! Redis.
 
 use runtime::io::clock;
-use runtime::{App, Error, Request, Response, auth, tokens};
+use runtime::{Error, RecordApp, Request, Response, auth, tokens};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::Object;
@@ -15,7 +15,7 @@ use shared::{PushToken, UserId};
 /// # Errors
 /// Of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which it may be
 /// repeated.
-pub async fn put(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn put(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let wanted = items(app, request).await?;
     let written = tokens::put(&app.redis, &app.record, wanted, clock::now_ms()).await?;
     Ok(Response::json(200, format!("{{\"written\":{written}}}")))
@@ -25,13 +25,13 @@ pub async fn put(app: &App, request: &Request) -> Result<Response, Error> {
 ///
 /// # Errors
 /// As [`put`].
-pub async fn prune(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let dead = items(app, request).await?;
     let deleted = tokens::prune(&app.redis, &app.record, dead, clock::now_ms()).await?;
     Ok(Response::json(200, format!("{{\"deleted\":{deleted}}}")))
 }
 
-async fn items(app: &App, request: &Request) -> Result<Vec<(UserId, PushToken)>, Error> {
+async fn items(app: &RecordApp, request: &Request) -> Result<Vec<(UserId, PushToken)>, Error> {
     auth::require(&*app.authenticate(request)?, Scope::TokensWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
     request.query(&[])?;

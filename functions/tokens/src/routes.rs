@@ -1,6 +1,6 @@
 //! The component's table of contents.
 
-use runtime::{App, Error, Method, Request, Response};
+use runtime::{Error, Method, RecordApp, Request, Response};
 use shared::UserId;
 
 use crate::{bulk, token};
@@ -9,7 +9,7 @@ use crate::{bulk, token};
 ///
 /// # Errors
 /// `invalid_id`, `not_found`, `method_not_allowed`, and whatever the handler says.
-pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
         (["users", user, "token"], method) => {
             let user = UserId::parse(user)?;

@@ -1,7 +1,7 @@
 //! `GET`, `PUT` and `DELETE /users/{u}/token`.
 
 use runtime::io::clock;
-use runtime::{App, Error, Request, Response, auth, tokens};
+use runtime::{Error, RecordApp, Request, Response, auth, tokens};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::json::Object;
@@ -12,7 +12,7 @@ use shared::{PushToken, UserId};
 ///
 /// # Errors
 /// Of the request; `not_found`; `wrong_type`; `record_unavailable` where Redis does not have it.
-pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensRead)?;
     request.query(&[])?;
     let token = tokens::read(&app.redis, &app.record, user).await?;
@@ -26,7 +26,7 @@ pub async fn read(app: &App, request: &Request, user: &UserId) -> Result<Respons
 /// # Errors
 /// Of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which it may be
 /// repeated.
-pub async fn put(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+pub async fn put(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
     request.query(&[])?;
@@ -42,7 +42,7 @@ pub async fn put(app: &App, request: &Request, user: &UserId) -> Result<Response
 ///
 /// # Errors
 /// As [`put`].
-pub async fn delete(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
+pub async fn delete(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensWrite)?;
     request.query(&[])?;
     tokens::remove(&app.redis, &app.record, user, clock::now_ms()).await?;

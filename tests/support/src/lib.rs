@@ -32,7 +32,7 @@ pub mod stats;
 pub mod table;
 pub mod wait;
 
-pub use functions::Functions;
+pub use functions::{Functions, Setup};
 pub use gateway::Gateway;
 pub use http::{Answer, Http};
 pub use hub::Hub;

@@ -27,6 +27,19 @@ pub fn manifest() -> PathBuf {
     manifest
 }
 
+/// A built component.
+pub fn component(id: &str) -> PathBuf {
+    existing(workspace().join(format!("target/wasm32-wasip2/component/{id}.wasm")))
+}
+
+/// A component that was built without SQLite.
+pub fn without_sqlite(id: &str) -> PathBuf {
+    let path = workspace().join(format!("target/without-sqlite/wasm32-wasip2/component/{id}.wasm"));
+    let built = path.is_file();
+    assert!(built, "{} is missing: run `scripts/build without-sqlite` first", path.display());
+    path
+}
+
 fn existing(path: PathBuf) -> PathBuf {
     assert!(path.is_file(), "{} is missing: run `make build` first", path.display());
     path

@@ -3,13 +3,31 @@
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, StreamReader};
 
 use super::postgres::SpinPostgres;
+#[cfg(feature = "sqlite")]
 use super::sqlite::SpinSqlite;
-use crate::record::{Sql, Value};
+use crate::config::RecordConfig;
+use crate::record::{Backend, Sql, Value};
 
 /// A database reached through the host.
 pub enum SpinSql {
+    #[cfg(feature = "sqlite")]
     Sqlite(SpinSqlite),
     Postgres(SpinPostgres),
+}
+
+impl SpinSql {
+    /// `None` for a database that this build is without.
+    pub fn new(config: &RecordConfig) -> Option<Self> {
+        match config.backend {
+            #[cfg(feature = "sqlite")]
+            Backend::Sqlite => Some(SpinSql::Sqlite(SpinSqlite::default())),
+            #[cfg(not(feature = "sqlite"))]
+            Backend::Sqlite => None,
+            Backend::Postgres => {
+                Some(SpinSql::Postgres(SpinPostgres::new(config.postgres_url.clone())))
+            }
+        }
+    }
 }
 
 /// How many rows a statement gives.
@@ -42,6 +60,7 @@ impl Sql for SpinSql {
         parameters: Vec<Value>,
     ) -> Result<Vec<Vec<Value>>, String> {
         match self {
+            #[cfg(feature = "sqlite")]
             SpinSql::Sqlite(sqlite) => sqlite.query(statement, parameters, Expected::Rows).await,
             SpinSql::Postgres(postgres) => {
                 postgres.query(statement, parameters, Expected::Rows).await
@@ -55,6 +74,7 @@ impl Sql for SpinSql {
         parameters: Vec<Value>,
     ) -> Result<Option<Vec<Value>>, String> {
         let mut rows = match self {
+            #[cfg(feature = "sqlite")]
             SpinSql::Sqlite(sqlite) => sqlite.query(statement, parameters, Expected::Row).await,
             SpinSql::Postgres(postgres) => {
                 postgres.query(statement, parameters, Expected::Row).await
