@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use hub::config::Pace;
 
-use crate::support::{Hub, Options, RedisServer, SOON, token};
+use crate::support::{Hub, Options, RedisServer, SOON, token, until};
 
 /// One user's companion must never concern anybody else.
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,12 @@ async fn a_feed_that_can_never_be_read_is_not_asked_for_all_the_time() {
     redis.push("alice", "e1", 1).await;
     let redis_url = Some(redis.url().replace("redis://", "redis://hub:x@"));
     let hub = Hub::start_on(redis, Options { redis_url, ..Options::default() }).await;
-    hub.until_ready().await;
+    // It hears Redis, and says what it may not do there.
+    until("the hub names the command", async || {
+        let answer = hub.get("/readyz").await;
+        answer.status == 503 && answer.body.to_lowercase().contains("lrange")
+    })
+    .await;
     let mut v1 = hub.resume("alice", "?since=seq:0&epoch=e1", "bellwire.v1").await;
     assert_eq!(v1.text().await, r#"{"type":"welcome","epoch":null,"seq":0}"#);
     // Long enough for thousands.
