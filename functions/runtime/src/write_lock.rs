@@ -15,11 +15,13 @@ const PAUSE_MIN: Duration = Duration::from_millis(1);
 /// Of a statement that is near its turn, or past it: what another program holds for seconds must not
 /// cost a core.
 const PAUSE_LATE_MAX: Duration = Duration::from_millis(8);
+/// After the questions without a pause: more of those would take the time of whoever writes.
+const PAUSE_LATE: Duration = Duration::from_millis(2);
 /// Of a statement that has just come. An estimate that is too long costs no more than this.
 const PAUSE_EARLY_MAX: Duration = Duration::from_millis(24);
 
 /// Questions without a pause; each takes about a tenth of a millisecond of a core.
-const HASTY_MAX: u32 = 80;
+const HASTY_MAX: u32 = 40;
 
 /// Assumed before an instance has waited itself: the wait of some 30 writers.
 const USUAL_FIRST: Duration = Duration::from_millis(10);
@@ -60,7 +62,7 @@ impl WriteLock {
             return Duration::ZERO;
         }
         if age < usual * 4 {
-            return PAUSE_MIN;
+            return PAUSE_LATE;
         }
         (age / 16).clamp(PAUSE_MIN, PAUSE_LATE_MAX)
     }
