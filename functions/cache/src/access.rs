@@ -1,6 +1,7 @@
 //! Who may read a resource: asked before anything is looked up, so a hit tells nobody anything.
 
-use runtime::{App, Code, Error, Request, auth};
+use runtime::http::auth;
+use runtime::{App, Code, Error, Request};
 use shared::auth::Scope;
 
 use crate::served::Target;

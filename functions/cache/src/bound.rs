@@ -3,7 +3,7 @@
 use resources::Resource;
 use resources::param::ParamType;
 use resources::template::{Piece, Template};
-use runtime::record::{Backend, Value};
+use runtime::ports::sql::{Backend, Value};
 
 /// A statement, ready to be run.
 #[derive(Debug)]

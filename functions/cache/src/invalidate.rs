@@ -3,8 +3,9 @@
 use std::rc::Rc;
 
 use runtime::cache::{Cache, Entry, Mode};
-use runtime::io::cache_host::SpinHost;
-use runtime::{App, Code, Error, Request, Response, auth};
+use runtime::http::auth;
+use runtime::spin::cache_host::SpinHost;
+use runtime::{App, Code, Error, Request, Response};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::json::Object;

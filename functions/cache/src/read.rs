@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 use std::rc::Rc;
 
 use runtime::cache::{Cache, Entry};
-use runtime::io::cache_host::SpinHost;
-use runtime::io::redis::SpinRedis;
+use runtime::spin::cache_host::SpinHost;
+use runtime::spin::redis::SpinRedis;
 use runtime::{App, Error, Request, Response};
 use shared::limits::IF_NONE_MATCH_BYTES_MAX;
 

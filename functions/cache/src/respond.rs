@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use runtime::cache::{Answer, Content, FetchError, How, Limits, Windows, Word};
-use runtime::{Code, Error, Response, conditional};
+use runtime::http::conditional;
+use runtime::{Code, Error, Response};
 
 use crate::served::Served;
 use resources::Access;

@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use runtime::cache::{FetchError, Fetched, Host as _, Known, Validators, Value};
-use runtime::io::cache_host::SpinHost;
-use runtime::io::origin::{self, OriginRequest, OriginResponse};
-use runtime::io::variables;
-use runtime::record::{Backend, Sql as _, Value as SqlValue};
+use runtime::ports::sql::{Backend, Sql as _, Value as SqlValue};
+use runtime::spin::cache_host::SpinHost;
+use runtime::spin::origin::{self, OriginRequest, OriginResponse};
+use runtime::spin::variables;
 use runtime::{Instance as _, RecordApp};
 
 use crate::bound::Bound;
@@ -50,7 +50,7 @@ async fn sql(
     };
     let bound = Bound::new(statement, backend, resource, params);
     let rows = app.record.sql().query(&bound.text, bound.values.clone()).await;
-    let rows = rows.map_err(|error| bound.explained(&error))?;
+    let rows = rows.map_err(|error| bound.explained(&error.text))?;
     let mut rows = rows.into_iter();
     let row = match (rows.next(), rows.next()) {
         (None, _) => return Ok(Fetched::Absent),

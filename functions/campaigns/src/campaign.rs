@@ -1,8 +1,9 @@
 //! `GET` and `DELETE /campaigns/{id}`.
 
-use runtime::io::clock;
-use runtime::redis::{Arg, Redis, RedisError, Reply};
-use runtime::{App, Error, Request, Response, auth};
+use runtime::http::auth;
+use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
+use runtime::spin::clock;
+use runtime::{App, Error, Request, Response};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::limits::{CAMPAIGN_TTL_S, ONCE_TTL_S};
@@ -22,7 +23,7 @@ pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<R
     let [1, remaining, processed, responses, expires_at_ms] = numbers.as_slice() else {
         return match numbers.first() {
             Some(0) => Err(Error::not_found("this campaign")),
-            _ => Err(unexpected(&script::CAMPAIGN_PROGRESS).into()),
+            _ => Err(malformed(&script::CAMPAIGN_PROGRESS).into()),
         };
     };
     let mut body = json!({
@@ -63,7 +64,7 @@ pub fn keys_of_once(id: &CampaignId) -> Vec<String> {
     keys
 }
 
-/// The error of a reply that is not what the script promises.
-pub fn unexpected(script: &script::Script) -> RedisError {
-    RedisError::Refused(format!("{} gave an unexpected reply", script.name))
+/// The error of a reply that does not have the shape that the script's header states.
+pub fn malformed(script: &script::Script) -> RedisError {
+    RedisError::Malformed(script.name)
 }

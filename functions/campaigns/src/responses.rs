@@ -1,8 +1,9 @@
 //! `POST` and `GET /campaigns/{id}/responses`.
 
+use runtime::http::auth;
 use runtime::http::number;
-use runtime::redis::{Arg, Redis, Reply};
-use runtime::{App, Code, Error, Request, Response, auth};
+use runtime::ports::redis::{Arg, Redis, Reply};
+use runtime::{App, Code, Error, Request, Response};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::{Object, inspect, value_text};
@@ -12,7 +13,7 @@ use shared::limits::{
 };
 use shared::{CampaignId, keys, script};
 
-use crate::campaign::{keys_of_once, unexpected};
+use crate::campaign::{keys_of_once, malformed};
 
 /// Takes `{"responses":[…]}`, any JSON, and answers `{"accepted":n}`. Each is kept as the bytes it
 /// was sent as.
@@ -43,7 +44,7 @@ pub async fn add(app: &App, request: &Request, id: &CampaignId) -> Result<Respon
             Err(Error::field(Code::LimitExceeded, "responses", problem))
         }
         [_] => Ok(Response::json(200, format!("{{\"accepted\":{}}}", responses.len()))),
-        _ => Err(unexpected(&script::CAMPAIGN_RESPOND).into()),
+        _ => Err(malformed(&script::CAMPAIGN_RESPOND).into()),
     }
 }
 
@@ -81,9 +82,9 @@ pub async fn page(app: &App, request: &Request, id: &CampaignId) -> Result<Respo
     let keys = [keys::campaign_responses(id)];
     let reply = app.redis.eval(&script::CAMPAIGN_PAGE, &keys, &args).await?;
     let [length, elements @ ..] = reply.as_slice() else {
-        return Err(unexpected(&script::CAMPAIGN_PAGE).into());
+        return Err(malformed(&script::CAMPAIGN_PAGE).into());
     };
-    let length = length.int().ok_or_else(|| unexpected(&script::CAMPAIGN_PAGE))?;
+    let length = length.int().ok_or_else(|| malformed(&script::CAMPAIGN_PAGE))?;
     let items = elements.iter().filter_map(|element| value_text(element.bytes()?));
     let items = items.collect::<Vec<_>>().join(",");
     let end = offset + limit;

@@ -1,8 +1,9 @@
 //! `PUT` and `POST /campaigns/{id}/users`, `POST /campaigns/{id}/next`.
 
+use runtime::http::auth;
 use runtime::http::number;
-use runtime::redis::{Arg, Redis, Reply};
-use runtime::{App, Code, Error, Request, Response, auth};
+use runtime::ports::redis::{Arg, Redis, Reply};
+use runtime::{App, Code, Error, Request, Response};
 use shared::auth::Scope;
 use shared::campaign::Recipient;
 use shared::json::{Object, object_text};
@@ -12,7 +13,7 @@ use shared::limits::{
 };
 use shared::{CampaignId, script};
 
-use crate::campaign::{keys_of, keys_of_once, unexpected};
+use crate::campaign::{keys_of, keys_of_once, malformed};
 
 /// What becomes of those who wait already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,7 +59,7 @@ pub async fn add(
             Err(Error::field(Code::LimitExceeded, "users", format!("`users` {problem}")))
         }
         [remaining] => Ok(Response::json(200, format!("{{\"remaining\":{remaining}}}"))),
-        _ => Err(unexpected(&script::CAMPAIGN_ADD).into()),
+        _ => Err(malformed(&script::CAMPAIGN_ADD).into()),
     }
 }
 
@@ -83,9 +84,9 @@ pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Respo
     for _ in 0..ROUNDS_MAX {
         let reply = app.redis.eval(&script::CAMPAIGN_NEXT, &keys_of(id), &args).await?;
         let [left, elements @ ..] = reply.as_slice() else {
-            return Err(unexpected(&script::CAMPAIGN_NEXT).into());
+            return Err(malformed(&script::CAMPAIGN_NEXT).into());
         };
-        remaining = left.int().ok_or_else(|| unexpected(&script::CAMPAIGN_NEXT))?;
+        remaining = left.int().ok_or_else(|| malformed(&script::CAMPAIGN_NEXT))?;
         let objects = elements.iter().filter_map(|element| object_text(element.bytes()?));
         users = objects.collect::<Vec<_>>().join(",");
         if !users.is_empty() || remaining == 0 {

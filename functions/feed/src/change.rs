@@ -1,11 +1,13 @@
 //! `POST /users/{u}/notifications/read` and `DELETE /users/{u}/notifications/{id}`: the record first,
 //! then the feed. Both may be repeated: whoever got a 503 does so.
 
-use runtime::delivery::{DeliveryError, forget};
-use runtime::io::clock;
-use runtime::record::{Marked, Record};
-use runtime::redis::RedisError;
-use runtime::{Error, RecordApp, Request, Response, auth, marks};
+use runtime::feed::delivery::{DeliveryError, forget};
+use runtime::feed::marks;
+use runtime::http::auth;
+use runtime::ports::redis::RedisError;
+use runtime::record::Marked;
+use runtime::spin::clock;
+use runtime::{Error, RecordApp, Request, Response};
 use shared::UserId;
 use shared::auth::Scope;
 use shared::json::{Object, integer};

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use runtime::delivery::load_cold;
-use runtime::io::clock;
-use runtime::record::Record;
-use runtime::redis::{Arg, Redis, RedisError, Reply};
-use runtime::{Error, RecordApp, Request, Response, auth, log};
+use runtime::feed::delivery::load_cold;
+use runtime::http::auth;
+use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
+use runtime::spin::clock;
+use runtime::{Error, RecordApp, Request, Response, log};
 use shared::auth::Scope;
 use shared::notification::{expiry_of, our_id_and_seq};
 use shared::time::rfc3339;
@@ -77,7 +77,7 @@ async fn find(
     let keys = [keys::feed(user), keys::feed_companion(user)];
     let reply = redis.eval(&script::FEED_ENTRY, &keys, &[Arg::Text(id)]).await?;
     let [epoch, head, reads, element @ ..] = reply.as_slice() else {
-        return Err(RedisError::Refused("feed_entry gave an unexpected reply".to_owned()));
+        return Err(RedisError::Malformed(script::FEED_ENTRY.name));
     };
     let reads = reads_of(reads.text().unwrap_or_default());
     let element = match element.first() {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use runtime::ports::redis::Reply;
 use runtime::record::Entry;
-use runtime::redis::Reply;
 use shared::feed::ScriptPage;
 use shared::json::object_text;
 use shared::notification::{Delivery, our_id_and_seq};

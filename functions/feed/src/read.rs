@@ -1,11 +1,13 @@
 //! `GET /users/{u}/notifications`: one Lua call on a warm feed; the record for cold feeds, older
 //! pages, and while Redis is away.
 
-use runtime::delivery::load_cold;
-use runtime::io::clock;
-use runtime::record::{Entry, Record, Window};
-use runtime::redis::{Arg, Redis, RedisError};
-use runtime::{Code, Error, RecordApp, Request, Response, auth, conditional, log};
+use runtime::feed::delivery::load_cold;
+use runtime::http::auth;
+use runtime::http::conditional;
+use runtime::ports::redis::{Arg, Redis, RedisError};
+use runtime::record::{Entry, Window};
+use runtime::spin::clock;
+use runtime::{Code, Error, RecordApp, Request, Response, log};
 use shared::auth::Scope;
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::time::rfc3339;
@@ -78,8 +80,7 @@ async fn ask(
         Arg::Text(cursor),
     ];
     let reply = redis.eval(&script::FEED_READ, &keys, &args).await?;
-    Answer::parse(&reply)
-        .ok_or_else(|| RedisError::Refused("feed_read gave an unexpected reply".to_owned()))
+    Answer::parse(&reply).ok_or(RedisError::Malformed(script::FEED_READ.name))
 }
 
 /// Goes on in the record where the list ends, or where the cursor is older than the list.

@@ -1,6 +1,7 @@
 //! `POST /notifications/batch`: up to 500 at once, a result each.
 
-use runtime::{Code, Error, RecordApp, Request, Response, auth};
+use runtime::http::auth;
+use runtime::{Code, Error, RecordApp, Request, Response};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::Object;

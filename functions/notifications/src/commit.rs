@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
-use runtime::delivery;
-use runtime::io::{background, clock};
-use runtime::record::{Idempotency, NewEntry, Outcome, Record};
+use runtime::feed::delivery;
+use runtime::record::{Idempotency, NewEntry, Outcome};
+use runtime::spin::{background, clock};
 use runtime::{Code, Error, Instance as _, RecordApp, log};
 use shared::UserId;
 use shared::digest;

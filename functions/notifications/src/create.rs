@@ -1,6 +1,7 @@
 //! `POST /notifications`.
 
-use runtime::{Code, Error, RecordApp, Request, Response, auth};
+use runtime::http::auth;
+use runtime::{Code, Error, RecordApp, Request, Response};
 use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::REQUEST_BYTES_MAX;

@@ -1,9 +1,11 @@
 //! `POST /admin/migrate`, `/admin/prune` and `/admin/relay`.
 
-use runtime::config;
-use runtime::io::{clock, variables};
-use runtime::record::{Record, Retention};
-use runtime::{Error, RecordApp, Request, Response, auth, log, relay};
+use runtime::app::config;
+use runtime::feed::relay;
+use runtime::http::auth;
+use runtime::record::Retention;
+use runtime::spin::{clock, variables};
+use runtime::{Error, RecordApp, Request, Response, log};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::json::Object;

@@ -1,6 +1,7 @@
 //! `GET /openapi.json`: the API, as the crate `openapi` describes it.
 
-use runtime::{Error, Request, Response, conditional};
+use runtime::http::conditional;
+use runtime::{Error, Request, Response};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// docs/openapi.json without white space (`build.rs`).

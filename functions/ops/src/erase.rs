@@ -1,10 +1,11 @@
 //! `DELETE /users/{u}`: everything that is kept about a user.
 
-use runtime::delivery::forget_all;
-use runtime::io::clock;
-use runtime::record::Record;
-use runtime::redis::{Arg, Redis, RedisError};
-use runtime::{Error, RecordApp, Request, Response, auth, tokens};
+use runtime::feed::delivery::forget_all;
+use runtime::http::auth;
+use runtime::ports::redis::{Arg, Redis, RedisError};
+use runtime::push_tokens;
+use runtime::spin::clock;
+use runtime::{Error, RecordApp, Request, Response};
 use shared::auth::Scope;
 use shared::limits::IDEMPOTENCY_MS;
 use shared::{UserId, keys};
@@ -28,7 +29,7 @@ pub async fn erase(app: &RecordApp, request: &Request, user: &UserId) -> Result<
         forgotten = forget_all(redis, user, &at).await;
     }
     forgotten?;
-    tokens::erase(redis, &app.record, user, now_ms).await?;
+    push_tokens::erase(redis, &app.record, user, now_ms).await?;
     let presence = [Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())];
     match redis.command("SREM", &presence).await {
         // What is no set holds nobody.

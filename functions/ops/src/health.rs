@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use runtime::config;
-use runtime::io::{clock, deadline, variables};
-use runtime::record::{Record, RecordError};
-use runtime::redis::Redis;
+use runtime::app::config;
+use runtime::ports::redis::Redis;
+use runtime::record::RecordError;
+use runtime::spin::{clock, deadline, variables};
 use runtime::{App, Code, Error, RecordApp, Response, log};
 
 use crate::redis_permissions;
@@ -54,7 +54,7 @@ async fn redis(app: &App) -> Result<(), Error> {
 async fn record(app: &RecordApp) -> Result<(), Error> {
     let check = app.record.check_writable(clock::now_ms());
     let outcome = deadline::within(RECORD_DEADLINE, check).await;
-    let outcome = outcome.unwrap_or_else(|| Err(RecordError("no answer in time".to_owned())));
+    let outcome = outcome.unwrap_or_else(|| Err(RecordError::TimedOut));
     outcome.map_err(|error| {
         log::warn("record_not_ready", &[("error", &error.to_string())]);
         Error::new(Code::RecordUnavailable, format!("record: {}", error.reason()))

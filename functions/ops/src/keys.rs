@@ -1,8 +1,8 @@
 //! `GET /keys`: one `SCAN` step. Never `KEYS`, which stops Redis for as long as it takes.
 
-use runtime::http::number;
-use runtime::redis::{Arg, Redis, Reply};
-use runtime::{App, Code, Error, Request, Response, auth};
+use runtime::http::{auth, number};
+use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
+use runtime::{App, Code, Error, Request, Response};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::limits::{KEYS_COUNT_DEFAULT, KEYS_COUNT_MAX, KEYS_PATTERN_BYTES_MAX};
@@ -31,9 +31,8 @@ pub async fn keys(app: &App, request: &Request) -> Result<Response, Error> {
     args.extend([Arg::Text("COUNT"), Arg::Int(page.count)]);
     // The host flattens the reply: the cursor, then the keys.
     let reply = app.redis.command("SCAN", &args).await?;
-    let unexpected = || Error::new(Code::Internal, "Redis gave an unexpected reply");
-    let (next, keys) = reply.split_first().ok_or_else(unexpected)?;
-    let next = next.text().ok_or_else(unexpected)?;
+    let (next, keys) = reply.split_first().ok_or(RedisError::Malformed("SCAN"))?;
+    let next = next.text().ok_or(RedisError::Malformed("SCAN"))?;
     let keys: Vec<String> = keys.iter().filter_map(Reply::bytes).map(shown).collect();
     let body = json!({"keys": keys, "cursor": next}).to_string();
     Ok(Response::json(200, body).with("cache-control", "no-store"))

@@ -1,7 +1,7 @@
 //! Whether the Redis user of the components may do what they need. Without a permission single calls
 //! fail while `PING` is answered.
 
-use runtime::redis::{Arg, Redis, RedisError, Reply};
+use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
 use runtime::{App, Error, log};
 use shared::{Code, permissions, script};
 

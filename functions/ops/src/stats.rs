@@ -1,10 +1,11 @@
 //! `GET /stats?queues=a,b`: what an operator's dashboard shows.
 
 use futures_util::future::try_join_all;
-use runtime::io::clock;
+use runtime::http::auth;
+use runtime::ports::redis::{Redis, RedisError, Reply};
 use runtime::queue_depth::QueueDepth;
-use runtime::redis::{Redis, RedisError, Reply};
-use runtime::{App, Code, Error, Request, Response, auth, log};
+use runtime::spin::clock;
+use runtime::{App, Code, Error, Request, Response, log};
 use serde_json::{Map, Value, json};
 use shared::QueueName;
 use shared::auth::Scope;

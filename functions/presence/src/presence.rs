@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use runtime::redis::{Arg, Redis, RedisError, Reply};
-use runtime::{App, Error, Request, Response, auth};
+use runtime::http::auth;
+use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
+use runtime::{App, Error, Request, Response};
 use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::{PRESENCE_USERS_MAX, REQUEST_ARRAY_BYTES_MAX};
@@ -18,7 +19,7 @@ pub async fn one(app: &App, request: &Request, user: &UserId) -> Result<Response
     auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
     request.query(&[])?;
     let args = [Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())];
-    let is_online = first(&app.redis.command("SISMEMBER", &args).await?)? == 1;
+    let is_online = first("SISMEMBER", &app.redis.command("SISMEMBER", &args).await?)? == 1;
     let body = format!("{{\"userId\":\"{user}\",\"online\":{is_online}}}");
     Ok(Response::json(200, body).with("cache-control", "no-store"))
 }
@@ -39,7 +40,7 @@ pub async fn many(app: &App, request: &Request) -> Result<Response, Error> {
     args.extend(users.iter().map(|user| Arg::Text(user.as_str())));
     let reply = app.redis.command("SMISMEMBER", &args).await?;
     if reply.len() != users.len() {
-        return Err(unexpected("SMISMEMBER").into());
+        return Err(RedisError::Malformed("SMISMEMBER").into());
     }
     let pairs = users.iter().zip(&reply);
     // The alphabet of ids needs no escapes.
@@ -70,14 +71,10 @@ pub async fn count(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
     request.query(&[])?;
     let reply = app.redis.command("SCARD", &[Arg::Text(keys::ONLINE_USERS)]).await?;
-    let body = format!("{{\"count\":{}}}", first(&reply)?);
+    let body = format!("{{\"count\":{}}}", first("SCARD", &reply)?);
     Ok(Response::json(200, body).with("cache-control", "no-store"))
 }
 
-fn first(reply: &[Reply]) -> Result<i64, RedisError> {
-    reply.first().and_then(Reply::int).ok_or_else(|| unexpected("a command"))
-}
-
-fn unexpected(what: &str) -> RedisError {
-    RedisError::Refused(format!("{what} gave an unexpected reply"))
+fn first(command: &'static str, reply: &[Reply]) -> Result<i64, RedisError> {
+    reply.first().and_then(Reply::int).ok_or(RedisError::Malformed(command))
 }

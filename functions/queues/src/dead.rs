@@ -1,8 +1,9 @@
 //! `GET /queues/{q}/dead` and `POST /queues/{q}/redrive`: the dead letters.
 
+use runtime::http::auth;
 use runtime::http::number;
-use runtime::redis::{Arg, Reply};
-use runtime::{App, Error, Request, Response, auth};
+use runtime::ports::redis::{Arg, Reply};
+use runtime::{App, Error, Request, Response};
 use shared::auth::Scope;
 use shared::json::{Object, quoted};
 use shared::limits::{

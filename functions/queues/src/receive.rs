@@ -1,7 +1,8 @@
 //! `POST /queues/{q}/receive`.
 
-use runtime::redis::{Arg, Reply};
-use runtime::{App, Error, Request, Response, auth, log};
+use runtime::http::auth;
+use runtime::ports::redis::{Arg, Reply};
+use runtime::{App, Error, Request, Response, log};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::{Object, inspect};

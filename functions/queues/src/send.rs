@@ -1,8 +1,9 @@
 //! `POST /queues/{q}/messages`.
 
-use runtime::io::clock;
-use runtime::redis::Arg;
-use runtime::{App, Error, Request, Response, auth};
+use runtime::http::auth;
+use runtime::ports::redis::Arg;
+use runtime::spin::clock;
+use runtime::{App, Error, Request, Response};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::ids::check_id;

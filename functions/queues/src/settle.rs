@@ -1,7 +1,8 @@
 //! `POST /queues/{q}/ack`, `/nack` and `/extend`: what a receiver says about its messages.
 
-use runtime::redis::{Arg, Reply};
-use runtime::{App, Error, Request, Response, auth};
+use runtime::http::auth;
+use runtime::ports::redis::{Arg, Reply};
+use runtime::{App, Error, Request, Response};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::{Object, quoted};
@@ -95,9 +96,9 @@ async fn settle(
     let mut all = args.to_vec();
     all.extend(receipts.iter().map(|receipt| Arg::Text(receipt)));
     let reply = store::run(app, script, queue, &[], &all).await?;
-    let count = usize::try_from(store::int(&reply, 0)?).map_err(|_| store::unexpected())?;
+    let count = usize::try_from(store::int(&reply, 0)?).map_err(|_| store::MALFORMED)?;
     let texts: Vec<&str> = reply.iter().skip(1).filter_map(Reply::text).collect();
-    let (done, stale) = texts.split_at_checked(count).ok_or_else(store::unexpected)?;
+    let (done, stale) = texts.split_at_checked(count).ok_or(store::MALFORMED)?;
     if done.is_empty() {
         let problem = "none of the receipts holds: the messages were acknowledged, given back, \
                        received again or died meanwhile";

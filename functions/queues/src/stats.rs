@@ -1,8 +1,9 @@
 //! `GET /queues/{q}`.
 
-use runtime::io::clock;
+use runtime::http::auth;
 use runtime::queue_depth::QueueDepth;
-use runtime::{App, Error, Request, Response, auth};
+use runtime::spin::clock;
+use runtime::{App, Error, Request, Response};
 use shared::QueueName;
 use shared::auth::Scope;
 

@@ -1,11 +1,11 @@
 //! Calls of the queue's scripts: keys and the arguments that all of them have.
 
 use runtime::App;
-use runtime::io::clock;
-use runtime::redis::{Arg, Redis, Reply};
+use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
+use runtime::spin::clock;
 use shared::limits::QUEUE_TTL_S;
 use shared::script::Script;
-use shared::{Code, Error, QueueName, keys};
+use shared::{Error, QueueName, keys};
 
 /// Runs a script on a queue's keys, and `more` ones.
 ///
@@ -26,23 +26,21 @@ pub async fn run(
     Ok(app.redis.eval(script, &keys, &all).await?)
 }
 
-/// A reply of another shape than the script's header says.
-pub fn unexpected() -> Error {
-    Error::new(Code::Internal, "Redis gave an unexpected reply")
-}
+/// The error of a reply that does not have the shape that the script's header states.
+pub const MALFORMED: RedisError = RedisError::Malformed("a queue script");
 
-/// The integer at a place of a reply.
+/// The integer at position `at` of a reply.
 ///
 /// # Errors
-/// `internal` where there is none.
-pub fn int(reply: &[Reply], at: usize) -> Result<i64, Error> {
-    reply.get(at).and_then(Reply::int).ok_or_else(unexpected)
+/// `Malformed` if there is none.
+pub fn int(reply: &[Reply], at: usize) -> Result<i64, RedisError> {
+    reply.get(at).and_then(Reply::int).ok_or(MALFORMED)
 }
 
-/// The text at a place of a reply.
+/// The text at position `at` of a reply.
 ///
 /// # Errors
-/// `internal` where there is none.
-pub fn text(reply: &[Reply], at: usize) -> Result<&str, Error> {
-    reply.get(at).and_then(Reply::text).ok_or_else(unexpected)
+/// `Malformed` if there is none.
+pub fn text(reply: &[Reply], at: usize) -> Result<&str, RedisError> {
+    reply.get(at).and_then(Reply::text).ok_or(MALFORMED)
 }

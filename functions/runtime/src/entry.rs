@@ -5,9 +5,9 @@ use std::cell::Cell;
 use shared::{Code, Error};
 use spin_sdk::wasip3::http::types::{ErrorCode, Request as WasiRequest, Response as WasiResponse};
 
-use crate::http::header;
-use crate::io::body::Body;
-use crate::io::{clock, wasi_http};
+use crate::http::{Body, header};
+use crate::spin::body::HostBody;
+use crate::spin::{clock, wasi_http};
 use crate::{Instance, Request, Response, log};
 
 /// Longest request id taken over from a client.
@@ -29,7 +29,7 @@ pub async fn serve<A: Instance>(
     let outcome = match &app {
         Err(error) => unconfigured(&incoming.target, error),
         Ok(app) => {
-            let body = Some(Body::new(request));
+            let body = Some(Box::new(HostBody::new(request)) as Body);
             match Request::new(incoming.method, &incoming.target, incoming.headers, body) {
                 Err(error) => Err(error),
                 Ok(request) => match app.app().config.cors.preflight(&request) {

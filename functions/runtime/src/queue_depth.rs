@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use shared::limits::QUEUE_TTL_S;
 use shared::{QueueName, keys, script};
 
-use crate::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
 /// Numbers of messages.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ impl QueueDepth {
     /// Asks Redis; `epoch` is a random word, for a queue that has none.
     ///
     /// # Errors
-    /// Of the call; `Refused` for a reply of another shape than the script's header says.
+    /// Of the call; `Malformed` for a reply of another shape than the script's header states.
     pub async fn read(
         redis: &impl Redis,
         queue: &QueueName,
@@ -33,7 +33,7 @@ impl QueueDepth {
         let reply = redis.eval(&script::QUEUE_STATS, &keys, &args).await?;
         let numbers: Vec<i64> = reply.iter().filter_map(Reply::int).collect();
         let [ready, delayed, in_flight, dead, age_ms] = numbers[..] else {
-            return Err(RedisError::Refused("queue_stats gave an unexpected reply".to_owned()));
+            return Err(RedisError::Malformed(script::QUEUE_STATS.name));
         };
         let oldest_age_s = (age_ms >= 0).then_some(age_ms / 1000);
         Ok(Self { ready, delayed, in_flight, dead, oldest_age_s })

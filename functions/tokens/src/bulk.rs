@@ -1,8 +1,10 @@
 //! `PUT /tokens` and `POST /tokens/prune`: up to 1,000 at once, one statement and one call of
 //! Redis.
 
-use runtime::io::clock;
-use runtime::{Error, RecordApp, Request, Response, auth, tokens};
+use runtime::http::auth;
+use runtime::push_tokens;
+use runtime::spin::clock;
+use runtime::{Error, RecordApp, Request, Response};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::Object;
@@ -17,7 +19,7 @@ use shared::{PushToken, UserId};
 /// repeated.
 pub async fn put(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let wanted = items(app, request).await?;
-    let written = tokens::put(&app.redis, &app.record, wanted, clock::now_ms()).await?;
+    let written = push_tokens::put(&app.redis, &app.record, wanted, clock::now_ms()).await?;
     Ok(Response::json(200, format!("{{\"written\":{written}}}")))
 }
 
@@ -27,7 +29,7 @@ pub async fn put(app: &RecordApp, request: &Request) -> Result<Response, Error> 
 /// As [`put`].
 pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let dead = items(app, request).await?;
-    let deleted = tokens::prune(&app.redis, &app.record, dead, clock::now_ms()).await?;
+    let deleted = push_tokens::prune(&app.redis, &app.record, dead, clock::now_ms()).await?;
     Ok(Response::json(200, format!("{{\"deleted\":{deleted}}}")))
 }
 

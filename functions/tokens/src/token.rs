@@ -1,7 +1,9 @@
 //! `GET`, `PUT` and `DELETE /users/{u}/token`.
 
-use runtime::io::clock;
-use runtime::{Error, RecordApp, Request, Response, auth, tokens};
+use runtime::http::auth;
+use runtime::push_tokens;
+use runtime::spin::clock;
+use runtime::{Error, RecordApp, Request, Response};
 use serde_json::json;
 use shared::auth::Scope;
 use shared::json::Object;
@@ -15,7 +17,7 @@ use shared::{PushToken, UserId};
 pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensRead)?;
     request.query(&[])?;
-    let token = tokens::read(&app.redis, &app.record, user).await?;
+    let token = push_tokens::read(&app.redis, &app.record, user).await?;
     let token = token.ok_or_else(|| Error::not_found("a token of this user"))?;
     let body = json!({"userId": user.as_str(), "token": token}).to_string();
     Ok(Response::json(200, body).with("cache-control", "no-store"))
@@ -34,7 +36,7 @@ pub async fn put(app: &RecordApp, request: &Request, user: &UserId) -> Result<Re
     let token = PushToken::require(&mut object, "token")?;
     object.finish()?;
     let wanted = vec![(user.clone(), token)];
-    tokens::put(&app.redis, &app.record, wanted, clock::now_ms()).await?;
+    push_tokens::put(&app.redis, &app.record, wanted, clock::now_ms()).await?;
     Ok(Response::empty(204))
 }
 
@@ -45,6 +47,6 @@ pub async fn put(app: &RecordApp, request: &Request, user: &UserId) -> Result<Re
 pub async fn delete(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensWrite)?;
     request.query(&[])?;
-    tokens::remove(&app.redis, &app.record, user, clock::now_ms()).await?;
+    push_tokens::remove(&app.redis, &app.record, user, clock::now_ms()).await?;
     Ok(Response::empty(204))
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use runtime::cache::{
     Answer, Cache, Content, Entry, FetchError, Fetched, Host, Known, Policy, Windows, Work,
 };
-use runtime::redis::RedisError;
+use runtime::ports::redis::RedisError;
 use support::RedisServer;
 use tokio::task::LocalSet;
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// Work that goes on after an answer.
 pub type Work = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Clock, randomness and background work; a component has [`crate::io::cache_host::SpinHost`].
+/// Clock, randomness and background work; a component has [`crate::spin::cache_host::SpinHost`].
 #[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
 pub trait Host: Clone + 'static {
     /// Milliseconds of a clock that only differences are taken of. Freshness is measured with the

@@ -17,7 +17,7 @@ use std::collections::BTreeMap;
 
 use super::answer::{Content, etag_of};
 use super::limits::Limits;
-use crate::redis::Reply;
+use crate::ports::redis::Reply;
 
 /// Values that are remembered. An instance of Spin serves 128 requests.
 const KEYS_MAX: usize = 128;

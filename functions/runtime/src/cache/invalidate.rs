@@ -10,7 +10,7 @@ use super::limits::Limits;
 use super::policy::Policy;
 use super::refresh::Refresh;
 use super::{Cache, Entry};
-use crate::redis::{Arg, Redis, RedisError};
+use crate::ports::redis::{Arg, Redis, RedisError};
 
 /// What an invalidation leaves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,7 +8,7 @@ use super::fetched::{FetchError, Known, Validators};
 use super::host::Host;
 use super::limits::Limits;
 use super::refresh::{Refresh, Times};
-use crate::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
 /// What a reader has to do; `shared/lua/cache_read.lua` explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +91,7 @@ pub(super) async fn lookup<S: Redis + Clone + 'static, H: Host>(
     };
     let args = args.get(..used).unwrap_or(&args);
     let reply = refresh.store.eval(&script::CACHE_READ, &refresh.keys, args).await?;
-    Lookup::parse(reply)
-        .ok_or_else(|| RedisError::Refused("cache_read gave an unexpected reply".to_owned()))
+    Lookup::parse(reply).ok_or(RedisError::Malformed(script::CACHE_READ.name))
 }
 
 impl Lookup {

@@ -16,7 +16,7 @@ use super::limits::Limits;
 use super::lookup::{Lookup, is_json};
 use super::policy::Policy;
 use crate::log;
-use crate::redis::{Arg, Redis, RedisError};
+use crate::ports::redis::{Arg, Redis, RedisError};
 
 /// Freshness is shortened by up to this part of it, so that what was written together does not
 /// end together. Cool-downs are exact.

@@ -3,9 +3,9 @@
 
 use shared::digest;
 
-use super::failure::is_key_race;
 use super::rows::{Inserted, KnownKey, Row, columns, count, json, key_digests_of, keys_of};
-use super::{Created, NewEntry, RecordError, Sql, SqlRecord, Value};
+use super::{Created, NewEntry, Record, RecordError};
+use crate::ports::sql::{Failure, Sql, Value};
 
 /// Rounds of a create whose idempotency keys are released or taken meanwhile. Two suffice unless
 /// several calls with one key arrive in the moment when it expires.
@@ -36,9 +36,13 @@ impl Idempotency {
     }
 }
 
-impl<S: Sql> SqlRecord<S> {
-    /// [`super::Record::create`].
-    pub(super) async fn commit(
+impl<S: Sql> Record<S> {
+    /// Commits entries and their users' next seqs, all or none, in one statement; a second one
+    /// where idempotency keys are known already. Keys older than `keys_since_ms` have expired.
+    ///
+    /// # Errors
+    /// [`RecordError`]; whether a write took effect is not known then.
+    pub async fn create(
         &self,
         entries: &[NewEntry],
         keys_since_ms: i64,
@@ -62,7 +66,7 @@ impl<S: Sql> SqlRecord<S> {
             let missing: Vec<NewEntry> = missing().cloned().collect();
             created.rows.extend(self.insert_racing(&missing).await?.rows);
         }
-        Err(RecordError("others kept changing the keys".to_owned()))
+        Err(RecordError::Busy("other calls kept changing the idempotency keys"))
     }
 
     /// Inserts what has no known key. One entry, the usual case, has a statement of its own.
@@ -83,9 +87,8 @@ impl<S: Sql> SqlRecord<S> {
     async fn insert_racing(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
         let mut outcome = self.insert(entries).await;
         for _ in 0..ROUNDS_MAX {
-            match &outcome {
-                Err(RecordError(text)) if is_key_race(text) => {}
-                _ => break,
+            if outcome.as_ref().err().and_then(RecordError::failure) != Some(Failure::KeyRace) {
+                break;
             }
             outcome = self.insert(entries).await;
         }
@@ -127,6 +130,6 @@ impl<S: Sql> SqlRecord<S> {
             let kept = kept.collect::<Result<Vec<_>, RecordError>>()?;
             self.run(self.statements.erase_to_digests, vec![json(&kept)?]).await?;
         }
-        Err(RecordError("the user has too many entries to erase in one call".to_owned()))
+        Err(RecordError::Busy("the user has too many entries to erase in one call"))
     }
 }

@@ -4,7 +4,8 @@ use serde::Serialize;
 use shared::UserId;
 use shared::notification::{Draft, Notification};
 
-use super::{Created, Entry, Idempotency, Marks, NewEntry, Outcome, RecordError, Revision, Value};
+use super::{Created, Entry, Idempotency, Marks, NewEntry, Outcome, RecordError, Revision};
+use crate::ports::sql::Value;
 
 /// Rows of a statement.
 pub(super) type Rows = Vec<Vec<Value>>;
@@ -14,7 +15,8 @@ pub(super) fn count(limit: usize) -> Value {
 }
 
 pub(super) fn json(value: &impl Serialize) -> Result<Value, RecordError> {
-    let text = serde_json::to_string(value).map_err(|error| RecordError(error.to_string()))?;
+    let text =
+        serde_json::to_string(value).map_err(|error| RecordError::Malformed(error.to_string()))?;
     Ok(Value::Text(text))
 }
 
@@ -66,12 +68,13 @@ impl Inserted {
             None => known
                 .iter()
                 .find_map(|key| key.outcome(entry))
-                .ok_or_else(|| RecordError("an entry was not committed".to_owned())),
+                .ok_or_else(|| RecordError::Malformed("an entry was not committed".to_owned())),
         });
         let outcomes = outcomes.collect::<Result<_, _>>()?;
         let epoch = self.rows.into_iter().map(|(.., epoch)| epoch);
         let epoch = epoch.chain(known.iter().map(|key| key.epoch.clone())).next();
-        let epoch = epoch.ok_or_else(|| RecordError("nothing was committed".to_owned()))?;
+        let epoch =
+            epoch.ok_or_else(|| RecordError::Malformed("nothing was committed".to_owned()))?;
         Ok(Created { epoch, outcomes })
     }
 }
@@ -151,7 +154,7 @@ impl Row {
         rows.into_iter()
             .next()
             .map(Self::new)
-            .ok_or_else(|| RecordError("a row is missing".to_owned()))
+            .ok_or_else(|| RecordError::Malformed("a row is missing".to_owned()))
     }
 
     pub(super) fn int(&mut self) -> Result<i64, RecordError> {
@@ -194,7 +197,7 @@ impl Row {
 }
 
 fn unexpected(what: &str) -> RecordError {
-    RecordError(format!("a column holds {what}"))
+    RecordError::Malformed(format!("a column holds {what}"))
 }
 
 /// The columns of create.sql.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use shared::{PushToken, UserId};
 
 use super::rows::{Row, Rows, json};
-use super::{RecordError, Sql, SqlRecord, Value};
+use super::{Record, RecordError};
+use crate::ports::sql::{Sql, Value};
 
 /// What a user is to have. `None` takes the token away.
 pub type Assignment = (UserId, Option<PushToken>);
@@ -38,7 +39,7 @@ pub struct Pruned {
 }
 
 /// One statement each, unless it says otherwise.
-impl<S: Sql> SqlRecord<S> {
+impl<S: Sql> Record<S> {
     /// A user's token.
     ///
     /// # Errors
@@ -123,12 +124,12 @@ fn revs(rows: Rows) -> Result<BTreeMap<UserId, i64>, RecordError> {
 }
 
 fn user(text: &str) -> Result<UserId, RecordError> {
-    UserId::parse(text).map_err(|error| RecordError(error.to_string()))
+    UserId::parse(text).map_err(|error| RecordError::Malformed(error.to_string()))
 }
 
 /// A JSON array of [user, rev].
 fn users(text: &str) -> Result<Vec<(UserId, i64)>, RecordError> {
     let pairs: Vec<(String, i64)> =
-        serde_json::from_str(text).map_err(|error| RecordError(error.to_string()))?;
+        serde_json::from_str(text).map_err(|error| RecordError::Malformed(error.to_string()))?;
     pairs.into_iter().map(|(id, rev)| Ok((user(&id)?, rev))).collect()
 }

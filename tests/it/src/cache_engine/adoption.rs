@@ -1,7 +1,7 @@
 //! Values of other services, and lost companions and tags.
 
 use runtime::cache::{How, Mode};
-use runtime::redis::RedisError;
+use runtime::ports::redis::RedisError;
 use support::RedisServer;
 
 use super::{LONG, Plan, TAG, World, companion, is_failure, local, policy, tag, text, windows};

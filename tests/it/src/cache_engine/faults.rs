@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use runtime::cache::{How, Mode};
-use runtime::redis::RedisError;
+use runtime::ports::redis::RedisError;
 use support::RedisServer;
 
 use super::{LONG, NONE, World, local, policy, text, windows};

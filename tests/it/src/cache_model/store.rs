@@ -2,7 +2,7 @@
 
 use redis::{Connection, Value};
 use runtime::cache::{Content, Fresh, Limits, Verdict, etag_of, judge};
-use runtime::redis::Reply;
+use runtime::ports::redis::Reply;
 use shared::script::{self, Script};
 
 use super::{ABSENT, COOL, ERROR, End, FRESH, KEEP, LEASE, Loss, STALE};

@@ -1,8 +1,10 @@
 //! Reads, marks and deletes, as the component `feed` makes them, and what must come of them.
 
-use runtime::record::{Marked, Record as _, Sql as _};
-use runtime::redis::{Arg, Redis as _, RedisError, Reply};
-use runtime::{delivery, marks};
+use runtime::feed::delivery;
+use runtime::feed::marks;
+use runtime::ports::redis::{Arg, Redis as _, RedisError, Reply};
+use runtime::ports::sql::Sql as _;
+use runtime::record::Marked;
 use shared::feed::ScriptPage;
 use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{expiry_of, our_id_and_seq};

@@ -6,10 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use futures_util::future::join_all;
-use runtime::delivery::{self, DeliveryError, load_cold};
-use runtime::record::{Deleted, Marked, NewEntry, Outcome, Record as _, Sql as _, Value};
-use runtime::redis::{Arg, Redis as _, RedisError};
-use runtime::{marks, relay};
+use runtime::feed::delivery::{self, DeliveryError, load_cold};
+use runtime::feed::marks;
+use runtime::feed::relay;
+use runtime::ports::redis::{Arg, Redis as _, RedisError};
+use runtime::ports::sql::{Sql as _, Value};
+use runtime::record::{Deleted, Marked, NewEntry, Outcome};
 use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{Draft, Notification};
 use shared::time::rfc3339;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use runtime::delivery;
-use runtime::record::{Idempotency, NewEntry, Outcome, Record as _};
+use runtime::feed::delivery;
+use runtime::record::{Idempotency, NewEntry, Outcome};
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::{Draft, Notification};
 

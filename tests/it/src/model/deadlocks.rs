@@ -1,7 +1,7 @@
 //! Statements that lock many rows, on the same users, in whatever order: nobody may be refused.
 
 use futures_util::future::join_all;
-use runtime::record::{Idempotency, Marked, NewEntry, Record as _, RecordError, Retention};
+use runtime::record::{Idempotency, Marked, NewEntry, RecordError, Retention};
 use shared::UserId;
 use shared::notification::Draft;
 use support::RedisServer;

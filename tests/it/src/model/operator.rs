@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use runtime::record::{Record as _, Retention};
-use runtime::relay;
+use runtime::feed::relay;
+use runtime::record::Retention;
 use shared::limits::FEED_ENTRIES_MAX;
 
 use super::expected::Backup;

@@ -4,10 +4,10 @@
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 
-use runtime::delivery::{deliver, forget, forget_all, load_cold};
-use runtime::marks;
-use runtime::record::{Marked, NewEntry, Outcome, Record as _};
-use runtime::redis::{Arg, Redis, RedisError, Reply};
+use runtime::feed::delivery::{deliver, forget, forget_all, load_cold};
+use runtime::feed::marks;
+use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
+use runtime::record::{Marked, NewEntry, Outcome};
 use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{Draft, Notification};
 use shared::script::Script;

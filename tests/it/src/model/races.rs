@@ -1,7 +1,8 @@
 //! One idempotency key, many callers at once: one of them commits, the others are told of it.
 
 use futures_util::future::join_all;
-use runtime::record::{Idempotency, NewEntry, Outcome, Record as _, Sql as _, Value};
+use runtime::ports::sql::{Sql as _, Value};
+use runtime::record::{Idempotency, NewEntry, Outcome};
 use shared::UserId;
 use shared::notification::Draft;
 use support::RedisServer;

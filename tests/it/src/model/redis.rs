@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use redis::Value;
 use redis::aio::MultiplexedConnection;
-use runtime::redis::{Arg, Redis, RedisError, Reply};
+use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
 use shared::script::Script;
 
 /// What goes wrong with one call.

@@ -5,11 +5,12 @@ use std::rc::Rc;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use runtime::record::{Backend, Sql, SqlRecord, Value};
+use runtime::ports::sql::{Backend, Sql, SqlError, Value};
+use runtime::record::Record;
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 
 /// A record of the test's own.
-pub type TestRecord = SqlRecord<Database>;
+pub type TestRecord = Record<Database>;
 
 /// A connection to one of the backends; clones share it.
 #[derive(Clone)]
@@ -36,7 +37,7 @@ impl Database {
             Database::Sqlite(_) => Backend::Sqlite,
             Database::Postgres(_) => Backend::Postgres,
         };
-        SqlRecord::new(self.clone(), backend, super::seed::unique)
+        Record::new(self.clone(), backend, super::seed::unique)
     }
 
     /// The name of a table, where it lies.
@@ -93,7 +94,7 @@ impl Sql for Database {
         &self,
         statement: &str,
         parameters: Vec<Value>,
-    ) -> Result<Vec<Vec<Value>>, String> {
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
         match self {
             Database::Sqlite(sqlite) => {
                 let (path, connection) = (sqlite.path.clone(), Arc::clone(&sqlite.connection));
@@ -102,7 +103,8 @@ impl Sql for Database {
                 let run = move || {
                     let mut slot = connection.lock().unwrap();
                     let connection = slot.get_or_insert_with(|| open(&path));
-                    rows(connection, &statement, parameters).map_err(|error| error.to_string())
+                    rows(connection, &statement, parameters)
+                        .map_err(|error| SqlError::sqlite(error.to_string()))
                 };
                 tokio::task::spawn_blocking(run).await.unwrap()
             }
@@ -113,8 +115,8 @@ impl Sql for Database {
                 let rows =
                     client.query(statement, &parameters).await.map_err(|error| {
                         match error.as_db_error() {
-                            Some(db) => format!("{}: {}", db.code().code(), db.message()),
-                            None => error.to_string(),
+                            Some(db) => SqlError::postgres(db.code().code(), db.message()),
+                            None => SqlError::other(error.to_string()),
                         }
                     })?;
                 Ok(rows.iter().map(values).collect())

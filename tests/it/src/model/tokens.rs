@@ -5,9 +5,9 @@
 use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
-use runtime::record::{Record as _, TokenRow};
-use runtime::redis::{Arg, Redis as _};
-use runtime::tokens;
+use runtime::ports::redis::{Arg, Redis as _};
+use runtime::push_tokens;
+use runtime::record::TokenRow;
 use shared::json::Object;
 use shared::{PushToken, UserId, keys};
 use support::RedisServer;
@@ -81,17 +81,17 @@ async fn act(member: &Member) {
         let done = match kind {
             0..3 => {
                 let own = pairs.iter().take(1).cloned().collect();
-                tokens::put(redis, record, own, NOW_MS).await.map(drop)
+                push_tokens::put(redis, record, own, NOW_MS).await.map(drop)
             }
-            3..5 => tokens::put(redis, record, pairs.clone(), NOW_MS).await.map(drop),
-            5 => tokens::remove(redis, record, &who, NOW_MS).await,
-            6 => tokens::erase(redis, record, &who, NOW_MS).await,
-            7..9 => tokens::prune(redis, record, pairs.clone(), NOW_MS).await.map(drop),
+            3..5 => push_tokens::put(redis, record, pairs.clone(), NOW_MS).await.map(drop),
+            5 => push_tokens::remove(redis, record, &who, NOW_MS).await,
+            6 => push_tokens::erase(redis, record, &who, NOW_MS).await,
+            7..9 => push_tokens::prune(redis, record, pairs.clone(), NOW_MS).await.map(drop),
             9 => {
                 let key = keys::push_token(&who);
                 redis.command("DEL", &[Arg::Text(&key)]).await.map(drop).map_err(Into::into)
             }
-            _ => tokens::read(redis, record, &who).await.map(drop),
+            _ => push_tokens::read(redis, record, &who).await.map(drop),
         };
         if done.is_ok() {
             return;
@@ -107,7 +107,7 @@ async fn check(quiet: &Member, at: u64) -> Result<TokenRow, String> {
     if lies.is_some() && lies != row.token {
         return Err(format!("{who} has {lies:?} in Redis and {row:?} in the record"));
     }
-    let answered = tokens::read(&quiet.redis, &quiet.record, &who).await.unwrap();
+    let answered = push_tokens::read(&quiet.redis, &quiet.record, &who).await.unwrap();
     if answered != row.token {
         return Err(format!("{who} is told {answered:?}, the record has {row:?}"));
     }
@@ -117,7 +117,7 @@ async fn check(quiet: &Member, at: u64) -> Result<TokenRow, String> {
 async fn in_redis(member: &Member, who: &UserId) -> Option<String> {
     let key = keys::push_token(who);
     let reply = member.redis.command("GET", &[Arg::Text(&key)]).await.unwrap();
-    reply.first().and_then(runtime::redis::Reply::text).map(str::to_owned)
+    reply.first().and_then(runtime::ports::redis::Reply::text).map(str::to_owned)
 }
 
 /// A Redis, and Alice's token `token0` that only the record has.
@@ -126,7 +126,7 @@ async fn forgotten() -> (RedisServer, Server, Member) {
     let member = Member::join(&server, &redis, 0, 0).await;
     member.record.migrate().await.unwrap();
     let own = vec![(user(0), token(0))];
-    tokens::put(&member.redis, &member.record, own, NOW_MS).await.unwrap();
+    push_tokens::put(&member.redis, &member.record, own, NOW_MS).await.unwrap();
     redis.run::<()>("FLUSHALL").await;
     (redis, server, member)
 }
@@ -134,7 +134,7 @@ async fn forgotten() -> (RedisServer, Server, Member) {
 /// Reads Alice's token; `first` happens after the record was read.
 async fn read_with(member: &Member, first: impl Future<Output = ()>) -> Option<String> {
     let redis = Interrupted::before(2, &member.redis, first);
-    let answered = tokens::read(&redis, &member.record, &user(0)).await.unwrap();
+    let answered = push_tokens::read(&redis, &member.record, &user(0)).await.unwrap();
     assert!(redis.was_interrupted());
     answered
 }
@@ -143,11 +143,11 @@ async fn read_with(member: &Member, first: impl Future<Output = ()>) -> Option<S
 async fn a_refill_that_a_delete_overtook_brings_nothing_back() {
     let (_redis, _server, member) = forgotten().await;
     let (redis, record) = (&member.redis, &member.record);
-    let delete = async { tokens::remove(redis, record, &user(0), NOW_MS).await.unwrap() };
+    let delete = async { push_tokens::remove(redis, record, &user(0), NOW_MS).await.unwrap() };
     // It was there when it was read.
     assert_eq!(read_with(&member, delete).await.as_deref(), Some("token0"));
     assert_eq!(in_redis(&member, &user(0)).await, None);
-    assert_eq!(tokens::read(redis, record, &user(0)).await.unwrap(), None);
+    assert_eq!(push_tokens::read(redis, record, &user(0)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn a_refill_that_a_move_overtook_brings_nothing_back() {
     let (_redis, _server, member) = forgotten().await;
     let (redis, record) = (&member.redis, &member.record);
     let own = vec![(user(1), token(0))];
-    let moved = async { tokens::put(redis, record, own, NOW_MS).await.map(drop).unwrap() };
+    let moved = async { push_tokens::put(redis, record, own, NOW_MS).await.map(drop).unwrap() };
     assert_eq!(read_with(&member, moved).await.as_deref(), Some("token0"));
     assert_eq!(in_redis(&member, &user(0)).await, None);
     assert_eq!(in_redis(&member, &user(1)).await.as_deref(), Some("token0"));
@@ -166,7 +166,7 @@ async fn a_refill_that_a_prune_overtook_brings_nothing_back() {
     let (_redis, _server, member) = forgotten().await;
     let (redis, record) = (&member.redis, &member.record);
     let dead = vec![(user(0), token(0))];
-    let prune = async { assert_eq!(tokens::prune(redis, record, dead, NOW_MS).await.unwrap(), 1) };
+    let prune = async { assert_eq!(push_tokens::prune(redis, record, dead, NOW_MS).await.unwrap(), 1) };
     assert_eq!(read_with(&member, prune).await.as_deref(), Some("token0"));
     assert_eq!(in_redis(&member, &user(0)).await, None);
 }
@@ -176,7 +176,7 @@ async fn a_refill_that_a_put_overtook_answers_the_later_one() {
     let (_redis, _server, member) = forgotten().await;
     let (redis, record) = (&member.redis, &member.record);
     let own = vec![(user(0), token(1))];
-    let put = async { tokens::put(redis, record, own, NOW_MS).await.map(drop).unwrap() };
+    let put = async { push_tokens::put(redis, record, own, NOW_MS).await.map(drop).unwrap() };
     assert_eq!(read_with(&member, put).await.as_deref(), Some("token1"));
     assert_eq!(in_redis(&member, &user(0)).await.as_deref(), Some("token1"));
 }
@@ -188,7 +188,7 @@ async fn a_record_that_is_put_back_is_believed_again() {
     let copy = sqlite.save();
     let put = async |at: u64, now_ms: i64| {
         let own = vec![(user(0), token(at))];
-        tokens::put(&member.redis, &member.record, own, now_ms).await.unwrap();
+        push_tokens::put(&member.redis, &member.record, own, now_ms).await.unwrap();
     };
     for at in 1..5 {
         put(at, NOW_MS).await;

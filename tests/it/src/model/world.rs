@@ -6,7 +6,6 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use runtime::record::Record as _;
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::{UserId, keys};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use proptest::prelude::Rng as _;
-use runtime::redis::{Arg, Redis as _, Reply};
+use runtime::ports::redis::{Arg, Redis as _, Reply};
 use shared::limits::{ONCE_TTL_S, QUEUE_DEDUP_S, QUEUE_TTL_S};
 use shared::script::Script;
 use shared::{keys, script};

@@ -1,17 +1,16 @@
 //! From the record to the feed: one Lua call in the usual case, and the ways back to order when
 //! calls overtook each other, a feed is cold, or the record was replaced.
 
-mod call;
-
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::Notification;
 use shared::{UserId, keys, script};
 
-use call::{Call, Pushed};
+use super::push_script::{Call, Pushed};
 
 use crate::log;
+use crate::ports::redis::{Arg, Redis, RedisError};
+use crate::ports::sql::Sql;
 use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Window};
-use crate::redis::{Arg, Redis, RedisError};
 
 /// Rounds of push, catch up and load before a delivery gives up and leaves it to the relay. Three
 /// suffice unless others work on the same feed meanwhile.
@@ -56,7 +55,7 @@ impl std::fmt::Display for DeliveryError {
 /// When Redis or the record is away; then the relay delivers later.
 pub async fn deliver(
     redis: &impl Redis,
-    record: &impl Record,
+    record: &Record<impl Sql>,
     entries: &[Notification],
     epoch: &str,
 ) -> Result<(), DeliveryError> {
@@ -86,7 +85,7 @@ pub async fn deliver(
 /// When Redis or the record is away.
 pub async fn ensure(
     redis: &impl Redis,
-    record: &impl Record,
+    record: &Record<impl Sql>,
     user: &UserId,
     epoch: &str,
     target: i64,
@@ -103,7 +102,7 @@ pub async fn ensure(
 /// When Redis or the record is away.
 pub async fn catch_up(
     redis: &impl Redis,
-    record: &impl Record,
+    record: &Record<impl Sql>,
     user: &UserId,
     epoch: &str,
     head: Option<i64>,
@@ -120,7 +119,7 @@ pub async fn catch_up(
 /// When the record is away.
 pub async fn load_cold(
     redis: &impl Redis,
-    record: &impl Record,
+    record: &Record<impl Sql>,
     user: &UserId,
 ) -> Result<(Window, Result<(), DeliveryError>), RecordError> {
     let window = record.window(user, FEED_ENTRIES_MAX).await?;
@@ -177,7 +176,7 @@ async fn forget_from(
 /// Goes on from an answer of the script until the feed has everything up to `goal`.
 async fn settle(
     redis: &impl Redis,
-    record: &impl Record,
+    record: &Record<impl Sql>,
     user: &UserId,
     epoch: &str,
     first: Pushed,
@@ -236,7 +235,7 @@ async fn settle(
     Err(DeliveryError::Busy)
 }
 
-async fn rotate(record: &impl Record, epoch: &str) -> Result<String, RecordError> {
+async fn rotate(record: &Record<impl Sql>, epoch: &str) -> Result<String, RecordError> {
     log::warn("epoch_rotated", &[("reason", "the record went back in time")]);
     record.rotate_epoch(epoch).await
 }

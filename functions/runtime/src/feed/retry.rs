@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use shared::UserId;
 
-use crate::delivery::{DeliveryError, ensure};
+use crate::feed::delivery::{DeliveryError, ensure};
+use crate::ports::redis::{Redis, RedisError};
+use crate::ports::sql::Sql;
 use crate::record::Record;
-use crate::redis::{Redis, RedisError};
 
 /// Waits before the tries. Beyond them the hub's subscription has noticed, and the relay is called.
 const WAITS: [Duration; 3] =
@@ -47,7 +48,7 @@ impl Unsent {
     pub async fn retry(
         &self,
         redis: &impl Redis,
-        record: &impl Record,
+        record: &Record<impl Sql>,
         sleep: impl AsyncFn(Duration),
     ) {
         for wait in WAITS {
@@ -62,7 +63,7 @@ impl Unsent {
 
     /// Returns whether nothing is left. Ends with the first call that Redis does not answer: the
     /// next would only wait as long.
-    async fn try_all(&self, redis: &impl Redis, record: &impl Record) -> bool {
+    async fn try_all(&self, redis: &impl Redis, record: &Record<impl Sql>) -> bool {
         loop {
             let Some((user, (epoch, seq))) = self.users.borrow_mut().pop_first() else {
                 return true;

@@ -4,7 +4,7 @@ use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::Notification;
 use shared::{UserId, keys, script};
 
-use crate::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
 /// Answer of `feed_push.lua`.
 #[derive(Debug, PartialEq, Eq)]
@@ -76,6 +76,6 @@ fn parse(reply: &[Reply]) -> Result<Pushed, RedisError> {
             let why = reply.get(2).and_then(Reply::text).unwrap_or("PUBLISH failed");
             Err(RedisError::Refused(why.to_owned()))
         }
-        _ => Err(RedisError::Refused("feed_push gave an unexpected reply".to_owned())),
+        _ => Err(RedisError::Malformed(script::FEED_PUSH.name)),
     }
 }

@@ -1,12 +1,11 @@
 //! The configured database.
 
-use spin_sdk::wasip3::wit_bindgen::{FutureReader, StreamReader};
-
 use super::postgres::SpinPostgres;
+use super::rows::Expected;
 #[cfg(feature = "sqlite")]
 use super::sqlite::SpinSqlite;
-use crate::config::RecordConfig;
-use crate::record::{Backend, Sql, Value};
+use crate::app::config::RecordConfig;
+use crate::ports::sql::{Backend, Sql, SqlError, Value};
 
 /// A database reached through the host.
 pub enum SpinSql {
@@ -30,35 +29,12 @@ impl SpinSql {
     }
 }
 
-/// How many rows a statement gives.
-#[derive(Clone, Copy)]
-pub(super) enum Expected {
-    /// One or none: the host is not asked for a second one, which is a call less.
-    Row,
-    Rows,
-}
-
-/// Takes what a statement gives, and only then its verdict: rows that nobody takes block the
-/// statement, and the hosts report success when their stream is dropped early.
-pub(super) async fn collect<T, E>(
-    mut rows: StreamReader<T>,
-    verdict: FutureReader<Result<(), E>>,
-    expected: Expected,
-) -> Result<Vec<T>, E> {
-    let taken = match expected {
-        Expected::Row => rows.read(Vec::with_capacity(1)).await.1,
-        Expected::Rows => rows.collect().await,
-    };
-    verdict.await?;
-    Ok(taken)
-}
-
 impl Sql for SpinSql {
     async fn query(
         &self,
         statement: &str,
         parameters: Vec<Value>,
-    ) -> Result<Vec<Vec<Value>>, String> {
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
         match self {
             #[cfg(feature = "sqlite")]
             SpinSql::Sqlite(sqlite) => sqlite.query(statement, parameters, Expected::Rows).await,
@@ -72,7 +48,7 @@ impl Sql for SpinSql {
         &self,
         statement: &str,
         parameters: Vec<Value>,
-    ) -> Result<Option<Vec<Value>>, String> {
+    ) -> Result<Option<Vec<Value>>, SqlError> {
         let mut rows = match self {
             #[cfg(feature = "sqlite")]
             SpinSql::Sqlite(sqlite) => sqlite.query(statement, parameters, Expected::Row).await,

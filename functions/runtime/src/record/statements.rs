@@ -1,29 +1,14 @@
-//! The databases that a record can lie in, and their statements.
+//! The record's statements, one file each, for both databases.
 
-/// Separates the statements of a migration: the hosts run one at a time, and triggers hold `;`.
+use crate::ports::sql::Backend;
+
+/// Separates the statements of a migration: the hosts run one at a time, and triggers contain `;`.
 pub(super) const STATEMENT_END: &str = "--;";
 
-/// A database that the record can lie in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backend {
-    /// Embedded, through Spin's `sqlite` interface.
-    Sqlite,
-    /// Through Spin's `postgres` interface.
-    Postgres,
-}
-
-impl Backend {
-    /// Reads the variable `record`; `None` for what is neither.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "sqlite" => Some(Backend::Sqlite),
-            "postgres" => Some(Backend::Postgres),
-            _ => None,
-        }
-    }
-
-    pub(super) fn statements(self) -> &'static Statements {
-        match self {
+impl Statements {
+    /// The statements in the dialect of `backend`.
+    pub(super) fn of(backend: Backend) -> &'static Statements {
+        match backend {
             Backend::Sqlite => &SQLITE,
             Backend::Postgres => &POSTGRES,
         }

@@ -4,6 +4,8 @@
 //! of the prepare step as an answer without columns, and rows that nobody takes block the
 //! statement for ever while it holds the write lock.
 
+mod write_lock;
+
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -13,9 +15,9 @@ use spin_sdk::sqlite::{Connection, Error, Value as SqliteValue};
 use spin_sdk::time::sleep;
 
 use super::deadline::within;
-use super::sql::{self, Expected};
-use crate::record::Value;
-use crate::write_lock::{Wait, WriteLock};
+use super::rows::{self, Expected};
+use crate::ports::sql::{Failure, SqlError, Value};
+use write_lock::{Wait, WriteLock};
 
 /// Covers waiting for the write lock.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
@@ -48,13 +50,13 @@ impl SpinSqlite {
         statement: &str,
         parameters: Vec<Value>,
         expected: Expected,
-    ) -> Result<Vec<Vec<Value>>, String> {
-        let connection = self.connection().await.map_err(|error| text_of(&error))?;
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
+        let connection = self.connection().await.map_err(|error| classify(&error))?;
         let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
         let run = async || {
             let run = connection.execute(statement, parameters.iter().cloned()).await?;
             let (_, rows, verdict) = run.into_inner();
-            sql::collect(rows, verdict, expected).await
+            rows::collect(rows, verdict, expected).await
         };
         // Most statements need no look at the clock.
         let mut waiting: Option<(Instant, Wait)> = None;
@@ -68,7 +70,7 @@ impl SpinSqlite {
                     return rows.map(|row| row.into_iter().map(value).collect()).collect();
                 }
                 // It did nothing: a statement that is refused the lock is undone as a whole.
-                Err(error) if is_busy(&error) => {
+                Err(error) if classify(&error).failure == Failure::Locked => {
                     let (since, wait) =
                         waiting.get_or_insert_with(|| (Instant::now(), Wait::default()));
                     let pause = self.write_lock.pause(wait, since.elapsed());
@@ -76,7 +78,7 @@ impl SpinSqlite {
                         sleep(pause).await;
                     }
                 }
-                Err(error) => return Err(text_of(&error)),
+                Err(error) => return Err(classify(&error)),
             }
         }
     }
@@ -89,10 +91,10 @@ impl SpinSqlite {
         statement: &str,
         parameters: Vec<Value>,
         expected: Expected,
-    ) -> Result<Vec<Vec<Value>>, String> {
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
         let run = self.collect(statement, parameters, expected);
         let outcome = within(STATEMENT_DEADLINE, run).await;
-        let outcome = outcome.unwrap_or_else(|| Err("no answer in time".to_owned()));
+        let outcome = outcome.unwrap_or_else(|| Err(SqlError::other("no answer in time")));
         if outcome.is_err() {
             // Whatever is wrong with it, a new connection is the better start.
             *self.connection.borrow_mut() = None;
@@ -109,26 +111,25 @@ fn parameter(value: Value) -> SqliteValue {
     }
 }
 
-fn value(value: SqliteValue) -> Result<Value, String> {
+fn value(value: SqliteValue) -> Result<Value, SqlError> {
     match value {
         SqliteValue::Null => Ok(Value::Null),
         SqliteValue::Integer(value) => Ok(Value::Int(value)),
         SqliteValue::Text(text) => Ok(Value::Text(text)),
-        SqliteValue::Real(_) | SqliteValue::Blob(_) => Err("a column of another type".to_owned()),
+        SqliteValue::Real(_) | SqliteValue::Blob(_) => {
+            Err(SqlError::other("a column of an unexpected type"))
+        }
     }
 }
 
-/// Another connection writes.
-fn is_busy(error: &Error) -> bool {
-    matches!(error, Error::Io(text) if text == "database is locked")
-}
-
-fn text_of(error: &Error) -> String {
+fn classify(error: &Error) -> SqlError {
     match error {
-        Error::Io(text) => text.clone(),
-        Error::NoSuchDatabase => "no such database".to_owned(),
-        Error::AccessDenied => "access to the database is denied".to_owned(),
-        Error::InvalidConnection => "the connection is not valid".to_owned(),
-        Error::DatabaseFull => "the database is full".to_owned(),
+        Error::Io(text) => SqlError::sqlite(text.clone()),
+        Error::NoSuchDatabase => SqlError::other("no such database"),
+        Error::AccessDenied => SqlError::other("access to the database is denied"),
+        Error::InvalidConnection => SqlError::other("the connection is not valid"),
+        Error::DatabaseFull => {
+            SqlError { failure: Failure::DiskFull, text: "the database is full".to_owned() }
+        }
     }
 }

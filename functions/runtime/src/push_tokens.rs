@@ -10,8 +10,9 @@ use shared::limits::{PUSH_TOKEN_ABSENT_S, PUSH_TOKEN_FENCE_S, PUSH_TOKEN_TTL_S};
 use shared::{Error, PushToken, UserId, keys, script};
 
 use crate::log;
-use crate::record::{Assignment, Pruned, Sql, SqlRecord, TokenRow};
-use crate::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::sql::Sql;
+use crate::record::{Assignment, Pruned, Record, TokenRow};
 
 /// The user's token: from Redis, where other services may have put it, else from the record.
 ///
@@ -19,7 +20,7 @@ use crate::redis::{Arg, Redis, RedisError, Reply};
 /// `wrong_type`; `record_unavailable` where Redis does not have it.
 pub async fn read(
     redis: &impl Redis,
-    record: &SqlRecord<impl Sql>,
+    record: &Record<impl Sql>,
     user: &UserId,
 ) -> Result<Option<String>, Error> {
     match in_redis(redis, user).await {
@@ -53,7 +54,9 @@ enum InRedis {
 async fn in_redis(redis: &impl Redis, user: &UserId) -> Result<InRedis, RedisError> {
     let keys = [keys::push_token(user), keys::push_token_companion(user)];
     let reply = redis.eval(&script::TOKEN_READ, &keys, &[Arg::Int(PUSH_TOKEN_TTL_S)]).await?;
-    let [is_absent, token] = reply.as_slice() else { return Err(unexpected("token_read")) };
+    let [is_absent, token] = reply.as_slice() else {
+        return Err(RedisError::Malformed(script::TOKEN_READ.name));
+    };
     // Bytes that are no text were not put there by anybody who has a token.
     Ok(match (token.text().filter(|token| !token.is_empty()), is_absent.int()) {
         (Some(token), _) => InRedis::Token(token.to_owned()),
@@ -90,7 +93,7 @@ async fn refill(
 /// not.
 pub async fn put(
     redis: &impl Redis,
-    record: &SqlRecord<impl Sql>,
+    record: &Record<impl Sql>,
     wanted: Vec<(UserId, PushToken)>,
     now_ms: i64,
 ) -> Result<usize, Error> {
@@ -140,7 +143,7 @@ fn one_by_one(wanted: Vec<(UserId, PushToken)>) -> Vec<Assignment> {
 /// `record_unavailable`; `redis_unavailable` or `wrong_type` when only Redis still has it.
 pub async fn remove(
     redis: &impl Redis,
-    record: &SqlRecord<impl Sql>,
+    record: &Record<impl Sql>,
     user: &UserId,
     now_ms: i64,
 ) -> Result<(), Error> {
@@ -155,7 +158,7 @@ pub async fn remove(
 /// `record_unavailable` or `redis_unavailable`.
 pub async fn erase(
     redis: &impl Redis,
-    record: &SqlRecord<impl Sql>,
+    record: &Record<impl Sql>,
     user: &UserId,
     now_ms: i64,
 ) -> Result<(), Error> {
@@ -171,7 +174,7 @@ pub async fn erase(
 /// As [`put`].
 pub async fn prune(
     redis: &impl Redis,
-    record: &SqlRecord<impl Sql>,
+    record: &Record<impl Sql>,
     dead: Vec<(UserId, PushToken)>,
     now_ms: i64,
 ) -> Result<usize, Error> {
@@ -233,16 +236,12 @@ async fn bring(redis: &impl Redis, changes: &[Change<'_>]) -> Result<Vec<bool>, 
     let reply = redis.eval(&script::TOKEN_WRITE, &keys, &args).await?;
     let outcomes: Vec<i64> = reply.iter().filter_map(Reply::int).collect();
     if outcomes.len() != changes.len() {
-        return Err(unexpected("token_write"));
+        return Err(RedisError::Malformed(script::TOKEN_WRITE.name));
     }
     if outcomes.contains(&-1) {
         return Err(RedisError::WrongType);
     }
     Ok(outcomes.into_iter().map(|outcome| outcome == 1).collect())
-}
-
-fn unexpected(script: &str) -> RedisError {
-    RedisError::Refused(format!("{script} gave an unexpected reply"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@
 //! has the record as well. What no route names is neither linked nor imported from the host, and no
 //! variable of it is read.
 
+pub mod config;
+
 use std::cell::OnceCell;
 use std::ops::Deref;
 use std::rc::Rc;
@@ -14,14 +16,16 @@ use std::rc::Rc;
 use shared::Error;
 use shared::auth::Claims;
 
+use config::{Config, RecordConfig};
+
 use crate::Request;
-use crate::auth::Authenticator;
-use crate::config::{self, Config, RecordConfig};
-use crate::io::redis::SpinRedis;
-use crate::io::sql::SpinSql;
-use crate::io::{clock, variables};
-use crate::record::{Backend, SqlRecord};
-use crate::unsent::Unsent;
+use crate::feed::retry::Unsent;
+use crate::http::auth::Authenticator;
+use crate::ports::sql::Backend;
+use crate::record::Record;
+use crate::spin::redis::SpinRedis;
+use crate::spin::sql::SpinSql;
+use crate::spin::{clock, variables};
 
 /// The state of one instance, as a component's route takes it.
 #[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
@@ -46,7 +50,7 @@ pub struct App {
 
 /// With the record.
 pub struct RecordApp {
-    pub record: SqlRecord<SpinSql>,
+    pub record: Record<SpinSql>,
     /// Where the record lies.
     pub backend: Backend,
     pub unsent: Unsent,
@@ -103,7 +107,7 @@ impl Instance for RecordApp {
             config::invalid("record", "must be postgres: this build is without sqlite")
         })?;
         let app = Rc::new(Self {
-            record: SqlRecord::new(sql, config.backend, clock::random_word),
+            record: Record::new(sql, config.backend, clock::random_word),
             backend: config.backend,
             unsent: Unsent::default(),
             app,

@@ -32,7 +32,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use crate::redis::{Arg, Redis, RedisError};
+use crate::ports::redis::{Arg, Redis, RedisError};
 use hot::Hot;
 use lookup::{Decision, Lookup, lookup};
 use refresh::{Led, Refresh};

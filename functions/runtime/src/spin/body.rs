@@ -1,5 +1,6 @@
 //! Reads a request body with a limit: Spin has none.
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use shared::{Code, Error};
@@ -8,32 +9,34 @@ use spin_sdk::wasip3::wit_bindgen::StreamResult;
 use spin_sdk::wasip3::wit_future;
 
 use super::deadline::within;
+use crate::http::ReadBody;
 
 const CHUNK_BYTES: usize = 16 * 1024;
 /// A client that needs longer is broken or hostile.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// A body that nobody has read yet.
-pub struct Body(Request);
+/// The body of a request of the host.
+pub struct HostBody(Request);
 
-impl Body {
-    pub fn new(request: Request) -> Self {
-        Self(request)
-    }
-
-    /// The whole body, or `None` when it is longer than `bytes_max`. Where its length was
-    /// `declared`, the host keeps to it: its end need not be asked for.
-    ///
-    /// # Errors
-    /// `bad_json` when the client broke off or took too long.
-    pub async fn read(
-        self,
+impl ReadBody for HostBody {
+    fn read(
+        self: Box<Self>,
         bytes_max: usize,
         declared: Option<u64>,
-    ) -> Result<Option<Vec<u8>>, Error> {
-        within(BODY_DEADLINE, self.collect(bytes_max, declared))
-            .await
-            .unwrap_or_else(|| Err(Error::new(Code::BadJson, "the body did not arrive in time")))
+    ) -> Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, Error>>>> {
+        Box::pin(async move {
+            let body = within(BODY_DEADLINE, self.collect(bytes_max, declared)).await;
+            body.unwrap_or_else(|| {
+                Err(Error::new(Code::BadJson, "the body did not arrive in time"))
+            })
+        })
+    }
+}
+
+impl HostBody {
+    /// The body of `request`.
+    pub fn new(request: Request) -> Self {
+        Self(request)
     }
 
     async fn collect(

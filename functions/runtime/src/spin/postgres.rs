@@ -16,8 +16,8 @@ use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryErr
 use spin_sdk::time::sleep;
 
 use super::deadline::within;
-use super::sql::{self, Expected};
-use crate::record::Value;
+use super::rows::{self, Expected};
+use crate::ports::sql::{SqlError, Value};
 
 /// Covers waiting for one of the pool's connections, for which the host has no limit.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(5);
@@ -43,10 +43,10 @@ impl SpinPostgres {
         statement: &str,
         parameters: Vec<Value>,
         expected: Expected,
-    ) -> Result<Vec<Vec<Value>>, String> {
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
         let run = self.collect(statement, parameters, expected);
         let outcome = within(STATEMENT_DEADLINE, run).await;
-        outcome.unwrap_or_else(|| Err("no answer in time".to_owned()))
+        outcome.unwrap_or_else(|| Err(SqlError::other("no answer in time")))
     }
 
     async fn collect(
@@ -54,7 +54,7 @@ impl SpinPostgres {
         statement: &str,
         parameters: Vec<Value>,
         expected: Expected,
-    ) -> Result<Vec<Vec<Value>>, String> {
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
         let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
         let mut outcome = self.run(statement, parameters.clone(), expected).await;
         // The server was stopped under the statement. If that took effect before: nothing in the
@@ -62,7 +62,7 @@ impl SpinPostgres {
         if outcome.as_ref().is_err_and(is_broken) {
             outcome = self.run(statement, parameters, expected).await;
         }
-        let rows = outcome.map_err(|error| text_of(&error))?;
+        let rows = outcome.map_err(|error| classify(&error))?;
         rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect()
     }
 
@@ -75,7 +75,7 @@ impl SpinPostgres {
     ) -> Result<Vec<Vec<DbValue>>, Error> {
         let connection = self.open().await?;
         let (_, rows, verdict) = connection.query(statement, parameters).await?.into_inner();
-        sql::collect(rows, verdict, expected).await.map_err(Error::PgError)
+        rows::collect(rows, verdict, expected).await.map_err(Error::PgError)
     }
 
     /// Waits for a connection; the host has made sure that it works.
@@ -120,30 +120,30 @@ fn parameter(value: Value) -> ParameterValue {
     }
 }
 
-fn value(value: DbValue) -> Result<Value, String> {
+fn value(value: DbValue) -> Result<Value, SqlError> {
     match value {
         DbValue::DbNull => Ok(Value::Null),
         DbValue::Int64(value) => Ok(Value::Int(value)),
         DbValue::Int32(value) => Ok(Value::Int(value.into())),
         DbValue::Str(text) => Ok(Value::Text(text)),
-        _ => Err("a column of another type".to_owned()),
+        _ => Err(SqlError::other("a column of an unexpected type")),
     }
 }
 
-/// The SQLSTATE and message where the server said something; never the address, which may hold a
-/// password.
-fn text_of(error: &Error) -> String {
+/// Takes over what the server said, and never the address, which may contain a password.
+fn classify(error: &Error) -> SqlError {
     match error {
         Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) => {
-            format!("{}: {}", error.code, error.message)
+            SqlError::postgres(&error.code, &error.message)
         }
-        Error::PgError(PgError::QueryFailed(QueryError::Text(text))) => text.clone(),
         Error::PgError(PgError::ConnectionFailed(_)) => {
-            "no connection: postgres_url must be reachable and match postgres_host".to_owned()
+            SqlError::other("no connection: postgres_url must be reachable and match postgres_host")
         }
-        Error::PgError(PgError::BadParameter(text) | PgError::ValueConversionFailed(text)) => {
-            text.clone()
-        }
-        _ => "the database failed".to_owned(),
+        Error::PgError(
+            PgError::QueryFailed(QueryError::Text(text))
+            | PgError::BadParameter(text)
+            | PgError::ValueConversionFailed(text),
+        ) => SqlError::other(text.clone()),
+        _ => SqlError::other("the database failed"),
     }
 }

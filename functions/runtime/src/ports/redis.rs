@@ -51,8 +51,11 @@ pub enum RedisError {
     Unavailable(String),
     /// A key holds another type than the layout says.
     WrongType,
-    /// The server refused the call; nothing more is known. A fault of ours or a full server.
+    /// The server refused the call: a fault of ours, a missing permission or a full server.
     Refused(String),
+    /// The reply does not have the shape that the script's header states; names the script. A fault
+    /// of ours.
+    Malformed(&'static str),
 }
 
 impl RedisError {
@@ -82,6 +85,7 @@ impl std::fmt::Display for RedisError {
             RedisError::Unavailable(text) => write!(f, "unavailable: {text}"),
             RedisError::WrongType => f.write_str("a key holds another type"),
             RedisError::Refused(text) => write!(f, "refused: {text}"),
+            RedisError::Malformed(script) => write!(f, "{script} gave a malformed reply"),
         }
     }
 }
@@ -93,6 +97,7 @@ impl From<RedisError> for shared::Error {
             RedisError::WrongType => {
                 Error::new(Code::WrongType, "a Redis key of this request holds another type")
             }
+            RedisError::Malformed(_) => Error::new(Code::Internal, "Redis gave a malformed reply"),
             RedisError::Broken(_) | RedisError::Unavailable(_) | RedisError::Refused(_) => {
                 Error::new(Code::RedisUnavailable, "Redis cannot be reached or does not answer")
             }

@@ -4,10 +4,11 @@ use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::time::rfc3339;
 use shared::{UserId, keys, script};
 
-use crate::delivery::{DeliveryError, load_cold};
+use crate::feed::delivery::{DeliveryError, load_cold};
 use crate::log;
+use crate::ports::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::sql::Sql;
 use crate::record::{Entry, Marks, Record, Revision, Window};
-use crate::redis::{Arg, Redis, RedisError, Reply};
 
 /// A load may find that the record was restored and rotate the epoch: the next one knows the new one.
 const LOADS_MAX: usize = 2;
@@ -19,7 +20,7 @@ const LOADS_MAX: usize = 2;
 /// When Redis or the record is away; repeat it then, with the marks of another `mark_read`.
 pub async fn bring(
     redis: &impl Redis,
-    record: &impl Record,
+    record: &Record<impl Sql>,
     user: &UserId,
     marks: &Marks,
     now_ms: i64,

@@ -5,10 +5,11 @@
 
 use shared::{UserId, keys, script};
 
-use crate::delivery::catch_up;
+use crate::feed::delivery::catch_up;
 use crate::log;
+use crate::ports::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::sql::Sql;
 use crate::record::{Pending, Record, RecordError, RedisRun};
-use crate::redis::{Arg, Redis, RedisError, Reply};
 
 /// Users looked at in one round trip.
 const PAGE_USERS: usize = 200;
@@ -62,7 +63,7 @@ impl From<RelayError> for shared::Error {
 /// When Redis or the record does not answer at all.
 pub async fn run(
     redis: &impl Redis,
-    record: &impl Record,
+    record: &Record<impl Sql>,
     now_ms: impl Fn() -> i64,
     deadline_ms: i64,
 ) -> Result<Outcome, RelayError> {
@@ -89,7 +90,7 @@ pub async fn run(
 
 async fn send_page(
     redis: &impl Redis,
-    record: &impl Record,
+    record: &Record<impl Sql>,
     epoch: &str,
     page: &[Pending],
     in_time: impl Fn() -> bool,
@@ -129,5 +130,5 @@ async fn redis_run_id(redis: &impl Redis) -> Result<String, RedisError> {
     let reply = redis.command("INFO", &[Arg::Text("server")]).await?;
     let info = reply.first().and_then(Reply::text).unwrap_or_default();
     let run_id = info.lines().find_map(|line| line.trim().strip_prefix("run_id:"));
-    run_id.map(str::to_owned).ok_or_else(|| RedisError::Refused("INFO names no run_id".to_owned()))
+    run_id.map(str::to_owned).ok_or(RedisError::Malformed("INFO"))
 }

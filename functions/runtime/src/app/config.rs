@@ -3,9 +3,9 @@
 use shared::auth::{KeyConfig, KeySet};
 use shared::{Code, Error};
 
-use crate::cors::Cors;
+use crate::http::cors::Cors;
 use crate::log;
-use crate::record::Backend;
+use crate::ports::sql::Backend;
 
 /// What a component is configured with.
 pub struct Config {

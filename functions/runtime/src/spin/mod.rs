@@ -8,6 +8,7 @@ pub mod deadline;
 pub mod origin;
 pub mod postgres;
 pub mod redis;
+mod rows;
 pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;

@@ -10,7 +10,7 @@ use spin_sdk::redis::{Connection, Error, RedisParameter, RedisResult};
 use spin_sdk::time::sleep;
 
 use super::deadline::within;
-use crate::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
 /// A healthy call takes about a millisecond. Whoever waits longer than this is better served by
 /// what the contract promises for a Redis that is away.

@@ -1,0 +1,107 @@
+//! The record: the permanent truth about notifications and push tokens, in an SQL database.
+//!
+//! SQL lies in files, one statement each, under the same names in `sql/sqlite` and `sql/postgres`,
+//! with the same parameters and columns; nothing else differs between the two. A `feed` row per user
+//! holds the counter and doubles as the outbox: pending means `sent_seq < seq`.
+
+mod entries;
+mod errors;
+mod keys;
+mod outbox;
+mod rows;
+mod statements;
+mod tokens;
+mod types;
+
+pub use errors::RecordError;
+pub use keys::Idempotency;
+pub use tokens::{Assignment, Pruned, TokenRow, Written};
+pub use types::{
+    Created, Deleted, Entry, Marked, Marks, NewEntry, Outcome, Pending, RedisRun, Retention,
+    Revision, Window,
+};
+
+use crate::ports::sql::{Backend, Failure, Sql, SqlError, Value};
+use rows::Rows;
+use statements::{STATEMENT_END, Statements};
+
+/// A readiness probe writes at most once in this many milliseconds, over all hosts.
+pub const WRITE_CHECK_MS: i64 = 10_000;
+
+/// Repeats of a statement that was undone, each after a second (`deadlock_timeout`).
+const RETRIES_MAX: usize = 3;
+
+/// The record in a database. Each operation is one statement unless it says otherwise.
+pub struct Record<S> {
+    sql: S,
+    statements: &'static Statements,
+    /// Makes a random epoch.
+    fresh_epoch: fn() -> String,
+}
+
+impl<S: Sql> Record<S> {
+    /// The record in `sql`, whose dialect is `backend`'s. `fresh_epoch` makes a random word.
+    pub fn new(sql: S, backend: Backend, fresh_epoch: fn() -> String) -> Self {
+        Self { sql, statements: Statements::of(backend), fresh_epoch }
+    }
+
+    /// The database itself, for statements that are not the record's.
+    pub fn sql(&self) -> &S {
+        &self.sql
+    }
+
+    /// Creates or upgrades the tables (several statements, idempotent).
+    ///
+    /// # Errors
+    /// [`RecordError`]; whether a write took effect is not known then.
+    pub async fn migrate(&self) -> Result<(), RecordError> {
+        for statement in self.statements.migrations.iter().flat_map(|all| all.split(STATEMENT_END))
+        {
+            let epoch = || Value::Text((self.fresh_epoch)());
+            let parameters = Vec::from_iter(statement.contains("?1").then(epoch));
+            let mut outcome = self.sql.query(statement.trim(), parameters.clone()).await;
+            if outcome.as_ref().is_err_and(|error| error.failure == Failure::Locked) {
+                outcome = self.sql.query(statement.trim(), parameters).await;
+            }
+            outcome?;
+        }
+        Ok(())
+    }
+
+    /// Whether the record takes writes. It is written to only where the last such write is older
+    /// than [`WRITE_CHECK_MS`], whoever made it.
+    ///
+    /// # Errors
+    /// [`RecordError`]; whether a write took effect is not known then.
+    pub async fn check_writable(&self, now_ms: i64) -> Result<(), RecordError> {
+        let parameters = vec![Value::Int(now_ms), Value::Int(now_ms - WRITE_CHECK_MS)];
+        self.run(self.statements.write_check, parameters).await.map(drop)
+    }
+
+    async fn run(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
+        self.repeating(async || self.sql.query(statement, parameters.clone()).await).await
+    }
+
+    /// As `run`, for a statement that returns at most one row.
+    async fn run_row(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {
+        let row = async || self.sql.query_row(statement, parameters.clone()).await;
+        self.repeating(async || row().await.map(Vec::from_iter)).await
+    }
+
+    async fn repeating(
+        &self,
+        run: impl AsyncFn() -> Result<Rows, SqlError>,
+    ) -> Result<Rows, RecordError> {
+        let mut outcome = run().await;
+        for _ in 0..RETRIES_MAX {
+            match outcome.as_ref().map_err(|error| error.failure) {
+                // A new database, one older than this code, or one that was replaced.
+                Err(Failure::NotMigrated) => self.migrate().await?,
+                Err(Failure::Deadlock) => {}
+                _ => break,
+            }
+            outcome = run().await;
+        }
+        Ok(outcome?)
+    }
+}

@@ -1,0 +1,86 @@
+//! The record as an outbox: what is committed and not yet in the feeds, and under which epoch.
+
+use shared::UserId;
+
+use super::rows::{Row, count, json};
+use super::{Pending, Record, RecordError, RedisRun};
+use crate::ports::sql::{Sql, Value};
+
+impl<S: Sql> Record<S> {
+    /// Users with something unsent, above `after_user` in byte order, at most `limit`, with the
+    /// record's epoch.
+    ///
+    /// # Errors
+    /// [`RecordError`]; whether a write took effect is not known then.
+    pub async fn pending(
+        &self,
+        after_user: &str,
+        limit: usize,
+    ) -> Result<(String, Vec<Pending>), RecordError> {
+        let rows =
+            self.run(self.statements.pending, vec![Value::text(after_user), count(limit)]).await?;
+        let (mut epoch, mut pending) = (None, Vec::with_capacity(rows.len()));
+        for values in rows {
+            let mut row = Row::new(values);
+            epoch = Some(row.text()?);
+            let Some(user) = row.optional_text()? else { continue };
+            let user =
+                UserId::parse(&user).map_err(|error| RecordError::Malformed(error.to_string()))?;
+            pending.push(Pending { user, seq: row.int()?, sent_seq: row.int()? });
+        }
+        let epoch =
+            epoch.ok_or_else(|| RecordError::Malformed("the record has no epoch".to_owned()))?;
+        Ok((epoch, pending))
+    }
+
+    /// How many users have something unsent.
+    ///
+    /// # Errors
+    /// [`RecordError`]; whether a write took effect is not known then.
+    pub async fn pending_count(&self) -> Result<i64, RecordError> {
+        Row::first(self.run(self.statements.pending_count, Vec::new()).await?)?.int()
+    }
+
+    /// Notes for each user that everything up to the seq is in the feed.
+    ///
+    /// # Errors
+    /// [`RecordError`]; whether a write took effect is not known then.
+    pub async fn mark_sent(&self, sent: &[(UserId, i64)]) -> Result<(), RecordError> {
+        if sent.is_empty() {
+            return Ok(());
+        }
+        let pairs: Vec<_> = sent.iter().map(|(user, seq)| (user.as_str(), seq)).collect();
+        self.run(self.statements.mark_sent, vec![json(&pairs)?]).await.map(drop)
+    }
+
+    /// Replaces the epoch if it is still `epoch` and returns the one that holds now.
+    ///
+    /// # Errors
+    /// [`RecordError`]; whether a write took effect is not known then.
+    pub async fn rotate_epoch(&self, epoch: &str) -> Result<String, RecordError> {
+        let parameters = vec![Value::text(epoch), Value::Text((self.fresh_epoch)())];
+        self.run(self.statements.rotate_epoch, parameters).await?;
+        Row::first(self.run(self.statements.epoch, Vec::new()).await?)?.text()
+    }
+
+    /// Notes which Redis process the feeds were written to. When it is another one than before,
+    /// users written since `since_ms` count as pending: a restart or a failover to an older
+    /// replica may have lost their newest entries.
+    ///
+    /// # Errors
+    /// [`RecordError`]; whether a write took effect is not known then.
+    pub async fn note_redis_run(
+        &self,
+        run_id: &str,
+        since_ms: i64,
+    ) -> Result<RedisRun, RecordError> {
+        let known = Row::first(self.run(self.statements.redis_run, Vec::new()).await?)?.text()?;
+        if known == run_id {
+            return Ok(RedisRun::Known);
+        }
+        // In this order: whoever breaks off in between does it again, rather than never.
+        self.run(self.statements.recent_pending, vec![Value::Int(since_ms)]).await?;
+        self.run(self.statements.note_redis_run, vec![Value::text(run_id)]).await?;
+        Ok(if known.is_empty() { RedisRun::First } else { RedisRun::Replaced })
+    }
+}
