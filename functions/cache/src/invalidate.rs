@@ -1,10 +1,7 @@
 //! `DELETE /cache/{resource}[/{param}…]` and `POST /cache/invalidate`.
 
-use std::rc::Rc;
-
-use runtime::cache::{Cache, Entry, Mode};
+use runtime::cache::{Entry, Mode};
 use runtime::http::auth;
-use runtime::spin::cache_host::SpinHost;
 use runtime::{App, Code, Error, Request, Response};
 use serde_json::json;
 use shared::auth::Scope;
@@ -24,8 +21,7 @@ pub async fn one(app: &App, request: &Request, target: &Target) -> Result<Respon
     let mode = mode(query.first().map(|(_, word)| word.as_str()))?;
     let (key, tags) = (target.key(), target.tags());
     let entry = Entry { key: &key, tags: &tags, if_none_match: "" };
-    let cache = Cache::new(Rc::clone(&app.redis), SpinHost);
-    cache.invalidate(entry, &target.served.policy, mode).await?;
+    app.cache().invalidate(entry, &target.served.policy, mode).await?;
     Ok(Response::empty(204))
 }
 
@@ -56,8 +52,7 @@ pub async fn tags(app: &App, request: &Request) -> Result<Response, Error> {
     tags.sort_unstable();
     tags.dedup();
     if !tags.is_empty() {
-        let cache = Cache::new(Rc::clone(&app.redis), SpinHost);
-        cache.invalidate_tags(&tags, mode).await?;
+        app.cache().invalidate_tags(&tags, mode).await?;
     }
     Ok(Response::json(200, json!({"invalidated": tags.len()}).to_string()))
 }

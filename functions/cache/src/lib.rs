@@ -6,7 +6,6 @@ mod cache_control;
 mod directives;
 mod invalidate;
 mod read;
-mod respond;
 mod routes;
 mod served;
 mod source;

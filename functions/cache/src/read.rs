@@ -1,45 +1,30 @@
 //! `GET /cache/{resource}[/{param}…]`.
 
-use std::cell::OnceCell;
 use std::rc::Rc;
 
-use runtime::cache::{Cache, Entry};
-use runtime::spin::cache_host::SpinHost;
-use runtime::spin::redis::SpinRedis;
+use resources::Access;
+use runtime::http::cached::{self, Audience};
 use runtime::{App, Error, Request, Response};
-use shared::limits::IF_NONE_MATCH_BYTES_MAX;
 
 use crate::served::Target;
-use crate::{access, respond, source};
-
-type SpinCache = Cache<Rc<SpinRedis>, SpinHost>;
-
-/// One per instance, for what it has just seen.
-fn cache(app: &App) -> SpinCache {
-    thread_local! {
-        static CACHE: OnceCell<SpinCache> = const { OnceCell::new() };
-    }
-    let made = || Cache::new(Rc::clone(&app.redis), SpinHost);
-    CACHE.with(|cache| cache.get_or_init(made).clone())
-}
+use crate::{access, source};
 
 /// Answers from the cache or from the source.
 ///
 /// # Errors
-/// Of the request; `wrong_type`. That the source failed is an answer of its own.
+/// Of the request; `wrong_type`. A failed source is an answer.
 pub async fn read(app: &App, request: &Request, target: Target) -> Result<Response, Error> {
     access::check(app, request, &target)?;
     if !request.query.is_empty() {
         request.query(&[])?;
     }
-    let if_none_match = request.header_list("if-none-match")?;
-    let if_none_match =
-        if if_none_match.len() > IF_NONE_MATCH_BYTES_MAX { "" } else { &*if_none_match };
-    let cache = cache(app);
+    let audience = match target.served.resource.access {
+        Access::Public => Audience::Public,
+        Access::Subject(_) | Access::Scope => Audience::Private,
+    };
     let (key, tags) = (target.key(), target.tags());
-    let entry = Entry { key: &key, tags: &tags, if_none_match };
+    let resource = cached::Resource { key: &key, tags: &tags, audience };
     let (served, params) = (Rc::clone(&target.served), Rc::clone(&target.params));
     let fetch = move |known| async move { source::fetch(&served, &params, known).await };
-    let answer = cache.get_or_refresh(entry, &target.served.policy, fetch).await?;
-    Ok(respond::response(&target.served, answer, if_none_match))
+    cached::read(app.cache(), request, resource, &target.served.policy, fetch).await
 }

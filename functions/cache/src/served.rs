@@ -20,7 +20,7 @@ thread_local! {
 /// A resource with its policy.
 pub struct Served {
     pub resource: Resource,
-    pub policy: Rc<Policy>,
+    pub policy: Policy,
 }
 
 /// What a path asks for.
@@ -71,7 +71,7 @@ fn load() -> Loaded {
     };
     let resources = Resources::mounted().map_err(|problem| unusable(&problem))?;
     let served = resources.0.into_iter().map(|resource| {
-        let policy = Rc::new(policy(&resource));
+        let policy = policy(&resource);
         Rc::new(Served { resource, policy })
     });
     Ok(Rc::new(served.collect()))
@@ -87,12 +87,7 @@ fn policy(resource: &Resource) -> Policy {
         absent: absent.unwrap_or(default.absent),
         cool_down: cool_down.unwrap_or(default.cool_down),
     };
-    let mut policy = Policy::with_timeouts(
-        &resource.path,
-        windows,
-        soft_timeout.unwrap_or(Policy::SOFT_TIMEOUT),
-        timeout.unwrap_or(Policy::TIMEOUT),
-    );
-    policy.bytes_max = resource.bytes_max;
-    policy
+    let policy = Policy::new(&resource.path).with_windows(windows).bytes_max(resource.bytes_max);
+    let policy = timeout.into_iter().fold(policy, Policy::timeout);
+    soft_timeout.into_iter().fold(policy, Policy::soft_timeout)
 }

@@ -76,6 +76,8 @@ async fn http(
         OriginHost::Variable(name) => {
             let host = variables::get(name).await;
             let host = host.map_err(|problem| format!("the variable {name}: {problem}"))?;
+            let host =
+                host.ok_or_else(|| format!("the variable {name} is not given to the component"))?;
             if !is_host(&host) {
                 return Err(format!(
                     "the variable {name} must be host[:port], without a scheme or a path"
@@ -102,7 +104,7 @@ async fn http(
     let response = origin::get(&request).await?;
     let delay_ms = u64::try_from(SpinHost.now_ms() - begun_ms).unwrap_or(0);
     let demands = demands_of(&response, served, origin, &known, Duration::from_millis(delay_ms));
-    let fresh_max = served.policy.windows.fresh;
+    let fresh_max = served.policy.windows().fresh;
     let mut value = Value {
         body: String::new(),
         validators: Validators {
@@ -154,7 +156,7 @@ fn demands_of(
         vary: &vary,
     };
     let declared = Declared {
-        windows: served.policy.windows,
+        windows: served.policy.windows(),
         is_shared: !matches!(served.resource.access, Access::Subject(_)),
         honours_times: origin.honours_cache_control,
     };

@@ -7,7 +7,6 @@ use runtime::record::Entry;
 use shared::feed::ScriptPage;
 use shared::json::object_text;
 use shared::notification::{Delivery, our_id_and_seq};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// A page, newest first.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -126,11 +125,6 @@ impl Page {
         }
         json
     }
-}
-
-/// A strong entity tag of the bytes (RFC 9110 §8.8.3).
-pub fn etag(body: &str) -> String {
-    format!("\"{:016x}\"", xxh3_64(body.as_bytes()))
 }
 
 /// The companion's `seq=ms;seq=ms;`.

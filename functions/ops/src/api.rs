@@ -2,7 +2,6 @@
 
 use runtime::http::conditional;
 use runtime::{Error, Request, Response};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// docs/openapi.json without white space (`build.rs`).
 const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
@@ -12,10 +11,6 @@ const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 /// # Errors
 /// `invalid_field` for an `If-None-Match` that is not text.
 pub fn document(request: &Request) -> Result<Response, Error> {
-    let etag = format!("{:016x}", xxh3_64(DOCUMENT.as_bytes()));
-    let response = match conditional::names(&request.header_list("if-none-match")?, &etag) {
-        true => Response::empty(304),
-        false => Response::json(200, DOCUMENT),
-    };
-    Ok(response.with("etag", format!("\"{etag}\"")).with("cache-control", "public, max-age=300"))
+    let response = conditional::json(&request.header_list("if-none-match")?, DOCUMENT);
+    Ok(response.with("cache-control", "public, max-age=300"))
 }

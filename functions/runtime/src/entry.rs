@@ -91,17 +91,41 @@ fn fresh_request_id() -> String {
     PREFIX.with(|prefix| format!("{prefix}-{count}"))
 }
 
-/// Exports a component's entry point, on WASM only: natively the linker refuses its symbols, and the
-/// route is what tests call.
+/// Exports a component's entry point: an async function that takes `&App` or `&RecordApp` and
+/// `&Request` and returns `Result<Response, Error>`. Write it once, in `lib.rs`.
+///
+/// Natively it exports nothing, since the linker rejects the host's symbols; tests run the built
+/// component in a host.
+///
+/// ```
+/// use runtime::{App, Error, Request, Response};
+///
+/// runtime::component!(route);
+///
+/// async fn route(_app: &App, request: &Request) -> Result<Response, Error> {
+///     match request.path().as_slice() {
+///         ["hello"] => Ok(Response::json(200, r#"{"hello":"world"}"#)),
+///         _ => Err(Error::not_found("this path")),
+///     }
+/// }
+/// # fn main() {}
+/// ```
 #[macro_export]
 macro_rules! component {
     ($route:path) => {
+        // Natively nothing else refers to the route.
         #[cfg(not(target_family = "wasm"))]
-        pub use $route;
+        #[doc(hidden)]
+        pub fn component_route() {
+            let _ = $route;
+        }
 
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, reason = "generated: the component's exports")]
         mod entry_point {
+            // A route of the same module is named without a path.
+            #[allow(unused_imports, reason = "empty if the route lies in another module")]
+            use super::*;
             use $crate::wasip3::exports::http::handler::Guest;
             use $crate::wasip3::http::types::{ErrorCode, Request, Response};
 

@@ -66,7 +66,7 @@ pub enum Plan {
 #[derive(Clone)]
 pub struct World {
     pub cache: Cache<Rc<FaultyRedis>, TokioHost>,
-    pub policy: Rc<Policy>,
+    pub policy: Policy,
     tags: Rc<Vec<String>>,
     pub fetches: Rc<Cell<u32>>,
     plan: Rc<RefCell<Plan>>,
@@ -85,7 +85,7 @@ pub fn windows(fresh: Duration, stale: Duration, error: Duration) -> Windows {
 /// Long windows, short timeouts.
 pub fn policy(windows: Windows) -> Policy {
     let soft = Duration::from_millis(150);
-    Policy::with_timeouts("test", windows, soft, Duration::from_millis(600))
+    Policy::new("test").with_windows(windows).soft_timeout(soft).timeout(Duration::from_millis(600))
 }
 
 impl World {
@@ -99,7 +99,7 @@ impl World {
         let host = TokioHost { begun: Instant::now(), random: Rc::new(Cell::new(seed)) };
         Self {
             cache: Cache::new(Rc::new(store), host),
-            policy: Rc::new(policy),
+            policy,
             tags: Rc::new(vec![TAG.to_owned()]),
             fetches: Rc::default(),
             plan: Rc::new(RefCell::new(Plan::Count)),
@@ -110,7 +110,7 @@ impl World {
 
     /// The same cache under another policy.
     pub fn with(&self, policy: Policy) -> Self {
-        Self { policy: Rc::new(policy), ..self.clone() }
+        Self { policy, ..self.clone() }
     }
 
     pub fn plan(&self, plan: Plan) {

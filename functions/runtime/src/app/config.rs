@@ -7,18 +7,21 @@ use crate::http::cors::Cors;
 use crate::log;
 use crate::ports::sql::Backend;
 
-/// What a component is configured with.
+/// The configuration of every component.
 pub struct Config {
+    /// Where Redis is. May contain a password.
     pub redis_url: String,
+    /// The keys that verify tokens; empty if the component is given none or they are unusable.
     pub keys: KeySet,
-    /// Why every token is refused, if that is so; names no value.
+    /// Why every token is rejected, if so; contains no value.
     pub keys_problem: Option<String>,
+    /// The pages that may call the component.
     pub cors: Cors,
 }
 
-/// What a component with a record is configured with beside that.
+/// The configuration of a component with a record, in addition to [`Config`].
 pub struct RecordConfig {
-    /// Where the record lies.
+    /// The database of the record.
     pub backend: Backend,
     /// Used with [`Backend::Postgres`] only.
     pub postgres_url: String,
@@ -27,29 +30,56 @@ pub struct RecordConfig {
 /// Longest retention: a number of days whose milliseconds are far from overflowing.
 const RETENTION_DAYS_MAX: i64 = 36_500;
 
+/// The variables that verify tokens. A component has all of them or none: with the issuer missing,
+/// it would accept tokens of any issuer.
+const AUTH: [&str; 4] = ["auth_hs256_key", "auth_jwks", "auth_issuer", "auth_audience"];
+
 impl Config {
-    /// Builds the configuration from `get`, which gives the value of a variable or says why there
-    /// is none.
+    /// Builds the configuration from `get`, which returns the value of a variable, or `None` if the
+    /// component is not given it.
     ///
-    /// Keys that cannot be used count as none, so that everything is refused rather than open;
-    /// the log says why, and so does readiness.
+    /// A component is given the variables that it uses: `redis_url` always; `auth_hs256_key`,
+    /// `auth_jwks`, `auth_issuer` and `auth_audience` together if it verifies tokens;
+    /// `cors_origins` if pages of other origins call it.
+    ///
+    /// Unusable keys count as none, so that every token is rejected; the log and the readiness
+    /// check say why.
     ///
     /// # Errors
-    /// `internal`, naming the variable that is missing or not as it must be; the log does, too.
-    pub async fn load(get: impl AsyncFn(&str) -> Result<String, String>) -> Result<Self, Error> {
-        let key_config = KeyConfig {
-            hs256_key: read(&get, "auth_hs256_key").await?,
-            jwks: read(&get, "auth_jwks").await?,
-            issuer: read(&get, "auth_issuer").await?,
-            audience: read(&get, "auth_audience").await?,
+    /// `internal`, naming a variable that is missing or invalid; the log names it, too.
+    pub async fn load(
+        get: impl AsyncFn(&str) -> Result<Option<String>, String>,
+    ) -> Result<Self, Error> {
+        let (keys, keys_problem) = match auth(&get).await? {
+            Some(config) => keys(&config),
+            None => (KeySet::none(), Some("the component is given no auth_* variables".to_owned())),
         };
-        let (keys, keys_problem) = keys(&key_config);
         let redis_url = read(&get, "redis_url").await?;
         if redis_url.is_empty() {
             return Err(invalid("redis_url", "is empty"));
         }
-        let cors = Cors::new(&read(&get, "cors_origins").await?);
+        let cors = Cors::new(&optional(&get, "cors_origins").await?.unwrap_or_default());
         Ok(Self { redis_url, keys, keys_problem, cors })
+    }
+}
+
+/// `None` if the component is given none of [`AUTH`].
+async fn auth(
+    get: &impl AsyncFn(&str) -> Result<Option<String>, String>,
+) -> Result<Option<KeyConfig>, Error> {
+    let mut values = [None, None, None, None];
+    for (name, value) in AUTH.iter().zip(&mut values) {
+        *value = optional(get, name).await?;
+    }
+    match values {
+        [None, None, None, None] => Ok(None),
+        [Some(hs256_key), Some(jwks), Some(issuer), Some(audience)] => {
+            Ok(Some(KeyConfig { hs256_key, jwks, issuer, audience }))
+        }
+        values => {
+            let missing = AUTH.iter().zip(&values).find(|(_, value)| value.is_none());
+            Err(missing_variable(missing.map_or("auth_*", |(name, _)| *name)))
+        }
     }
 }
 
@@ -58,7 +88,9 @@ impl RecordConfig {
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub async fn load(get: impl AsyncFn(&str) -> Result<String, String>) -> Result<Self, Error> {
+    pub async fn load(
+        get: impl AsyncFn(&str) -> Result<Option<String>, String>,
+    ) -> Result<Self, Error> {
         let backend = Backend::parse(&read(&get, "record").await?)
             .ok_or_else(|| invalid("record", "must be sqlite or postgres"))?;
         let postgres_url = read(&get, "postgres_url").await?;
@@ -74,7 +106,7 @@ impl RecordConfig {
 /// # Errors
 /// As [`Config::load`].
 pub async fn retention_days(
-    get: impl AsyncFn(&str) -> Result<String, String>,
+    get: impl AsyncFn(&str) -> Result<Option<String>, String>,
 ) -> Result<i64, Error> {
     match read(&get, "retention_days").await?.parse() {
         Ok(days) if (1..=RETENTION_DAYS_MAX).contains(&days) => Ok(days),
@@ -86,10 +118,21 @@ pub async fn retention_days(
 }
 
 async fn read(
-    get: &impl AsyncFn(&str) -> Result<String, String>,
+    get: &impl AsyncFn(&str) -> Result<Option<String>, String>,
     name: &str,
 ) -> Result<String, Error> {
-    get(name).await.map_err(|problem| missing(name, &problem))
+    optional(get, name).await?.ok_or_else(|| missing_variable(name))
+}
+
+async fn optional(
+    get: &impl AsyncFn(&str) -> Result<Option<String>, String>,
+    name: &str,
+) -> Result<Option<String>, Error> {
+    get(name).await.map_err(|problem| {
+        // The host's description stays in the log.
+        log::error("variable_failed", &[("name", name), ("error", &problem)]);
+        unusable(name, "cannot be read")
+    })
 }
 
 fn keys(config: &KeyConfig) -> (KeySet, Option<String>) {
@@ -107,9 +150,8 @@ fn keys(config: &KeyConfig) -> (KeySet, Option<String>) {
     }
 }
 
-/// The host's words stay in the log.
-fn missing(name: &str, problem: &str) -> Error {
-    log::error("variable_failed", &[("name", name), ("error", problem)]);
+fn missing_variable(name: &str) -> Error {
+    log::error("variable_failed", &[("name", name), ("error", "not given to this component")]);
     unusable(name, "is not given to this component")
 }
 
@@ -120,4 +162,47 @@ pub(crate) fn invalid(name: &str, problem: &str) -> Error {
 
 fn unusable(name: &str, problem: &str) -> Error {
     Error::new(Code::Internal, format!("config: the variable `{name}` {problem}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The configuration of a component that is given `variables`. Nothing here waits.
+    fn load(variables: &[(&str, &str)]) -> Result<Config, Error> {
+        let get = async |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            Ok(found.map(|(_, value)| (*value).to_owned()))
+        };
+        futures_util::FutureExt::now_or_never(Config::load(get)).unwrap()
+    }
+
+    const REDIS: (&str, &str) = ("redis_url", "redis://127.0.0.1:6379");
+
+    #[test]
+    fn a_component_is_given_what_it_uses() {
+        let config = load(&[REDIS]).unwrap();
+        assert!(config.keys.is_empty(), "no token is accepted");
+        assert_eq!(config.keys_problem.unwrap(), "the component is given no auth_* variables");
+        let missing = load(&[]).unwrap_err();
+        assert!(missing.detail().contains("`redis_url` is not given to this component"));
+    }
+
+    /// Without its issuer a component would accept the tokens of every issuer.
+    #[test]
+    fn a_part_of_the_auth_variables_is_an_error() {
+        let all = [
+            ("auth_hs256_key", "0123456789abcdef0123456789abcdef"),
+            ("auth_jwks", ""),
+            ("auth_issuer", "us"),
+            ("auth_audience", ""),
+        ];
+        let with_all: Vec<_> = all.into_iter().chain([REDIS]).collect();
+        assert_eq!(load(&with_all).unwrap().keys_problem, None);
+        for (left_out, _) in all {
+            let rest = with_all.iter().copied().filter(|(name, _)| *name != left_out);
+            let error = load(&rest.collect::<Vec<_>>()).unwrap_err();
+            assert!(error.detail().contains(left_out), "{}", error.detail());
+        }
+    }
 }

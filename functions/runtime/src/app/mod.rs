@@ -19,10 +19,12 @@ use shared::auth::Claims;
 use config::{Config, RecordConfig};
 
 use crate::Request;
+use crate::cache::Cache;
 use crate::feed::retry::Unsent;
 use crate::http::auth::Authenticator;
 use crate::ports::sql::Backend;
 use crate::record::Record;
+use crate::spin::cache_host::SpinHost;
 use crate::spin::redis::SpinRedis;
 use crate::spin::sql::SpinSql;
 use crate::spin::{clock, variables};
@@ -46,7 +48,11 @@ pub struct App {
     /// Shared with work that goes on after an answer.
     pub redis: Rc<SpinRedis>,
     authenticator: Authenticator,
+    cache: OnceCell<SpinCache>,
 }
+
+/// The cache of a component: values in Redis, work on Spin.
+pub type SpinCache = Cache<Rc<SpinRedis>, SpinHost>;
 
 /// With the record.
 pub struct RecordApp {
@@ -68,8 +74,15 @@ impl App {
         Ok(Self {
             redis: Rc::new(SpinRedis::new(config.redis_url.clone())),
             authenticator: Authenticator::new(),
+            cache: OnceCell::new(),
             config,
         })
+    }
+
+    /// The instance's cache. There is one for all requests: it remembers which values it has just
+    /// seen fresh, and reads those without a script.
+    pub fn cache(&self) -> &SpinCache {
+        self.cache.get_or_init(|| Cache::new(Rc::clone(&self.redis), SpinHost))
     }
 
     /// The claims of the request's token.

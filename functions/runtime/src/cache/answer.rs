@@ -67,3 +67,12 @@ impl Answer {
         Self { content, how, stored: false, collapsed: false, age_ms: 0, ttl_ms: 0, limits }
     }
 }
+
+/// Freshness of what was fetched, and what is demanded of whoever keeps it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Times {
+    pub(super) age_ms: i64,
+    pub(super) fresh_ms: i64,
+    pub(super) stored: bool,
+    pub(super) limits: Limits,
+}

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
+
 use super::limits::Limits;
 
 /// What validates the value that is stored: a source that knows it may say that it is still the
@@ -89,6 +91,26 @@ impl std::fmt::Display for FetchError {
         match self {
             FetchError::Failed(text) => f.write_str(text),
             FetchError::TimedOut => f.write_str("no answer in time"),
+        }
+    }
+}
+
+/// Whether `bytes` are one JSON text in UTF-8.
+pub(super) fn is_json(bytes: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(bytes).is_ok() && std::str::from_utf8(bytes).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_json;
+
+    #[test]
+    fn json_is_one_whole_text() {
+        for good in ["{}", " [1] ", "null", "\"x\""] {
+            assert!(is_json(good.as_bytes()), "{good}");
+        }
+        for bad in [&b""[..], b"{", b"{} {}", b"x", b"\"\xff\""] {
+            assert!(!is_json(bad), "{bad:?}");
         }
     }
 }

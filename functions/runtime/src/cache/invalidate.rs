@@ -1,15 +1,14 @@
 //! Invalidation, which always beats a refresh that began before it.
 
-use std::rc::Rc;
-
 use shared::limits::CACHE_TAG_KEEP_MS;
 use shared::{keys, script};
 
+use super::Cache;
+use super::entry::Entry;
 use super::host::Host;
 use super::limits::Limits;
 use super::policy::Policy;
-use super::refresh::Refresh;
-use super::{Cache, Entry};
+use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError};
 
 /// What an invalidation leaves.
@@ -46,19 +45,19 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     pub async fn invalidate(
         &self,
         entry: Entry<'_>,
-        policy: &Rc<Policy>,
+        policy: &Policy,
         mode: Mode,
     ) -> Result<(), RedisError> {
-        let refresh = Refresh::new(self.store.clone(), self.host.clone(), entry, policy);
-        let keep = i64::try_from(policy.keep_ms(policy.windows.fresh, &Limits::default()))
+        let reader = Reader::new(self.store.clone(), self.host.clone(), entry, policy);
+        let keep = i64::try_from(policy.keep_ms(policy.windows().fresh, &Limits::default()))
             .unwrap_or(i64::MAX);
         let args = [
             Arg::Text(mode.as_str()),
             Arg::Int(keep),
-            Arg::Text(&refresh.token),
+            Arg::Text(&reader.token),
             Arg::Int(tag_keep()),
         ];
-        self.store.eval(&script::CACHE_INVALIDATE, &refresh.keys, &args).await?;
+        self.store.eval(&script::CACHE_INVALIDATE, &reader.keys, &args).await?;
         Ok(())
     }
 

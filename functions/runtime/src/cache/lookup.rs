@@ -1,13 +1,12 @@
 //! One read of the store, and what it decided.
 
-use serde::de::IgnoredAny;
 use shared::script;
 
-use super::answer::{Answer, Content, How};
-use super::fetched::{FetchError, Known, Validators};
+use super::answer::{Answer, Content, How, Times};
+use super::fetched::{FetchError, Known, Validators, is_json};
 use super::host::Host;
 use super::limits::Limits;
-use super::refresh::{Refresh, Times};
+use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
 /// What a reader has to do; `shared/lua/cache_read.lua` explains each.
@@ -77,20 +76,20 @@ pub(super) struct Lookup {
 
 /// Reads; `reject` is the expiry of a value that is not to be looked at.
 pub(super) async fn lookup<S: Redis + Clone + 'static, H: Host>(
-    refresh: &Refresh<S, H>,
+    reader: &Reader<S, H>,
     if_none_match: &str,
     reject: &str,
 ) -> Result<Lookup, RedisError> {
-    let lease = format!("{} {}", refresh.token, refresh.policy.text);
+    let lease = format!("{} {}", reader.token, reader.policy.text());
     let args =
-        [Arg::Int(refresh.chance), Arg::Text(&lease), Arg::Text(if_none_match), Arg::Text(reject)];
+        [Arg::Int(reader.chance), Arg::Text(&lease), Arg::Text(if_none_match), Arg::Text(reject)];
     let used = match (if_none_match, reject) {
         ("", "") => 2,
         (_, "") => 3,
         _ => 4,
     };
     let args = args.get(..used).unwrap_or(&args);
-    let reply = refresh.store.eval(&script::CACHE_READ, &refresh.keys, args).await?;
+    let reply = reader.store.eval(&script::CACHE_READ, &reader.keys, args).await?;
     Lookup::parse(reply).ok_or(RedisError::Malformed(script::CACHE_READ.name))
 }
 
@@ -179,11 +178,6 @@ impl Lookup {
     }
 }
 
-/// Whether bytes are one JSON text.
-pub(super) fn is_json(bytes: &[u8]) -> bool {
-    serde_json::from_slice::<IgnoredAny>(bytes).is_ok() && std::str::from_utf8(bytes).is_ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::etag_of;
@@ -213,16 +207,6 @@ mod tests {
         assert_eq!(found.without_value().content, Content::Failed(FetchError::TimedOut));
         for bad in ["", "fresh", "fresh 1 2 3 4", "other 1 2 3 4 - -", "fresh x 2 3 4 - -"] {
             assert!(Lookup::parse(vec![bytes(bad)]).is_none(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn json_is_one_whole_text() {
-        for good in ["{}", " [1] ", "null", "\"x\""] {
-            assert!(is_json(good.as_bytes()), "{good}");
-        }
-        for bad in [&b""[..], b"{", b"{} {}", b"x", b"\"\xff\""] {
-            assert!(!is_json(bad), "{bad:?}");
         }
     }
 }

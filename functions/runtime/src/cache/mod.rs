@@ -10,6 +10,7 @@
 //! Refuses to know HTTP or SQL: where a value comes from is a future that the caller gives.
 
 mod answer;
+mod entry;
 mod fetched;
 mod host;
 mod hot;
@@ -17,9 +18,11 @@ mod invalidate;
 mod limits;
 mod lookup;
 mod policy;
+mod reader;
 mod refresh;
 
 pub use answer::{Answer, Content, How, etag_of};
+pub use entry::Entry;
 pub use fetched::{FetchError, Fetched, Known, Validators, Value};
 pub use host::{Host, Work};
 pub use hot::{Fresh, Verdict, judge};
@@ -35,23 +38,14 @@ use futures_util::future::{Either, select};
 use crate::ports::redis::{Arg, Redis, RedisError};
 use hot::Hot;
 use lookup::{Decision, Lookup, lookup};
-use refresh::{Led, Refresh};
+use reader::Reader;
+use refresh::Led;
 
 /// Followers ask again after about so long, first soon, then less often.
 const POLLS: [Duration; 3] =
     [Duration::from_millis(25), Duration::from_millis(50), Duration::from_millis(100)];
 /// Values of other services that are no JSON and follow each other while one reader looks.
 const REJECTIONS_MAX: usize = 3;
-
-/// What is read: a key, its tags, and what the reader has already.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
-    /// The value's own key.
-    pub key: &'a str,
-    pub tags: &'a [String],
-    /// `If-None-Match` of the reader, or empty.
-    pub if_none_match: &'a str,
-}
 
 /// A cache in `store`. Clones share what it has seen.
 #[derive(Clone)]
@@ -80,38 +74,38 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     pub async fn get_or_refresh<F, Fut>(
         &self,
         entry: Entry<'_>,
-        policy: &Rc<Policy>,
+        policy: &Policy,
         fetch: F,
     ) -> Result<Answer, RedisError>
     where
         F: FnOnce(Known) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let refresh = Refresh::new(self.store.clone(), self.host.clone(), entry, policy);
-        match self.still_fresh(entry, &refresh).await {
+        let reader = Reader::new(self.store.clone(), self.host.clone(), entry, policy);
+        match self.still_fresh(entry, &reader).await {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
-            Err(error) => return Ok(refresh.bypass_for(&error, fetch).await),
+            Err(error) => return Ok(reader.bypass_for(&error, fetch).await),
         }
         let mut search = Search::default();
         loop {
-            let found = lookup(&refresh, entry.if_none_match, &search.reject).await;
+            let found = lookup(&reader, entry.if_none_match, &search.reject).await;
             let found = match found {
                 Ok(found) => found,
                 Err(RedisError::WrongType) => return Err(RedisError::WrongType),
-                Err(error) => return Ok(refresh.bypass_for(&error, fetch).await),
+                Err(error) => return Ok(reader.bypass_for(&error, fetch).await),
             };
             if found.is_replaced {
-                refresh.warn("companion_replaced", "a key of ours held something else");
+                reader.warn("companion_replaced", "a key of ours held something else");
             }
             if found.is_garbage() {
                 if found.decision.is_lead() {
                     // It would wait for its own lease.
-                    let led = refresh.lead(fetch, Known::default()).await;
+                    let led = reader.lead(fetch, Known::default()).await;
                     return Ok(search.done(led.answer()));
                 }
                 if search.rejections == REJECTIONS_MAX {
-                    return Ok(refresh.bypass(fetch, None).await);
+                    return Ok(reader.bypass(fetch, None).await);
                 }
                 search.rejections += 1;
                 search.reject = found.exp;
@@ -129,19 +123,19 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 Decision::StaleFollow => search.done(found.serve()),
                 Decision::EarlyLead | Decision::StaleLead => {
                     let known = found.known.clone();
-                    let work = refresh.lead(fetch, known);
+                    let work = reader.lead(fetch, known);
                     self.host.spawn(Box::pin(async move { drop(work.await) }));
                     search.done(found.serve())
                 }
                 Decision::Absent | Decision::Cooldown => search.done(found.without_value()),
-                Decision::Bypass => refresh.bypass(fetch, None).await,
-                Decision::ErrorBypass => refresh.bypass(fetch, Some(found)).await,
+                Decision::Bypass => reader.bypass(fetch, None).await,
+                Decision::ErrorBypass => reader.bypass(fetch, Some(found)).await,
                 Decision::MissLead => {
-                    search.done(refresh.lead(fetch, Known::default()).await.answer())
+                    search.done(reader.lead(fetch, Known::default()).await.answer())
                 }
-                Decision::ErrorLead => self.lead_or_serve(&refresh, fetch, found).await,
-                Decision::MissWait if waited >= policy.wait() => refresh.bypass(fetch, None).await,
-                Decision::ErrorWait if waited >= policy.soft_timeout => search.done(found.serve()),
+                Decision::ErrorLead => self.lead_or_serve(&reader, fetch, found).await,
+                Decision::MissWait if waited >= policy.wait() => reader.bypass(fetch, None).await,
+                Decision::ErrorWait if waited >= policy.soft_wait() => search.done(found.serve()),
                 Decision::MissWait | Decision::ErrorWait => {
                     self.host.sleep(search.pause(&self.host)).await;
                     continue;
@@ -155,14 +149,14 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     async fn still_fresh(
         &self,
         entry: Entry<'_>,
-        refresh: &Refresh<S, H>,
+        reader: &Reader<S, H>,
     ) -> Result<Option<Answer>, RedisError> {
         let is_asked = entry.if_none_match.is_empty();
         let expected = self.hot.expect(entry.key, || self.host.now_ms()).filter(|_| is_asked);
         let Some((now_ms, fresh_ms)) = expected else { return Ok(None) };
-        let keys: Vec<Arg<'_>> = refresh.keys_less_lease().map(|key| Arg::Text(key)).collect();
+        let keys: Vec<Arg<'_>> = reader.keys_less_lease().map(|key| Arg::Text(key)).collect();
         let reply = self.store.command("MGET", &keys).await?;
-        Ok(match judge(reply, now_ms, fresh_ms, refresh.chance) {
+        Ok(match judge(reply, now_ms, fresh_ms, reader.chance) {
             Verdict::Fresh(Fresh { content, age_ms, ttl_ms, limits }) => {
                 Some(Answer { age_ms, ttl_ms, limits, ..Answer::fetched(content, How::Hit) })
             }
@@ -176,18 +170,13 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
 
     /// Refreshes a value that is past its stale time, and serves it where that fails or takes
     /// longer than the soft timeout; the refresh goes on then.
-    async fn lead_or_serve<F, Fut>(
-        &self,
-        refresh: &Refresh<S, H>,
-        fetch: F,
-        found: Lookup,
-    ) -> Answer
+    async fn lead_or_serve<F, Fut>(&self, reader: &Reader<S, H>, fetch: F, found: Lookup) -> Answer
     where
         F: FnOnce(Known) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let work = Box::pin(refresh.lead(fetch, found.known.clone()));
-        let soft = Box::pin(self.host.sleep(refresh.policy.soft_timeout));
+        let work = Box::pin(reader.lead(fetch, found.known.clone()));
+        let soft = Box::pin(self.host.sleep(reader.policy.soft_wait()));
         match select(work, soft).await {
             Either::Left((Led::Failed(_), _)) => found.serve(),
             Either::Left((Led::Same(times), _)) => found.renewed(times),

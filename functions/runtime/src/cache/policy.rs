@@ -1,26 +1,29 @@
-//! How long a value may be used, and how patient its readers are.
+//! How long a value may be used, and how long its readers wait.
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use shared::limits::{CACHE_KEEP_MS_MAX, CACHE_TAG_KEEP_MS, CACHE_VALUE_BYTES};
 
 use super::limits::Limits;
 
-/// The times of a resource. Windows after `fresh` begin where freshness ends (RFC 5861).
+/// The times of a resource. The windows `stale` and `error` begin where freshness ends (RFC 5861).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
+    /// How long a value is served without asking its source.
     pub fresh: Duration,
     /// Served at once while one reader refreshes it.
     pub stale: Duration,
-    /// Served where refreshing fails.
+    /// Served if refreshing fails.
     pub error: Duration,
     /// How long "not found" is remembered.
     pub absent: Duration,
-    /// How long a source that failed is left alone.
+    /// How long a source that failed is not asked again.
     pub cool_down: Duration,
 }
 
 impl Default for Windows {
+    /// 60 s fresh, 5 min stale, 1 h on errors, 10 s absent, 2 s cool-down.
     fn default() -> Self {
         Self {
             fresh: Duration::from_secs(60),
@@ -32,74 +35,193 @@ impl Default for Windows {
     }
 }
 
-/// What a value is cached with. Made once per resource: it holds what a read sends.
+/// How the values of one resource are cached. Clones share it; make it once per resource, since it
+/// contains what every read sends.
+///
+/// The lease, and so how long the death of a reader that fetches can delay the others, follows from
+/// the timeout: see [`Policy::lease`].
+///
+/// ```
+/// use std::time::Duration;
+/// use runtime::cache::Policy;
+///
+/// let policy = Policy::new("prices")
+///     .fresh(Duration::from_secs(30))
+///     .stale(Duration::from_secs(600))
+///     .timeout(Duration::from_secs(2));
+/// assert_eq!(policy.windows().fresh, Duration::from_secs(30));
+/// ```
 #[derive(Clone, Debug)]
-pub struct Policy {
-    /// Stands in logs.
-    pub name: String,
-    pub windows: Windows,
-    /// Longest that a reader waits for a refresh where it could be served something older.
-    pub soft_timeout: Duration,
-    /// Longest that a fetch may take.
-    pub timeout: Duration,
-    /// Largest value.
-    pub bytes_max: usize,
-    /// As cache_read.lua takes it.
-    pub(super) text: String,
+pub struct Policy(Rc<Settings>);
+
+#[derive(Clone, Debug)]
+struct Settings {
+    name: String,
+    windows: Windows,
+    soft_timeout: Duration,
+    timeout: Duration,
+    bytes_max: usize,
+    /// The times as cache_read.lua takes them: derived from the others by every setter.
+    text: String,
 }
 
 /// A lease outlives the longest fetch by this: the call that writes has a deadline of one second.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
+const SOFT_TIMEOUT: Duration = Duration::from_millis(1500);
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 impl Policy {
-    pub const SOFT_TIMEOUT: Duration = Duration::from_millis(1500);
-    pub const TIMEOUT: Duration = Duration::from_secs(5);
-
-    pub fn new(name: &str, windows: Windows) -> Self {
-        Self::with_timeouts(name, windows, Self::SOFT_TIMEOUT, Self::TIMEOUT)
-    }
-
-    pub fn with_timeouts(
-        name: &str,
-        windows: Windows,
-        soft_timeout: Duration,
-        timeout: Duration,
-    ) -> Self {
-        let mut policy = Self {
+    /// The default times: those of [`Windows::default`], a timeout of 5 s and a soft timeout of
+    /// 1.5 s, values up to 1 MiB. Logs refer to the resource by `name`.
+    pub fn new(name: &str) -> Self {
+        let settings = Settings {
             name: name.to_owned(),
-            windows,
-            soft_timeout,
-            timeout,
+            windows: Windows::default(),
+            soft_timeout: SOFT_TIMEOUT,
+            timeout: TIMEOUT,
             bytes_max: CACHE_VALUE_BYTES,
             text: String::new(),
         };
-        policy.text = format!(
-            "{} {} {} {} {} {CACHE_TAG_KEEP_MS}",
-            policy.lease().as_millis(),
-            windows.fresh.as_millis(),
-            windows.stale.as_millis(),
-            windows.error.as_millis(),
-            policy.keep_ms(windows.fresh, &Limits::default()),
-        );
-        policy
+        Self(Rc::new(settings)).set(|_| {})
     }
 
-    /// How long a fetch keeps others from fetching: what the death of a leader costs.
+    /// Sets how long a value is served without asking its source.
+    #[must_use]
+    pub fn fresh(self, time: Duration) -> Self {
+        self.set(|settings| settings.windows.fresh = time)
+    }
+
+    /// Sets how long after that a value is served at once while one reader refreshes it.
+    #[must_use]
+    pub fn stale(self, time: Duration) -> Self {
+        self.set(|settings| settings.windows.stale = time)
+    }
+
+    /// Sets how long after its freshness a value is served if refreshing fails.
+    #[must_use]
+    pub fn error(self, time: Duration) -> Self {
+        self.set(|settings| settings.windows.error = time)
+    }
+
+    /// Sets how long "not found" is remembered.
+    #[must_use]
+    pub fn absent(self, time: Duration) -> Self {
+        self.set(|settings| settings.windows.absent = time)
+    }
+
+    /// Sets how long a source that failed is not asked again.
+    #[must_use]
+    pub fn cool_down(self, time: Duration) -> Self {
+        self.set(|settings| settings.windows.cool_down = time)
+    }
+
+    /// Sets all five times at once.
+    #[must_use]
+    pub fn with_windows(self, windows: Windows) -> Self {
+        self.set(|settings| settings.windows = windows)
+    }
+
+    /// Sets how long a reader waits for a refresh before it is served an older value, if there is
+    /// one.
+    #[must_use]
+    pub fn soft_timeout(self, time: Duration) -> Self {
+        self.set(|settings| settings.soft_timeout = time)
+    }
+
+    /// Sets how long a fetch may take; it is dropped then.
+    #[must_use]
+    pub fn timeout(self, time: Duration) -> Self {
+        self.set(|settings| settings.timeout = time)
+    }
+
+    /// Sets the size of the largest value in bytes; a larger one counts as a failure of the source.
+    #[must_use]
+    pub fn bytes_max(self, bytes: usize) -> Self {
+        self.set(|settings| settings.bytes_max = bytes)
+    }
+
+    /// The times of the resource.
+    pub fn windows(&self) -> Windows {
+        self.0.windows
+    }
+
+    /// How long a fetch keeps others from fetching: the timeout and two seconds. It is also the
+    /// delay that a reader causes which dies while it fetches.
     pub fn lease(&self) -> Duration {
-        self.timeout + LEASE_MARGIN
+        self.0.timeout + LEASE_MARGIN
     }
 
-    /// How long a reader without anything waits for others: a leader's death and its successor's
+    fn set(mut self, change: impl FnOnce(&mut Settings)) -> Self {
+        let settings = Rc::make_mut(&mut self.0);
+        change(settings);
+        let Windows { fresh, stale, error, .. } = settings.windows;
+        settings.text = format!(
+            "{} {} {} {} {} {CACHE_TAG_KEEP_MS}",
+            (settings.timeout + LEASE_MARGIN).as_millis(),
+            fresh.as_millis(),
+            stale.as_millis(),
+            error.as_millis(),
+            keep_ms(settings.windows, fresh, &Limits::default()),
+        );
+        self
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    pub(super) fn soft_wait(&self) -> Duration {
+        self.0.soft_timeout
+    }
+
+    pub(super) fn fetch_deadline(&self) -> Duration {
+        self.0.timeout
+    }
+
+    pub(super) fn value_bytes_max(&self) -> usize {
+        self.0.bytes_max
+    }
+
+    /// The times as cache_read.lua takes them.
+    pub(super) fn text(&self) -> &str {
+        &self.0.text
+    }
+
+    /// How long a reader without any value waits for others: a leader's death and its successor's
     /// whole fetch. After that it fetches for itself.
     pub(super) fn wait(&self) -> Duration {
-        self.lease() + self.timeout
+        self.lease() + self.0.timeout
     }
 
-    /// Life of a value with this freshness: to the end of the windows, at least a moment.
+    /// Milliseconds that a value with this freshness is kept: to the end of the windows, at least
+    /// one second.
     pub(super) fn keep_ms(&self, fresh: Duration, limits: &Limits) -> u64 {
-        let stale = self.windows.stale.min(limits.stale.unwrap_or(Duration::MAX));
-        let error = self.windows.error.min(limits.error.unwrap_or(Duration::MAX));
-        let keep = fresh.saturating_add(stale.max(error));
-        u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1000, CACHE_KEEP_MS_MAX)
+        keep_ms(self.0.windows, fresh, limits)
+    }
+}
+
+fn keep_ms(windows: Windows, fresh: Duration, limits: &Limits) -> u64 {
+    let stale = windows.stale.min(limits.stale.unwrap_or(Duration::MAX));
+    let error = windows.error.min(limits.error.unwrap_or(Duration::MAX));
+    let keep = fresh.saturating_add(stale.max(error));
+    u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1000, CACHE_KEEP_MS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The script's times and the lease follow every setter, in any order.
+    #[test]
+    fn what_is_derived_follows_every_setter() {
+        let secs = Duration::from_secs;
+        let policy = Policy::new("x").timeout(secs(9)).fresh(secs(1)).stale(secs(2)).error(secs(3));
+        assert_eq!(policy.text(), format!("11000 1000 2000 3000 4000 {CACHE_TAG_KEEP_MS}"));
+        assert_eq!((policy.lease(), policy.wait()), (secs(11), secs(20)));
+        let before = policy.clone();
+        let after = policy.timeout(secs(1)).with_windows(Windows::default());
+        assert!(after.text().starts_with("3000 60000 300000 3600000 3660000 "));
+        assert!(before.text().starts_with("11000 1000 "), "a clone is not changed");
     }
 }

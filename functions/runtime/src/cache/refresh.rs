@@ -1,50 +1,23 @@
 //! Fetching, and writing what was fetched.
 
 use std::pin::pin;
-use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use shared::limits::{CACHE_TAG_KEEP_MS, CACHE_VALIDATOR_BYTES_MAX};
-use shared::{keys, script};
+use shared::script;
 
-use super::Entry;
-use super::answer::{Answer, Content, How, etag_of};
-use super::fetched::{FetchError, Fetched, Known, Validators, Value};
+use super::answer::{Answer, Content, How, Times, etag_of};
+use super::fetched::{FetchError, Fetched, Known, Validators, Value, is_json};
 use super::host::{Host, unit};
 use super::limits::Limits;
-use super::lookup::{Lookup, is_json};
-use super::policy::Policy;
-use crate::log;
+use super::lookup::Lookup;
+use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError};
 
 /// Freshness is shortened by up to this part of it, so that what was written together does not
 /// end together. Cool-downs are exact.
 const JITTER: f64 = 0.05;
-
-/// One reader's dealings with one value.
-#[derive(Clone)]
-pub(super) struct Refresh<S, H> {
-    pub(super) store: S,
-    pub(super) host: H,
-    pub(super) policy: Rc<Policy>,
-    /// Value, companion, lease, tags, as the scripts take them.
-    pub(super) keys: Rc<[String]>,
-    /// Of the lease that this reader would take.
-    pub(super) token: String,
-    /// XFetch: an exponentially distributed part of the cost, in thousandths. Drawn once per reader, or
-    /// whoever is asked twice would refresh early less often.
-    pub(super) chance: i64,
-}
-
-/// Freshness of what was fetched, and what is demanded of whoever keeps it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Times {
-    pub(super) age_ms: i64,
-    pub(super) fresh_ms: i64,
-    pub(super) stored: bool,
-    pub(super) limits: Limits,
-}
 
 /// What came of a fetch.
 pub(super) enum Led {
@@ -81,28 +54,7 @@ impl Led {
     }
 }
 
-impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
-    pub(super) fn new(store: S, host: H, entry: Entry<'_>, policy: &Rc<Policy>) -> Self {
-        let own =
-            [entry.key.to_owned(), keys::cache_companion(entry.key), keys::cache_lease(entry.key)];
-        let tags = entry.tags.iter().map(|tag| keys::cache_tag(tag));
-        let keys = own.into_iter().chain(tags).collect();
-        let token = format!("{:016x}", host.random());
-        let chance = (-unit(host.random()).ln() * 1000.0) as i64;
-        Self { store, host, policy: Rc::clone(policy), keys, token, chance }
-    }
-
-    /// The keys but for the lease, which says nothing about a value that is fresh.
-    pub(super) fn keys_less_lease(&self) -> impl Iterator<Item = &String> {
-        let (own, tags) = self.keys.split_at(self.keys.len().min(3));
-        own.iter().take(2).chain(tags)
-    }
-
-    pub(super) fn warn(&self, event: &str, error: &str) {
-        // Not the key: it may hold a user's id.
-        log::warn(event, &[("resource", &self.policy.name), ("error", error)]);
-    }
-
+impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     /// Fetches and ends the lease that this reader holds.
     pub(super) fn lead<F, Fut>(&self, fetch: F, known: Known) -> impl Future<Output = Led> + 'static
     where
@@ -138,7 +90,7 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
             Ok(Fetched::Value(value)) => {
                 let fresh = match value.no_store {
                     true => Duration::ZERO,
-                    false => value.fresh.unwrap_or(self.policy.windows.fresh),
+                    false => value.fresh.unwrap_or(self.policy.windows().fresh),
                 };
                 let (age_ms, fresh_ms, limits) = (ms(value.age), ms(fresh), value.limits);
                 let times = Times { age_ms, fresh_ms, stored: false, limits };
@@ -164,12 +116,12 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
         let can_be_same = !known.validators.is_empty();
-        let fetched = limited(&self.host, self.policy.timeout, fetch(known)).await;
+        let fetched = limited(&self.host, self.policy.fetch_deadline(), fetch(known)).await;
         let fetched = fetched.unwrap_or(Err(FetchError::TimedOut))?;
         let failed = |problem: &str| Err(FetchError::Failed(problem.to_owned()));
         match &fetched {
             Fetched::Same(_) if !can_be_same => failed("304 for a request without validators"),
-            Fetched::Value(value) if value.body.len() > self.policy.bytes_max => {
+            Fetched::Value(value) if value.body.len() > self.policy.value_bytes_max() => {
                 failed("the value is too large")
             }
             Fetched::Value(value) if !is_json(value.body.as_bytes()) => failed("no JSON"),
@@ -189,19 +141,19 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
                 let mode = if value.no_store { "pass" } else { "same" };
                 Led::Same(self.write_value(mode, &value, cost_ms).await)
             }
-            Ok(Fetched::Absent) => self.write_absent(self.policy.windows.absent, cost_ms).await,
+            Ok(Fetched::Absent) => self.write_absent(self.policy.windows().absent, cost_ms).await,
             Ok(Fetched::AbsentFor(time)) => self.write_absent(time, cost_ms).await,
             Err(error) => {
                 self.warn("fetch_failed", &error.to_string());
                 let nothing = Value { body: error.word().to_owned(), ..Value::default() };
-                self.write("error", self.policy.windows.cool_down, cost_ms, &nothing, "").await;
+                self.write("error", self.policy.windows().cool_down, cost_ms, &nothing, "").await;
                 Led::Failed(error)
             }
         }
     }
 
     async fn write_absent(&self, time: Duration, cost_ms: i64) -> Led {
-        let (absent, nothing) = (self.policy.windows.absent, Value::default());
+        let (absent, nothing) = (self.policy.windows().absent, Value::default());
         if time.is_zero() && !absent.is_zero() {
             self.write("pass", absent, cost_ms, &nothing, "").await;
             return Led::Absent { stored: false };
@@ -211,10 +163,10 @@ impl<S: Redis + Clone + 'static, H: Host> Refresh<S, H> {
     }
 
     async fn write_value(&self, mode: &str, value: &Value, cost_ms: i64) -> Times {
-        let declared = value.fresh.unwrap_or(self.policy.windows.fresh);
+        let declared = value.fresh.unwrap_or(self.policy.windows().fresh);
         let (fresh, etag) = match mode {
             // Others need not wait for a leader that cannot share: they ask the source themselves.
-            "pass" => (self.policy.windows.absent, String::new()),
+            "pass" => (self.policy.windows().absent, String::new()),
             "same" => (self.jittered(declared), String::new()),
             _ => (self.jittered(declared), etag_of(value.body.as_bytes())),
         };

@@ -1,4 +1,20 @@
-//! `If-None-Match` (RFC 9110 §13.1.2): whether a client has what it would be sent.
+//! Conditional requests (RFC 9110 §13): entity tags, `If-None-Match`, 304.
+
+use crate::cache::etag_of;
+
+use super::Response;
+
+/// A JSON answer with the `ETag` of its bytes: 304 without a body if `if_none_match` names it, else
+/// 200. `if_none_match` is the request's header, or empty.
+pub fn json(if_none_match: &str, body: impl Into<Vec<u8>>) -> Response {
+    let body = body.into();
+    let etag = etag_of(&body);
+    let response = match names(if_none_match, &etag) {
+        true => Response::empty(304),
+        false => Response::json(200, body),
+    };
+    response.with("etag", format!("\"{etag}\""))
+}
 
 /// Whether a list of entity tags names `etag`, which is without quotes. `*` names every one; weak and
 /// strong tags are the same here (§8.8.3.2). What is no list names nothing from there on.
@@ -22,7 +38,7 @@ pub fn names(if_none_match: &str, etag: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::names;
+    use super::{json, names};
 
     #[test]
     fn a_list_names_its_tags() {
@@ -36,5 +52,15 @@ mod tests {
         {
             assert!(!names(list, "b"), "{list}");
         }
+    }
+    #[test]
+    fn a_known_body_is_not_sent_again() {
+        let fresh = json("", "{}");
+        let etag = fresh.headers.iter().find(|(name, _)| *name == "etag").unwrap().1.clone();
+        assert_eq!((fresh.status, fresh.body.as_slice()), (200, &b"{}"[..]));
+        let known = json(&etag, "{}");
+        assert_eq!((known.status, known.body.len()), (304, 0));
+        assert!(known.headers.contains(&("etag", etag.clone())));
+        assert_eq!(json(&etag, "[]").status, 200);
     }
 }

@@ -1,6 +1,7 @@
 //! Requests and responses as routes see them: plain data, no streams, no host handles.
 
 pub mod auth;
+pub mod cached;
 pub mod conditional;
 pub mod cors;
 

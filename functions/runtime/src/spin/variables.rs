@@ -1,9 +1,15 @@
 //! Variables of the manifest.
 
-/// The value of a declared variable.
+use spin_sdk::variables::Error;
+
+/// The value of a variable; `None` if the manifest does not give it to this component.
 ///
 /// # Errors
-/// The host's words for why there is none.
-pub async fn get(name: &str) -> Result<String, String> {
-    spin_sdk::variables::get(name).await.map_err(|error| error.to_string())
+/// The host's description of why it has no value.
+pub async fn get(name: &str) -> Result<Option<String>, String> {
+    match spin_sdk::variables::get(name).await {
+        Ok(value) => Ok(Some(value)),
+        Err(Error::Undefined(_)) => Ok(None),
+        Err(error) => Err(error.to_string()),
+    }
 }

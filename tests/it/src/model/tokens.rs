@@ -166,7 +166,8 @@ async fn a_refill_that_a_prune_overtook_brings_nothing_back() {
     let (_redis, _server, member) = forgotten().await;
     let (redis, record) = (&member.redis, &member.record);
     let dead = vec![(user(0), token(0))];
-    let prune = async { assert_eq!(push_tokens::prune(redis, record, dead, NOW_MS).await.unwrap(), 1) };
+    let prune =
+        async { assert_eq!(push_tokens::prune(redis, record, dead, NOW_MS).await.unwrap(), 1) };
     assert_eq!(read_with(&member, prune).await.as_deref(), Some("token0"));
     assert_eq!(in_redis(&member, &user(0)).await, None);
 }

@@ -1,18 +1,75 @@
-//! Answers as HTTP: Cache-Control (RFC 9111, RFC 5861), Age, ETag, Cache-Status (RFC 9211).
+//! Cached values over HTTP: conditional requests (RFC 9110 §13), `Cache-Control` and `Age`
+//! (RFC 9111, RFC 5861), `Cache-Status` (RFC 9211).
 
 use std::time::Duration;
 
-use runtime::cache::{Answer, Content, FetchError, How, Limits, Windows, Word};
-use runtime::http::conditional;
-use runtime::{Code, Error, Response};
+use shared::limits::IF_NONE_MATCH_BYTES_MAX;
+use shared::{Code, Error, keys};
 
-use crate::served::Served;
-use resources::Access;
+use super::{Request, Response, conditional};
+use crate::cache::{
+    Answer, Cache, Content, Entry, FetchError, Fetched, Host, How, Known, Limits, Policy, Windows,
+    Word,
+};
+use crate::ports::redis::Redis;
 
-/// The response to a read.
-pub fn response(served: &Served, answer: Answer, if_none_match: &str) -> Response {
+/// Who may store an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everyone reads the same: shared caches may store it.
+    Public,
+    /// The answer depends on the token: only the client's own cache may store it.
+    Private,
+}
+
+/// A value that is served over HTTP.
+#[derive(Clone, Copy, Debug)]
+pub struct Resource<'a> {
+    /// The Redis key of the value. It must not be one of Bellwire's own
+    /// ([`shared::keys::is_reserved`]).
+    pub key: &'a str,
+    /// The tags that invalidate it.
+    pub tags: &'a [String],
+    /// Who may store the answer. The caller checks the token first.
+    pub audience: Audience,
+}
+
+/// Answers a `GET` or `HEAD` from `cache`, or from `fetch` as [`Cache::get_or_refresh`] decides:
+/// 200 or 304 with a value, 404 if the source has none, 502 or 504 if the source failed and
+/// nothing is left to serve.
+///
+/// # Errors
+/// `invalid_field` if `If-None-Match` is not ASCII; `wrong_type` if the key holds something other
+/// than a string; `internal` if the key is reserved.
+pub async fn read<S, H, F, Fut>(
+    cache: &Cache<S, H>,
+    request: &Request,
+    resource: Resource<'_>,
+    policy: &Policy,
+    fetch: F,
+) -> Result<Response, Error>
+where
+    S: Redis + Clone + 'static,
+    H: Host,
+    F: FnOnce(Known) -> Fut + 'static,
+    Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
+{
+    let Resource { key, tags, audience } = resource;
+    if keys::is_reserved(key) {
+        let problem = format!("the cached key {key:?} is reserved: rename the resource's key");
+        return Err(Error::new(Code::Internal, problem));
+    }
+    let if_none_match = request.header_list("if-none-match")?;
+    let if_none_match =
+        if if_none_match.len() > IF_NONE_MATCH_BYTES_MAX { "" } else { &*if_none_match };
+    let entry = Entry { key, tags, if_none_match };
+    let answer = cache.get_or_refresh(entry, policy, fetch).await?;
+    Ok(response(answer, policy.windows(), audience, if_none_match))
+}
+
+fn response(answer: Answer, windows: Windows, audience: Audience, if_none_match: &str) -> Response {
     let status = cache_status(&answer);
-    let control = cache_control(served, &answer);
+    let control = cache_control(windows, audience, &answer);
     let age = (answer.age_ms.max(0) / 1000).to_string();
     let response = match answer.content {
         Content::Absent => problem(&Error::not_found("this resource")),
@@ -29,14 +86,15 @@ pub fn response(served: &Served, answer: Answer, if_none_match: &str) -> Respons
         },
     };
     let response = response.with("cache-status", status);
-    match served.resource.access {
-        Access::Public => response,
+    match audience {
+        Audience::Public => response,
         // For a browser's cache: the next user of this browser has another token.
-        Access::Subject(_) | Access::Scope => response.vary("Authorization"),
+        Audience::Private => response.vary("Authorization"),
     }
 }
 
-/// Not for other caches: a 404 is one that they may keep as they like (RFC 9111 §4.2.2).
+/// Not stored by other caches: they may otherwise keep a 404 as long as they like
+/// (RFC 9111 §4.2.2).
 fn problem(error: &Error) -> Response {
     Response::from(error).with("cache-control", "no-store")
 }
@@ -46,11 +104,11 @@ fn value(status: u16, etag: &str, control: String, age: String, body: Vec<u8>) -
     response.with("cache-control", control).with("age", age).with("etag", format!("\"{etag}\""))
 }
 
-/// `max-age` is the whole freshness: caches subtract `Age` from it. What the origin demands is passed
-/// on; nothing is said that would allow a cache behind this one more than this one may do.
-fn cache_control(served: &Served, answer: &Answer) -> String {
+/// `max-age` is the whole freshness: caches subtract `Age` from it. The origin's limits are passed
+/// on; a cache behind this one is never allowed more than this one.
+fn cache_control(windows: Windows, audience: Audience, answer: &Answer) -> String {
     let limits = &answer.limits;
-    let is_public = served.resource.access == Access::Public && !limits.has(Word::Private);
+    let is_public = audience == Audience::Public && !limits.has(Word::Private);
     let mut text = if is_public { "public" } else { "private" }.to_owned();
     if limits.has(Word::NoStore) {
         return if is_public { "no-store".to_owned() } else { format!("{text}, no-store") };
@@ -58,7 +116,7 @@ fn cache_control(served: &Served, answer: &Answer) -> String {
     if limits.has(Word::NoCache) {
         text.push_str(", no-cache");
     } else {
-        text.push_str(&times(served.policy.windows, answer, is_public));
+        text.push_str(&times(windows, answer, is_public));
     }
     if limits.has(Word::NoTransform) {
         text.push_str(", no-transform");
@@ -114,7 +172,6 @@ fn cache_status(answer: &Answer) -> String {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "how a test fails")]
 mod tests {
     use super::*;
 
