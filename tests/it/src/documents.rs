@@ -10,6 +10,16 @@ use support::paths::workspace;
 /// A README is a first screen and what starts the reader; the rest are documents of their own.
 const README_LINES_MAX: usize = 140;
 const SNIPPETS: &str = "examples/javascript";
+/// Documents that name settings of the hub and of the functions, and of nothing else.
+const FOR_USERS: [&str; 7] = [
+    "README.md",
+    "docs/cache.md",
+    "docs/coexistence.md",
+    "docs/configuration.head.md",
+    "docs/http-api.head.md",
+    "docs/hub-protocol.md",
+    "docs/operations.md",
+];
 /// Written by a generator around `<name>.head.md`, which stands for them where they are missing.
 const GENERATED: [&str; 2] = ["docs/configuration.md", "docs/http-api.md"];
 
@@ -143,6 +153,39 @@ fn every_command_of_make_that_is_named_exists() {
         }
     }
     assert!(["help", "test", "up"].iter().all(|name| named.contains(*name)), "{named:?}");
+}
+
+/// Names behind each `prefix` in a text.
+fn names<'a>(text: &'a str, prefix: &str, is_part: fn(char) -> bool) -> BTreeSet<&'a str> {
+    let behind = text.split(prefix).skip(1);
+    let names = behind.map(|rest| &rest[..rest.find(|c| !is_part(c)).unwrap_or(rest.len())]);
+    names.filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn every_setting_that_is_named_exists() {
+    let (sample, manifest) = (read("docs/hub.example.toml"), read("spin.toml"));
+    let is_line = |text: &str, name: &str| {
+        let start = format!("{name} = ");
+        text.lines().any(|line| line.trim_start_matches('#').starts_with(&start))
+    };
+    // Flags of the host, of Spin, and of docker.
+    let others = ["config", "max-requests-in-flight", "runtime-config-file", "ulimit", "variable"];
+    let mut count = 0;
+    for path in FOR_USERS {
+        let text = read(path);
+        let (_, prose) = code_and_prose(&text);
+        let flags = spans(&prose).filter(|span| span.starts_with("--"));
+        for name in flags.flat_map(|span| names(span, "--", |c| c == '-' || c.is_alphanumeric())) {
+            let is_known = others.contains(&name) || is_line(&sample, &name.replace('-', "_"));
+            assert!(is_known, "{path}: --{name}");
+            count += 1;
+        }
+        for name in names(&text, "SPIN_VARIABLE_", |c| c == '_' || c.is_ascii_uppercase()) {
+            assert!(is_line(&manifest, &name.to_lowercase()), "{path}: SPIN_VARIABLE_{name}");
+        }
+    }
+    assert!(count > 15, "{count}");
 }
 
 /// A block stands behind a line `<!-- path -->` and is that file.
