@@ -188,6 +188,38 @@ async fn a_delayed_message_waits_and_a_repeated_dedup_id_is_a_duplicate() {
     );
 }
 
+const DAYS_14_MS: i64 = 14 * 24 * 3600 * 1000;
+
+#[tokio::test]
+async fn a_dedup_id_holds_for_five_minutes_and_a_queue_for_two_weeks() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let queue = Queue { functions: &functions, name: "work" };
+    let body = json!({"messages": [1, 2], "dedupId": "order-7"});
+    queue.post("messages", &body).await.expect(200);
+    queue.receive(&json!({"visibilitySeconds": 600})).await;
+    let keys = redis.run::<Vec<String>>("KEYS *work*").await;
+    let (mut dedups, mut queues) = (0, 0);
+    for key in keys.iter().filter(|key| !key.starts_with("bw:once:")) {
+        let left_ms = redis.run::<i64>(&format!("PTTL {key}")).await;
+        let of = if key.contains("order-7") { &mut dedups } else { &mut queues };
+        let expected_ms = if key.contains("order-7") { 300_000 } else { DAYS_14_MS };
+        *of += 1;
+        assert!((expected_ms - 60_000..=expected_ms).contains(&left_ms), "{key}: {left_ms} ms");
+    }
+    assert!(dedups == 1 && queues >= 4, "{keys:?}");
+
+    // When its time is over, the same id is another message.
+    assert_eq!(queue.post("messages", &body).await.expect(200).json()["duplicate"], true);
+    let dedup = keys.iter().find(|key| key.contains("order-7")).unwrap();
+    redis.run::<()>(&format!("PEXPIRE {dedup} 1")).await;
+    eventually("the id is forgotten", async || {
+        (redis.run::<i64>(&format!("EXISTS {dedup}")).await == 0).then_some(())
+    })
+    .await;
+    assert_eq!(queue.post("messages", &body).await.expect(200).json()["duplicate"], false);
+}
+
 #[tokio::test]
 async fn dead_letters_are_paged_and_put_back_with_all_their_chances() {
     let redis = RedisServer::start().await;

@@ -40,6 +40,18 @@ impl On {
         call.header("idempotency-key", key).send().await
     }
 
+    /// Makes all entries of the record older.
+    async fn age_entries(&self, ms: i64) {
+        let set = format!("SET created_at_ms = created_at_ms - {ms}");
+        match &self.postgres {
+            Some(postgres) => drop(postgres.run(&format!("UPDATE bellwire.notifications {set}"))),
+            None => {
+                let record = self.functions.record.open();
+                record.execute(&format!("UPDATE notifications {set}"), []).unwrap();
+            }
+        }
+    }
+
     async fn batch(&self, notifications: Vec<Value>) -> Vec<Value> {
         let body = json!({ "notifications": notifications });
         let answer = self.call("POST", "/notifications/batch", body).await.expect(200).json();
@@ -80,6 +92,25 @@ async fn an_idempotency_key_replays_the_same_and_refuses_another_body() {
             let answer = on.create_with_key(bad, json!({"userId": "a", "title": "t"})).await;
             assert_eq!(answer.status, 400, "{bad}");
         }
+    }
+}
+
+const MINUTE_MS: i64 = 60_000;
+const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
+
+#[tokio::test]
+async fn an_idempotency_key_holds_for_a_day() {
+    for on in both().await {
+        let create = async || {
+            let answer = on.create_with_key("k", json!({"userId": "a", "title": "t"})).await;
+            answer.expect(201).json()["id"].as_str().unwrap().to_owned()
+        };
+        let first = create().await;
+        on.age_entries(DAY_MS - MINUTE_MS).await;
+        assert_eq!(create().await, first, "{}: a minute before the end", on.name);
+        on.age_entries(2 * MINUTE_MS).await;
+        assert_ne!(create().await, first, "{}: a minute after it", on.name);
+        assert_eq!(seqs(&on.page("a", "").await), [2, 1], "{}", on.name);
     }
 }
 

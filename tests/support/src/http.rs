@@ -242,5 +242,16 @@ impl Answer {
         let known = Code::ALL.into_iter().find(|known| known.as_str() == code);
         let known = known.unwrap_or_else(|| panic!("unknown code: {self:#?}"));
         assert_eq!(known.status(), self.status, "{self:#?}");
+        assert_eq!(self.header_opt("retry-after"), retry_after(code), "{self:#?}");
+    }
+}
+
+/// The contract's seconds after which a client may try again.
+fn retry_after(code: &str) -> Option<&'static str> {
+    match code {
+        "redis_unavailable" | "record_unavailable" | "not_ready" => Some("2"),
+        "origin_failed" | "origin_timeout" => Some("5"),
+        "auth_not_configured" => Some("30"),
+        _ => None,
     }
 }
