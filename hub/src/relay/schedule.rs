@@ -1,8 +1,8 @@
-//! When the relay is called next. Decisions only.
+//! Decides when to call the relay next; no I/O.
 //!
-//! Usually every half minute. After a sign that Redis was away or was replaced, calls follow each other
-//! quickly: the functions may reach Redis later than the hub does, may still hold a connection to a
-//! primary that is none any more, or may have sent only some of what is pending.
+//! The usual interval is 30 s. After a sign that Redis was unreachable or replaced, calls follow
+//! each other quickly: the functions may reach Redis later than the hub does, may still hold a
+//! connection to a former primary, or may have sent only some of the pending notifications.
 
 use std::time::Duration;
 
@@ -11,45 +11,45 @@ use tokio::time::Instant;
 use crate::limits::{RELAY_HURRY, RELAY_INTERVAL, RELAY_SETTLE};
 use crate::redis::backoff::Backoff;
 
-/// What a call came to.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// So many users have something that is not sent.
+    /// The number of users with unsent notifications.
     Pending(u64),
-    /// The same call may work soon.
+    /// The same call may succeed soon.
     Failed,
-    /// Only the operator can help.
+    /// The configuration is wrong: only the operator can fix it.
     Refused,
 }
 
-/// See the module.
+/// The state of the schedule; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    /// The last sign, while it is followed.
+    /// The last sign, until it has been dealt with.
     sign: Option<Instant>,
-    /// Everyone here was compared with their feed since that sign.
+    /// Every user on this hub was compared with their feed since that sign.
     is_rechecked: bool,
     backoff: Backoff,
 }
 
-/// What to do after a call.
+/// The next step after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Next {
     pub(crate) wait: Duration,
-    /// Everyone here is to be compared with their feed: what was sent may not have been published, as
-    /// a reader had loaded it.
+    /// Every user on this hub is to be compared with their feed: an entry may have been sent
+    /// without a publication, because a reader had already loaded it into Redis.
     pub(crate) recheck: bool,
 }
 
 impl Schedule {
-    /// Redis is back, or another one.
+    /// Redis is back, or was replaced.
     pub(crate) fn sign(&mut self, now: Instant) {
         self.sign = Some(now);
         self.is_rechecked = false;
         self.backoff.reset();
     }
 
-    /// A call that began at `began` is over.
+    /// Records the end of a call that began at `began`.
     pub(crate) fn called(&mut self, outcome: Outcome, began: Instant, now: Instant) -> Next {
         // Jitter, so that a fleet of hubs does not call at once.
         let usual = RELAY_INTERVAL.mul_f64(0.8 + 0.4 * fastrand::f64());
@@ -103,7 +103,8 @@ mod tests {
             assert!(next.wait < RELAY_SETTLE && !next.recheck, "{outcome:?}: {next:?}");
             now += TICK + next.wait;
         }
-        // Soon after the sign it is not believed: the functions may have asked the old one.
+        // Soon after the sign, "nothing pending" is not final: the functions may have asked the
+        // former Redis.
         let next = schedule.called(Outcome::Pending(0), now, now + TICK);
         assert!(!next.recheck && now + TICK + next.wait >= start + RELAY_SETTLE, "{next:?}");
         now += TICK + next.wait;
@@ -119,7 +120,7 @@ mod tests {
         schedule.sign(start);
         let (mut now, mut calls, mut rechecks) = (start, 0, 0);
         while now < start + RELAY_HURRY {
-            // Steady traffic: something is always pending.
+            // Steady traffic: there is always something pending.
             let next = schedule.called(Outcome::Pending(3), now, now + TICK);
             now += TICK + next.wait;
             calls += 1;

@@ -1,4 +1,4 @@
-//! The page as a scraper reads it.
+//! The page, parsed as a scraper does.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::admission::{Admission, plenty};
 use crate::metrics::{CatchUp, Channel, Resume, Undelivered};
 use crate::protocol::Protocol;
 
-/// Samples by name and labels, after checking every line against the format.
+/// Samples by name and labels; checks every line against the format.
 fn samples(page: &str) -> HashMap<String, f64> {
     let mut kinds: HashMap<&str, &str> = HashMap::new();
     let mut samples = HashMap::new();
@@ -159,7 +159,7 @@ fn what_is_counted_is_shown_where_it_belongs() {
     }
 }
 
-/// What the documents tell operators to watch: every name, with its labels, has to be on the page.
+/// Every metric in the operators' documents, with its labels, is on the page.
 #[test]
 fn what_the_documents_name_is_on_the_page() {
     let (metrics, admission) = (Metrics::default(), Admission::new(plenty()));
@@ -198,8 +198,8 @@ fn what_the_documents_name_is_on_the_page() {
     assert!(found > 10, "{found}");
 }
 
-/// What follows a name in braces, as on the page; an alternative of `=~` each by itself. One empty
-/// text where there is nothing.
+/// The label selectors after a name, as on the page; each alternative of `=~` separately. One empty
+/// string if there are none.
 fn selectors(rest: &str) -> Vec<String> {
     let Some(inside) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
         return vec![String::new()];

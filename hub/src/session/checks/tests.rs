@@ -147,7 +147,7 @@ fn the_last_event_counts_more_than_the_address_and_only_for_event_streams() {
     assert_eq!(cursor(Transport::Events, "?"), Cursor::Unknown);
 }
 
-/// Headers that a handshake looks at, with values of any bytes that a value may have.
+/// The headers that a handshake considers, with any bytes that a value may have.
 fn any_headers() -> impl Strategy<Value = HeaderMap> {
     let names = ["authorization", "sec-websocket-protocol", "origin", "last-event-id"];
     let value = prop_oneof![

@@ -10,7 +10,7 @@ fn at(epoch: &str, seq: i64) -> Position {
     Position { epoch: epoch.into(), seq }
 }
 
-/// A feed of epoch `e`, oldest first: numbers are ours, other words are foreign, `!n` is expired.
+/// A feed of epoch `e`, oldest first: numbers are Bellwire's, other words are foreign, `!n` is expired.
 fn feed(head: i64, is_intact: bool, words: &str) -> Feed {
     let entry = |word: &str| {
         let (word, is_expired) = word.strip_prefix('!').map_or((word, false), |word| (word, true));
@@ -22,7 +22,7 @@ fn feed(head: i64, is_intact: bool, words: &str) -> Feed {
     Feed { head: Some(at("e", head)), is_intact, entries }
 }
 
-/// What the client hears, in the words of [`feed`], and up to where it knows ours then.
+/// The client's events in the words of [`feed`], and the position it has reached.
 fn replay(cursor: &Cursor, feed: &Feed) -> (String, Option<i64>) {
     let Replay { events, upto } = cursor.replay(feed);
     let word = |event: &Event| match event {
@@ -118,7 +118,7 @@ fn cursors_are_read_or_refused_by_name() {
 }
 
 proptest! {
-    /// Whatever epoch somebody wrote: an id that the hub sends comes back as the same position.
+    /// An id that the hub sends is parsed as the same position, for any epoch.
     #[test]
     fn an_event_id_comes_back_as_it_was_sent(epoch in "[ -~\\PC]{1,40}", seq in 0..=i64::MAX) {
         let position = Position { epoch: epoch.as_str().into(), seq };

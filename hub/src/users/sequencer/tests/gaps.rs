@@ -1,4 +1,4 @@
-//! Jumps, deletions and other epochs while the subscription stands.
+//! Jumps, deletions and other epochs while the subscription is established.
 
 use super::*;
 
@@ -17,7 +17,7 @@ fn what_was_deleted_from_a_feed_that_holds_everything_else_is_no_gap() {
     user.feed(Feed { is_intact: true, ..feed("e", 13, [4, 7, 8, 12]) });
     assert_eq!(user.heard(), ["e7", "e8", "e12"]);
     assert_eq!(user.take(ours("e", 14)), None);
-    // Nothing below the hole: what is missing may have been pushed out.
+    // No entry below the hole: the missing ones may have been trimmed.
     let mut user = User::at_five();
     user.take(ours("e", 12));
     user.feed(Feed { is_intact: true, ..feed("e", 12, [8, 10, 12]) });
@@ -102,7 +102,7 @@ fn a_position_that_the_feed_does_not_know_changes_nothing() {
 
 #[test]
 fn what_is_published_while_the_feed_is_read_is_not_lost() {
-    // The last word for a while: nothing follows that would show a jump.
+    // The last message for a while: no later one shows a jump.
     let mut user = User::at_five();
     user.take(ours("e", 7));
     for seq in [8, 9] {
@@ -110,7 +110,7 @@ fn what_is_published_while_the_feed_is_read_is_not_lost() {
     }
     user.feed(feed("e", 7, 1..=7));
     assert_eq!(user.heard(), ["e6", "e7", "e8", "e9"]);
-    // One more is missing, or the record was replaced: the feed is asked again, and only once.
+    // One more is missing, or the record was replaced: the feed is read again, and only once.
     for (newer, expected) in [
         (feed("e", 9, 1..=9), ["e6", "e7", "e8", "e9"].as_slice()),
         (feed("f", 1, 1..=1), &["e6", "e7", "epoch:f0", "f1"]),
@@ -138,7 +138,7 @@ fn a_head_that_cannot_be_read_does_not_end_the_wait_for_the_feed() {
     let mut user = User::at_five();
     user.sequencer.unsync();
     assert_eq!(user.take(ours("e", 7)), Some(FeedQuery::Feed));
-    // The sweep's, which was on its way before.
+    // The sweep's read, which was already under way.
     user.sequencer.failed(FeedQuery::Head, &mut |event| user.heard.push(word(event)));
     assert!(user.heard().is_empty() && user.sequencer.is_held());
     user.feed(feed("e", 7, 1..=7));
