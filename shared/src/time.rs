@@ -1,4 +1,4 @@
-//! RFC 3339 in UTC with milliseconds: fixed width, so that texts compare as the times do.
+//! RFC 3339 in UTC with milliseconds: fixed width, so that texts sort like the times.
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 

@@ -1,4 +1,4 @@
-//! What callers may send, and what they are told.
+//! Requests, and the errors about them.
 
 use super::*;
 use proptest::prelude::*;
