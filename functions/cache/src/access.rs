@@ -1,4 +1,4 @@
-//! Who may read a resource: asked before anything is looked up, so a hit tells nobody anything.
+//! Access rules of resources, checked before any look-up, so that a hit reveals nothing.
 
 use runtime::{App, Code, Error, Request, auth};
 use shared::auth::Scope;
@@ -7,7 +7,7 @@ use crate::served::Target;
 use resources::Access;
 
 /// # Errors
-/// Of the token; `forbidden`.
+/// Errors of the token; `forbidden`.
 pub fn check(app: &App, request: &Request, target: &Target) -> Result<(), Error> {
     let access = &target.served.resource.access;
     if *access == Access::Public {

@@ -14,7 +14,7 @@ use crate::{access, respond, source};
 
 type SpinCache = Cache<Rc<SpinRedis>, SpinHost>;
 
-/// One per instance, for what it has just seen.
+/// One cache per instance, for values it has just read.
 fn cache(app: &App) -> SpinCache {
     thread_local! {
         static CACHE: OnceCell<SpinCache> = const { OnceCell::new() };
@@ -26,7 +26,7 @@ fn cache(app: &App) -> SpinCache {
 /// Answers from the cache or from the source.
 ///
 /// # Errors
-/// Of the request; `wrong_type`. That the source failed is an answer of its own.
+/// Errors of the request; `wrong_type`. A failure of the source is reported as an answer.
 pub async fn read(app: &App, request: &Request, target: Target) -> Result<Response, Error> {
     access::check(app, request, &target)?;
     if !request.query.is_empty() {

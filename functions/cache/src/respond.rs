@@ -30,12 +30,12 @@ pub fn response(served: &Served, answer: Answer, if_none_match: &str) -> Respons
     let response = response.with("cache-status", status);
     match served.resource.access {
         Access::Public => response,
-        // For a browser's cache: the next user of this browser has another token.
+        // For a browser's cache: the browser's next user has another token.
         Access::Subject(_) | Access::Scope => response.vary("Authorization"),
     }
 }
 
-/// Not for other caches: a 404 is one that they may keep as they like (RFC 9111 §4.2.2).
+/// Not cacheable: by default, caches may store a 404 as long as they like (RFC 9111 §4.2.2).
 fn problem(error: &Error) -> Response {
     Response::from(error).with("cache-control", "no-store")
 }
@@ -45,8 +45,8 @@ fn value(status: u16, etag: &str, control: String, age: String, body: Vec<u8>) -
     response.with("cache-control", control).with("age", age).with("etag", format!("\"{etag}\""))
 }
 
-/// `max-age` is the whole freshness: caches subtract `Age` from it. What the origin demands is passed
-/// on; nothing is said that would allow a cache behind this one more than this one may do.
+/// `max-age` is the whole time of freshness: caches subtract `Age` from it. The origin's demands
+/// are passed on, and nothing allows a downstream cache more than this one.
 fn cache_control(served: &Served, answer: &Answer) -> String {
     let limits = &answer.limits;
     let is_public = served.resource.access == Access::Public && !limits.has(Word::Private);
@@ -104,7 +104,7 @@ fn cache_status(answer: &Answer) -> String {
         status.push_str("; collapsed");
     }
     if has_value {
-        // A hit whose time is up is stale: negative, however short ago that was.
+        // A hit past its freshness is stale: negative, however recently it expired.
         let is_stale = answer.how == How::Hit && answer.ttl_ms <= 0;
         let ttl_ms = if is_stale { answer.ttl_ms - 1 } else { answer.ttl_ms };
         status.push_str(&format!("; ttl={}", ttl_ms.div_euclid(1000)));

@@ -6,10 +6,10 @@ use runtime::{App, Error, Request, Response, auth};
 use shared::QueueName;
 use shared::auth::Scope;
 
-/// Answers what the queue holds.
+/// Answers the number of messages by state.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`; `wrong_type`.
+/// Errors of the request; `redis_unavailable`; `wrong_type`.
 pub async fn stats(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     request.query(&[])?;

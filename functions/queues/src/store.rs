@@ -1,4 +1,4 @@
-//! Calls of the queue's scripts: keys and the arguments that all of them have.
+//! Runs the queue scripts with their common keys and arguments.
 
 use runtime::App;
 use runtime::io::clock;
@@ -7,7 +7,7 @@ use shared::limits::QUEUE_TTL_S;
 use shared::script::Script;
 use shared::{Code, Error, QueueName, keys};
 
-/// Runs a script on a queue's keys, and `more` ones.
+/// Runs a script on a queue's keys and the keys in `more`.
 ///
 /// # Errors
 /// `redis_unavailable`, `wrong_type`.
@@ -26,23 +26,23 @@ pub async fn run(
     Ok(app.redis.eval(script, &keys, &all).await?)
 }
 
-/// A reply of another shape than the script's header says.
+/// The error for a reply that violates the script's contract.
 pub fn unexpected() -> Error {
     Error::new(Code::Internal, "Redis gave an unexpected reply")
 }
 
-/// The integer at a place of a reply.
+/// The integer at `at`.
 ///
 /// # Errors
-/// `internal` where there is none.
+/// `internal` if there is none.
 pub fn int(reply: &[Reply], at: usize) -> Result<i64, Error> {
     reply.get(at).and_then(Reply::int).ok_or_else(unexpected)
 }
 
-/// The text at a place of a reply.
+/// The text at `at`.
 ///
 /// # Errors
-/// `internal` where there is none.
+/// `internal` if there is none.
 pub fn text(reply: &[Reply], at: usize) -> Result<&str, Error> {
     reply.get(at).and_then(Reply::text).ok_or_else(unexpected)
 }
