@@ -65,7 +65,7 @@ impl Acceptor {
                 if let Ok(slot) = self.turned_away.clone().try_acquire_owned() {
                     connections.spawn(async move {
                         let answer = refusal(&refused.error, &id);
-                        say(stream, &answer, TURNED_AWAY_DRAIN_BYTES_MAX).await;
+                        send_last(stream, &answer, TURNED_AWAY_DRAIN_BYTES_MAX).await;
                         drop(slot);
                     });
                 }
@@ -91,7 +91,7 @@ impl Acceptor {
             Ok(Ok(read)) => read,
             Ok(Err(error @ HeadError::TooLarge)) => {
                 self.app.refusals.without_request(Reason::HeadTooLarge, &error.to_string());
-                return say(stream, HEAD_TOO_LARGE, CLOSE_DRAIN_BYTES_MAX).await;
+                return send_last(stream, HEAD_TOO_LARGE, CLOSE_DRAIN_BYTES_MAX).await;
             }
             Ok(Err(error)) => return tracing::debug!(%error, "no request on a connection"),
             Err(_) => {
@@ -112,7 +112,7 @@ impl Acceptor {
             if let Err(Rejected { stream, permit, refused }) = opening.await {
                 self.app.refusals.refused(&refused, head.headers.get(ORIGIN), &id);
                 drop(head);
-                say(stream, &refusal(&refused.error, &id), CLOSE_DRAIN_BYTES_MAX).await;
+                send_last(stream, &refusal(&refused.error, &id), CLOSE_DRAIN_BYTES_MAX).await;
                 drop(permit);
             }
             return;
@@ -168,12 +168,12 @@ impl Acceptor {
     }
 }
 
-/// RFC 6585 §5.
+/// The answer to a request whose head is too large (RFC 6585 §5).
 const HEAD_TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
                                 content-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Writes the last bytes of a connection and waits until the peer has read them.
-async fn say(mut stream: TcpStream, bytes: &[u8], drain_bytes_max: usize) {
+async fn send_last(mut stream: TcpStream, bytes: &[u8], drain_bytes_max: usize) {
     let saying = async {
         if stream.write_all(bytes).await.is_ok() {
             linger::hang_up(&stream, drain_bytes_max).await;

@@ -18,7 +18,7 @@ pub enum ForwardedHeader {
     /// Written by nginx, HAProxy, Envoy, Traefik and the load balancers of cloud providers.
     #[default]
     XForwardedFor,
-    /// RFC 7239.
+    /// The standard header (RFC 7239).
     Forwarded,
 }
 

@@ -131,28 +131,28 @@ impl Dispatcher {
         let silence = self.pace.subscription_silence;
         let mut backlog = Backlog::default();
         let mut epoch = LastEpoch::None;
-        let mut heard_at = Instant::now();
+        let mut received_at = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             while let Some(reply) = subscription.take()? {
                 self.enqueue(reply, &mut backlog);
             }
             if !backlog.is_empty() {
-                self.deliver(&mut backlog, &mut epoch, heard_at);
+                self.deliver(&mut backlog, &mut epoch, received_at);
                 // Redis first: it disconnects a subscriber for what it has to buffer.
                 if !backlog.is_empty() && subscription.read_now()? {
-                    heard_at = Instant::now();
+                    received_at = Instant::now();
                 }
                 continue;
             }
             if subscription.read()? {
-                heard_at = Instant::now();
-                self.heard(heard_at, probe);
+                received_at = Instant::now();
+                self.message_arrived(received_at, probe);
                 continue;
             }
-            // A subscription that was deaf is reported as soon as it receives again.
+            // A silent subscription is reported as soon as it receives again.
             let wait = if self.health.is_deaf() { Duration::ZERO } else { silence };
-            if heard_at.elapsed() >= wait && self.check(&mut subscription, probe)? {
-                heard_at = Instant::now();
+            if received_at.elapsed() >= wait && self.check(&mut subscription, probe)? {
+                received_at = Instant::now();
             }
         }
         Ok(())
@@ -172,22 +172,22 @@ impl Dispatcher {
 
     /// Handles some of the queued messages and writes to the sockets afterwards: messages that
     /// arrived together for a socket are sent together.
-    fn deliver(&self, backlog: &mut Backlog, epoch: &mut LastEpoch, heard_at: Instant) {
-        let mut flush = Flush::received(heard_at, self.metrics.clone());
+    fn deliver(&self, backlog: &mut Backlog, epoch: &mut LastEpoch, received_at: Instant) {
+        let mut flush = Flush::received(received_at, self.metrics.clone());
         for _ in 0..DELIVER_MESSAGES_MAX {
             let Some((payload, is_event)) = backlog.pop() else { break };
             if is_event {
-                self.metrics.heard(Channel::Events);
-                self.hear_event(&payload, &mut flush);
+                self.metrics.message_received(Channel::Events);
+                self.handle_event(&payload, &mut flush);
             } else {
-                self.metrics.heard(Channel::Notifications);
-                self.hear(&payload, epoch, &mut flush);
+                self.metrics.message_received(Channel::Notifications);
+                self.handle_notification(&payload, epoch, &mut flush);
             }
         }
         flush.flush();
     }
 
-    fn hear(&self, payload: &Bytes, last: &mut LastEpoch, flush: &mut Flush) {
+    fn handle_notification(&self, payload: &Bytes, last: &mut LastEpoch, flush: &mut Flush) {
         match Message::parse(payload) {
             Ok(Message { user_id, notification, position }) => {
                 let position = position.map(|(epoch, seq)| {
@@ -209,7 +209,7 @@ impl Dispatcher {
         }
     }
 
-    fn hear_event(&self, payload: &[u8], flush: &mut Flush) {
+    fn handle_event(&self, payload: &[u8], flush: &mut Flush) {
         match ChannelEvent::parse(payload) {
             Ok(ChannelEvent::Read { user_id, marked, unread }) => {
                 self.registry.mark_read(&user_id, marked, unread, flush);
@@ -219,7 +219,7 @@ impl Dispatcher {
             // Only Bellwire publishes on this channel, so an invalid event gets a line, but not one
             // per event.
             Err(why) => {
-                let count = self.metrics.odd_event();
+                let count = self.metrics.invalid_event();
                 if count.is_power_of_two() {
                     tracing::warn!(why, count, "invalid events");
                 }

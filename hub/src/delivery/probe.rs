@@ -38,7 +38,7 @@ impl Dispatcher {
         probe: &mut Probe,
     ) -> Result<bool, SubscriptionError> {
         if self.probe(subscription, probe)? {
-            self.heard(Instant::now(), probe);
+            self.message_arrived(Instant::now(), probe);
             return Ok(true);
         }
         probe.missed += 1;
@@ -86,7 +86,7 @@ impl Dispatcher {
     }
 
     /// Records that a message arrived.
-    pub(super) fn heard(&self, now: Instant, probe: &mut Probe) {
+    pub(super) fn message_arrived(&self, now: Instant, probe: &mut Probe) {
         probe.missed = 0;
         self.health.redis_answered_at(now);
         if self.health.is_deaf() {

@@ -4,7 +4,7 @@
 //! histogram, whatever the label. Two crates were considered. `prometheus-client` takes a lock for
 //! every observation of a histogram and every look-up of a label, and writes OpenMetrics, not
 //! 0.0.4; `metrics` needs one recorder for the whole process, which tests with several hubs cannot
-//! share. What they would save is [`ops::text`](crate::ops::text).
+//! share. They would only replace [`ops::text`](crate::ops::text).
 //!
 //! Other rooms write here; [`ops`](crate::ops) reads.
 
@@ -60,7 +60,7 @@ pub struct Metrics {
     pub(crate) closes: [Counter; CLOSES.len() + 2],
     pub(crate) messages: [Counter; 2],
     pub(crate) undelivered: [Counter; 3],
-    pub(crate) odd_events: Counter,
+    pub(crate) invalid_events: Counter,
     pub(crate) delivered: Counter,
     pub(crate) delivery: Histogram<15>,
     pub(crate) resumes: [Counter; 3],
@@ -89,7 +89,7 @@ impl Default for Metrics {
             closes: std::array::from_fn(|_| Counter::default()),
             messages: Default::default(),
             undelivered: Default::default(),
-            odd_events: Counter::default(),
+            invalid_events: Counter::default(),
             delivered: Counter::default(),
             delivery: Histogram::new(&DELIVERY_NS),
             resumes: Default::default(),
@@ -148,7 +148,7 @@ impl Metrics {
     }
 
     /// Counts a message from Redis.
-    pub(crate) fn heard(&self, channel: Channel) {
+    pub(crate) fn message_received(&self, channel: Channel) {
         count(&self.messages, channel as usize);
     }
 
@@ -159,9 +159,9 @@ impl Metrics {
     }
 
     /// Counts an invalid event; returns the total.
-    pub(crate) fn odd_event(&self) -> u64 {
-        self.odd_events.add(1);
-        self.odd_events.get()
+    pub(crate) fn invalid_event(&self) -> u64 {
+        self.invalid_events.add(1);
+        self.invalid_events.get()
     }
 
     /// Counts frames passed to the kernel, pings included.

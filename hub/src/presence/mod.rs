@@ -155,7 +155,7 @@ impl Presence {
         for _ in 0..PRESENCE_CALLS_MAX {
             if incarnation.is_lost() || self.changes.lock().is_incomplete {
                 pass.note_resync()?;
-                self.tell_everyone(&mut incarnation, redis, users).await?;
+                self.send_all_users(&mut incarnation, redis, users).await?;
                 // The users of the lost incarnation are removed at once.
                 (pass.reaps, is_first) = (true, true);
             }
@@ -183,7 +183,7 @@ impl Presence {
 
     /// Begins a new incarnation with all connected users. Later arrivals and departures follow as
     /// changes.
-    async fn tell_everyone(
+    async fn send_all_users(
         &self,
         incarnation: &mut Incarnation,
         redis: &impl Scripts,

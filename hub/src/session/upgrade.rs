@@ -70,7 +70,7 @@ pub fn transport(head: &Head) -> Option<Transport> {
 /// `early` holds the bytes that followed the head.
 ///
 /// # Errors
-/// Why there is no socket, with the connection to answer on.
+/// The rejection, and the connection to answer on.
 pub(crate) async fn open(
     app: &Arc<App>,
     transport: Transport,
@@ -158,7 +158,7 @@ async fn check(
     Ok((accepted, bearer, accept_key, permit))
 }
 
-/// RFC 6455 §4.2.2.
+/// The answer to a WebSocket handshake (RFC 6455 §4.2.2).
 pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &RequestId) -> String {
     let protocol = protocol.map_or_else(String::new, |protocol| {
         format!("sec-websocket-protocol: {}\r\n", protocol.name())
@@ -169,7 +169,8 @@ pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &Re
     )
 }
 
-/// The body has no length; it ends with the connection (RFC 9112 §6.3).
+/// The head of an event stream's answer. The body has no length and ends with the connection
+/// (RFC 9112 §6.3).
 fn event_stream(head: &Head, id: &RequestId) -> String {
     // It was found in the list of allowed origins.
     let origin = head.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());

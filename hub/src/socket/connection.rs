@@ -162,7 +162,7 @@ impl Connection {
     }
 
     /// Queues the close frame as the last one.
-    pub(crate) fn say(&self, end: End) {
+    pub(crate) fn send_close(&self, end: End) {
         self.outbox.close(end);
         if let (Some(frame), true) = (end.frame(), self.protocol.is_websocket()) {
             self.outbox.push_last(frame);

@@ -58,9 +58,9 @@ impl<L: Listener> SocketTask<L> {
     /// Runs until the connection is closed, and returns the reason. `early` holds the bytes that
     /// followed the handshake.
     pub async fn run(mut self, early: Vec<u8>) -> End {
-        let heard = caught(|| self.hear(&early)).unwrap_or_else(Some);
+        let handled = caught(|| self.handle(&early)).unwrap_or_else(Some);
         drop(early);
-        let end = match heard {
+        let end = match handled {
             Some(end) => end,
             None => poll_fn(|cx| caught(|| self.poll(cx)).unwrap_or_else(Poll::Ready)).await,
         };
@@ -70,7 +70,7 @@ impl<L: Listener> SocketTask<L> {
         drop(inbox); // frees an incomplete message
         if end != End::Gone {
             // Boxed, so that an open socket reserves no memory for its end.
-            Box::pin(say_goodbye(&connection, end)).await;
+            Box::pin(close_gracefully(&connection, end)).await;
         }
         end
     }
@@ -88,7 +88,7 @@ impl<L: Listener> SocketTask<L> {
             match self.connection.stream.try_read(&mut buffer) {
                 Ok(0) => return Poll::Ready(End::Gone),
                 Ok(bytes) => {
-                    if let Some(end) = self.hear(buffer.get(..bytes).unwrap_or_default()) {
+                    if let Some(end) = self.handle(buffer.get(..bytes).unwrap_or_default()) {
                         return Poll::Ready(end);
                     }
                 }
@@ -101,7 +101,7 @@ impl<L: Listener> SocketTask<L> {
     }
 
     /// Handles bytes from the peer; returns a reason to close, if any.
-    fn hear(&mut self, mut bytes: &[u8]) -> Option<End> {
+    fn handle(&mut self, mut bytes: &[u8]) -> Option<End> {
         if !self.connection.protocol.is_websocket() {
             // An event stream's reader has no messages to send.
             return if bytes.is_empty() { None } else { self.listener.admit() };
@@ -153,8 +153,8 @@ fn caught<T>(step: impl FnOnce() -> T) -> Result<T, End> {
 }
 
 /// Sends the close frame, then ends the hub's side first, as a server has to (RFC 6455 §7.1.1).
-async fn say_goodbye(connection: &Connection, end: End) {
-    connection.say(end);
+async fn close_gracefully(connection: &Connection, end: End) {
+    connection.send_close(end);
     let mut is_said = false;
     let mut drain = Drain::new(CLOSE_DRAIN_BYTES_MAX);
     let goodbye = poll_fn(|cx| {

@@ -37,7 +37,7 @@ pub(crate) struct Sequencer {
     is_synced: bool,
     /// Whether the subscription was lost since then: elements of other services may be missing,
     /// too.
-    was_deaf: bool,
+    missed_publications: bool,
     /// Held messages while the feed is being read. Boxed, because it is rare.
     held: Option<Box<Pending>>,
     /// Failed reads in a row while messages were held.
@@ -71,7 +71,7 @@ impl Default for Sequencer {
             previous: None,
             newest: Newest::Unknown,
             is_synced: false,
-            was_deaf: false,
+            missed_publications: false,
             held,
             queries_failed: 0,
             is_query_due: false,
@@ -103,7 +103,7 @@ impl Sequencer {
     /// The subscription was lost and is back: the known position may be behind.
     pub(crate) fn unsync(&mut self) {
         self.is_synced = false;
-        self.was_deaf = true;
+        self.missed_publications = true;
     }
 
     /// Requests a comparison of the known position with the feed.
@@ -181,7 +181,7 @@ impl Sequencer {
             _ => true,
         };
         let newest = Newest::of(newest);
-        let has_news = self.was_deaf
+        let has_news = self.missed_publications
             && newest != Newest::EmptyFeed
             && self.newest != Newest::Unknown
             && self.newest != newest;
@@ -192,7 +192,7 @@ impl Sequencer {
         }
         self.newest = newest;
         self.rebase(head, now, tell);
-        (self.is_synced, self.was_deaf) = (true, false);
+        (self.is_synced, self.missed_publications) = (true, false);
         None
     }
 
@@ -216,7 +216,7 @@ impl Sequencer {
             }
             _ => self.rebase(head.clone(), now, tell),
         }
-        (self.is_synced, self.was_deaf) = (true, false);
+        (self.is_synced, self.missed_publications) = (true, false);
         (self.queries_failed, self.is_query_due) = (0, false);
         self.newest = Newest::of(feed.entries.last().map(|entry| mark(&entry.notification)));
         let mut waiting = self.held.take().unwrap_or_default().into_messages();

@@ -63,7 +63,7 @@ impl Flush {
 }
 
 impl Drop for Flush {
-    /// Frames that nobody writes would wait for the next one.
+    /// Without a flush, queued frames would wait for the next one.
     fn drop(&mut self) {
         debug_assert!(self.connections.is_empty() || std::thread::panicking(), "not flushed");
     }

@@ -86,10 +86,10 @@ fn what_is_counted_is_shown_where_it_belongs() {
     metrics.user_came();
     metrics.refused(Reason::AddressRate);
     metrics.refused(Reason::HeadTimeout);
-    metrics.heard(Channel::Notifications);
-    metrics.heard(Channel::Events);
+    metrics.message_received(Channel::Notifications);
+    metrics.message_received(Channel::Events);
     metrics.undelivered(Undelivered::Shed, 5);
-    metrics.odd_event();
+    metrics.invalid_event();
     metrics.delivered(3);
     metrics.delivered_after(Duration::from_micros(50));
     metrics.delivered_after(Duration::from_micros(51));
@@ -127,7 +127,7 @@ fn what_is_counted_is_shown_where_it_belongs() {
         ("messages_total{channel=\"notifications\"}", 1.0),
         ("messages_total{channel=\"events\"}", 1.0),
         ("undelivered_total{reason=\"shed\"}", 5.0),
-        ("odd_events_total", 1.0),
+        ("invalid_events_total", 1.0),
         ("delivered_total", 3.0),
         ("delivery_seconds_bucket{le=\"0.00005\"}", 1.0),
         ("delivery_seconds_bucket{le=\"0.0001\"}", 2.0),

@@ -74,7 +74,7 @@ fn a_feed_that_is_behind_has_nothing_and_one_of_another_epoch_is_unreachable() {
     assert_eq!(replay(&other, &feed(7, true, "4 5 6 7")), ("epoch:7".to_owned(), Some(7)));
     assert!(!other.replay(&feed(7, true, "4 5 6 7")).is_complete());
     let nothing = Feed::default();
-    // It may come back, with what the client has.
+    // The feed may be loaded again, with the client's entries.
     assert_eq!(replay(&Cursor::At(at("e", 3)), &nothing), ("gap:-1".to_owned(), Some(3)));
     for cursor in [Cursor::Id("id-3".into()), Cursor::Unknown] {
         assert_eq!(replay(&cursor, &nothing), ("gap:-1".to_owned(), None));

@@ -19,7 +19,7 @@ impl Sequencer {
     pub(super) fn missed_of_others(&self, feed: &Feed) -> Vec<Event> {
         let known = match self.newest {
             // Without a loss of the subscription, no publication was missed.
-            _ if !self.was_deaf => return Vec::new(),
+            _ if !self.missed_publications => return Vec::new(),
             Newest::Unknown => return Vec::new(),
             Newest::EmptyFeed => 0,
             Newest::Element(newest) => {
