@@ -78,7 +78,7 @@ pub(crate) enum Answer {
         restored: u64,
         /// Every member was checked since the walk began.
         is_walk_over: bool,
-        is_someone_dead: bool,
+        has_dead_users: bool,
         /// Redis certainly misses members of this hub.
         is_short: bool,
     },
@@ -185,13 +185,7 @@ impl Incarnation {
         if chores.restores {
             self.cursor = cursor;
         }
-        Answer::Done {
-            seen,
-            restored,
-            is_walk_over,
-            is_someone_dead: dead > 0,
-            is_short: short > 0,
-        }
+        Answer::Done { seen, restored, is_walk_over, has_dead_users: dead > 0, is_short: short > 0 }
     }
 
     /// Removes a page of this hub's users, or of a dead hub's once there are none; true if more

@@ -192,15 +192,15 @@ impl Presence {
         // Before the walk: users that it misses arrive as changes.
         *self.changes.lock() = Changes::default();
         incarnation.begin();
-        let told = self.tell_parts(incarnation, redis, users).await;
-        if told.is_err() {
+        let sent = self.send_parts(incarnation, redis, users).await;
+        if sent.is_err() {
             // A partly sent incarnation is treated as lost.
             incarnation.lose();
         }
-        told
+        sent
     }
 
-    async fn tell_parts(
+    async fn send_parts(
         &self,
         incarnation: &mut Incarnation,
         redis: &impl Scripts,

@@ -31,8 +31,10 @@ impl Pass {
         self.restores_left > 0
     }
 
+    /// Counts a resync.
+    ///
     /// # Errors
-    /// There were too many.
+    /// There were too many in this pass.
     pub(crate) fn note_resync(&mut self) -> RedisResult<()> {
         let left = self.resyncs_left.checked_sub(1);
         let why = "Redis loses presence as soon as it is written";
@@ -41,14 +43,13 @@ impl Pass {
     }
 
     pub(crate) fn note(&mut self, answer: Answer, incarnation: &mut Incarnation) {
-        let Answer::Done { seen, restored, is_walk_over, is_someone_dead, is_short } = answer
-        else {
+        let Answer::Done { seen, restored, is_walk_over, has_dead_users, is_short } = answer else {
             return;
         };
         if restored > 0 {
             tracing::debug!(restored, "other services had removed connected users");
         }
-        self.reaps &= is_someone_dead;
+        self.reaps &= has_dead_users;
         // A page can be empty where the table is sparse; the number of calls is bounded all the
         // same.
         self.restores_left = self.restores_left.saturating_sub(seen);

@@ -108,8 +108,8 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Queues a frame regardless of the limit: for the parts of a feed, whose size has its own
-    /// limit.
+    /// Queues a frame regardless of this queue's limit: for the parts of a feed, whose size has a
+    /// limit of its own.
     pub(crate) fn push_replay(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();
         if state.end.is_some() {
@@ -124,7 +124,7 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Whether this queue is not empty while the total of all queues is at its limit.
+    /// Whether this queue is suspended and not empty while the total of all queues is at its limit.
     fn leaves_no_room(&self, state: &State) -> bool {
         state.is_blocked && !state.frames.is_empty() && self.queued.is_full()
     }

@@ -70,7 +70,7 @@ impl Registry {
             let mut count = 0;
             for socket in shard.values_mut().flat_map(|user| &mut user.sockets) {
                 let after_ms = fastrand::u64(..=spread_ms);
-                socket.tell(&Event::Reconnect { after_ms }, &mut flush);
+                socket.send(&Event::Reconnect { after_ms }, &mut flush);
                 socket.connection.close(CloseCode::Restart);
                 count += 1;
             }

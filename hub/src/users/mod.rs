@@ -116,7 +116,7 @@ impl Registry {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
                 if !is_resuming && let Some(welcome) = known.sequencer.welcome() {
-                    socket.tell(&welcome, &mut flush);
+                    socket.send(&welcome, &mut flush);
                 }
                 known.sockets.push(socket);
                 let query = known.query_for_resumers();
@@ -173,8 +173,8 @@ impl Registry {
         let Some(user) = shard.get_mut(id) else {
             return self.metrics.undelivered(Undelivered::NotHere, 1);
         };
-        let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-        let query = user.sequencer.take(incoming(), tell);
+        let send = &mut |event| User::send(&mut user.sockets, &event, flush);
+        let query = user.sequencer.take(incoming(), send);
         if query.is_some()
             && let Some((id, user)) = shard.get_key_value(id)
         {
@@ -185,8 +185,8 @@ impl Registry {
     /// Handles the answer to [`FeedQuery::Head`].
     pub(crate) fn head_received(&self, request: &FeedRequest, head: FeedHead, now: Duration) {
         self.advance(request, |user, flush| {
-            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            let query = user.sequencer.head(head, now, tell);
+            let send = &mut |event| User::send(&mut user.sockets, &event, flush);
+            let query = user.sequencer.head(head, now, send);
             query.or_else(|| user.query_for_resumers())
         });
     }
@@ -196,8 +196,8 @@ impl Registry {
         self.advance(request, |user, flush| {
             // Before live messages: a held one may follow entries that these sockets have missed.
             user.resume(&feed, flush, &self.metrics);
-            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            user.sequencer.feed(feed, now, tell)
+            let send = &mut |event| User::send(&mut user.sockets, &event, flush);
+            user.sequencer.feed(feed, now, send)
         });
     }
 
@@ -205,8 +205,8 @@ impl Registry {
     /// still holds what they have missed.
     pub(crate) fn query_failed(&self, request: &FeedRequest) {
         self.advance(request, |user, flush| {
-            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            user.sequencer.failed(request.query, tell);
+            let send = &mut |event| User::send(&mut user.sockets, &event, flush);
+            user.sequencer.failed(request.query, send);
             None
         });
     }

@@ -146,11 +146,11 @@ impl Cursor {
         if above.iter().any(|entry| entry.ours.is_some()) || is_too_large(above) {
             return None;
         }
-        let told = |entry: &Entry| Event::Notification {
+        let event = |entry: &Entry| Event::Notification {
             text: entry.notification.clone(),
             position: None,
         };
-        Some(Replay { events: above.iter().map(told).collect(), upto: None })
+        Some(Replay { events: above.iter().map(event).collect(), upto: None })
     }
 }
 

@@ -142,13 +142,13 @@ impl Sequencer {
     pub(crate) fn take(
         &mut self,
         message: Incoming,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> Option<FeedQuery> {
         if let Some(held) = &mut self.held {
             held.push(message);
             return None;
         }
-        self.decide(message, false, tell)
+        self.decide(message, false, send)
     }
 
     /// Handles the companion's head, read at `now` (since the Unix epoch); `None` if there is no
@@ -157,14 +157,14 @@ impl Sequencer {
         &mut self,
         FeedHead { position: head, newest }: FeedHead,
         now: Duration,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> Option<FeedQuery> {
         if self.known == Known::Unread {
             self.newest = Newest::of(newest);
-            tell(Event::Welcome(head.clone()));
+            send(Event::Welcome(head.clone()));
             self.known = head.map_or(Known::Empty { at: now }, Known::At);
             self.is_synced = true;
-            return self.release(false, tell);
+            return self.release(false, send);
         }
         if self.held.is_some() {
             return None; // the read of the feed that is under way decides
@@ -191,7 +191,7 @@ impl Sequencer {
             return Some(FeedQuery::Feed);
         }
         self.newest = newest;
-        self.rebase(head, now, tell);
+        self.rebase(head, now, send);
         (self.is_synced, self.missed_publications) = (true, false);
         None
     }
@@ -201,20 +201,20 @@ impl Sequencer {
         &mut self,
         feed: Feed,
         now: Duration,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> Option<FeedQuery> {
         let head = feed.head.clone();
         let missed = self.missed_of_others(&feed);
         match (&self.known, &head) {
             // The user's first socket is resuming, so the feed was read instead of its head.
             (Known::Unread, _) => {
-                tell(Event::Welcome(head.clone()));
+                send(Event::Welcome(head.clone()));
                 self.known = head.clone().map_or(Known::Empty { at: now }, Known::At);
             }
             (Known::Empty { at }, Some(head)) => {
-                self.known = Known::At(self.start(head, &feed, *at, tell));
+                self.known = Known::At(self.start(head, &feed, *at, send));
             }
-            _ => self.rebase(head.clone(), now, tell),
+            _ => self.rebase(head.clone(), now, send),
         }
         (self.is_synced, self.missed_publications) = (true, false);
         (self.queries_failed, self.is_query_due) = (0, false);
@@ -234,39 +234,39 @@ impl Sequencer {
             if !is_known {
                 // It arrived during the read, and may be newer than the feed that was read.
                 if let Some(head) = &head {
-                    self.replay(head, &feed, tell);
+                    self.replay(head, &feed, send);
                 }
-                if let Some(query) = self.decide(message, false, tell) {
-                    missed.into_iter().for_each(&mut *tell);
-                    return Some(self.hold_all(query, waiting, tell));
+                if let Some(query) = self.decide(message, false, send) {
+                    missed.into_iter().for_each(&mut *send);
+                    return Some(self.hold_all(query, waiting, send));
                 }
                 continue;
             }
             if let Some(position) = message.position() {
                 let before = Position { seq: position.seq - 1, ..position.clone() };
-                self.replay(&before, &feed, tell);
+                self.replay(&before, &feed, send);
             }
-            self.decide(message, true, tell);
+            self.decide(message, true, send);
         }
         // Entries above are either on their way (and will be dropped as duplicates) or lost.
         if let Some(head) = head {
-            self.replay(&head, &feed, tell);
+            self.replay(&head, &feed, send);
         }
-        missed.into_iter().for_each(tell);
+        missed.into_iter().for_each(send);
         None
     }
 
     /// Handles a read that Redis did not answer in time. Messages held after a jump stay held for a
     /// while, since the feed holds the missing ones; otherwise delivery continues from the known
     /// position, and a later read catches up.
-    pub(crate) fn failed(&mut self, query: FeedQuery, tell: &mut dyn FnMut(Event)) {
+    pub(crate) fn failed(&mut self, query: FeedQuery, send: &mut dyn FnMut(Event)) {
         if query == FeedQuery::Head && self.known != Known::Unread {
             // Held messages wait for a read of the feed, which may still be answered.
             self.is_synced = false;
             return;
         }
         if self.known == Known::Unread {
-            tell(Event::Welcome(None));
+            send(Event::Welcome(None));
             self.known = Known::Unknown;
         }
         self.is_synced = false;
@@ -281,7 +281,7 @@ impl Sequencer {
         }
         (self.queries_failed, self.is_query_due) = (0, false);
         if self.held.is_some() {
-            self.release(true, tell);
+            self.release(true, send);
         }
     }
 }

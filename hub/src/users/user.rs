@@ -74,7 +74,7 @@ type Encoded = [Option<Option<Bytes>>; Protocol::COUNT];
 
 impl User {
     /// Sends the event to every socket.
-    pub(crate) fn tell(sockets: &mut [UserSocket], event: &Event, flush: &mut Flush) {
+    pub(crate) fn send(sockets: &mut [UserSocket], event: &Event, flush: &mut Flush) {
         let mut encoded = Encoded::default();
         for socket in sockets {
             if socket.wants(event) {
@@ -100,7 +100,7 @@ impl User {
             // that follow.
             let is_stream = socket.connection.protocol == Protocol::Events;
             let head = if is_stream { None } else { feed.head.clone() };
-            socket.tell(&Event::Welcome(head), flush);
+            socket.send(&Event::Welcome(head), flush);
             for event in &replay.events {
                 socket.replay(event, flush);
             }
@@ -114,13 +114,14 @@ impl User {
         if !self.sockets.iter().any(|socket| socket.cursor.is_some()) {
             return;
         }
-        let Some(told) = feed.head.as_ref().and_then(|head| self.sequencer.rewind(head)) else {
+        let Some(previous) = feed.head.as_ref().and_then(|head| self.sequencer.rewind(head)) else {
             return;
         };
         for socket in self.sockets.iter_mut().filter(|socket| socket.cursor.is_none()) {
-            let knows = |known: &Position| known.epoch == told.epoch && known.seq >= told.seq;
+            let knows =
+                |known: &Position| known.epoch == previous.epoch && known.seq >= previous.seq;
             if !socket.known.as_deref().is_some_and(knows) {
-                socket.known = Some(Box::new(told.clone()));
+                socket.known = Some(Box::new(previous.clone()));
             }
         }
     }
@@ -147,7 +148,7 @@ impl UserSocket {
     }
 
     /// Sends the event to this socket only.
-    pub(crate) fn tell(&mut self, event: &Event, flush: &mut Flush) {
+    pub(crate) fn send(&mut self, event: &Event, flush: &mut Flush) {
         if self.wants(event) {
             self.push(event, &mut Encoded::default(), flush);
         }

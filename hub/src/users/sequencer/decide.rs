@@ -19,12 +19,12 @@ impl Sequencer {
     pub(super) fn release(
         &mut self,
         force: bool,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> Option<FeedQuery> {
         let mut waiting = self.held.take().unwrap_or_default().into_messages();
         while let Some((message, _)) = waiting.next() {
-            if let Some(query) = self.decide(message, force, tell) {
-                return Some(self.hold_all(query, waiting, tell));
+            if let Some(query) = self.decide(message, force, send) {
+                return Some(self.hold_all(query, waiting, send));
             }
         }
         None
@@ -35,10 +35,10 @@ impl Sequencer {
         &mut self,
         query: FeedQuery,
         messages: impl Iterator<Item = (Incoming, bool)>,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> FeedQuery {
         for (message, _) in messages {
-            self.take(message, tell);
+            self.take(message, send);
         }
         self.held.get_or_insert_default().ask();
         query
@@ -50,10 +50,10 @@ impl Sequencer {
         &mut self,
         message: Incoming,
         force: bool,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> Option<FeedQuery> {
         let Some(position) = message.position().cloned() else {
-            self.tell_live(message, tell);
+            self.send_live(message, send);
             return None;
         };
         let is_previous = self.previous.as_ref() == Some(&position.epoch);
@@ -74,22 +74,22 @@ impl Sequencer {
                 let seq = position.seq - 1;
                 if seq > 0 || reason == GapReason::Epoch {
                     let position = Position { epoch: position.epoch.clone(), seq };
-                    tell(Event::Gap { reason, position: Some(position) });
+                    send(Event::Gap { reason, position: Some(position) });
                 }
             }
         }
         self.adopt(position);
-        self.tell_live(message, tell);
+        self.send_live(message, send);
         None
     }
 
-    fn tell_live(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) {
+    fn send_live(&mut self, message: Incoming, send: &mut dyn FnMut(Event)) {
         if let Incoming::Notification { text, .. } = &message
             && self.newest != Newest::Unknown
         {
             self.newest = Newest::Element(mark(text));
         }
-        tell(message.into());
+        send(message.into());
     }
 
     pub(super) fn adopt(&mut self, position: Position) {

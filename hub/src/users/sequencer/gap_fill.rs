@@ -44,7 +44,7 @@ impl Sequencer {
         head: &Position,
         feed: &Feed,
         at: Duration,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> Position {
         let first = feed.ours().position(|(ours, _)| ours.created + CLOCK_SKEW >= at);
         let base = match first.and_then(|first| feed.ours().nth(first)) {
@@ -54,7 +54,7 @@ impl Sequencer {
         let base = Position { epoch: head.epoch.clone(), seq: base };
         // The feed begins with a new entry: others may have preceded it.
         if first == Some(0) && base.seq > 0 {
-            tell(Event::Gap { reason: GapReason::Missed, position: Some(base.clone()) });
+            send(Event::Gap { reason: GapReason::Missed, position: Some(base.clone()) });
         }
         base
     }
@@ -64,7 +64,7 @@ impl Sequencer {
         &mut self,
         head: Option<Position>,
         now: Duration,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) {
         let reason = match (&self.known, &head) {
             (Known::Unknown, None) => {
@@ -82,14 +82,14 @@ impl Sequencer {
             head.seq = seq.min(head.seq);
         }
         if reason == GapReason::Epoch || head.seq > 0 {
-            tell(Event::Gap { reason, position: Some(head.clone()) });
+            send(Event::Gap { reason, position: Some(head.clone()) });
         }
         self.adopt(head);
     }
 
     /// Delivers the entries above the position up to `upto`, if the epoch is the same, and sends
     /// gaps for holes unless these must be deletions.
-    pub(super) fn replay(&mut self, upto: &Position, feed: &Feed, tell: &mut dyn FnMut(Event)) {
+    pub(super) fn replay(&mut self, upto: &Position, feed: &Feed, send: &mut dyn FnMut(Event)) {
         let Known::At(last) = &mut self.known else { return };
         if last.epoch != upto.epoch || last.seq >= upto.seq {
             return;
@@ -104,17 +104,17 @@ impl Sequencer {
                 continue;
             }
             if ours.seq > last.seq + 1 && !is_anchored {
-                tell(missed(ours.seq - 1));
+                send(missed(ours.seq - 1));
             }
             if !entry.is_expired {
-                tell(entry.event(&upto.epoch));
+                send(entry.event(&upto.epoch));
             }
             last.seq = ours.seq;
             is_anchored = feed.is_intact;
         }
         if last.seq < upto.seq {
             if !is_anchored {
-                tell(missed(upto.seq));
+                send(missed(upto.seq));
             }
             last.seq = upto.seq;
         }
