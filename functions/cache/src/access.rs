@@ -7,7 +7,7 @@ use crate::served::Target;
 use resources::Access;
 
 /// # Errors
-/// Errors of the token; `forbidden`.
+/// Token errors; `forbidden`.
 pub fn check(app: &App, request: &Request, target: &Target) -> Result<(), Error> {
     let access = &target.served.resource.access;
     if *access == Access::Public {

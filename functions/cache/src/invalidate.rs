@@ -16,7 +16,7 @@ use resources::template::is_tag;
 /// Invalidates one value; `?mode=soft` marks it stale, otherwise it is removed.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable`, after which the request can be repeated.
+/// Request errors; `redis_unavailable`, after which the request can be repeated.
 pub async fn one(app: &App, request: &Request, target: &Target) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CacheWrite)?;
     let query = request.query(&["mode"])?;
@@ -32,7 +32,7 @@ pub async fn one(app: &App, request: &Request, target: &Target) -> Result<Respon
 /// `{"invalidated":n}`, the number of tags.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable`, after which the request can be repeated.
+/// Request errors; `redis_unavailable`, after which the request can be repeated.
 pub async fn tags(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CacheWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;

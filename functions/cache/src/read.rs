@@ -26,7 +26,7 @@ fn cache(app: &App) -> SpinCache {
 /// Answers from the cache or from the source.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`. A failure of the source is reported as an answer.
+/// Request errors; `wrong_type`. A failure of the source is reported as an answer.
 pub async fn read(app: &App, request: &Request, target: Target) -> Result<Response, Error> {
     access::check(app, request, &target)?;
     if !request.query.is_empty() {

@@ -12,7 +12,7 @@ use shared::{CampaignId, keys, script};
 /// Answers `{remaining,total,processed,responses,expiresAt}`.
 ///
 /// # Errors
-/// Errors of the request; `not_found`; `wrong_type`; `redis_unavailable`.
+/// Request errors; `not_found`; `wrong_type`; `redis_unavailable`.
 pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     request.query(&[])?;
@@ -41,7 +41,7 @@ pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<R
 /// Removes the campaign and its responses, if they exist.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn delete(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     request.query(&[])?;

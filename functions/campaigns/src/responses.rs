@@ -18,7 +18,7 @@ use crate::campaign::{keys_of_once, unexpected};
 /// that were sent.
 ///
 /// # Errors
-/// Errors of the request; `limit_exceeded` if there would be too many; `wrong_type`;
+/// Request errors; `limit_exceeded` if there would be too many; `wrong_type`;
 /// `redis_unavailable`, after which the outcome is unknown.
 pub async fn add(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
@@ -67,7 +67,7 @@ fn check(response: &RawValue, at: usize) -> Result<(), Error> {
 /// front shifts the others.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn page(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     let (mut limit, mut offset) = (CAMPAIGN_PAGE_DEFAULT, 0);

@@ -24,7 +24,7 @@ pub enum Mode {
 /// Takes `{"users":[…]}` and answers `{"remaining":n}`.
 ///
 /// # Errors
-/// Errors of the request; `limit_exceeded` for a campaign that would grow too large; `wrong_type`;
+/// Request errors; `limit_exceeded` for a campaign that would grow too large; `wrong_type`;
 /// `redis_unavailable`, after which the outcome is unknown.
 pub async fn add(
     app: &App,
@@ -73,7 +73,7 @@ const ROUNDS_MAX: usize = 8;
 /// its users are lost with it.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     let count = count(request)?;

@@ -14,7 +14,7 @@ use shared::limits::{FEED_MARKS_MAX, MARK_IDS_MAX, REQUEST_BYTES_MAX};
 /// Marks entries as read, answers `{"unread":n}`, and notifies the user's sockets.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable` or `record_unavailable`, after which the request can
+/// Request errors; `redis_unavailable` or `record_unavailable`, after which the request can
 /// be repeated.
 pub async fn mark_read(
     app: &RecordApp,
@@ -88,7 +88,7 @@ fn event(user: &UserId, marked: &Marked) -> String {
 /// Deletes one entry from the record and the feed.
 ///
 /// # Errors
-/// Errors of the request; `not_found`; `redis_unavailable` or `record_unavailable`, after which the
+/// Request errors; `not_found`; `redis_unavailable` or `record_unavailable`, after which the
 /// request can be repeated.
 pub async fn delete(
     app: &RecordApp,

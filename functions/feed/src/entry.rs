@@ -17,7 +17,7 @@ use crate::page::{from_record, reads_of, shown};
 /// Answers one entry: from the feed if it is there, else from the record.
 ///
 /// # Errors
-/// Errors of the request; `not_found`; `wrong_type`; `record_unavailable`.
+/// Request errors; `not_found`; `wrong_type`; `record_unavailable`.
 pub async fn read(
     app: &RecordApp,
     request: &Request,

@@ -17,7 +17,7 @@ use crate::page::{Answer, Page, etag};
 /// Answers a page, newest first, with `ETag` and 304.
 ///
 /// # Errors
-/// Errors of the request; `cursor_gone`; `wrong_type`; `record_unavailable` if neither Redis nor
+/// Request errors; `cursor_gone`; `wrong_type`; `record_unavailable` if neither Redis nor
 /// the record answers.
 pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;

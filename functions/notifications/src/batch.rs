@@ -13,7 +13,7 @@ use crate::commit::{CreateRequest, Done, check_key, commit};
 /// the others from being committed; those are committed together.
 ///
 /// # Errors
-/// Errors of the whole request; `record_unavailable`, after which the outcome is unknown.
+/// Request errors; `record_unavailable`, after which the outcome is unknown.
 pub async fn create(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require(&claims, Scope::NotificationsWrite)?;

@@ -12,7 +12,7 @@ use crate::commit::{CreateRequest, check_key, commit};
 /// too: `pending` means that the relay will push it there, in order.
 ///
 /// # Errors
-/// Errors of the request; `idempotency_mismatch`; `record_unavailable`, after which the outcome is
+/// Request errors; `idempotency_mismatch`; `record_unavailable`, after which the outcome is
 /// unknown.
 pub async fn create(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;

@@ -16,7 +16,7 @@ const RUN_MS: i64 = 10_000;
 /// epoch: the step after restoring a backup, since its seqs will be assigned again.
 ///
 /// # Errors
-/// Errors of the request; `record_unavailable`.
+/// Request errors; `record_unavailable`.
 pub async fn migrate(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
@@ -55,7 +55,7 @@ const PRUNE_ROWS: usize = 500;
 /// Answers `{"pruned":n,"done":bool}`; call again while `done` is false.
 ///
 /// # Errors
-/// Errors of the request; `record_unavailable`; rows deleted before stay deleted.
+/// Request errors; `record_unavailable`; rows deleted before stay deleted.
 pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     request.query(&[])?;

@@ -14,7 +14,7 @@ use shared::{UserId, keys};
 /// expire.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable` or `record_unavailable`, after which the request can
+/// Request errors; `redis_unavailable` or `record_unavailable`, after which the request can
 /// be repeated.
 pub async fn erase(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;

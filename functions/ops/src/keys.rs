@@ -19,7 +19,7 @@ struct Page {
 /// twice; the last cursor is `"0"`.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable`.
+/// Request errors; `redis_unavailable`.
 pub async fn keys(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsRead)?;
     let page = Page::parse(request)?;

@@ -15,7 +15,7 @@ use crate::info::Info;
 /// Answers Redis's numbers, null if unknown, and the depth of the named queues.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable`; `wrong_type` if a name is not a queue's.
+/// Request errors; `redis_unavailable`; `wrong_type` if a name is not a queue's.
 pub async fn stats(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsRead)?;
     let queues = queues(request)?;

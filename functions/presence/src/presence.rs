@@ -13,7 +13,7 @@ use shared::{UserId, keys};
 /// Answers `{"userId","online"}`.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn one(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
     request.query(&[])?;
@@ -26,7 +26,7 @@ pub async fn one(app: &App, request: &Request, user: &UserId) -> Result<Response
 /// Takes `{"userIds":[…]}` and answers `{"online":{id:bool}}`, each id once.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn many(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
@@ -65,7 +65,7 @@ fn user_ids(body: &[u8]) -> Result<BTreeSet<UserId>, Error> {
 /// Answers `{"count":n}`.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn count(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
     request.query(&[])?;

@@ -23,7 +23,7 @@ const ENTRY: usize = 5;
 /// payload that is not JSON, or nested too deep, is given as text in `raw` instead.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let (mut limit, mut cursor) = (QUEUE_DEAD_PAGE_DEFAULT, String::new());
@@ -81,7 +81,7 @@ fn checked_cursor(value: String) -> Result<String, Error> {
 /// the oldest `max`. Answers `{"redriven":n}`.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn redrive(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;

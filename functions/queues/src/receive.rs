@@ -30,7 +30,7 @@ struct Wanted {
 /// their visibility timeout.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;

@@ -17,7 +17,7 @@ use crate::store;
 /// Acknowledges messages, which removes them.
 ///
 /// # Errors
-/// Errors of the request; `stale_receipt` if all receipts are stale; `redis_unavailable`.
+/// Request errors; `stale_receipt` if all receipts are stale; `redis_unavailable`.
 pub async fn ack(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;

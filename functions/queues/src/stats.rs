@@ -9,7 +9,7 @@ use shared::auth::Scope;
 /// Answers the number of messages by state.
 ///
 /// # Errors
-/// Errors of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn stats(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     request.query(&[])?;

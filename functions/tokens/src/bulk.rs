@@ -13,7 +13,7 @@ use shared::{PushToken, UserId};
 /// one of them.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which
+/// Request errors; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which
 /// the request can be repeated.
 pub async fn put(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let wanted = items(app, request).await?;

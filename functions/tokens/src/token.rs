@@ -11,7 +11,7 @@ use shared::{PushToken, UserId};
 /// Answers `{"userId","token"}`.
 ///
 /// # Errors
-/// Errors of the request; `not_found`; `wrong_type`; `record_unavailable` if Redis lacks the token.
+/// Request errors; `not_found`; `wrong_type`; `record_unavailable` if Redis lacks the token.
 pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensRead)?;
     request.query(&[])?;
@@ -24,7 +24,7 @@ pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<R
 /// Takes `{"token"}`; the token's previous owner loses it.
 ///
 /// # Errors
-/// Errors of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which
+/// Request errors; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which
 /// the request can be repeated.
 pub async fn put(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensWrite)?;
