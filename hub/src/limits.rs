@@ -66,8 +66,8 @@ pub(crate) const SOCKET_QUEUE_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Bytes queued for all sockets together, so that a stalled network with many slow sockets cannot
 /// exhaust memory. 128 sockets can reach the limit of a single one.
 pub(crate) const QUEUED_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Bytes of a feed replayed to a socket: three times a full feed of Bellwire's. Elements of other
-/// services may have any size, and each slow socket keeps all of them in memory.
+/// Bytes of a feed replayed to a socket: three times a full feed of Bellwire's elements. Those of
+/// other services may have any size, and each slow socket keeps all of them in memory.
 pub(crate) const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Time to send the last bytes of a connection (a close frame, a rejection) and for the peer to
 /// close. Until then the connection counts against the limits.

@@ -96,14 +96,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_in_docs_is_what_the_tables_say() {
+    fn the_file_in_docs_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
         let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert!(file == document(), "docs/openapi.json is out of date: run `make openapi`");
     }
 
     #[test]
-    fn every_reference_leads_somewhere_and_names_are_unique() {
+    fn every_reference_resolves_and_names_are_unique() {
         let document = document();
         let text = document.to_string();
         for reference in text.split("\"$ref\":\"#").skip(1) {

@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_what_other_services_read() {
+    fn writes_the_documented_json() {
         for (given, written) in [
             (r#"{"userId":"a"}"#, r#"{"userId":"a"}"#),
             (r#"{"userId":"a","fcmToken":null}"#, r#"{"userId":"a"}"#),

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn sees_through_spelling() {
+    fn equivalent_spellings_have_the_same_digest() {
         let one = digest(r#"{"userId":"a","title":"t","data":{"x":[1,{"y":"é"}],"z":null}}"#);
         let same = digest(
             r#" {"data": {"z":null , "x":[ 1, {"y":"\u00e9"} ]}, "title":"\u0074", "userId":"a" }"#,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_requests_apart() {
+    fn different_requests_have_different_digests() {
         let all = [
             r#"{"userId":"a","title":"t"}"#,
             r#"{"userId":"b","title":"t"}"#,

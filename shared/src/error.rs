@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_told_to_come_later_is_told_when() {
+    fn every_429_and_503_has_a_retry_time() {
         for code in Code::ALL.into_iter().filter(|code| matches!(code.status(), 429 | 503)) {
             assert!(code.retry_after_s().is_some_and(|seconds| seconds > 0), "{code:?}");
         }

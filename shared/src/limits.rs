@@ -58,7 +58,7 @@ pub const CACHE_TAG_BYTES_MAX: usize = 4 * ID_BYTES_MAX;
 pub const CACHE_VALIDATOR_BYTES_MAX: usize = 256;
 /// Tags in one call of `POST /cache/invalidate`: one short script.
 pub const CACHE_INVALIDATE_TAGS_MAX: usize = 500;
-/// Longest `If-None-Match` considered: a hundred tags of Bellwire's.
+/// Longest `If-None-Match` considered: a hundred entity tags.
 pub const IF_NONE_MATCH_BYTES_MAX: usize = 2048;
 /// Longest push token, in bytes, as in FCM.
 pub const PUSH_TOKEN_BYTES_MAX: usize = 4 * 1024;

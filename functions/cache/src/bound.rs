@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_type_is_bound_and_told() {
+    fn a_declared_type_is_bound_and_cast() {
         let (path, query) = ("p/{a:int}/{b:uuid}/{c:text}", "SELECT {a}, {b}, {c}, {a}");
         let params = ["-7", "0192f0c1-2b6e-7cc0-8000-00000000abcd", "7"];
         let expected = [Value::Int(-7), Value::text(params[1]), Value::text("7")];

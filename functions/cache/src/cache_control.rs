@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_freshness_is_what_is_left_of_it() {
+    fn freshness_is_the_remaining_time() {
         let left = |cache_control, age, delay| {
             let headers = Headers { cache_control, age, ..Headers::default() };
             let demands = demands(&headers, &declared(), UNIX_EPOCH, S(delay));
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_an_origin_sends_is_read() {
+    fn invalid_headers_count_as_expired() {
         for text in
             ["\"", "=", "=\"", "max-age=\"", "\\", ",", "a=\"\\", "\u{0}", "é=ü", "max-age=\u{661}"]
         {
@@ -207,7 +207,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_read_and_what_it_demands_can_be_kept(
+        fn any_text_is_parsed_and_its_demands_round_trip(
             text in "(no-store|private|no-cache|max-age|s-maxage|[0-9]{1,25}|[=, \"\\\\]|\\PC){0,12}",
             age in "\\PC{0,12}",
         ) {
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_leaves_what_was_said() {
+    fn a_304_without_caching_headers_keeps_the_demands() {
         let first = Headers { cache_control: "max-age=50, must-revalidate", ..Headers::default() };
         let before = said(&first).limits;
         let silent = Headers { age: "10", ..Headers::default() };

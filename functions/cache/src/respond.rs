@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_says_what_happened() {
+    fn cache_status_names_the_outcome() {
         assert_eq!(cache_status(&answer(How::Hit, 4999)), "bellwire; hit; ttl=4");
         assert_eq!(cache_status(&answer(How::Hit, -1)), "bellwire; hit; ttl=-1");
         assert_eq!(cache_status(&answer(How::Hit, 0)), "bellwire; hit; ttl=-1");

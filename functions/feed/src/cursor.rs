@@ -118,7 +118,7 @@ mod tests {
         }
 
         #[test]
-        fn a_position_that_was_given_is_read(seq in any::<i64>(), k in any::<u32>()) {
+        fn a_position_is_parsed_as_written(seq in any::<i64>(), k in any::<u32>()) {
             prop_assert_eq!(position(&format!("~{seq}.{k}")), Some(seq));
         }
     }

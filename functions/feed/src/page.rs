@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn skips_what_is_no_object() {
+    fn skips_elements_that_are_not_objects() {
         let reads = BTreeMap::new();
         assert_eq!(shown(b" {\"a\": 1} ", &reads).as_deref(), Some("{\"a\": 1}"));
         for bad in [&b"[]"[..], b"1", b"x", b"{", b"{} {}", b"\"{}\"", b"\xff", b""] {

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_strange_is_not_known() {
+    fn missing_and_invalid_numbers_are_unknown() {
         for text in [
             "",
             "connected_clients",

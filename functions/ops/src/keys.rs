@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_shown_in_hex() {
+    fn bytes_that_are_not_utf8_are_shown_in_hex() {
         assert_eq!(shown("k\u{e9}y".as_bytes()), "k\u{e9}y");
         assert_eq!(shown(b"a\xff\xc3b\0"), "a\\xff\\xc3b\0");
     }

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_tell_which_keys_may_meet() {
+    fn parts_decide_which_keys_can_collide() {
         let parts = |text: &str| parse(text).unwrap().parts().unwrap();
         assert_eq!(parts("p:{a}"), [Some("p".to_owned()), None]);
         assert_eq!(parts("p:x{a}y:q").len(), 3);

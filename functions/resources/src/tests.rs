@@ -88,7 +88,7 @@ fn mistakes_have_a_line_and_a_name() {
 }
 
 #[test]
-fn what_would_be_unsafe_is_refused() {
+fn unsafe_declarations_are_rejected() {
     let rest = "fresh = \"1s\"\nsql.query = \"SELECT 1\"";
     for (fields, named) in [
         ("path = \"a/{x}\"\nkey = \"a\"", "`key` must contain {x}"),
@@ -116,7 +116,7 @@ fn what_would_be_unsafe_is_refused() {
 }
 
 #[test]
-fn whatever_a_parameter_makes_of_a_tag_is_a_tag() {
+fn a_tag_is_valid_with_any_parameter() {
     let fields = "path = \"a/{x}\"\nfresh = \"1s\"\nhttp.url = \"http://x/\"";
     let tags = ["{x}", "user-{x}", "a:{x}:{x}", "{x}-{x}-{x}"];
     let declared = one(&format!("{fields}\ntags = {tags:?}")).expect("sound tags");
@@ -131,7 +131,7 @@ fn whatever_a_parameter_makes_of_a_tag_is_a_tag() {
 }
 
 #[test]
-fn no_parameter_gets_near_a_host() {
+fn parameters_are_rejected_in_hosts() {
     for url in [
         "{x}",
         "http://{x}/",
@@ -162,7 +162,7 @@ fn no_parameter_gets_near_a_host() {
 }
 
 #[test]
-fn a_key_is_told_from_one_that_looks_alike() {
+fn similar_keys_are_distinguished() {
     let text = r#"
         [[resource]]
         path = "post/{id}/{page}"
@@ -220,7 +220,7 @@ fn a_parameter_may_have_a_type() {
 }
 
 #[test]
-fn a_wrong_url_is_told_from_the_right_one() {
+fn an_invalid_url_gets_the_correct_form() {
     for (url, remedy) in [
         ("localhost:8080/x", "has no scheme: write \"http://localhost:8080/x\" or https://"),
         ("//host/x", "write \"http://host/x\""),
@@ -245,7 +245,7 @@ fn a_wrong_url_is_told_from_the_right_one() {
 
 /// Mistakes of new users: the message names the line and the correct form.
 #[test]
-fn texts_without_quotes_are_told_what_they_lack() {
+fn texts_without_quotes_get_the_correct_form() {
     for (line, named) in [
         ("url = localhost:8080/x", "quotes"),
         ("url = http://localhost:8080/x", "quotes"),

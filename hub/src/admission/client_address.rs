@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_right_most_stranger_counts() {
+    fn the_right_most_untrusted_address_counts() {
         let x = |peer, values: &[&str]| client(ForwardedHeader::XForwardedFor, peer, values);
         assert_eq!(x("10.0.0.1", &["203.0.113.7"]), "203.0.113.7");
         assert_eq!(x("::ffff:10.0.0.1", &["203.0.113.7"]), "203.0.113.7");
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_is_believed() {
+    fn untrusted_peers_headers_are_ignored() {
         let x = |peer, values: &[&str]| client(ForwardedHeader::XForwardedFor, peer, values);
         assert_eq!(x("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
         assert_eq!(x("127.0.0.2", &["198.51.100.1"]), "127.0.0.2");
@@ -173,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_a_trusted_peer_or_an_address_comes_out(
+        fn any_header_yields_a_trusted_peer_or_an_address(
             values in prop::collection::vec("[ -~]{0,60}", 0..4),
         ) {
             for header in [ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded] {

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_full_again_is_forgotten_and_what_is_not_is_kept() {
+    fn full_buckets_are_dropped_and_others_kept() {
         let start = Instant::now();
         let mut rates = Rates::new(Rate { per_s: 1, burst: 2 });
         for key in 0..100_000 {

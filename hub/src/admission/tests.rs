@@ -111,7 +111,7 @@ fn a_connection_that_a_proxy_uses_again_counts_for_the_latest() {
 }
 
 #[test]
-fn a_user_has_a_limit_of_their_own_and_is_told_so() {
+fn a_user_has_a_limit_of_their_own_with_its_own_code() {
     let limits = Limits { sockets_per_user_max: 2, sockets_max: 3, ..limits() };
     let admission = Admission::new(limits);
     let [alice, bob] = ["alice", "bob"].map(|user| UserId::parse(user).unwrap());
@@ -126,7 +126,7 @@ fn a_user_has_a_limit_of_their_own_and_is_told_so() {
 }
 
 #[test]
-fn a_race_lets_in_as_many_as_may_and_leaves_nothing() {
+fn a_race_admits_exactly_the_limit_and_leaks_nothing() {
     let limits = Limits {
         connections_per_address_max: 5,
         connections_max: 8,
@@ -165,6 +165,6 @@ fn a_race_lets_in_as_many_as_may_and_leaves_nothing() {
 }
 
 #[test]
-fn an_idle_socket_pays_little_for_it() {
+fn permits_of_an_idle_socket_are_small() {
     assert!(size_of::<ConnectionPermit>() + size_of::<SocketPermit>() <= 40);
 }

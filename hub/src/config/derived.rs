@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_open_files_decides_where_nothing_is_said() {
+    fn the_limit_of_open_files_is_the_default() {
         let limits = limits_of(&[], 20_000).unwrap();
         assert_eq!((limits.connections_max, limits.sockets_max), (19_900, 18_657));
         assert_eq!((limits.connects_per_address.burst, limits.handshakes.burst), (500, 1000));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_held_is_refused_by_name() {
+    fn impossible_limits_are_rejected_by_name() {
         let problem = |arguments: &[&str], files_max| {
             limits_of(arguments, files_max).unwrap_err().to_string()
         };

@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_prints_verifies() {
+    fn the_printed_token_verifies() {
         let now = Duration::from_secs(1_800_000_000);
         let token = mint(&args("feed:read  ops:write"), KEY, now).unwrap();
         let config = KeyConfig {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_nobody_would_accept() {
+    fn rejects_unusable_tokens() {
         let now = Duration::from_secs(1_800_000_000);
         assert!(mint(&args("feed:raed"), KEY, now).unwrap_err().to_string().contains("feed:raed"));
         assert!(mint(&args(""), "short", now).is_err());

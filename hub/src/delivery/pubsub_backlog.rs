@@ -45,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_order_and_drops_all_that_waits_when_it_is_full() {
+    fn keeps_the_order_and_drops_everything_when_full() {
         let mut backlog = Backlog::default();
         let half = Bytes::from(vec![b'x'; BACKLOG_BYTES_MAX / 2]);
         for is_event in [false, true] {

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn only_listed_pages_and_what_is_no_page() {
+    fn only_listed_origins_and_requests_without_origin_are_accepted() {
         assert!(outcome(&[]) && outcome(&["https://app.example"]));
         for origins in [
             &["https://app.example.evil"][..],

@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_answers_stays_and_one_that_does_not_is_dead() {
+    fn only_a_peer_that_answers_stays_alive() {
         let start = Instant::now();
         let mut keepalive = Keepalive::new(start, INTERVAL, start + HOUR, true);
         assert!(keepalive.due() <= start + INTERVAL);

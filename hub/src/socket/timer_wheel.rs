@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everyone_is_looked_at_in_time_and_the_last_word_counts() {
+    async fn connections_are_checked_in_time_and_the_last_call_counts() {
         let wheel = TimerWheel::new(PING);
         let far = Instant::now() + Duration::from_secs(3600);
         let soon = Instant::now() + Duration::from_millis(150);

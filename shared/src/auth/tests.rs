@@ -38,7 +38,7 @@ fn expiry_has_sixty_seconds_of_leeway() {
 }
 
 #[test]
-fn refuses_what_is_not_right() {
+fn rejects_invalid_tokens() {
     let good = json!({"sub": "alice", "exp": NOW_S + 10.0});
     let wrong_key = encode(&Header::default(), &good, &EncodingKey::from_secret(&[7; 32])).unwrap();
     let none = format!(
@@ -141,7 +141,7 @@ proptest! {
 
     /// Three parts of base64url, as in tokens, with wrong signatures.
     #[test]
-    fn whatever_looks_like_a_token_is_refused(
+    fn random_tokens_are_rejected(
         header in concat!(
             "\\{(\"(alg|kid|crit|b64|typ)\":",
             "(\"(HS256|none|EdDSA|a)\"|[0-9]|\\[\"b64\"\\]|null),?){0,3}\\}",

@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_has_this_shape() {
+    fn published_messages_have_this_form() {
         let frame = ["'{\"notification\":' .. json .. ',\"bw\":{\"epoch\":\"'", "'\",\"seq\":'"];
         for part in frame {
             assert!(script::FEED_PUSH.source.contains(part), "{part}");

@@ -63,7 +63,7 @@ fn reads_read_marks() {
 }
 
 #[test]
-fn says_why_an_event_is_none() {
+fn names_the_problem_of_an_invalid_event() {
     let too_many = vec!["x"; MARK_IDS_MAX + 1];
     let too_many = format!(r#"{{"type":"read","userId":"a","unread":1,"ids":{too_many:?}}}"#);
     for bad in [
@@ -100,7 +100,7 @@ proptest! {
 
     /// JSON of the right shape gets further than random text.
     #[test]
-    fn what_can_be_delivered_is_delivered_as_it_is(
+    fn deliverable_messages_keep_their_bytes(
         user in prop_oneof![
             "\"[a-z:.]{0,3}\"", "-?[0-9]{1,22}", Just("null".to_owned()), Just("[]".to_owned()),
         ],
@@ -126,7 +126,7 @@ proptest! {
     }
 
     #[test]
-    fn events_of_any_shape_are_read_or_refused(
+    fn events_of_any_form_are_parsed_or_rejected(
         kind in "read|probe|x",
         user in "\"[a-z:]{0,3}\"|7",
         marks in "(,\"upTo\":-?[0-9]{1,20})?(,\"ids\":[\\[](\"[a-z:]{0,2}\",?){0,3}[\\]])?",

@@ -45,7 +45,7 @@ fn samples(page: &str) -> HashMap<String, f64> {
 }
 
 #[test]
-fn everything_is_there_from_the_start_and_reads_as_the_format_wants() {
+fn every_series_exists_from_the_start_in_the_right_format() {
     let metrics = Metrics::default();
     let samples =
         samples(&metrics.render(&Health::default(), &Admission::new(plenty()), &Queues::default()));
@@ -67,7 +67,7 @@ fn everything_is_there_from_the_start_and_reads_as_the_format_wants() {
 }
 
 #[test]
-fn what_is_counted_is_shown_where_it_belongs() {
+fn every_counter_is_shown_in_its_series() {
     let metrics = Metrics::default();
     let health = Health::default();
     health.set_subscribed(true);
@@ -161,7 +161,7 @@ fn what_is_counted_is_shown_where_it_belongs() {
 
 /// Every metric in the operators' documents, with its labels, is on the page.
 #[test]
-fn what_the_documents_name_is_on_the_page() {
+fn the_documented_metrics_are_on_the_page() {
     let (metrics, admission) = (Metrics::default(), Admission::new(plenty()));
     let page = metrics.render(&Health::default(), &admission, &Queues::default());
     let series: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();

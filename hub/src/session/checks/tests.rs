@@ -163,7 +163,7 @@ fn any_headers() -> impl Strategy<Value = HeaderMap> {
 
 proptest! {
     #[test]
-    fn nobody_without_a_good_token_gets_in(headers in any_headers(), query in "\\PC{0,40}") {
+    fn no_handshake_without_a_valid_token_is_accepted(headers in any_headers(), query in "\\PC{0,40}") {
         let good = format!("Bearer {}", token("alice"));
         let is_good = headers.get("authorization").is_some_and(|value| value == good.as_str());
         let query = shared::path::query_pairs(&query).unwrap_or_default();

@@ -204,7 +204,7 @@ fn judge_close(payload: &[u8]) -> Result<Option<u16>, &'static str> {
 
 proptest! {
     #[test]
-    fn messages_come_out_as_they_went_in_and_as_a_library_reads_them(
+    fn messages_round_trip_and_match_a_library(
         sent in prop::collection::vec(sent(), 0..6),
         cuts in cuts(),
     ) {
@@ -217,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_refused_is_what_the_rules_refuse(frames in any_frames(), cuts in cuts()) {
+    fn violations_match_the_model(frames in any_frames(), cuts in cuts()) {
         let bytes: Vec<_> = frames.iter().flat_map(|(first, data)| frame(*first, data)).collect();
         let (heard, violation) = hear(&bytes, &cuts);
         let kind = violation.map(|violation| match violation {
@@ -229,7 +229,7 @@ proptest! {
     }
 
     #[test]
-    fn cuts_do_not_matter_whatever_the_bytes_are(
+    fn cuts_do_not_matter_for_random_bytes(
         bytes in prop::collection::vec(any::<u8>(), 0..300),
         cuts in cuts(),
     ) {
@@ -238,7 +238,7 @@ proptest! {
 
     /// Garbage that begins like a frame gets further into the decoder.
     #[test]
-    fn nor_where_one_byte_of_good_frames_is_changed(
+    fn cuts_do_not_matter_after_changing_one_byte(
         sent in prop::collection::vec(sent(), 1..4),
         at in any::<Index>(),
         byte in any::<u8>(),

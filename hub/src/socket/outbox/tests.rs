@@ -123,7 +123,7 @@ fn all_queues_together_are_bounded() {
 proptest! {
     /// After any sequence of operations, the total counts exactly the suspended queues.
     #[test]
-    fn what_waits_is_counted(calls in prop::collection::vec((0..3_usize, 0..9, 0..40_usize), 0..80)) {
+    fn suspended_queues_are_counted(calls in prop::collection::vec((0..3_usize, 0..9, 0..40_usize), 0..80)) {
         let queued = Arc::new(TotalQueued::new(200));
         let outboxes = [(); 3].map(|()| Outbox::new(queued.clone()));
         let mut is_open = [false; 3];

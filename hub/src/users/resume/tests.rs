@@ -59,7 +59,7 @@ fn everything_above_the_cursor_in_order_with_foreign_ones_in_their_places() {
 }
 
 #[test]
-fn a_hole_is_told_unless_it_can_only_be_what_was_deleted() {
+fn a_hole_is_a_gap_unless_it_must_be_a_deletion() {
     assert_eq!(after(1, &feed(7, true, "4 5 6 7")), "gap:3 4 5 6 7");
     assert_eq!(after(1, &feed(7, false, "1 2 4 6")), "2 gap:3 4 gap:5 6 gap:7");
     assert_eq!(after(1, &feed(7, true, "1 2 4 6")), "2 4 6");
@@ -82,7 +82,7 @@ fn a_feed_that_is_behind_has_nothing_and_one_of_another_epoch_is_unreachable() {
 }
 
 #[test]
-fn an_id_is_found_wherever_it_lies() {
+fn an_id_is_found_at_any_position() {
     let feed = feed(7, true, "4 x 5 7");
     for (id, words) in [("id-4", "x 5 7"), ("id-x", "5 7"), ("id-7", ""), ("id-9", "gap:7")] {
         let found = replay(&Cursor::Id(id.into()), &feed);
@@ -91,7 +91,7 @@ fn an_id_is_found_wherever_it_lies() {
 }
 
 #[test]
-fn cursors_are_read_or_refused_by_name() {
+fn cursors_are_parsed_or_rejected_by_name() {
     let parse = |raw: &str| Cursor::from_query(&shared::path::query_pairs(raw).unwrap());
     assert_eq!(parse("x=1"), Ok(None));
     assert_eq!(parse("since=seq:5&epoch=e"), Ok(Some(Cursor::At(at("e", 5)))));
@@ -145,7 +145,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_too_large_to_wait_for_a_slow_reader_is_a_gap() {
+fn a_replay_above_the_size_limit_is_a_gap() {
     let mut large = feed(2, true, "1 x y z 2");
     for entry in &mut large.entries[1..4] {
         let filler = "z".repeat(REPLAY_BYTES_MAX / 3);

@@ -134,7 +134,7 @@ fn a_kid_names_one_key() {
 }
 
 #[test]
-fn a_set_that_is_none_is_refused_without_a_word_of_it() {
+fn an_invalid_set_is_rejected_without_quoting_it() {
     // A misplaced text may be the secret.
     let texts = [
         (format!("\"{SECRET}\""), "not a JSON object"),

@@ -72,7 +72,7 @@ fn the_form_is_checked_part_by_part() {
 }
 
 #[test]
-fn each_claim_is_named_with_what_is_wrong_with_it() {
+fn an_invalid_claim_is_named_with_its_problem() {
     let good = json!({"sub": "alice", "exp": NOW_S + 60.0});
     let with = |name: &str, value: serde_json::Value| {
         let mut claims = good.clone();

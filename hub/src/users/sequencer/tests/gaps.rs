@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_the_feed_does_not_hold_is_a_gap() {
+fn entries_missing_in_the_feed_are_a_gap() {
     let mut user = User::at_five();
     user.take(ours("e", 12));
     user.feed(feed("e", 12, [8, 9, 12]));
@@ -11,7 +11,7 @@ fn what_the_feed_does_not_hold_is_a_gap() {
 }
 
 #[test]
-fn what_was_deleted_from_a_feed_that_holds_everything_else_is_no_gap() {
+fn deletions_from_an_intact_feed_are_not_a_gap() {
     let mut user = User::at_five();
     user.take(ours("e", 12));
     user.feed(Feed { is_intact: true, ..feed("e", 13, [4, 7, 8, 12]) });
@@ -79,7 +79,7 @@ fn a_new_epoch_replaces_the_old_and_late_messages_do_not_bring_it_back() {
 }
 
 #[test]
-fn an_epoch_that_comes_back_is_believed_when_the_feed_says_so() {
+fn a_former_epoch_is_accepted_if_the_feed_has_it() {
     let mut user = User::at_five();
     user.take(ours("f", 1));
     user.feed(feed("f", 1, 1..=1));
@@ -101,7 +101,7 @@ fn a_position_that_the_feed_does_not_know_changes_nothing() {
 }
 
 #[test]
-fn what_is_published_while_the_feed_is_read_is_not_lost() {
+fn a_publication_during_a_read_is_not_lost() {
     // The last message for a while: no later one shows a jump.
     let mut user = User::at_five();
     user.take(ours("e", 7));
@@ -146,7 +146,7 @@ fn a_head_that_cannot_be_read_does_not_end_the_wait_for_the_feed() {
 }
 
 #[test]
-fn a_head_that_no_publisher_of_ours_has_written_stops_nothing() {
+fn extreme_heads_do_not_panic() {
     for head in [i64::MIN, i64::MAX] {
         let mut user = User::new();
         user.head(Some(at("e", head)));
@@ -158,7 +158,7 @@ fn a_head_that_no_publisher_of_ours_has_written_stops_nothing() {
 }
 
 #[test]
-fn a_feed_that_did_not_exist_starts_wherever_it_starts() {
+fn a_new_feed_may_start_at_any_seq() {
     let mut user = User::new();
     user.head(None);
     user.take(ours("e", 7));

@@ -41,7 +41,7 @@ fn after_an_outage_a_feed_that_is_gone_keeps_the_position() {
 }
 
 #[test]
-fn after_an_outage_a_new_epoch_is_told_and_only_what_is_live_delivered() {
+fn after_an_outage_a_new_epoch_is_a_gap_before_live_messages() {
     let mut user = User::at_five();
     user.sequencer.unsync();
     assert_eq!(user.take(ours("f", 3)), Some(FeedQuery::Feed));
@@ -87,7 +87,7 @@ fn mixed(head: i64, words: &str) -> Feed {
 }
 
 #[test]
-fn after_an_outage_elements_of_other_services_are_told_once() {
+fn after_an_outage_foreign_elements_are_delivered_once() {
     let mut user = User::at_five();
     user.take(foreign("x"));
     user.sequencer.unsync();
@@ -109,7 +109,7 @@ fn after_an_outage_elements_of_other_services_are_told_once() {
 }
 
 #[test]
-fn a_look_without_an_outage_finds_ours_and_leaves_what_others_only_pushed() {
+fn a_recheck_without_an_outage_delivers_only_our_entries() {
     let mut user = User::at_five();
     user.sequencer.recheck();
     assert_eq!(user.head_with(Some(at("e", 5)), Some(mark(b"x"))), None);
@@ -120,7 +120,7 @@ fn a_look_without_an_outage_finds_ours_and_leaves_what_others_only_pushed() {
 }
 
 #[test]
-fn a_user_of_other_services_only_misses_nothing_either() {
+fn a_feed_of_foreign_elements_only_is_caught_up_too() {
     let only = |words| Feed { head: None, ..mixed(0, words) };
     let mut user = User::new();
     user.head_with(None, None);
@@ -150,7 +150,7 @@ fn an_expired_entry_counts_and_is_not_shown() {
 }
 
 #[test]
-fn without_redis_the_welcome_says_nothing_and_the_gap_is_told_later() {
+fn without_redis_the_welcome_has_no_position_and_a_gap_follows() {
     let mut user = User::new();
     user.failed();
     assert_eq!(user.heard(), ["welcome"]);
@@ -164,7 +164,7 @@ fn without_redis_the_welcome_says_nothing_and_the_gap_is_told_later() {
 }
 
 #[test]
-fn what_waits_is_bounded() {
+fn held_messages_are_bounded() {
     let mut user = User::at_five();
     user.take(ours("e", 7));
     for seq in 8..2000 {
