@@ -196,10 +196,10 @@ pub(crate) const PRESENCE_RETRY: Duration = Duration::from_millis(500);
 pub(crate) const RELAY_INTERVAL: Duration = Duration::from_secs(30);
 /// Time after an outage or replacement of Redis during which failed or incomplete relay calls are
 /// retried quickly: longer than the functions take to notice a failover.
-pub(crate) const RELAY_HURRY: Duration = Duration::from_secs(60);
+pub(crate) const RELAY_RETRIES_FOR: Duration = Duration::from_secs(60);
 /// Time after a sign of an outage from which an answer of "nothing pending" is final. By then the
 /// functions have dropped connections to a former primary.
-pub const RELAY_SETTLE: Duration = Duration::from_secs(2);
+pub const RELAY_FINAL_AFTER: Duration = Duration::from_secs(2);
 /// Time for one call of the relay.
 pub(crate) const RELAY_DEADLINE: Duration = Duration::from_secs(15);
 /// Largest relay token file in bytes.

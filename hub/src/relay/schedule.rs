@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::limits::{RELAY_HURRY, RELAY_INTERVAL, RELAY_SETTLE};
+use crate::limits::{RELAY_FINAL_AFTER, RELAY_INTERVAL, RELAY_RETRIES_FOR};
 use crate::redis::backoff::Backoff;
 
 /// The result of a call.
@@ -56,17 +56,17 @@ impl Schedule {
         let Some(sign) = self.sign.filter(|_| outcome != Outcome::Refused) else {
             return Next { wait: usual, recheck: false };
         };
-        let is_settled = began >= sign + RELAY_SETTLE;
-        let recheck = is_settled && outcome != Outcome::Failed && !self.is_rechecked;
+        let is_final = began >= sign + RELAY_FINAL_AFTER;
+        let recheck = is_final && outcome != Outcome::Failed && !self.is_rechecked;
         self.is_rechecked |= recheck;
-        let is_done = is_settled && outcome == Outcome::Pending(0);
-        let is_over = now >= sign + RELAY_HURRY;
+        let is_done = is_final && outcome == Outcome::Pending(0);
+        let is_over = now >= sign + RELAY_RETRIES_FOR;
         if is_done || (is_over && outcome != Outcome::Failed) {
             self.sign = None;
         }
         let wait = match outcome {
             _ if is_done || is_over => usual,
-            Outcome::Pending(0) => (sign + RELAY_SETTLE).saturating_duration_since(now),
+            Outcome::Pending(0) => (sign + RELAY_FINAL_AFTER).saturating_duration_since(now),
             _ => self.backoff.next_wait(),
         };
         Next { wait, recheck }
@@ -100,13 +100,13 @@ mod tests {
         let mut now = start;
         for outcome in [Outcome::Failed, Outcome::Pending(5), Outcome::Pending(1)] {
             let next = schedule.called(outcome, now, now + TICK);
-            assert!(next.wait < RELAY_SETTLE && !next.recheck, "{outcome:?}: {next:?}");
+            assert!(next.wait < RELAY_FINAL_AFTER && !next.recheck, "{outcome:?}: {next:?}");
             now += TICK + next.wait;
         }
         // Soon after the sign, "nothing pending" is not final: the functions may have asked the
         // former Redis.
         let next = schedule.called(Outcome::Pending(0), now, now + TICK);
-        assert!(!next.recheck && now + TICK + next.wait >= start + RELAY_SETTLE, "{next:?}");
+        assert!(!next.recheck && now + TICK + next.wait >= start + RELAY_FINAL_AFTER, "{next:?}");
         now += TICK + next.wait;
         let next = schedule.called(Outcome::Pending(0), now, now + TICK);
         assert!(is_usual(next) && next.recheck, "{next:?}");
@@ -119,7 +119,7 @@ mod tests {
         let (mut schedule, start) = (Schedule::default(), Instant::now());
         schedule.sign(start);
         let (mut now, mut calls, mut rechecks) = (start, 0, 0);
-        while now < start + RELAY_HURRY {
+        while now < start + RELAY_RETRIES_FOR {
             // Steady traffic: there is always something pending.
             let next = schedule.called(Outcome::Pending(3), now, now + TICK);
             now += TICK + next.wait;
@@ -135,7 +135,7 @@ mod tests {
     fn functions_that_are_away_for_long_are_asked_less_and_the_sign_is_kept() {
         let (mut schedule, start) = (Schedule::default(), Instant::now());
         schedule.sign(start);
-        let late = start + RELAY_HURRY;
+        let late = start + RELAY_RETRIES_FOR;
         let next = schedule.called(Outcome::Failed, late, late);
         assert!(is_usual(next) && !next.recheck, "{next:?}");
         assert!(schedule.called(Outcome::Pending(0), late, late).recheck);
