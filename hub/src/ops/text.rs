@@ -160,7 +160,7 @@ impl Metrics {
             counts(["unreadable", "not_here", "shed"], &self.undelivered),
         );
         let help = "Invalid events.";
-        page.counter("bellwire_hub_odd_events_total", help, &self.odd_events);
+        page.counter("bellwire_hub_odd_events_total", help, &self.invalid_events);
         let help = "Frames passed to the kernel.";
         page.counter("bellwire_hub_delivered_total", help, &self.delivered);
         page.histogram(

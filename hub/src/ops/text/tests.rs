@@ -127,7 +127,7 @@ fn every_counter_is_shown_in_its_series() {
         ("messages_total{channel=\"notifications\"}", 1.0),
         ("messages_total{channel=\"events\"}", 1.0),
         ("undelivered_total{reason=\"shed\"}", 5.0),
-        ("invalid_events_total", 1.0),
+        ("odd_events_total", 1.0),
         ("delivered_total", 3.0),
         ("delivery_seconds_bucket{le=\"0.00005\"}", 1.0),
         ("delivery_seconds_bucket{le=\"0.0001\"}", 2.0),
