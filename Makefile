@@ -1,4 +1,4 @@
-# What a developer does with Bellwire. CI runs `.ci/run`, which only calls what stands here.
+# The commands of development. CI runs `.ci/run`, which only calls these.
 
 MAKEFLAGS += --no-print-directory
 
@@ -19,7 +19,7 @@ test-up: ## Test `make up` itself.
 autobahn: ## Run the Autobahn test suite against the hub's sockets (needs python2.7).
 	@scripts/autobahn
 
-fuzz: ## Fuzz everything that is parsed from outside, FUZZ_SECONDS each (needs cargo-fuzz, a nightly).
+fuzz: ## Fuzz all parsers of outside input, FUZZ_SECONDS each (needs cargo-fuzz, a nightly toolchain).
 	@scripts/fuzz
 
 bench: ## Run the benchmarks: make bench ARGS="--only feed".
@@ -28,7 +28,7 @@ bench: ## Run the benchmarks: make bench ARGS="--only feed".
 bench-hub: ## Run the benchmark of the hub: make bench-hub ARGS="--quick".
 	@scripts/bench-hub $(ARGS)
 
-chaos: ## Mix faults and count what is lost or doubled: make chaos ARGS="--seconds 300 --seed 7".
+chaos: ## Run under random faults and count losses and duplicates: ARGS="--seconds 300 --seed 7".
 	@scripts/chaos $(ARGS)
 
 token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
@@ -53,14 +53,14 @@ fmt: ## Format the code.
 	@scripts/install-deps lint
 	cargo fmt --all
 
-lint: ## Check formatting, lints and documentation, warnings being errors.
+lint: ## Check formatting, lints and documentation, with warnings as errors.
 	@scripts/lint
 
 deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny).
 	cargo deny check
 
-openapi: ## Write docs/openapi.json anew, from the tables in openapi/.
+openapi: ## Write docs/openapi.json from the tables in openapi/.
 	cargo run -q -p openapi >target/openapi.json && mv target/openapi.json docs/openapi.json
 
-clean: ## Remove what was built. The data of `make up` stays in .bellwire.
+clean: ## Remove build output. The data of `make up` stays in .bellwire.
 	cargo clean --target-dir target

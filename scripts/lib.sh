@@ -1,20 +1,20 @@
-# What the scripts share; sourced, never run. Kept to bash 3.2, which is what macOS has.
+# Shared by the scripts; sourced, never run. Limited to bash 3.2, the version of macOS.
 # shellcheck shell=bash
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P) || exit 1
 cd "$ROOT" || exit 1
 
-# Everything that a development run leaves behind: key, logs, Redis, record. Relative to the root.
-# shellcheck disable=SC2034 # for those who source this
+# The files of a development run: key, logs, Redis, record. Relative to the root.
+# shellcheck disable=SC2034 # used by the scripts that source this
 STATE=${BELLWIRE_DIR:-.bellwire}
 
-# spin.toml and the scripts name files below ./target, so a target elsewhere is not for us.
+# spin.toml and the scripts name files below ./target, so another target directory is ignored.
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET
 CARGO_ARGS="--target-dir target"
-# In CI the lock file is the truth; on a developer's machine it may follow Cargo.toml.
+# In CI, the lock file must match; on a developer's machine it may be updated from Cargo.toml.
 [ -z "${CI:-}" ] || CARGO_ARGS="$CARGO_ARGS --locked"
 
-# rustup's directory is not on PATH until the next login after its installation.
+# rustup adds its directory to PATH only at the next login.
 if ! command -v cargo >/dev/null 2>&1 && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/cargo" ]; then
   PATH=$PATH:${CARGO_HOME:-$HOME/.cargo}/bin
   export PATH
@@ -28,18 +28,18 @@ fail() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The components, one a line: the one list is spin.toml. Package, component and file share a name.
+# The components, one per line, from spin.toml. Package, component and file have the same name.
 components() {
   sed -n 's|^source = "target/wasm32-wasip2/component/\([a-z0-9_-]*\)\.wasm".*|\1|p' spin.toml
 }
 
-# Those that may use SQLite.
+# The components that may use SQLite.
 components_with_sqlite() {
   awk '/^\[component\.[a-z0-9_-]*\]$/ { id = substr($0, 12, length($0) - 12) }
     /^sqlite_databases/ { print id }' spin.toml
 }
 
-# Makes the development key unless there is one. The file's text is the key, without a newline.
+# Creates the development key unless it exists. The key is the file's text, without a newline.
 make_key() {
   local key=$STATE/auth.key
   [ ! -s "$key" ] || return 0

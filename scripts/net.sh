@@ -1,10 +1,10 @@
 # shellcheck shell=bash
-# Ports, HTTP and Redis with nothing but bash: a fresh machine need not have curl, ss or redis-cli,
-# and a token that is no argument of a program is not in the list of processes. Sourced.
+# Ports, HTTP and Redis in pure bash: a fresh machine may lack curl, ss or redis-cli, and a token
+# that is not an argument of a program does not show in the list of processes. Sourced.
 
 port_taken() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# free_port FROM: prints the first free port from there on.
+# free_port FROM: prints the first free port from FROM on.
 free_port() {
   local port=$1
   while port_taken "$port"; do port=$((port + 1)); done
@@ -20,11 +20,11 @@ command_of() {
   fi 2>/dev/null
 }
 
-# port_holder PORT: prints " by NAME (process N)" where that can be found out.
+# port_holder PORT: prints " by NAME (process N)" if it can find the process.
 port_holder() {
   local pid='' inode name
   if [ -r /proc/net/tcp ]; then
-    # Listening sockets (state 0A) of that port, then whoever has that socket open.
+    # The listening socket (state 0A) of that port, then the process that has it open.
     inode=$(awk -v port=":$(printf '%04X' "$1")" '$4 == "0A" && substr($2, length($2) - 4) == port {
       print $10; exit }' /proc/net/tcp /proc/net/tcp6 2>/dev/null)
     [ -z "$inode" ] ||
@@ -39,7 +39,7 @@ port_holder() {
 }
 
 # http METHOD PORT PATH [TOKEN]: sends a request without a body to 127.0.0.1 and prints the status,
-# a space and the body. Prints nothing where nobody answers within 10 s.
+# a space and the body. Prints nothing without an answer within 10 s.
 http() {
   (
     exec 3<>"/dev/tcp/127.0.0.1/$2" || exit 1
@@ -56,9 +56,9 @@ http() {
   ) 2>/dev/null
 }
 
-# parse_redis_url URL: sets redis_url (with its port written out), redis_host (host:port),
-# redis_name, redis_port, redis_user, redis_password and redis_tls; 1 where it is no such URL.
-# shellcheck disable=SC2034 # for those who source this
+# parse_redis_url URL: sets redis_url (including the port), redis_host (host:port), redis_name,
+# redis_port, redis_user, redis_password and redis_tls; fails if it is not a Redis URL.
+# shellcheck disable=SC2034 # used by the scripts that source this
 parse_redis_url() {
   local scheme=${1%%://*} rest=${1#*://} authority userinfo='' tail
   case $1 in redis://* | rediss://*) ;; *) return 1 ;; esac
@@ -98,8 +98,8 @@ percent_decoded() {
   printf '%b' "${text//%/\\x}"
 }
 
-# Prints the first line of the answer of the Redis of parse_redis_url to PING; "+PONG" is the good
-# one. Over TLS it only connects: the functions' /readyz does the rest.
+# Prints the first line of the answer to PING of the Redis of parse_redis_url; "+PONG" means
+# success. Over TLS it only connects: the functions' /readyz checks the rest.
 # shellcheck disable=SC2016 # $4 is the protocol's "four bytes follow"
 redis_ping() {
   local line words LC_ALL=C
@@ -128,8 +128,8 @@ redis_ping() {
   printf '%s' "${line%$'\r'}"
 }
 
-# with_deadline SECONDS FUNCTION: its output, or nothing when it takes longer (a connect to an
-# address that swallows packets takes minutes).
+# with_deadline SECONDS FUNCTION: prints its output, or nothing if it takes longer (a connect to an
+# address that drops packets takes minutes).
 with_deadline() {
   local tries=$(($1 * 10)) pid
   "$2" 2>/dev/null &

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# The processes of scripts/up: one run at a time, parts in process groups of their own, a stop in
-# order whatever happens. Sourced after lib.sh and net.sh.
+# The processes of scripts/up: one run at a time, parts in their own process groups, and an ordered
+# stop in every case. Sourced after lib.sh and net.sh.
 
 LOG=$STATE/log
 RUN=$STATE/run
@@ -11,7 +11,7 @@ build_pid='' redis_pid='' origin_pid='' functions_pid='' hub_pid='' nap_pid=''
 
 # --- one run at a time ---------------------------------------------------------------------------
 
-# Takes the place of a run that was killed, and stops what it left behind.
+# Takes the lock, replacing a killed run and stopping its remaining processes.
 take_lock() {
   local other
   mkdir -p "$RUN" "$LOG" || fail "cannot create $STATE"
@@ -47,7 +47,7 @@ stop_stale() {
 
 # --- starting and stopping -----------------------------------------------------------------------
 
-# start NAME COMMAND…: in the background, in its own process group; sets started_pid.
+# start NAME COMMAND…: runs it in the background, in its own process group; sets started_pid.
 start() {
   local name=$1
   shift
@@ -59,7 +59,7 @@ start() {
   printf '%s\n' "$started_pid" >"$RUN/$name.pid"
 }
 
-# stop NAME PID SECONDS: asks the group to stop, waits, then kills.
+# stop NAME PID SECONDS: sends SIGTERM to the group, waits, then kills it.
 stop() {
   local tries=$(($3 * 10))
   [ -n "$2" ] || return 0
@@ -71,13 +71,13 @@ stop() {
   if kill -0 "$2" 2>/dev/null; then
     warn "the $1 did not stop within $3 s and was killed"
   fi
-  # Also what may be left of its group.
+  # Kills the rest of the group, too.
   kill -KILL -- "-$2" 2>/dev/null
   wait "$2" 2>/dev/null
   rm -f "$RUN/$1.pid"
 }
 
-# The hub first, so that clients hear of it; Redis last, so that nobody misses it.
+# The hub first, so that clients are told; Redis last, since the others use it.
 stop_all() {
   local code=$? pid
   trap '' INT TERM HUP PIPE
@@ -91,7 +91,7 @@ stop_all() {
     stop functions "$functions_pid" 5
     stop origin "$origin_pid" 5
     stop redis "$redis_pid" 30
-    # A signal may have come between the start of a part and the note of its number.
+    # A signal may have arrived between the start of a part and the assignment of its process id.
     for pid in $(jobs -p); do kill -KILL -- "-$pid"; done
     rm -f "$RUN/up.pid" "$STATE/relay.token"
     [ "$code" != 0 ] || say "Stopped"
@@ -99,7 +99,7 @@ stop_all() {
   exit "$code"
 }
 
-# Unlike a plain sleep, it lets a signal through at once.
+# Unlike a plain sleep, it handles signals at once.
 nap() {
   sleep "$1" &
   nap_pid=$!
@@ -107,7 +107,7 @@ nap() {
   nap_pid=
 }
 
-# died NAME PID: the end of a part that should run.
+# died NAME PID: reports a part that ended unexpectedly, and exits.
 died() {
   local code
   wait "$2"
@@ -117,8 +117,8 @@ died() {
   exit 1
 }
 
-# await NAME PID PORT PATH: until it answers 200. Compiling may take a while on a busy machine; once
-# it answers that it is not ready, that is the news.
+# await NAME PID PORT PATH: waits until the part answers 200. Compiling may take a while on a busy
+# machine; an answer other than 200 shortens the wait to 20 s.
 await() {
   local start=$SECONDS limit=$READY_SECONDS answer=
   while [ $((SECONDS - start)) -lt "$limit" ]; do
@@ -136,8 +136,8 @@ await() {
 
 # --- watching ------------------------------------------------------------------------------------
 
-# make passes SIGTERM on, but a SIGINT that only make got stays with it: it waits for us with the
-# signal no longer caught. And it may have been killed outright.
+# make passes SIGTERM on, but not a SIGINT sent to make alone: it then waits for this script with
+# SIGINT blocked. make may also have been killed.
 make_is_leaving() {
   [ -n "${MAKELEVEL:-}" ] || return 1
   kill -0 "$PPID" 2>/dev/null || return 0

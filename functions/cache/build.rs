@@ -1,5 +1,5 @@
-//! Looks through resources.toml before anything is built: a mistake is found here, with its line,
-//! and not by the first request.
+//! Validates resources.toml before the build: a mistake fails the build with its line, instead of
+//! the first request.
 
 fn main() {
     println!("cargo::rerun-if-changed=resources.toml");

@@ -1,5 +1,5 @@
-//! The hub's sockets with an echo behind them, for clients that test WebSocket servers
-//! (`scripts/autobahn`). Takes nothing, prints the port it listens on, runs until it is stopped.
+//! An echo server on the hub's sockets, for WebSocket test clients (`scripts/autobahn`). Takes no
+//! arguments, prints its port, and runs until it is stopped.
 
 #[path = "../tests/it/support/echo.rs"]
 mod echo;

@@ -1,216 +1,219 @@
-//! Every number the hub decides by, named once, with its reason.
+//! Every number that governs the hub's behaviour, named once, with its reason.
 
 use std::time::Duration;
 
-/// Settings of bytes are in this.
+/// The unit of settings in MiB.
 pub(crate) const MIB: usize = 1024 * 1024;
 
-/// Connections that wait to be accepted: with fewer (128 is common), the kernel drops those of a
-/// herd that returns, and each tries again after a second. The kernel's own maximum is often 4,096.
+/// Connections that the kernel queues until they are accepted. If the queue is short (128 is
+/// common), a wave of reconnects overflows it, and each dropped client retries only after a second.
+/// The kernel's own maximum is often 4,096.
 pub(crate) const LISTEN_BACKLOG: u32 = 1024;
-/// Open files that are no connection of a client: Redis, the relay, scrapes, the log, the runtime.
+/// Open files other than client connections: Redis, the relay, scrapes, the log, the runtime.
 pub(crate) const FILES_RESERVED: u64 = 100;
-/// One in so many connections is no socket: handshakes, probes and tickets get through while all
-/// sockets are taken.
+/// One connection in 16 is reserved for requests that are not sockets, so that handshakes, probes
+/// and ticket requests succeed while all sockets are taken.
 pub(crate) const CONNECTIONS_PER_SPARE: usize = 16;
-/// Sockets of one user: a handful of tabs on a handful of devices. More is a client that forgets to
-/// close, and every notification is written to each.
+/// Sockets per user: several tabs on several devices. A client with more probably forgets to close
+/// them, and every notification is written to each.
 pub(crate) const SOCKETS_PER_USER_MAX: u32 = 20;
-/// Connections of one address: a carrier's NAT gives a subscriber no fewer than 64 ports as a rule,
-/// so there are about 1,000 behind an address.
+/// Connections per address: carrier-grade NAT usually gives a subscriber at least 64 ports, so
+/// about 1,000 subscribers share an address.
 pub(crate) const CONNECTIONS_PER_ADDRESS_MAX: u32 = 1000;
-/// New connections of one address a second, and seconds' worth of them at once: all 1,000 of an address
-/// are back within the 5 s that a restart spreads them over.
+/// New connections per second and address, and the burst in seconds' worth: all 1,000 connections
+/// of an address return within the 5 s over which a restart spreads them.
 pub(crate) const CONNECTS_PER_ADDRESS_PER_S: u32 = 100;
 pub(crate) const CONNECTS_BURST_S: u32 = 5;
-/// Handshakes a second over all: each costs a signature and a read of Redis, and those who are
-/// connected already come first. 20,000 sockets are back in 20 s.
+/// Handshakes per second in total: each costs a signature check and a Redis read, and connected
+/// clients have priority. 20,000 sockets reconnect within 20 s.
 pub(crate) const HANDSHAKES_PER_S: u32 = 1000;
-/// Tickets of one user at once, and a second after that: one for each socket. So there are never more
-/// than 50 of a user in Redis.
+/// Tickets per user: a burst of one per socket, then one per second. So Redis holds at most 50 of a
+/// user.
 pub const TICKETS_BURST: u32 = SOCKETS_PER_USER_MAX;
 pub(crate) const TICKETS_PER_S: u32 = 1;
-/// Random bytes of a ticket: 192 bits, a multiple of three, so that base64 needs no padding.
+/// Random bytes of a ticket: 192 bits; a multiple of three, so that base64 needs no padding.
 pub(crate) const TICKET_BYTES: usize = 24;
 
-/// Accepting fails when the process has no file descriptors left; a pause lets some be freed.
+/// Pause after a failed accept, which usually means that no file descriptor is free.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Connections that are told at the same time why they are not let in; each takes a file descriptor of
-/// the reserved ones, for some seconds if the peer wants it so.
+/// Connections rejected with an answer at the same time. Each takes one of the reserved file
+/// descriptors, for several seconds if the peer is slow.
 pub(crate) const TURNED_AWAY_MAX: usize = 32;
-/// Refusals that get a line of their own in the log within an interval: with every reason for a page
-/// or two, a screen.
+/// Rejections logged individually per interval: every reason for one or two pages, about a
+/// screenful.
 pub const REFUSAL_LINES_MAX: usize = 40;
-/// Afterwards the same refusal is logged again, and what had no line is summed up.
+/// The interval after which the same rejection is logged again and the others are summed up.
 pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
-/// Of an `Origin` in the log; host names have 253 at most, few have 50.
+/// Logged bytes of an `Origin`; host names have 253 at most, few have 50.
 pub(crate) const REFUSAL_ORIGIN_BYTES_MAX: usize = 80;
-/// Scrapes at the same time: one or two servers come every few seconds.
+/// Concurrent scrapes: one or two servers scrape every few seconds.
 pub const SCRAPES_MAX: usize = 8;
-/// Time for one scrape, head to end.
+/// Time for one scrape, from its head to the end of its answer.
 pub(crate) const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
-/// Largest file with a token that is read.
+/// Largest metrics token file in bytes.
 pub(crate) const METRICS_TOKEN_BYTES_MAX: usize = 4 * 1024;
 
-/// Largest message a client may send: a renewal with the longest token (8 KiB) fits well.
+/// Largest client message: a renewal with the longest token (8 KiB) fits.
 pub(crate) const CLIENT_FRAME_BYTES_MAX: usize = 16 * 1024;
-/// Read from a socket at once, on the stack: clients send pongs and now and then a token.
+/// Bytes per read from a socket, on the stack: clients send only pongs and an occasional token.
 pub(crate) const SOCKET_READ_BYTES: usize = 4 * 1024;
-/// Frames of one socket that are handed to the kernel with one call.
+/// Frames of one socket written with one system call.
 pub(crate) const SOCKET_WRITE_FRAMES_MAX: usize = 16;
-/// Frames that may wait for one socket: a burst, not an outage (that is what the feed is for).
+/// Frames queued for one socket: enough for a burst. After an outage the feed is read instead.
 pub(crate) const SOCKET_QUEUE_FRAMES_MAX: usize = 256;
-/// Bytes that may wait for one socket, more than a full feed has; the frames are shared by the sockets
-/// of a user.
+/// Bytes queued for one socket, more than a full feed has; a user's sockets share the frames.
 pub(crate) const SOCKET_QUEUE_BYTES_MAX: usize = 2 * 1024 * 1024;
-/// Bytes that may wait for all sockets together: 128 of them may be behind by all that one may be. A
-/// crowd that is, as when a network stalls, must not take the machine's memory.
+/// Bytes queued for all sockets together, so that a stalled network with many slow sockets cannot
+/// exhaust memory. 128 sockets can reach the limit of a single one.
 pub(crate) const QUEUED_BYTES_MAX: usize = 256 * 1024 * 1024;
-/// Bytes of a feed that are replayed to a socket: three times what a full one of ours has. Elements
-/// of other services may have any size, and each socket that reads slowly keeps them all.
+/// Bytes of a feed replayed to a socket: three times a full feed of Bellwire's elements. Those of
+/// other services may have any size, and each slow socket keeps all of them in memory.
 pub(crate) const REPLAY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Time for the last bytes of a connection (a close frame, a refusal) to leave and for the peer to hang
-/// up. Until then the connection counts against the limits.
+/// Time to send the last bytes of a connection (a close frame, a rejection) and for the peer to
+/// close. Until then the connection counts against the limits.
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(5);
-/// Bytes of a peer that are read and dropped while its connection is being closed: with bytes unread
-/// the kernel would reset the connection, and the last ones sent to the peer might be lost. A client
-/// that is told that its message is too large is still sending it, and messages of a few MB are a
-/// usual mistake.
+/// Bytes read and discarded while a connection is being closed: if bytes stayed unread, the kernel
+/// would reset the connection, and the peer might lose the last bytes sent. A client that is told
+/// its message is too large is still sending it, and messages of a few MB are a common mistake.
 pub const CLOSE_DRAIN_BYTES_MAX: usize = 16 * 1024 * 1024;
-/// The same for a connection that is not let in and so counts against no limit: a request without a
-/// body fits well.
+/// The same for a rejected connection, which counts against no limit: a request without a body
+/// fits.
 pub(crate) const TURNED_AWAY_DRAIN_BYTES_MAX: usize = 256 * 1024;
 
-/// Frames a client may send in a burst, and per second after that. Clients have little to say: a
-/// renewal an hour, a ping of their own now and then.
+/// Frames per client: the burst and the rate per second. Clients send little: a renewal per hour,
+/// occasionally a ping.
 pub(crate) const CLIENT_FRAMES_BURST: u32 = 30;
 pub(crate) const CLIENT_FRAMES_PER_S: u32 = 5;
 
-/// Time between pings, whatever else is sent: below the 30–60 s after which proxies drop silent
+/// Time between pings, whatever else is sent: below the 30–60 s after which proxies close idle
 /// connections.
 pub(crate) const PING_INTERVAL: Duration = Duration::from_secs(25);
-/// Pings in a row that may stay unanswered.
+/// Unanswered pings in a row before the socket is closed.
 pub(crate) const PINGS_UNANSWERED_MAX: u32 = 2;
 
-/// Time to send the header of a request, and for an idle keep-alive connection to live.
+/// Time to send the head of a request, and lifetime of an idle keep-alive connection.
 pub(crate) const HEADER_DEADLINE: Duration = Duration::from_secs(15);
-/// Header bytes of a request: a token in `Sec-WebSocket-Protocol` (8 KiB) and what proxies add.
+/// Bytes of a request's head: a token in `Sec-WebSocket-Protocol` (8 KiB) and the headers of
+/// proxies.
 pub(crate) const HEADER_BYTES_MAX: usize = 24 * 1024;
 
-/// Header lines of a request: as many as the HTTP server takes, which says 431 to more.
+/// Header lines of a request, as in the HTTP server, which answers 431 to more.
 pub(crate) const HEADERS_MAX: usize = 100;
-/// Time for an ordinary request, its body and its answer.
+/// Time for an ordinary request with its body and answer.
 pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Messages of one user that wait for a read of the feed; a read takes milliseconds.
+/// Messages of one user held during a read of the feed, which takes milliseconds.
 pub(crate) const HELD_MESSAGES_MAX: usize = 256;
-/// The same in bytes.
+/// Bytes of those messages.
 pub(crate) const HELD_BYTES_MAX: usize = 1024 * 1024;
-/// Reads of a user's feed that may fail while messages wait for them, one every two seconds or so: an
-/// outage of a minute. Longer, and the user is told of a gap instead.
+/// Failed reads of a user's feed while messages are held, one about every two seconds: an outage of
+/// a minute. After that, the user's clients are told of a gap.
 pub(crate) const FEED_READS_FAILED_MAX: u32 = 30;
 /// Users whose heads are read in one pipeline.
 pub(crate) const HEADS_PAGE_USERS: usize = 100;
-/// Users whose feeds are read in one pipeline: a full feed may have 1.3 MB.
+/// Users whose feeds are read in one pipeline: a full feed can have 1.3 MB.
 pub(crate) const FEEDS_PAGE_USERS: usize = 8;
-/// Pages read at the same time.
+/// Concurrent page reads.
 pub(crate) const PAGES_IN_FLIGHT_MAX: usize = 4;
-/// Pause between pages when everyone is brought up to date, so that live traffic goes first.
+/// Pause between pages while every user is brought up to date, so that live traffic goes first.
 pub(crate) const SWEEP_PAUSE: Duration = Duration::from_millis(5);
-/// Everyone's position is compared with their feed this often, whether or not something seems to be
-/// missing: the rare loss that nothing else notices is over then.
+/// Every user's position is compared with their feed this often, even without a sign of loss: it
+/// repairs the rare loss that nothing else detects.
 pub(crate) const POSITION_CHECK_INTERVAL: Duration = Duration::from_secs(60);
-/// Clock difference between the functions, which date the ids, and the hub.
+/// Clock difference between the hub and the functions, which date the ids.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
-/// Time for a connection to Redis to come about, TLS and AUTH included.
+/// Time to connect to Redis, TLS and AUTH included.
 pub(crate) const REDIS_CONNECT_DEADLINE: Duration = Duration::from_secs(2);
-/// Time for Redis to answer; longer and the connection counts as dead (half-open TCP never says).
+/// Time for an answer from Redis. After it the connection counts as dead: a half-open one never
+/// reports an error.
 pub(crate) const REDIS_ANSWER_DEADLINE: Duration = Duration::from_secs(2);
-/// First and longest wait before the next attempt to reach Redis.
+/// Shortest and longest wait between attempts to connect to Redis.
 pub(crate) const REDIS_BACKOFF_MIN: Duration = Duration::from_millis(50);
 pub(crate) const REDIS_BACKOFF_MAX: Duration = Duration::from_secs(2);
-/// Silence on the subscription after which a probe is published, which it has to hear.
+/// Silence on the subscription after which the hub publishes a probe and expects to receive it.
 pub(crate) const SUBSCRIPTION_SILENCE: Duration = Duration::from_secs(10);
-/// Time for a probe to be heard.
+/// Time for a probe to arrive.
 pub(crate) const SUBSCRIPTION_PONG_DEADLINE: Duration = Duration::from_secs(5);
-/// Probes in a row that may be missed; the hub is not ready from the first, and subscribes anew after
-/// the last.
+/// Missed probes in a row before the hub subscribes anew; the hub is not ready from the first one.
 pub(crate) const PROBES_MISSED_MAX: u32 = 2;
-/// Redis answered "recently" for readiness: three beats of presence and a bit.
+/// Age of the last answer of Redis at which the hub is still ready: three presence beats and a
+/// margin.
 pub(crate) const REDIS_RECENT: Duration = Duration::from_secs(15);
 
-/// The user's permissions are looked at this often: ten microseconds of Redis.
+/// Interval of checks of the Redis user's permissions; a check takes 10 µs of Redis.
 pub(crate) const PERMISSIONS_INTERVAL: Duration = Duration::from_secs(5);
-/// Refused commands that `/readyz` names.
+/// Denied commands that `/readyz` names.
 pub(crate) const PERMISSIONS_NAMED_MAX: usize = 12;
 
-/// Read from the subscription at once: many messages, where many come.
+/// Bytes per read from the subscription: many messages at high rates.
 pub(crate) const SUBSCRIPTION_READ_BYTES: usize = 64 * 1024;
-/// How long a read of the subscription waits before the hub looks at the time, at least and at most;
-/// in between an eighth of what it measures with it.
+/// Shortest and longest wait of a subscription read before the hub checks the time. In between it
+/// waits an eighth of the interval being measured.
 pub(crate) const SUBSCRIPTION_TICK_MIN: Duration = Duration::from_millis(5);
 pub(crate) const SUBSCRIPTION_TICK_MAX: Duration = Duration::from_millis(500);
-/// Largest message of a channel. Ours have 13 KiB at most; a larger one than this ends the
-/// subscription, and everyone is brought up to date.
+/// Largest message on a channel, in bytes. Bellwire's have 13 KiB at most. A larger one ends the
+/// subscription, and every user is brought up to date.
 pub(crate) const CHANNEL_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Messages that were read and not yet handed on, in bytes. Redis cuts a subscriber off that does
-/// not read; one that cannot keep up therefore reads on, and drops all that waits when it is this
-/// much: the feeds bring everyone up to date.
+/// Bytes of messages read and not yet handled. Redis disconnects a subscriber that does not read,
+/// so a hub that cannot keep up goes on reading and, at this bound, drops all queued messages;
+/// every user is brought up to date from the feeds.
 pub(crate) const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// A hub renews its lease this often: three times before it runs out.
+/// Interval at which a hub renews its lease: three times before it expires.
 pub(crate) const PRESENCE_BEAT: Duration = Duration::from_secs(4);
-/// A hub that has not called for so long is dead; another one takes its users out with its next
-/// beat, so that presence is true again within 20 s.
+/// A hub silent for this long counts as dead. The next beat of another hub removes its users, so
+/// that presence is correct again within 20 s.
 pub(crate) const PRESENCE_LEASE: Duration = Duration::from_secs(12);
-/// After the last hub's last call `online_users` lasts this long, as nobody is there to take users
-/// out: a second less than is promised, and longer than another hub takes to find a dead one.
+/// Lifetime of `online_users` after the last hub's last call, when no hub is left to remove users:
+/// a second less than promised, and longer than another hub takes to find a dead one.
 pub(crate) const PRESENCE_EXPIRY: Duration = Duration::from_secs(19);
-/// Expiry of presence's other keys: long enough for the next hub to find what dead ones held.
+/// Expiry of the other presence keys: the next hub still finds the users of dead ones.
 pub(crate) const PRESENCE_KEYS_TTL: Duration = Duration::from_secs(3600);
-/// Users who come and go in one call: it holds Redis for some 2 ms.
+/// Users added and removed in one call, which occupies Redis for about 2 ms.
 pub(crate) const PRESENCE_CHANGES_PAGE_USERS: usize = 1_000;
-/// Users of a dead hub, or looked at by a beat, in one call.
+/// Users of a dead hub removed, or checked by a beat, in one call.
 pub(crate) const PRESENCE_PAGE_USERS: usize = 500;
-/// Everyone is told again within this many beats, since other services take users out. Three are
-/// 12 s, and still 20 s where Redis, growing its table, shows the first as the last next time.
+/// Beats within which every user is added again, since other services remove users. Three take 12 s.
+/// If Redis resizes its table, the first member of one walk may be the last of the next, which is
+/// still within 20 s.
 pub(crate) const PRESENCE_RESTORE_BEATS: u64 = 3;
-/// Changes that wait while Redis is away; beyond, everyone is told again when it is back.
+/// Changes stored while Redis is unreachable; beyond this, all users are sent again afterwards.
 pub(crate) const PRESENCE_CHANGES_MAX: usize = 100_000;
-/// Calls without an answer that are remembered; each may have been carried out.
+/// Unanswered calls remembered; each may have been executed.
 pub(crate) const PRESENCE_UNANSWERED_MAX: usize = 8;
-/// Earlier incarnations of a hub that are remembered; older leases have run out.
+/// Earlier incarnations of a hub remembered; the leases of older ones have expired.
 pub(crate) const PRESENCE_FORMER_MAX: usize = 8;
-/// Calls of one round, a dead hub's users included: 500,000 of them.
+/// Calls of one pass, which may include 500,000 users of a dead hub.
 pub(crate) const PRESENCE_CALLS_MAX: usize = 1_000;
-/// Times that one round tells everyone again; a Redis that forgets more often is left to the next.
+/// Times that one pass sends all users again; if Redis loses them more often, the next pass
+/// continues.
 pub(crate) const PRESENCE_RESYNCS_MAX: usize = 3;
-/// Wait before the next attempt to write presence after one that failed.
+/// Wait after a failed write of presence.
 pub(crate) const PRESENCE_RETRY: Duration = Duration::from_millis(500);
 
-/// The relay is called this often; it is what sends a notification that found Redis away.
+/// Interval of calls to the relay, which sends notifications created while Redis was unreachable.
 pub(crate) const RELAY_INTERVAL: Duration = Duration::from_secs(30);
-/// How long calls of the relay follow each other quickly after Redis was away or was replaced, as far
-/// as they fail or leave something: longer than functions take to notice a failover.
-pub(crate) const RELAY_HURRY: Duration = Duration::from_secs(60);
-/// An answer that nothing is pending is final for a call this long after the sign. By then the functions
-/// have noticed that a connection leads to a primary that is none any more.
-pub const RELAY_SETTLE: Duration = Duration::from_secs(2);
+/// Time after an outage or replacement of Redis during which failed or incomplete relay calls are
+/// retried quickly: longer than the functions take to notice a failover.
+pub(crate) const RELAY_RETRIES_FOR: Duration = Duration::from_secs(60);
+/// Time after a sign of an outage from which an answer of "nothing pending" is final. By then the
+/// functions have dropped connections to a former primary.
+pub const RELAY_FINAL_AFTER: Duration = Duration::from_secs(2);
 /// Time for one call of the relay.
 pub(crate) const RELAY_DEADLINE: Duration = Duration::from_secs(15);
-/// Largest token file that is read.
+/// Largest relay token file in bytes.
 pub(crate) const RELAY_TOKEN_FILE_BYTES_MAX: u64 = 16 * 1024;
 
-/// The process ends this long after the signal, whatever is left; orchestrators wait 30 s or 10.
+/// Time from the signal to the end of the process, in any case; orchestrators wait 30 s or 10 s.
 pub(crate) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);
-/// Of which the sockets get this much to say goodbye; the rest is for releasing presence.
+/// The part of it for closing sockets; the rest is for releasing presence.
 pub(crate) const SHUTDOWN_SOCKETS_DEADLINE: Duration = Duration::from_secs(6);
-/// Clients are told to come back within this time, each at another moment, and sockets are closed
-/// over the same time.
+/// Time over which sockets are closed, and within which clients are told to reconnect, each at a
+/// random moment.
 pub(crate) const DRAIN_SPREAD: Duration = Duration::from_secs(5);
-/// Sockets closed per second while draining, where that is faster: a few need no spread.
+/// Sockets closed per second while draining, if that is faster: a few need no spread.
 pub(crate) const DRAIN_SOCKETS_PER_S: usize = 1_000;
-/// Messages of the channel that are handed on before the sockets are written to: what arrives
-/// together for a socket leaves together.
+/// Messages handled before the sockets are written to: messages that arrived together for a socket
+/// are sent together.
 pub(crate) const DELIVER_MESSAGES_MAX: usize = 64;

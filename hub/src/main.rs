@@ -1,4 +1,4 @@
-//! The process: command line, log, signals. The hub itself is the library.
+//! The process: command line, log, signals. The library contains the hub itself.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -26,7 +26,8 @@ fn main() -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The log may not be up yet, and this is for whoever started the process.
+            // The log may not be initialised yet, and the message is for the person who started the
+            // process.
             let _ = writeln!(std::io::stderr(), "bellwire-hub: {error:#}");
             ExitCode::FAILURE
         }
@@ -46,11 +47,11 @@ fn run(settings: &Settings) -> Result<()> {
     }
 }
 
-/// What the hub runs with, checked as far as it can be without binding and connecting.
+/// The configuration, validated as far as is possible without binding and connecting.
 fn configure(args: &ServeArgs) -> Result<Config> {
-    // Redis and the relay may use TLS; both take the process's provider.
+    // For TLS to Redis and to the relay, which both use the process-wide provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    // Before the limits are looked at, which depend on it.
+    // First, because the limits are computed from it.
     open_files::raise().context("cannot raise the limit of open files")?;
     Config::new(args, &environment)
 }
@@ -63,14 +64,14 @@ fn serve(args: &ServeArgs) -> Result<()> {
     logging::init(&args.log)?;
     let config = configure(args)?;
     let relay = config.relay.clone().map(Relay::new).transpose();
-    let relay = relay.context("BELLWIRE_FUNCTIONS_URL: no certificates to check https with")?;
+    let relay = relay.context("BELLWIRE_FUNCTIONS_URL: cannot load certificates for https")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut signals = Signals::new()?;
         let listener = bind(config.listen, config.listen_backlog)
             .with_context(|| format!("--listen (BELLWIRE_HUB_LISTEN): {}", config.listen))?;
         let scrapes = config.metrics.listen.map(|address| {
-            // Prometheus and perhaps another: no backlog to speak of.
+            // One or two scrapers need no longer queue.
             let setting = "--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)";
             bind(address, SCRAPES_MAX as u32).with_context(|| format!("{setting}: {address}"))
         });
@@ -83,24 +84,25 @@ fn serve(args: &ServeArgs) -> Result<()> {
                  is refused"
             );
         }
-        writeln!(std::io::stdout(), "Listening http://{address}").context("stdout")?;
+        writeln!(std::io::stdout(), "Listening http://{address}")
+            .context("cannot write to stdout")?;
         server::run(listener, scrapes, config, relay, async {
             signals.next().await;
-            // Whoever asks twice does not want to wait.
+            // A second signal ends the process at once.
             tokio::spawn(async move {
                 signals.next().await;
                 std::process::exit(130);
             });
         })
         .await
-        .context("the hub has ended")
+        .context("the hub failed")
     })
 }
 
-/// As [`TcpListener::bind`] does, with a backlog of our choice.
+/// As [`TcpListener::bind`], with a configurable backlog.
 fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A hub that starts again must not wait for the connections of the one before.
+    // A restarted hub must not wait until the old connections have left TIME_WAIT.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(backlog)

@@ -1,5 +1,5 @@
-//! Calls the functions' relay, which sends what found Redis away: every half minute, and as soon
-//! as the hub hears Redis again, until everything is sent (`relay/schedule.rs`).
+//! Calls the functions' relay, which sends notifications created while Redis was unreachable: every
+//! 30 s, and repeatedly after Redis is back until everything is sent (`relay/schedule.rs`).
 
 mod schedule;
 
@@ -25,22 +25,22 @@ use crate::limits::{RELAY_DEADLINE, RELAY_TOKEN_FILE_BYTES_MAX};
 use crate::users::Registry;
 use schedule::{Outcome, Schedule};
 
-/// An answer is a few numbers.
+/// Size limit of the relay's answer, a few numbers.
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 const US: &str = concat!("bellwire-hub/", env!("CARGO_PKG_VERSION"));
 
-/// Why a call did not work. None of the texts quotes the token.
+/// Why a call failed. No text contains the token.
 #[derive(Debug, thiserror::Error)]
 enum CallError {
-    #[error("the token file cannot be read: {0}")]
+    #[error("cannot read the token file: {0}")]
     TokenFile(#[from] io::Error),
-    #[error("the token file holds no token")]
+    #[error("the token file is empty or holds an invalid token")]
     NoToken,
-    #[error("the functions cannot be reached: {}", chain(.0))]
+    #[error("cannot reach the functions: {}", chain(.0))]
     Unreachable(#[from] hyper_util::client::legacy::Error),
-    #[error("the answer broke off")]
+    #[error("the answer was cut off or is too long")]
     Broken,
-    #[error("the answer is {0}")]
+    #[error("the functions answered {0}")]
     Refused(http::StatusCode),
     #[error("no answer within {} s", RELAY_DEADLINE.as_secs())]
     Late,
@@ -56,18 +56,18 @@ impl CallError {
     }
 }
 
-/// What of the answer matters here.
+/// The part of the answer that is used.
 #[derive(Default, Deserialize)]
 struct Answer {
     #[serde(default)]
     pending: u64,
 }
 
-/// Each may be told that Redis is back, or another one.
+/// Signs that Redis is back, or was replaced.
 pub(crate) struct Signs {
-    /// The subscription stands again, and everyone was compared with their feed.
+    /// The subscription is back, and every user was compared with their feed.
     pub(crate) swept: Arc<Notify>,
-    /// The connection for commands was replaced; the subscription may not have noticed anything.
+    /// The connection for commands was replaced; the subscription may be unaffected.
     pub(crate) reconnected: Arc<Notify>,
 }
 
@@ -78,7 +78,7 @@ pub struct Relay {
 
 impl Relay {
     /// # Errors
-    /// The URL is https and the machine has no certificates to check it with.
+    /// The URL is https, and the system's certificates cannot be loaded.
     pub fn new(config: RelayConfig) -> io::Result<Self> {
         let tls = rustls::ClientConfig::builder();
         let tls = if config.url.scheme_str() == Some("https") {
@@ -92,9 +92,8 @@ impl Relay {
         Ok(Self { config, client })
     }
 
-    /// Calls now and then, and at once when one of `signs` tells that Redis is back or another one;
-    /// after that it has `again` told once everyone is to be compared with their feed. Ends only by
-    /// being dropped.
+    /// Calls the relay at intervals, and at once on one of `signs`. Afterwards it notifies `again`
+    /// once every user is to be compared with their feed. Ends only by being dropped.
     pub(crate) async fn run(self, signs: Signs, registry: Arc<Registry>, again: Arc<Notify>) {
         let mut is_failing = false;
         let mut schedule = Schedule::default();
@@ -117,7 +116,7 @@ impl Relay {
             match &answer {
                 Ok(_) if is_failing => tracing::info!("the relay answers again"),
                 Err(error) if !is_failing => {
-                    tracing::warn!(%error, "the relay cannot be called");
+                    tracing::warn!(%error, "cannot call the relay");
                 }
                 _ => {}
             }
@@ -132,30 +131,31 @@ impl Relay {
         }
     }
 
-    /// Returns the number of users who still have something unsent.
+    /// Calls the relay; returns the number of users with unsent notifications.
     async fn call(&self) -> Result<u64, CallError> {
         let token = read_token(&self.config.token_file).await?;
         let mut request = http::Request::new(Empty::new());
         *request.method_mut() = http::Method::POST;
         *request.uri_mut() = self.config.url.clone();
         request.headers_mut().insert(AUTHORIZATION, token);
-        // hyper leaves it out where nothing follows, and some servers then answer 411.
+        // hyper omits it for an empty body, and some servers then answer 411.
         request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
         request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(US));
         let response = self.client.request(request).await?;
         let status = response.status();
-        // Read to its end, so that the connection can be used again.
+        // Read to the end, so that the connection can be reused.
         let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
         let body = body.collect().await.map_err(|_| CallError::Broken)?.to_bytes();
         if !status.is_success() {
             return Err(CallError::Refused(status));
         }
-        // Whoever answers something else has said that it went well.
+        // A success with another body counts as "nothing pending".
         Ok(serde_json::from_slice::<Answer>(&body).unwrap_or_default().pending)
     }
 }
 
-/// The header with the token. Read for every call, so that it can be replaced any time.
+/// The `Authorization` header. The file is read for every call, so that it can be replaced any
+/// time.
 async fn read_token(path: &Path) -> Result<HeaderValue, CallError> {
     let file = tokio::fs::File::open(path).await?;
     let mut text = String::new();
@@ -167,7 +167,7 @@ async fn read_token(path: &Path) -> Result<HeaderValue, CallError> {
     Ok(header)
 }
 
-/// An error with its causes: hyper's own texts stop before the reason.
+/// An error with its causes, which hyper's own texts omit.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

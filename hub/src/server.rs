@@ -1,14 +1,15 @@
-//! The hub as a whole: starts the tasks, accepts connections, and ends in order.
+//! Runs the hub: starts its tasks, accepts connections, and shuts down in order.
 
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -33,14 +34,13 @@ use crate::session::ticket_route::TicketDesk;
 use crate::session::tickets::Tickets;
 use crate::socket::timer_wheel::TimerWheel;
 use crate::socket::total_queued::TotalQueued;
-use crate::users::{ReadRequest, Registry};
+use crate::users::{FeedRequest, Registry};
 
-/// Serves until `shutdown` resolves, then says goodbye to every socket, within the deadline of the
-/// configuration. `scrapes` is where `/metrics` has an address of its own.
+/// Serves until `shutdown` resolves, then closes every socket, within the configured deadline.
+/// `scrapes` is the separate listener for `/metrics`, if there is one.
 ///
 /// # Errors
-/// The machine has no thread or no descriptors left for the hub to start with, or a part of it has
-/// failed while it ran.
+/// The system lacks a thread or file descriptors to start the hub, or one of its tasks failed later.
 pub async fn run(
     listener: TcpListener,
     scrapes: Option<TcpListener>,
@@ -48,151 +48,192 @@ pub async fn run(
     relay: Option<Relay>,
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
-    let config = Arc::new(config);
-    let health = Arc::new(Health::default());
-    if config.keys.is_empty() {
-        health.set_keyless();
-    }
-    let metrics = Arc::new(Metrics::default());
-    let refusals = Arc::new(RefusalLog::new(metrics.clone()));
-    let admission = Admission::new(config.admission.clone());
-    let redis =
-        Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
-    let tickets = Arc::new(Tickets::new(redis.clone()));
-    let presence = Arc::new(Presence::new(config.pace.presence, metrics.clone()));
-    let (registry, requests) = Registry::new(presence.clone(), metrics.clone());
-    let sessions = TaskTracker::new();
-    let wheel = Arc::new(TimerWheel::new(config.pace.ping_interval));
-    let app = Arc::new(App {
-        config: config.clone(),
-        registry: registry.clone(),
-        health: health.clone(),
-        metrics: metrics.clone(),
-        refusals: refusals.clone(),
-        admission: admission.clone(),
-        tickets: tickets.clone(),
-        wheel: wheel.clone(),
-        queued: Arc::new(TotalQueued::new(config.queued_bytes_max)),
-        sessions: sessions.clone(),
-        sockets: AtomicU64::new(0),
-    });
-    // None of them ends by itself. Aborted on drop: they have nothing to put in order.
+    let (hub, requests) = Hub::new(config);
+    // None of these tasks ends by itself. They are aborted on drop, since they have nothing to
+    // clean up.
     let mut tasks = JoinSet::new();
-    tasks.spawn(async move { wheel.run().await });
-    let summing_up = refusals.clone();
-    tasks.spawn(async move { summing_up.run().await });
-    spawn_readers(&mut tasks, &config, &registry, &redis, &health, requests, relay)?;
-    let stop_presence = CancellationToken::new();
-    let (present, presence_ended) = oneshot::channel::<()>();
-    let presence_task = tokio::spawn({
-        let (presence, redis, registry) = (presence.clone(), redis.clone(), registry.clone());
-        let stop = stop_presence.clone();
-        async move {
-            let _present = present; // dropped by a panic, too
-            presence.run(&redis, &*registry, stop).await;
-        }
-    });
-    tasks.spawn(async move {
-        let _ = presence_ended.await;
-    });
-
-    let closing = CancellationToken::new();
-    let endpoint = Arc::new(Endpoint {
-        access: config.metrics.clone(),
-        metrics: metrics.clone(),
-        health: health.clone(),
-        admission,
-        registry: registry.clone(),
-    });
+    hub.spawn_timers(&mut tasks);
+    hub.spawn_readers(&mut tasks, requests, relay)?;
+    let presence = hub.spawn_presence(&mut tasks);
+    let endpoint = hub.endpoint();
     if let Some(scrapes) = scrapes {
         tasks.spawn(endpoint.clone().serve(scrapes));
     }
-    let desk = Arc::new(TicketDesk {
-        config: config.clone(),
-        tickets,
-        metrics,
-        refusals: refusals.clone(),
-    });
-    let routes = router(app.clone()).merge(desk.router()).merge(endpoint.router());
-    let acceptor = Acceptor::new(app, routes, closing.clone());
+    let closing = CancellationToken::new();
+    let acceptor = Acceptor::new(hub.app.clone(), hub.routes(&endpoint), closing.clone());
     let mut outcome = Ok(());
     tokio::select! {
-        () = accept(&listener, &acceptor, &sessions) => {}
+        () = accept(&listener, &acceptor, &hub.app.sessions) => {}
         () = shutdown => {}
-        // A hub that goes on without one of its parts looks healthy and is not.
+        // Without one of its tasks, the hub would look healthy but not work.
         _ = tasks.join_next() => {
-            tracing::error!("a part of the hub has failed; it ends, to be started again");
-            outcome = Err(io::Error::other("a part of the hub has failed"));
+            tracing::error!("a task of the hub failed; exiting to be restarted");
+            outcome = Err(io::Error::other("a task of the hub failed"));
         }
     }
     tracing::info!("shutting down");
-    let deadline = Instant::now() + config.shutdown.deadline;
-    health.set_draining();
+    let deadline = Instant::now() + hub.app.config.shutdown.deadline;
+    hub.app.health.set_draining();
     drop(listener);
     closing.cancel();
-    sessions.close();
-    let goodbye = async {
-        drain(&registry, config.pace.drain_spread).await;
-        sessions.wait().await;
-    };
-    let sockets_deadline = deadline - (config.shutdown.deadline - config.shutdown.sockets_deadline);
-    if timeout_at(sockets_deadline, goodbye).await.is_err() {
-        tracing::warn!(left = sessions.len(), "some sockets did not close in time");
-    }
-    stop_presence.cancel();
-    let releasing = async {
-        // The presence task has stopped before its last word is said for it.
-        let _ = presence_task.await;
-        presence.release(&redis).await;
-    };
-    if timeout_at(deadline, releasing).await.is_err() {
-        tracing::warn!("presence was not released in time; it expires by itself");
-    }
-    refusals.sum_up();
+    hub.close_sockets(deadline).await;
+    hub.release_presence(presence, deadline).await;
+    hub.app.refusals.sum_up();
     tracing::info!("bye");
     outcome
 }
 
-/// Everything that hears or reads Redis.
-fn spawn_readers(
-    tasks: &mut JoinSet<()>,
-    config: &Config,
-    registry: &Arc<Registry>,
-    redis: &Arc<Commands>,
-    health: &Arc<Health>,
-    requests: mpsc::UnboundedReceiver<ReadRequest>,
-    relay: Option<Relay>,
-) -> io::Result<()> {
-    let behind = Arc::new(Notify::new());
-    let dispatcher = Dispatcher {
-        redis: config.redis.client.get_connection_info().clone(),
-        runtime: Handle::current(),
-        registry: registry.clone(),
-        commands: redis.clone(),
-        health: health.clone(),
-        pace: config.pace,
-        behind: behind.clone(),
-        metrics: registry.metrics.clone(),
-    };
-    let (stop, ended) = dispatcher.start()?;
-    tasks.spawn(async move {
-        let _stops_with_the_tasks = stop;
-        let _ = ended.await;
-    });
-    tasks.spawn(permissions::watch(redis.clone(), health.clone()));
-    tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
-    let (swept, again) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let wanted = catchup::Wanted { behind, again: again.clone() };
-    tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), wanted, swept.clone()));
-    if let Some(relay) = relay {
-        // After the sweep: what the relay sends then comes live, on top of what was missed.
-        let signs = Signs { swept, reconnected: redis.reconnected.clone() };
-        tasks.spawn(relay.run(signs, registry.clone(), again));
-    }
-    Ok(())
+/// The parts that the tasks share.
+struct Hub {
+    app: Arc<App>,
+    redis: Arc<Commands>,
+    presence: Arc<Presence>,
 }
 
-/// Closes everyone's socket, a few at a time: clients that come back at once do not come at once.
+/// The task that reports presence. Not one of the others, because it has to end before the release.
+struct PresenceTask {
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+}
+
+impl Hub {
+    /// The parts, and the requests of [`Registry`] for reads of feeds.
+    fn new(config: Config) -> (Self, mpsc::UnboundedReceiver<FeedRequest>) {
+        let config = Arc::new(config);
+        let health = Arc::new(Health::default());
+        if config.keys.is_empty() {
+            health.set_keyless();
+        }
+        let metrics = Arc::new(Metrics::default());
+        let redis =
+            Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
+        let presence = Arc::new(Presence::new(config.pace.presence, metrics.clone()));
+        let (registry, requests) = Registry::new(presence.clone(), metrics.clone());
+        let app = Arc::new(App {
+            registry,
+            health,
+            refusals: Arc::new(RefusalLog::new(metrics.clone())),
+            metrics,
+            admission: Admission::new(config.admission.clone()),
+            tickets: Arc::new(Tickets::new(redis.clone())),
+            wheel: Arc::new(TimerWheel::new(config.pace.ping_interval)),
+            queued: Arc::new(TotalQueued::new(config.queued_bytes_max)),
+            sessions: TaskTracker::new(),
+            sockets: AtomicU64::new(0),
+            config,
+        });
+        (Self { app, redis, presence }, requests)
+    }
+
+    fn endpoint(&self) -> Arc<Endpoint> {
+        Arc::new(Endpoint {
+            access: self.app.config.metrics.clone(),
+            metrics: self.app.metrics.clone(),
+            health: self.app.health.clone(),
+            admission: self.app.admission.clone(),
+            registry: self.app.registry.clone(),
+        })
+    }
+
+    /// The routes of the clients' address.
+    fn routes(&self, endpoint: &Arc<Endpoint>) -> Router {
+        let desk = Arc::new(TicketDesk {
+            config: self.app.config.clone(),
+            tickets: self.app.tickets.clone(),
+            metrics: self.app.metrics.clone(),
+            refusals: self.app.refusals.clone(),
+        });
+        router(self.app.clone()).merge(desk.router()).merge(endpoint.clone().router())
+    }
+
+    fn spawn_timers(&self, tasks: &mut JoinSet<()>) {
+        let (wheel, refusals) = (self.app.wheel.clone(), self.app.refusals.clone());
+        tasks.spawn(async move { wheel.run().await });
+        tasks.spawn(async move { refusals.run().await });
+    }
+
+    fn spawn_presence(&self, tasks: &mut JoinSet<()>) -> PresenceTask {
+        let stop = CancellationToken::new();
+        let (running, ended) = oneshot::channel::<()>();
+        let task = tokio::spawn({
+            let (presence, redis) = (self.presence.clone(), self.redis.clone());
+            let (registry, stop) = (self.app.registry.clone(), stop.clone());
+            async move {
+                let _running = running; // dropped by a panic as well
+                presence.run(&redis, &*registry, stop).await;
+            }
+        });
+        tasks.spawn(async move {
+            let _ = ended.await;
+        });
+        PresenceTask { stop, task }
+    }
+
+    /// Spawns the tasks that read from Redis, and the relay's.
+    fn spawn_readers(
+        &self,
+        tasks: &mut JoinSet<()>,
+        requests: mpsc::UnboundedReceiver<FeedRequest>,
+        relay: Option<Relay>,
+    ) -> io::Result<()> {
+        let (registry, redis) = (&self.app.registry, &self.redis);
+        let behind = Arc::new(Notify::new());
+        let dispatcher = Dispatcher {
+            redis: self.app.config.redis.client.get_connection_info().clone(),
+            runtime: Handle::current(),
+            registry: registry.clone(),
+            commands: redis.clone(),
+            health: self.app.health.clone(),
+            pace: self.app.config.pace,
+            behind: behind.clone(),
+            metrics: self.app.metrics.clone(),
+        };
+        let (stop, ended) = dispatcher.start()?;
+        tasks.spawn(async move {
+            let _stops_with_the_tasks = stop;
+            let _ = ended.await;
+        });
+        tasks.spawn(permissions::watch(redis.clone(), self.app.health.clone()));
+        tasks.spawn(catchup::serve(registry.clone(), redis.clone(), requests, behind.clone()));
+        let (swept, again) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let wanted = catchup::Wanted { behind, again: again.clone() };
+        tasks.spawn(catchup::sweep(registry.clone(), redis.clone(), wanted, swept.clone()));
+        if let Some(relay) = relay {
+            // After the sweep: what the relay sends then arrives live, after the missed entries.
+            let signs = Signs { swept, reconnected: redis.reconnected.clone() };
+            tasks.spawn(relay.run(signs, registry.clone(), again));
+        }
+        Ok(())
+    }
+
+    /// Closes every socket; leaves the rest of the time until `deadline` for presence.
+    async fn close_sockets(&self, deadline: Instant) {
+        let App { config, registry, sessions, .. } = &*self.app;
+        sessions.close();
+        let closing = async {
+            drain(registry, config.pace.drain_spread).await;
+            sessions.wait().await;
+        };
+        let reserved = config.shutdown.deadline - config.shutdown.sockets_deadline;
+        if timeout_at(deadline - reserved, closing).await.is_err() {
+            tracing::warn!(left = sessions.len(), "some sockets did not close in time");
+        }
+    }
+
+    async fn release_presence(&self, presence: PresenceTask, deadline: Instant) {
+        presence.stop.cancel();
+        let releasing = async {
+            // The release is the last call: nothing must be written after it.
+            let _ = presence.task.await;
+            self.presence.release(&self.redis).await;
+        };
+        if timeout_at(deadline, releasing).await.is_err() {
+            tracing::warn!("presence was not released in time; it expires by itself");
+        }
+    }
+}
+
+/// Closes all sockets spread over time, so that the clients do not all reconnect at once.
 async fn drain(registry: &Registry, spread: Duration) {
     registry.set_draining();
     let start = Instant::now();
@@ -201,7 +242,7 @@ async fn drain(registry: &Registry, spread: Duration) {
     let count = shards.size_hint().0.max(1);
     for (at, sockets) in shards.enumerate() {
         closed += sockets;
-        // A few sockets need no spread.
+        // Few sockets need less than the full spread.
         let needed = Duration::from_secs_f64(closed as f64 / DRAIN_SOCKETS_PER_S as f64);
         let share = spread.mul_f64((at + 1) as f64 / count as f64);
         tokio::time::sleep_until(start + needed.min(share)).await;
@@ -229,7 +270,7 @@ async fn accept(listener: &TcpListener, acceptor: &Acceptor, connections: &TaskT
     }
 }
 
-/// The peer was gone before it was accepted.
+/// Whether the peer closed the connection before it was accepted.
 fn is_about_the_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)

@@ -21,8 +21,8 @@ pub fn all() -> Value {
     };
     json!({
         AGE: header("Seconds since the value was fetched.", count()),
-        CACHE_CONTROL: header("How long clients may keep the answer.", text()),
-        CACHE_STATUS: header("How the cache found the value (RFC 9211).", text()),
+        CACHE_CONTROL: header("The caching rules for the answer.", text()),
+        CACHE_STATUS: header("How the cache handled the request (RFC 9211).", text()),
         ETAG: header("The entity tag of this answer, for `If-None-Match`.", pattern("^\"[^\"]+\"$")),
         LOCATION: header("The path of the new notification.", text()),
         REQUEST_ID: header("The id of the request in the logs.", text()),
@@ -40,7 +40,7 @@ pub fn refer(names: &[&str]) -> Value {
 
 /// The parameter `If-None-Match` of the operations that answer with an entity tag.
 pub fn if_none_match() -> Value {
-    // What is not an entity tag is no known one.
+    // An invalid entity tag matches none.
     let schema = pattern(r"^[\t -~]*$");
     about(
         json!({"name": "If-None-Match", "in": "header", "schema": schema}),

@@ -1,8 +1,8 @@
-//! The OpenAPI 3.1 document of the functions' HTTP API. Operations and schemas are tables; limits,
-//! codes and scopes are those of `shared`, so that they cannot differ. Requests are parsed by hand,
-//! member by member, hence nothing can be derived: the tests hold every answer against the document.
+//! Generates the OpenAPI 3.1 document of the functions' HTTP API. Operations and schemas are tables;
+//! limits, codes and scopes come from `shared`. Requests are parsed by hand, member by member, so
+//! schemas cannot be derived from types: the tests check every answer against the document.
 //!
-//! `docs/openapi.json` is what this crate writes (`make openapi`); the component `ops` embeds it.
+//! `make openapi` writes `docs/openapi.json`, which the component `ops` embeds.
 
 mod headers;
 mod operation;
@@ -37,7 +37,7 @@ pub fn document() -> Value {
         },
         "servers": [
             {"url": "/", "description": "The host that serves this document."},
-            {"url": "http://127.0.0.1:3000", "description": "What `make up` runs."},
+            {"url": "http://127.0.0.1:3000", "description": "The functions of `make up`."},
         ],
         "tags": tags(),
         "paths": paths,
@@ -50,7 +50,7 @@ pub fn document() -> Value {
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
                 "description": "A token signed with HS256, RS256 or EdDSA. The claim `sub` is the user; \
-                                the claim `scope` holds scopes, separated by spaces. The roles of an \
+                                the claim `scope` lists scopes, separated by spaces. The roles of an \
                                 operation are scopes.",
             }},
         },
@@ -70,7 +70,7 @@ In an answer, absent optional members are left out.
 An error is an `application/problem+json` with a stable `code`. A request with an invalid \
 `X-Request-Id` gets an id of Bellwire's.";
 
-/// The document as the file in `docs` has it.
+/// The document in the form of the file in `docs`.
 pub fn text() -> String {
     format!("{:#}\n", document())
 }
@@ -78,7 +78,7 @@ pub fn text() -> String {
 fn tags() -> Value {
     let tags = [
         ("cache", "Cached resources, refreshed in the background."),
-        ("campaigns", "Lists of users, each of whom is handed out once."),
+        ("campaigns", "Lists of users, each of whom is taken once."),
         ("feed", "The notifications of a user."),
         ("notifications", "Creating notifications."),
         ("ops", "Health, administration and statistics."),
@@ -96,14 +96,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_file_in_docs_is_what_the_tables_say() {
+    fn the_file_in_docs_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
         let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
         assert!(file == document(), "docs/openapi.json is out of date: run `make openapi`");
     }
 
     #[test]
-    fn every_reference_leads_somewhere_and_names_are_unique() {
+    fn every_reference_resolves_and_names_are_unique() {
         let document = document();
         let text = document.to_string();
         for reference in text.split("\"$ref\":\"#").skip(1) {

@@ -1,4 +1,4 @@
-//! Prints the document: `make openapi` writes it to `docs/openapi.json`.
+//! Prints the document; `make openapi` writes it to `docs/openapi.json`.
 
 use std::io::Write as _;
 

@@ -1,4 +1,4 @@
-//! One operation: what is said in the tables, and what follows from it for every operation.
+//! One operation: the data of the tables, and the parts that every operation derives from it.
 
 use std::collections::BTreeMap;
 
@@ -9,12 +9,12 @@ use shared::auth::Scope;
 use crate::headers;
 use crate::schema::named;
 
-/// Who may call.
+/// The access rule.
 enum Access {
-    Everybody,
+    Public,
     Scope(Scope),
     SelfOr(Scope),
-    /// As `resources.toml` declares.
+    /// The rule in `resources.toml`.
     PerResource,
 }
 
@@ -54,7 +54,7 @@ impl Operation {
             tag,
             summary,
             description: Vec::new(),
-            access: Access::Everybody,
+            access: Access::Public,
             parameters,
             body: None,
             example: None,
@@ -63,7 +63,7 @@ impl Operation {
         }
     }
 
-    /// More than the summary says.
+    /// A description in addition to the summary.
     pub fn says(mut self, description: impl Into<String>) -> Self {
         self.description.push(description.into());
         self
@@ -74,7 +74,7 @@ impl Operation {
         self.with_token()
     }
 
-    /// For the user's own token as well.
+    /// Also allows the user's own token.
     pub fn self_or(mut self, scope: Scope) -> Self {
         self.access = Access::SelfOr(scope);
         self.with_token()
@@ -88,7 +88,7 @@ impl Operation {
     fn with_token(self) -> Self {
         let codes =
             [Code::Unauthorized, Code::TokenExpired, Code::Forbidden, Code::AuthNotConfigured];
-        // No such operation takes a query parameter that it does not list.
+        // These operations reject query parameters that they do not list.
         self.fails(&codes).fails(&[Code::UnknownField, Code::InvalidField])
     }
 
@@ -99,7 +99,7 @@ impl Operation {
         self
     }
 
-    /// A parameter that was written elsewhere.
+    /// Adds a parameter that is defined elsewhere.
     pub fn parameter(mut self, parameter: Value) -> Self {
         self.parameters.push(parameter);
         self.fails(&[Code::InvalidField])
@@ -112,7 +112,7 @@ impl Operation {
         self.fails(&[Code::InvalidField, Code::LimitExceeded])
     }
 
-    /// Answers with an entity tag, and 304 where the client has it.
+    /// Answers with an entity tag, or 304 if the client has it.
     pub fn revalidates(self) -> Self {
         self.parameter(headers::if_none_match())
             .empty(304, "The client has this answer already.")
@@ -120,19 +120,19 @@ impl Operation {
             .sends(200, &[headers::ETAG, headers::CACHE_CONTROL])
     }
 
-    /// A body of at most so many bytes.
+    /// A required body of at most `bytes_max` bytes.
     pub fn body(mut self, schema: Value, bytes_max: usize) -> Self {
         self.body = Some((schema, true, bytes_max));
         self.fails(&[Code::MissingField]).with_body()
     }
 
-    /// One that may be left out.
+    /// An optional body.
     pub fn body_opt(mut self, schema: Value, bytes_max: usize) -> Self {
         self.body = Some((schema, false, bytes_max));
         self.with_body()
     }
 
-    /// A body that is accepted.
+    /// An example of a valid body.
     pub fn example(mut self, body: Value) -> Self {
         self.example = Some(body);
         self
@@ -163,7 +163,7 @@ impl Operation {
         self
     }
 
-    /// Headers that an answer has, which was given before.
+    /// Adds headers to an answer that was added before.
     pub fn sends(mut self, status: u16, names: &[&str]) -> Self {
         let known =
             self.answers.get_mut(&status).and_then(|answer| answer["headers"].as_object_mut());
@@ -210,13 +210,13 @@ impl Operation {
 
     fn full_description(&self) -> String {
         let needed = match &self.access {
-            Access::Everybody => "Needs no token.".to_owned(),
+            Access::Public => "Needs no token.".to_owned(),
             Access::Scope(scope) => format!("Needs the scope `{}`.", scope.as_str()),
             Access::SelfOr(scope) => {
                 format!("Needs the user's own token or the scope `{}`.", scope.as_str())
             }
             Access::PerResource => format!(
-                "The declaration of the resource says who may read it: everybody, the user whose id \
+                "The resource's declaration decides who may read it: anyone, the user whose id \
                  is in the path, or holders of the scope `{}`.",
                 Scope::CacheRead.as_str()
             ),
@@ -228,7 +228,7 @@ impl Operation {
 
     fn security(&self) -> Value {
         match &self.access {
-            Access::Everybody => json!([]),
+            Access::Public => json!([]),
             Access::Scope(scope) => json!([{"bearer": [scope.as_str()]}]),
             Access::SelfOr(scope) => json!([{"bearer": []}, {"bearer": [scope.as_str()]}]),
             Access::PerResource => {
@@ -237,7 +237,7 @@ impl Operation {
         }
     }
 
-    /// The answers, and a problem for each status that the codes have.
+    /// The answers, and a problem for each status of the codes.
     fn responses(&self) -> Value {
         let status_text = |(status, answer): (&u16, &Value)| (status.to_string(), answer.clone());
         let mut responses: Map<String, Value> = self.answers.iter().map(status_text).collect();
@@ -248,7 +248,7 @@ impl Operation {
         responses.into()
     }
 
-    /// The codes by their status.
+    /// The codes by status.
     pub fn problems(&self) -> BTreeMap<u16, Vec<Code>> {
         let mut problems: BTreeMap<u16, Vec<Code>> = BTreeMap::new();
         for code in Code::ALL.into_iter().filter(|code| self.codes.contains(code)) {
@@ -258,12 +258,12 @@ impl Operation {
     }
 }
 
-/// The name of a problem with one of these codes: operations share them.
+/// The name of the shared problem with these codes.
 pub fn problem_name(codes: &[Code]) -> String {
     codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join("-")
 }
 
-/// A problem with one of these codes, which have one status.
+/// A problem with one of these codes, which have the same status.
 pub fn problem(codes: &[Code]) -> Value {
     let titles: Vec<&str> = codes.iter().map(|code| code.title()).collect();
     let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();

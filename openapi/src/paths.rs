@@ -14,9 +14,9 @@ use shared::Code;
 use crate::operation::Operation;
 use crate::schemas::Named;
 
-/// What a call that needs Redis may answer.
+/// The errors of a call that needs Redis.
 const REDIS: [Code; 2] = [Code::RedisUnavailable, Code::WrongType];
-/// What a call that needs both may answer.
+/// The errors of a call that needs Redis and the record.
 const BOTH: [Code; 3] = [Code::RedisUnavailable, Code::RecordUnavailable, Code::WrongType];
 
 pub fn all() -> Vec<Operation> {
@@ -33,7 +33,7 @@ pub fn all() -> Vec<Operation> {
     groups.into_iter().flatten().collect()
 }
 
-/// The schemas that belong to one component.
+/// The schemas that only one component uses.
 pub fn schemas() -> Vec<Named> {
     let groups = [
         cache::schemas(),

@@ -1,4 +1,5 @@
-//! Words for JSON Schema: only those that the document uses, so that the tests' checker knows them all.
+//! Builders for JSON Schema, limited to the keywords that the document uses, so that the tests' checker
+//! supports all of them.
 
 use serde_json::{Map, Value, json};
 
@@ -18,7 +19,7 @@ pub fn text_max(length_max: usize) -> Value {
     })
 }
 
-/// Text of `0..=bytes_max` bytes. JSON Schema counts characters, hence the words.
+/// Text of `0..=bytes_max` bytes. The limit is a description, since JSON Schema counts characters.
 pub fn bytes_max(bytes_max: usize) -> Value {
     let words = format!("At most {bytes_max} bytes.");
     about(json!({"type": "string", "maxLength": bytes_max, "pattern": NO_NUL}), &words)
@@ -39,7 +40,7 @@ pub fn decimal(max: u64) -> Value {
     if digits.len() > 1 {
         choices.push(format!("[1-9][0-9]{{0,{}}}", digits.len() - 2));
     }
-    // As many digits as `max` has: equal up to a place, and smaller there.
+    // As many digits as `max`: equal up to a position, and smaller there.
     for (at, digit) in digits.char_indices() {
         let (least, rest) = (if at == 0 { '1' } else { '0' }, digits.len() - at - 1);
         if let Some(below) = char::from_u32(u32::from(digit) - 1).filter(|below| *below >= least) {
@@ -67,7 +68,7 @@ pub fn anything() -> Value {
     json!({})
 }
 
-/// A number that is not negative.
+/// A non-negative integer.
 pub fn count() -> Value {
     json!({"type": "integer", "minimum": 0})
 }
@@ -113,12 +114,12 @@ pub fn list_max(items: Value, items_max: usize) -> Value {
     json!({"type": "array", "items": items, "maxItems": items_max})
 }
 
-/// The same with at least one item.
+/// A list of at least one item.
 pub fn some_max(items: Value, items_max: usize) -> Value {
     json!({"type": "array", "items": items, "minItems": 1, "maxItems": items_max})
 }
 
-/// An object whose members have names that are not known here.
+/// An object with members of any name.
 pub fn map(values: Value) -> Value {
     json!({"type": "object", "additionalProperties": values})
 }
@@ -133,13 +134,13 @@ pub fn one_of(schemas: &[Value]) -> Value {
     json!({"oneOf": schemas})
 }
 
-/// With a description.
+/// Adds a description.
 pub fn about(mut schema: Value, description: &str) -> Value {
     schema["description"] = description.into();
     schema
 }
 
-/// An object that has these members and no others; names with `?` may be absent.
+/// An object with exactly these members; names with `?` are optional.
 pub fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     let is_required = |name: &&str| !name.ends_with('?');
     let required: Vec<&str> = members.iter().map(|(name, _)| *name).filter(is_required).collect();
@@ -159,7 +160,7 @@ pub fn object<const N: usize>(members: [(&str, Value); N]) -> Value {
     object
 }
 
-/// The same in a request: `null` stands for an absent member there.
+/// The same for a request, where `null` is an absent member.
 pub fn request<const N: usize>(members: [(&str, Value); N]) -> Value {
     object(members.map(|(name, schema)| match name.ends_with('?') {
         true => (name, or_null(schema)),

@@ -1,5 +1,5 @@
-//! Schemas that several components' operations share. What belongs to one of them stands in `paths`,
-//! beside its operations.
+//! Schemas that several components share. Those of a single component are in `paths`, with its
+//! operations.
 
 use serde_json::{Map, Value, json};
 use shared::Code;
@@ -24,7 +24,7 @@ pub fn all() -> Value {
 
 fn common() -> Vec<Named> {
     let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    let codes = about(words(&codes), "Says what went wrong; a code never changes its meaning.");
+    let codes = about(words(&codes), "Identifies the error; a code never changes its meaning.");
     let problem = object([
         ("type", text()),
         ("title", text()),
@@ -54,15 +54,15 @@ fn common() -> Vec<Named> {
     ]
 }
 
-/// Ids of users, campaigns and so on: anything of the alphabet but `.` and `..`.
+/// An id of users, campaigns and so on: characters of the alphabet, but not `.` or `..`.
 pub fn id(description: &str) -> Value {
     identifier("A-Za-z0-9_~@+|-", description)
 }
 
-/// What names are made of, beside the dot.
+/// The characters of names, except the dot.
 pub const NAME_ALPHABET: &str = "A-Za-z0-9_~@+|:-";
 
-/// Names may hold `:` as well.
+/// A name, which may also contain `:`.
 pub fn name(description: &str) -> Value {
     identifier(NAME_ALPHABET, description)
 }
@@ -74,15 +74,15 @@ fn identifier(alphabet: &str, description: &str) -> Value {
     about(id, &format!("{description} Neither `.` nor `..`."))
 }
 
-/// Up to 128 of the alphabet, which lacks the dot, and dots; not one or two dots alone. Without
-/// lookaheads, which not every engine knows.
+/// Up to 128 characters of the alphabet or dots; not one or two dots alone. Without lookaheads, which
+/// not every engine supports.
 pub fn identifier_pattern(alphabet: &str) -> String {
     let more = |taken: usize| format!("[.{alphabet}]{{0,{}}}", ID_BYTES_MAX - taken);
     let (one, two, three) = (more(1), more(2), more(3));
     format!("([{alphabet}]{one}|[.][{alphabet}]{two}|[.]{{2}}[{alphabet}]{three}|[.]{{3}}{three})")
 }
 
-/// Any JSON whose texts have no U+0000, which Postgres cannot store.
+/// Any JSON without U+0000, which Postgres cannot store.
 fn any_json() -> Value {
     let plain = pattern(crate::schema::NO_NUL);
     let mut members = map(named("Json"));

@@ -1,3 +1,3 @@
 #!lua flags=allow-oom
--- In front of scripts that a server without memory carries out all the same.
+-- Prelude of scripts that a server out of memory runs all the same.
 

@@ -1,36 +1,38 @@
--- What the scripts of the cache share; it stands in front of each of them.
+-- Prelude of the cache scripts.
 --
 -- KEYS[1]   value      the resource's own key: plain JSON, which other services may write too
--- KEYS[2]   companion  bw:meta:{key}: what was decided about the value that expires at `exp`:
---                      "kind exp fresh at age delta etag limits", the last left out where empty
+-- KEYS[2]   companion  bw:meta:{key}: metadata of the value that expires at `exp`, in lines:
+--                      "kind exp fresh at age delta etag limits", without the last if it is empty
 --                      versions of its tags when it was fetched, separated by spaces
 --                      "cool code sha"
 --                      the origin's ETag, or nothing
 --                      the origin's Last-Modified, or nothing
---   kind    "v" it may be served, "n" the source knows nothing, "e" it may not be served and the
---           source failed, "p" the source forbids storing
---   exp     PEXPIRETIME of the value then; another one means that somebody else wrote or deleted it
---   fresh   until when it is fresh, ms
---   at      when that was, ms
---   age     how old the content was then, ms: the origin's Age
---   delta   what fetching it cost, ms
---   etag    of the value, without quotes; "" where another service wrote it. SET … KEEPTTL of another
---           service shows nowhere else: readers compare it with what they serve
---   limits  what its source demands of whoever keeps it, as runtime::cache::Limits writes it; in it
---           s<ms> and e<ms> shorten the policy's times for stale values and for failures
---   cool    nobody asks the source before, ms; 0 unless it failed
---   code    how it failed, "-" where it did not
+--   kind    "v" may be served, "n" not found in the source, "e" may not be served and the source
+--           failed, "p" the source forbids storing
+--   exp     PEXPIRETIME of the value at that time; if it differs, another service has written or
+--           deleted the value
+--   fresh   time until which the value is fresh, ms
+--   at      time of the fetch, ms
+--   age     age of the content at that time, ms: the origin's Age
+--   delta   duration of the fetch, ms
+--   etag    of the value, without quotes; "" for a value of another service. Readers compare it
+--           with what they serve, since nothing else shows another service's SET … KEEPTTL
+--   limits  the source's demands on caches, as written by runtime::cache::Limits; s<ms> and e<ms>
+--           shorten the policy's times for stale values and for failures
+--   cool    no fetch before this time, ms; 0 unless the source failed
+--   code    error code of the failure, "-" if there is none
 --   sha     SHA-1 of the value
--- KEYS[3]   lease      bw:lease:{key}, lines as they were when it was taken: token, exp, tags, and the
---                      SHA-1 of the value, or nothing where there was none
--- KEYS[4…]  tags       bw:tag:{tag}: "history/change soft hard": a random word since the tag is known
---                      without a break and another one since its last invalidation, together its
---                      version; when it was last invalidated either way, ms, 0 if never
+-- KEYS[3]   lease      bw:lease:{key}, lines as of when it was taken: token, exp, tags, and the
+--                      SHA-1 of the value, or nothing if there was no value
+-- KEYS[4…]  tags       bw:tag:{tag}: "history/change soft hard". history is a random word, new
+--                      after the tag was lost; change is another, new after each invalidation;
+--                      together they are the tag's version. soft and hard are the times of the
+--                      last invalidation of either kind, ms, 0 if there was none
 --
--- Whatever is no string counts as missing, and is replaced when it would be written.
+-- A key that is not a string counts as missing, and the next write replaces it.
 --
--- Time is Redis TIME: the only clock that all callers share. Redis judges expiry by the moment at
--- which a script began, so a key may be there for as long as the script has been running.
+-- Time is Redis TIME: the only clock that all callers share. Redis decides on expiry by the time at
+-- which the script began, so a key may still exist while the script runs.
 
 local value_key, companion, lease_key = KEYS[1], KEYS[2], KEYS[3]
 
@@ -39,7 +41,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- The companion's content; nil for none and for what is none.
+-- The parsed companion; nil if missing or malformed.
 local function decided(text)
   if not text then return nil end
   local kind, exp, fresh, at, age, delta, etag, limits, tags, cool, code, sha, origin_etag,
@@ -52,7 +54,7 @@ local function decided(text)
     origin_modified = origin_modified }
 end
 
--- Writes the companion, which goes when the value does. An error is returned, not raised.
+-- Writes the companion, which expires with the value. An error is returned, not raised.
 local function decide(meta, expires_at)
   local numbers = table.concat({ meta.kind, meta.exp, meta.fresh, meta.at, meta.age or 0,
     meta.delta or 0, meta.etag or '' }, ' ')
@@ -62,7 +64,7 @@ local function decide(meta, expires_at)
     meta.origin_etag or '', meta.origin_modified or '' }, '\n'), 'PXAT', expires_at)
 end
 
--- Versions of the tags among what MGET of all KEYS gave; "?" for one that is missing.
+-- Versions of the tags in `got`, the MGET of all KEYS; "?" for a missing one.
 local function versions_of(got)
   if #KEYS == 3 then return '' end
   local versions = {}
@@ -76,8 +78,8 @@ local function failed(reply)
   return type(reply) == 'table' and reply.err
 end
 
--- Begins a history for tags that have none among `got`: what was tagged with a lost one does not come
--- back. An error is returned, not raised.
+-- Gives tags that are missing in `got` a new history: values with the lost one stay invalid. An
+-- error is returned, not raised.
 local function complete_tags(got, token, now, tag_keep_ms)
   for i = 4, #KEYS do
     if not got[i] or not string.match(got[i], '^[^/%s]+/%S* %d+ %d+$') then

@@ -1,11 +1,12 @@
--- Invalidates one cached value. Whoever is fetching it at the moment loses the lease, so that
--- nothing which was read before can be written after.
+-- @include cache
+-- Invalidates one cached value. A reader that is fetching it loses the lease, so that a value
+-- fetched before the invalidation cannot be written after it.
 --
--- ARGV[1]  mode  "soft" marks it stale (and removes what may not be served), "hard" removes it
+-- ARGV[1]  mode  "soft" marks it stale (or removes it if it may not be served), "hard" removes it
 -- ARGV[2]  keep  expiry for a value that another service wrote without one, ms
--- ARGV[3]  token, ARGV[4]  tag_keep, ms: for tags that are missing, as in cache_read.lua
+-- ARGV[3]  token, ARGV[4]  tag_keep, ms: for missing tags, as in cache_read.lua
 --
--- Returns {n, now}: n is 1 when there was a value. Also what is no string is removed.
+-- Returns {n, now}: n is 1 if there was a value. A key that is not a string is removed, too.
 
 local exp = redis.call('PEXPIRETIME', value_key)
 local now = now_ms()
@@ -18,8 +19,8 @@ local got = redis.call('MGET', unpack(KEYS))
 local meta = decided(got[2])
 if meta and meta.exp ~= exp then meta = nil end
 
--- A value that may not be served anyway, since the source failed to replace it, or since a tag that
--- it may be older than was invalidated hard: a mark would make it one that may.
+-- A value that may not be served, since the source failed to replace it, or since a tag was
+-- invalidated hard and the value may be older. Marking it stale would make it servable.
 local is_barred = meta and meta.kind ~= 'v'
 for i = 4, #KEYS do
   local hard = not meta and string.match(got[i] or '', '^[^/%s]+/%S* %d+ (%d+)$')
@@ -35,7 +36,7 @@ if not meta then
     exp = now + ARGV[2]
     redis.call('PEXPIREAT', value_key, exp)
   end
-  -- A version that is not there is no version: what happens to such a tag later would go unseen.
+  -- Without versions, later invalidations of these tags would go unnoticed.
   local problem = complete_tags(got, ARGV[3], now, ARGV[4])
   if problem then return redis.error_reply(problem) end
   meta = { kind = 'v', exp = exp, at = now, fresh = now, tags = versions_of(got) }

@@ -1,31 +1,33 @@
+-- @include cache
 -- Reads a cached value and decides in the same step what its reader has to do.
 --
 -- ARGV[1]  chance   −1000 ln(u), u random in (0, 1]: early refresh (XFetch, see
 --                   doi 10.14778/2757807.2757813)
--- ARGV[2]  lease    "token lease fresh stale error keep tag_keep": of the lease that this reader would
---                   take, and the policy's times, ms. One text: each argument costs a microsecond.
--- ARGV[3]  inm      If-None-Match of the reader; may be left out
--- ARGV[4]  reject   PEXPIRETIME of a value that the reader found to be no JSON; may be left out
+-- ARGV[2]  lease    "token lease fresh stale error keep tag_keep": token and duration of the lease
+--                   that this reader may take, and the policy's times, ms. One argument, because
+--                   each costs a microsecond.
+-- ARGV[3]  inm      If-None-Match of the reader; optional
+-- ARGV[4]  reject   PEXPIRETIME of a value that the reader found not to be JSON; optional
 --
--- Returns {"status age ttl fresh exp code etag", body, validators}: age of the content and how much
--- longer it is fresh, ms (so now is fresh - ttl); etag of what was written with the body ("-" where
--- another service wrote it: then as little is known of the body as when it has another etag);
--- validators are two lines, the origin's ETag and Last-Modified, and come with a lease on a value.
--- Two more words may follow: the companion's limits, and "replaced", for a companion that was no
--- string, or a lease that was none. status:
+-- Returns {"status age ttl fresh exp code etag", body, validators}: age of the content and
+-- remaining time of freshness, ms (so now is fresh - ttl); etag as written with the body ("-" if
+-- another service wrote it, so that the body is as unknown as one with a new etag); validators are
+-- two lines, the origin's ETag and Last-Modified, returned with a lease on a value. Two more words
+-- may follow: the companion's limits, and "replaced" for a companion or lease of another type or
+-- form. status:
 --   fresh         serve it                    early-lead   serve it, then refresh it
---   stale-lead    serve it, then refresh it   stale-follow serve it: somebody refreshes it, or the
---                                             source failed a moment ago
+--   stale-lead    serve it, then refresh it   stale-follow serve it: another reader refreshes it,
+--                                             or the source failed a moment ago
 --   error-lead    past its stale time: refresh it first, serve it if that fails or takes long
---   error-wait    the same, but somebody else does
+--   error-wait    the same, but another reader refreshes it
 --   error-bypass  the same, but no lease can be written
---   miss-lead     fetch it                    miss-wait    somebody does: ask again soon
---   absent        the source does not know it
---   cooldown      nothing to serve, and the source failed a moment ago, as `code` says
+--   miss-lead     fetch it                    miss-wait    another reader does: ask again soon
+--   absent        not found in the source
+--   cooldown      nothing to serve, and the source failed a moment ago, with `code`
 --   bypass        ask the source, store nothing: Redis is full, or the source forbids storing
--- etag "=": the body is left out because inm names its etag, which stands there instead.
--- An error of type WRONGTYPE when the key is no string, READONLY when nothing can be served here
--- and nothing can be written: the next connection may lead to the new master.
+-- etag "=": the body is omitted because inm names its etag, which is returned in its place.
+-- Errors: WRONGTYPE if the key is not a string; READONLY if nothing can be served here and nothing
+-- can be written: the next connection may lead to the new master.
 
 local chance, inm, reject = ARGV[1] / 1000, ARGV[3] or '', ARGV[4] or ''
 local got = redis.call('MGET', unpack(KEYS))
@@ -33,8 +35,8 @@ local exp = redis.call('PEXPIRETIME', value_key)
 local now = now_ms()
 local value, versions = got[1], versions_of(got)
 
--- By far the most frequent case, before anything else is looked at: each number that becomes text
--- or is taken apart costs as much as half a command. `etag` is with the limits behind it.
+-- By far the most frequent case, handled first: converting a number to or from text costs half as
+-- much as a command. `etag` includes the limits after it.
 if value and got[2] and reject == '' and inm == '' then
   local known_exp, fresh, at, age, delta, etag, tags =
     string.match(got[2], '^v (%d+) (%d+) (%d+) (%d+) (%d+) (%S[^\n]*)\n([^\n]*)\n')
@@ -51,23 +53,22 @@ local meta = decided(got[2])
 if not value and exp ~= -2 then
   return redis.error_reply('WRONGTYPE the cached value is no string')
 end
--- Another service wrote it without an expiry. It gets one at first sight, also where it may not be
--- served: by that the next such write is told from this one.
+-- Another service wrote it without an expiry. It gets one at first sight, even if it may not be
+-- served, to tell later writes of that kind from this one.
 if exp == -1 then
   exp = now + keep_ms
-  -- Whoever holds a lease on what lay here before, or reads what was decided about that, must see
-  -- that this is something else.
+  -- The expiry must differ from the one in a lease or companion of an earlier value.
   local held_exp = tonumber(string.match(got[3] or '', '\n(%d+)\n') or 0)
   while exp == held_exp or (meta and exp == meta.exp) do exp = exp + 1 end
   if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
 end
--- What was decided about the value before has seen all that was invalidated, and this was written after
--- that: it is no older than any of it.
+-- The companion of the previous value has seen all invalidations, and this value was written later:
+-- it is newer than all of them.
 local is_newer = meta and (meta.kind == 'v' or meta.kind == 'n') and meta.exp ~= exp
   and meta.tags == versions
 if meta and meta.exp ~= exp then meta = nil end
 local written_etag, body, is_replaced = '-', nil, nil
--- A text without lines is no lease, and nobody would ever end it.
+-- A text without lines is not a lease, and no reader would ever end it.
 if got[3] and not string.find(got[3], '\n', 1, true) then got[3] = false end
 
 local function answer(status, validators)
@@ -87,13 +88,13 @@ local function show()
   written_etag = meta.etag
   if inm ~= '' and string.find(inm, '"' .. meta.etag .. '"', 1, true)
     and redis.sha1hex(value) == meta.sha then
-    -- The hash, because whoever gets no body cannot compare it.
+    -- By the hash, because a reader that gets no body cannot compare it.
     body, written_etag = meta.etag, '='
   end
 end
 
--- Makes the companions ready to be written: completes the tags, and looks once for what MGET shows as
--- missing although it is there.
+-- Prepares the writes: completes the tags, and checks once for keys of another type, which MGET
+-- reports as missing.
 local function prepare()
   if is_replaced == nil then
     local missing = {}
@@ -108,20 +109,20 @@ local function prepare()
   return problem
 end
 
--- true, false when somebody else has it, or nil and a problem.
+-- Takes the lease: true; false if another reader has it; or nil and a problem.
 local function take_lease()
   if got[3] then return false end
   local problem = prepare()
   if problem then return nil, problem end
-  -- Without NX: there is none, and what is no lease is replaced.
-  -- The hash, because SET … KEEPTTL of another service leaves no other trace until the lease ends.
+  -- Without NX: there is no lease, and a malformed one is replaced. With the hash, because another
+  -- service's SET … KEEPTTL leaves no other trace until the lease ends.
   local taken = redis.pcall('SET', lease_key, table.concat({ token, exp, versions,
     value and redis.sha1hex(value) or '' }, '\n'), 'PXAT', now + lease_ms)
   if failed(taken) then return nil, failed(taken) end
   return true
 end
 
--- What happened to the tags since the value was fetched: "ok", "stale" and when, or "miss".
+-- What happened to the tags since the fetch: "ok", "stale" and when, or "miss".
 local function tags_say()
   if meta and meta.tags == versions then return 'ok' end
   local seen, at, since = {}, 0, now
@@ -135,14 +136,14 @@ local function tags_say()
       string.match(got[i] or '', '^([^/%s]+/)(%S*) (%d+) (%d+)$')
     local seen_version = seen[i - 3] or ''
     if meta and not (history and history .. change == seen_version) then
-      -- Nobody knows what a tag that was lost had seen: it has another history.
+      -- The invalidations of a lost tag are unknown: it has another history.
       if not history or string.sub(seen_version, 1, #history) ~= history
         or tonumber(hard) >= at or tonumber(soft) < at then
         return 'miss'
       end
       says, since = 'stale', math.min(since, tonumber(soft))
     elseif not meta and history then
-      -- A value of another service: it may be older than whatever was invalidated.
+      -- A value of another service: it may be older than the invalidation.
       if hard ~= '0' then return 'miss' end
       if soft ~= '0' then says = 'stale' end
     end
@@ -150,7 +151,7 @@ local function tags_say()
   return says, since
 end
 
--- Takes over what another service wrote: fresh from now on, for no longer than it will live.
+-- Adopts another service's value: fresh from now on, at most for its remaining lifetime.
 local function adopt(says)
   local fresh = now + fresh_ms
   if exp >= 0 and exp < fresh then fresh = exp end
@@ -158,7 +159,7 @@ local function adopt(says)
   local problem = prepare()
   meta = { kind = 'v', exp = exp, at = now, fresh = fresh, age = 0, delta = 0, cool = 0, code = '-',
     etag = '', limits = '', sha = '', tags = versions, origin_etag = '', origin_modified = '' }
-  -- Where nothing can be written it is taken over by every reader anew.
+  -- If nothing can be written, every reader adopts it anew.
   if exp >= 0 and not problem then decide(meta, exp) end
 end
 

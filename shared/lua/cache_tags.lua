@@ -1,12 +1,12 @@
--- Invalidates everything that has one of these tags, also what is being fetched: a fenced write
+-- Invalidates all values with one of these tags, including those being fetched: a fenced write
 -- compares the versions.
 --
--- KEYS  tags  bw:tag:{tag}; see cache.lua. This script stands alone.
+-- KEYS  tags  bw:tag:{tag}; see cache.lua. This script has no prelude.
 -- ARGV[1]  mode      "soft" | "hard"
--- ARGV[2]  change    random; the last change of all of them, and the history of those that had none
--- ARGV[3]  tag_keep  ms; longer than anything that is tagged lives
+-- ARGV[2]  change    random; the new change of all tags, and the history of those without one
+-- ARGV[3]  tag_keep  ms; longer than the lifetime of any tagged value
 --
--- Returns {number of tags, now}. Raises where nothing can be written.
+-- Returns {number of tags, now}. Raises an error if nothing can be written.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -17,7 +17,7 @@ for i, key in ipairs(KEYS) do
   if type(old) == 'string' then
     history, soft, hard = string.match(old, '^([^/%s]+)/%S* (%d+) (%d+)$')
   end
-  -- Never before what is noted already: the clock of another master may be behind.
+  -- Not before the times already stored: another master's clock may be behind.
   local at = math.max(now, tonumber(soft or 0), tonumber(hard or 0))
   if ARGV[1] == 'hard' then hard = at else soft = at end
   redis.call('SET', key, (history or ARGV[2] .. '.' .. i) .. '/' .. ARGV[2] .. '.' .. i .. ' '

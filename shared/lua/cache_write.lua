@@ -1,23 +1,24 @@
--- Ends a lease: writes what its holder fetched, unless something happened that must win.
+-- @include cache
+-- Ends a lease: writes the fetched value unless a later change takes precedence.
 --
 -- ARGV[1]  token
--- ARGV[2]  mode     "value" store it         "same"   what is stored is still right (304)
+-- ARGV[2]  mode     "value" store it         "same"   the stored value is still right (304)
 --                   "absent" not found       "error"  the source failed
 --                   "pass"   the source forbids storing
--- ARGV[3]  times    "fresh keep delta age tag_keep", ms; fresh is the cool-down's for "error" and
---                   the length of the memory for "absent" and "pass"
--- ARGV[4]  body     JSON text; the code of the failure for "error"
+-- ARGV[3]  times    "fresh keep delta age tag_keep", ms; fresh is the cool-down for "error", and
+--                   the time that "absent" and "pass" are remembered
+-- ARGV[4]  body     JSON text; the error code for "error"
 -- ARGV[5]  etag     of the body, without quotes
 -- ARGV[6], ARGV[7]  the origin's ETag and Last-Modified, or ""
--- ARGV[8]  limits   of a value, or ""; may be left out
+-- ARGV[8]  limits   of a value, or ""; optional
 --
--- Returns {status, now}: "stored", or why nothing was:
---   lost         the lease expired or was taken away by an invalidation
---   overtaken    another service wrote or deleted the value meanwhile; natural expiry is none
+-- Returns {status, now}: "stored", or the reason for storing nothing:
+--   lost         the lease expired or was removed by an invalidation
+--   overtaken    another service wrote or deleted the value; natural expiry does not count
 --   invalidated  a tag was invalidated or lost meanwhile
---   gone         the value that was the same is no longer there
---   full         Redis takes no writes now
--- A replica gives the error READONLY.
+--   gone         the value to keep no longer exists
+--   full         Redis accepts no writes now
+-- A replica returns the error READONLY.
 
 local token, mode = ARGV[1], ARGV[2]
 local fresh_ms, keep_ms, delta, age, tag_keep_ms =
@@ -37,7 +38,7 @@ held_exp = tonumber(held_exp)
 local exp = redis.call('PEXPIRETIME', value_key)
 local has_expired = exp == -2 and held_exp >= 0 and held_exp <= now
 if exp ~= held_exp and not has_expired then return leave('overtaken') end
--- Another service replaced it and kept its expiry.
+-- Another service replaced the value and kept its expiry.
 local is_replaced = got[1] and held_sha ~= '' and redis.sha1hex(got[1]) ~= held_sha
 if is_replaced then return leave('overtaken') end
 if versions_of(got) ~= held_tags then return leave('invalidated') end

@@ -1,16 +1,16 @@
--- In front of the campaign_* scripts.
+-- Prelude of the campaign scripts.
 --
 -- KEYS[1]  list       users to reach, oldest first
 -- KEYS[2]  responses  list
--- KEYS[3]  companion  hash {len, processed}: the list's length after our last look, and how many
---                     left it since the campaign began
+-- KEYS[3]  companion  hash {len, processed}: the list's length after the last call, and the number
+--                     of users that have left it since the campaign began
 --
--- Other services may push to the list and pop from it. What it lost between two looks counts as
--- processed, what it gained as new; of pushes and pops in between only the difference is seen.
+-- Other services may push to the list and pop from it. A decrease between two calls counts as
+-- processed, an increase as new; of pushes and pops in between only the difference is visible.
 
 local list, responses, companion = KEYS[1], KEYS[2], KEYS[3]
 
--- Length, and how many were processed. Raises WRONGTYPE before anything is written.
+-- The length, and the number processed. Raises WRONGTYPE before any write.
 local function look()
   local len = redis.call('LLEN', list)
   redis.call('LLEN', responses)
@@ -19,7 +19,7 @@ local function look()
   return len, processed + math.max(before - len, 0)
 end
 
--- Another service's list may have no expiry.
+-- Another service may have created the list without an expiry.
 local function expire_if_eternal(key, ttl_s)
   if redis.call('TTL', key) == -1 then redis.call('EXPIRE', key, ttl_s) end
 end
@@ -29,7 +29,7 @@ local function note(len, processed, ttl_s)
   expire_if_eternal(companion, ttl_s)
 end
 
--- Whether this very request was carried out already: its answer was lost with the connection.
+-- Whether this request was already executed and its answer lost with the connection.
 local function is_repeat(once, once_ttl_s)
   return not redis.call('SET', once, '1', 'NX', 'EX', once_ttl_s)
 end

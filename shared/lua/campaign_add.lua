@@ -1,13 +1,14 @@
--- Adds users to a campaign, or puts them in the place of all others and begins to count anew.
+-- @include guard campaign
+-- Adds users to a campaign, or replaces all users and restarts the count.
 --
 -- KEYS[4]  once        of the request
 -- ARGV[1]  ttl_s       of the campaign
 -- ARGV[2]  once_ttl_s
 -- ARGV[3]  mode        append | replace
--- ARGV[4]  users_max   that may wait
+-- ARGV[4]  users_max   of the campaign
 -- ARGV     elements
 --
--- Returns {remaining}, or {-1, remaining} when there would be more than users_max.
+-- Returns {remaining}, or {-1, remaining} if there would be more than users_max.
 
 local PUSHED_AT_ONCE = 1000 -- Lua's stack bounds the arguments of one call
 local FIRST = 5

@@ -1,3 +1,4 @@
+-- @include campaign
 -- Removes a campaign with its responses.
 --
 -- KEYS[4]  once        of the request

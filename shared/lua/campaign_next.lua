@@ -1,10 +1,11 @@
--- Takes users from a campaign, oldest first. Nobody else gets them.
+-- @include guard campaign
+-- Takes users from a campaign, oldest first. No other call gets them.
 --
--- ARGV[1]  ttl_s  of what another service began without an expiry
--- ARGV[2]  count  at most so many
+-- ARGV[1]  ttl_s  of a list that another service created without an expiry
+-- ARGV[2]  count  maximum number of users
 --
--- Returns {remaining, element…}. When the answer is lost the users are lost with it, and a call
--- that is made again on a new connection takes the next ones: each user at most once.
+-- Returns {remaining, element…}. If the answer is lost, the users are lost with it, and a repeated
+-- call takes the next ones: each user at most once.
 
 local len, processed = look()
 if len == 0 then

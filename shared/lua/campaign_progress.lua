@@ -1,14 +1,16 @@
--- Tells how far a campaign has come.
+-- @include campaign
+-- Returns a campaign's progress.
 --
--- ARGV[1]  ttl_s  of what another service began without an expiry
+-- ARGV[1]  ttl_s  of a list that another service created without an expiry
 --
--- Returns {is_there, remaining, processed, responses, expires_at_ms}. expires_at_ms is that of the
--- list, or where it was taken to its end of what is left of the campaign.
+-- Returns {exists, remaining, processed, responses, expires_at_ms}. expires_at_ms is that of the
+-- list, or of the campaign's other keys once the list is empty.
 
 local len, processed = look()
 local came_back = redis.call('LLEN', responses)
 if len + came_back == 0 and redis.call('EXISTS', companion) == 0 then return {0} end
--- What is seen now would not be seen later. A Redis that takes no writes is still read.
+-- Noted now, since the difference is not visible later. A Redis that accepts no writes can still be
+-- read.
 pcall(function()
   note(len, processed, ARGV[1])
   if len > 0 then expire_if_eternal(list, ARGV[1]) end

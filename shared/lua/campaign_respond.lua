@@ -1,12 +1,13 @@
+-- @include guard campaign
 -- Adds responses to a campaign.
 --
 -- KEYS[4]  once           of the request
 -- ARGV[1]  ttl_s          of the responses
 -- ARGV[2]  once_ttl_s
--- ARGV[3]  responses_max  that are kept
+-- ARGV[3]  responses_max  of the campaign
 -- ARGV     responses, at most 500
 --
--- Returns {length}, or {-1, length} when there would be more than responses_max.
+-- Returns {length}, or {-1, length} if there would be more than responses_max.
 
 local FIRST = 4
 local len = redis.call('LLEN', responses)

@@ -1,37 +1,38 @@
--- What the scripts of a feed share; it stands in front of each of them.
+-- Prelude of the feed scripts.
 --
 -- KEYS[1]  list       notifications:{user}, newest first
 -- KEYS[2]  companion  hash:
---   epoch, head, n    the record's epoch, the newest seq pushed, length after our last write
+--   epoch, head, n    the record's epoch, the newest seq pushed, the length after our last write
 --   tail              fingerprint of the last element after our last write
---   top               that of the first element, where it was not ours with seq `head`
---   full              "1" when the list had no room left then
---   told              newest seq that was published, where it is not `head` as Redis refused more
---   rev, rev_epoch    revision of the record that is known here (marks, deletes and erases raise it),
---                     and the epoch it was counted in: another record counts anew
---   reads, reads_rev  "seq=ms;seq=ms;": entries that were read, and when, as of that revision
---   complete          "1" while the list holds every entry that the record has
+--   top               that of the first element, if it was not ours with seq `head`
+--   full              "1" if the list had reached its maximum length then
+--   told              newest seq published, if it is below `head` because Redis denied PUBLISH
+--   rev, rev_epoch    newest known revision of the record (marks, deletes and erases raise it), and
+--                     the epoch it belongs to: another record counts anew
+--   reads, reads_rev  "seq=ms;seq=ms;": entries marked as read and when, as of that revision
+--   complete          "1" while the list holds every entry of the record
 --   unread, some_expired, unread_until
---                     what was derived, and until when it holds
+--                     derived values, and the time until which they are valid
 --   unread_n, unread_tail
---                     length and last element that it was derived from; our own writes clear
+--                     length and last element that they were derived from; our own writes clear
 --                     unread_n
+-- "Ours" are the elements that Bellwire's serialiser wrote, "foreign" those of other services.
 
 local list, companion = KEYS[1], KEYS[2]
 local NEVER = '~' -- sorts behind every RFC 3339 time
 
--- Seq of an element that our serialiser wrote; nil for a foreign one.
+-- Seq of an element of ours; nil for a foreign one.
 local function our_seq(element)
   return tonumber(string.match(element,
     '^{"id":"%x+%-%x+%-7%x%x%x%-%x+%-%x+","userId":"[^"]*","seq":(%d+),'))
 end
 
--- When an element of ours expires; the serialiser writes that last.
+-- Expiry time of an element of ours, which the serialiser writes last.
 local function expires_at(element)
   return string.match(element, '"createdAt":"[^"]+","expiresAt":"([^"]+)"}$') or NEVER
 end
 
--- Whether an element is the one with this id. Foreign ids may be numbers, and spaced otherwise.
+-- Whether the element has this id. Foreign ids may be numbers, and may be formatted differently.
 local function has_id(element, id)
   if our_seq(element) then return string.sub(element, 8, 7 + #id) == id
     and string.sub(element, 8 + #id, 8 + #id) == '"' end
@@ -42,8 +43,7 @@ local function has_id(element, id)
   return other == id
 end
 
--- Tells whether an element is still the same one. Ours have their id in front, and when they were
--- made at the end.
+-- Identifies an element. Ours have their id at the front and their creation time at the end.
 local function fingerprint(element)
   return string.sub(element, 1, 44) .. string.sub(element, -20)
 end
@@ -52,15 +52,15 @@ local function fingerprint_at(index)
   return fingerprint(redis.call('LINDEX', list, index) or '')
 end
 
--- A counter of ours; nil for what is none, as somebody else may have written it.
+-- The value of a counter; nil if another service wrote something else there.
 local function counter(text)
   local n = tonumber(text)
   return n and n >= 0 and n < 2 ^ 53 and n % 1 == 0 and n or nil
 end
 
--- What tells whether a feed is warm, in one call with further fields of the companion: each of them
--- costs a quarter of a microsecond. Their values come second, from 7 on. Without sound counters a feed
--- is cold.
+-- The state that decides whether a feed is warm, and further fields of the companion in the same
+-- call, since each field costs a quarter of a microsecond. Returns the state and all values;
+-- further fields begin at 7. Without valid counters a feed is cold.
 local function feed_state(...)
   local v = redis.call('HMGET', companion, 'epoch', 'head', 'n', 'tail', 'full', 'complete', ...)
   local tail = fingerprint_at(-1)
@@ -73,7 +73,7 @@ local function feed_state(...)
   }, v
 end
 
--- With what is needed to know what is unread.
+-- The state with the fields that `unread` is derived from.
 local function feed_state_with_reads(...)
   local state, v = feed_state('reads', 'unread', 'unread_n', 'unread_tail', 'unread_until',
     'some_expired', ...)
@@ -82,20 +82,20 @@ local function feed_state_with_reads(...)
   return state, v
 end
 
--- The revision of the record that is known here, and that of the marks, from the values of `rev`,
--- `rev_epoch` and `reads_rev`.
+-- Adds the record's known revision, and that of the marks, from the values of `rev`, `rev_epoch`
+-- and `reads_rev`.
 local function add_revision(state, rev, rev_epoch, reads_rev)
   state.rev, state.rev_epoch = counter(rev) or 0, rev_epoch
   state.reads_rev = reads_rev == '-1' and -1 or counter(reads_rev) or 0
 end
 
--- Up to which seq everything was published.
+-- The seq up to which everything was published.
 local function told_of(state, told)
   return math.min(counter(told) or state.head, state.head)
 end
 
--- Whether an element is the one that was first after our last write. For ours with seq `head`, told
--- by the place where the serialiser puts the seq, since taking elements apart costs a microsecond.
+-- Whether the element was the first one after our last write. Ours with seq `head` is recognised by
+-- the seq at the serialiser's position, since parsing an element costs a microsecond.
 local function was_first(state, element)
   if not element then return false end
   local seq = '","seq":' .. state.head_text .. ','
@@ -104,15 +104,15 @@ local function was_first(state, element)
   return fingerprint(element) == state.top
 end
 
--- Whether the element that was first lies where the pushes of other services have moved it. It does
--- not when somebody took elements away and pushed others, whatever the length says. `elements` are
--- the list's first ones, where the caller has them already.
+-- Whether the element that was first is where other services' pushes have moved it. It is not if a
+-- service removed elements and pushed others, even with the same length. `elements` are the list's
+-- first ones, if the caller has them.
 local function is_first_in_place(state, elements)
   if state.is_whole then
     local above = state.length - state.n
     return was_first(state, elements and elements[above + 1] or redis.call('LINDEX', list, above))
   end
-  -- A full list that somebody pushed to and trimmed: by how much is not known.
+  -- Another service pushed to a full list and trimmed it: the number of elements is unknown.
   for i, element in ipairs(redis.call('LRANGE', list, 0, state.n - 1)) do
     if was_first(state, element) then
       state.trimmed_above = i - 1
@@ -122,17 +122,16 @@ local function is_first_in_place(state, elements)
   return false
 end
 
--- Whether the list is what we left there, or more. One that is shorter was trimmed or deleted by
--- another service; so was one that grew and has another end, unless it was full: what a service
--- cuts off a full list after its LPUSH would have gone anyway. One without an expiry was begun by
--- another service.
+-- Whether the list is as we left it, or has grown. A shorter one was trimmed or deleted by another
+-- service. So was one with another end, unless it was full: what a service trims after its LPUSH
+-- would have been dropped anyway. A list without an expiry was created by another service.
 local function is_warm(state, elements)
   return state.epoch and state.length >= state.n
     and (state.n == 0 or ((state.is_whole or state.full) and redis.call('TTL', list) >= 0
       and is_first_in_place(state, elements)))
 end
 
--- Notes a revision, so that a load which read the record earlier is refused.
+-- Notes a revision, so that a load from an earlier read of the record is rejected.
 local function note_rev(state, epoch, rev)
   if state.rev_epoch ~= epoch then state.rev, state.reads_rev = 0, -1 end
   state.rev = math.max(rev, state.rev)
@@ -141,9 +140,9 @@ local function note_rev(state, epoch, rev)
   state.unread_n = nil
 end
 
--- How many of ours in the window are neither read nor expired, and whether some have expired:
--- derived, never counted. What was derived is kept beside the state it was derived from, since
--- looking through 100 elements costs more than all the rest of a read.
+-- The number of ours in the window that are neither read nor expired, and whether some are expired.
+-- Derived, never counted; cached with the state it was derived from, since scanning 100 elements
+-- costs more than the rest of a read.
 local function derive_unread(state, cap, now)
   if state.unread and state.unread_n == state.length and now < state.unread_until then
     return state.unread, state.some_expired
@@ -163,12 +162,12 @@ local function derive_unread(state, cap, now)
       end
     end
   end
-  -- A read must not fail because Redis is full or a replica.
+  -- A read must succeed even if Redis is full or a replica.
   redis.pcall('HSET', companion, 'unread', unread, 'unread_n', state.length,
     'unread_tail', state.tail, 'unread_until', until_when,
     'some_expired', some_expired and 1 or 0)
   if state.trimmed_above then
-    -- Looked through once: from here on both ends tell again whether it is untouched.
+    -- Scanned only once: from now on both ends show again whether the list is untouched.
     redis.pcall('HSET', companion, 'n', state.length - state.trimmed_above, 'tail', state.tail,
       'complete', 0)
   end

@@ -1,14 +1,15 @@
--- Takes an entry that the record has deleted out of a feed, or makes the feed forget everything.
+-- @include guard feed
+-- Removes an entry that the record has deleted from a feed, or erases the feed.
 --
 -- ARGV[1]  rev    revision of the record after the delete
 -- ARGV[2]  ttl_s  expiry of the companion
 -- ARGV[3]  id     of the entry; "" erases the whole feed, foreign elements included
--- ARGV[4]  epoch  that the revision was counted in
+-- ARGV[4]  epoch  that the revision belongs to
 -- ARGV[5]  seq    of the entry
 --
--- Returns {removed}. The revision is kept also for a cold feed: a load that read the record before
--- the delete would bring the entry back for 30 days. An entry that is still on its way makes the feed
--- cold, so that the push which carries it is refused and the feed is loaded without it.
+-- Returns {removed}. A cold feed stores the revision, too: a load from an earlier read of the
+-- record would restore the entry for 30 days. An entry that has not arrived yet makes the feed
+-- cold, so that the push which contains it is rejected and the feed is loaded without it.
 
 local NEVER_SO_LONG = 1000000000
 local function look()
@@ -29,7 +30,7 @@ else
     if our_seq(element) and has_id(element, ARGV[3]) then
       removed = redis.call('LREM', list, 1, element)
       if state.epoch then
-        -- A delete that was overtaken does not raise the revision: what was derived must go.
+        -- An overtaken delete does not raise the revision, so the derived values are cleared here.
         redis.call('HSET', companion, 'n', math.max(state.n - removed, 0), 'unread_n', '')
         if state.is_whole then redis.call('HSET', companion, 'tail', fingerprint_at(-1)) end
         if was_first(state, element) then

@@ -1,9 +1,10 @@
+-- @include feed
 -- Finds one entry of a feed by its id.
 --
 -- ARGV[1]  id
 --
--- Returns {epoch, head, reads} for a feed without it, or {epoch, head, reads, element}; epoch is ""
--- and head 0 for a cold feed.
+-- Returns {epoch, head, reads} if the feed lacks it, else {epoch, head, reads, element}; epoch is
+-- "" and head 0 for a cold feed.
 
 local state, v = feed_state('reads')
 local reply = {state.epoch or '', state.head, v[7] or ''}

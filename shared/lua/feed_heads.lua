@@ -1,10 +1,11 @@
--- Tells how far many feeds are, for the relay.
+-- @include feed
+-- Returns the heads of many feeds, for the relay.
 --
 -- KEYS     list, companion  pairs, one per user
 -- ARGV[1]  epoch            of the record
 --
--- Returns per user the seq of the newest entry that is in the feed and was published, or -1 for a
--- feed that is cold and must be loaded, or -2 for a key of the wrong type.
+-- Returns per user the seq of the newest entry that is in the feed and was published, -1 for a cold
+-- feed, which must be loaded, or -2 for a key of the wrong type.
 
 local heads = {}
 for i = 1, #KEYS, 2 do

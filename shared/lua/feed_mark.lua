@@ -1,23 +1,24 @@
--- Brings a change of the record's marks to a feed and tells the user's sockets.
+-- @include guard feed
+-- Applies a change of the record's marks to a feed and notifies the user's sockets.
 --
 -- ARGV[1]  rev      revision of the record that `reads` was read at
--- ARGV[2]  reads    "seq=ms;..." of the newest entries that were read
+-- ARGV[2]  reads    "seq=ms;..." of the newest entries that are marked as read
 -- ARGV[3]  ttl_s    expiry of the companion
 -- ARGV[4]  cap      size of the window
 -- ARGV[5]  now      RFC 3339
 -- ARGV[6]  channel  of events
--- ARGV[7]  event    JSON text up to the value of `unread`, which stands last; "" for none
--- ARGV[8]  epoch    that the revision was counted in
+-- ARGV[7]  event    JSON text up to the value of `unread`, which comes last; "" for no event
+-- ARGV[8]  epoch    that the revision belongs to
 --
--- Returns {unread}, or {-1} for a feed that is cold or of another epoch, whose unread is not known:
+-- Returns {unread}, or {-1} for a feed that is cold or of another epoch, whose unread is unknown:
 -- load it and repeat. Safe to repeat, and in any order: marks of a lower revision change nothing. A
--- cold feed takes the revision too, so that a load which read the record earlier is refused.
+-- cold feed stores the revision, too, so that a load from an earlier read is rejected.
 
 local rev, epoch = tonumber(ARGV[1]), ARGV[8]
 local state, v = feed_state_with_reads('rev', 'rev_epoch', 'reads_rev')
 add_revision(state, v[13], v[14], v[15])
 before_writing('EXPIRE', companion)
--- Not compared with `rev`: a delete raises that and brings no marks.
+-- Not compared with `rev`: a delete raises it without new marks.
 if state.rev_epoch ~= epoch or rev > state.reads_rev then
   note_rev(state, epoch, rev)
   state.reads, state.reads_rev = ARGV[2], rev

@@ -1,31 +1,32 @@
+-- @include guard feed
 -- Pushes notifications onto a feed in the order of the record, or loads a cold feed from it.
 --
 -- ARGV[1]  mode           "push" | "load"
 -- ARGV[2]  epoch          of the record
--- ARGV[3]  after          the entries below are all that the record has above this seq
--- ARGV[4]  publish_after  publish only what is above (it was published before otherwise)
--- ARGV[5]  cap            most elements of the list
+-- ARGV[3]  after          the entries below are all entries of the record above this seq
+-- ARGV[4]  publish_after  publish only entries above it (the others were published before)
+-- ARGV[5]  cap            maximum length of the list
 -- ARGV[6]  ttl_s          expiry of both keys
 -- ARGV[7]  head           load: the record's counter (the newest entries may be deleted)
 -- ARGV[8]  rev            load: revision of the record that the entries were read at
 -- ARGV[9]  reads          load: the record's read marks
 -- ARGV[10] channel
--- ARGV[11..] seq, json, expires_ms   triples, oldest first; expires_ms since the Unix epoch, 0: never
+-- ARGV[11..] seq, json, expires_ms   triples, oldest first; expires_ms is Unix time, 0: never
 --
 -- Returns one of
 --   {"ok", head}        everything up to head is in the feed and published
 --   {"cold", 0}         push: the feed is not known under this epoch; load it
---   {"gap", head}       push: entries between head and `after` are missing; bring them along
---   {"conflict", seq}   the feed knows other bytes at this seq: the entry was deleted meanwhile, or
---                       the record went back in time
---   {"old", head}       the feed is so far ahead that nothing tells whether the entries were in it:
---                       the record went back in time if its counter is below head
+--   {"gap", head}       push: entries between head and `after` are missing; include them
+--   {"conflict", seq}   the feed has other bytes at this seq: the entry was deleted meanwhile, or
+--                       the record was rolled back
+--   {"old", head}       the feed is so far ahead that it cannot show whether it had the entries:
+--                       the record was rolled back if its counter is below head
 --   {"stale", rev}      load: the record was at this revision already; read again
---   {"untold", seq, why}  everything is in the feed, and published only up to seq: Redis refuses
+--   {"untold", seq, why}  everything is in the feed, but published only up to seq: Redis denies
 --                       PUBLISH. The next call begins there, so that nothing is pushed twice.
 --
--- What is refused before the first write leaves everything as it was; whatever is refused behind it
--- leaves a list that the companion agrees with.
+-- If a command is denied before the first write, nothing has changed; after it, list and companion
+-- still agree.
 --
 -- JSON is passed through as bytes: cjson would turn [] into {} and round large integers.
 
@@ -39,7 +40,7 @@ add_revision(state, v[7], v[8])
 state.told = told_of(state, v[9])
 local head, warm = state.head, is_warm(state) and state.epoch == epoch
 
--- What has expired is kept in its place, for the order's sake, but neither told nor shown.
+-- Expired entries keep their place for the order, but are neither published nor shown.
 local now_ms
 for i = FIRST + 2, #ARGV, STEP do
   if ARGV[i] ~= '0' and not now_ms then
@@ -48,8 +49,8 @@ for i = FIRST + 2, #ARGV, STEP do
   end
 end
 
--- Publishes the entries above `told`, but for those that are known to lie in the list already, having
--- been published. Returns how far that has come, and the problem that it stopped at.
+-- Publishes the entries above `told`, except those known to be in the list already and published.
+-- Returns the seq reached, and the problem that stopped it.
 local function publish(told, head, is_known, known_told)
   for i = FIRST, #ARGV, STEP do
     local seq, json, expires_ms = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
@@ -64,9 +65,9 @@ local function publish(told, head, is_known, known_told)
   return head
 end
 
--- Notes what the list has become, publishes, and returns the answer. `first` is the first element, or
--- nothing if it is ours with seq `head`; the rest as for `publish`. Trims last, when the companion
--- knows what will be left.
+-- Stores the list's new state, publishes, and returns the answer. `first` is the first element, or
+-- nil if it is ours with seq `head`; the rest as for `publish`. Trims last, when the companion
+-- describes the trimmed list.
 local function finish(head, length, complete, first, ...)
   local is_over = length > cap
   if is_over then length, complete = cap, false end
@@ -87,8 +88,8 @@ local function finish(head, length, complete, first, ...)
   return {'ok', head}
 end
 
--- Whether an entry at or below head may be absent: it fell out of the window. The length tells
--- nothing: a delete makes room that nothing takes.
+-- Whether an entry at or below head may be absent because it left the window. The length does not
+-- show it: a delete makes room that stays empty.
 local function below_window(seq)
   if state.complete then return false end
   local elements = redis.call('LRANGE', list, 0, -1)
@@ -128,17 +129,17 @@ if warm and after <= head then
     math.max(state.told, publish_after), head)
 end
 
--- Load: the record's newest entries, with foreign elements where they lay. A foreign element keeps
--- its place above the nearest entry of ours below it, else below the nearest one above it.
+-- Load: the record's newest entries, with foreign elements in their places. A foreign element stays
+-- above the nearest entry of ours below it, else below the nearest one above it.
 local known = {}
 for i = FIRST, #ARGV, STEP do known[ARGV[i + 1]] = tonumber(ARGV[i]) end
--- Seqs of another epoch mean nothing here; the same bytes do.
+-- Seqs of another epoch are meaningless here; identical bytes are not.
 local same_epoch = not state.epoch or state.epoch == epoch
 local function anchor(element)
   return known[element] or same_epoch and our_seq(element) or nil
 end
 
--- From the bottom up, so that both runs merge from the oldest to the newest.
+-- From the bottom, so that both runs merge from the oldest to the newest.
 local elements = redis.call('LRANGE', list, 0, 2 * cap - 1)
 local present, foreign, below, lowest = {}, {}, nil, nil
 for i = #elements, 1, -1 do
@@ -150,9 +151,9 @@ for i = #elements, 1, -1 do
     foreign[#foreign + 1] = {element = elements[i], at = below and below + 0.5}
   end
 end
--- Nothing of ours below: under the lowest of ours; alone in the list: above all that the feed had
--- before or, where nothing is known of it, had been sent, and below what comes only now; under
--- everything when the list belongs to a record that is gone.
+-- Foreign elements without ours below: under the lowest of ours. If the list has only foreign ones:
+-- above everything that the feed had before or, if that is unknown, that was published, and below
+-- the new entries. At the very bottom if the list belongs to a replaced record.
 local before = state.epoch and head or publish_after
 local bottom = lowest and lowest - 0.5 or (same_epoch and before + 0.5 or 0)
 
@@ -171,14 +172,14 @@ for i = next_foreign, #foreign do merged[#merged + 1] = foreign[i].element end
 
 before_writing('LPUSH', list, 'HSET', companion, 'EXPIRE', list)
 redis.call('DEL', list, companion)
--- LPUSH of an ascending run leaves the newest in front; pages stay below Lua's stack limit.
+-- LPUSH of an ascending run leaves the newest in front; chunks stay below Lua's stack limit.
 for first = 1, #merged, 500 do
   redis.call('LPUSH', list, unpack(merged, first, math.min(first + 499, #merged)))
 end
 redis.call('HSET', companion, 'rev', ARGV[8], 'rev_epoch', epoch, 'reads', ARGV[9],
   'reads_rev', ARGV[8])
--- What lies in the list was published when it came there, be it under an older epoch, unless that
--- was refused.
+-- Elements in the list were published when they were pushed, possibly under an older epoch, unless
+-- that was denied.
 local new_head = tonumber(ARGV[7])
 return finish(new_head, #merged, after == 0, merged[#merged],
   publish_after, new_head, present, state.epoch == epoch and state.told or new_head)

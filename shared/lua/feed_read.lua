@@ -1,33 +1,35 @@
--- Reads a page of a feed and how many of ours are unread.
+-- @include feed
+-- Reads a page of a feed and the number of unread entries.
 --
 -- ARGV[1]  limit      elements to return
--- ARGV[2]  cap        size of the window that `unread` looks at
+-- ARGV[2]  cap        size of the window that `unread` counts in
 -- ARGV[3]  now        RFC 3339, UTC, milliseconds: compares as text
 -- ARGV[4]  direction  "newest" | "before" | "after"
 -- ARGV[5]  cursor     id of an element, or "~<seq>.<k>": the k-th element above ours with seq
 --                     (seq 0: counted from below the last element)
 --
--- Returns {"cold"} when the feed must be loaded from the record first, {"gone", unread} when there is
--- no element of that cursor in the list, else {"warm", page}. A page is one string, since every
--- element of a reply costs the component about half a microsecond:
+-- Returns {"cold"} if the feed must be loaded from the record first, {"gone", unread} if the list
+-- has no element for the cursor, else {"warm", page}. A page is one string, since every element of
+-- a reply costs the component about half a microsecond:
 --   <unread> <lowest> <more> <next> <reads> RS element RS element ...
---   RS        U+001E, as in RFC 7464: no JSON text holds it
+--   RS        U+001E, as in RFC 7464: no JSON text contains it
 --   elements  newest first, without expired ones of ours
---   lowest    the record has more below this seq than the list; 0 when it has not, or when the
---             page does not reach the end of the list
---   more      1 when the list has further elements in the direction of the page
+--   lowest    the record has entries below this seq that the list lacks; 0 if it has none, or if
+--             the page does not reach the end of the list
+--   more      1 if the list has further elements in the direction of the page
 --   next      cursor of the page's last element in that direction, "-" for an empty page
---   reads     the companion's
+--   reads     as in the companion
 --
--- Most of the time goes into making Lua strings: Redis hashes every byte of each.
+-- Most of the time is spent on creating Lua strings: Redis hashes every byte of each.
 
 local limit, cap, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local direction, cursor = ARGV[4], ARGV[5]
 
 local state = feed_state_with_reads()
 local elements = direction == 'newest' and redis.call('LRANGE', list, 0, limit - 1)
--- Also a foreign list beside a feed that was known to be empty: loading gives it an expiry.
-if not is_warm(state, elements) or (state.length > 0 and state.n == 0 and redis.call('TTL', list) < 0) then
+-- Also a foreign list beside a companion that says "empty": loading gives it an expiry.
+if not is_warm(state, elements)
+  or (state.length > 0 and state.n == 0 and redis.call('TTL', list) < 0) then
   return {'cold'}
 end
 local unread, some_expired = derive_unread(state, cap, now)
@@ -38,7 +40,7 @@ local function page_of(elements, count, lowest, more, next)
   return {'warm', table.concat(elements, '\30', 0, count)}
 end
 
--- The usual call, the newest page with nothing expired in the window, needs no look at the rest of
+-- The usual call, the newest page without expired entries in the window, does not read the rest of
 -- the list.
 if elements and not some_expired then
   local count, more = #elements, state.length > limit and '1' or '0'
@@ -53,7 +55,7 @@ local function is_shown(element)
   return not some_expired or not our_seq(element) or expires_at(element) > now
 end
 
--- Position, from 1, of the cursor's element.
+-- Index of the cursor's element, from 1.
 local function find(elements)
   local seq, k = string.match(cursor, '^~(%d+)%.(%d+)$')
   local at = nil
@@ -71,7 +73,8 @@ local function find(elements)
   return at and elements[at] and at
 end
 
--- Cursor of the element at a position: its own id for ours, else its distance above ours below.
+-- Cursor of the element at an index: the id for ours, else the distance above the next one of ours
+-- below.
 local function cursor_at(elements, at)
   for i = at, #elements do
     local seq = our_seq(elements[i])
@@ -100,7 +103,7 @@ for i = first, last, step do
 end
 
 local lowest = 0
--- A list that another service made longer than the window is not looked at to its end.
+-- A list that another service made longer than the window is not scanned to its end.
 if more == '0' and step == 1 and not (state.complete and state.length <= cap) then
   lowest = state.head + 1
   for i = #elements, 1, -1 do

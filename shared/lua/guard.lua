@@ -1,13 +1,13 @@
--- Redis takes nothing back: what a script wrote stays when a later command of it is refused (a user
--- who lacks a permission), and a caller who tries again writes it twice or finds it gone. Scripts
--- that cannot be repeated from wherever they broke off call this before their first write. Those
--- that write nothing, or the same again, need not.
+-- Redis does not roll back: a script's writes stay if one of its later commands is denied (to a
+-- user who lacks a permission), and a caller that retries writes them twice or finds the data gone.
+-- Scripts that cannot be repeated from any point call this before their first write. Scripts that
+-- write nothing, or the same again, need not.
 --
--- The caller's keys were checked before the script began, since it names them: what matters here is
--- the commands, and keys that it makes up itself.
+-- Redis checked the caller's KEYS before the script began, since the call names them. This checks
+-- the commands, and keys that the script builds itself.
 --
--- A server without memory refuses a script's first write or none, as long as that write is one that
--- needs memory; EXPIRE, DEL and the like in front of it would let everything through.
+-- A server out of memory rejects a script's first write or none, provided that this write needs
+-- memory; after an EXPIRE or DEL it would accept all others.
 
 local is_allowed = redis.acl_check_cmd
 
@@ -19,9 +19,9 @@ local function require_permissions(command, key, ...)
 end
 
 -- Raises NOPERM unless the caller may run each command on its key: command, key, command, key...
--- About 0.15 µs each. Arguments behind the key decide nothing.
+-- About 0.15 µs each. Arguments after the key have no influence.
 local function before_writing(...)
-  -- Servers other than Redis 7 and Valkey need not have it.
+  -- Only Redis 7 and Valkey are certain to have it.
   if is_allowed then require_permissions(...) end
 end
 

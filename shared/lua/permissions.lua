@@ -1,14 +1,15 @@
--- Tells what the caller's Redis user may not do. Touches no key.
+-- Lists the permissions that the caller's Redis user lacks. Accesses no key.
 --
 -- ARGV[1]  lines "key COMMAND COMMAND ...": commands, each on that key or channel
 --
--- Returns "COMMAND on key" for each that would be refused; nothing where the server cannot tell.
+-- Returns "COMMAND on key" for each that would be denied; nothing if the server cannot tell.
 
 local refused = {}
 if not redis.acl_check_cmd then return refused end
 for key, commands in string.gmatch(ARGV[1], '(%S+) ([^\n]+)') do
   for command in string.gmatch(commands, '%u+') do
-    -- An unknown command is an error: a server may have renamed it. The number is EVAL's.
+    -- An unknown command raises an error: a server may have renamed it. '0' is the number of keys
+    -- that EVAL requires.
     local is_known, is_allowed = pcall(redis.acl_check_cmd, command, key, '0')
     if not (is_known and is_allowed) then refused[#refused + 1] = command .. ' on ' .. key end
   end

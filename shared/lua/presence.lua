@@ -1,35 +1,36 @@
--- What the scripts of presence share; it stands in front of each of them.
+-- Prelude of the presence scripts.
 --
--- KEYS[1]  online  the set that everybody reads; other services add and remove members as well
--- KEYS[2]  leases  zset incarnation -> until when its hub counts as alive, milliseconds
--- KEYS[3]  revs    hash incarnation -> "rev size": the last call that was carried out, and how many
---                  users its set held then
--- KEYS[4]  own     set of the users whom this incarnation holds
+-- KEYS[1]  online  the set of online users; other services add and remove members, too
+-- KEYS[2]  leases  zset incarnation -> time until which its hub counts as alive, ms
+-- KEYS[3]  revs    hash incarnation -> "rev size": number of the last executed call, and the size
+--                  of the incarnation's set after it
+-- KEYS[4]  own     set of this incarnation's users
 --
--- ARGV[1]  id         of the incarnation: a hub's life with Redis, until one of them is lost
+-- ARGV[1]  id         of the incarnation: a period in which neither the hub nor Redis lost state
 -- ARGV[2]  prefix     of the sets of users; the id of an incarnation follows
--- ARGV[3]  lease_ms   a hub that has not called for so long is dead
--- ARGV[4]  expiry_ms  of `online`, after anybody's last call: nobody takes the last hub's users out
+-- ARGV[3]  lease_ms   a hub that is silent for this long counts as dead
+-- ARGV[4]  expiry_ms  of `online`, after the last call of any hub: the last hub's users are not
+--                     removed otherwise
 -- ARGV[5]  ttl_s      expiry of the other keys
--- ARGV[6]  page       most users of a dead incarnation that one call takes out
+-- ARGV[6]  page       maximum number of a dead incarnation's users that one call removes
 --
--- Errors: WRONGTYPE, naming the key, before anything is written. The set of another incarnation that
--- has become something else counts as empty.
+-- Errors: WRONGTYPE, naming the key, before any write. Another incarnation's set of the wrong type
+-- counts as empty.
 --
--- A user may lie in `online` because of several hubs and of other services. Who leaves a hub is taken
--- out unless another live hub holds them. What other services hold is not known, just as they know
--- nothing of us: they take out whose tab has closed while ours is open, and the next beats bring
--- them back.
+-- A user may be in `online` because of several hubs and of other services. A user who leaves a hub
+-- is removed unless another live hub has them. The users of other services are unknown here, and
+-- ours are unknown to them: they remove a user whose tab with them has closed while ours is open,
+-- and the next beats restore that user.
 --
--- A server without memory carries the scripts out all the same: presence that is not renewed would be
--- wrong within seconds, and it is no larger than the number of sockets.
+-- A server out of memory runs the scripts all the same: presence that is not renewed would be wrong
+-- within seconds, and its size is bounded by the number of sockets.
 
 local online, leases, revs, own = KEYS[1], KEYS[2], KEYS[3], KEYS[4]
 local me, prefix = ARGV[1], ARGV[2]
 local lease_ms, expiry_ms, ttl_s = tonumber(ARGV[3]), tonumber(ARGV[4]), ARGV[5]
 local page = tonumber(ARGV[6])
 
--- Far more than a fleet has; bounds what is looked through.
+-- Far more than any fleet has; bounds the loops.
 local HUBS_MAX = 1000
 
 local time = redis.call('TIME')
@@ -56,7 +57,7 @@ local function sets_of_others()
   return others
 end
 
--- Takes users out of `online`, but for those whom any of `sets` holds.
+-- Removes users from `online`, except those in any of `sets`.
 local function take_out(users, sets)
   for _, set in ipairs(sets) do
     if #users == 0 then return end
@@ -71,10 +72,10 @@ local function take_out(users, sets)
   if #users > 0 then redis.call('SREM', online, unpack(users)) end
 end
 
--- Takes a page of an incarnation's users out; `sets` are those of the live. Says whether it was the
--- last one.
+-- Removes a page of an incarnation's users; `sets` are those of live hubs. True if it was the last
+-- page.
 local function take_page_out(id, sets)
-  -- Whoever is out of the hub's set and still in `online` would stay there.
+  -- A user removed from the hub's set but not from `online` would stay there.
   before_writing('SREM', online, 'SMISMEMBER', own)
   local users = redis.pcall('SPOP', prefix .. id, page)
   if users.err then
@@ -91,25 +92,25 @@ local function forget(id)
   redis.call('HDEL', revs, id)
 end
 
--- An incarnation that is over, or nil. Our own never counts.
+-- A dead incarnation, or nil. Our own never counts.
 local function dead_one()
   local dead = redis.call('ZRANGEBYSCORE', leases, '-inf', now, 'LIMIT', 0, 2)
   if dead[1] == me then return dead[2] end
   return dead[1]
 end
 
--- Latest moment until which any hub was known to be alive, or nil.
+-- The latest time until which any hub counted as alive, or nil.
 local function last_deadline()
   return tonumber(redis.call('ZRANGE', leases, 0, 0, 'REV', 'WITHSCORES')[2])
 end
 
--- Earlier incarnations of this hub, named in ARGV, need not wait for the end of their leases.
+-- Earlier incarnations of this hub, named in ARGV, count as dead before their leases end.
 local function end_former(first, last)
   for i = first, last do redis.call('ZADD', leases, 'XX', 'LT', now, ARGV[i]) end
 end
 
--- While anybody holds users, `online` must go soon after the last hub. While nobody does, it holds
--- members of other services at most, and those are not ours to end.
+-- While any hub has users, `online` must expire soon after the last hub's last call. Otherwise it
+-- has at most members of other services, whose expiry is not ours to set.
 local function set_expiry()
   local is_held = redis.call('SCARD', own) > 0
   if not is_held then

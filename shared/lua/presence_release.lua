@@ -1,14 +1,15 @@
--- A hub ends: takes a page of its users out, then those of dead hubs, so that the last one to leave
--- leaves only what other services hold, and without an expiry.
+-- @include allow_oom guard presence
+-- Ends a hub's presence: removes a page of its users, then those of dead hubs, so that after the
+-- last hub only other services' members are left, without an expiry.
 --
 -- KEYS, ARGV[1..6]  see presence.lua
 -- ARGV[7..]  earlier incarnations of this hub
 --
--- Returns how many calls are left at least: 0 or 1.
+-- Returns the minimum number of calls still needed: 0 or 1.
 
--- From here on a late call of this incarnation does nothing.
+-- From here on a delayed call of this incarnation does nothing.
 redis.call('HDEL', revs, me)
--- The lease is kept until nobody is left: if this hub breaks off, another one finds the rest.
+-- The lease is kept until no user is left: if this hub is interrupted, another one continues.
 redis.call('ZADD', leases, now, me)
 redis.call('EXPIRE', leases, ttl_s)
 end_former(7, #ARGV)

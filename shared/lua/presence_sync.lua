@@ -1,31 +1,34 @@
--- Renews a hub's lease and tells what changed there; a beat also restores members that other services
--- took out, and takes out the users of a dead hub.
+-- @include allow_oom guard presence
+-- Renews a hub's lease and applies its changes; a beat also restores members that other services
+-- removed, and removes the users of a dead hub.
 --
 -- KEYS, ARGV[1..6]  see presence.lua
 -- ARGV[7]   rev      of this call, never used before in this incarnation
 -- ARGV[8]   cursor   restore members from here on; "" for none
--- ARGV[9]   reaps    "1": also take out a page of a dead hub's users
+-- ARGV[9]   reaps    "1": also remove a page of a dead hub's users
 -- ARGV[10]  revs, ARGV[11] ended, ARGV[12] joins   how many of each follow; the rest are leaves
--- ARGV[13..] revs    that the incarnation may be at: the last one known, and those of calls since
---                    then that were never answered. "" if it may not exist yet.
+-- ARGV[13..] revs    that the incarnation may be at: the last one known, and those of later calls
+--                    that were never answered. "" if it may not exist yet.
 --            ended   earlier incarnations of this hub
---            joins   users who are here now; an incarnation's first calls bring everyone
---            leaves  users who are here no more; at most 1,000 together with the joins
+--            joins   users who came online; an incarnation's first calls send every user
+--            leaves  users who went offline; at most 1,000 together with the joins
 --
 -- Returns {status, size, cursor, seen, restored, dead, short}
 --   "ok"      size      users in the incarnation's set
---             cursor    to go on with, "0" when the set was walked through
---             seen      members looked at, of which `restored` were missing in `online`
---             dead      1 if there are more dead users to take out
---             short     1 if `online` has fewer members than the set: many were taken out at once
---   "resync"  the lease ran out, or Redis is not where this hub left it: nothing was done. Whoever was
---             dead for a moment may have been taken out: begin another incarnation and bring everyone.
+--             cursor    to continue with, "0" at the end of the set
+--             seen      members checked, of which `restored` were missing in `online`
+--             dead      1 if there are more users of dead hubs to remove
+--             short     1 if `online` has fewer members than the set: many were removed at once
+--   "resync"  the lease ran out, or Redis is not in the state that this hub left: nothing was done.
+--             The users of a hub that counted as dead may have been removed: begin another
+--             incarnation and send every user.
 --
--- The answer of a call may be lost, and the call may even be carried out later than the ones after it
--- (a server that was stopped reads what clients that are gone have sent). What it brought is
--- brought again, which is harmless; and once a later call was carried out, its own revs do not fit.
+-- The answer of a call may be lost, and the call may even be executed after later ones (a server
+-- that was stopped reads the input of disconnected clients). Its changes are sent again, which is
+-- harmless; and once a later call was executed, its own revs do not match.
 
-local revs_count, ended_count, joins_count = tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
+local revs_count, ended_count = tonumber(ARGV[10]), tonumber(ARGV[11])
+local joins_count = tonumber(ARGV[12])
 local first_rev = 13
 local first_ended = first_rev + revs_count
 local first_join = first_ended + ended_count
@@ -35,13 +38,13 @@ local deadline = tonumber(redis.call('ZSCORE', leases, me))
 local known = redis.call('HGET', revs, me)
 local size = redis.call('SCARD', own)
 
--- Which call this incarnation has come to: "" if there is none, nil if that cannot be told.
+-- The last executed call of this incarnation: "" if there is none, nil if it is unknown.
 local rev
 if not deadline and not known then
   rev = ''
 elseif deadline and deadline > now and known then
   local at, size_then = string.match(known, '^(%d+) (%d+)$')
-  -- Somebody else's hand, or an eviction, shows in the size.
+  -- Another service's change, or an eviction, shows in the size.
   if tonumber(size_then) == size then rev = at end
 end
 local fits = false
@@ -49,8 +52,8 @@ for i = first_rev, first_ended - 1 do fits = fits or ARGV[i] == rev end
 if not fits then return {'resync', 0, '0', 0, 0, 0, 0} end
 
 if rev == '' then
-  -- All hubs were away for so long that `online` has expired: what dead ones held is out already, and
-  -- who is a member now was added by another service.
+  -- All hubs were silent for so long that `online` has expired: users of dead hubs are gone
+  -- already, and its present members were added by other services.
   local last = last_deadline()
   if last and last - lease_ms + expiry_ms <= now then
     for _, id in ipairs(redis.call('ZRANGE', leases, 0, HUBS_MAX - 1)) do forget(id) end

@@ -1,30 +1,31 @@
--- What the scripts of a queue share; it stands in front of each of them.
+-- Prelude of the queue scripts.
 --
--- KEYS[1]  ready     the queue itself: list of bare payloads, FIFO; other services take part in it
--- KEYS[2]  meta      hash: epoch (random, when the queue was made), id (last one given)
--- KEYS[3]  retry     list of ids: to be received again, before what is ready
--- KEYS[4]  inflight  zset id -> deadline, milliseconds
--- KEYS[5]  delayed   zset id -> due, milliseconds
--- KEYS[6]  dead      zset id -> when it died, milliseconds
--- KEYS[7]  since     zset id -> when it was sent with a delay, or received first; not for dead ones
+-- KEYS[1]  ready     the queue itself: list of bare payloads, FIFO; other services use it, too
+-- KEYS[2]  meta      hash: epoch (random, from the creation of the queue), id (last one given)
+-- KEYS[3]  retry     list of ids: to be received again, before the ready list
+-- KEYS[4]  inflight  zset id -> deadline, ms
+-- KEYS[5]  delayed   zset id -> due, ms
+-- KEYS[6]  dead      zset id -> time of death, ms
+-- KEYS[7]  since     zset id -> time of the delayed send or first receive; not for dead ones
 -- KEYS[8]  payloads  hash id -> payload
 -- KEYS[9]  states    hash id -> "attempt receives_max reason"
 --
 -- ARGV[1]  ttl_s     expiry of all of them, renewed by every operation
--- ARGV[2]  epoch     random word, taken when the queue has none
+-- ARGV[2]  epoch     random word, used if the queue has none
 --
--- A message gets an id when it leaves the ready list, or is sent with a delay: the queue's epoch, the
--- number of digits as a letter, and a number. A receipt from before a flush fits no message from
--- after it, and ids sort as text in the order that they were given in: equal scores of a zset do. Ids of
--- an older version lack the letter. They stay what they are, and sort before all that have it, which
--- are younger. A receipt is "id:attempt".
+-- A message gets an id when it leaves the ready list, or is sent with a delay: the queue's epoch,
+-- the number of digits as a letter, and a number. A receipt from before a flush matches no later
+-- message, and ids sort as text in the order of creation, which orders equal scores of a zset. Ids
+-- of an older version lack the letter. They are kept, and sort before the newer ones. A receipt is
+-- "id:attempt".
 
 local ready, meta, retry, inflight, delayed, dead, since, payloads, states = unpack(KEYS, 1, 9)
 
--- Refuses a key of another type before anything is written: its expiry is not ours to renew.
+-- Rejects a ready list of another type before any write: the expiry of a foreign key is not ours to
+-- renew.
 redis.call('LLEN', ready)
 
--- Lua's stack takes some thousand values.
+-- Lua's stack holds some thousand values.
 local CHUNK = 500
 
 -- Milliseconds since the Unix epoch.
@@ -33,7 +34,7 @@ local function now_ms()
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
--- Calls a command with many arguments, some at a time.
+-- Calls a command with many arguments in chunks.
 local function call_many(command, key, values)
   for first = 1, #values, CHUNK do
     redis.call(command, key, unpack(values, first, math.min(first + CHUNK - 1, #values)))
@@ -44,14 +45,14 @@ local function renew()
   for i = 1, 9 do redis.call('EXPIRE', KEYS[i], ARGV[1]) end
 end
 
--- An id: the letter makes 9 sort before 10.
+-- An id; the letter makes 9 sort before 10.
 local function id_of(epoch, number)
   local digits = string.format('%d', number)
   return epoch .. string.char(96 + #digits) .. digits
 end
 
--- `count` new ids. This is the first write of the scripts that take something out of a list: a
--- server that is full refuses it, and nothing is lost.
+-- `count` new ids. This is the first write of the scripts that remove elements from a list: a full
+-- server rejects it, and nothing is lost.
 local function fresh_ids(count)
   redis.call('HSETNX', meta, 'epoch', ARGV[2])
   local last = redis.call('HINCRBY', meta, 'id', count)
@@ -60,7 +61,7 @@ local function fresh_ids(count)
   return ids
 end
 
--- Attempt, limit and reason of a state; nil for none.
+-- Attempt, limit and reason of a state; nil if missing or malformed.
 local function parse_state(text)
   local attempt, receives_max, reason = string.match(text or '', '^(%d+) (%d+) (.*)$')
   return tonumber(attempt), tonumber(receives_max), reason
@@ -71,14 +72,13 @@ local function set_state(id, attempt, receives_max, reason)
     string.format('%d %d ', attempt, receives_max) .. reason)
 end
 
--- In front of `give_back`, and of what is promoted.
+-- Called before `give_back`, and before promoting delayed messages.
 local function before_giving_back()
   before_writing('HGET', states, 'ZREM', inflight, 'HSET', states, 'ZADD', dead, 'RPUSH', retry,
     'EXPIRE', meta)
 end
 
--- Takes a message that is in flight out of it: to be received again, or dead when it had its
--- chances.
+-- Takes a message out of flight: to be received again, or dead after the last allowed receive.
 local function give_back(id, attempt, receives_max, reason, now, due)
   redis.call('ZREM', inflight, id)
   set_state(id, attempt, receives_max, reason)
@@ -92,8 +92,8 @@ local function give_back(id, attempt, receives_max, reason, now, due)
   end
 end
 
--- Calls `each(id, attempt, receives_max, reason)` for the receipts ARGV[first] and on that hold: of a
--- message in flight under that attempt. Returns the reply {done count, done..., stale...}.
+-- Calls `each(id, attempt, receives_max, reason)` for the valid receipts from ARGV[first] on: those
+-- of a message in flight under that attempt. Returns the reply {done count, done..., stale...}.
 local function for_receipts(first, each)
   local count = #ARGV - first + 1
   if count < 1 then return {0} end

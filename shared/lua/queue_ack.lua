@@ -1,9 +1,10 @@
--- Forgets messages that were dealt with.
+-- @include guard queue
+-- Removes processed messages.
 --
 -- ARGV[3..]  receipts
 --
--- Returns {done count, done..., stale...}. A receipt is stale when its message was acknowledged, given
--- back, received again or died meanwhile.
+-- Returns {done count, done..., stale...}. A receipt is stale if its message was acknowledged,
+-- returned, received again or died meanwhile.
 
 local ids = {}
 local reply = for_receipts(3, function(id) ids[#ids + 1] = id end)

@@ -1,8 +1,9 @@
--- A page of the dead letters, oldest first.
+-- @include queue
+-- Reads a page of the dead letters, oldest first.
 --
 -- ARGV[3]  after  "<died ms>:<id>" of the last one seen; "" for the first page
 -- ARGV[4]  limit
--- ARGV[5]  bytes_max  of payloads, or one entry
+-- ARGV[5]  bytes_max  of the payloads, unless a single one is larger
 --
 -- Returns {more, id, died_ms, attempts, reason, payload, ...}.
 
@@ -10,7 +11,7 @@ local limit = tonumber(ARGV[4])
 local after_ms, after_id = string.match(ARGV[3], '^(%d+):(.+)$')
 local first = 0
 if after_id then
-  -- Where the entry is, or would be: it may have been put back meanwhile.
+  -- The entry's rank, or the rank it would have: it may have been redriven meanwhile.
   local rank = redis.call('ZRANK', dead, after_id)
   first = rank and rank + 1 or redis.call('ZCOUNT', dead, '-inf', after_ms)
 end

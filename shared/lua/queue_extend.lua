@@ -1,4 +1,5 @@
--- Gives messages that are being dealt with more time.
+-- @include queue
+-- Extends the visibility timeout of messages in flight.
 --
 -- ARGV[3]    visibility_ms  from now
 -- ARGV[4..]  receipts

@@ -1,8 +1,9 @@
--- Gives messages back: to be received again at once or later, or to the dead letters.
+-- @include guard queue
+-- Returns messages: to be received again at once or later, or to the dead letters.
 --
 -- ARGV[3]    delay_ms
 -- ARGV[4]    reason    kept with the message
--- ARGV[5]    dead      "1": to the dead letters at once, as what can never be dealt with
+-- ARGV[5]    dead      "1": to the dead letters at once, for messages that cannot be processed
 -- ARGV[6..]  receipts
 --
 -- Returns {done count, done..., stale...}, as queue_ack.

@@ -1,13 +1,14 @@
--- Hands out messages: first gives back those whose visibility timeout is over, promotes delayed ones
--- that are due, and serves what waits to be received again; then takes from the ready list. So no
--- worker is needed that does it in the background.
+-- @include guard queue
+-- Receives messages: first returns those whose visibility timeout is over, promotes delayed ones
+-- that are due, and serves the messages to be received again; then takes from the ready list. So no
+-- background worker is needed.
 --
--- ARGV[3]  max             messages to hand out
+-- ARGV[3]  max             messages to receive
 -- ARGV[4]  visibility_ms
--- ARGV[5]  receives_max    after so many a message goes to the dead letters instead
--- ARGV[6]  recover_max     bound for what is given back and what is promoted
--- ARGV[7]  bytes_max       payloads handed out have about so many bytes, or are one: an answer that is
---                          too long to arrive in time would be received again and again
+-- ARGV[5]  receives_max    receives after which a message becomes a dead letter
+-- ARGV[6]  recover_max     maximum number of messages returned, and of messages promoted
+-- ARGV[7]  bytes_max       approximate bytes of all payloads, unless a single one is larger: an
+--                          answer too long to arrive in time would be received again and again
 --
 -- Returns receipt, payload, receipt, payload, ...
 
@@ -53,14 +54,14 @@ if served > 0 then
   before_writing('HSET', states, 'ZADD', inflight, 'LTRIM', retry, 'EXPIRE', meta)
 end
 
--- The first write may be refused by a server that is full; nothing is lost then.
+-- A full server may reject the first write; nothing is lost then.
 local waiting = math.min(max - served, redis.call('LLEN', ready))
 if waiting > 0 and bytes_left > 0 and served == #again then
   before_writing('HGET', meta, 'LPOP', ready, 'HSET', payloads, 'ZADD', since,
     'EXPIRE', meta)
   local ids, taken = fresh_ids(waiting), 0
   local in_payloads, in_since = {}, {}
-  -- One, then as many as should fit by the size of those before.
+  -- One, then as many as should fit by the mean size so far.
   local count, bytes_before = 1, bytes_left
   while taken < waiting and bytes_left > 0 do
     for _, body in ipairs(redis.call('LPOP', ready, count)) do

@@ -1,13 +1,14 @@
+-- @include guard queue
 -- Appends messages.
 --
--- KEYS[10]  once       remembers this very request: its connection may break and it is tried again
--- KEYS[11]  dedup      remembers the call's dedup id; only with one
+-- KEYS[10]  once       marks this request as executed: it is repeated if its connection breaks
+-- KEYS[11]  dedup      marks the call's dedup id as used; only if there is one
 -- ARGV[3]   delay_ms   0: at once, onto the ready list
--- ARGV[4]   once_s     how long the request is remembered
--- ARGV[5]   dedup_s    how long the dedup id is
+-- ARGV[4]   once_s     lifetime of `once`
+-- ARGV[5]   dedup_s    lifetime of `dedup`
 -- ARGV[6..] payloads, JSON text
 --
--- Returns {accepted, duplicate}: {0, 1} when the dedup id is known.
+-- Returns {accepted, duplicate}: {0, 1} if the dedup id was used before.
 
 local count = #ARGV - 5
 if ARGV[3] == '0' then
@@ -18,7 +19,8 @@ else
 end
 local now = ARGV[3] ~= '0' and now_ms()
 if KEYS[11] then
-  -- Not remembered yet: a repeat of what was a duplicate is one, too.
+  -- A repeat of an executed request is not a duplicate; `once` is set only after this check, so
+  -- that a repeat of a duplicate stays one.
   if redis.call('EXISTS', KEYS[10]) == 1 then return {count, 0} end
   if not redis.call('SET', KEYS[11], 1, 'NX', 'EX', ARGV[5]) then return {0, 1} end
 end

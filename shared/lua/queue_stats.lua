@@ -1,11 +1,13 @@
--- What a queue holds.
+-- @include queue
+-- Counts a queue's messages by state.
 --
--- Returns {ready, delayed, in flight, dead, age_ms}. What is due, or whose visibility timeout is over,
--- counts as ready: the next receive serves it. age_ms is that of the oldest message that has an id
--- (received before, or sent with a delay); -1 when there is none.
+-- Returns {ready, delayed, in flight, dead, age_ms}. Messages that are due, or whose visibility
+-- timeout is over, count as ready: the next receive serves them. age_ms is that of the oldest
+-- message with an id (received before, or sent with a delay); -1 if there is none.
 
 local now = now_ms()
-local due, over = redis.call('ZCOUNT', delayed, '-inf', now), redis.call('ZCOUNT', inflight, '-inf', now)
+local due = redis.call('ZCOUNT', delayed, '-inf', now)
+local over = redis.call('ZCOUNT', inflight, '-inf', now)
 local oldest = redis.call('ZRANGE', since, 0, 0, 'WITHSCORES')
 local reply = {
   redis.call('LLEN', ready) + redis.call('LLEN', retry) + due + over,

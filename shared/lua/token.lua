@@ -1,7 +1,7 @@
--- In front of the token_* scripts. The companion of a push token is "<rev> <until> <sha1>": the
--- revision of the record's row that Redis was brought to, the time (Unix, s) until which it is
--- known that the user has no token, and the SHA-1 of the token that was written, "-" for none. A
--- write of a lower revision was overtaken, and is refused.
+-- Prelude of the token scripts. The companion of a push token is "<rev> <until> <sha1>": the
+-- revision of the record's row that Redis was updated to, the time (Unix, s) until which it is
+-- known that the user has no token, and the SHA-1 of the written token, "-" for none. A write of a
+-- lower revision was overtaken and is rejected.
 
 local now_s = tonumber(redis.call('TIME')[1])
 
@@ -12,7 +12,7 @@ local function get(key)
   return text
 end
 
--- Revision (0: not known), whether the user is known to have no token, SHA-1.
+-- Revision (0: unknown), whether the user is known to have no token, SHA-1.
 local function token_state(companion)
   local text = get(companion)
   if type(text) ~= 'string' then return 0, false, '-' end
@@ -20,7 +20,7 @@ local function token_state(companion)
   return tonumber(rev) or 0, (tonumber(until_s) or 0) > now_s, sha1 or '-'
 end
 
--- `rev` is text: as a number it would come out in scientific notation.
+-- `rev` is text, because a number would be formatted in scientific notation.
 local function note_token(companion, rev, token, fence_s)
   local state = string.format('%s 0 %s', rev, redis.sha1hex(token))
   redis.call('SET', companion, state, 'EX', fence_s)

@@ -1,14 +1,16 @@
--- Brings back a push token that Redis does not have, or that there is none.
+-- @include token
+-- Restores a push token that Redis lacks, or notes that there is none.
 --
 -- KEYS     token, companion
 -- ARGV[1]  ttl_s     of the token
 -- ARGV[2]  fence_s   of the companion
--- ARGV[3]  absent_s  how long it is believed that there is none
+-- ARGV[3]  absent_s  time that the absence is cached
 -- ARGV[4]  rev       of the record's row; 0 for none
 -- ARGV[5]  token     of the record; "" for none
 --
--- Returns {token}: what Redis has then, "" for nothing. Whoever wrote meanwhile was later than the
--- reading of the record: a refill that raced a delete would bring the token back for 270 days.
+-- Returns {token}: the token in Redis afterwards, "" for none. A write in the meantime is later
+-- than the read of the record and wins: a refill that raced a delete would restore the token for
+-- 270 days.
 
 local current = redis.call('GET', KEYS[1])
 if current then return {current} end

@@ -1,18 +1,19 @@
--- Brings changes of the record's push tokens to Redis, for many users in one call.
+-- @include token
+-- Writes changes of the record's push tokens, for many users in one call.
 --
 -- KEYS     token, companion  pairs, one per change
 -- ARGV[1]  ttl_s     of a token
 -- ARGV[2]  fence_s   of a companion
--- ARGV[3]  absent_s  how long it is believed that there is none
+-- ARGV[3]  absent_s  time that an absence is cached
 -- ARGV     verb, rev, token  triples, one per change:
 --   set     the token is the user's
---   drop    this token is not the user's any more; another service's stays. A rev of 0 says that
---           the record has another one: the key alone is compared.
+--   drop    this token is no longer the user's; another service's token stays. A rev of 0 says that
+--           the record has another one: only the key is compared.
 --   remove  the user has no token
---   erase   the same, and whatever lies under the key goes
+--   erase   the same, and the key is deleted whatever it holds
 --
--- Returns per change 1 (Redis was brought to it), 0 (nothing to do, or overtaken by a later
--- revision) or -1 (the key is no string; the other changes are made). Safe to repeat.
+-- Returns per change 1 (applied), 0 (nothing to do, or overtaken by a later revision) or -1 (the
+-- key is not a string; the other changes are applied). Safe to repeat.
 
 local function change(key, companion, verb, rev, token)
   local current = get(key)
@@ -22,7 +23,7 @@ local function change(key, companion, verb, rev, token)
   end
   local known_rev, _, known_sha1 = token_state(companion)
   if known_rev > tonumber(rev) then
-    -- A later change does not take away what lay there before it, unless it wrote this very token.
+    -- A later change does not remove the token that was there before it, unless it wrote this one.
     local is_left = verb == 'drop' and current == token and redis.sha1hex(token) ~= known_sha1
     return is_left and redis.call('DEL', key) or 0
   end
@@ -31,11 +32,12 @@ local function change(key, companion, verb, rev, token)
     note_token(companion, rev, token, ARGV[2])
     return 1
   end
-  -- The record has no token now: an older one of ours goes as well, another service's stays.
+  -- The record has no token now: an older one of ours is deleted, another service's stays.
   local goes = verb ~= 'drop' or current == token
     or (current and redis.sha1hex(current) == known_sha1)
   local removed = current and goes and redis.call('DEL', key) or 0
-  -- Noted also where nothing was removed: a refill that read the record earlier is to be refused.
+  -- Noted even if nothing was removed, so that a refill from an earlier read of the record is
+  -- rejected.
   note_absence(companion, rev, ARGV[3], ARGV[2])
   return removed
 end

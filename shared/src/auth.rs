@@ -1,8 +1,8 @@
-//! Who is calling: verification of JWT bearer tokens (RFC 7519) against configured keys.
+//! Verifies JWT bearer tokens (RFC 7519) against the configured keys.
 //!
-//! Every key is pinned to one algorithm, so neither `none` nor an RSA key used as an HMAC secret
-//! gets anywhere. Without a key nothing is accepted. An error names the check that failed, and never
-//! repeats the token or tells anything of a key.
+//! Every key is pinned to one algorithm, so neither `none` nor an RSA key used as an HMAC secret is
+//! accepted. Without a key every token is rejected. An error names the failed check, and never
+//! repeats the token or reveals anything about a key.
 
 mod claims;
 mod keys;
@@ -23,7 +23,7 @@ use token::{Header, Token, shown};
 
 pub use keys::{KeyConfig, KeyError};
 
-/// What a token may do beside its subject's own things.
+/// A permission of a token beyond the subject's own resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     CacheRead,
@@ -54,7 +54,7 @@ impl Scope {
         Scope::TokensWrite,
     ];
 
-    /// The word in the token's `scope` claim (RFC 8693 §4.2).
+    /// The scope's name in the `scope` claim (RFC 8693 §4.2).
     pub fn as_str(self) -> &'static str {
         match self {
             Scope::CacheRead => "cache:read",
@@ -72,18 +72,18 @@ impl Scope {
     }
 }
 
-/// Claims that Bellwire reads and, for development tokens, writes.
+/// The claims that Bellwire reads and, in development tokens, writes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The user, or the name of a calling service.
+    /// The user id, or the name of a calling service.
     pub sub: String,
-    /// Seconds since the Unix epoch; a NumericDate may have a fraction. Written without one: strict
-    /// libraries want an integer.
+    /// Seconds since the Unix epoch; a NumericDate may have a fraction. Written without one, since
+    /// strict libraries require an integer.
     #[serde(serialize_with = "whole_seconds")]
     pub exp: f64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub nbf: Option<f64>,
-    /// Words separated by spaces.
+    /// Scopes separated by spaces.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub scope: String,
 }
@@ -97,30 +97,30 @@ impl Claims {
         self.scope.split(' ').any(|word| word == scope.as_str())
     }
 
-    /// Whether the token is the user's own.
+    /// Whether the token's subject is this user.
     pub fn is_subject(&self, user: &str) -> bool {
         self.sub == user
     }
 
-    /// Seconds since the Unix epoch until which the token is accepted, leeway included.
+    /// Time until which the token is accepted, in seconds since the Unix epoch, leeway included.
     pub fn accepted_until_s(&self) -> f64 {
         self.exp + TOKEN_LEEWAY_S as f64
     }
 }
 
-/// Keys and rules that tokens are verified with.
+/// The keys and rules for verifying tokens.
 pub struct KeySet {
     keys: Vec<Key>,
     expected: Expected,
 }
 
 impl KeySet {
-    /// Builds the set. An empty configuration gives an empty set, which refuses every token with
+    /// Builds the set. An empty configuration gives an empty set, which rejects every token with
     /// `auth_not_configured`.
     ///
     /// # Errors
-    /// A key that is too short, broken or not for verifying, a key without `alg` or of another
-    /// algorithm than HS256, RS256 or EdDSA, a `kid` that occurs twice.
+    /// A key that is too short, malformed or not for verification; a key without `alg` or for an
+    /// algorithm other than HS256, RS256 or EdDSA; a duplicate `kid`.
     pub fn new(config: &KeyConfig) -> Result<Self, KeyError> {
         #[cfg(target_family = "wasm")]
         verifiers::install();
@@ -129,12 +129,12 @@ impl KeySet {
         Ok(Self { keys: keys::read(config)?, expected })
     }
 
-    /// The set without keys, which refuses every token.
+    /// A set without keys, which rejects every token.
     pub fn none() -> Self {
         Self { keys: Vec::new(), expected: Expected::default() }
     }
 
-    /// Whether there is no key at all.
+    /// Whether the set has no key.
     pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
@@ -142,7 +142,7 @@ impl KeySet {
     /// Verifies a compact JWS at the time `now_s` (seconds since the Unix epoch).
     ///
     /// # Errors
-    /// `auth_not_configured`, `token_expired` or `unauthorized`, naming the check that failed.
+    /// `auth_not_configured`, `token_expired` or `unauthorized`, naming the failed check.
     pub fn verify(&self, token: &str, now_s: f64) -> Result<Claims, Error> {
         if self.keys.is_empty() {
             return Err(Error::new(
@@ -157,16 +157,16 @@ impl KeySet {
         let header = token.header()?;
         let key = self.key_of(&header)?;
         token.check_signature_text()?;
-        // Fails, beside returning false, for keys that cannot be used at all.
+        // An unusable key is reported as an error instead of `false`.
         let fits =
             crypto::verify(token.signature, token.signed.as_bytes(), &key.decoding, key.algorithm);
         if !fits.unwrap_or(false) {
-            return Err(unauthorized("the signature does not fit the key"));
+            return Err(unauthorized("the signature does not match the key"));
         }
         claims::read(&token.payload()?, &self.expected, now_s)
     }
 
-    /// A token without `kid` goes with the key without `kid`, or with the only key there is.
+    /// The key for a token. One without `kid` uses the key without `kid`, or the only key.
     fn key_of(&self, header: &Header) -> Result<&Key, Error> {
         let kid = header.kid.as_deref();
         let found = match (kid, self.keys.as_slice()) {

@@ -1,4 +1,4 @@
-//! What lies in a campaign's list: the one serialiser of its elements.
+//! The elements of a campaign's list, and their only serialiser.
 
 use serde_json::value::RawValue;
 
@@ -6,16 +6,16 @@ use crate::error::Error;
 use crate::json::Object;
 use crate::{PushToken, UserId};
 
-/// A user whom a campaign is to reach.
+/// A recipient of a campaign.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recipient {
     pub user_id: UserId,
-    /// Absent for a user without a device; such users are kept as they are.
+    /// Absent for a user without a device; such users stay in the list.
     pub fcm_token: Option<PushToken>,
 }
 
 impl Recipient {
-    /// Reads one item of a request; `path` names it in errors.
+    /// Parses one item of a request; `path` names it in errors.
     ///
     /// # Errors
     /// `missing_field`, `invalid_field`, `invalid_id`, `limit_exceeded` or `unknown_field`.
@@ -29,7 +29,7 @@ impl Recipient {
 
     /// `{"userId":"…","fcmToken":"…"?}`
     pub fn to_json(&self) -> String {
-        // The alphabet of ids needs no escapes.
+        // Ids contain no characters that need escapes.
         let user = &self.user_id;
         match &self.fcm_token {
             None => format!("{{\"userId\":\"{user}\"}}"),
@@ -51,7 +51,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_what_other_services_read() {
+    fn writes_the_documented_json() {
         for (given, written) in [
             (r#"{"userId":"a"}"#, r#"{"userId":"a"}"#),
             (r#"{"userId":"a","fcmToken":null}"#, r#"{"userId":"a"}"#),

@@ -1,31 +1,30 @@
-//! Why the hub closes a WebSocket: a public contract. Clients branch on whether a code says "come
-//! back" or "do not".
+//! The hub's close codes: a public contract. Clients decide by the code whether to reconnect.
 
-/// Close codes of `/ws/notifications`. 4000–4999 are for applications (RFC 6455 §7.4.2). Beside them
-/// the hub repeats the code of a client that closes.
+/// Close codes of `/ws/notifications`. 4000–4999 are for applications (RFC 6455 §7.4.2). The hub
+/// also answers a client's close with the client's code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum CloseCode {
-    /// A frame that breaks RFC 6455 (§7.4.1).
+    /// The client violated RFC 6455 (§7.4.1).
     Malformed,
     /// Text that is not UTF-8 (RFC 6455 §8.1).
     NotUtf8,
-    /// Something broke inside the hub.
+    /// The hub failed internally.
     Internal,
     /// The hub restarts; another one, or the next one, takes over.
     Restart,
-    /// A frame that the protocol does not know.
+    /// The protocol has no such message.
     Protocol,
-    /// The token has expired: come back with a new one.
+    /// The token has expired: reconnect with a new one.
     TokenExpired,
-    /// The token may not be used for this socket.
+    /// The token is not valid for this socket.
     Forbidden,
-    /// The client did not keep up, or did not answer: come back and resume.
+    /// The client was too slow or did not answer: reconnect and resume.
     TooSlow,
-    /// What the cursor asks for cannot be delivered: come back without one.
+    /// The entries after the cursor cannot be delivered: reconnect without a cursor.
     CursorUnreachable,
-    /// A frame beyond the size limit.
+    /// A message above the size limit.
     FrameTooLarge,
-    /// More frames than allowed: come back later.
+    /// Messages above the rate limit: reconnect later.
     TooFast,
 }
 
@@ -44,7 +43,7 @@ impl CloseCode {
         CloseCode::TooFast,
     ];
 
-    /// The number on the wire.
+    /// The number in the close frame.
     pub fn as_u16(self) -> u16 {
         match self {
             CloseCode::Malformed => 1002,
@@ -61,7 +60,7 @@ impl CloseCode {
         }
     }
 
-    /// Short text in the close frame, for people who read a browser's console.
+    /// The short text in the close frame, for people who read a browser's console.
     pub fn reason(self) -> &'static str {
         match self {
             CloseCode::Malformed => "malformed frame",
@@ -78,7 +77,7 @@ impl CloseCode {
         }
     }
 
-    /// Whether the client should connect again; otherwise the same would happen again.
+    /// Whether the client should reconnect; otherwise it would be closed for the same reason again.
     pub fn is_retryable(self) -> bool {
         match self {
             CloseCode::Internal

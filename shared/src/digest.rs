@@ -1,4 +1,4 @@
-//! A digest of a request as parsed JSON: two spellings of the same request have the same one.
+//! Digests of requests as parsed JSON: equivalent spellings of a request have the same digest.
 
 use std::fmt;
 
@@ -8,8 +8,8 @@ use sha2::{Digest, Sha256};
 
 use crate::notification::Draft;
 
-/// Lower-case hex SHA-256 of what a create asks for. The order of members, white space and the
-/// spelling of strings do not matter; numbers count as they are written, since parsing rounds them.
+/// Lower-case hex SHA-256 of a create's content. The order of members, white space and the spelling
+/// of strings do not matter; numbers are compared as written, since parsing rounds them.
 pub fn of_draft(draft: &Draft) -> String {
     let mut hasher = Sha256::new();
     text(&mut hasher, draft.user_id.as_str());
@@ -24,7 +24,7 @@ pub fn of_draft(draft: &Draft) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Lower-case hex SHA-256 of a text: stands for it where the text is too long or not to be seen.
+/// Lower-case hex SHA-256 of a text that is too long or too secret to be stored itself.
 pub fn of_text(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -36,13 +36,13 @@ fn optional(hasher: &mut Sha256, value: Option<&str>) {
     }
 }
 
-/// Lengths stand first, so that no two sequences of texts look the same.
+/// Lengths come first, so that different sequences of texts never hash the same bytes.
 fn text(hasher: &mut Sha256, text: &str) {
     hasher.update(format!("\"{}:", text.len()));
     hasher.update(text);
 }
 
-/// Recursion is bounded by the depth that `data` may have.
+/// Recursion is bounded by the maximum depth of `data`.
 fn value(hasher: &mut Sha256, json: &str) {
     let json = json.trim();
     if json.starts_with('{')
@@ -68,7 +68,7 @@ fn value(hasher: &mut Sha256, json: &str) {
     }
 }
 
-/// Any object, doubles included: what lies in `data` is not ours to judge.
+/// Any object, including one with duplicate names: `data` is not validated.
 struct Members<'a>(Vec<(String, &'a RawValue)>);
 
 impl<'de> serde::Deserialize<'de> for Members<'de> {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn sees_through_spelling() {
+    fn equivalent_spellings_have_the_same_digest() {
         let one = digest(r#"{"userId":"a","title":"t","data":{"x":[1,{"y":"é"}],"z":null}}"#);
         let same = digest(
             r#" {"data": {"z":null , "x":[ 1, {"y":"\u00e9"} ]}, "title":"\u0074", "userId":"a" }"#,
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_requests_apart() {
+    fn different_requests_have_different_digests() {
         let all = [
             r#"{"userId":"a","title":"t"}"#,
             r#"{"userId":"b","title":"t"}"#,

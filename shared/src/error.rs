@@ -1,8 +1,8 @@
-//! The one error type of everything that answers over HTTP, and the registry of its codes.
+//! The error type of all HTTP answers, and the registry of its codes.
 
 use std::fmt;
 
-/// Stable codes of the HTTP API: clients branch on them, so a code never changes its meaning.
+/// Stable codes of the HTTP API: clients depend on them, so a code never changes its meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Code {
     BadJson,
@@ -65,7 +65,7 @@ impl Code {
         Code::Internal,
     ];
 
-    /// The code as clients see it.
+    /// The code in answers.
     pub fn as_str(self) -> &'static str {
         match self {
             Code::BadJson => "bad_json",
@@ -98,7 +98,7 @@ impl Code {
         }
     }
 
-    /// HTTP status that goes with the code.
+    /// The HTTP status of the code.
     pub fn status(self) -> u16 {
         match self {
             Code::BadJson
@@ -128,7 +128,7 @@ impl Code {
         }
     }
 
-    /// Short human title, the same for every error of the code (RFC 9457 §3.1.3).
+    /// A short title for people, the same for every error of the code (RFC 9457 §3.1.3).
     pub fn title(self) -> &'static str {
         match self {
             Code::BadJson => "The body is not valid JSON",
@@ -161,14 +161,14 @@ impl Code {
         }
     }
 
-    /// Seconds after which a retry makes sense, where one does.
+    /// Seconds after which a retry makes sense, if one does.
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
             Code::RedisUnavailable | Code::RecordUnavailable | Code::NotReady => Some(2),
             Code::OriginFailed | Code::OriginTimeout => Some(5),
-            // What helps is that the user closes a tab.
+            // It is resolved when the user closes a tab.
             Code::TooManySockets => Some(30),
-            // Buckets that refill by the second; longer than that, or clients would empty them at once.
+            // The buckets refill every second; a shorter time would let clients empty them at once.
             Code::RateLimited => Some(5),
             Code::AuthNotConfigured => Some(30),
             _ => None,
@@ -176,15 +176,15 @@ impl Code {
     }
 }
 
-/// An error as the caller may see it. `detail` never holds secrets, bodies or internals: what only
-/// an operator should read is logged where it happened.
+/// An error as the caller sees it. `detail` contains no secrets, bodies or internals; the code that
+/// failed logs those for the operator.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub struct Error {
     code: Code,
     detail: String,
-    /// The offending member of the request body, for batch answers.
+    /// The invalid member of the request body, for batch answers.
     field: Option<String>,
-    /// Methods for `Allow`, with `method_not_allowed`.
+    /// The methods for `Allow`, with `method_not_allowed`.
     allow: Option<&'static str>,
 }
 
@@ -235,7 +235,7 @@ impl Error {
         body.to_string()
     }
 
-    /// The `application/problem+json` body (RFC 9457) with our `code` member.
+    /// The `application/problem+json` body (RFC 9457) with the additional member `code`.
     pub fn problem_json(&self) -> String {
         let mut body = serde_json::json!({
             "type": format!("urn:bellwire:problem:{}", self.code.as_str()),
@@ -272,11 +272,11 @@ mod tests {
     }
 
     #[test]
-    fn whoever_is_told_to_come_later_is_told_when() {
+    fn every_429_and_503_has_a_retry_time() {
         for code in Code::ALL.into_iter().filter(|code| matches!(code.status(), 429 | 503)) {
             assert!(code.retry_after_s().is_some_and(|seconds| seconds > 0), "{code:?}");
         }
-        // A user's own limit and somebody else's are told apart.
+        // The user's own limit and the general one have different codes.
         assert_eq!((Code::TooManySockets.status(), Code::RateLimited.status()), (429, 429));
         assert_ne!(Code::TooManySockets.as_str(), Code::RateLimited.as_str());
     }

@@ -1,9 +1,9 @@
-//! The page that `feed_read.lua` answers, taken apart.
+//! Parses the answer of `feed_read.lua`.
 
-/// Between the elements of a page (as in RFC 7464): no JSON text holds it.
+/// Separates the elements of a page (as in RFC 7464): no JSON text contains it.
 const RECORD_SEPARATOR: u8 = 0x1e;
 
-/// A page of a warm feed as it lies in Redis. What the members mean stands in the script.
+/// A page of a warm feed as in Redis; the script documents the members.
 #[derive(Debug, PartialEq, Eq)]
 pub struct ScriptPage<'a> {
     pub unread: i64,
@@ -16,7 +16,7 @@ pub struct ScriptPage<'a> {
 }
 
 impl<'a> ScriptPage<'a> {
-    /// `None` for a text of another shape.
+    /// `None` if the text has another shape.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
         let end = memchr::memchr(RECORD_SEPARATOR, text);
         let (header, elements) = match end {
@@ -34,13 +34,13 @@ impl<'a> ScriptPage<'a> {
         })
     }
 
-    /// The elements, newest first. One of another service that holds the separator is no JSON; its
-    /// parts are looked at one by one.
+    /// The elements, newest first. An element of another service that contains the separator is not
+    /// JSON; its parts are yielded separately.
     pub fn elements(&self) -> impl Iterator<Item = &'a [u8]> {
         let mut rest = self.elements;
         std::iter::from_fn(move || {
             let text = rest?;
-            // A page is several kilobytes, and this looks at several bytes at once.
+            // A page has several kilobytes, and memchr compares several bytes at once.
             let end = memchr::memchr(RECORD_SEPARATOR, text);
             rest = end.and_then(|end| text.get(end + 1..));
             text.get(..end.unwrap_or(text.len()))

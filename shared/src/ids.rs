@@ -1,4 +1,4 @@
-//! Ids that arrive from outside, validated once and carried as types from then on.
+//! Ids from outside, validated once and typed from then on.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -13,15 +13,15 @@ use crate::limits::ID_BYTES_MAX;
 ///
 /// The alphabet keeps ids safe inside Redis keys (no `:`, `{` or `}`), paths and JSON text.
 ///
-/// Short ones have no memory of their own: a hub keeps many, and looks at one with every message.
+/// Short ids need no allocation: a hub keeps many, and compares one per message.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct UserId(SmolStr);
 
 impl UserId {
-    /// Checks `text`.
+    /// Validates `text`.
     ///
     /// # Errors
-    /// `invalid_id`, saying what is wrong with it.
+    /// `invalid_id`, naming the problem.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_id(text, "user id")?;
         Ok(Self(text.into()))
@@ -32,7 +32,7 @@ impl UserId {
     }
 }
 
-/// Maps by user can be asked with a text that is known to be valid.
+/// Lets a map by user be queried with a text that is known to be valid.
 impl Borrow<str> for UserId {
     fn borrow(&self) -> &str {
         &self.0
@@ -45,16 +45,16 @@ impl fmt::Display for UserId {
     }
 }
 
-/// Id of a campaign: the same alphabet and length, so that `campaign:{id}:responses` is nobody's
-/// id.
+/// Id of a campaign: same alphabet and length, so that `campaign:{id}:responses` cannot be another
+/// campaign's key.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CampaignId(Box<str>);
 
 impl CampaignId {
-    /// Checks `text`.
+    /// Validates `text`.
     ///
     /// # Errors
-    /// `invalid_id`, saying what is wrong with it.
+    /// `invalid_id`, naming the problem.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_id(text, "campaign id")?;
         Ok(Self(text.into()))
@@ -67,16 +67,17 @@ impl fmt::Display for CampaignId {
     }
 }
 
-/// Name of a queue: the Redis key of the list that other services may use. Never the key of another
-/// capability; the keys of cached resources are known to whoever has read their declarations.
+/// Name of a queue: the Redis key of its list, which other services may use. Never the key of
+/// another capability. The caller checks it against the keys of cached resources, which their
+/// declarations define.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct QueueName(Box<str>);
 
 impl QueueName {
-    /// Checks `text`.
+    /// Validates `text`.
     ///
     /// # Errors
-    /// `invalid_id`, saying what is wrong with it; `reserved_name`.
+    /// `invalid_id`, naming the problem; `reserved_name`.
     pub fn parse(text: &str) -> Result<Self, Error> {
         check_name(text, "queue name")?;
         if is_reserved(text) {
@@ -85,7 +86,7 @@ impl QueueName {
         Ok(Self(text.into()))
     }
 
-    /// The error about a name that belongs to something else.
+    /// The error for a name that belongs to another capability.
     pub fn reserved(text: &str) -> Error {
         let problem = format!("the queue name {text:?} belongs to another capability");
         Error::new(Code::ReservedName, problem)
@@ -96,7 +97,7 @@ impl QueueName {
     }
 }
 
-/// The rule for ids of every kind; `what` names the id in the error.
+/// Validates an id of any kind; `what` names the id in the error.
 pub fn check_id(text: &str, what: &str) -> Result<(), Error> {
     let problem = if text.is_empty() {
         "is empty".to_owned()
@@ -112,7 +113,7 @@ pub fn check_id(text: &str, what: &str) -> Result<(), Error> {
     Err(Error::new(Code::InvalidId, format!("the {what} {problem}")))
 }
 
-/// The rule for names of queues and resources: as [`check_id`], and `:`.
+/// Validates a name of a queue or resource: like [`check_id`], but `:` is allowed.
 ///
 /// # Errors
 /// `invalid_id`.
@@ -120,7 +121,7 @@ pub fn check_name(text: &str, what: &str) -> Result<(), Error> {
     check_id(&text.replace(':', "-"), what)
 }
 
-/// The alphabet of ids.
+/// Whether ids may contain the character.
 pub fn is_id_char(c: char) -> bool {
     c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '~' | '@' | '+' | '|' | '-')
 }
@@ -130,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_alphabet_and_nothing_else() {
+    fn accepts_only_the_alphabet() {
         for good in ["a", "7", "a.b_c~d@e+f|g-h", "...", &"x".repeat(128)] {
             assert!(UserId::parse(good).is_ok(), "{good}");
         }

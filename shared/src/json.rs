@@ -1,5 +1,5 @@
-//! JSON from outside: objects taken apart member by member, so that an error can name the member,
-//! and raw values that stay the bytes they were.
+//! JSON from outside: objects are parsed member by member, so that an error can name the member;
+//! raw values keep their bytes.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,10 +17,10 @@ mod number;
 
 pub use number::{integer, integer_text};
 
-/// A JSON object whose members are taken out one by one; what is left at the end is unknown.
+/// A JSON object whose members are taken one by one; those left at the end are unknown.
 pub struct Object<'a> {
     members: Vec<(Cow<'a, str>, &'a RawValue)>,
-    /// Path of this object within the body, with a trailing dot, or empty.
+    /// The object's path within the body, with a trailing dot; empty for the body itself.
     path: String,
 }
 
@@ -28,7 +28,7 @@ impl<'a> Object<'a> {
     /// Parses `body` as one object.
     ///
     /// # Errors
-    /// `bad_json` for anything else, also for a member that stands twice.
+    /// `bad_json` for any other body and for a duplicate member.
     pub fn parse(body: &'a [u8]) -> Result<Self, Error> {
         let text = std::str::from_utf8(body)
             .map_err(|_| Error::new(Code::BadJson, "the body is not UTF-8"))?;
@@ -39,7 +39,7 @@ impl<'a> Object<'a> {
     /// Parses a member's value as an object; its errors name `path`.
     ///
     /// # Errors
-    /// `invalid_field` when it is something else.
+    /// `invalid_field` if it is not an object.
     pub fn parse_nested(value: &'a RawValue, path: &str) -> Result<Self, Error> {
         let Members(members) = serde_json::from_str(value.get()).map_err(|error| {
             Error::field(Code::InvalidField, path, format!("`{path}` must be an object: {error}"))
@@ -47,14 +47,14 @@ impl<'a> Object<'a> {
         Ok(Self { members, path: format!("{path}.") })
     }
 
-    /// Takes a member out. `null` counts as absent.
+    /// Takes a member. `null` counts as absent.
     pub fn take(&mut self, name: &str) -> Option<&'a RawValue> {
         let at = self.members.iter().position(|(member, _)| member == name)?;
         let (_, value) = self.members.swap_remove(at);
         (value.get() != "null").then_some(value)
     }
 
-    /// Takes a member that must be there.
+    /// Takes a required member.
     ///
     /// # Errors
     /// `missing_field`.
@@ -65,7 +65,7 @@ impl<'a> Object<'a> {
     /// Takes an optional string.
     ///
     /// # Errors
-    /// `invalid_field` when it is no string or contains U+0000, which Postgres cannot store.
+    /// `invalid_field` if it is not a string or contains U+0000, which Postgres cannot store.
     pub fn string(&mut self, name: &str) -> Result<Option<String>, Error> {
         let Some(value) = self.take(name) else { return Ok(None) };
         let text: String = serde_json::from_str(value.get())
@@ -79,7 +79,7 @@ impl<'a> Object<'a> {
     /// Takes an optional integer: a number with an integral value, as in JSON Schema.
     ///
     /// # Errors
-    /// `invalid_field` when it is none; `limit_exceeded` outside `range`.
+    /// `invalid_field` if it is not an integer; `limit_exceeded` outside `range`.
     pub fn integer(
         &mut self,
         name: &str,
@@ -98,7 +98,7 @@ impl<'a> Object<'a> {
     /// Takes an optional array.
     ///
     /// # Errors
-    /// `invalid_field` when it is none; `limit_exceeded` beyond `items_max`.
+    /// `invalid_field` if it is not an array; `limit_exceeded` beyond `items_max`.
     pub fn array(
         &mut self,
         name: &str,
@@ -114,7 +114,7 @@ impl<'a> Object<'a> {
         Ok(Some(items))
     }
 
-    /// Takes an array that must be there.
+    /// Takes a required array.
     ///
     /// # Errors
     /// As [`Object::array`]; `missing_field`.
@@ -126,7 +126,7 @@ impl<'a> Object<'a> {
         self.array(name, items_max)?.ok_or_else(|| self.missing(name))
     }
 
-    /// Takes a user's id that must be there; an integer counts as its decimal text.
+    /// Takes a required user id; an integer counts as its decimal text.
     ///
     /// # Errors
     /// `missing_field`, `invalid_field` or `invalid_id`.
@@ -137,10 +137,10 @@ impl<'a> Object<'a> {
         parsed.map_err(|error| Error::field(error.code(), &self.name_of(name), error.detail()))
     }
 
-    /// Ends the parse.
+    /// Ends parsing.
     ///
     /// # Errors
-    /// `unknown_field`, naming the first member that nobody took.
+    /// `unknown_field`, naming the first member that was not taken.
     pub fn finish(self) -> Result<(), Error> {
         match self.members.first() {
             None => Ok(()),
@@ -198,11 +198,11 @@ impl<'de> serde::Deserialize<'de> for Members<'de> {
                 let mut members: Vec<(Cow<'de, str>, &'de RawValue)> = Vec::new();
                 while let Some((Name(name), value)) = map.next_entry()? {
                     if members.iter().any(|(known, _)| *known == name) {
-                        let problem = format!("the member {name:?} stands twice");
+                        let problem = format!("the member {name:?} occurs twice");
                         return Err(serde::de::Error::custom(problem));
                     }
                     if members.len() == MEMBERS_MAX {
-                        return Err(serde::de::Error::custom("more members than any request has"));
+                        return Err(serde::de::Error::custom("the object has too many members"));
                     }
                     members.push((name, value));
                 }
@@ -213,7 +213,7 @@ impl<'de> serde::Deserialize<'de> for Members<'de> {
     }
 }
 
-/// No request has more; the bound keeps the search for doubles from turning quadratic.
+/// More than any request has; the limit keeps the search for duplicates from becoming quadratic.
 const MEMBERS_MAX: usize = 64;
 
 #[derive(serde::Deserialize)]
@@ -221,33 +221,33 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 /// A text as a JSON string.
 pub fn quoted(text: &str) -> String {
-    // Writing text into a String cannot fail; an empty string would be the least harmful answer.
+    // Writing a string cannot fail; an empty string would be the least harmful answer.
     serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
 }
 
-/// The text of a list element that is a JSON object and not nested too deep; other services may write
-/// anything.
+/// The text of a list element that is a JSON object within the depth limit; `None` for others,
+/// since other services may write anything.
 pub fn object_text(element: &[u8]) -> Option<&str> {
     value_text(element).filter(|text| text.starts_with('{'))
 }
 
-/// The text of a list element that is JSON and not nested too deep.
+/// The text of a list element that is JSON within the depth limit.
 pub fn value_text(element: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(element).ok()?.trim();
     serde_json::from_str::<&RawValue>(text).ok()?;
     (inspect(text).depth <= ELEMENT_DEPTH_MAX).then_some(text)
 }
 
-/// What [`inspect`] finds out about a JSON text.
+/// The result of [`inspect`].
 #[derive(Debug, PartialEq, Eq)]
 pub struct Shape {
     /// Deepest nesting of arrays and objects; a scalar has 0.
     pub depth: usize,
-    /// Whether a string or name in it contains U+0000.
+    /// Whether a string or name contains U+0000.
     pub has_nul: bool,
 }
 
-/// Looks through JSON text that a parser has accepted already, without building anything.
+/// Scans JSON text that a parser has accepted, without allocating.
 pub fn inspect(json: &str) -> Shape {
     let bytes = json.as_bytes();
     let (mut depth, mut deepest, mut has_nul, mut in_string, mut at) = (0usize, 0, false, false, 0);
@@ -255,7 +255,7 @@ pub fn inspect(json: &str) -> Shape {
         match (in_string, byte) {
             (true, b'\\') => {
                 has_nul |= bytes.get(at + 1..at + 6) == Some(b"u0000");
-                at += 1; // whatever is escaped, a quote or a backslash among them
+                at += 1; // the escaped character, possibly a quote or a backslash
             }
             (_, b'"') => in_string = !in_string,
             (false, b'{' | b'[') => {

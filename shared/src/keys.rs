@@ -1,22 +1,22 @@
 //! Every Redis key and channel name, built in one place.
 //!
-//! Names without `bw:` are fixed: other services read and write them too. The companion of key K
-//! is `bw:<kind>:{K}` with literal braces, so that both hash to one slot.
+//! Names without `bw:` are fixed: other services use them, too. The companion of key K is
+//! `bw:<kind>:{K}` with literal braces, so that both are in one hash slot.
 
 use crate::{CampaignId, UserId};
 
-/// Channel of published notifications; existing gateways subscribe to it as well.
+/// Channel of published notifications; existing gateways subscribe to it, too.
 pub const NOTIFICATIONS_CHANNEL: &str = "notifications";
-/// Channel of everything that is not a notification: read marks, probes.
+/// Channel of other events: read marks and probes.
 pub const EVENTS_CHANNEL: &str = "bw:events";
 /// Set of the ids of users with at least one live socket.
 pub const ONLINE_USERS: &str = "online_users";
 
-/// Sorted set beside [`ONLINE_USERS`]: until when each hub counts as alive.
+/// Sorted set: the time until which each hub counts as alive.
 pub const PRESENCE_LEASES: &str = "bw:leases:{online_users}";
-/// Hash beside [`ONLINE_USERS`]: the last call of each hub that was carried out.
+/// Hash: the number of each hub's last executed call.
 pub const PRESENCE_REVS: &str = "bw:revs:{online_users}";
-/// Sets of the users whom each hub holds; the id of the hub's incarnation follows.
+/// Prefix of the sets of each hub's users; the id of the hub's incarnation follows.
 pub const PRESENCE_HUB_PREFIX: &str = "bw:hub:{online_users}:";
 
 /// List of a user's notifications, newest first.
@@ -24,7 +24,7 @@ pub fn feed(user: &UserId) -> String {
     format!("notifications:{user}")
 }
 
-/// Hash beside a feed: epoch, head, length after our last write, read marks.
+/// Hash of a feed: epoch, head, length after Bellwire's last write, read marks.
 pub fn feed_companion(user: &UserId) -> String {
     format!("bw:feed:{{notifications:{user}}}")
 }
@@ -34,7 +34,7 @@ pub fn push_token(user: &UserId) -> String {
     format!("user:{user}:token")
 }
 
-/// Whether a key belongs to a capability of its own: no queue or resource may be named so.
+/// Whether the key belongs to a capability: no queue or resource may have this name.
 pub fn is_reserved(key: &str) -> bool {
     const PREFIXES: [&str; 4] = ["bw:", "user:", "campaign:", "notifications:"];
     key == ONLINE_USERS || PREFIXES.iter().any(|prefix| key.starts_with(prefix))
@@ -56,17 +56,17 @@ pub fn queue(name: &str) -> [String; 9] {
     ]
 }
 
-/// Remembers the dedup id of a send.
+/// String that marks a dedup id as used.
 pub fn queue_dedup(name: &str, dedup_id: &str) -> String {
     format!("bw:dedup:{{{name}}}:{dedup_id}")
 }
 
-/// What was decided about a cached value: freshness, cost, validators, versions of its tags.
+/// Metadata of a cached value: freshness, cost, validators, versions of its tags.
 pub fn cache_companion(key: &str) -> String {
     format!("bw:meta:{{{key}}}")
 }
 
-/// Who is fetching a cached value at the moment.
+/// The lease of the reader that is fetching a cached value.
 pub fn cache_lease(key: &str) -> String {
     format!("bw:lease:{{{key}}}")
 }
@@ -76,34 +76,34 @@ pub fn cache_tag(tag: &str) -> String {
     format!("bw:tag:{{{tag}}}")
 }
 
-/// String beside a push token: the revision of the record that Redis has, and until when it is
-/// known that there is none.
+/// String about a push token: the record's revision in Redis, and the time until which its absence
+/// is known.
 pub fn push_token_companion(user: &UserId) -> String {
     format!("bw:token:{{user:{user}:token}}")
 }
 
-/// List of the users that a campaign has still to reach, oldest first.
+/// List of the users still to be reached by a campaign, oldest first.
 pub fn campaign(id: &CampaignId) -> String {
     format!("campaign:{id}")
 }
 
-/// List of what came back from a campaign, oldest first.
+/// List of a campaign's responses, oldest first.
 pub fn campaign_responses(id: &CampaignId) -> String {
     format!("campaign:{id}:responses")
 }
 
-/// Hash beside a campaign: how many users were taken, length after our last look.
+/// Hash of a campaign: the number of users taken, and the length after the last call.
 pub fn campaign_companion(id: &CampaignId) -> String {
     format!("bw:campaign:{{campaign:{id}}}")
 }
 
-/// Remembers that a request on `key` was carried out, by the request's random `nonce`: its connection
-/// may break, and it is made again then.
+/// Marks a request on `key` as executed, by its random `nonce`, since a request is repeated after
+/// its connection broke.
 pub fn once(key: &str, nonce: &str) -> String {
     format!("bw:once:{{{key}}}:{nonce}")
 }
 
-/// What a one-time ticket stands for: the claims of the token that it was given for.
+/// The claims of the token that a one-time ticket was issued for.
 pub fn ticket(ticket: &str) -> String {
     format!("bw:ticket:{ticket}")
 }

@@ -1,5 +1,6 @@
-//! What the functions, the hub and the tests agree on. No I/O, no clock, no randomness: those are
-//! arguments, so that everything here can be tested natively and runs the same in WASM.
+//! Code shared by the functions, the hub and the tests. No I/O, no clock and no randomness: time
+//! and random values are arguments, so that everything can be tested natively and behaves the same
+//! in WASM.
 
 pub mod auth;
 pub mod campaign;

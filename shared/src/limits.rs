@@ -1,4 +1,4 @@
-//! Every limit of the contract, named once. A number in a route or a script comes from here.
+//! Every limit of the API, named once. Routes and scripts take their numbers from here.
 
 /// Longest id (user, campaign, resource parameter), in bytes: fits a UUID or an email.
 pub const ID_BYTES_MAX: usize = 128;
@@ -10,147 +10,150 @@ pub const KIND_CHARS_MAX: usize = 64;
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
 /// Longest `data`, in bytes of JSON text as it was sent.
 pub const DATA_BYTES_MAX: usize = 8 * 1024;
-/// Deepest nesting inside `data`: deeper input is an attack on somebody's recursive parser.
+/// Deepest nesting inside `data`: deeper input would overflow recursive parsers.
 pub const DATA_DEPTH_MAX: usize = 32;
-/// Deepest element of a list that is shown: a notification around the deepest `data`. Other services
-/// may write anything, and one such element would make a reader's parser fail for the whole page.
+/// Deepest list element delivered: a notification around the deepest `data`. Other services may
+/// write anything, and one deeper element would make a reader's parser fail for the whole page.
 pub const ELEMENT_DEPTH_MAX: usize = DATA_DEPTH_MAX + 1;
-/// Largest request body of a route that takes one thing: the largest notification with every
-/// byte of its text written as an escape still fits.
+/// Largest request body of a route for one thing: it fits the largest notification with every byte
+/// of its text escaped.
 pub const REQUEST_BYTES_MAX: usize = 96 * 1024;
-/// Largest request body of a route that takes an array.
+/// Largest request body of a route for an array.
 pub const REQUEST_ARRAY_BYTES_MAX: usize = 4 * 1024 * 1024;
-/// Longest token that is looked at; RS256 tokens with many scopes stay below 4 KiB.
+/// Longest token considered, in bytes; RS256 tokens with many scopes stay below 4 KiB.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Notifications in one batch: with the limit on arrays, 8 KiB each on average.
 pub const BATCH_NOTIFICATIONS_MAX: usize = 500;
-/// Ids in one call that marks entries as read: no window is larger.
+/// Ids in one call that marks entries as read: a full feed.
 pub const MARK_IDS_MAX: usize = FEED_ENTRIES_MAX;
-/// An idempotency key holds this long.
+/// Lifetime of an idempotency key.
 pub const IDEMPOTENCY_MS: i64 = 24 * 3600 * 1000;
-/// Longest `Idempotency-Key`, as in common practice (Stripe takes 255).
+/// Longest `Idempotency-Key`, as is common (Stripe allows 255).
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
 /// Entries a feed keeps in Redis; older ones come from the record.
 pub const FEED_ENTRIES_MAX: usize = 100;
-/// Read marks that are brought to a feed: it may be as much behind the record as the relay delivers.
+/// Read marks applied to a feed at once: a feed may be as far behind the record as the relay
+/// delivers.
 pub const FEED_MARKS_MAX: usize = 2 * FEED_ENTRIES_MAX;
-/// Entries of a page when the caller does not say.
+/// Entries of a page if the caller does not say.
 pub const FEED_PAGE_DEFAULT: usize = 20;
-/// A feed lives this long after its last write.
+/// Lifetime of a feed after its last write.
 pub const FEED_TTL_S: u64 = 30 * 24 * 3600;
 
-/// Longest life of a cached value, all its windows together. Tags live longer than that.
+/// Longest lifetime of a cached value, all its windows together. Tags live longer.
 pub const CACHE_KEEP_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
-/// A tag is remembered so long after its last use: longer than any value that has it.
+/// Lifetime of a tag after its last use: longer than any value that has it.
 pub const CACHE_TAG_KEEP_MS: u64 = CACHE_KEEP_MS_MAX + 24 * 3600 * 1000;
-/// Largest cached value, in bytes, where the resource does not say; a page of JSON is far smaller.
+/// Largest cached value, in bytes, if the resource does not say; a page of JSON is far smaller.
 pub const CACHE_VALUE_BYTES: usize = 1024 * 1024;
-/// What a resource may say.
+/// The maximum that a resource may set.
 pub const CACHE_VALUE_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Tags of one resource: a read looks at all of them.
+/// Tags of one resource: every read compares all of them.
 pub const CACHE_TAGS_MAX: usize = 8;
-/// Longest tag, in bytes, its parameters filled in: three of the longest and what stands between them.
+/// Longest tag, in bytes, with its parameters: three of the longest and the text between them.
 pub const CACHE_TAG_BYTES_MAX: usize = 4 * ID_BYTES_MAX;
-/// Longest `ETag` or `Last-Modified` of an origin that is kept: two SHA-512 in hex. Every read of the
-/// value takes them along, in the companion.
+/// Longest stored `ETag` or `Last-Modified` of an origin: two SHA-512 in hex. It is part of the
+/// companion, which every read of the value transfers.
 pub const CACHE_VALIDATOR_BYTES_MAX: usize = 256;
 /// Tags in one call of `POST /cache/invalidate`: one short script.
 pub const CACHE_INVALIDATE_TAGS_MAX: usize = 500;
-/// Longest `If-None-Match` that is looked at: a hundred of our tags.
+/// Longest `If-None-Match` considered: a hundred entity tags.
 pub const IF_NONE_MATCH_BYTES_MAX: usize = 2048;
-/// Longest push token, in bytes: what FCM allows itself.
+/// Longest push token, in bytes, as in FCM.
 pub const PUSH_TOKEN_BYTES_MAX: usize = 4 * 1024;
-/// A push token lives this long after its last write: FCM drops a token after 270 days of silence.
+/// Lifetime of a push token after its last write: FCM drops a token after 270 days of silence.
 pub const PUSH_TOKEN_TTL_S: i64 = 270 * 24 * 3600;
-/// Redis knows a token's revision this long. A write that lost its way arrives within the calls'
-/// deadlines, or minutes later out of the buffers of a network that broke and healed.
+/// Time that Redis keeps a token's revision. A delayed write arrives within the calls' deadlines,
+/// or minutes later from the buffers of a network that failed and recovered.
 pub const PUSH_TOKEN_FENCE_S: i64 = 600;
-/// That a user has no push token is believed this long.
+/// Time that the absence of a push token is cached.
 pub const PUSH_TOKEN_ABSENT_S: i64 = 60;
 /// Push tokens in one call.
 pub const PUSH_TOKENS_MAX: usize = 1000;
 /// Users in one call that adds to a campaign.
 pub const CAMPAIGN_ADD_MAX: usize = 5000;
-/// Users that wait in one campaign: some 100 MiB of Redis.
+/// Users in one campaign: about 100 MiB of Redis.
 pub const CAMPAIGN_USERS_MAX: i64 = 1_000_000;
 /// Users taken from a campaign by one call.
 pub const CAMPAIGN_NEXT_MAX: i64 = 500;
 /// Responses in one call.
 pub const CAMPAIGN_RESPOND_MAX: usize = 500;
-/// Responses that one campaign keeps.
+/// Responses stored per campaign.
 pub const CAMPAIGN_RESPONSES_MAX: i64 = 100_000;
-/// Longest response, in bytes of JSON text as it was sent: as long as what a queue takes.
+/// Longest response, in bytes of JSON text as sent: the same as for a queue.
 pub const CAMPAIGN_RESPONSE_BYTES_MAX: usize = 64 * 1024;
-/// Responses of a page, and of one when the caller does not say.
+/// Responses of a page: the maximum, and the number if the caller does not say.
 pub const CAMPAIGN_PAGE_MAX: i64 = 100;
 pub const CAMPAIGN_PAGE_DEFAULT: i64 = 20;
-/// A campaign and its responses live this long after their last write.
+/// Lifetime of a campaign and its responses after their last write.
 pub const CAMPAIGN_TTL_S: i64 = 24 * 3600;
-/// A call may reach Redis twice within its deadline, a few seconds; so long it is remembered.
+/// Time that an executed call is remembered: it may reach Redis twice within its deadline of a few
+/// seconds.
 pub const ONCE_TTL_S: i64 = 60;
 
 /// Clock difference tolerated in `exp` and `nbf`, in seconds.
 pub const TOKEN_LEEWAY_S: u64 = 60;
-/// Shortest HMAC key, in bytes: RFC 7518 §3.2 asks for the size of the hash output.
+/// Shortest HMAC key, in bytes: RFC 7518 §3.2 requires the size of the hash output.
 pub const HS256_KEY_BYTES_MIN: usize = 32;
 /// Shortest RSA key, in bits (RFC 7518 §3.3).
 pub const RSA_KEY_BITS_MIN: usize = 2048;
-/// Longest RSA key, in bits: what the library that verifies takes.
+/// Longest RSA key, in bits, that the library supports.
 pub const RSA_KEY_BITS_MAX: usize = 4096;
-/// Longest `sub`, in bytes: what OpenID Connect allows (Core §2), and with an idempotency key it fits
-/// an index of either database.
+/// Longest `sub`, in bytes, as in OpenID Connect (Core §2); with an idempotency key it fits an
+/// index of either database.
 pub const TOKEN_SUBJECT_BYTES_MAX: usize = 255;
-/// Latest `exp`, in seconds since the Unix epoch, the end of the year 9999: times in milliseconds,
-/// the usual mistake, lie beyond it and would never expire.
+/// Latest `exp`, in seconds since the Unix epoch: the end of the year 9999. Times in milliseconds,
+/// the usual mistake, exceed it and would never expire.
 pub const TOKEN_TIME_MAX_S: f64 = 253_402_300_799.0;
 
-/// A ticket is redeemed within this time: a browser asks for it and connects at once, and whoever finds
-/// it in a proxy's log comes too late.
+/// Lifetime of a ticket: a browser requests it and connects at once, and a reader of a proxy's log
+/// is too late.
 pub const TICKET_TTL_MS: u64 = 30_000;
 
-/// A queue and all that belongs to it live this long after the last operation.
+/// Lifetime of a queue and its companion keys after the last operation.
 pub const QUEUE_TTL_S: u64 = 14 * 24 * 3600;
 /// Messages of one send.
 pub const QUEUE_MESSAGES_MAX: usize = 500;
 /// Longest payload, in bytes of JSON text.
 pub const QUEUE_PAYLOAD_BYTES_MAX: usize = 64 * 1024;
-/// Deepest payload, as for `data`: one that a consumer's parser refuses would take along all that are
+/// Deepest payload, as for `data`: if a consumer's parser rejects one, it loses all messages
 /// received with it.
 pub const QUEUE_PAYLOAD_DEPTH_MAX: usize = DATA_DEPTH_MAX;
-/// Payloads of one receive or page of dead letters have about so many bytes, or are one: what the
-/// largest of our own make together. Those of other services may be larger.
+/// Approximate bytes of the payloads of one receive or page of dead letters, unless a single one is
+/// larger: the sum of Bellwire's largest. Those of other services may be larger.
 pub const QUEUE_ANSWER_BYTES: i64 = 100 * 64 * 1024;
-/// Messages of one receive: with the longest payloads 6.4 MB, and a tenth of a second of Redis.
+/// Messages of one receive: with the longest payloads 6.4 MB, and 100 ms of Redis.
 pub const QUEUE_RECEIVE_MAX: i64 = 100;
 pub const QUEUE_RECEIVE_DEFAULT: i64 = 10;
-/// Visibility timeout: as long as SQS allows, 12 hours; half a minute when the caller does not say.
+/// Visibility timeout: the maximum of SQS, 12 hours; 30 s if the caller does not say.
 pub const QUEUE_VISIBILITY_S_MAX: i64 = 12 * 3600;
 pub const QUEUE_VISIBILITY_S_DEFAULT: i64 = 30;
-/// How often a message is received before it goes to the dead letters.
+/// Receives of a message before it becomes a dead letter.
 pub const QUEUE_RECEIVES_DEFAULT: i64 = 5;
 pub const QUEUE_RECEIVES_MAX: i64 = 100;
-/// Longest delay: half of what an untouched queue lives.
+/// Longest delay: half the lifetime of an unused queue.
 pub const QUEUE_DELAY_S_MAX: i64 = 7 * 24 * 3600;
-/// A dedup id is known this long, as in SQS.
+/// Lifetime of a dedup id, as in SQS.
 pub const QUEUE_DEDUP_S: u64 = 300;
-/// Receipts, or ids of dead letters, of one call.
+/// Receipts, or ids of dead letters, in one call.
 pub const QUEUE_RECEIPTS_MAX: usize = 500;
-/// An id has a random epoch of 16 characters and a counter; a receipt the attempt, too.
+/// Longest id or receipt. An id has a random epoch of 16 characters and a counter; a receipt also
+/// the attempt.
 pub const QUEUE_RECEIPT_CHARS_MAX: usize = 64;
-/// Longest reason of a nack.
+/// Longest reason of a nack, in bytes.
 pub const QUEUE_REASON_BYTES_MAX: usize = 1024;
 /// Dead letters of one page: with the longest payloads 6.4 MB.
 pub const QUEUE_DEAD_PAGE_MAX: i64 = 100;
 pub const QUEUE_DEAD_PAGE_DEFAULT: i64 = 20;
 
-/// Queues whose depth one call of `GET /stats` tells: a script each.
+/// Queues whose depth one `GET /stats` reports: a script each.
 pub const STATS_QUEUES_MAX: usize = 20;
-/// Keys that one `SCAN` step looks at: a millisecond of Redis at most.
+/// Keys that one `SCAN` step examines: at most a millisecond of Redis.
 pub const KEYS_COUNT_MAX: i64 = 1000;
 pub const KEYS_COUNT_DEFAULT: i64 = 100;
-/// Longest pattern of `GET /keys`: matching takes longer with every `*`, for each key.
+/// Longest pattern of `GET /keys`, in bytes: every `*` makes matching slower, for each key.
 pub const KEYS_PATTERN_BYTES_MAX: usize = 256;
 
-/// Users in one question about presence: one `SMISMEMBER`.
+/// Users in one presence query: one `SMISMEMBER`.
 pub const PRESENCE_USERS_MAX: usize = 1000;

@@ -1,4 +1,5 @@
-//! A notification: what a caller may ask for, and the one serialiser of what is stored and sent.
+//! Notifications: the request to create one, and the only serialiser of the stored and published
+//! form.
 
 use crate::UserId;
 use crate::error::{Code, Error};
@@ -8,22 +9,22 @@ use crate::limits::{
 };
 use crate::time::{parse_rfc3339, rfc3339};
 
-/// A checked request for a notification: everything but id, seq and time.
+/// A validated request for a notification, without id, seq and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     pub user_id: UserId,
     pub title: String,
     pub body: Option<String>,
     pub kind: Option<String>,
-    /// JSON text exactly as it was sent.
+    /// JSON text exactly as sent.
     pub data: Option<String>,
     /// Milliseconds since the Unix epoch.
     pub expires_at_ms: Option<i64>,
 }
 
 impl Draft {
-    /// Takes the members of a create request out of `object`; the caller decides what else may
-    /// be there and calls [`Object::finish`].
+    /// Takes the members of a create request from `object`; the caller takes other members and
+    /// calls [`Object::finish`].
     ///
     /// # Errors
     /// `missing_field`, `invalid_field`, `invalid_id` or `limit_exceeded`, naming the member.
@@ -51,7 +52,7 @@ impl Draft {
     }
 }
 
-/// Reads a user id as other services write it: a string or an integer. `None` for other JSON.
+/// Parses a user id as other services write it: a string or an integer. `None` for other JSON.
 pub fn user_id_from_json(json: &str) -> Option<Result<UserId, Error>> {
     if json.starts_with('"') {
         let text: String = serde_json::from_str(json).ok()?;
@@ -121,10 +122,10 @@ fn expires_at(object: &mut Object<'_>) -> Result<Option<i64>, Error> {
     }
 }
 
-/// A notification as the record holds it.
+/// A notification as in the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Notification {
-    /// UUIDv7, in its canonical text form.
+    /// UUIDv7 in canonical text form.
     pub id: String,
     /// 1, 2, 3… per user and epoch.
     pub seq: i64,
@@ -134,10 +135,11 @@ pub struct Notification {
 }
 
 impl Notification {
-    /// The one serialiser: the bytes that lie in the feed, are published and are answered.
+    /// The only serialiser: these bytes are stored in the feed, published and returned.
     ///
-    /// Scripts recognise our entries by this very prefix (`{"id":"…","userId":"…","seq":…,`) and
-    /// read `expiresAt` from the very end, so the order of members is part of the contract.
+    /// Scripts recognise Bellwire's entries by exactly this prefix
+    /// (`{"id":"…","userId":"…","seq":…,`) and read `expiresAt` from the end, so the order of
+    /// members is part of the contract.
     pub fn to_json(&self) -> String {
         let draft = &self.draft;
         let data_bytes = draft.data.as_ref().map_or(0, String::len);
@@ -173,18 +175,18 @@ impl Notification {
     }
 }
 
-/// How far a notification has come; part of answers, never of stored or published bytes.
+/// The delivery state of a notification; part of answers, never of stored or published bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delivery {
     /// In the feed and published.
     Sent,
-    /// In the record; the relay brings it to the feed.
+    /// In the record; the relay will push it to the feed.
     Pending,
 }
 
 impl Delivery {
-    /// The notification's JSON text with the members `readAt` (milliseconds since the Unix epoch)
-    /// and `delivery`, without parsing it.
+    /// Adds the members `readAt` (milliseconds since the Unix epoch) and `delivery` to the JSON
+    /// text without parsing it.
     pub fn overlay(self, json: &str, read_at_ms: Option<i64>) -> String {
         let mut shown = String::with_capacity(json.len() + 64);
         self.push_overlay(&mut shown, json, read_at_ms);
@@ -206,15 +208,15 @@ impl Delivery {
     }
 }
 
-/// When an element of ours expires, as text that compares with [`rfc3339`]; the serialiser writes
-/// it last.
+/// The expiry time of a Bellwire element, as text that compares with [`rfc3339`]; the serialiser
+/// writes it last.
 pub fn expiry_of(element: &str) -> Option<&str> {
     let (rest, time) = element.strip_suffix("\"}")?.rsplit_once(",\"expiresAt\":\"")?;
-    // The member before it is `createdAt`, so this is no text inside `data`.
+    // The member before it is `createdAt`, so this is not part of `data`.
     rest.ends_with('"').then_some(time)
 }
 
-/// Id and seq of a list element that our serialiser wrote; `None` for foreign elements.
+/// Id and seq of an element written by [`Notification::to_json`]; `None` for foreign elements.
 pub fn our_id_and_seq(element: &str) -> Option<(&str, i64)> {
     let rest = element.strip_prefix("{\"id\":\"")?;
     let (id, rest) = rest.split_at_checked(UUID_CHARS)?;
@@ -226,7 +228,8 @@ pub fn our_id_and_seq(element: &str) -> Option<(&str, i64)> {
     (is_uuid_v7(id.as_bytes()) && rest.ends_with('}')).then_some((id, seq))
 }
 
-/// In canonical form (RFC 9562 §4). A page asks this of every entry, hence without branches per byte.
+/// Whether the id is a canonical UUIDv7 (RFC 9562 §4). Called for every entry of a page, hence
+/// without a branch per byte.
 fn is_uuid_v7(id: &[u8]) -> bool {
     let hyphens = [8, 13, 18, 23].iter().filter(|at| id.get(**at) == Some(&b'-')).count();
     let digits =

@@ -1,10 +1,10 @@
-//! Request targets: split raw, each segment decoded once.
+//! Request targets: the raw path is split first, then each segment is decoded once.
 //!
 //! Decoding before splitting would let `%2F` invent a segment; decoding twice would let `%252F`.
 
 use crate::error::{Code, Error};
 
-/// Splits a raw path (no query) into decoded segments. `/` gives none.
+/// Splits a raw path (no query) into decoded segments; `/` has none.
 ///
 /// # Errors
 /// `invalid_path` for anything but `/seg/seg…`: a missing leading slash, empty segments (`//`,

@@ -1,10 +1,10 @@
-//! What a Redis user has to be allowed, for `permissions.lua`: lines of a key or channel and commands on
-//! it. An example stands for all keys of a kind; `*` in it is a character like any other.
+//! The permissions that a Redis user needs, for `permissions.lua`: lines of a key or channel and
+//! its commands. An example stands for all keys of a kind; `*` in it is an ordinary character.
 //!
-//! Not listed: keys of cached resources and queues, whose names only their users know, and `SCAN`,
-//! which nothing but `GET /keys` wants.
+//! Not listed: keys of cached resources and queues, whose names depend on the installation, and
+//! `SCAN`, which only `GET /keys` needs.
 
-/// Of the components.
+/// Permissions of the components.
 pub const FUNCTIONS: &str = "\
 notifications:* LINDEX LLEN LRANGE LPOS LPUSH LREM LTRIM TTL EXPIRE DEL
 bw:feed:{notifications:*} HGET HMGET HSET EXPIRE DEL
@@ -32,7 +32,7 @@ online_users SISMEMBER SMISMEMBER SCARD SREM
 - EVAL EVALSHA INFO TIME
 ";
 
-/// Of the hub.
+/// Permissions of the hub.
 pub const HUB: &str = "\
 notifications SUBSCRIBE
 bw:events SUBSCRIBE PUBLISH
@@ -57,7 +57,7 @@ mod tests {
         lines.lines().flat_map(|line| line.split(' ').skip(1)).collect()
     }
 
-    /// Words in quotes behind a call.
+    /// The quoted words after each call.
     fn called(script: &Script) -> BTreeSet<&str> {
         let calls = ["redis.call('", "redis.pcall('", "call_many('"];
         let behind = calls.iter().flat_map(|call| script.source.split(call).skip(1));

@@ -1,5 +1,5 @@
-//! Push tokens: addresses of devices. Whoever knows one can write to its owner, so no text of ours
-//! repeats one.
+//! Push tokens: addresses of devices. Anyone who knows one can send to its device, so no text of
+//! Bellwire contains one.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use crate::error::Error;
 use crate::json::Object;
 use crate::limits::PUSH_TOKEN_BYTES_MAX;
 
-/// A device's token, as FCM gave it: 1–4,096 bytes without control characters.
+/// A device's token as issued by FCM: 1–4,096 bytes without control characters.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PushToken(Box<str>);
 
 impl PushToken {
-    /// Takes an optional token out of a request.
+    /// Takes an optional token from a request.
     ///
     /// # Errors
     /// `invalid_field` or `limit_exceeded`, naming the member.
@@ -33,10 +33,10 @@ impl PushToken {
         Ok(Some(Self(text.into())))
     }
 
-    /// As [`PushToken::take`], for one that must be there.
+    /// Takes a required token, like [`PushToken::take`].
     ///
     /// # Errors
-    /// `missing_field` as well.
+    /// The same, and `missing_field`.
     pub fn require(object: &mut Object<'_>, name: &str) -> Result<Self, Error> {
         match Self::take(object, name)? {
             Some(token) => Ok(token),
@@ -48,7 +48,7 @@ impl PushToken {
         &self.0
     }
 
-    /// What the record looks a token up by.
+    /// The digest that the record finds a token by.
     pub fn digest(&self) -> String {
         digest::of_text(&self.0)
     }

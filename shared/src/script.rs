@@ -1,8 +1,8 @@
-//! The Lua scripts: one file per operation, its contract in the file's header.
+//! The Lua scripts: one file per operation, with its contract in the header.
 
 use std::sync::OnceLock;
 
-/// A script with its SHA-1, which is computed on first use and kept.
+/// A script with its SHA-1, which is computed on first use.
 pub struct Script {
     /// File name without `.lua`, for logs.
     pub name: &'static str,
@@ -15,13 +15,14 @@ impl Script {
         Self { name, source, sha1: OnceLock::new() }
     }
 
-    /// Lower-case hex SHA-1 of the source, as EVALSHA takes it.
+    /// Lower-case hex SHA-1 of the source, for EVALSHA.
     pub fn sha1(&self) -> &str {
         self.sha1.get_or_init(|| sha1_smol::Sha1::from(self.source).digest().to_string())
     }
 }
 
-/// Each script with the parts that stand in front of it.
+/// Defines each script as its preludes, then its own file. The file names the same preludes in its
+/// first line (`-- @include guard feed`), for readers.
 macro_rules! scripts {
     ($($(#[$doc:meta])* $constant:ident = $($part:literal)* / $name:literal;)*) => {
         $($(#[$doc])* pub static $constant: Script = Script::new(
@@ -31,19 +32,25 @@ macro_rules! scripts {
                 include_str!(concat!("../lua/", $name, ".lua"))
             ),
         );)*
-        /// Every script, for tests that load or lint them all.
+        /// Every script, for tests that load or check all of them.
         pub static ALL: &[&Script] = &[$(&$constant),*];
+
+        /// Each script's name, declared preludes and own file.
+        #[cfg(test)]
+        const DECLARED: &[(&str, &[&str], &str)] = &[$(
+            ($name, &[$($part),*], include_str!(concat!("../lua/", $name, ".lua")))
+        ),*];
     };
 }
 
 scripts! {
     /// Invalidates one cached value.
     CACHE_INVALIDATE = "cache" / "cache_invalidate";
-    /// Reads a cached value, and decides what its reader has to do.
+    /// Reads a cached value, and decides what the reader has to do.
     CACHE_READ = "cache" / "cache_read";
-    /// Invalidates everything with a tag.
+    /// Invalidates all values with a tag.
     CACHE_TAGS = / "cache_tags";
-    /// Ends a lease with what was fetched.
+    /// Ends a lease with the fetched value.
     CACHE_WRITE = "cache" / "cache_write";
     /// Adds users to a campaign, or replaces them.
     CAMPAIGN_ADD = "guard" "campaign" / "campaign_add";
@@ -53,48 +60,62 @@ scripts! {
     CAMPAIGN_NEXT = "guard" "campaign" / "campaign_next";
     /// Reads a page of responses.
     CAMPAIGN_PAGE = / "campaign_page";
-    /// How far a campaign has come.
+    /// Reports a campaign's progress.
     CAMPAIGN_PROGRESS = "campaign" / "campaign_progress";
     /// Adds responses.
     CAMPAIGN_RESPOND = "guard" "campaign" / "campaign_respond";
-    /// Takes a deleted entry out of a feed, or erases the feed.
+    /// Removes a deleted entry from a feed, or erases the feed.
     FEED_DELETE = "guard" "feed" / "feed_delete";
     /// Finds one entry of a feed.
     FEED_ENTRY = "feed" / "feed_entry";
-    /// Heads of many feeds, for the relay.
+    /// Returns the heads of many feeds, for the relay.
     FEED_HEADS = "feed" / "feed_heads";
-    /// Brings read marks to a feed.
+    /// Applies read marks to a feed.
     FEED_MARK = "guard" "feed" / "feed_mark";
-    /// Push new entries in order, or load a cold feed from the record.
+    /// Pushes new entries in order, or loads a cold feed from the record.
     FEED_PUSH = "guard" "feed" / "feed_push";
-    /// Read a page of a feed.
+    /// Reads a page of a feed.
     FEED_READ = "feed" / "feed_read";
-    /// Tells what a Redis user may not do.
+    /// Lists the permissions that a Redis user lacks.
     PERMISSIONS = / "permissions";
-    /// Takes a hub that ends out of presence.
+    /// Removes the users of a stopping hub from presence.
     PRESENCE_RELEASE = "allow_oom" "guard" "presence" / "presence_release";
-    /// Tells what changed at a hub, and keeps presence true.
+    /// Applies a hub's changes, and keeps presence correct.
     PRESENCE_SYNC = "allow_oom" "guard" "presence" / "presence_sync";
-    /// Forgets messages that were dealt with.
+    /// Removes processed messages.
     QUEUE_ACK = "guard" "queue" / "queue_ack";
-    /// A page of dead letters.
+    /// Reads a page of dead letters.
     QUEUE_DEAD = "queue" / "queue_dead";
-    /// Gives messages in flight more time.
+    /// Extends the visibility timeout of messages in flight.
     QUEUE_EXTEND = "queue" / "queue_extend";
-    /// Gives messages back, or to the dead letters.
+    /// Returns messages to the queue, or moves them to the dead letters.
     QUEUE_NACK = "guard" "queue" / "queue_nack";
-    /// Hands out messages.
+    /// Receives messages.
     QUEUE_RECEIVE = "guard" "queue" / "queue_receive";
-    /// Puts dead letters back.
+    /// Returns dead letters to the queue.
     QUEUE_REDRIVE = "guard" "queue" / "queue_redrive";
     /// Appends messages.
     QUEUE_SEND = "guard" "queue" / "queue_send";
-    /// What a queue holds.
+    /// Counts a queue's messages by state.
     QUEUE_STATS = "queue" / "queue_stats";
     /// Reads a push token.
     TOKEN_READ = "token" / "token_read";
-    /// Brings back from the record what Redis does not have.
+    /// Restores tokens that Redis lacks from the record.
     TOKEN_REFILL = "token" / "token_refill";
-    /// Brings changes of many push tokens to Redis.
+    /// Writes changes of many push tokens.
     TOKEN_WRITE = "token" / "token_write";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_names_the_preludes_that_it_is_composed_with() {
+        for (name, preludes, file) in DECLARED {
+            let header = file.lines().next().and_then(|line| line.strip_prefix("-- @include "));
+            let named: Vec<&str> = header.unwrap_or_default().split_whitespace().collect();
+            assert_eq!(named, *preludes, "{name}.lua");
+        }
+    }
 }

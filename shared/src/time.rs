@@ -1,4 +1,4 @@
-//! RFC 3339 in UTC with milliseconds: fixed width, so that texts compare as the times do.
+//! RFC 3339 in UTC with milliseconds: fixed width, so that texts sort like the times.
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -36,7 +36,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_that_leaves_the_calendar_is_no_reason_to_panic() {
+    fn an_offset_outside_the_calendar_does_not_panic() {
         for text in
             ["9999-12-31T23:59:59-14:00", "9999-12-31T23:59:59-00:01", "0000-01-01T00:00:00+23:59"]
         {

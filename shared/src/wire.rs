@@ -1,4 +1,4 @@
-//! What travels on the Redis channels.
+//! The messages on the Redis channels.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,34 +13,34 @@ use crate::notification::user_id_from_json;
 
 mod ours;
 
-/// Where a notification stands in its user's feed. `seq` alone means nothing: a record that was
-/// replaced starts again at 1, under another epoch.
+/// The place of a notification in its user's feed. `seq` alone is ambiguous: a replaced record
+/// starts again at 1, under another epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Position {
-    /// Shared: a relay keeps it with every user and every message that waits.
+    /// Shared, because a hub keeps it with every user and every held message.
     pub epoch: Arc<str>,
     pub seq: i64,
 }
 
-/// A message of the channel `notifications`, as far as a relay needs it: borrowed from the message,
-/// which a relay takes apart tens of thousands of times a second.
+/// A message of the channel `notifications`, reduced to the hub's needs. Borrowed from the payload,
+/// since a hub parses tens of thousands per second.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Message<'a> {
     /// A valid user id.
     pub user_id: Cow<'a, str>,
     /// The notification object, exactly the bytes that were published.
     pub notification: &'a str,
-    /// Epoch and seq (see [`Position`]). Present on ours; other services publish without it.
+    /// Epoch and seq (see [`Position`]). Other services' messages have none.
     pub position: Option<(Cow<'a, str>, i64)>,
 }
 
 impl<'a> Message<'a> {
-    /// Reads `{"notification":{"userId":…,…},"bw":{…}?}`; unknown members are ignored, an integer
-    /// `userId` counts as its decimal text. In a message of our own shape the notification's values are
-    /// not looked at, only its brackets and strings.
+    /// Parses `{"notification":{"userId":…,…},"bw":{…}?}`; unknown members are ignored, an integer
+    /// `userId` counts as its decimal text. In a message as Bellwire publishes it, the
+    /// notification's values are not validated, only its brackets and strings.
     ///
     /// # Errors
-    /// A short text for the log when the message cannot be delivered to anyone.
+    /// A short text for the log if the message cannot be delivered to any user.
     pub fn parse(payload: &'a [u8]) -> Result<Self, &'static str> {
         let text = std::str::from_utf8(payload).map_err(|_| "not UTF-8")?;
         ours::parse(text).map_or_else(|| Self::parse_any(text), Ok)
@@ -67,14 +67,14 @@ impl<'a> Message<'a> {
             None => their_user_id(notification)?,
         };
         check_id(&user_id, "user id").map_err(|_| "`userId` is not a valid id")?;
-        // A `bw` that is not ours to read makes the message foreign, not undeliverable.
+        // An invalid `bw` makes the message foreign, not undeliverable.
         let place = envelope.bw.and_then(|bw| serde_json::from_str::<Place<'_>>(bw.get()).ok());
         let position = place.filter(|at| at.seq > 0).map(|at| (at.epoch, at.seq));
         Ok(Self { user_id, notification, position })
     }
 }
 
-/// The user id wherever it lies, as a string or an integer.
+/// The user id at any place in the object, as a string or an integer.
 fn their_user_id(notification: &str) -> Result<Cow<'_, str>, &'static str> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
@@ -90,7 +90,7 @@ fn their_user_id(notification: &str) -> Result<Cow<'_, str>, &'static str> {
     Ok(Cow::Owned(user_id.as_str().to_owned()))
 }
 
-/// Which of a user's entries were marked as read.
+/// The entries of a user that were marked as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Marked {
     /// All up to this seq.
@@ -98,23 +98,23 @@ pub enum Marked {
     Ids(Vec<String>),
 }
 
-/// An event of the channel `bw:events`, as far as a relay needs it.
+/// An event of the channel `bw:events`, reduced to the hub's needs.
 #[derive(Debug, PartialEq, Eq)]
 pub enum ChannelEvent {
     /// Entries of a user were marked as read; `unread` are left in the feed's window.
     Read { user_id: UserId, marked: Marked, unread: u32 },
-    /// A hub asks itself whether it hears; `n` counts its probes.
+    /// A hub checks that its subscription receives; `n` numbers its probes.
     Probe { hub: String, n: u64 },
-    /// Something that a newer version tells.
+    /// A type that a newer version publishes.
     Other,
 }
 
 impl ChannelEvent {
-    /// Reads `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…}` and
+    /// Parses `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…}` and
     /// `{"type":"probe","hub":…,"n":…}`; unknown members are ignored.
     ///
     /// # Errors
-    /// A short text for the log when it is not an event, or not a sound one.
+    /// A short text for the log if the event is invalid.
     pub fn parse(payload: &[u8]) -> Result<Self, &'static str> {
         #[derive(Deserialize)]
         struct Typed<'a> {
@@ -139,33 +139,34 @@ impl ChannelEvent {
         match &*typed.kind {
             "read" => {}
             "probe" => {
-                let probe: Probe = object(text).ok_or("members of `probe` are missing or odd")?;
+                let probe: Probe =
+                    object(text).ok_or("members of `probe` are missing or invalid")?;
                 return Ok(ChannelEvent::Probe { hub: probe.hub, n: probe.n });
             }
             _ => return Ok(ChannelEvent::Other),
         }
-        let read: Read = object(text).ok_or("members of `read` are missing or of another type")?;
+        let read: Read = object(text).ok_or("members of `read` are missing or invalid")?;
         let user_id = UserId::parse(&read.user_id).map_err(|_| "`userId` is not a valid id")?;
         let marked = match (read.up_to, read.ids) {
             (Some(seq @ 0..), None) => Marked::UpTo(seq),
             (None, Some(ids)) if ids.len() <= MARK_IDS_MAX => Marked::Ids(ids),
-            _ => return Err("neither `upTo` nor `ids`, or out of bounds"),
+            _ => return Err("`upTo` and `ids` are missing or out of range"),
         };
         if let Marked::Ids(ids) = &marked
             && ids.iter().any(|id| check_id(id, "id").is_err())
         {
-            return Err("`ids` holds something that is no id");
+            return Err("`ids` contains an invalid id");
         }
         Ok(ChannelEvent::Read { user_id, marked, unread: read.unread })
     }
 
-    /// The bytes of a probe; `hub` is a word that needs no escapes.
+    /// The payload of a probe; `hub` must not need escapes.
     pub fn probe(hub: &str, n: u64) -> String {
         format!(r#"{{"type":"probe","hub":"{hub}","n":{n}}}"#)
     }
 }
 
-/// Parses an object; serde alone would take an array with the members in order as well.
+/// Parses an object; serde alone would also accept an array of the members in order.
 fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
     if !text.trim_start().starts_with('{') {
         return None;
@@ -174,148 +175,4 @@ fn object<'a, T: Deserialize<'a>>(text: &'a str) -> Option<T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn reads_ours_and_theirs() {
-        let ours =
-            br#"{"notification":{"id":"x","userId":"a","seq":5},"bw":{"epoch":"e","seq":5}}"#;
-        let message = Message::parse(ours).unwrap();
-        assert_eq!(message.user_id, "a");
-        assert!(matches!(message.user_id, Cow::Borrowed(_)));
-        assert_eq!(message.notification, r#"{"id":"x","userId":"a","seq":5}"#);
-        assert_eq!(message.position, Some(("e".into(), 5)));
-        let escaped = br#"{"notification":{"id":"\"","userId":"\u0061","userid":"b"}}"#;
-        assert_eq!(Message::parse(escaped).unwrap().user_id, "a");
-
-        let theirs = br#" { "x":[1], "notification" : { "userId" : 7, "a" : [ ] } , "bw":"?"} "#;
-        let message = Message::parse(theirs).unwrap();
-        assert_eq!(message.user_id, "7");
-        assert_eq!(message.notification, r#"{ "userId" : 7, "a" : [ ] }"#);
-        assert_eq!(message.position, None);
-    }
-
-    #[test]
-    fn says_why_a_message_is_undeliverable() {
-        for bad in [
-            "",
-            "hello",
-            "[]",
-            r#"[{"userId":"a"},null]"#,
-            "{}",
-            r#"{"notification":1}"#,
-            r#"{"notification":{}}"#,
-            r#"{"notification":{"userId":null}}"#,
-            r#"{"notification":{"userId":1.5}}"#,
-            r#"{"notification":{"userId":"a b"}}"#,
-            r#"{"notification":{"userId":"a"}"#,
-        ] {
-            assert!(Message::parse(bad.as_bytes()).is_err(), "{bad}");
-        }
-        assert!(Message::parse(b"\xff").is_err());
-    }
-
-    #[test]
-    fn reads_read_marks() {
-        let read = |marked, unread| {
-            Ok(ChannelEvent::Read { user_id: UserId::parse("a").unwrap(), marked, unread })
-        };
-        let parse = |text: &str| ChannelEvent::parse(text.as_bytes());
-        assert_eq!(
-            parse(r#"{"type":"read","userId":"a","upTo":5,"unread":2,"new":[1]}"#),
-            read(Marked::UpTo(5), 2)
-        );
-        assert_eq!(
-            parse(r#"{"unread":0,"ids":["x","y"],"userId":"a","type":"read"}"#),
-            read(Marked::Ids(vec!["x".to_owned(), "y".to_owned()]), 0)
-        );
-        let probe = ChannelEvent::Probe { hub: "h1".to_owned(), n: 7 };
-        assert_eq!(parse(&ChannelEvent::probe("h1", 7)), Ok(probe));
-        for other in [r#"{"type":"news"}"#, r#"{"type":"\u0072ead it"}"#] {
-            assert_eq!(parse(other), Ok(ChannelEvent::Other), "{other}");
-        }
-    }
-
-    #[test]
-    fn says_why_an_event_is_none() {
-        let too_many = vec!["x"; MARK_IDS_MAX + 1];
-        let too_many = format!(r#"{{"type":"read","userId":"a","unread":1,"ids":{too_many:?}}}"#);
-        for bad in [
-            "",
-            "whatever",
-            "{}",
-            r#"["read","a",1,null,1]"#,
-            r#"{"type":1}"#,
-            r#"{"type":"probe"}"#,
-            r#"{"type":"probe","hub":"h","n":-1}"#,
-            r#"{"type":"read"}"#,
-            r#"{"type":"read","userId":"a","upTo":5}"#,
-            r#"{"type":"read","userId":"a","unread":1}"#,
-            r#"{"type":"read","userId":"a b","upTo":5,"unread":1}"#,
-            r#"{"type":"read","userId":"a","upTo":-1,"unread":1}"#,
-            r#"{"type":"read","userId":"a","upTo":5,"unread":-1}"#,
-            r#"{"type":"read","userId":"a","upTo":"5","unread":1}"#,
-            r#"{"type":"read","userId":"a","upTo":5,"ids":[],"unread":1}"#,
-            r#"{"type":"read","userId":"a","ids":[7],"unread":1}"#,
-            r#"{"type":"read","userId":"a","ids":["a b"],"unread":1}"#,
-            &too_many,
-        ] {
-            assert!(ChannelEvent::parse(bad.as_bytes()).is_err(), "{bad}");
-        }
-        assert!(ChannelEvent::parse(b"\xff").is_err());
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
-            let _ = Message::parse(&bytes);
-            let _ = ChannelEvent::parse(&bytes);
-        }
-
-        /// JSON of the right shape gets further than noise does.
-        #[test]
-        fn what_can_be_delivered_is_delivered_as_it_is(
-            user in prop_oneof![
-                "\"[a-z:.]{0,3}\"", "-?[0-9]{1,22}", Just("null".to_owned()), Just("[]".to_owned()),
-            ],
-            members in "(,\"[a-z]{1,3}\" ?: ?(1e3|\"\\\\u00e4\"|[{][}]|null)){0,3}",
-            bw in "(,\"bw\":([{](\"epoch\":\"e\")?,?(\"seq\":-?[0-9]{1,20})?[}]|7))?",
-            at in any::<prop::sample::Index>(),
-            byte in any::<u8>(),
-        ) {
-            let notification = format!("{{ \"userId\":{user}{members} }}");
-            let text = format!("{{\"notification\":{notification}{bw}}}");
-            match Message::parse(text.as_bytes()) {
-                Ok(message) => {
-                    prop_assert_eq!(message.notification, &notification);
-                    prop_assert_eq!(&*message.user_id, user.trim_matches('"'));
-                    prop_assert!(message.position.is_none_or(|position| position.1 > 0));
-                }
-                Err(why) => prop_assert_ne!(why, "not UTF-8"),
-            }
-            let mut changed = text.into_bytes();
-            let at = at.index(changed.len());
-            changed[at] = byte;
-            let _ = Message::parse(&changed);
-        }
-
-        #[test]
-        fn events_of_any_shape_are_read_or_refused(
-            kind in "read|probe|x",
-            user in "\"[a-z:]{0,3}\"|7",
-            marks in "(,\"upTo\":-?[0-9]{1,20})?(,\"ids\":[\\[](\"[a-z:]{0,2}\",?){0,3}[\\]])?",
-            unread in "-?[0-9]{1,11}",
-        ) {
-            let text = format!(
-                "{{\"type\":\"{kind}\",\"userId\":{user}{marks},\"unread\":{unread}}}"
-            );
-            if let Ok(ChannelEvent::Read { marked: Marked::UpTo(seq), .. }) =
-                ChannelEvent::parse(text.as_bytes())
-            {
-                prop_assert!(seq >= 0);
-            }
-        }
-    }
-}
+mod tests;

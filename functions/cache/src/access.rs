@@ -1,4 +1,4 @@
-//! Who may read a resource: asked before anything is looked up, so a hit tells nobody anything.
+//! Access rules of resources, checked before any look-up, so that a hit reveals nothing.
 
 use runtime::http::auth;
 use runtime::{App, Code, Error, Request};
@@ -8,7 +8,7 @@ use crate::served::Target;
 use resources::Access;
 
 /// # Errors
-/// Of the token; `forbidden`.
+/// Token errors; `forbidden`.
 pub fn check(app: &App, request: &Request, target: &Target) -> Result<(), Error> {
     let access = &target.served.resource.access;
     if *access == Access::Public {

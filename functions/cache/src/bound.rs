@@ -1,22 +1,23 @@
-//! A statement with its parameters bound: never pasted, and of the type that the resource declares.
+//! A statement with bound parameters: never interpolated, and of the types that the resource
+//! declares.
 
 use resources::Resource;
 use resources::param::ParamType;
 use resources::template::{Piece, Template};
 use runtime::ports::sql::{Backend, Value};
 
-/// A statement, ready to be run.
+/// A statement and its values.
 #[derive(Debug)]
 pub struct Bound {
     pub text: String,
     pub values: Vec<Value>,
-    /// Names of the parameters that the values are of.
+    /// The name of each value's parameter.
     names: Vec<String>,
 }
 
 impl Bound {
-    /// Numbers the places, in the order of their first use. Postgres is told each declared type: it
-    /// would guess one from where the place stands, and take nothing else.
+    /// Numbers the placeholders in the order of first use. For Postgres each has a cast from its
+    /// declared type: it would infer another type from the context and accept no other.
     pub fn new(
         statement: &Template,
         backend: Backend,
@@ -46,7 +47,7 @@ impl Bound {
         }
         let value = |at: &usize| match (params.get(*at), type_of(resource, *at)) {
             (None, _) => Value::Null,
-            // It was checked before.
+            // It was validated before.
             (Some(text), ParamType::Int) => text.parse().map_or(Value::Null, Value::Int),
             (Some(text), ParamType::Text | ParamType::Uuid) => Value::text(text),
         };
@@ -58,9 +59,10 @@ impl Bound {
         }
     }
 
-    /// The database's words, and what to do where the type of a parameter is wrong.
+    /// The database's error text, with advice if a parameter has the wrong type.
     pub fn explained(&self, error: &str) -> String {
-        // What the host's client says of the nth value: "ToSql(n)", "WrongType { postgres: Int4, …".
+        // The Postgres client's error about the nth value: "ToSql(n)", "WrongType { postgres: Int4,
+        // …".
         let between = |start: &str, end: char| {
             let (_, rest) = error.split_once(start)?;
             rest.split_once(end).map(|(word, _)| word)
@@ -71,8 +73,8 @@ impl Bound {
             Some(name) => {
                 let expected = between("postgres: ", ',').unwrap_or("another type").to_lowercase();
                 format!(
-                    "Postgres expects {expected} where the text {{{name}}} stands: declare the \
-                     parameter with a type in `path`, such as {{{name}:int}} or {{{name}:uuid}}, or \
+                    "Postgres expects {expected}, but {{{name}}} is text: declare the parameter \
+                     with a type in `path`, such as {{{name}:int}} or {{{name}:uuid}}, or \
                      cast it from text, such as {{{name}}}::text::{expected}"
                 )
             }
@@ -111,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn a_declared_type_is_bound_and_told() {
+    fn a_declared_type_is_bound_and_cast() {
         let (path, query) = ("p/{a:int}/{b:uuid}/{c:text}", "SELECT {a}, {b}, {c}, {a}");
         let params = ["-7", "0192f0c1-2b6e-7cc0-8000-00000000abcd", "7"];
         let expected = [Value::Int(-7), Value::text(params[1]), Value::text("7")];
@@ -131,7 +133,7 @@ mod tests {
         let cause = "WrongType { postgres: Int4, rust: \"alloc::string::String\" }";
         let error = format!("Error {{ kind: ToSql(0), cause: Some({cause}) }}");
         let explained = bound.explained(&error);
-        assert!(explained.starts_with("Postgres expects int4 where the text {b} stands"));
+        assert!(explained.starts_with("Postgres expects int4, but {b} is text"));
         assert!(explained.contains("{b:int}") && explained.contains("{b}::text::int4"));
         for other in ["42P01: relation \"x\" does not exist", "ToSql(1)", "ToSql(", ""] {
             assert_eq!(bound.explained(other), other);

@@ -1,7 +1,7 @@
-//! What an origin's headers demand of whoever keeps its answer (RFC 9111 for a shared cache, RFC 5861).
+//! The demands of an origin's headers on caches (RFC 9111 for a shared cache, RFC 5861).
 //!
-//! What the resource declares is the most that is allowed. An origin may only demand more care, and
-//! what it says wrongly counts as the most careful thing that it may have meant.
+//! The resource's declaration is the maximum. An origin can only be stricter, and an invalid
+//! directive counts as its strictest possible meaning.
 
 use std::time::{Duration, SystemTime};
 
@@ -9,7 +9,7 @@ use runtime::cache::{Limits, Windows, Word};
 
 use crate::directives::{Directives, SECONDS_MAX, has_item, items, seconds};
 
-/// Headers of an answer; empty for none, the lines of one put together.
+/// Headers of an answer; empty if missing, repeated lines joined.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Headers<'a> {
     pub cache_control: &'a str,
@@ -21,35 +21,36 @@ pub struct Headers<'a> {
 }
 
 impl Headers<'_> {
-    /// Whether there is nothing about keeping: a 304 leaves what was said before (RFC 9111 §3.2).
+    /// Whether no header is about caching: then a 304 leaves the previous demands in place (RFC
+    /// 9111 §3.2).
     fn is_silent(&self) -> bool {
         self.cache_control.is_empty() && self.expires.is_empty() && self.pragma.is_empty()
     }
 }
 
-/// How a resource is kept.
+/// How a resource is cached.
 #[derive(Clone, Copy, Debug)]
 pub struct Declared {
     pub windows: Windows,
-    /// One value is served to more than one user.
+    /// One value is served to several users.
     pub is_shared: bool,
     /// The origin's times shorten the declared ones.
     pub honours_times: bool,
 }
 
-/// What came of it.
+/// The origin's demands.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Demands {
-    /// How long it is fresh from now on by what the origin says, if anything.
+    /// Remaining time of freshness according to the origin, if it says.
     pub fresh: Option<Duration>,
-    /// How old it was when it came.
+    /// Age of the content on arrival.
     pub age: Duration,
-    /// It must not be kept.
+    /// The value must not be stored.
     pub no_store: bool,
     pub limits: Limits,
 }
 
-/// Reads the headers of an answer that came at `now`, `delay` after it was asked for.
+/// Evaluates the headers of an answer that arrived at `now`, `delay` after the request.
 pub fn demands(
     headers: &Headers<'_>,
     declared: &Declared,
@@ -74,7 +75,7 @@ pub fn demands(
     concluded(limits, headers, declared, delay)
 }
 
-/// What is demanded of a value that has not changed.
+/// The demands on a value that has not changed (304).
 pub fn still_demanded(
     headers: &Headers<'_>,
     before: Limits,
@@ -101,7 +102,7 @@ fn concluded(
     };
     let left = limits.fresh.map(|whole| whole.saturating_sub(age));
     if left == Some(Duration::ZERO) {
-        // It is served again only where the origin says in so many words that it may be.
+        // Stale content is only served if the origin explicitly allows it.
         limits.stale.get_or_insert(Duration::ZERO);
         limits.error.get_or_insert(Duration::ZERO);
         let may_be_stale = |limit: Option<Duration>, most: Duration| {
@@ -114,19 +115,20 @@ fn concluded(
     let is_anothers = limits.has(Word::Private) && declared.is_shared;
     let no_store = limits.has(Word::NoStore) || limits.has(Word::NoCache) || is_anothers;
     if is_anothers {
-        // Nobody asked in this user's name, so nobody knows for how long it is theirs.
+        // The request had no user's credentials, so it is unknown how long the answer stays private
+        // to that user.
         limits.add(Word::NoCache);
     }
     Demands { fresh: left, age, no_store, limits }
 }
 
-/// The first of several; what is no number is none (RFC 9111 §5.1).
+/// The first of several values; an invalid number counts as missing (RFC 9111 §5.1).
 fn age(list: &str) -> Duration {
     items(list).next().and_then(seconds).unwrap_or_default()
 }
 
-/// How long after `Date` it expires; what is no date is in the past (RFC 9111 §5.3). Without a `Date`,
-/// how long from now.
+/// Time from `Date` to the expiry; an invalid date is in the past (RFC 9111 §5.3). Without a
+/// `Date`, the time from now.
 fn expires_in(headers: &Headers<'_>, now: SystemTime) -> Duration {
     let Some(expires) = date(headers.expires) else { return Duration::ZERO };
     let since = date(headers.date).unwrap_or(now);
@@ -156,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_freshness_is_what_is_left_of_it() {
+    fn freshness_is_the_remaining_time() {
         let left = |cache_control, age, delay| {
             let headers = Headers { cache_control, age, ..Headers::default() };
             let demands = demands(&headers, &declared(), UNIX_EPOCH, S(delay));
@@ -187,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_an_origin_sends_is_read() {
+    fn invalid_headers_count_as_expired() {
         for text in
             ["\"", "=", "=\"", "max-age=\"", "\\", ",", "a=\"\\", "\u{0}", "é=ü", "max-age=\u{661}"]
         {
@@ -205,7 +207,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn any_text_is_read_and_what_it_demands_can_be_kept(
+        fn any_text_is_parsed_and_its_demands_round_trip(
             text in "(no-store|private|no-cache|max-age|s-maxage|[0-9]{1,25}|[=, \"\\\\]|\\PC){0,12}",
             age in "\\PC{0,12}",
         ) {
@@ -214,14 +216,14 @@ mod tests {
             assert!(fresh.unwrap_or_default().max(age) <= S(SECONDS_MAX));
             assert_eq!(Limits::parse(&limits.to_text()), Some(limits));
             assert!(no_store || fresh != Some(Duration::ZERO) || limits.stale.is_some());
-            // An item more forbids no less.
+            // Another item never relaxes the demands.
             let more = format!("no-store, {text}");
             assert!(said(&Headers { cache_control: &more, ..headers }).no_store);
         }
     }
 
     #[test]
-    fn silence_leaves_what_was_said() {
+    fn a_304_without_caching_headers_keeps_the_demands() {
         let first = Headers { cache_control: "max-age=50, must-revalidate", ..Headers::default() };
         let before = said(&first).limits;
         let silent = Headers { age: "10", ..Headers::default() };

@@ -1,14 +1,14 @@
-//! `Cache-Control` taken apart (RFC 9111 §5.2). What is wrong counts as the most careful thing that it
-//! may have meant.
+//! Parses `Cache-Control` (RFC 9111 §5.2). An invalid directive counts as its strictest possible
+//! meaning.
 
 use std::time::Duration;
 
 use runtime::cache::{Limits, Word};
 
-/// The largest number of seconds there is (RFC 9111 §1.2.2).
+/// The largest number of seconds (RFC 9111 §1.2.2).
 pub const SECONDS_MAX: u64 = 1 << 31;
 
-/// Directives of `Cache-Control`: names in lower case, and arguments.
+/// Directives of `Cache-Control`: names in lower case, with arguments.
 pub struct Directives<'a>(Vec<(String, Option<&'a str>)>);
 
 impl<'a> Directives<'a> {
@@ -16,7 +16,7 @@ impl<'a> Directives<'a> {
         let items = items(list).filter(|item| !item.is_empty());
         let directive = |item: &'a str| match item.split_once('=') {
             None => (item.to_ascii_lowercase(), None),
-            // White space belongs to neither side (RFC 9111 §5.2): such an argument is wrong.
+            // White space is not allowed around `=` (RFC 9111 §5.2): such an argument is invalid.
             Some((name, value)) => match name.trim_end() {
                 trimmed if trimmed == name => (name.to_ascii_lowercase(), Some(value)),
                 trimmed => (trimmed.to_ascii_lowercase(), Some("")),
@@ -25,7 +25,8 @@ impl<'a> Directives<'a> {
         Self(items.map(directive).collect())
     }
 
-    /// What has no number. `private="…"` and `no-cache="…"` count as if they named no fields.
+    /// The directives without a number. `private="…"` and `no-cache="…"` count as if they named no
+    /// fields.
     pub fn words(&self) -> Limits {
         let mut limits = Limits::default();
         for (name, _) in &self.0 {
@@ -42,7 +43,7 @@ impl<'a> Directives<'a> {
         limits
     }
 
-    /// What has a number.
+    /// The directives with a number.
     pub fn times(&self, limits: &mut Limits) {
         let max_age = self.seconds("max-age");
         let shared = self.seconds("s-maxage");
@@ -53,7 +54,8 @@ impl<'a> Directives<'a> {
             return;
         }
         limits.client = max_age;
-        // `s-maxage` forbids what is stale (RFC 9111 §5.2.2.10) unless RFC 5861 allows it by name.
+        // `s-maxage` forbids serving stale content (RFC 9111 §5.2.2.10) unless an RFC 5861
+        // directive allows it.
         match (limits.stale, limits.error) {
             (None, None) => limits.add(Word::ProxyRevalidate),
             (stale, error) => {
@@ -63,7 +65,7 @@ impl<'a> Directives<'a> {
         }
     }
 
-    /// The shortest of what a directive says; nothing is shorter than what is no number.
+    /// The shortest time of a directive that occurs several times; an invalid number counts as 0.
     fn seconds(&self, name: &str) -> Option<Duration> {
         let arguments = self.0.iter().filter(|(known, _)| known == name);
         let times = arguments.map(|(_, argument)| {
@@ -75,15 +77,15 @@ impl<'a> Directives<'a> {
     }
 }
 
-/// Items of a list, trimmed; a comma in a quoted string separates nothing. Where a string has no end,
-/// every comma separates: it must not hide what is behind it.
+/// Items of a list, trimmed; a comma inside a quoted string does not separate. If a string is not
+/// closed, every comma separates: it must not hide the items after it.
 pub fn items(list: &str) -> impl Iterator<Item = &str> {
     let is_whole = !Quotes::default().ends_quoted(list);
     let mut quotes = Quotes::default();
     list.split(move |c| !(quotes.is_inside(c) && is_whole) && c == ',').map(str::trim)
 }
 
-/// Whether a text is in a quoted string, character by character.
+/// Tracks whether a text is inside a quoted string, character by character.
 #[derive(Default)]
 struct Quotes {
     is_quoted: bool,
@@ -106,12 +108,12 @@ impl Quotes {
     }
 }
 
-/// Whether one of the items is this word.
+/// Whether the list contains this word.
 pub fn has_item(list: &str, wanted: &str) -> bool {
     items(list).any(|item| item.eq_ignore_ascii_case(wanted))
 }
 
-/// A number of seconds: digits and nothing else.
+/// A number of seconds, digits only.
 pub fn seconds(digits: &str) -> Option<Duration> {
     let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = digits.parse().unwrap_or(SECONDS_MAX).min(SECONDS_MAX);

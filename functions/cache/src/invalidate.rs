@@ -11,10 +11,10 @@ use shared::limits::{CACHE_INVALIDATE_TAGS_MAX, REQUEST_ARRAY_BYTES_MAX};
 use crate::served::Target;
 use resources::template::is_tag;
 
-/// Invalidates one value; `?mode=soft` marks it stale, else it is removed.
+/// Invalidates one value; `?mode=soft` marks it stale, otherwise it is removed.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`, after which it may be repeated.
+/// Request errors; `redis_unavailable`, after which the request can be repeated.
 pub async fn one(app: &App, request: &Request, target: &Target) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CacheWrite)?;
     let query = request.query(&["mode"])?;
@@ -25,11 +25,11 @@ pub async fn one(app: &App, request: &Request, target: &Target) -> Result<Respon
     Ok(Response::empty(204))
 }
 
-/// Invalidates everything with one of `{"tags":[…],"mode":"soft"|"hard"}`; hard where it is not
-/// said. Answers `{"invalidated":n}`, the number of tags.
+/// Invalidates all values with one of `{"tags":[…],"mode":"soft"|"hard"}`; hard by default. Answers
+/// `{"invalidated":n}`, the number of tags.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`, after which it may be repeated.
+/// Request errors; `redis_unavailable`, after which the request can be repeated.
 pub async fn tags(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CacheWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
@@ -45,7 +45,7 @@ pub async fn tags(app: &App, request: &Request) -> Result<Response, Error> {
     }
     for tag in &tags {
         if !is_tag(tag) {
-            return Err(object.invalid("tags", "must hold tags: the alphabet of ids, and `:`"));
+            return Err(object.invalid("tags", "must contain tags of the alphabet of ids and `:`"));
         }
     }
     object.finish()?;

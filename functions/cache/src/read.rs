@@ -12,7 +12,7 @@ use crate::{access, source};
 /// Answers from the cache or from the source.
 ///
 /// # Errors
-/// Of the request; `wrong_type`. A failed source is an answer.
+/// Request errors; `wrong_type`. A failure of the source is reported as an answer.
 pub async fn read(app: &App, request: &Request, target: Target) -> Result<Response, Error> {
     access::check(app, request, &target)?;
     if !request.query.is_empty() {

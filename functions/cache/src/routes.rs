@@ -1,4 +1,4 @@
-//! The component's table of contents.
+//! The component's routes.
 
 use runtime::{Error, Method, RecordApp, Request, Response};
 
@@ -8,7 +8,7 @@ use crate::{invalidate, read};
 /// Sends a request to its handler.
 ///
 /// # Errors
-/// `not_found`, `method_not_allowed`, and whatever the handler says.
+/// `not_found`, `method_not_allowed`, and the handler's errors.
 pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
         (["cache", "invalidate"], Method::Post) => invalidate::tags(app, request).await,

@@ -1,4 +1,4 @@
-//! The resources of this instance, ready to be served.
+//! The instance's resources with their policies.
 
 use std::cell::OnceCell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use shared::ids::check_id;
 use resources::template::push_plain;
 use resources::{Resource, Resources, Times};
 
-/// Parsed once per instance; a file with a mistake stays one.
+/// Parsed once per instance; the error of an invalid file is kept, too.
 type Loaded = Result<Rc<Vec<Rc<Served>>>, Error>;
 
 thread_local! {
@@ -23,18 +23,18 @@ pub struct Served {
     pub policy: Policy,
 }
 
-/// What a path asks for.
+/// The resource and parameters of a path.
 pub struct Target {
     pub served: Rc<Served>,
-    /// Values of the path's parameters, in their order.
+    /// Values of the path's parameters, in order.
     pub params: Rc<Vec<String>>,
 }
 
 impl Target {
-    /// The resource of the path behind `/cache/`.
+    /// Finds the resource for the path after `/cache/`.
     ///
     /// # Errors
-    /// `not_found`; `invalid_id`; `internal` when the declarations cannot be used, which the log
+    /// `not_found`; `invalid_id`; `internal` if the declarations are invalid, which the log
     /// explains.
     pub fn find(path: &[&str]) -> Result<Self, Error> {
         let all = LOADED.with(|loaded| loaded.get_or_init(load).clone())?;

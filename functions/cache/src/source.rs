@@ -1,4 +1,4 @@
-//! Where values come from: one SQL statement, or one HTTP origin.
+//! Fetches values from their source: one SQL statement, or one HTTP origin.
 
 use std::time::{Duration, SystemTime};
 
@@ -16,14 +16,14 @@ use resources::origins::{HttpOrigin, Origin, OriginHost, is_host};
 use resources::template::{Template, push_encoded};
 use resources::{Access, Resource};
 
-/// Said of everything else, json and jsonb of Postgres among it.
-const ONE_COLUMN: &str = "the query must give one column of text that is JSON: on Postgres, \
-                          cast json to it with ::text";
+/// The error for any other type, including Postgres's json and jsonb.
+const ONE_COLUMN: &str = "the query must return one column of JSON text: on Postgres, \
+    cast json to it with ::text";
 
-/// Fetches a value. What takes too long is dropped by the caller.
+/// Fetches a value. The caller drops the future if it takes too long.
 ///
 /// # Errors
-/// The source failed, or gave what is no value.
+/// The source failed, or returned an invalid value.
 pub async fn fetch(
     served: &Served,
     params: &[String],
@@ -136,7 +136,7 @@ async fn http(
     }
 }
 
-/// What the headers demand of whoever keeps the answer.
+/// The demands of the answer's headers on caches.
 fn demands_of(
     response: &OriginResponse,
     served: &Served,

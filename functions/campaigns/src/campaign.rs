@@ -13,7 +13,7 @@ use shared::{CampaignId, keys, script};
 /// Answers `{remaining,total,processed,responses,expiresAt}`.
 ///
 /// # Errors
-/// Of the request; `not_found`; `wrong_type`; `redis_unavailable`.
+/// Request errors; `not_found`; `wrong_type`; `redis_unavailable`.
 pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     request.query(&[])?;
@@ -32,17 +32,17 @@ pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<R
         "processed": processed,
         "responses": responses,
     });
-    // Below zero for a list without one, when Redis takes no writes.
+    // Negative for a list without an expiry, if Redis accepts no writes.
     if let (1.., Some(members)) = (*expires_at_ms, body.as_object_mut()) {
         members.insert("expiresAt".to_owned(), rfc3339(*expires_at_ms).into());
     }
     Ok(Response::json(200, body.to_string()).with("cache-control", "no-store"))
 }
 
-/// Removes the campaign and its responses; there need not be one.
+/// Removes the campaign and its responses, if they exist.
 ///
 /// # Errors
-/// Of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn delete(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     request.query(&[])?;
@@ -51,20 +51,20 @@ pub async fn delete(app: &App, request: &Request, id: &CampaignId) -> Result<Res
     Ok(Response::empty(204))
 }
 
-/// The keys of a campaign's scripts.
+/// The keys of the campaign scripts.
 pub fn keys_of(id: &CampaignId) -> Vec<String> {
     vec![keys::campaign(id), keys::campaign_responses(id), keys::campaign_companion(id)]
 }
 
-/// The same with a key of the request's own: a call whose connection breaks is made again, and must
-/// not be carried out twice.
+/// The same with a key for this request: a call is repeated if its connection breaks, and must not
+/// be executed twice.
 pub fn keys_of_once(id: &CampaignId) -> Vec<String> {
     let mut keys = keys_of(id);
     keys.push(keys::once(&keys::campaign(id), &clock::random_word()));
     keys
 }
 
-/// The error of a reply that does not have the shape that the script's header states.
+/// The error for a reply that violates the script's contract.
 pub fn malformed(script: &script::Script) -> RedisError {
     RedisError::Malformed(script.name)
 }

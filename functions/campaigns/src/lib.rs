@@ -1,5 +1,5 @@
-//! Campaigns: lists of users to reach, taken in batches by workers, and what came back. They lie in
-//! Redis alone, for a day.
+//! Campaigns: lists of users to reach, which workers take in batches, and the responses. Stored
+//! only in Redis, for a day.
 
 mod campaign;
 mod responses;

@@ -15,11 +15,11 @@ use shared::{CampaignId, keys, script};
 
 use crate::campaign::{keys_of_once, malformed};
 
-/// Takes `{"responses":[…]}`, any JSON, and answers `{"accepted":n}`. Each is kept as the bytes it
-/// was sent as.
+/// Takes `{"responses":[…]}`, any JSON, and answers `{"accepted":n}`. Each is stored with the bytes
+/// that were sent.
 ///
 /// # Errors
-/// Of the request; `limit_exceeded` where there would be too many; `wrong_type`;
+/// Request errors; `limit_exceeded` if there would be too many; `wrong_type`;
 /// `redis_unavailable`, after which the outcome is unknown.
 pub async fn add(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
@@ -40,7 +40,7 @@ pub async fn add(app: &App, request: &Request, id: &CampaignId) -> Result<Respon
         [-1, there] => {
             let most = CAMPAIGN_RESPONSES_MAX;
             let problem =
-                format!("`responses` do not fit: there are {there}, at most {most} may be");
+                format!("`responses` do not fit: there are {there}, at most {most} are allowed");
             Err(Error::field(Code::LimitExceeded, "responses", problem))
         }
         [_] => Ok(Response::json(200, format!("{{\"accepted\":{}}}", responses.len()))),
@@ -63,18 +63,19 @@ fn check(response: &RawValue, at: usize) -> Result<(), Error> {
     Err(Error::field(Code::LimitExceeded, &name, format!("`{name}` {problem}")))
 }
 
-/// Answers `{"items":[…],"next":cursor|null}`, oldest first. What is no JSON is left out. A cursor
-/// is a place in the list: who takes responses from its front meanwhile moves the others.
+/// Answers `{"items":[…],"next":cursor|null}`, oldest first. Elements that are not JSON are
+/// omitted. A cursor is an index into the list: another service that removes responses from the
+/// front shifts the others.
 ///
 /// # Errors
-/// Of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn page(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     let (mut limit, mut offset) = (CAMPAIGN_PAGE_DEFAULT, 0);
     for (name, value) in request.query(&["limit", "cursor"])? {
         match name.as_str() {
             "limit" => limit = number(&name, &value, 1..=CAMPAIGN_PAGE_MAX)?,
-            // Other services may push more than we do.
+            // Other services may push more than the limit.
             _ => offset = number(&name, &value, 0..=i64::from(u32::MAX))?,
         }
     }

@@ -1,4 +1,4 @@
-//! The component's table of contents.
+//! The component's routes.
 
 use runtime::{App, Error, Method, Request, Response};
 use shared::CampaignId;
@@ -9,7 +9,7 @@ use crate::{campaign, responses, users};
 /// Sends a request to its handler.
 ///
 /// # Errors
-/// `invalid_id`, `not_found`, `method_not_allowed`, and whatever the handler says.
+/// `invalid_id`, `not_found`, `method_not_allowed`, and the handler's errors.
 pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
     let path = request.path();
     let (id, what) = match path.as_slice() {

@@ -15,7 +15,7 @@ use shared::{CampaignId, script};
 
 use crate::campaign::{keys_of, keys_of_once, malformed};
 
-/// What becomes of those who wait already.
+/// What to do with the users already in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     Append,
@@ -25,7 +25,7 @@ pub enum Mode {
 /// Takes `{"users":[…]}` and answers `{"remaining":n}`.
 ///
 /// # Errors
-/// Of the request; `limit_exceeded` for a campaign that would grow too large; `wrong_type`;
+/// Request errors; `limit_exceeded` for a campaign that would grow too large; `wrong_type`;
 /// `redis_unavailable`, after which the outcome is unknown.
 pub async fn add(
     app: &App,
@@ -55,7 +55,7 @@ pub async fn add(
     match reply.iter().filter_map(Reply::int).collect::<Vec<_>>().as_slice() {
         [-1, waiting] => {
             let most = CAMPAIGN_USERS_MAX;
-            let problem = format!("do not fit: {waiting} wait already, at most {most} may");
+            let problem = format!("do not fit: {waiting} are waiting, at most {most} are allowed");
             Err(Error::field(Code::LimitExceeded, "users", format!("`users` {problem}")))
         }
         [remaining] => Ok(Response::json(200, format!("{{\"remaining\":{remaining}}}"))),
@@ -63,24 +63,24 @@ pub async fn add(
     }
 }
 
-/// Calls that look for users among what other services put into the list.
+/// Calls per request that search for users among invalid elements of other services.
 const ROUNDS_MAX: usize = 8;
 
-/// Takes up to `count` users (1 when the caller does not say), oldest first, and answers
-/// `{"users":[…],"remaining":n}`. Elements that are no JSON objects are taken and left out; the
-/// others are the bytes that lay in the list.
+/// Takes up to `count` users (1 if the caller does not say), oldest first, and answers
+/// `{"users":[…],"remaining":n}`. Elements that are not JSON objects are taken and omitted; the
+/// others are the bytes in the list.
 ///
-/// Each user is given out at most once: when an answer is lost, on the way here or to the caller,
+/// Each user is handed out at most once: if the answer is lost, on the way here or to the caller,
 /// its users are lost with it.
 ///
 /// # Errors
-/// Of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     let count = count(request)?;
     let args = [Arg::Int(CAMPAIGN_TTL_S), Arg::Int(count)];
     let (mut users, mut remaining) = (String::new(), 0);
-    // Workers go home at an answer without users, so one is not given for a few bad elements.
+    // Workers stop at an answer without users, so a few invalid elements must not cause one.
     for _ in 0..ROUNDS_MAX {
         let reply = app.redis.eval(&script::CAMPAIGN_NEXT, &keys_of(id), &args).await?;
         let [left, elements @ ..] = reply.as_slice() else {

@@ -1,5 +1,5 @@
-//! `POST /users/{u}/notifications/read` and `DELETE /users/{u}/notifications/{id}`: the record first,
-//! then the feed. Both may be repeated: whoever got a 503 does so.
+//! `POST /users/{u}/notifications/read` and `DELETE /users/{u}/notifications/{id}`: the record
+//! first, then the feed. Both can be repeated, as callers do after a 503.
 
 use runtime::feed::delivery::{DeliveryError, forget};
 use runtime::feed::marks;
@@ -13,10 +13,11 @@ use shared::auth::Scope;
 use shared::json::{Object, integer};
 use shared::limits::{FEED_MARKS_MAX, MARK_IDS_MAX, REQUEST_BYTES_MAX};
 
-/// Marks entries as read and answers `{"unread":n}`; the user's sockets are told.
+/// Marks entries as read, answers `{"unread":n}`, and notifies the user's sockets.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable` or `record_unavailable`, after which it may be repeated.
+/// Request errors; `redis_unavailable` or `record_unavailable`, after which the request can
+/// be repeated.
 pub async fn mark_read(
     app: &RecordApp,
     request: &Request,
@@ -36,7 +37,7 @@ pub async fn mark_read(
         DeliveryError::Redis(error) => error.into(),
         DeliveryError::Record(error) => error.into(),
         DeliveryError::Busy => {
-            Error::from(RedisError::Refused("the feed does not get warm".to_owned()))
+            Error::from(RedisError::Refused("the feed stays cold after a load".to_owned()))
         }
     })?;
     Ok(Response::json(200, format!("{{\"unread\":{unread}}}")))
@@ -59,7 +60,7 @@ fn marked(body: &[u8]) -> Result<Marked, Error> {
                 return Err(object.beyond("ids", &problem));
             }
             if ids.iter().any(|id| shared::ids::check_id(id, "id").is_err()) {
-                return Err(object.invalid("ids", "holds something that is no id"));
+                return Err(object.invalid("ids", "contains an invalid id"));
             }
             Marked::Ids(ids)
         }
@@ -86,11 +87,11 @@ fn event(user: &UserId, marked: &Marked) -> String {
     format!("{{\"type\":\"read\",\"userId\":\"{user}\",{which},\"unread\":")
 }
 
-/// Deletes one entry, everywhere.
+/// Deletes one entry from the record and the feed.
 ///
 /// # Errors
-/// Of the request; `not_found`; `redis_unavailable` or `record_unavailable`, after which it may be
-/// repeated.
+/// Request errors; `not_found`; `redis_unavailable` or `record_unavailable`, after which the
+/// request can be repeated.
 pub async fn delete(
     app: &RecordApp,
     request: &Request,

@@ -1,29 +1,29 @@
-//! Where a page begins: after or before an entry.
+//! The query of a page: limit and cursor.
 
 use runtime::http::number;
 use runtime::{Code, Error, Request};
 use shared::ids::check_id;
 use shared::limits::{FEED_ENTRIES_MAX, FEED_PAGE_DEFAULT};
 
-/// Which page was asked for.
+/// The requested page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageRequest {
     pub limit: usize,
     pub from: From,
 }
 
-/// Where it begins.
+/// Its starting point.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum From {
     Newest,
     /// Entries older than the cursor's.
     Before(String),
-    /// Entries newer than the cursor's, beginning with the oldest of them.
+    /// Entries newer than the cursor's, starting with the oldest of them.
     After(String),
 }
 
 impl PageRequest {
-    /// Reads `limit`, `before` and `after`.
+    /// Parses `limit`, `before` and `after`.
     ///
     /// # Errors
     /// `unknown_field` or `invalid_field`, naming the parameter.
@@ -38,8 +38,8 @@ impl PageRequest {
             if page.from != From::Newest {
                 return Err(invalid(&name, "cannot be used with the other cursor"));
             }
-            // Any id is well-formed: foreign entries have ids of any kind. One that is not (or no
-            // longer) an entry's is told by `cursor_gone`.
+            // Any id is well-formed, since foreign entries have ids of any kind. One that matches
+            // no entry (any more) gets `cursor_gone`.
             check_id(&value, "cursor").map_err(|error| invalid(&name, error.detail()))?;
             page.from = if name == "before" { From::Before(value) } else { From::After(value) };
         }
@@ -51,8 +51,8 @@ fn invalid(name: &str, problem: &str) -> Error {
     Error::field(Code::InvalidField, name, format!("`{name}`: {problem}"))
 }
 
-/// Reads the position `~<seq>.<k>` that `feed_read.lua` gives to foreign elements: the k-th above
-/// ours with seq.
+/// Parses the position `~<seq>.<k>` that `feed_read.lua` gives to foreign elements: the k-th above
+/// Bellwire's with seq.
 pub fn position(cursor: &str) -> Option<i64> {
     let (seq, k) = cursor.strip_prefix('~')?.split_once('.')?;
     k.parse::<u32>().ok()?;
@@ -118,7 +118,7 @@ mod tests {
         }
 
         #[test]
-        fn a_position_that_was_given_is_read(seq in any::<i64>(), k in any::<u32>()) {
+        fn a_position_is_parsed_as_written(seq in any::<i64>(), k in any::<u32>()) {
             prop_assert_eq!(position(&format!("~{seq}.{k}")), Some(seq));
         }
     }

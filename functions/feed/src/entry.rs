@@ -14,10 +14,10 @@ use shared::{UserId, keys, script};
 
 use crate::page::{from_record, reads_of, shown};
 
-/// Answers one entry: from the feed where it is there, else from the record.
+/// Answers one entry: from the feed if it is there, else from the record.
 ///
 /// # Errors
-/// Of the request; `not_found`; `wrong_type`; `record_unavailable`.
+/// Request errors; `not_found`; `wrong_type`; `record_unavailable`.
 pub async fn read(
     app: &RecordApp,
     request: &Request,
@@ -45,20 +45,20 @@ pub async fn read(
 
 struct Found {
     element: Element,
-    /// Newest seq that is in the feed; `None` for a cold feed.
+    /// Newest seq in the feed; `None` for a cold feed.
     head: Option<i64>,
 }
 
-/// What the list holds under the id.
+/// The element that the list holds under the id.
 enum Element {
     Absent,
-    /// Ours, past its expiry: kept in its place, and not shown.
+    /// Bellwire's, past its expiry: kept in its place, but not shown.
     Expired,
     Shown(String),
 }
 
 impl Element {
-    /// Reads a list element, as it is shown with `reads` at the time `now`.
+    /// Parses a list element, with the marks in `reads`, at the time `now`.
     fn read(bytes: &[u8], reads: &BTreeMap<i64, i64>, now: &str) -> Self {
         let text = std::str::from_utf8(bytes).unwrap_or_default();
         if our_id_and_seq(text).is_some() && expiry_of(text).is_some_and(|time| time <= now) {
@@ -99,7 +99,7 @@ async fn in_record(
     let Some(entry) = entry.filter(|entry| entry.is_live(now_ms)) else { return Ok(None) };
     let sent_upto = match head {
         Some(head) => head,
-        // Nobody knows how far a cold feed had come; loading it brings it up to date.
+        // The progress of a cold feed is unknown; loading it brings it up to date.
         None => {
             let (window, loaded) = load_cold(&app.redis, &app.record, user).await?;
             if loaded.is_ok() { window.head } else { window.sent_seq }
@@ -125,7 +125,7 @@ mod tests {
             assert!(matches!(read(&expiring, &day(1)), Element::Shown(_)));
             assert!(matches!(read(&expiring, &day(2)), Element::Expired));
             assert!(matches!(read(&element(""), &day(2)), Element::Shown(_)));
-            // What another service calls so is its own affair.
+            // Another service's member of that name has no meaning here.
             let foreign = r#"{"id":"x","expiresAt":"2000-01-01T00:00:00.000Z"}"#;
             assert!(matches!(read(foreign, &day(2)), Element::Shown(_)));
             assert!(matches!(read("[]", &day(2)), Element::Absent));

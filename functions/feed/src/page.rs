@@ -1,4 +1,4 @@
-//! A page of a feed as the client gets it: from list elements, from the record, or from both.
+//! A page of a feed for the client: from list elements, from the record, or from both.
 
 use std::collections::BTreeMap;
 
@@ -11,25 +11,25 @@ use shared::notification::{Delivery, our_id_and_seq};
 /// A page, newest first.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    /// Notification objects, overlays included, as JSON text separated by commas: built in place,
-    /// since a text per entry would be half of what a page costs.
+    /// Notification objects with overlays, as JSON text separated by commas: built in place, since
+    /// an allocation per entry would be half of the cost of a page.
     entries: String,
     len: usize,
     pub unread: i64,
     pub next: Option<String>,
 }
 
-/// Answer of `feed_read.lua`.
+/// The answer of `feed_read.lua`.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Answer {
     Cold,
-    /// There is no element of that cursor in the list.
+    /// The list has no element for the cursor.
     Gone {
         unread: i64,
     },
     Warm {
         page: Page,
-        /// The record has more below this seq; 0 when it has not.
+        /// The record has entries below this seq; 0 if it has none.
         lowest: i64,
         /// Cursor of the page's last element.
         last: Option<String>,
@@ -37,7 +37,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// Reads the script's reply; `None` for one of another shape.
+    /// Parses the script's reply; `None` if it has another shape.
     pub fn parse(reply: &[Reply]) -> Option<Self> {
         match reply.first()?.text()? {
             "cold" => Some(Answer::Cold),
@@ -61,10 +61,10 @@ impl Answer {
     }
 }
 
-/// Room for the overlays of a usual page.
+/// Capacity for the overlays of a usual page.
 const OVERLAYS_BYTES: usize = 20 * OVERLAY_BYTES;
 
-/// Room for `,"readAt":"…","delivery":"sent"` and a comma.
+/// Capacity for `,"readAt":"…","delivery":"sent"` and a comma.
 const OVERLAY_BYTES: usize = 64;
 
 impl Page {
@@ -73,12 +73,12 @@ impl Page {
         Self { unread, ..Self::default() }
     }
 
-    /// Entries on the page.
+    /// The number of entries on the page.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Adds what `write` appends; `false` takes it back.
+    /// Appends an entry with `write`; if that returns `false`, the text is removed again.
     fn push(&mut self, write: impl FnOnce(&mut String) -> bool) {
         let end = self.entries.len();
         if self.len > 0 {
@@ -91,7 +91,7 @@ impl Page {
         }
     }
 
-    /// Adds older entries from the record, newest first; `has_more` tells whether it has further
+    /// Adds older entries from the record, newest first; `has_more` says whether there are further
     /// ones.
     pub fn extend(&mut self, entries: &[Entry], sent_upto: i64, has_more: bool) {
         for entry in entries {
@@ -115,7 +115,7 @@ impl Page {
         json.push_str(&self.unread.to_string());
         json.push_str(",\"next\":");
         match &self.next {
-            // Cursors are of the alphabet of ids and need no escapes.
+            // Cursors contain no characters that need escapes.
             Some(next) => {
                 json.push('"');
                 json.push_str(next);
@@ -127,7 +127,7 @@ impl Page {
     }
 }
 
-/// The companion's `seq=ms;seq=ms;`.
+/// Parses the companion's `seq=ms;seq=ms;`.
 pub fn reads_of(text: &str) -> BTreeMap<i64, i64> {
     let pairs = text.split(';').filter_map(|pair| {
         let (seq, ms) = pair.split_once('=')?;
@@ -136,14 +136,14 @@ pub fn reads_of(text: &str) -> BTreeMap<i64, i64> {
     pairs.collect()
 }
 
-/// A list element as it is shown; `None` for one that is not.
+/// A list element as shown to the client; `None` if it is not shown.
 pub fn shown(element: &[u8], reads: &BTreeMap<i64, i64>) -> Option<String> {
     let mut json = String::with_capacity(element.len() + OVERLAY_BYTES);
     push_element(&mut json, element, reads).then_some(json)
 }
 
-/// Appends a list element as it is shown: ours with its overlay, a foreign object as it is, nothing
-/// else (`false`). Ours are not parsed again: our serialiser wrote them.
+/// Appends a list element as shown: Bellwire's with its overlay, a foreign object unchanged;
+/// `false` for anything else. Bellwire's are not parsed again: its serialiser wrote them.
 fn push_element(json: &mut String, element: &[u8], reads: &BTreeMap<i64, i64>) -> bool {
     let Ok(text) = std::str::from_utf8(element) else { return false };
     if let Some((_, seq)) = our_id_and_seq(text) {
@@ -155,7 +155,7 @@ fn push_element(json: &mut String, element: &[u8], reads: &BTreeMap<i64, i64>) -
     object.is_some()
 }
 
-/// An entry of the record as it is shown; everything up to `sent_upto` is in the feed.
+/// An entry of the record as shown; everything up to `sent_upto` is in the feed.
 pub fn from_record(entry: &Entry, sent_upto: i64) -> String {
     let delivery =
         if entry.notification.seq <= sent_upto { Delivery::Sent } else { Delivery::Pending };
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn skips_what_is_no_object() {
+    fn skips_elements_that_are_not_objects() {
         let reads = BTreeMap::new();
         assert_eq!(shown(b" {\"a\": 1} ", &reads).as_deref(), Some("{\"a\": 1}"));
         for bad in [&b"[]"[..], b"1", b"x", b"{", b"{} {}", b"\"{}\"", b"\xff", b""] {

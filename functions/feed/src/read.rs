@@ -1,5 +1,5 @@
-//! `GET /users/{u}/notifications`: one Lua call on a warm feed; the record for cold feeds, older
-//! pages, and while Redis is away.
+//! `GET /users/{u}/notifications`: one Lua call for a warm feed; the record for cold feeds, older
+//! pages, and while Redis is unreachable.
 
 use runtime::feed::delivery::load_cold;
 use runtime::http::auth;
@@ -19,8 +19,8 @@ use crate::page::{Answer, Page};
 /// Answers a page, newest first, with `ETag` and 304.
 ///
 /// # Errors
-/// Of the request; `cursor_gone`; `wrong_type`; `record_unavailable` when neither Redis nor the
-/// record has an answer.
+/// Request errors; `cursor_gone`; `wrong_type`; `record_unavailable` if neither Redis nor
+/// the record answers.
 pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::FeedRead)?;
@@ -78,7 +78,7 @@ async fn ask(
     Answer::parse(&reply).ok_or(RedisError::Malformed(script::FEED_READ.name))
 }
 
-/// Goes on in the record where the list ends, or where the cursor is older than the list.
+/// Continues in the record after the end of the list, or if the cursor is older than the list.
 async fn complete(
     app: &RecordApp,
     user: &UserId,
@@ -99,7 +99,7 @@ async fn complete(
             }
             Ok(page)
         }
-        // Whatever is older than the list was in it before.
+        // Entries older than the list were published before.
         Answer::Gone { unread } => {
             let page = Page::with_unread(unread);
             in_record(app, user, wanted, now_ms, page, i64::MAX).await
@@ -108,7 +108,7 @@ async fn complete(
     }
 }
 
-/// A page without Redis: foreign entries are not known here.
+/// A page without Redis, which lacks foreign entries.
 async fn from_record(
     app: &RecordApp,
     user: &UserId,
@@ -157,17 +157,14 @@ async fn in_record(
     Ok(page)
 }
 
-/// The seq that a cursor stands for in the record.
+/// The seq of a cursor in the record.
 async fn seq_of(app: &RecordApp, user: &UserId, cursor: &str) -> Result<i64, Error> {
     match app.record.entry(user, cursor).await? {
         Some(entry) => Ok(entry.notification.seq),
-        // A foreign element lies above ours with this seq, so that ours comes next below it.
+        // A foreign element is above Bellwire's with this seq, which comes next below it.
         None => match position(cursor) {
             Some(seq) if seq > 0 => Ok(seq + 1),
-            _ => Err(Error::new(
-                Code::CursorGone,
-                "the entry of this cursor does not exist any more",
-            )),
+            _ => Err(Error::new(Code::CursorGone, "the entry of this cursor no longer exists")),
         },
     }
 }

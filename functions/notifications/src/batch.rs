@@ -1,4 +1,4 @@
-//! `POST /notifications/batch`: up to 500 at once, a result each.
+//! `POST /notifications/batch`: up to 500 at once, with a result each.
 
 use runtime::http::auth;
 use runtime::{Code, Error, RecordApp, Request, Response};
@@ -8,32 +8,33 @@ use shared::json::Object;
 use shared::limits::{BATCH_NOTIFICATIONS_MAX, REQUEST_ARRAY_BYTES_MAX};
 use shared::notification::Draft;
 
-use crate::commit::{Done, Order, check_key, commit};
+use crate::commit::{CreateRequest, Done, check_key, commit};
 
-/// Answers 200 with a result per notification, in order. A notification that breaks a rule does
-/// not keep the others from being committed; those are committed together.
+/// Answers 200 with a result per notification, in order. An invalid notification does not prevent
+/// the others from being committed; those are committed together.
 ///
 /// # Errors
-/// Of the request as a whole; `record_unavailable`, after which the outcome is unknown.
+/// Request errors; `record_unavailable`, after which the outcome is unknown.
 pub async fn create(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
     auth::require(&claims, Scope::NotificationsWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
     request.query(&[])?;
-    let checked: Vec<Result<Order, Error>> = items(&body)?.into_iter().map(order).collect();
+    let checked: Vec<Result<CreateRequest, Error>> =
+        items(&body)?.into_iter().map(create_request).collect();
 
     let mut errors = Vec::with_capacity(checked.len());
-    let mut orders = Vec::with_capacity(checked.len());
+    let mut requests = Vec::with_capacity(checked.len());
     for item in checked {
         match item {
-            Ok(order) => {
-                orders.push(order);
+            Ok(create) => {
+                requests.push(create);
                 errors.push(None);
             }
             Err(error) => errors.push(Some(error)),
         }
     }
-    let mut committed = commit(app, &claims.sub, orders).await?.into_iter();
+    let mut committed = commit(app, &claims.sub, requests).await?.into_iter();
     let results = errors.into_iter().map(|error| match error {
         Some(error) => result(&Err(error)),
         None => result(&committed.next().unwrap_or_else(nothing_committed)),
@@ -53,7 +54,7 @@ fn items(body: &[u8]) -> Result<Vec<&RawValue>, Error> {
     Ok(items)
 }
 
-fn order(item: &RawValue) -> Result<Order, Error> {
+fn create_request(item: &RawValue) -> Result<CreateRequest, Error> {
     let mut object = Object::parse(item.get().as_bytes())?;
     let draft = Draft::take_from(&mut object)?;
     let idempotency_key = object.string("idempotencyKey")?;
@@ -61,7 +62,7 @@ fn order(item: &RawValue) -> Result<Order, Error> {
     if let Some(key) = &idempotency_key {
         check_key(key, "idempotencyKey")?;
     }
-    Ok(Order { draft, idempotency_key })
+    Ok(CreateRequest { draft, idempotency_key })
 }
 
 fn result(done: &Done) -> String {

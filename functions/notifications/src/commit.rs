@@ -12,30 +12,30 @@ use shared::digest;
 use shared::limits::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_MS};
 use shared::notification::{Delivery, Draft, Notification};
 
-/// Feeds written at the same time; they share one connection, so this bounds memory, not load.
+/// Feeds written concurrently; they share one connection, so this bounds memory, not load.
 const USERS_AT_ONCE: usize = 32;
 
-/// A checked draft with the idempotency key that came with it.
-pub struct Order {
+/// A validated draft with its idempotency key.
+pub struct CreateRequest {
     pub draft: Draft,
     pub idempotency_key: Option<String>,
 }
 
-/// What became of an order: the notification, or 422.
+/// The result: the notification, or 422.
 pub type Done = Result<(Notification, Delivery), Error>;
 
-/// Commits all orders or none, and delivers what was committed.
+/// Commits all requests or none, and delivers the committed ones.
 ///
 /// # Errors
 /// `record_unavailable`, after which the outcome is unknown.
 pub async fn commit(
     app: &RecordApp,
     subject: &str,
-    orders: Vec<Order>,
+    requests: Vec<CreateRequest>,
 ) -> Result<Vec<Done>, Error> {
     let now_ms = clock::now_ms();
     let entries: Vec<NewEntry> =
-        orders.into_iter().map(|order| entry(order, subject, now_ms)).collect();
+        requests.into_iter().map(|request| entry(request, subject, now_ms)).collect();
     if entries.is_empty() {
         return Ok(Vec::new());
     }
@@ -55,47 +55,54 @@ pub async fn commit(
 struct Committed {
     notification: Notification,
     delivery: Delivery,
-    origin: Origin,
+    kind: CommitKind,
 }
 
 #[derive(PartialEq, Eq)]
-enum Origin {
+enum CommitKind {
     Fresh,
     Replayed,
-    /// Committed, answered, and deleted or erased since: nothing is delivered again.
+    /// Committed and answered before, and deleted or erased since: it is not delivered again.
     Deleted,
 }
 
-fn entry(order: Order, subject: &str, now_ms: i64) -> NewEntry {
-    let idempotency = order.idempotency_key.map(|key| Idempotency {
-        // The length keeps "a" + "b:c" apart from "a:b" + "c".
+fn entry(request: CreateRequest, subject: &str, now_ms: i64) -> NewEntry {
+    let idempotency = request.idempotency_key.map(|key| Idempotency {
+        // The length distinguishes "a" + "b:c" from "a:b" + "c".
         key: format!("{}:{subject}:{key}", subject.len()),
-        request_hash: digest::of_draft(&order.draft),
+        request_hash: digest::of_draft(&request.draft),
     });
-    NewEntry { draft: order.draft, id: clock::uuid_v7(now_ms), created_at_ms: now_ms, idempotency }
+    NewEntry {
+        draft: request.draft,
+        id: clock::uuid_v7(now_ms),
+        created_at_ms: now_ms,
+        idempotency,
+    }
 }
 
 fn committed((entry, outcome): (NewEntry, Outcome)) -> Result<Committed, Error> {
     let NewEntry { draft, id, created_at_ms, .. } = entry;
-    let (notification, origin) = match outcome {
-        Outcome::Created { seq } => (Notification { id, seq, draft, created_at_ms }, Origin::Fresh),
+    let (notification, kind) = match outcome {
+        Outcome::Created { seq } => {
+            (Notification { id, seq, draft, created_at_ms }, CommitKind::Fresh)
+        }
         Outcome::Replayed { id, seq, created_at_ms, is_deleted } => {
-            let origin = if is_deleted { Origin::Deleted } else { Origin::Replayed };
-            (Notification { id, seq, draft, created_at_ms }, origin)
+            let kind = if is_deleted { CommitKind::Deleted } else { CommitKind::Replayed };
+            (Notification { id, seq, draft, created_at_ms }, kind)
         }
         Outcome::Mismatch => {
             let detail = "this idempotency key was used with another body";
             return Err(Error::new(Code::IdempotencyMismatch, detail));
         }
     };
-    Ok(Committed { notification, delivery: Delivery::Sent, origin })
+    Ok(Committed { notification, delivery: Delivery::Sent, kind })
 }
 
-/// Delivers user by user and notes what is still pending.
+/// Delivers user by user and marks what is still pending.
 async fn deliver(app: &RecordApp, epoch: &str, outcomes: &mut [Result<Committed, Error>]) {
     let mut by_user: BTreeMap<UserId, Vec<&mut Committed>> = BTreeMap::new();
     for committed in outcomes.iter_mut().flatten() {
-        if committed.origin != Origin::Deleted {
+        if committed.kind != CommitKind::Deleted {
             let user = committed.notification.draft.user_id.clone();
             by_user.entry(user).or_default().push(committed);
         }
@@ -109,13 +116,13 @@ async fn deliver(app: &RecordApp, epoch: &str, outcomes: &mut [Result<Committed,
 async fn deliver_to(app: &RecordApp, user: &UserId, epoch: &str, group: &mut [&mut Committed]) {
     let fresh: Vec<Notification> = group
         .iter()
-        .filter(|committed| committed.origin == Origin::Fresh)
+        .filter(|committed| committed.kind == CommitKind::Fresh)
         .map(|committed| committed.notification.clone())
         .collect();
     let newest = group.iter().map(|committed| committed.notification.seq).max();
     let Some(newest) = newest else { return };
     let delivered = if fresh.is_empty() {
-        // A replay only makes sure that the feed has come that far.
+        // A repeated request only ensures that the feed has come that far.
         delivery::ensure(&app.redis, &app.record, user, epoch, newest).await
     } else {
         delivery::deliver(&app.redis, &app.record, &fresh, epoch).await
@@ -131,13 +138,13 @@ async fn deliver_to(app: &RecordApp, user: &UserId, epoch: &str, group: &mut [&m
     }
 }
 
-/// Tries again after the answer.
+/// Retries after the answer.
 async fn retry() {
     let Ok(app) = RecordApp::get().await else { return };
     app.unsent.retry(&app.redis, &app.record, background::sleep).await;
 }
 
-/// Checks an idempotency key; `field` names it in the error.
+/// Validates an idempotency key; `field` names it in the error.
 ///
 /// # Errors
 /// `invalid_field` or `limit_exceeded`.

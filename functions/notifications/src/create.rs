@@ -7,13 +7,13 @@ use shared::json::Object;
 use shared::limits::REQUEST_BYTES_MAX;
 use shared::notification::{Delivery, Draft, Notification};
 
-use crate::commit::{Order, check_key, commit};
+use crate::commit::{CreateRequest, check_key, commit};
 
-/// Answers 201 once the notification is in the record. Whether it is in the feed as well is told by
-/// `delivery`: `pending` means that the relay will bring it there, in order.
+/// Answers 201 once the notification is in the record. `delivery` says whether it is in the feed,
+/// too: `pending` means that the relay will push it there, in order.
 ///
 /// # Errors
-/// Of the request; `idempotency_mismatch`; `record_unavailable`, after which the outcome is
+/// Request errors; `idempotency_mismatch`; `record_unavailable`, after which the outcome is
 /// unknown.
 pub async fn create(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let claims = app.authenticate(request)?;
@@ -21,8 +21,8 @@ pub async fn create(app: &RecordApp, request: &Request) -> Result<Response, Erro
     let body = request.body(REQUEST_BYTES_MAX).await?;
     request.query(&[])?;
     let idempotency_key = idempotency_key(request)?;
-    let order = Order { draft: draft(&body)?, idempotency_key };
-    let done = commit(app, &claims.sub, vec![order]).await?.pop();
+    let create = CreateRequest { draft: draft(&body)?, idempotency_key };
+    let done = commit(app, &claims.sub, vec![create]).await?.pop();
     let done = done.unwrap_or_else(|| Err(Error::new(Code::Internal, "nothing was committed")));
     let (notification, delivery) = done?;
     Ok(created_response(&notification, delivery))

@@ -11,15 +11,14 @@ use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::{IDEMPOTENCY_MS, REQUEST_BYTES_MAX};
 
-/// A run of the relay or a prune ends after this; what is left waits for the next one. The hub waits 15 s.
+/// Time limit of a relay or prune run; the rest waits for the next run. The hub waits 15 s.
 const RUN_MS: i64 = 10_000;
 
 /// Creates or upgrades the record's tables. `{"rotateEpoch":true}` also gives the record a new
-/// epoch: the step after a restore from a backup, so that seqs that are counted again are not
-/// taken for known ones.
+/// epoch: the step after restoring a backup, since its seqs will be assigned again.
 ///
 /// # Errors
-/// Of the request; `record_unavailable`.
+/// Request errors; `record_unavailable`.
 pub async fn migrate(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
@@ -51,14 +50,14 @@ fn rotate_epoch(body: &[u8]) -> Result<bool, Error> {
     Ok(rotate)
 }
 
-/// Rows dropped by one statement of a prune: a short write lock each.
+/// Rows deleted per statement of a prune, each with a short write lock.
 const PRUNE_ROWS: usize = 500;
 
-/// Drops what is older than the retention, expired, or deleted, for at most ten seconds. Answers
-/// `{"pruned":n,"done":bool}`; call again while `done` is false.
+/// Deletes rows that are older than the retention, expired or deleted, for at most ten seconds.
+/// Answers `{"pruned":n,"done":bool}`; call again while `done` is false.
 ///
 /// # Errors
-/// Of the request; `record_unavailable`; whatever was dropped before stays dropped.
+/// Request errors; `record_unavailable`; rows deleted before stay deleted.
 pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     request.query(&[])?;
@@ -78,10 +77,10 @@ pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error
     Ok(Response::json(200, json!({"pruned": pruned, "done": done}).to_string()))
 }
 
-/// Sends what is unsent, for at most ten seconds.
+/// Sends unsent notifications, for at most ten seconds.
 ///
 /// # Errors
-/// `redis_unavailable` or `record_unavailable`; whatever was sent before is noted.
+/// `redis_unavailable` or `record_unavailable`; notifications sent before are marked.
 pub async fn relay(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     request.query(&[])?;

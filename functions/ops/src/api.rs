@@ -1,12 +1,12 @@
-//! `GET /openapi.json`: the API, as the crate `openapi` describes it.
+//! `GET /openapi.json`: the document that the crate `openapi` generates.
 
 use runtime::http::conditional;
 use runtime::{Error, Request, Response};
 
-/// docs/openapi.json without white space (`build.rs`).
+/// docs/openapi.json, minified (`build.rs`).
 const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// Answers the document, or 304. It changes with a deployment only.
+/// Answers the document, or 304. It only changes with a deployment.
 ///
 /// # Errors
 /// `invalid_field` for an `If-None-Match` that is not text.

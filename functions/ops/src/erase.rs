@@ -1,4 +1,4 @@
-//! `DELETE /users/{u}`: everything that is kept about a user.
+//! `DELETE /users/{u}`: erases everything stored about a user.
 
 use runtime::feed::delivery::forget_all;
 use runtime::http::auth;
@@ -10,18 +10,20 @@ use shared::auth::Scope;
 use shared::limits::IDEMPOTENCY_MS;
 use shared::{UserId, keys};
 
-/// Erases the user's entries, feed, push token and presence. Only counters stay, so that numbers
-/// which clients have seen are not given out again, and digests of idempotency keys while they hold.
+/// Erases the user's entries, feed, push token and presence. Only counters are kept, so that
+/// numbers known to clients are not assigned again, and the digests of idempotency keys until they
+/// expire.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable` or `record_unavailable`, after which it may be repeated.
+/// Request errors; `redis_unavailable` or `record_unavailable`, after which the request can
+/// be repeated.
 pub async fn erase(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     request.query(&[])?;
     let now_ms = clock::now_ms();
     let at = app.record.erase(user, now_ms - IDEMPOTENCY_MS).await?;
     let redis = &app.redis;
-    // Whatever lies under the user's feed goes, also what is no feed.
+    // The key of the user's feed is deleted even if it is not a feed.
     let mut forgotten = forget_all(redis, user, &at).await;
     if forgotten == Err(RedisError::WrongType) {
         redis.command("DEL", &[Arg::Text(&keys::feed(user))]).await?;
@@ -32,7 +34,7 @@ pub async fn erase(app: &RecordApp, request: &Request, user: &UserId) -> Result<
     push_tokens::erase(redis, &app.record, user, now_ms).await?;
     let presence = [Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())];
     match redis.command("SREM", &presence).await {
-        // What is no set holds nobody.
+        // A key of another type contains no user.
         Ok(_) | Err(RedisError::WrongType) => Ok(Response::empty(204)),
         Err(error) => Err(error.into()),
     }

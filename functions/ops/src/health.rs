@@ -1,5 +1,5 @@
-//! `GET /readyz`: whether requests can be served. A component sees its own variables only, but all of
-//! them get the same values from the manifest; tests hold the manifest against that.
+//! `GET /readyz`: whether requests can be served. A component only sees its own variables, but the
+//! manifest gives all of them the same values, which tests check.
 
 use std::time::Duration;
 
@@ -11,14 +11,15 @@ use runtime::{App, Code, Error, RecordApp, Response, log};
 
 use crate::redis_permissions;
 
-/// Longest look at the record: a probe has to answer before whoever asks gives up.
+/// Longest wait for the record: the probe has to be answered before its caller gives up.
 const RECORD_DEADLINE: Duration = Duration::from_secs(3);
 
-/// Ready: every variable can be used, tokens can be verified, Redis answers and allows what the
-/// components need, and the record takes writes.
+/// Ready: every variable is valid, tokens can be verified, Redis answers and grants the permissions
+/// that the components need, and the record accepts writes.
 ///
 /// # Errors
-/// `auth_not_configured`, `redis_unavailable`, `not_ready` or `record_unavailable`, saying what is wrong.
+/// `auth_not_configured`, `redis_unavailable`, `not_ready` or `record_unavailable`, naming the
+/// problem.
 pub async fn ready(app: &RecordApp) -> Result<Response, Error> {
     retention().await?;
     auth(app)?;
@@ -28,7 +29,7 @@ pub async fn ready(app: &RecordApp) -> Result<Response, Error> {
     Ok(Response::json(200, r#"{"status":"ok","auth":"ok","redis":"ok","record":"ok"}"#))
 }
 
-/// Without a usable key every request with a token is refused.
+/// Without a usable key every request with a token is rejected.
 fn auth(app: &App) -> Result<(), Error> {
     match &app.config.keys_problem {
         Some(problem) => Err(Error::new(Code::AuthNotConfigured, format!("auth: {problem}"))),
@@ -36,7 +37,7 @@ fn auth(app: &App) -> Result<(), Error> {
     }
 }
 
-/// What no other call would notice before the next prune.
+/// The retention, which no other call would check before the next prune.
 async fn retention() -> Result<(), Error> {
     let days = config::retention_days(variables::get).await;
     days.map(drop).map_err(|error| Error::new(Code::NotReady, error.detail()))
@@ -50,7 +51,7 @@ async fn redis(app: &App) -> Result<(), Error> {
     })
 }
 
-/// A record that only answers reads loses nothing, but every create fails.
+/// A record that only answers reads loses no data, but every create fails.
 async fn record(app: &RecordApp) -> Result<(), Error> {
     let check = app.record.check_writable(clock::now_ms());
     let outcome = deadline::within(RECORD_DEADLINE, check).await;

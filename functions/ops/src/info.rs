@@ -1,18 +1,18 @@
-//! What Redis' `INFO` says. Versions, forks and managed services differ in what they tell, so that
-//! whatever is missing or unreadable is simply not known.
+//! Parses Redis's `INFO`. Versions, forks and managed services differ in its contents, so a missing
+//! or invalid number counts as unknown.
 
 use std::collections::BTreeMap;
 
-/// The numbers of a reply.
+/// The numbers of an `INFO` reply.
 #[derive(Debug, Default)]
 pub struct Info<'a> {
     fields: BTreeMap<&'a str, &'a str>,
-    /// An empty Redis lists no database, one that hides them has no such section.
+    /// An empty Redis lists no database; a server that hides them has no such section.
     has_keyspace: bool,
 }
 
 impl<'a> Info<'a> {
-    /// Takes any text.
+    /// Parses any text; never fails.
     pub fn parse(text: &'a str) -> Self {
         let mut info = Self::default();
         for line in text.lines().map(str::trim) {
@@ -25,12 +25,12 @@ impl<'a> Info<'a> {
         info
     }
 
-    /// A number that is not negative.
+    /// A non-negative number.
     pub fn count(&self, name: &str) -> Option<i64> {
         count(self.fields.get(name)?)
     }
 
-    /// Keys of all databases (`db0:keys=3,expires=1,…`).
+    /// Number of keys in all databases (`db0:keys=3,expires=1,…`).
     pub fn keys(&self) -> Option<i64> {
         let is_db = |name: &str| {
             let number = name.strip_prefix("db").unwrap_or_default();
@@ -46,7 +46,7 @@ impl<'a> Info<'a> {
         })
     }
 
-    /// Per cent of the look-ups that found their key, rounded down; `None` before the first one.
+    /// Percentage of look-ups that found their key, rounded down; `None` before the first one.
     pub fn hit_percent(&self) -> Option<i64> {
         let (hits, misses) = (self.count("keyspace_hits")?, self.count("keyspace_misses")?);
         let lookups = i128::from(hits) + i128::from(misses);
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_or_strange_is_not_known() {
+    fn missing_and_invalid_numbers_are_unknown() {
         for text in [
             "",
             "connected_clients",

@@ -1,4 +1,4 @@
-//! `GET /keys`: one `SCAN` step. Never `KEYS`, which stops Redis for as long as it takes.
+//! `GET /keys`: one `SCAN` step. Never `KEYS`, which blocks Redis for its whole duration.
 
 use runtime::http::{auth, number};
 use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
@@ -7,7 +7,7 @@ use serde_json::json;
 use shared::auth::Scope;
 use shared::limits::{KEYS_COUNT_DEFAULT, KEYS_COUNT_MAX, KEYS_PATTERN_BYTES_MAX};
 
-/// What is asked for.
+/// The requested page.
 #[derive(Debug, PartialEq, Eq)]
 struct Page {
     pattern: Option<String>,
@@ -15,11 +15,11 @@ struct Page {
     count: i64,
 }
 
-/// Answers `{"keys":[…],"cursor":"…"}`. As with `SCAN` itself, a page may be empty or hold a key
+/// Answers `{"keys":[…],"cursor":"…"}`. As with `SCAN` itself, a page may be empty or contain a key
 /// twice; the last cursor is `"0"`.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`.
+/// Request errors; `redis_unavailable`.
 pub async fn keys(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsRead)?;
     let page = Page::parse(request)?;
@@ -53,9 +53,9 @@ impl Page {
 }
 
 fn cursor(value: &str) -> Result<u64, Error> {
-    // As Redis writes it: without a sign or leading zeros.
+    // In Redis's form, without a sign or leading zeros.
     let number = value.parse::<u64>().ok().filter(|number| number.to_string() == value);
-    number.ok_or_else(|| invalid("cursor", "is none of ours"))
+    number.ok_or_else(|| invalid("cursor", "is invalid"))
 }
 
 fn pattern(value: String) -> Result<String, Error> {
@@ -77,7 +77,7 @@ fn invalid(name: &str, problem: &str) -> Error {
     Error::field(Code::InvalidField, name, format!("`{name}` {problem}"))
 }
 
-/// A key as text; bytes that are not UTF-8 are written as `\xff`. To be read, not to be sent back.
+/// A key as text for people; bytes that are not UTF-8 are written as `\xff`.
 fn shown(key: &[u8]) -> String {
     let mut text = String::with_capacity(key.len());
     for chunk in key.utf8_chunks() {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_shown_in_hex() {
+    fn bytes_that_are_not_utf8_are_shown_in_hex() {
         assert_eq!(shown("k\u{e9}y".as_bytes()), "k\u{e9}y");
         assert_eq!(shown(b"a\xff\xc3b\0"), "a\\xff\\xc3b\0");
     }

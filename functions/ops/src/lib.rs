@@ -1,4 +1,5 @@
-//! Health, administration, what Redis holds, and the answer for every path that no other component serves.
+//! Health, administration, statistics of Redis, and the answer for every path of no other
+//! component.
 
 mod admin;
 mod api;

@@ -1,17 +1,17 @@
-//! Whether the Redis user of the components may do what they need. Without a permission single calls
-//! fail while `PING` is answered.
+//! Checks the permissions of the components' Redis user. If one is missing, single calls fail while
+//! `PING` succeeds.
 
 use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
 use runtime::{App, Error, log};
 use shared::{Code, permissions, script};
 
-/// Refusals that are named; a user who may do nothing lacks all of them.
+/// Denied commands that are named; a user without any permission lacks all of them.
 const NAMED_MAX: usize = 12;
 
-/// One call of some ten microseconds, which touches no key.
+/// Takes one call of about 10 µs, which accesses no key.
 ///
 /// # Errors
-/// `not_ready`, naming what is refused; `redis_unavailable`.
+/// `not_ready`, naming the denied commands; `redis_unavailable`.
 pub async fn check(app: &App) -> Result<(), Error> {
     let args = [Arg::Text(permissions::FUNCTIONS)];
     let refused = match app.redis.eval(&script::PERMISSIONS, &[], &args).await {
@@ -30,8 +30,8 @@ pub async fn check(app: &App) -> Result<(), Error> {
 fn detail(refused: &[String]) -> String {
     let named = refused.iter().take(NAMED_MAX).cloned().collect::<Vec<_>>().join(", ");
     match refused.len().saturating_sub(NAMED_MAX) {
-        0 => format!("the Redis user may not: {named}"),
-        more => format!("the Redis user may not: {named}, and {more} more"),
+        0 => format!("the Redis user lacks permissions: {named}"),
+        more => format!("the Redis user lacks permissions: {named}, and {more} more"),
     }
 }
 
@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn a_detail_stays_short() {
         let refused: Vec<String> = (0..14).map(|at| format!("GET on {at}")).collect();
-        assert_eq!(detail(&refused[..1]), "the Redis user may not: GET on 0");
+        assert_eq!(detail(&refused[..1]), "the Redis user lacks permissions: GET on 0");
         assert!(detail(&refused).ends_with("GET on 11, and 2 more"));
     }
 }

@@ -1,4 +1,4 @@
-//! The component's table of contents.
+//! The component's routes.
 
 use runtime::{Error, Method, RecordApp, Request, Response};
 
@@ -9,7 +9,7 @@ use crate::{admin, api, erase, health, keys, stats};
 /// Sends a request to its handler.
 ///
 /// # Errors
-/// `not_found`, `method_not_allowed`, and whatever the handler says.
+/// `not_found`, `method_not_allowed`, and the handler's errors.
 pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
         (["healthz"], Method::Get) => Ok(Response::alive()),

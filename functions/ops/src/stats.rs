@@ -1,4 +1,4 @@
-//! `GET /stats?queues=a,b`: what an operator's dashboard shows.
+//! `GET /stats?queues=a,b`: numbers for an operator's dashboard.
 
 use futures_util::future::try_join_all;
 use runtime::http::auth;
@@ -13,10 +13,10 @@ use shared::limits::STATS_QUEUES_MAX;
 
 use crate::info::Info;
 
-/// Answers Redis' numbers, null where it does not tell them, and the depth of the named queues.
+/// Answers Redis's numbers, null if unknown, and the depth of the named queues.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`; `wrong_type` where a name is no queue's.
+/// Request errors; `redis_unavailable`; `wrong_type` if a name is not a queue's.
 pub async fn stats(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsRead)?;
     let queues = queues(request)?;
@@ -42,7 +42,7 @@ pub async fn stats(app: &App, request: &Request) -> Result<Response, Error> {
     Ok(Response::json(200, body.to_string()).with("cache-control", "no-store"))
 }
 
-/// The text of `INFO`; empty where the server does not let us ask.
+/// The text of `INFO`; empty if the server denies the command.
 async fn info(redis: &impl Redis) -> Result<String, RedisError> {
     match redis.command("INFO", &[]).await {
         Ok(reply) => {
@@ -57,7 +57,7 @@ async fn info(redis: &impl Redis) -> Result<String, RedisError> {
     }
 }
 
-/// The names of `queues=`, each once.
+/// The names in `queues=`, without duplicates.
 fn queues(request: &Request) -> Result<Vec<QueueName>, Error> {
     let parameters = request.query(&["queues"])?;
     let Some((_, list)) = parameters.first() else { return Ok(Vec::new()) };

@@ -1,4 +1,5 @@
-//! Who is online: reads of the set that the hubs keep, and that other services may write as well.
+//! Presence: reads of the set of online users that the hubs maintain, and other services may write,
+//! too.
 
 mod presence;
 mod routes;

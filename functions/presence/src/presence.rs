@@ -14,7 +14,7 @@ use shared::{UserId, keys};
 /// Answers `{"userId","online"}`.
 ///
 /// # Errors
-/// Of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn one(app: &App, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
     request.query(&[])?;
@@ -27,7 +27,7 @@ pub async fn one(app: &App, request: &Request, user: &UserId) -> Result<Response
 /// Takes `{"userIds":[…]}` and answers `{"online":{id:bool}}`, each id once.
 ///
 /// # Errors
-/// Of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn many(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
@@ -43,7 +43,7 @@ pub async fn many(app: &App, request: &Request) -> Result<Response, Error> {
         return Err(RedisError::Malformed("SMISMEMBER").into());
     }
     let pairs = users.iter().zip(&reply);
-    // The alphabet of ids needs no escapes.
+    // Ids contain no characters that need escapes.
     let pairs = pairs.map(|(user, is_online)| format!("\"{user}\":{}", is_online.int() == Some(1)));
     let pairs = pairs.collect::<Vec<_>>().join(",");
     Ok(Response::json(200, format!("{{\"online\":{{{pairs}}}}}")))
@@ -66,7 +66,7 @@ fn user_ids(body: &[u8]) -> Result<BTreeSet<UserId>, Error> {
 /// Answers `{"count":n}`.
 ///
 /// # Errors
-/// Of the request; `wrong_type`; `redis_unavailable`.
+/// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn count(app: &App, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PresenceRead)?;
     request.query(&[])?;

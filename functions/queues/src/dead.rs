@@ -20,11 +20,11 @@ use crate::store;
 /// Members of an entry in the script's reply.
 const ENTRY: usize = 5;
 
-/// A page, oldest first: `{"items":[{"id","payload","attempts","reason","diedAt"}],"next"}`. A payload
-/// that is no JSON, or nested too deep, stands as text in `raw` instead.
+/// A page, oldest first: `{"items":[{"id","payload","attempts","reason","diedAt"}],"next"}`. A
+/// payload that is not JSON, or nested too deep, is given as text in `raw` instead.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let (mut limit, mut cursor) = (QUEUE_DEAD_PAGE_DEFAULT, String::new());
@@ -64,7 +64,7 @@ fn item(entry: &[Reply]) -> Result<String, Error> {
     ))
 }
 
-/// A cursor is `<milliseconds>:<id>`.
+/// Validates a cursor, `<milliseconds>:<id>`.
 fn checked_cursor(value: String) -> Result<String, Error> {
     let is_sound = value.split_once(':').is_some_and(|(ms, id)| {
         (1..=15).contains(&ms.len())
@@ -74,15 +74,15 @@ fn checked_cursor(value: String) -> Result<String, Error> {
     });
     match is_sound {
         true => Ok(value),
-        false => Err(Error::field(Code::InvalidField, "cursor", "`cursor` is none of ours")),
+        false => Err(Error::field(Code::InvalidField, "cursor", "`cursor` is invalid")),
     }
 }
 
-/// Puts dead letters back onto the queue, with all their chances again: those with the `ids`, or the
-/// oldest `max`. Answers `{"redriven":n}`.
+/// Returns dead letters to the queue with a new count of receives: those with the given `ids`, or
+/// the oldest `max`. Answers `{"redriven":n}`.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn redrive(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;

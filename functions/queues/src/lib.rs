@@ -1,5 +1,6 @@
-//! Work queues with visibility timeouts and dead letters, over a list that other services may use
-//! directly. The rules lie in `shared/lua/queue*.lua`: one script per operation, no worker.
+//! Work queues with visibility timeouts and dead letters, over a list that other services can use
+//! directly. The rules are in `shared/lua/queue*.lua`: one script per operation, no background
+//! worker.
 
 mod dead;
 mod name;

@@ -1,5 +1,5 @@
-//! Names of queues: the queue is the Redis key of that name, so a name must not be a key that
-//! belongs to something else.
+//! Names of queues: a queue is the Redis key of that name, so the name must not be a key with
+//! another purpose.
 
 use std::cell::OnceCell;
 
@@ -9,7 +9,7 @@ use shared::QueueName;
 
 /// # Errors
 /// `invalid_id`; `reserved_name` for a key of another capability or of a cached resource;
-/// `internal` when the resources are not known.
+/// `internal` if the resources are unknown.
 pub fn parse(text: &str) -> Result<QueueName, Error> {
     unlike(text, &|key| {
         thread_local! {

@@ -16,22 +16,22 @@ use shared::{QueueName, script};
 use crate::settle::bury;
 use crate::store;
 
-/// What is asked for.
+/// The parsed request.
 struct Wanted {
     max: i64,
     visibility_s: i64,
     receives_max: i64,
 }
 
-/// Hands out messages: `{"messages":[{"receipt","attempt","payload"}]}`. Each is hidden from other
+/// Answers messages: `{"messages":[{"receipt","attempt","payload"}]}`. Each is hidden from other
 /// receivers until its visibility timeout; one that is not acknowledged by then is received again.
-/// What is no JSON, or nested deeper than a consumer's parser may bear, goes to the dead letters.
+/// A payload that is not JSON, or nested too deep for a consumer's parser, becomes a dead letter.
 ///
-/// A call whose connection broke is made again. What the first one took out comes back after its
-/// visibility timeout.
+/// A call is repeated if its connection breaks. Messages taken by the first attempt come back after
+/// their visibility timeout.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
@@ -41,7 +41,7 @@ pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<
         Arg::Int(wanted.max),
         Arg::Int(wanted.visibility_s * 1000),
         Arg::Int(wanted.receives_max),
-        // As much is recovered as could be handed out, so that recovery keeps up with any receiver.
+        // As many are recovered as can be received, so that recovery keeps up with any receiver.
         Arg::Int(QUEUE_RECEIVE_MAX),
         Arg::Int(QUEUE_ANSWER_BYTES),
     ];
@@ -52,7 +52,7 @@ pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<
         if receipts.is_empty() {
             continue;
         }
-        // Failing here would hide the others; what stays in flight is received again.
+        // An error here would lose the other messages; those still in flight are received again.
         if let Err(error) = bury(app, queue, &receipts, reason).await {
             log::warn("poison_not_buried", &[("code", error.code().as_str())]);
         }
@@ -60,14 +60,14 @@ pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<
     Ok(Response::json(200, body))
 }
 
-/// Receipts of payloads of other services that no consumer can deal with.
+/// Receipts of other services' payloads that no consumer can process.
 #[derive(Default)]
 struct Poison<'a> {
     not_json: Vec<&'a str>,
     too_deep: Vec<&'a str>,
 }
 
-/// The answer, and what is kept out of it.
+/// The answer, and the messages left out of it.
 fn messages(reply: &[Reply]) -> Result<(String, Poison<'_>), Error> {
     let bytes: usize = reply.iter().filter_map(Reply::bytes).map(<[u8]>::len).sum();
     let mut json = String::with_capacity(bytes + reply.len() * 32 + 32);
@@ -104,14 +104,14 @@ fn messages(reply: &[Reply]) -> Result<(String, Poison<'_>), Error> {
     Ok((json, poison))
 }
 
-/// A payload as JSON text; `None` for what is none.
+/// A payload as JSON text; `None` if it is not JSON.
 pub fn as_json(payload: &[u8]) -> Option<&str> {
     let text = std::str::from_utf8(payload).ok()?;
     let value: &RawValue = serde_json::from_str(text).ok()?;
     Some(value.get())
 }
 
-/// Whether a payload is nested deeper than what we take ourselves.
+/// Whether a payload is nested deeper than `send` accepts.
 pub fn is_too_deep(payload: &str) -> bool {
     inspect(payload).depth > QUEUE_PAYLOAD_DEPTH_MAX
 }

@@ -1,4 +1,4 @@
-//! The component's table of contents.
+//! The component's routes.
 
 use runtime::{App, Error, Method, Request, Response};
 
@@ -7,7 +7,7 @@ use crate::{dead, name, receive, send, settle, stats};
 /// Sends a request to its handler.
 ///
 /// # Errors
-/// `not_found`, `method_not_allowed`, and whatever the handler says.
+/// `not_found`, `method_not_allowed`, and the handler's errors.
 pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
     let path = request.path();
     let ["queues", queue, rest @ ..] = path.as_slice() else {

@@ -16,24 +16,24 @@ use shared::{Code, QueueName, keys, script};
 
 use crate::store;
 
-/// What is sent.
+/// The parsed request.
 struct Batch<'a> {
     payloads: Vec<&'a RawValue>,
     delay_ms: i64,
     dedup_id: Option<String>,
 }
 
-/// Appends messages and answers `{"accepted":n,"duplicate":bool}`; none of a call whose `dedupId` is
-/// known is accepted.
+/// Appends messages and answers `{"accepted":n,"duplicate":bool}`; a call with a used `dedupId`
+/// appends none.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn send(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
     request.query(&[])?;
     let batch = Batch::parse(&body)?;
-    // The connection may break under the call, which is made again then.
+    // The call is repeated if its connection breaks.
     let mut more = vec![keys::once(queue.as_str(), &clock::random_word())];
     more.extend(batch.dedup_id.as_ref().map(|id| keys::queue_dedup(queue.as_str(), id)));
     let mut args =

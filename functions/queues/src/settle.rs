@@ -1,4 +1,4 @@
-//! `POST /queues/{q}/ack`, `/nack` and `/extend`: what a receiver says about its messages.
+//! `POST /queues/{q}/ack`, `/nack` and `/extend`: the results of processing received messages.
 
 use runtime::http::auth;
 use runtime::ports::redis::{Arg, Reply};
@@ -15,10 +15,10 @@ use shared::{Code, QueueName};
 
 use crate::store;
 
-/// Acknowledges messages: they are gone.
+/// Acknowledges messages, which removes them.
 ///
 /// # Errors
-/// Of the request; `stale_receipt` when none of the receipts holds; `redis_unavailable`.
+/// Request errors; `stale_receipt` if all receipts are stale; `redis_unavailable`.
 pub async fn ack(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
@@ -29,8 +29,8 @@ pub async fn ack(app: &App, request: &Request, queue: &QueueName) -> Result<Resp
     settle(app, &script::QUEUE_ACK, queue, &[], &receipts).await
 }
 
-/// Gives messages back, at once or after a delay; those that were received as often as they may be
-/// go to the dead letters.
+/// Returns messages, at once or after a delay; those after their last allowed receive become dead
+/// letters.
 ///
 /// # Errors
 /// As [`ack`].
@@ -51,7 +51,7 @@ pub async fn nack(app: &App, request: &Request, queue: &QueueName) -> Result<Res
     settle(app, &script::QUEUE_NACK, queue, &args, &receipts).await
 }
 
-/// Hides messages for longer.
+/// Extends the visibility timeout of messages.
 ///
 /// # Errors
 /// As [`ack`].
@@ -70,7 +70,7 @@ pub async fn extend(app: &App, request: &Request, queue: &QueueName) -> Result<R
     settle(app, &script::QUEUE_EXTEND, queue, &[Arg::Int(seconds * 1000)], &receipts).await
 }
 
-/// Sends messages to the dead letters at once.
+/// Makes messages dead letters at once.
 ///
 /// # Errors
 /// `redis_unavailable`.
@@ -100,7 +100,7 @@ async fn settle(
     let texts: Vec<&str> = reply.iter().skip(1).filter_map(Reply::text).collect();
     let (done, stale) = texts.split_at_checked(count).ok_or(store::MALFORMED)?;
     if done.is_empty() {
-        let problem = "none of the receipts holds: the messages were acknowledged, given back, \
+        let problem = "all receipts are stale: the messages were acknowledged, returned, \
                        received again or died meanwhile";
         return Err(Error::new(Code::StaleReceipt, problem));
     }
@@ -116,10 +116,9 @@ fn receipts(object: &mut Object<'_>) -> Result<Vec<String>, Error> {
     texts(object, "receipts")?.ok_or_else(|| object.missing("receipts"))
 }
 
-/// Receipts, or ids of dead letters, of any text: what no receive gave is stale.
-///
+/// Receipts, or ids of dead letters, of any text: one that no receive issued is stale.
 /// # Errors
-/// `invalid_field` for what is empty, or not a list of short texts.
+/// `invalid_field` if the list is empty or not of short texts.
 pub fn texts(object: &mut Object<'_>, name: &str) -> Result<Option<Vec<String>>, Error> {
     let Some(values) = object.array(name, QUEUE_RECEIPTS_MAX)? else { return Ok(None) };
     if values.is_empty() {
@@ -129,7 +128,7 @@ pub fn texts(object: &mut Object<'_>, name: &str) -> Result<Option<Vec<String>>,
     let texts: Option<Vec<String>> = values.iter().map(text).collect();
     let texts = texts.ok_or_else(|| object.invalid(name, "must be strings"))?;
     if texts.iter().any(|text| text.chars().count() > QUEUE_RECEIPT_CHARS_MAX) {
-        return Err(object.invalid(name, "has one that is longer than any receipt"));
+        return Err(object.invalid(name, "contains a text longer than any receipt"));
     }
     Ok(Some(texts))
 }

@@ -7,10 +7,10 @@ use runtime::{App, Error, Request, Response};
 use shared::QueueName;
 use shared::auth::Scope;
 
-/// Answers what the queue holds.
+/// Answers the number of messages by state.
 ///
 /// # Errors
-/// Of the request; `redis_unavailable`; `wrong_type`.
+/// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn stats(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
     request.query(&[])?;

@@ -1,4 +1,4 @@
-//! Calls of the queue's scripts: keys and the arguments that all of them have.
+//! Runs the queue scripts with their common keys and arguments.
 
 use runtime::App;
 use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
@@ -7,7 +7,7 @@ use shared::limits::QUEUE_TTL_S;
 use shared::script::Script;
 use shared::{Error, QueueName, keys};
 
-/// Runs a script on a queue's keys, and `more` ones.
+/// Runs a script on a queue's keys and the keys in `more`.
 ///
 /// # Errors
 /// `redis_unavailable`, `wrong_type`.

@@ -1,5 +1,5 @@
-//! `resources.toml`: what the cache serves, where it comes from, and who may read it. Also runs in
-//! build.rs, and in `queues`, which leaves its keys alone; knows neither the host nor the engine.
+//! `resources.toml`: the resources that the cache serves, their sources and access rules. Also used
+//! by build.rs, and by `queues`, which must not use their keys; independent of host and engine.
 
 pub mod origins;
 pub mod param;
@@ -24,18 +24,18 @@ use crate::path::{default_key, segments};
 use crate::template::{Braces, Piece, Template, check_fixed, may_meet, named, push_plain};
 use crate::toml_table::{Fields, Mistake, Source};
 
-/// Who may read a resource.
+/// The access rule of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody, without a token.
+    /// Anyone, without a token.
     Public,
-    /// The user that the parameter with this index names, and scope `cache:read`.
+    /// The user named by the parameter with this index, and scope `cache:read`.
     Subject(usize),
     /// Scope `cache:read`.
     Scope,
 }
 
-/// Times; the defaults are those of the engine.
+/// Times; the engine supplies the defaults.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Times {
     pub fresh: Duration,
@@ -47,15 +47,15 @@ pub struct Times {
     pub soft_timeout: Option<Duration>,
 }
 
-/// One resource.
+/// One declared resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Resource {
-    /// As it is declared; stands in logs.
+    /// As declared; used in logs.
     pub path: String,
     /// `None` for a parameter.
     pub segments: Vec<Option<String>>,
     pub params: Vec<String>,
-    /// Of each of them.
+    /// The type of each parameter.
     pub types: Vec<ParamType>,
     pub key: Template,
     pub tags: Vec<Template>,
@@ -65,19 +65,19 @@ pub struct Resource {
     pub bytes_max: usize,
 }
 
-/// All of them.
+/// All declared resources.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources(pub Vec<Resource>);
 
-/// Longest a fetch may be allowed to take: readers and leases wait for it.
+/// Longest timeout of a fetch: readers and leases wait for it.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
-/// Where spin.toml mounts the file.
+/// The path where spin.toml mounts the file.
 const MOUNTED: &str = "/resources.toml";
 
 impl Resources {
     /// # Errors
-    /// The first mistake, with its line.
+    /// The first mistake and its line.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let mut file = Source(text).parse()?;
         let tables = file.tables("resource")?;
@@ -104,13 +104,13 @@ impl Resources {
     /// The declarations that spin.toml mounts into the component.
     ///
     /// # Errors
-    /// What is wrong with the file.
+    /// The file cannot be read, or its first mistake.
     pub fn mounted() -> Result<Self, String> {
         let text = std::fs::read_to_string(MOUNTED).map_err(|error| error.to_string())?;
         Self::parse(&text).map_err(|error| error.to_string())
     }
 
-    /// Whether a Redis key is, or may be, the value of one of them.
+    /// Whether a Redis key is, or can be, the value of a resource.
     pub fn own(&self, key: &str) -> bool {
         self.0.iter().any(|resource| {
             let values = vec![ANY.to_string(); resource.params.len()];
@@ -119,10 +119,10 @@ impl Resources {
     }
 }
 
-/// Stands for a parameter; no key holds it.
+/// Placeholder of a parameter; no key contains it.
 const ANY: char = '\0';
 
-/// Part by part: a parameter holds no `:`, and each part at most one parameter.
+/// Compares part by part: a parameter contains no `:`, and each part has at most one parameter.
 fn fits(pattern: &str, key: &str) -> bool {
     let fits = |(pattern, part): (&str, &str)| match pattern.split_once(ANY) {
         None => pattern == part,
@@ -136,7 +136,7 @@ fn fits(pattern: &str, key: &str) -> bool {
 }
 
 impl Resource {
-    /// Whether a path behind `/cache/` is this resource's.
+    /// Whether a path after `/cache/` is this resource's.
     pub fn matches(&self, path: &[&str]) -> bool {
         let fits =
             |(own, given): (&Option<String>, &&str)| own.as_ref().is_none_or(|own| own == given);
@@ -194,13 +194,13 @@ fn key_template(text: &str, params: &[String]) -> Result<Template, String> {
         return Err("belongs to another capability".to_owned());
     }
     if !matches!(key.0.first(), Some(Piece::Text(_))) {
-        return Err("must begin with fixed text".to_owned());
+        return Err("must start with fixed text".to_owned());
     }
     key.parts()?;
     match (0..params.len()).find(|param| !key.has(*param)) {
         Some(missing) => {
             let name = params.get(missing).map_or("", String::as_str);
-            Err(format!("must hold {{{name}}}: else one value would be served for all"))
+            Err(format!("must contain {{{name}}}: otherwise one value would be served for all"))
         }
         None => Ok(key),
     }
@@ -215,7 +215,7 @@ fn tag_templates(tags: &[String], params: &[String]) -> Result<Vec<Template>, St
 
 fn tag_template(text: &str, params: &[String]) -> Result<Template, String> {
     let tag = fixed_template(text, params, CACHE_TAG_BYTES_MAX)?;
-    // Whatever a read may make of it must be a tag that can be invalidated.
+    // Every tag that a read can produce must be one that can be invalidated.
     match tag.bytes_max(ID_BYTES_MAX) {
         ..=CACHE_TAG_BYTES_MAX => Ok(tag),
         bytes => Err(format!(
@@ -245,7 +245,7 @@ fn access(text: &str, params: &[String]) -> Result<Access, String> {
             Some(at) => Ok(Access::Subject(at)),
             None => {
                 let known = named(params);
-                Err(format!("names {name:?}, which is no parameter of `path` ({known})"))
+                Err(format!("names {name:?}, which is not a parameter of `path` ({known})"))
             }
         },
         _ => {
@@ -260,7 +260,7 @@ fn times(table: &mut Fields<'_>) -> Result<Times, Mistake> {
         let problem = format!("must be at most {} s", max.as_secs());
         field.map(|time| if time <= max { Ok(time) } else { Err(problem) }).map(|f| Some(f.value))
     };
-    // Two windows make the life of a value.
+    // Two windows make up the lifetime of a value.
     let window_max = Duration::from_millis(CACHE_KEEP_MS_MAX / 2);
     let fresh = value("fresh", window_max)?;
     let times = Times {

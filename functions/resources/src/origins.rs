@@ -1,25 +1,25 @@
-//! Sources of resources: SQL statements and HTTP origins, as resources.toml declares them. Also runs in
-//! build.rs.
+//! Sources of resources: SQL statements and HTTP origins, as declared in resources.toml. Also used
+//! by build.rs.
 
 use crate::template::{Braces, Template};
 use crate::toml_table::{Fields, Mistake};
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     Sql { sqlite: Template, postgres: Template },
     Http(HttpOrigin),
 }
 
-/// An HTTP origin; only path and query hold parameters.
+/// An HTTP origin; only path and query contain parameters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpOrigin {
     pub is_tls: bool,
     pub host: OriginHost,
-    /// From the first `/`.
+    /// The URL from the first `/` after the host.
     pub target: Template,
-    /// Times in Cache-Control, Expires and Age of the origin shorten the declared ones. What it forbids
-    /// holds in any case.
+    /// The origin's times in Cache-Control, Expires and Age shorten the declared ones. Its
+    /// prohibitions apply in any case.
     pub honours_cache_control: bool,
 }
 
@@ -31,7 +31,7 @@ pub enum OriginHost {
     Variable(String),
 }
 
-/// `[resource.sql]`.
+/// Parses `[resource.sql]`.
 ///
 /// # Errors
 /// The first mistake.
@@ -56,7 +56,7 @@ pub fn sql_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mi
     Ok(origin)
 }
 
-/// `[resource.http]`.
+/// Parses `[resource.http]`.
 ///
 /// # Errors
 /// The first mistake.
@@ -87,7 +87,7 @@ pub fn http_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, M
     Ok(Origin::Http(origin.value))
 }
 
-/// The URL without what stands where a scheme belongs.
+/// The URL without the text in the place of a scheme.
 fn unschemed(text: &str) -> &str {
     let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
     rest.trim_start_matches('/')
@@ -99,9 +99,9 @@ fn bad_target(url: &str, target: &str) -> String {
         return format!("has no path: write \"{address}/{target}\"");
     }
     match target.chars().find(|c| matches!(c, '#' | ' ') || !c.is_ascii()) {
-        Some('#') => "has a fragment (#…), which no origin is sent".to_owned(),
+        Some('#') => "has a fragment (#…), which is never sent to an origin".to_owned(),
         Some(c) => format!("has {c:?} in its path: percent-encode it"),
-        None => "is no URL".to_owned(),
+        None => "is not a URL".to_owned(),
     }
 }
 
@@ -126,7 +126,8 @@ fn origin_host(text: &str) -> Result<OriginHost, String> {
     Ok(OriginHost::Fixed(text.to_owned()))
 }
 
-/// `host[:port]`, as it may stand in a URL: no user, no parameter, nothing that ends it early.
+/// Whether the text is a valid `host[:port]` for a URL: no user, no parameter, nothing that ends it
+/// early.
 pub fn is_host(text: &str) -> bool {
     let is_known =
         |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b':' | b'[' | b']');

@@ -1,20 +1,20 @@
-//! Types of parameters: `{id:int}` in a path. A value is checked before a key is made of it and
-//! before its source is asked, and SQL gets a value of that type.
+//! Types of parameters: `{id:int}` in a path. A value is validated before it becomes part of a key
+//! or reaches the source, and SQL gets a value of that type.
 
-/// What a parameter's value must be.
+/// The type of a parameter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ParamType {
     /// Any id.
     #[default]
     Text,
-    /// A whole number of 64 bits.
+    /// A 64-bit integer.
     Int,
     /// A UUID.
     Uuid,
 }
 
 impl ParamType {
-    /// All that can be declared.
+    /// The types that can be declared.
     pub const NAMES: &str = "text, int and uuid";
 
     pub fn named(name: &str) -> Option<Self> {
@@ -26,16 +26,16 @@ impl ParamType {
         }
     }
 
-    /// One value has one spelling: else it would lie under several keys, and an invalidation of one
-    /// would leave the others.
+    /// Validates a value. Each value must have one spelling: otherwise it would be cached under
+    /// several keys, and invalidating one would leave the others.
     ///
     /// # Errors
-    /// What it must be.
+    /// The requirement that the value violates.
     pub fn check(self, value: &str) -> Result<(), &'static str> {
         match self {
             ParamType::Text => Ok(()),
             ParamType::Int if is_int(value) => Ok(()),
-            ParamType::Int => Err("must be an integer of 64 bits, in its shortest form"),
+            ParamType::Int => Err("must be a 64-bit integer in its shortest form"),
             ParamType::Uuid if is_uuid(value) => Ok(()),
             ParamType::Uuid => Err("must be a UUID in lower case, with hyphens"),
         }

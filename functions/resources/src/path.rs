@@ -1,12 +1,12 @@
-//! Paths of resources: names and parameters, `product/{id:int}`.
+//! Paths of resources: names and parameters, such as `product/{id:int}`.
 
 use crate::param::ParamType;
 use crate::template::{check_fixed, is_name};
 
-/// Literal segments; parameters' names and types.
+/// The literal segments, and the parameters' names and types.
 pub type Path = (Vec<Option<String>>, Vec<(String, ParamType)>);
 
-/// Takes a path apart.
+/// Parses a path.
 ///
 /// # Errors
 /// The first mistake.
@@ -14,7 +14,7 @@ pub fn segments(path: &str) -> Result<Path, String> {
     let (mut segments, mut params): Path = (Vec::new(), Vec::new());
     for segment in path.split('/') {
         match segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
-            Some(_) if segments.is_empty() => return Err("must begin with a name".to_owned()),
+            Some(_) if segments.is_empty() => return Err("must start with a name".to_owned()),
             Some(text) => {
                 let (name, param_type) = param(text)?;
                 if params.iter().any(|(known, _)| known == name) {
@@ -31,12 +31,12 @@ pub fn segments(path: &str) -> Result<Path, String> {
         }
     }
     if segments.first() == Some(&Some("invalidate".to_owned())) {
-        return Err("must not begin with `invalidate`, which is a call of its own".to_owned());
+        return Err("must not start with `invalidate`, which is another route".to_owned());
     }
     Ok((segments, params))
 }
 
-/// `name` or `name:type`.
+/// Parses `name` or `name:type`.
 fn param(text: &str) -> Result<(&str, ParamType), String> {
     let (name, type_name) = text.split_once(':').unwrap_or((text, "text"));
     if !is_name(name) {
@@ -50,7 +50,7 @@ fn param(text: &str) -> Result<(&str, ParamType), String> {
     }
 }
 
-/// The path with `:` for `/`, and without types.
+/// The path with `:` instead of `/`, and without types.
 pub fn default_key(segments: &[Option<String>], params: &[String]) -> String {
     let mut params = params.iter();
     let parts = segments.iter().map(|segment| match segment {

@@ -5,7 +5,7 @@ use shared::limits::CACHE_TAG_BYTES_MAX;
 
 use crate::param::ParamType;
 
-/// A piece of a template.
+/// A part of a template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
     Text(String),
@@ -13,22 +13,22 @@ pub enum Piece {
     Param(usize),
 }
 
-/// A text with places for parameters.
+/// A text with placeholders for parameters.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Template(pub Vec<Piece>);
 
-/// What braces mean that hold no name.
+/// The meaning of braces without a parameter name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Braces {
-    /// Nothing else may be in braces.
+    /// A mistake.
     Strict,
-    /// They are text, as in SQL.
+    /// Ordinary text, as in SQL.
     Lenient,
 }
 
 impl Template {
     /// # Errors
-    /// A parameter that is not in `params`, or stray braces.
+    /// A parameter that is not in `params`, or unmatched braces.
     pub fn parse(text: &str, params: &[String], braces: Braces) -> Result<Self, String> {
         let mut pieces = Vec::new();
         let mut plain = String::new();
@@ -40,7 +40,7 @@ impl Template {
                     let at = params.iter().position(|param| param == name);
                     let at = at.ok_or_else(|| {
                         let known = named(params);
-                        format!("has {{{name}}}, which is no parameter of `path` ({known})")
+                        format!("has {{{name}}}, which is not a parameter of `path` ({known})")
                     })?;
                     if !plain.is_empty() {
                         pieces.push(Piece::Text(std::mem::take(&mut plain)));
@@ -51,7 +51,7 @@ impl Template {
                 Some((text, _)) if is_typed(text, params) => {
                     let name = text.split(':').next().unwrap_or_default();
                     return Err(format!(
-                        "has {{{text}}}: a type stands in `path`, here write {{{name}}}"
+                        "has {{{text}}}: types are declared in `path` only; write {{{name}}} here"
                     ));
                 }
                 _ if braces == Braces::Strict => return Err(STRAY.to_owned()),
@@ -71,7 +71,7 @@ impl Template {
         Ok(Self(pieces))
     }
 
-    /// The text with `push` writing each parameter's value.
+    /// The text, with `push` writing each parameter's value.
     pub fn fill(&self, values: &[String], push: impl Fn(&mut String, &str)) -> String {
         let mut text = String::with_capacity(64);
         for piece in &self.0 {
@@ -83,7 +83,7 @@ impl Template {
         text
     }
 
-    /// Length with parameters of `param_bytes` each.
+    /// Length in bytes with parameters of `param_bytes` each.
     pub fn bytes_max(&self, param_bytes: usize) -> usize {
         let bytes = |piece: &Piece| match piece {
             Piece::Text(plain) => plain.len(),
@@ -96,10 +96,10 @@ impl Template {
         self.0.contains(&Piece::Param(param))
     }
 
-    /// Parts between colons: `None` for one with a parameter in it.
+    /// Parts between colons: `None` for one that contains a parameter.
     ///
     /// # Errors
-    /// Two parameters in one part: their values could not be told apart.
+    /// Two parameters in one part, whose values could not be separated.
     pub fn parts(&self) -> Result<Vec<Option<String>>, String> {
         let mut parts: Vec<Option<String>> = vec![Some(String::new())];
         for piece in &self.0 {
@@ -123,9 +123,9 @@ impl Template {
     }
 }
 
-const STRAY: &str = "has braces that hold no parameter: write {name}";
+const STRAY: &str = "has braces without a parameter name: write {name}";
 
-/// The parameters, as a mistake names them.
+/// The parameters, for error texts.
 pub fn named(params: &[String]) -> String {
     match params {
         [] => "it has none".to_owned(),
@@ -133,7 +133,7 @@ pub fn named(params: &[String]) -> String {
     }
 }
 
-/// Whether a text is a parameter and a type.
+/// Whether a text is a parameter with a type.
 fn is_typed(text: &str, params: &[String]) -> bool {
     let parts = text.split_once(':');
     parts.is_some_and(|(name, rest)| {
@@ -141,7 +141,7 @@ fn is_typed(text: &str, params: &[String]) -> bool {
     })
 }
 
-/// Whether two lists of parts could become the same text.
+/// Whether two lists of parts can produce the same text.
 pub fn may_meet(a: &[Option<String>], b: &[Option<String>]) -> bool {
     let meets = |(a, b): (&Option<String>, &Option<String>)| match (a, b) {
         (Some(a), Some(b)) => a == b,
@@ -150,12 +150,12 @@ pub fn may_meet(a: &[Option<String>], b: &[Option<String>]) -> bool {
     a.len() == b.len() && a.iter().zip(b).all(meets)
 }
 
-/// Appends as it is: for keys, whose values are ids.
+/// Appends the value unchanged: for keys, whose values are ids.
 pub fn push_plain(text: &mut String, value: &str) {
     text.push_str(value);
 }
 
-/// Appends percent-encoded: everything but RFC 3986's unreserved characters.
+/// Appends the value percent-encoded, except RFC 3986's unreserved characters.
 pub fn push_encoded(text: &mut String, value: &str) {
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~') {
@@ -171,7 +171,7 @@ pub fn is_name(text: &str) -> bool {
     starts && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
 }
 
-/// Fixed text of keys, tags and paths: the alphabet of ids, and `:`.
+/// Validates the fixed text of keys, tags and paths: the alphabet of ids, and `:`.
 pub fn check_fixed(text: &str) -> Result<(), String> {
     for part in text.split(':').filter(|part| !part.is_empty()) {
         check_id(part, "text").map_err(|error| {
@@ -182,7 +182,7 @@ pub fn check_fixed(text: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Whether a text is a tag, its parameters filled in: longer than an id where one stands beside text.
+/// Whether a text is a valid tag with its parameters filled in; it may be longer than an id.
 pub fn is_tag(text: &str) -> bool {
     let is_tag_char = |c: char| c == ':' || is_id_char(c);
     (1..=CACHE_TAG_BYTES_MAX).contains(&text.len()) && text.chars().all(is_tag_char)
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_tell_which_keys_may_meet() {
+    fn parts_decide_which_keys_can_collide() {
         let parts = |text: &str| parse(text).unwrap().parts().unwrap();
         assert_eq!(parts("p:{a}"), [Some("p".to_owned()), None]);
         assert_eq!(parts("p:x{a}y:q").len(), 3);

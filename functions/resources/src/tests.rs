@@ -1,4 +1,4 @@
-//! Declarations: what is taken, and how a mistake is named.
+//! Valid declarations, and the errors about mistakes.
 
 #![allow(clippy::unwrap_used, reason = "how a test fails")]
 
@@ -88,25 +88,25 @@ fn mistakes_have_a_line_and_a_name() {
 }
 
 #[test]
-fn what_would_be_unsafe_is_refused() {
+fn unsafe_declarations_are_rejected() {
     let rest = "fresh = \"1s\"\nsql.query = \"SELECT 1\"";
     for (fields, named) in [
-        ("path = \"a/{x}\"\nkey = \"a\"", "`key` must hold {x}"),
+        ("path = \"a/{x}\"\nkey = \"a\"", "`key` must contain {x}"),
         ("path = \"a/{x}/{y}\"\nkey = \"a:{x}{y}\"", "\":\" between two parameters"),
-        ("path = \"a/{x}\"\nkey = \"{x}\"", "must begin with fixed text"),
+        ("path = \"a/{x}\"\nkey = \"{x}\"", "must start with fixed text"),
         ("path = \"a\"\nkey = \"user:1:token\"", "another capability"),
         ("path = \"a\"\nkey = \"bw:x\"", "another capability"),
         ("path = \"a/{x}\"\nkey = \"notifications:{x}\"", "another capability"),
         ("path = \"a\"\nkey = \"online_users\"", "another capability"),
         ("path = \"a\"\nkey = \"a b\"", "`key` contains"),
-        ("path = \"{x}\"", "must begin with a name"),
+        ("path = \"{x}\"", "must start with a name"),
         ("path = \"a/{x}/{x}\"", "twice"),
         ("path = \"a//b\"", "empty segment"),
         ("path = \"a/x{y}\"", "contains"),
         ("path = \"invalidate\"", "invalidate"),
-        ("path = \"a\"\naccess = \"subject:x\"", "no parameter"),
+        ("path = \"a\"\naccess = \"subject:x\"", "not a parameter"),
         ("path = \"a\"\naccess = \"everyone\"", "is \"everyone\": write \"public\""),
-        ("path = \"a\"\ntags = [\"{x}\"]", "no parameter"),
+        ("path = \"a\"\ntags = [\"{x}\"]", "not a parameter"),
         ("path = \"a/{x}\"\ntags = [\"{x}:{x}:{x}:{x}\"]", "may have 515 bytes"),
         ("path = \"a\"\nbytes_max = 999999999", "`bytes_max` must be from 1"),
     ] {
@@ -116,7 +116,7 @@ fn what_would_be_unsafe_is_refused() {
 }
 
 #[test]
-fn whatever_a_parameter_makes_of_a_tag_is_a_tag() {
+fn a_tag_is_valid_with_any_parameter() {
     let fields = "path = \"a/{x}\"\nfresh = \"1s\"\nhttp.url = \"http://x/\"";
     let tags = ["{x}", "user-{x}", "a:{x}:{x}", "{x}-{x}-{x}"];
     let declared = one(&format!("{fields}\ntags = {tags:?}")).expect("sound tags");
@@ -131,7 +131,7 @@ fn whatever_a_parameter_makes_of_a_tag_is_a_tag() {
 }
 
 #[test]
-fn no_parameter_gets_near_a_host() {
+fn parameters_are_rejected_in_hosts() {
     for url in [
         "{x}",
         "http://{x}/",
@@ -162,7 +162,7 @@ fn no_parameter_gets_near_a_host() {
 }
 
 #[test]
-fn a_key_is_told_from_one_that_looks_alike() {
+fn similar_keys_are_distinguished() {
     let text = r#"
         [[resource]]
         path = "post/{id}/{page}"
@@ -203,7 +203,7 @@ fn a_parameter_may_have_a_type() {
         let problem = declared(path).expect_err(path);
         assert!(problem.contains(named), "{path}: {problem}");
     }
-    // It is said once.
+    // The type is declared once.
     for rest in [
         "key = \"a:{id:int}\"\nsql.query = \"SELECT {id}\"",
         "sql.query = \"SELECT '{}', {id:int}\"",
@@ -213,14 +213,14 @@ fn a_parameter_may_have_a_type() {
         let fields = format!("path = \"a/{{id:int}}\"\nfresh = \"1s\"\n{rest}");
         let problem = one(&fields).expect_err(rest);
         assert!(
-            problem.contains("{id:int}: a type stands in `path`, here write {id}"),
+            problem.contains("{id:int}: types are declared in `path` only; write {id} here"),
             "{problem}"
         );
     }
 }
 
 #[test]
-fn a_wrong_url_is_told_from_the_right_one() {
+fn an_invalid_url_gets_the_correct_form() {
     for (url, remedy) in [
         ("localhost:8080/x", "has no scheme: write \"http://localhost:8080/x\" or https://"),
         ("//host/x", "write \"http://host/x\""),
@@ -233,8 +233,8 @@ fn a_wrong_url_is_told_from_the_right_one() {
         ("http://{host}/", "has the host \"{host}\": write a fixed host[:port]"),
         ("http://user:secret@host/", "write a fixed host[:port]"),
         ("http://{{ Host }}/", "the name of a variable has only a-z, 0-9 and _"),
-        ("http://host/{y}", "has {y}, which is no parameter of `path` (it has {x})"),
-        ("http://host/{x", "has braces that hold no parameter: write {name}"),
+        ("http://host/{y}", "has {y}, which is not a parameter of `path` (it has {x})"),
+        ("http://host/{x", "has braces without a parameter name: write {name}"),
     ] {
         let fields = format!("path = \"a/{{x}}\"\nfresh = \"1s\"\nhttp.url = \"{url}\"");
         let problem = one(&fields).expect_err(url);
@@ -243,9 +243,9 @@ fn a_wrong_url_is_told_from_the_right_one() {
     }
 }
 
-/// What a newcomer writes: the message names the line and what to write instead.
+/// Mistakes of new users: the message names the line and the correct form.
 #[test]
-fn texts_without_quotes_are_told_what_they_lack() {
+fn texts_without_quotes_get_the_correct_form() {
     for (line, named) in [
         ("url = localhost:8080/x", "quotes"),
         ("url = http://localhost:8080/x", "quotes"),

@@ -1,4 +1,4 @@
-//! A TOML table that is taken apart field by field, so that every mistake has a line and a name.
+//! A TOML table whose fields are taken one by one, so that every mistake has a line and a name.
 
 use std::fmt;
 use std::ops::Range;
@@ -20,7 +20,7 @@ impl fmt::Display for Mistake {
     }
 }
 
-/// Where things stand in the file.
+/// Converts places in the file to lines.
 #[derive(Clone, Copy)]
 pub struct Source<'a>(pub &'a str);
 
@@ -30,7 +30,7 @@ impl<'a> Source<'a> {
         Mistake { line: 1 + before.matches('\n').count(), text: text.into() }
     }
 
-    /// What to write, where a line gives a text without quotes.
+    /// Advice for a line whose text lacks quotes.
     fn unquoted(self, line: usize) -> Option<String> {
         let text = self.0.lines().nth(line.checked_sub(1)?)?;
         let (name, value) = text.split_once('=')?;
@@ -43,7 +43,7 @@ impl<'a> Source<'a> {
     }
 
     /// # Errors
-    /// What is no TOML.
+    /// The text is not TOML.
     pub fn parse(self) -> Result<Fields<'a>, Mistake> {
         let parsed = DeTable::parse(self.0).map_err(|error| {
             let end = self.0.len();
@@ -58,18 +58,18 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The fields of one table; what is left at the end is unknown.
+/// The fields of one table; those left at the end are unknown.
 pub struct Fields<'a> {
     source: Source<'a>,
-    /// Of this table, with a trailing dot, or empty.
+    /// The table's name with a trailing dot; empty for the file itself.
     path: String,
     pub span: Range<usize>,
     table: DeTable<'a>,
-    /// Fields that were asked for, there or not.
+    /// The fields that were asked for, whether or not they exist.
     known: Vec<String>,
 }
 
-/// A field's value and where it stands.
+/// A field's value and its place.
 pub struct Field<T> {
     pub value: T,
     name: String,
@@ -116,10 +116,10 @@ impl<'a> Fields<'a> {
         Some(Field { value: value.into_inner(), name: format!("{}{name}", self.path), line_of })
     }
 
-    /// A string without U+0000.
+    /// Takes a string without U+0000.
     ///
     /// # Errors
-    /// Something else.
+    /// The value has another type or contains U+0000.
     pub fn string(&mut self, name: &str) -> Result<Option<Field<String>>, Mistake> {
         let Some(field) = self.take(name) else { return Ok(None) };
         let text = field.map(|value| match value {
@@ -149,10 +149,10 @@ impl<'a> Fields<'a> {
         number.map(Some)
     }
 
-    /// `"250ms"`, `"30s"`, `"5m"`, `"1h"` or `"7d"`.
+    /// Takes a duration: `"250ms"`, `"30s"`, `"5m"`, `"1h"` or `"7d"`.
     ///
     /// # Errors
-    /// Something else.
+    /// The value is not a duration.
     pub fn duration(&mut self, name: &str) -> Result<Option<Field<Duration>>, Mistake> {
         let Some(field) = self.take(name) else { return Ok(None) };
         let time = field.map(|value| {
@@ -165,10 +165,10 @@ impl<'a> Fields<'a> {
         time.map(Some)
     }
 
-    /// An array of strings.
+    /// Takes an array of strings.
     ///
     /// # Errors
-    /// Something else.
+    /// The value is not an array of strings.
     pub fn strings(&mut self, name: &str) -> Result<Option<Field<Vec<String>>>, Mistake> {
         let Some(field) = self.take(name) else { return Ok(None) };
         let strings = field.map(|value| {
@@ -184,10 +184,10 @@ impl<'a> Fields<'a> {
         strings.map(Some)
     }
 
-    /// A table.
+    /// Takes a table.
     ///
     /// # Errors
-    /// Something else.
+    /// The value is not a table.
     pub fn table(&mut self, name: &str) -> Result<Option<Self>, Mistake> {
         let Some(value) = self.remove(name) else { return Ok(None) };
         let span = value.span();
@@ -200,10 +200,10 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// `[[name]]` tables.
+    /// Takes `[[name]]` tables.
     ///
     /// # Errors
-    /// Something else.
+    /// The value is not an array of tables.
     pub fn tables(&mut self, name: &str) -> Result<Vec<Self>, Mistake> {
         let Some(value) = self.remove(name) else { return Ok(Vec::new()) };
         let span = value.span();
@@ -221,10 +221,10 @@ impl<'a> Fields<'a> {
         items.into_iter().map(table).collect()
     }
 
-    /// Ends it.
+    /// Ends parsing.
     ///
     /// # Errors
-    /// A field that nobody took.
+    /// A field that was not taken.
     pub fn finish(self) -> Result<(), Mistake> {
         match self.table.iter().next() {
             None => Ok(()),
@@ -237,7 +237,7 @@ impl<'a> Fields<'a> {
     }
 }
 
-/// A number and its unit.
+/// Parses a number with its unit.
 fn duration(text: &str) -> Option<Duration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);

@@ -11,19 +11,20 @@ use shared::json::Object;
 use shared::limits::{PUSH_TOKENS_MAX, REQUEST_ARRAY_BYTES_MAX};
 use shared::{PushToken, UserId};
 
-/// Gives users their tokens, in order, all or none. Answers `{"written":n}`: users who have one of
-/// them then.
+/// Assigns tokens to users, in order, all or none. Answers `{"written":n}`: the users who then have
+/// one of them.
 ///
 /// # Errors
-/// Of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which it may be
-/// repeated.
+/// Request errors; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which
+/// the request can be repeated.
 pub async fn put(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     let wanted = items(app, request).await?;
     let written = push_tokens::put(&app.redis, &app.record, wanted, clock::now_ms()).await?;
     Ok(Response::json(200, format!("{{\"written\":{written}}}")))
 }
 
-/// Takes dead tokens away from those who still have them. Answers `{"deleted":n}`, in users.
+/// Removes dead tokens from users who still have them. Answers `{"deleted":n}`, the number of
+/// users.
 ///
 /// # Errors
 /// As [`put`].

@@ -1,4 +1,4 @@
-//! The component's table of contents.
+//! The component's routes.
 
 use runtime::{Error, Method, RecordApp, Request, Response};
 use shared::UserId;
@@ -8,7 +8,7 @@ use crate::{bulk, token};
 /// Sends a request to its handler.
 ///
 /// # Errors
-/// `invalid_id`, `not_found`, `method_not_allowed`, and whatever the handler says.
+/// `invalid_id`, `not_found`, `method_not_allowed`, and the handler's errors.
 pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
         (["users", user, "token"], method) => {

@@ -13,7 +13,7 @@ use shared::{PushToken, UserId};
 /// Answers `{"userId","token"}`.
 ///
 /// # Errors
-/// Of the request; `not_found`; `wrong_type`; `record_unavailable` where Redis does not have it.
+/// Request errors; `not_found`; `wrong_type`; `record_unavailable` if Redis lacks the token.
 pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensRead)?;
     request.query(&[])?;
@@ -23,11 +23,11 @@ pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<R
     Ok(Response::json(200, body).with("cache-control", "no-store"))
 }
 
-/// Takes `{"token"}`; whoever had the token before has it no more.
+/// Takes `{"token"}`; the token's previous owner loses it.
 ///
 /// # Errors
-/// Of the request; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which it may be
-/// repeated.
+/// Request errors; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which
+/// the request can be repeated.
 pub async fn put(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;
@@ -40,7 +40,7 @@ pub async fn put(app: &RecordApp, request: &Request, user: &UserId) -> Result<Re
     Ok(Response::empty(204))
 }
 
-/// Takes the token away; there need not be one.
+/// Removes the token, if there is one.
 ///
 /// # Errors
 /// As [`put`].

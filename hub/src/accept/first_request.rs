@@ -1,5 +1,6 @@
-//! Where connections come in: each is asked for one request. One that opens a socket is taken over
-//! as it is; any other is answered by the router, over HTTP, and closed.
+//! Accepts connections and reads one request from each. A WebSocket or event-stream request takes
+//! the connection over as it is; the router answers any other request over HTTP, and the connection
+//! is closed.
 
 use std::convert::Infallible;
 use std::io::Cursor;
@@ -34,14 +35,14 @@ use crate::session::state::App;
 use crate::session::upgrade::{self, Rejected, Visitor, refusal};
 use crate::socket::linger;
 
-/// See the module.
+/// Reads the first request of each connection; see the module.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
     app: Arc<App>,
     router: Router,
-    /// Cancelled when the hub ends.
+    /// Cancelled when the hub shuts down.
     closing: CancellationToken,
-    /// For connections that are told why they are not let in.
+    /// Limits the connections that are rejected with an answer.
     turned_away: Arc<Semaphore>,
 }
 
@@ -51,7 +52,7 @@ impl Acceptor {
         Self { app, router, closing, turned_away }
     }
 
-    /// A connection was accepted.
+    /// Handles an accepted connection in a task of its own.
     pub(crate) fn accepted(self, stream: TcpStream, peer: IpAddr, connections: &TaskTracker) {
         self.app.metrics.connected();
         match self.app.admission.connection(peer) {
@@ -59,11 +60,12 @@ impl Acceptor {
             Err(refused) => {
                 let id = RequestId::random();
                 self.app.refusals.refused(&refused, None, &id);
-                // The others find a closed door: saying why takes time and a file descriptor each.
+                // Without a free slot, the connection is dropped: an answer takes time and a file
+                // descriptor.
                 if let Ok(slot) = self.turned_away.clone().try_acquire_owned() {
                     connections.spawn(async move {
                         let answer = refusal(&refused.error, &id);
-                        say(stream, &answer, TURNED_AWAY_DRAIN_BYTES_MAX).await;
+                        send_last(stream, &answer, TURNED_AWAY_DRAIN_BYTES_MAX).await;
                         drop(slot);
                     });
                 }
@@ -71,13 +73,13 @@ impl Acceptor {
         }
     }
 
-    /// Serves the one request of a connection, or makes it a socket.
+    /// Answers the connection's one request, or turns the connection into a socket.
     async fn serve(self, mut stream: TcpStream, peer: IpAddr, permit: ConnectionPermit) {
-        // Small frames must not wait for the peer's acknowledgement of the one before.
+        // Otherwise a small frame would wait until the peer acknowledges the previous one.
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        if let Err(error) = self.give_up_on_the_silent(&stream) {
+        if let Err(error) = self.set_user_timeout(&stream) {
             tracing::debug!(%error, "cannot set TCP_USER_TIMEOUT");
         }
         let reading = timeout(HEADER_DEADLINE, request_head::read(&mut stream));
@@ -89,9 +91,9 @@ impl Acceptor {
             Ok(Ok(read)) => read,
             Ok(Err(error @ HeadError::TooLarge)) => {
                 self.app.refusals.without_request(Reason::HeadTooLarge, &error.to_string());
-                return say(stream, HEAD_TOO_LARGE, CLOSE_DRAIN_BYTES_MAX).await;
+                return send_last(stream, HEAD_TOO_LARGE, CLOSE_DRAIN_BYTES_MAX).await;
             }
-            Ok(Err(error)) => return tracing::debug!(%error, "a connection without a request"),
+            Ok(Err(error)) => return tracing::debug!(%error, "no request on a connection"),
             Err(_) => {
                 let detail = "no request came in time";
                 return self.app.refusals.without_request(Reason::HeadTimeout, detail);
@@ -104,13 +106,13 @@ impl Acceptor {
         {
             let early = bytes.split_off(end);
             drop(bytes);
-            // Boxed, like the other one: a task that has become a socket ends here.
+            // Boxed, as the other future is: a task that has become a socket ends here.
             let visitor = Visitor { stream, peer, permit };
             let opening = Box::pin(upgrade::open(&self.app, transport, &head, &id, visitor, early));
             if let Err(Rejected { stream, permit, refused }) = opening.await {
                 self.app.refusals.refused(&refused, head.headers.get(ORIGIN), &id);
                 drop(head);
-                say(stream, &refusal(&refused.error, &id), CLOSE_DRAIN_BYTES_MAX).await;
+                send_last(stream, &refusal(&refused.error, &id), CLOSE_DRAIN_BYTES_MAX).await;
                 drop(permit);
             }
             return;
@@ -119,20 +121,21 @@ impl Acceptor {
         drop(permit);
     }
 
-    /// A peer that is gone without a word acknowledges nothing: the kernel would try for a quarter of
-    /// an hour, and the reader of an event stream, who answers no pings, would be online so long.
+    /// Has the kernel close a connection whose peer acknowledges nothing for this long. By itself it
+    /// retransmits for 15 minutes, or for ever if the peer's window is closed. An event stream, whose
+    /// reader cannot answer pings, would keep its user online all that time.
     #[cfg(any(target_os = "linux", target_os = "android"))]
-    fn give_up_on_the_silent(&self, stream: &TcpStream) -> std::io::Result<()> {
-        let patience = self.app.config.pace.ping_interval * (PINGS_UNANSWERED_MAX + 1);
-        SockRef::from(stream).set_tcp_user_timeout(Some(patience))
+    fn set_user_timeout(&self, stream: &TcpStream) -> std::io::Result<()> {
+        let limit = self.app.config.pace.ping_interval * (PINGS_UNANSWERED_MAX + 1);
+        SockRef::from(stream).set_tcp_user_timeout(Some(limit))
     }
 
     #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    fn give_up_on_the_silent(&self, _: &TcpStream) -> std::io::Result<()> {
+    fn set_user_timeout(&self, _: &TcpStream) -> std::io::Result<()> {
         Ok(())
     }
 
-    /// Hands the connection to the HTTP server, with what was read of it in front.
+    /// Passes the connection to the HTTP server, which first gets the bytes already read.
     async fn answer(self, mut stream: TcpStream, read: Vec<u8>, id: RequestId) {
         let (reader, writer) = stream.split();
         let connection = TokioIo::new(join(Cursor::new(read).chain(reader), writer));
@@ -141,7 +144,8 @@ impl Acceptor {
             async move { Ok::<_, Infallible>(answer.await) }
         });
         let mut server = http1::Builder::new();
-        // One request each: a later one could open a socket, which is not this server's to do.
+        // One request per connection: a later one could ask for a socket, which this server cannot
+        // open.
         server.keep_alive(false);
         server.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE);
         server.max_buf_size(HEADER_BYTES_MAX);
@@ -153,10 +157,10 @@ impl Acceptor {
                     if is_too_large { Reason::HeadTooLarge } else { Reason::HeadMalformed };
                 self.app.refusals.without_request(reason, &error.to_string());
             }
-            Ok(Err(error)) => tracing::debug!(%error, "a connection broke"),
-            Err(_) => return tracing::debug!("a request took too long"),
+            Ok(Err(error)) => tracing::debug!(%error, "connection failed"),
+            Err(_) => return tracing::debug!("request timed out"),
         }
-        // The answer may have come before the end of the request.
+        // The answer may have been sent before the request ended.
         tokio::select! {
             () = hang_up(&stream, CLOSE_DRAIN_BYTES_MAX) => {}
             () = self.closing.cancelled() => {}
@@ -164,12 +168,12 @@ impl Acceptor {
     }
 }
 
-/// RFC 6585 §5.
+/// The answer to a request whose head is too large (RFC 6585 §5).
 const HEAD_TOO_LARGE: &[u8] = b"HTTP/1.1 431 Request Header Fields Too Large\r\n\
                                 content-length: 0\r\nconnection: close\r\n\r\n";
 
-/// Writes the last bytes of a connection, and gives the peer the time to read them.
-async fn say(mut stream: TcpStream, bytes: &[u8], drain_bytes_max: usize) {
+/// Writes the last bytes of a connection and waits until the peer has read them.
+async fn send_last(mut stream: TcpStream, bytes: &[u8], drain_bytes_max: usize) {
     let saying = async {
         if stream.write_all(bytes).await.is_ok() {
             linger::hang_up(&stream, drain_bytes_max).await;

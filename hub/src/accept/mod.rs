@@ -1,8 +1,8 @@
-//! What a connection turns out to be: its first request is read and either becomes a socket or is
-//! answered over HTTP and closed.
+//! Reads a connection's first request: the connection becomes a socket, or the request is answered
+//! over HTTP and the connection is closed.
 //!
-//! Decides nothing about the client: [`admission`](crate::admission) decides how many may come,
-//! [`session`](crate::session) who may open a socket.
+//! Decides nothing about the client: [`admission`](crate::admission) limits connections,
+//! [`session`](crate::session) decides which clients may open a socket.
 
 pub(crate) mod first_request;
 pub(crate) mod router;

@@ -1,4 +1,4 @@
-//! The table of routes for everything that is answered and over.
+//! The routes of all requests that do not become a socket.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ use crate::ops::health_routes::health_router;
 use crate::session::allowed_origins;
 use crate::session::state::App;
 
-/// Every path there is. Those that open sockets come here only when the request is not one for it.
+/// Every path of the hub. A request for a socket path reaches this router only if it opens no
+/// socket.
 pub(crate) fn router(app: Arc<App>) -> Router {
     let health = health_router(app.health.clone());
     Router::new()
@@ -31,7 +32,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 const EVENTS_METHODS: &str = "GET, OPTIONS";
 
-/// Pages that read the stream with `fetch`, to send a token in a header, ask first.
+/// A page that reads the stream with `fetch`, to send its token in a header, sends a preflight
+/// first.
 async fn events(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
     if request.method() != http::Method::OPTIONS {
         return opens_nothing(&app, &request, EVENTS_METHODS).into_response();
@@ -46,7 +48,7 @@ async fn socket(State(app): State<Arc<App>>, request: Request<Body>) -> Refusal 
     opens_nothing(&app, &request, "GET")
 }
 
-/// A request that would open something is a GET without a body.
+/// The rejection of a request to a socket path that is not a GET without a body.
 fn opens_nothing(app: &App, request: &Request<Body>, methods: &'static str) -> Refusal {
     let refused = Reason::Method.because(match *request.method() {
         http::Method::GET => Error::new(Code::PayloadTooLarge, "this path takes no body"),

@@ -1,5 +1,5 @@
-//! Which address a connection is counted for: the peer's, or behind a proxy that is trusted the one
-//! that the proxy names. From anybody else such a header is a claim, and is not read.
+//! The address that a connection counts against: the peer's address, or the client address reported
+//! by a trusted proxy. The header is ignored from any other peer, since clients can forge it.
 
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -7,18 +7,18 @@ use std::str::FromStr;
 use http::header::{FORWARDED, HeaderName};
 use ipnet::IpNet;
 
-/// Hops that are looked at, from the right: a request passes a few proxies of ours, and what
-/// stands further left was written by others.
+/// Hops considered, from the right: a request passes few proxies of the operator, and entries
+/// further left were written by others.
 const HOPS_MAX: usize = 16;
 
-/// The header that the proxies write. One, not whichever is there: a proxy replaces or extends the one
-/// that it knows and hands on the other as the client wrote it.
+/// The header that the proxies write. Only this one is read: a proxy replaces or extends the header
+/// that it knows, and passes on the other as the client wrote it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ForwardedHeader {
-    /// What nginx, HAProxy, Envoy, Traefik and the clouds' load balancers write.
+    /// Written by nginx, HAProxy, Envoy, Traefik and the load balancers of cloud providers.
     #[default]
     XForwardedFor,
-    /// RFC 7239.
+    /// The standard header (RFC 7239).
     Forwarded,
 }
 
@@ -30,10 +30,10 @@ pub struct TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// Networks as `10.0.0.0/8`, or single addresses.
+    /// Parses networks (`10.0.0.0/8`) and single addresses.
     ///
     /// # Errors
-    /// The text that is neither.
+    /// Names the text that is neither.
     pub fn parse<'a>(
         networks: impl IntoIterator<Item = &'a str>,
         header: ForwardedHeader,
@@ -47,13 +47,13 @@ impl TrustedProxies {
         Ok(Self { networks: networks.into_iter().map(network).collect::<Result<_, _>>()?, header })
     }
 
-    /// Whether what this peer says about others is believed.
+    /// Whether this peer's forwarded header is trusted.
     pub(crate) fn trusts(&self, peer: IpAddr) -> bool {
         let peer = peer.to_canonical();
         self.networks.iter().any(|network| network.contains(&peer))
     }
 
-    /// The header whose values [`Self::client`] takes.
+    /// The header that [`Self::client`] expects the values of.
     pub(crate) fn header_name(&self) -> HeaderName {
         match self.header {
             ForwardedHeader::XForwardedFor => HeaderName::from_static("x-forwarded-for"),
@@ -61,9 +61,8 @@ impl TrustedProxies {
         }
     }
 
-    /// The right-most address that is not one of the proxies'. `values` are those of the header, one
-    /// for each line of it, in their order. Where a hop cannot be read (`unknown`, a name), the proxy
-    /// that wrote it is as much as is known.
+    /// The right-most address that is not a proxy's. `values` are the header's lines in order. If a
+    /// hop is not an address (`unknown`, a name), the result is the proxy that wrote it.
     pub(crate) fn client<'a>(
         &self,
         peer: IpAddr,
@@ -87,7 +86,7 @@ impl TrustedProxies {
     }
 }
 
-/// What stands between the commas that are not in quotes.
+/// The parts of `value` between commas outside quotes.
 fn elements(value: &str) -> Vec<&str> {
     let mut is_quoted = false;
     let is_comma = |c: char| {
@@ -97,18 +96,18 @@ fn elements(value: &str) -> Vec<&str> {
     value.split(is_comma).map(str::trim).filter(|element| !element.is_empty()).collect()
 }
 
-/// `for` of an element of `Forwarded`. Quoted pairs (`\"`) are in no address.
+/// The `for` parameter of an element of `Forwarded`. Quoted pairs (`\"`) do not occur in addresses.
 fn for_of(element: &str) -> Option<&str> {
     let mut pairs = element.split(';').filter_map(|pair| pair.split_once('='));
     let (_, value) = pairs.find(|(name, _)| name.trim().eq_ignore_ascii_case("for"))?;
     Some(value.trim().trim_matches('"'))
 }
 
-/// An address, in brackets or not, with a port or without.
+/// Parses an address, with or without brackets and port.
 fn address(text: &str) -> Option<IpAddr> {
     let text = match text.strip_prefix('[') {
         Some(rest) => rest.split_once(']')?.0,
-        // One colon is a port's; an address of IPv6 has more.
+        // One colon precedes a port; an IPv6 address has several.
         None if text.matches(':').count() == 1 => text.split_once(':')?.0,
         None => text,
     };
@@ -129,11 +128,11 @@ mod tests {
     }
 
     #[test]
-    fn the_right_most_stranger_counts() {
+    fn the_right_most_untrusted_address_counts() {
         let x = |peer, values: &[&str]| client(ForwardedHeader::XForwardedFor, peer, values);
         assert_eq!(x("10.0.0.1", &["203.0.113.7"]), "203.0.113.7");
         assert_eq!(x("::ffff:10.0.0.1", &["203.0.113.7"]), "203.0.113.7");
-        // What stands left of it is what the client wrote itself.
+        // The client itself wrote the entries further left.
         assert_eq!(x("10.0.0.1", &["1.1.1.1, 203.0.113.7, 10.0.0.2"]), "203.0.113.7");
         assert_eq!(x("10.0.0.1", &["1.1.1.1", "203.0.113.7", "10.0.0.2, 10.0.0.3"]), "203.0.113.7");
         assert_eq!(x("fd00::1", &["[2001:db8::1]:443"]), "2001:db8::1");
@@ -142,16 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn nobody_else_is_believed() {
+    fn untrusted_peers_headers_are_ignored() {
         let x = |peer, values: &[&str]| client(ForwardedHeader::XForwardedFor, peer, values);
         assert_eq!(x("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
         assert_eq!(x("127.0.0.2", &["198.51.100.1"]), "127.0.0.2");
-        // Nothing readable, or nothing but proxies: the outermost that is known.
+        // Without a readable address that is not a proxy's, the outermost known one counts.
         assert_eq!(x("10.0.0.1", &[]), "10.0.0.1");
         assert_eq!(x("10.0.0.1", &["unknown"]), "10.0.0.1");
         assert_eq!(x("10.0.0.1", &["203.0.113.7, nonsense, 10.0.0.2"]), "10.0.0.2");
         assert_eq!(x("10.0.0.1", &["10.0.0.3, 10.0.0.2"]), "10.0.0.3");
-        // The header that the proxies do not write is the client's.
+        // A header that the proxies do not write comes from the client.
         let standard = client(ForwardedHeader::Forwarded, "10.0.0.1", &["203.0.113.7"]);
         assert_eq!(standard, "10.0.0.1");
     }
@@ -174,7 +173,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_is_sent_a_trusted_peer_or_an_address_comes_out(
+        fn any_header_yields_a_trusted_peer_or_an_address(
             values in prop::collection::vec("[ -~]{0,60}", 0..4),
         ) {
             for header in [ForwardedHeader::XForwardedFor, ForwardedHeader::Forwarded] {

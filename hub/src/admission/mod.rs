@@ -1,10 +1,9 @@
-//! Who else may come in: how many connections and sockets there are, for each user, for each
-//! address and over all, and how fast they come.
+//! Limits connections and sockets, in number and rate, per user, per address and in total.
 //!
-//! Counts are given back by dropping a permit. What is kept about addresses and users is bounded by
-//! the connections that are open and by the seconds that a bucket takes to fill. Numbers are this
-//! hub's own: a fleet of n hubs lets a user have n times as many sockets.
-//! Looks at no token and no path. Refusals of all rooms are logged here ([`refusal_log`]).
+//! Dropping a permit releases its counts. Memory for addresses and users is bounded by the open
+//! connections and by the seconds that a bucket takes to fill. Limits apply per hub: a fleet of n
+//! hubs lets a user have n times as many sockets. This room looks at no token and no path. It also
+//! logs the rejections of all rooms ([`refusal_log`]).
 
 pub mod client_address;
 pub mod rate_limit;
@@ -25,12 +24,12 @@ use crate::admission::client_address::TrustedProxies;
 use crate::admission::rate_limit::{Bucket, Rate, Rates};
 use crate::http::refusal_reason::{Reason, Refused};
 
-const TOO_MANY_CONNECTIONS: &str = "this address has as many connections as one may have";
+const TOO_MANY_CONNECTIONS: &str = "this address has the maximum number of connections open";
 
-/// What is let in; see docs/hub.example.toml for the reasons.
+/// The limits; docs/hub.example.toml gives the reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Open TCP connections, sockets among them.
+    /// Open TCP connections, including sockets.
     pub(crate) connections_max: usize,
     pub sockets_max: usize,
     pub sockets_per_user_max: u32,
@@ -40,7 +39,7 @@ pub struct Limits {
     pub trusted_proxies: TrustedProxies,
 }
 
-/// Counts what is there. Locks are plain: held for map work, never across an await.
+/// The current counts. The locks are blocking ones, held for map operations, never across an await.
 #[derive(Debug)]
 pub struct Admission {
     limits: Limits,
@@ -49,19 +48,19 @@ pub struct Admission {
     sockets: Mutex<Counts>,
     handshakes: Mutex<Bucket>,
     hasher: RandomState,
-    /// Whether it was said what a limit that meets a proxy looks like.
+    /// Whether the warning about a possible proxy was logged.
     has_warned: AtomicBool,
 }
 
-/// A connection that was let in.
+/// One admitted connection; dropping it releases the count.
 #[derive(Debug)]
 pub(crate) struct ConnectionPermit {
     admission: Arc<Admission>,
-    /// Whom it is counted for; nobody yet when a proxy connected that speaks for others.
+    /// The address it counts against; `None` for a trusted proxy until the head names the client.
     address: Option<u64>,
 }
 
-/// A socket that was let in.
+/// One admitted socket; dropping it releases the count.
 #[derive(Debug)]
 pub(crate) struct SocketPermit {
     admission: Arc<Admission>,
@@ -81,8 +80,8 @@ impl Admission {
         })
     }
 
-    /// A connection was accepted; nothing of it has been read. A trusted proxy counts for the total
-    /// alone: whom it connects for is known with the head.
+    /// Admits an accepted connection before anything is read from it. A trusted proxy's connection
+    /// counts only against the total: its client is known once the head is read.
     ///
     /// # Errors
     /// `rate_limited` (the address), `not_ready` (the total).
@@ -110,8 +109,8 @@ impl Admission {
         Ok(ConnectionPermit { admission: self.clone(), address })
     }
 
-    /// The address to count a request for; `forwarded` are the values of
-    /// [`TrustedProxies::header_name`], in their order.
+    /// The address that a request counts against; `forwarded` are the values of
+    /// [`TrustedProxies::header_name`], in order.
     pub(crate) fn client<'a>(
         &self,
         peer: IpAddr,
@@ -120,11 +119,11 @@ impl Admission {
         self.limits.trusted_proxies.client(peer, forwarded)
     }
 
-    /// The head of a handshake was read; its token was not looked at, which costs more than this.
-    /// Behind a proxy, the connection counts for `client` from now on.
+    /// Admits a handshake whose head was read, before its token is verified, which costs more.
+    /// Behind a proxy, the connection counts against `client` from now on.
     ///
     /// # Errors
-    /// `rate_limited` (the address), `not_ready` (all together come too fast).
+    /// `rate_limited` (the address), `not_ready` (the rate of all clients together).
     pub(crate) fn handshake(
         self: &Arc<Self>,
         permit: &mut ConnectionPermit,
@@ -157,17 +156,17 @@ impl Admission {
         Ok(())
     }
 
-    /// A handshake's token was verified.
+    /// Admits a socket whose token was verified.
     ///
     /// # Errors
     /// `too_many_sockets` (the user), `not_ready` (the total).
     pub(crate) fn socket(self: &Arc<Self>, user: &UserId) -> Result<SocketPermit, Refused> {
         let user = self.hasher.hash_one(user);
         let mut sockets = self.sockets.lock();
-        // The user's own limit first: that is the answer they can do something about.
+        // The user's own limit first: its error is the one that the user can act on.
         let of_user = sockets.of(user);
         if of_user >= self.limits.sockets_per_user_max {
-            let detail = format!("the user has {of_user} sockets open, as many as one may have");
+            let detail = format!("the user has {of_user} sockets open, which is the maximum");
             return Err(Reason::UserSockets.because(Error::new(Code::TooManySockets, detail)));
         }
         if sockets.total >= self.limits.sockets_max {
@@ -179,7 +178,7 @@ impl Admission {
         Ok(SocketPermit { admission: self.clone(), user })
     }
 
-    /// How many are open.
+    /// The number of open connections.
     pub(crate) fn connections(&self) -> usize {
         self.connections.lock().total
     }
@@ -196,8 +195,8 @@ impl Admission {
         Ok(self.key(address))
     }
 
-    /// A proxy that nobody named looks like one client that wants everything: said once, since clients
-    /// in networks of one's own are fewer than proxies.
+    /// A proxy missing from `trusted_proxies` looks like one client that connects far too often.
+    /// Logged once, and only for private networks, where a proxy is likelier than a client.
     fn refuse(&self, address: IpAddr, reason: Reason, why: &str) -> Refused {
         let is_near = match address.to_canonical() {
             IpAddr::V4(address) => address.is_loopback() || address.is_private(),
@@ -213,8 +212,8 @@ impl Admission {
         connections.take(address, self.limits.connections_per_address_max)
     }
 
-    /// A keyed hash stands for the address in permits and counts, which every idle socket has: two
-    /// addresses that share one by bad luck share a limit, and nobody can provoke it.
+    /// A keyed hash of the address, kept in permits and counts because every idle socket has one.
+    /// Two addresses that collide share a limit; the key keeps collisions from being provoked.
     fn key(&self, address: IpAddr) -> u64 {
         self.hasher.hash_one(network(address))
     }
@@ -238,7 +237,7 @@ impl Drop for SocketPermit {
     }
 }
 
-/// How many there are, over all and of each; those that have none are not in the map.
+/// Counts in total and per key; keys with a count of zero are not stored.
 #[derive(Debug, Default)]
 struct Counts {
     total: usize,
@@ -250,7 +249,7 @@ impl Counts {
         self.of_each.get(&key).copied().unwrap_or(0)
     }
 
-    /// One more of this; false when there are `max`.
+    /// Counts one more for the key; false if it already has `max`.
     fn take(&mut self, key: u64, max: u32) -> bool {
         let count = self.of(key);
         if count < max {
@@ -269,7 +268,7 @@ impl Counts {
     }
 }
 
-/// What counts as one address: of IPv6 the /64, since that is what one household or server gets.
+/// The address unit that limits apply to: for IPv6 the /64 that one household or server gets.
 fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
@@ -278,10 +277,10 @@ fn network(address: IpAddr) -> IpAddr {
 }
 
 fn full(reason: Reason) -> Refused {
-    reason.because(Error::new(Code::NotReady, "the hub has as many connections as it may have"))
+    reason.because(Error::new(Code::NotReady, "the hub has the maximum number of connections open"))
 }
 
-/// Limits that no test reaches.
+/// Limits so high that no test reaches them.
 #[cfg(test)]
 pub(crate) fn plenty() -> Limits {
     let rate = Rate { per_s: 1_000_000, burst: 1_000_000 };

@@ -1,4 +1,4 @@
-//! Token buckets: one, and one for each of many keys, in bounded memory.
+//! Token buckets: a single one, and one per key in bounded memory.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-/// So many a second, after a burst. Neither is 0.
+/// A rate per second after a burst. Neither is 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     pub per_s: u32,
@@ -14,26 +14,26 @@ pub struct Rate {
 }
 
 impl Rate {
-    /// Between two, when nothing of the burst is left.
+    /// Time per token once the burst is used up.
     const fn interval(self) -> Duration {
         Duration::from_nanos(1_000_000_000 / if self.per_s == 0 { 1 } else { self.per_s as u64 })
     }
 }
 
-/// A token bucket as one moment: when it is full again (the generic cell rate algorithm, ITU-T
-/// I.371). There are many of them, and a count with a time would take twice the room.
+/// A token bucket, stored as the time when it is full again (the generic cell rate algorithm, ITU-T
+/// I.371): half the memory of a count with a time, and there are many.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Bucket {
     full_at: Instant,
 }
 
 impl Bucket {
-    /// A full one.
+    /// A full bucket.
     pub(crate) fn new(now: Instant) -> Self {
         Self { full_at: now }
     }
 
-    /// Takes one; false when nothing is left.
+    /// Takes a token; false if none is left.
     pub(crate) fn take(&mut self, rate: Rate, now: Instant) -> bool {
         let interval = rate.interval();
         let full_at = self.full_at.max(now) + interval;
@@ -44,24 +44,23 @@ impl Bucket {
         is_left
     }
 
-    /// Whether it is as good as new.
+    /// Whether the bucket is full.
     fn is_full(&self, now: Instant) -> bool {
         self.full_at <= now
     }
 }
 
-/// Keys that are kept before the first look for those that nobody needs.
+/// Keys stored before the first search for full buckets.
 const PRUNE_MIN: usize = 1024;
 
-/// A bucket for each key. A full one is not kept, since it says nothing, so there are no more than
-/// have been used within the time that a bucket takes to fill; and as many again, before they are
-/// looked for.
+/// A bucket per key. Full buckets are dropped, so the map holds the keys used within the time that
+/// a bucket takes to fill, and at most as many again before the next search.
 #[derive(Debug)]
 pub(crate) struct Rates {
     rate: Rate,
     hasher: RandomState,
-    /// By the key's hash, which is keyed itself: whoever shares one by bad luck shares a bucket,
-    /// nobody can provoke it, and the map costs the same whatever is counted.
+    /// By a keyed hash of the key: keys that collide share a bucket, collisions cannot be provoked,
+    /// and an entry has the same size whatever the key is.
     buckets: HashMap<u64, Bucket>,
     prune_at: usize,
 }
@@ -72,11 +71,11 @@ impl Rates {
         Self { rate, hasher, buckets: HashMap::new(), prune_at: PRUNE_MIN }
     }
 
-    /// Takes one of the key's; false when nothing is left.
+    /// Takes a token of `key`; false if none is left.
     pub(crate) fn take(&mut self, key: impl Hash, now: Instant) -> bool {
         if self.buckets.len() >= self.prune_at {
             self.buckets.retain(|_, bucket| !bucket.is_full(now));
-            // Twice what is in use: looking through all of them costs each newcomer the same.
+            // Twice the number in use, so that the cost of a search per new key is constant.
             self.prune_at = (2 * self.buckets.len()).max(PRUNE_MIN);
             self.buckets.shrink_to(self.prune_at);
         }
@@ -110,13 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_full_again_is_forgotten_and_what_is_not_is_kept() {
+    fn full_buckets_are_dropped_and_others_kept() {
         let start = Instant::now();
         let mut rates = Rates::new(Rate { per_s: 1, burst: 2 });
         for key in 0..100_000 {
             assert!(rates.take(key, start + Duration::from_millis(key)));
         }
-        // One second's worth is not full; twice that may lie around.
+        // The last second's keys are not full yet; as many again may wait for the next search.
         assert!(rates.buckets.len() <= 2 * 1000 + PRUNE_MIN, "{}", rates.buckets.len());
         assert!(rates.buckets.capacity() < 20_000, "{}", rates.buckets.capacity());
         let now = start + Duration::from_millis(99_999);

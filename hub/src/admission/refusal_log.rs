@@ -1,9 +1,8 @@
-//! The trace that refusals leave for an operator: each is counted by reason, and logged once a minute
-//! for each reason and page (`Origin`).
+//! Counts every rejection by reason, and logs one line per minute for each reason and page
+//! (`Origin`).
 //!
-//! A client that is refused usually tries again, and anybody can be refused as often as they like with
-//! whatever `Origin`. So the number of lines a minute is bounded, and what they leave out is summed up in
-//! one more.
+//! A rejected client usually retries, and any client can be rejected as often as it likes with any
+//! `Origin`. So the number of lines per minute is bounded, and one more line sums up the rest.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -17,26 +16,26 @@ use crate::http::request_id::RequestId;
 use crate::limits::{REFUSAL_LINES_MAX, REFUSAL_LOG_INTERVAL, REFUSAL_ORIGIN_BYTES_MAX};
 use crate::metrics::Metrics;
 
-/// See the module.
+/// Counts and logs rejections; see the module.
 #[derive(Debug)]
 pub struct RefusalLog {
     metrics: Arc<Metrics>,
-    // A plain lock: held for a look-up, never while a line is written.
+    // A blocking lock, held for a look-up, never while a line is written.
     minute: Mutex<Minute>,
 }
 
 #[derive(Debug, Default)]
 struct Minute {
-    /// What a line was written for.
+    /// The rejections logged in this minute.
     logged: HashSet<Line>,
-    /// By the place of the reason in [`Reason::ALL`]: those without a line of their own.
+    /// Rejections without a line, by the index of their reason in [`Reason::ALL`].
     unlogged: [u64; Reason::ALL.len()],
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Line {
     reason: Reason,
-    /// Texts of the hub's own; of the checks of a token it says which one failed.
+    /// A text of the hub's own; for a token it names the check that failed.
     detail: String,
     origin: Option<String>,
 }
@@ -46,12 +45,12 @@ impl RefusalLog {
         Self { metrics, minute: Mutex::default() }
     }
 
-    /// A connection, a handshake or a ticket was refused.
+    /// Records the rejection of a connection, a handshake or a ticket request.
     pub(crate) fn refused(&self, refused: &Refused, origin: Option<&HeaderValue>, id: &RequestId) {
         self.note(refused.reason, refused.error.detail(), origin, Some(id));
     }
 
-    /// There was no request to answer as one.
+    /// Records the rejection of a connection that sent no valid request.
     pub(crate) fn without_request(&self, reason: Reason, detail: &str) {
         self.note(reason, detail, None, None);
     }
@@ -79,7 +78,7 @@ impl RefusalLog {
         );
     }
 
-    /// Sums up what had no line, every minute; ends only by being dropped.
+    /// Sums up once a minute; ends only by being dropped.
     pub(crate) async fn run(&self) {
         loop {
             sleep(REFUSAL_LOG_INTERVAL).await;
@@ -87,7 +86,7 @@ impl RefusalLog {
         }
     }
 
-    /// Writes the line for what had none, if there was something, and begins a new minute.
+    /// Logs the number of rejections without a line, if there were any, and starts a new minute.
     pub(crate) fn sum_up(&self) {
         let minute = std::mem::take(&mut *self.minute.lock());
         let reasons = Reason::ALL.into_iter().zip(minute.unlogged).filter(|(_, count)| *count > 0);
@@ -101,7 +100,7 @@ impl RefusalLog {
 }
 
 impl Minute {
-    /// Whether a line is due.
+    /// Whether this rejection gets a line.
     fn takes(&mut self, line: &Line) -> bool {
         if !self.logged.contains(line) && self.logged.len() < REFUSAL_LINES_MAX {
             return self.logged.insert(line.clone());
@@ -113,7 +112,7 @@ impl Minute {
     }
 }
 
-/// A stranger's text for the log: its beginning, in ASCII.
+/// Untrusted text for the log: its beginning, in ASCII.
 fn shown(origin: &[u8]) -> String {
     let beginning = origin.get(..REFUSAL_ORIGIN_BYTES_MAX);
     let mut text = beginning.unwrap_or(origin).escape_ascii().to_string();

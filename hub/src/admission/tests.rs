@@ -1,4 +1,4 @@
-//! Limits one by one, what is given back, and what is kept.
+//! Each limit, what dropping a permit releases, and how much memory is kept.
 
 use std::time::Duration;
 
@@ -85,7 +85,7 @@ fn behind_a_proxy_the_client_counts() {
     let limits = Limits { connections_per_address_max: 1, ..limits() };
     let admission = Admission::new(limits);
     let shake = |forwarded: &'static str| {
-        // The proxy itself may connect as often as it likes.
+        // The proxy's own connections are not limited.
         let mut permit = admission.connection(ip(PROXY)).unwrap();
         let client = admission.client(ip(PROXY), [forwarded.as_bytes()].into_iter());
         admission.handshake(&mut permit, client).map(|()| permit)
@@ -103,7 +103,7 @@ fn a_connection_that_a_proxy_uses_again_counts_for_the_latest() {
     let admission = Admission::new(Limits { connections_per_address_max: 1, ..limits() });
     let mut permit = admission.connection(ip(PROXY)).unwrap();
     admission.handshake(&mut permit, ip("192.0.2.1")).unwrap();
-    // The same once more is no second connection.
+    // A second handshake on the same connection does not count twice.
     admission.handshake(&mut permit, ip("192.0.2.1")).unwrap();
     admission.handshake(&mut permit, ip("192.0.2.2")).unwrap();
     assert!(admission.connection(ip("192.0.2.1")).is_ok());
@@ -111,7 +111,7 @@ fn a_connection_that_a_proxy_uses_again_counts_for_the_latest() {
 }
 
 #[test]
-fn a_user_has_a_limit_of_their_own_and_is_told_so() {
+fn a_user_has_a_limit_of_their_own_with_its_own_code() {
     let limits = Limits { sockets_per_user_max: 2, sockets_max: 3, ..limits() };
     let admission = Admission::new(limits);
     let [alice, bob] = ["alice", "bob"].map(|user| UserId::parse(user).unwrap());
@@ -119,14 +119,14 @@ fn a_user_has_a_limit_of_their_own_and_is_told_so() {
     assert_eq!(code(admission.socket(&alice)), Code::TooManySockets);
     let _bobs = admission.socket(&bob).unwrap();
     assert_eq!(code(admission.socket(&bob)), Code::NotReady);
-    // Full as well, but that is not what keeps this user out.
+    // The total is reached as well, but the user's own limit is reported.
     assert_eq!(code(admission.socket(&alice)), Code::TooManySockets);
     drop(sockets);
     assert!(admission.socket(&alice).is_ok() && admission.socket(&bob).is_ok());
 }
 
 #[test]
-fn a_race_lets_in_as_many_as_may_and_leaves_nothing() {
+fn a_race_admits_exactly_the_limit_and_leaks_nothing() {
     let limits = Limits {
         connections_per_address_max: 5,
         connections_max: 8,
@@ -165,6 +165,6 @@ fn a_race_lets_in_as_many_as_may_and_leaves_nothing() {
 }
 
 #[test]
-fn an_idle_socket_pays_little_for_it() {
+fn permits_of_an_idle_socket_are_small() {
     assert!(size_of::<ConnectionPermit>() + size_of::<SocketPermit>() <= 40);
 }

@@ -1,4 +1,4 @@
-//! Limits, metrics and times, as they come out of their settings.
+//! Limits, metrics access and shutdown times, computed from their settings.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -15,20 +15,20 @@ use crate::limits::{
     SHUTDOWN_DEADLINE, SHUTDOWN_SOCKETS_DEADLINE,
 };
 
-/// Who may see `/metrics`, and where.
+/// Where `/metrics` is served, and with which token.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct MetricsAccess {
-    /// Only here, then.
+    /// An address of its own; if set, `/metrics` is served nowhere else.
     pub listen: Option<SocketAddr>,
-    /// Asked for wherever it is.
+    /// The bearer token that `/metrics` requires on either address.
     pub token: Option<String>,
 }
 
-/// How the hub ends.
+/// The deadlines of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shutdown {
     pub(crate) deadline: Duration,
-    /// Of which the sockets get this much to say goodbye; the rest is for releasing presence.
+    /// The part of `deadline` that sockets get to close; the rest is for releasing presence.
     pub(crate) sockets_deadline: Duration,
 }
 
@@ -40,7 +40,7 @@ impl Default for Shutdown {
 
 impl Shutdown {
     /// # Errors
-    /// Sockets are told to come back over a longer time than there is.
+    /// The drain spread exceeds the time for closing sockets.
     pub(crate) fn new(args: &TimeArgs) -> Result<Self> {
         let shutdown = Self::within(Duration::from_secs(args.shutdown_deadline_s));
         ensure!(
@@ -59,7 +59,7 @@ impl Shutdown {
     }
 }
 
-/// Never the token.
+/// Omits the token.
 impl fmt::Debug for MetricsAccess {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let has_token = self.token.is_some();
@@ -67,10 +67,10 @@ impl fmt::Debug for MetricsAccess {
     }
 }
 
-/// `files_max` is how many files the process may have open.
+/// Computes the limits; `files_max` is the number of files that the process may open.
 ///
 /// # Errors
-/// More than that allows, or a network that is none.
+/// The settings need more files than that, or a network is invalid.
 pub(crate) fn limits(args: &LimitArgs, files_max: u64) -> Result<Limits> {
     let connections_max = connections_max(args.connections_max as usize, files_max)?;
     let sockets_max = match args.sockets_max as usize {
@@ -102,7 +102,7 @@ pub(crate) fn limits(args: &LimitArgs, files_max: u64) -> Result<Limits> {
     })
 }
 
-/// As many as wanted, or with 0 as many as possible.
+/// `wanted` connections, or the possible maximum for 0.
 fn connections_max(wanted: usize, files_max: u64) -> Result<usize> {
     let possible = usize::try_from(files_max.saturating_sub(FILES_RESERVED)).unwrap_or(usize::MAX);
     ensure!(
@@ -119,7 +119,7 @@ fn connections_max(wanted: usize, files_max: u64) -> Result<usize> {
 }
 
 /// # Errors
-/// An address that is none, a file that cannot be read or holds no token.
+/// An invalid address, or a token file that is unreadable or empty.
 pub(crate) fn metrics(args: &MetricsArgs) -> Result<MetricsAccess> {
     let listen = args.metrics_listen.as_deref().filter(|text| !text.is_empty());
     let listen = listen.map(str::parse).transpose();
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_of_open_files_decides_where_nothing_is_said() {
+    fn the_limit_of_open_files_is_the_default() {
         let limits = limits_of(&[], 20_000).unwrap();
         assert_eq!((limits.connections_max, limits.sockets_max), (19_900, 18_657));
         assert_eq!((limits.connects_per_address.burst, limits.handshakes.burst), (500, 1000));
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_held_is_refused_by_name() {
+    fn impossible_limits_are_rejected_by_name() {
         let problem = |arguments: &[&str], files_max| {
             limits_of(arguments, files_max).unwrap_err().to_string()
         };

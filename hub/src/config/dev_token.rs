@@ -1,4 +1,4 @@
-//! Development tokens: `bellwire-hub token` prints one that hub and functions accept.
+//! Development tokens: `bellwire-hub token` prints one that the hub and the functions accept.
 
 use std::io::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -25,7 +25,7 @@ struct Payload {
 /// Writes the token and a newline to stdout.
 ///
 /// # Errors
-/// No usable key, an empty subject, a scope that does not exist.
+/// No usable key, an empty subject, or an unknown scope.
 pub fn print(args: &TokenArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<()> {
     let key = secret("AUTH_HS256_KEY", args.key_file.as_deref(), env)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
@@ -44,7 +44,7 @@ fn mint(args: &TokenArgs, key: &str, now: Duration) -> Result<String> {
     for word in &words {
         if !Scope::ALL.iter().any(|scope| scope.as_str() == *word) {
             let known = Scope::ALL.map(Scope::as_str).join(" ");
-            bail!("--scope: {word:?} does not exist; there are: {known}");
+            bail!("--scope: {word:?} is not a scope; expected: {known}");
         }
     }
     let ttl_s = u64::from(args.ttl_hours) * 3600;
@@ -57,7 +57,7 @@ fn mint(args: &TokenArgs, key: &str, now: Duration) -> Result<String> {
     let present = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let payload = Payload { claims, iss: present(&args.issuer), aud: present(&args.audience) };
     encode(&Header::default(), &payload, &EncodingKey::from_secret(key.as_bytes()))
-        .context("the token cannot be signed")
+        .context("cannot sign the token")
 }
 
 #[cfg(test)]
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_prints_verifies() {
+    fn the_printed_token_verifies() {
         let now = Duration::from_secs(1_800_000_000);
         let token = mint(&args("feed:read  ops:write"), KEY, now).unwrap();
         let config = KeyConfig {
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_nobody_would_accept() {
+    fn rejects_unusable_tokens() {
         let now = Duration::from_secs(1_800_000_000);
         assert!(mint(&args("feed:raed"), KEY, now).unwrap_err().to_string().contains("feed:raed"));
         assert!(mint(&args(""), "short", now).is_err());

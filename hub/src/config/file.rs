@@ -1,6 +1,6 @@
-//! The file with settings: TOML, one key for each flag, with `_` in place of `-`. Its values take the
-//! place of the flags' defaults, so flags and variables win, and clap checks all of them alike.
-//! What is wrong is told with file and line.
+//! The configuration file: TOML, one key per flag, with `_` instead of `-`. Its values replace the
+//! flags' defaults, so flags and variables override them, and clap validates all three alike.
+//! Errors name file and line.
 
 use std::any::TypeId;
 
@@ -8,10 +8,10 @@ use clap::{Arg, Command};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// Flags that make no sense inside the file.
+/// Flags that are not settings.
 const NOT_IN_FILE: [&str; 3] = ["config", "help", "version"];
 
-/// What a file says.
+/// The parsed file.
 #[derive(Debug, Default)]
 pub(crate) struct ConfigFile {
     path: String,
@@ -20,23 +20,23 @@ pub(crate) struct ConfigFile {
 
 #[derive(Debug)]
 struct Setting {
-    /// Of the flag; clap calls it id.
+    /// The flag's clap id.
     key: String,
     line: usize,
     values: Vec<String>,
 }
 
-/// The flags that a file may set.
+/// The flags that the file may set.
 pub(crate) fn settable(command: &Command) -> impl Iterator<Item = &Arg> {
     let is_setting = |arg: &&Arg| !NOT_IN_FILE.contains(&arg.get_id().as_str());
     command.get_arguments().filter(is_setting)
 }
 
 impl ConfigFile {
-    /// Checks every setting by itself. `command` has the flags.
+    /// Validates each setting by itself. `command` holds the flags.
     ///
     /// # Errors
-    /// `path:line: ` and what is wrong there.
+    /// `path:line: ` and the problem there.
     pub(crate) fn parse(path: &str, text: &str, command: &Command) -> Result<Self, String> {
         let at = |start: usize, problem: String| {
             let line = line(text, start);
@@ -56,14 +56,14 @@ impl ConfigFile {
         Ok(Self { path: path.to_owned(), settings })
     }
 
-    /// The command with the file's values for defaults.
+    /// Replaces the defaults of `command` by the file's values.
     pub(crate) fn apply(&self, command: Command) -> Command {
         self.settings.iter().fold(command, |command, setting| {
             command.mut_arg(&setting.key, |arg| arg.default_values(setting.values.clone()))
         })
     }
 
-    /// `path:line` of a setting that the file holds.
+    /// `path:line` of a setting in the file.
     pub(crate) fn place(&self, key: &str) -> Option<String> {
         let setting = self.settings.iter().find(|setting| setting.key == key)?;
         Some(format!("{}:{}", self.path, setting.line))
@@ -105,7 +105,8 @@ fn setting(
             None => return wrong("a string"),
         },
     };
-    // Alone, and without the environment, whose mistakes are not the file's.
+    // Validated alone and without the environment, so that an invalid variable is not blamed on the
+    // file.
     let alone = Command::new("file").no_binary_name(true).disable_help_flag(true);
     let alone = alone.arg(arg.clone().env(None::<&'static str>));
     let flag = arg.get_long().unwrap_or(key);
@@ -120,7 +121,7 @@ fn setting(
     }
 }
 
-/// A string that may stand anywhere a flag's value may.
+/// A string without NUL, which no flag value may contain.
 fn text(value: DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) if !text.contains('\0') => Some(text.into_owned()),

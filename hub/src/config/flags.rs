@@ -1,9 +1,8 @@
-//! The command line. Every flag has an environment variable and a line in the file; keys have
-//! neither flag nor line, because others read those. An empty variable counts as unset, where that
-//! has a meaning, hence files are texts here (clap takes no empty path).
+//! The command line. Every flag has an environment variable and a key in the file. Signing keys
+//! have neither flag nor file key, because others can read those. An empty variable counts as unset
+//! where that is meaningful; file names are strings for that reason (clap rejects an empty path).
 //!
-//! Flags are the one list of settings: the file (`config/file.rs`) is what stands in for their
-//! defaults.
+//! The flags are the only list of settings: the file (`config/file.rs`) replaces their defaults.
 
 use std::net::SocketAddr;
 
@@ -13,10 +12,10 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use crate::config::limit_flags::{LimitArgs, MetricsArgs, TimeArgs};
 use crate::limits::LISTEN_BACKLOG;
 
-/// Holds browsers' WebSockets and relays the Redis channel `notifications` to the right ones.
+/// Serves browsers' WebSockets and delivers the Redis channel `notifications` to them.
 ///
-/// Keys are given by file (--auth-hs256-key-file, --auth-jwks-file) or by environment
-/// (AUTH_HS256_KEY, AUTH_JWKS). Without a key every handshake is refused.
+/// Pass keys by file (--auth-hs256-key-file, --auth-jwks-file) or by environment (AUTH_HS256_KEY,
+/// AUTH_JWKS). Without a key every handshake is rejected.
 #[derive(Debug, Parser)]
 #[command(name = "bellwire-hub", version, args_conflicts_with_subcommands = true)]
 pub struct Cli {
@@ -30,15 +29,16 @@ pub struct Cli {
 pub enum Command {
     /// Serve (the default).
     Serve(Box<ServeArgs>),
-    /// Check the configuration as `serve` would, and print what it comes to and where from.
+    /// Validate the configuration as `serve` would; print each setting and its source.
     CheckConfig(Box<ServeArgs>),
-    /// Print a token for development, and nothing else.
+    /// Print only a token for development.
     Token(TokenArgs),
 }
 
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// File with settings (TOML; docs/hub.example.toml holds every one). Flags and variables win.
+    /// Configuration file (TOML; docs/hub.example.toml lists every setting). Flags and variables
+    /// override it.
     #[arg(long, env = "BELLWIRE_HUB_CONFIG", value_name = "FILE")]
     pub(crate) config: Option<String>,
 
@@ -46,7 +46,7 @@ pub struct ServeArgs {
     #[arg(long, env = "BELLWIRE_HUB_LISTEN", default_value = "127.0.0.1:3001")]
     pub(crate) listen: SocketAddr,
 
-    /// Connections that the kernel keeps until they are accepted.
+    /// Connections that the kernel queues until the hub accepts them.
     #[arg(
         long,
         env = "BELLWIRE_HUB_LISTEN_BACKLOG",
@@ -69,9 +69,9 @@ pub struct ServeArgs {
     #[command(flatten)]
     pub(crate) keys: KeyArgs,
 
-    /// Exact origins, separated by commas, from which browsers may connect (such as
-    /// `https://app.example.com`). A request with another `Origin` is refused; one without `Origin`
-    /// does not come from a browser and is not concerned.
+    /// Exact origins, separated by commas, that browsers may connect from (such as
+    /// `https://app.example.com`). A request with another `Origin` is rejected. Requests without
+    /// `Origin` do not come from browsers and are allowed.
     #[arg(
         long,
         env = "BELLWIRE_HUB_ALLOWED_ORIGINS",
@@ -80,8 +80,8 @@ pub struct ServeArgs {
     )]
     pub(crate) allowed_origins: Vec<String>,
 
-    /// Also take the token from the query parameter `access_token`. URLs end up in the logs of
-    /// proxies, so this is off.
+    /// Also accept the token in the query parameter `access_token`. Off by default, because proxies
+    /// log URLs.
     #[arg(
         long,
         env = "BELLWIRE_HUB_ALLOW_QUERY_TOKEN",
@@ -95,12 +95,12 @@ pub struct ServeArgs {
     )]
     pub(crate) allow_query_token: bool,
 
-    /// Base URL of the functions, whose `POST /admin/relay` the hub calls every 30 s and when
-    /// Redis is back. Needs --relay-token-file.
+    /// Base URL of the functions. The hub calls its `POST /admin/relay` every 30 s and when Redis
+    /// is back. Needs --relay-token-file.
     #[arg(long, env = "BELLWIRE_FUNCTIONS_URL", value_name = "URL")]
     pub(crate) functions_url: Option<String>,
 
-    /// File with a token of scope `ops:write` for the relay; read again for every call.
+    /// File with a token of scope `ops:write` for the relay; read again before every call.
     #[arg(long, env = "BELLWIRE_RELAY_TOKEN_FILE", value_name = "FILE")]
     pub(crate) relay_token_file: Option<String>,
 
@@ -119,7 +119,8 @@ pub struct ServeArgs {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct KeyArgs {
-    /// File whose text is the HS256 key, at least 32 bytes (or env: `AUTH_HS256_KEY`, the key itself).
+    /// File that contains the HS256 key, at least 32 bytes (or env: `AUTH_HS256_KEY`, the key
+    /// itself).
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
     pub(crate) auth_hs256_key_file: Option<String>,
 
@@ -138,7 +139,7 @@ pub(crate) struct KeyArgs {
 
 #[derive(Args, Clone, Debug)]
 pub struct LogArgs {
-    /// Form of the log on stderr.
+    /// Format of the log on stderr.
     #[arg(long, env = "BELLWIRE_HUB_LOG_FORMAT", default_value = "compact")]
     pub(crate) log_format: LogFormat,
 
@@ -155,16 +156,16 @@ pub(crate) enum LogFormat {
 
 #[derive(Args, Debug)]
 pub struct TokenArgs {
-    /// The user the token is for, or the name of a calling service.
+    /// Subject of the token: a user id, or the name of a calling service.
     #[arg(long)]
     pub(crate) sub: String,
 
     /// Scopes, separated by spaces, such as "feed:read notifications:write". A user's own socket
-    /// and feed need none.
+    /// and feed need no scope.
     #[arg(long, default_value = "")]
     pub(crate) scope: String,
 
-    /// File whose text is the HS256 key (or env: `AUTH_HS256_KEY`, the key itself).
+    /// File that contains the HS256 key (or env: `AUTH_HS256_KEY`, the key itself).
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
     pub(crate) key_file: Option<String>,
 
@@ -172,11 +173,11 @@ pub struct TokenArgs {
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600))]
     pub(crate) ttl_hours: u32,
 
-    /// `iss` of the token, where the services require one.
+    /// `iss` of the token, if the services require one.
     #[arg(long, env = "AUTH_ISSUER", value_name = "ISS")]
     pub(crate) issuer: Option<String>,
 
-    /// `aud` of the token, where the services require one.
+    /// `aud` of the token, if the services require one.
     #[arg(long, env = "AUTH_AUDIENCE", value_name = "AUD")]
     pub(crate) audience: Option<String>,
 }

@@ -1,4 +1,4 @@
-//! Settings of the service that most installations leave alone: limits, metrics, times.
+//! Settings that most installations leave at their defaults: limits, metrics, times.
 
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
@@ -9,14 +9,15 @@ use crate::limits::{
     PING_INTERVAL, QUEUED_BYTES_MAX, SHUTDOWN_DEADLINE, SOCKETS_PER_USER_MAX,
 };
 
-/// Beyond a million, a number is a slip; and bursts that are multiples of it still fit.
+/// A count up to a million: more is a typing mistake, and bursts that are multiples of it still
+/// fit.
 fn count(min: i64) -> RangedI64ValueParser<u32> {
     RangedI64ValueParser::new().range(min..=1_000_000)
 }
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct LimitArgs {
-    /// Open TCP connections, sockets among them; 0 takes what the limit of open files allows.
+    /// Open TCP connections, including sockets; 0: as many as the limit of open files allows.
     #[arg(
         long,
         env = "BELLWIRE_HUB_CONNECTIONS_MAX",
@@ -26,7 +27,7 @@ pub(crate) struct LimitArgs {
     )]
     pub(crate) connections_max: u32,
 
-    /// Open sockets; 0 takes fifteen of sixteen connections.
+    /// Open sockets; 0: fifteen sixteenths of the connections.
     #[arg(
         long,
         env = "BELLWIRE_HUB_SOCKETS_MAX",
@@ -36,7 +37,7 @@ pub(crate) struct LimitArgs {
     )]
     pub(crate) sockets_max: u32,
 
-    /// Open sockets of one user.
+    /// Open sockets per user.
     #[arg(
         long,
         env = "BELLWIRE_HUB_SOCKETS_PER_USER_MAX",
@@ -46,7 +47,7 @@ pub(crate) struct LimitArgs {
     )]
     pub(crate) sockets_per_user_max: u32,
 
-    /// Open connections of one address (IPv6: one /64).
+    /// Open connections per address (IPv6: per /64).
     #[arg(
         long,
         env = "BELLWIRE_HUB_CONNECTIONS_PER_ADDRESS_MAX",
@@ -56,7 +57,7 @@ pub(crate) struct LimitArgs {
     )]
     pub(crate) connections_per_address_max: u32,
 
-    /// New connections of one address, a second; five seconds' worth may come at once.
+    /// New connections per second and address; a burst may be five times as large.
     #[arg(
         long,
         env = "BELLWIRE_HUB_CONNECTS_PER_ADDRESS_PER_S",
@@ -66,7 +67,7 @@ pub(crate) struct LimitArgs {
     )]
     pub(crate) connects_per_address_per_s: u32,
 
-    /// Handshakes of all together, a second; one second's worth may come at once.
+    /// Handshakes per second in total; a burst may be one second's worth.
     #[arg(
         long,
         env = "BELLWIRE_HUB_HANDSHAKES_PER_S",
@@ -76,7 +77,7 @@ pub(crate) struct LimitArgs {
     )]
     pub(crate) handshakes_per_s: u32,
 
-    /// MiB that may wait for all sockets together; who is behind is closed when it is more.
+    /// MiB queued for all sockets together; beyond it, sockets with a queue are closed.
     #[arg(
         long,
         env = "BELLWIRE_HUB_QUEUED_MIB_MAX",
@@ -86,8 +87,9 @@ pub(crate) struct LimitArgs {
     )]
     pub(crate) queued_mib_max: u32,
 
-    /// Networks (such as `10.0.0.0/8`) or addresses, separated by commas, of the proxies whose word
-    /// about the client's address is taken. Behind others, all clients share the proxy's limits.
+    /// Networks (such as `10.0.0.0/8`) or addresses, separated by commas, of the proxies that the
+    /// client's address is accepted from. Behind other proxies, all clients share the proxy's
+    /// limits.
     #[arg(
         long,
         env = "BELLWIRE_HUB_TRUSTED_PROXIES",
@@ -96,7 +98,7 @@ pub(crate) struct LimitArgs {
     )]
     pub(crate) trusted_proxies: Vec<String>,
 
-    /// The header in which they say it. Only one is read: proxies pass the other on as it came.
+    /// The header with the client's address. Only one is read: proxies pass the other on unchanged.
     #[arg(long, env = "BELLWIRE_HUB_FORWARDED_HEADER", default_value = "x-forwarded-for")]
     pub(crate) forwarded_header: ForwardedHeader,
 }
@@ -119,19 +121,19 @@ impl Default for LimitArgs {
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct MetricsArgs {
-    /// Address and port of its own for `/metrics`, which then is nowhere else.
+    /// Separate address and port for `/metrics`, which is then served only there.
     #[arg(long, env = "BELLWIRE_HUB_METRICS_LISTEN", value_name = "ADDRESS")]
     pub(crate) metrics_listen: Option<String>,
 
-    /// File with the bearer token that `/metrics` asks for. Without --metrics-listen and without
-    /// this there is no `/metrics`.
+    /// File with the bearer token that `/metrics` requires. Without it and without
+    /// --metrics-listen, `/metrics` is not served.
     #[arg(long, env = "BELLWIRE_HUB_METRICS_TOKEN_FILE", value_name = "FILE")]
     pub(crate) metrics_token_file: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]
 pub(crate) struct TimeArgs {
-    /// Seconds between the pings of a socket.
+    /// Seconds between pings to a socket.
     #[arg(
         long,
         env = "BELLWIRE_HUB_PING_INTERVAL_S",
@@ -141,8 +143,8 @@ pub(crate) struct TimeArgs {
     )]
     pub(crate) ping_interval_s: u64,
 
-    /// A hub that ends closes its sockets over so many milliseconds, and tells clients to come
-    /// back within as many, each at another moment.
+    /// Milliseconds over which a stopping hub closes its sockets, and over which clients are told
+    /// to reconnect, each at a random time.
     #[arg(
         long,
         env = "BELLWIRE_HUB_DRAIN_SPREAD_MS",
@@ -152,7 +154,7 @@ pub(crate) struct TimeArgs {
     )]
     pub(crate) drain_spread_ms: u64,
 
-    /// Seconds after the signal until the process ends, whatever is left.
+    /// Seconds from the signal to the end of the process, in any case.
     #[arg(
         long,
         env = "BELLWIRE_HUB_SHUTDOWN_DEADLINE_S",

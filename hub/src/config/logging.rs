@@ -1,5 +1,5 @@
-//! The log: one line per event on stderr, for people or as JSON. Errors are logged once, where they
-//! end; tokens, bodies and queries never are.
+//! The log: one line per event on stderr, as text or JSON. Each error is logged once, where it is
+//! handled; tokens, bodies and queries are never logged.
 
 use anyhow::{Context, Result};
 use tracing_subscriber::EnvFilter;
@@ -9,7 +9,7 @@ use crate::config::flags::{LogArgs, LogFormat};
 /// Installs the log for the process.
 ///
 /// # Errors
-/// The filter cannot be read.
+/// The filter is invalid.
 pub fn init(args: &LogArgs) -> Result<()> {
     let filter = filter(args)?;
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
@@ -23,10 +23,10 @@ pub fn init(args: &LogArgs) -> Result<()> {
     outcome.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
 }
 
-/// Whether [`init`] would work.
+/// Checks the arguments of [`init`].
 ///
 /// # Errors
-/// The filter cannot be read.
+/// The filter is invalid.
 pub fn check(args: &LogArgs) -> Result<()> {
     filter(args).map(drop)
 }

@@ -1,6 +1,6 @@
-//! The hub's configuration: one struct, checked before anything binds. An error names the setting.
+//! The hub's configuration: one struct, validated before anything binds. Errors name the setting.
 //!
-//! From [`flags`] and the file to [`sources`], then to [`Config`]. Connects to nothing.
+//! Data flow: [`flags`] and the file, [`sources`], [`Config`]. Opens no connection.
 
 pub mod derived;
 pub mod dev_token;
@@ -30,25 +30,25 @@ use crate::limits::{
     PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
 };
 
-/// What the hub runs with.
+/// The validated configuration.
 pub struct Config {
     pub listen: SocketAddr,
     pub listen_backlog: u32,
     pub redis: RedisTarget,
     pub keys: KeySet,
-    /// Exact values of `Origin` that are let in.
+    /// The values of `Origin` that are allowed, compared exactly.
     pub allowed_origins: Vec<String>,
     pub allow_query_token: bool,
     pub relay: Option<RelayConfig>,
     pub admission: Limits,
-    /// Of all sockets together.
+    /// Bytes queued for all sockets together.
     pub queued_bytes_max: usize,
     pub metrics: MetricsAccess,
     pub shutdown: Shutdown,
     pub pace: Pace,
 }
 
-/// Waits that tests shorten; those of the subscription are no settings.
+/// Intervals that tests shorten. Those of the subscription are not settings.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     pub ping_interval: Duration,
@@ -58,7 +58,7 @@ pub struct Pace {
     pub presence: PresencePace,
 }
 
-/// How presence keeps itself true; [`crate::limits`] has the reasons.
+/// Presence intervals; [`crate::limits`] gives the reasons.
 #[derive(Clone, Copy, Debug)]
 pub struct PresencePace {
     pub beat: Duration,
@@ -84,27 +84,27 @@ impl Default for Pace {
     }
 }
 
-/// Where Redis is. Keeps the password out of logs: only [`fmt::Display`] is for them.
+/// The address of Redis. Only [`fmt::Display`] may be logged: it omits the password.
 #[derive(Clone)]
 pub struct RedisTarget {
     pub client: redis::Client,
     shown: String,
 }
 
-/// Whom to ask to send what is pending.
+/// The relay's URL and token file.
 #[derive(Clone, Debug)]
 pub struct RelayConfig {
-    /// `POST` goes here.
+    /// The target of the `POST`.
     pub url: http::Uri,
     pub token_file: PathBuf,
 }
 
 impl Config {
-    /// Checks the settings. `env` looks up an environment variable (an argument, so that tests
-    /// need not change the process's).
+    /// Validates the settings. `env` looks up an environment variable; it is an argument so that
+    /// tests need not change the process's environment.
     ///
     /// # Errors
-    /// What is wrong, naming the setting and never its secret value.
+    /// The problem and the setting's name, never a secret value.
     pub fn new(args: &ServeArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
         Ok(Self {
             listen: args.listen,
@@ -129,10 +129,10 @@ impl Config {
 }
 
 impl Config {
-    /// The defaults of everything else, for those who run a hub inside their own process.
+    /// The default configuration, for programs that run a hub in their own process.
     ///
     /// # Errors
-    /// The process may open too few files.
+    /// The limit of open files is too low.
     pub fn defaults(redis: RedisTarget, keys: KeySet) -> Result<Self> {
         Ok(Self {
             listen: ([127, 0, 0, 1], 0).into(),
@@ -153,14 +153,14 @@ impl Config {
 
 impl RedisTarget {
     /// # Errors
-    /// A URL that redis-rs does not take; the text does not repeat it.
+    /// redis-rs rejects the URL; the text does not repeat it.
     pub fn parse(url: &str) -> Result<Self> {
-        // Errors of the parsers may quote what they were given, so they are not passed on.
+        // The parsers' errors may quote the URL, so they are not passed on.
         let Ok(info) = url.into_connection_info() else {
             bail!("is not a Redis URL (redis://[user:password@]host:port/db, or rediss://)");
         };
         if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
-            bail!("asks for TLS without a look at the certificate (#insecure): that is refused");
+            bail!("disables the check of TLS certificates (#insecure), which is not supported");
         }
         let shown = match Url::parse(url) {
             Ok(mut parsed) if parsed.has_host() => {
@@ -174,7 +174,7 @@ impl RedisTarget {
             _ => info.addr().to_string(),
         };
         let Ok(client) = redis::Client::open(info) else {
-            bail!("is not usable: TLS certificates could not be read");
+            bail!("is not usable: cannot read the TLS certificates");
         };
         Ok(Self { client, shown })
     }
@@ -197,7 +197,7 @@ fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> 
 }
 
 /// A secret from its file, else from the environment, else empty. An empty file name counts as
-/// none: that is how a compose file leaves a variable out.
+/// unset, because compose files write one for an omitted variable.
 pub(crate) fn secret(
     name: &str,
     file: Option<&str>,
@@ -218,11 +218,12 @@ fn origins(list: &[String]) -> Result<Vec<String>> {
     let given = list.iter().map(|origin| origin.trim()).filter(|origin| !origin.is_empty());
     given
         .map(|origin| {
-            let parsed = Url::parse(origin).with_context(|| format!("{origin:?} is no origin"))?;
+            let parsed =
+                Url::parse(origin).with_context(|| format!("{origin:?} is not an origin"))?;
             let exact = parsed.origin().ascii_serialization();
             ensure!(
                 exact == origin,
-                "{origin:?} is no origin as browsers send it; did you mean {exact:?}?"
+                "{origin:?} is not an origin as browsers send it; did you mean {exact:?}?"
             );
             Ok(exact)
         })
@@ -245,8 +246,14 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
     let setting = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
     let base = Url::parse(url).with_context(|| format!("{setting} is not a URL"))?;
     ensure!(matches!(base.scheme(), "http" | "https"), "{setting} must be http:// or https://");
-    ensure!(base.username().is_empty() && base.password().is_none(), "{setting} holds a password");
-    ensure!(base.query().is_none() && base.fragment().is_none(), "{setting} is a base URL");
+    ensure!(
+        base.username().is_empty() && base.password().is_none(),
+        "{setting} must not hold credentials"
+    );
+    ensure!(
+        base.query().is_none() && base.fragment().is_none(),
+        "{setting} must not have a query or fragment"
+    );
     let url = format!("{}/admin/relay", base.as_str().trim_end_matches('/'));
     Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file: token_file.into() }))
 }

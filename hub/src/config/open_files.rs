@@ -1,23 +1,22 @@
-//! How many files, and so connections, the process may have open. Distributions start services with
-//! a soft limit of 1,024 and a hard one far above: the soft one is for programs that use `select`.
+//! The process's limit of open files, which bounds its connections. Distributions start services
+//! with a soft limit of 1,024, meant for programs that use `select`, and a much higher hard limit.
 
 use std::io;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
-/// Where the system sets no limit, as many are assumed: what Linux grants a process by default
-/// (`fs.nr_open`).
+/// Assumed if the system sets no limit: the Linux default per process (`fs.nr_open`).
 const UNLIMITED: u64 = 1024 * 1024;
 
-/// How many files may be open.
+/// The number of files that may be open.
 pub(crate) fn limit() -> u64 {
     getrlimit(Resource::Nofile).current.unwrap_or(UNLIMITED).min(UNLIMITED)
 }
 
-/// Raises the limit as far as the process itself may.
+/// Raises the soft limit to the hard limit.
 ///
 /// # Errors
-/// The system refuses; the limit is what it was.
+/// The system rejects it; the limit is unchanged.
 pub fn raise() -> io::Result<()> {
     let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
     let wanted = maximum.unwrap_or(UNLIMITED).min(UNLIMITED);

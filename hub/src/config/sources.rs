@@ -1,4 +1,4 @@
-//! From the command line, the environment and the file to the settings, and where each comes from.
+//! Combines command line, environment and file into the settings, and records the source of each.
 
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -11,22 +11,22 @@ use crate::config::Config;
 use crate::config::file::{ConfigFile, is_number, settable};
 use crate::config::flags::Cli;
 
-/// A file with settings is a few hundred lines.
+/// The file's maximum size; a complete one has a few hundred lines.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
 
-/// What to do, and where its settings come from.
+/// The command and the sources of its settings.
 pub struct Settings {
     pub cli: Cli,
     file: ConfigFile,
-    /// Of the subcommand, where there is one.
+    /// The subcommand's matches, if there is one.
     matches: ArgMatches,
     command: Command,
 }
 
-/// Why there are none.
+/// Why the settings are invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// Also `--help` and `--version`: clap knows what to print where.
+    /// Includes `--help` and `--version`: clap decides where to print them.
     #[error(transparent)]
     CommandLine(#[from] clap::Error),
     #[error("{0}")]
@@ -34,10 +34,10 @@ pub enum SettingsError {
 }
 
 impl Settings {
-    /// Reads the command line, and the file that it or the environment names.
+    /// Reads the command line and the file named there or in the environment.
     ///
     /// # Errors
-    /// What is wrong, with flag, variable or line.
+    /// The problem, with its flag, variable or line.
     pub fn read(arguments: &[OsString]) -> Result<Self, SettingsError> {
         let command = Cli::command();
         let matches = of_command(command.clone().try_get_matches_from(arguments)?);
@@ -46,7 +46,8 @@ impl Settings {
             Some(path) => read_file(path, &command).map_err(SettingsError::File)?,
             None => ConfigFile::default(),
         };
-        // Wherever `serve`'s flags are; `token` has others, some of the same name.
+        // Applied to both places of `serve`'s flags; `token` has other flags, some with the same
+        // names.
         let command = file.apply(command);
         let command = ["serve", "check-config"]
             .into_iter()
@@ -56,7 +57,8 @@ impl Settings {
         Ok(Self { cli, file, matches: of_command(matches), command })
     }
 
-    /// Every setting as a line of the file, with where it comes from. `config` is what they came to.
+    /// Every setting as a line of the file with its source in a comment. `config` gives the
+    /// computed values.
     pub fn show(&self, config: &Config) -> String {
         let mut shown = String::new();
         for arg in settable(&self.command) {
@@ -73,7 +75,7 @@ impl Settings {
         let limits = &config.admission;
         let _ = writeln!(
             shown,
-            "# comes to: {} connections, {} of them sockets",
+            "# results in: {} connections, {} of them sockets",
             limits.connections_max, limits.sockets_max
         );
         if config.keys.is_empty() {
@@ -82,12 +84,12 @@ impl Settings {
         shown
     }
 
-    /// As the file would have it; `None` where nothing is set.
+    /// The value in TOML; `None` if unset.
     fn value(&self, arg: &Arg, config: &Config) -> Option<String> {
         let key = arg.get_id().as_str();
         let kind = arg.get_value_parser().type_id();
         if key == "redis_url" {
-            // The one that may hold a password.
+            // The only setting that may hold a password.
             return Some(format!("{:?}", config.redis.to_string()));
         }
         if kind == TypeId::of::<bool>() {
@@ -112,7 +114,7 @@ impl Settings {
     }
 }
 
-/// Of the subcommand, where there is one.
+/// The subcommand's matches, if there is one.
 fn of_command(mut matches: ArgMatches) -> ArgMatches {
     match matches.remove_subcommand() {
         Some((_, matches)) => matches,

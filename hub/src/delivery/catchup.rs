@@ -1,7 +1,7 @@
-//! Reads what sockets may have missed: the head when a user comes, the feed after a jump, and
-//! everyone's head once the subscription stands again.
+//! Reads the feeds of users who may have missed something: the head when a user connects, the feed
+//! after a jump in `seq`, and every user's head once the subscription is back.
 //!
-//! Reads share round trips and are few at a time; whoever waits for one holds up only themselves.
+//! Reads share round trips and run a few at a time; a slow one delays only the users it is for.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -19,14 +19,14 @@ use crate::metrics::CatchUp;
 use crate::redis::commands::Commands;
 use crate::redis::feed_reader;
 use crate::users::sequencer::FeedQuery;
-use crate::users::{ReadRequest, Registry};
+use crate::users::{FeedRequest, Registry};
 
-/// Answers the registry's requests; ends only by being dropped, or when a read panics. Users whose read failed are left to
-/// the sweep, which `behind` wakes.
+/// Answers the registry's requests; ends only by being dropped, or when a read panics. Users whose
+/// read failed are left to the sweep, which `behind` wakes.
 pub(crate) async fn serve(
     registry: Arc<Registry>,
     redis: Arc<Commands>,
-    mut requests: mpsc::UnboundedReceiver<ReadRequest>,
+    mut requests: mpsc::UnboundedReceiver<FeedRequest>,
     behind: Arc<Notify>,
 ) {
     let slots = Arc::new(Semaphore::new(PAGES_IN_FLIGHT_MAX));
@@ -37,13 +37,13 @@ pub(crate) async fn serve(
             count = requests.recv_many(&mut waiting, HEADS_PAGE_USERS) => if count == 0 { return },
             Some(done) = reads.join_next() => match done {
                 Ok(()) => continue,
-                // Its users would wait for ever: the hub has to know.
+                // Its users would wait for ever: the task ends, and with it the hub.
                 Err(_) => return,
             },
         }
         let (heads, feeds): (Vec<_>, Vec<_>) =
-            waiting.drain(..).partition(|request| request.read == FeedQuery::Head);
-        let mut pages: Vec<Vec<ReadRequest>> = vec![heads];
+            waiting.drain(..).partition(|request| request.query == FeedQuery::Head);
+        let mut pages: Vec<Vec<FeedRequest>> = vec![heads];
         let mut feeds = feeds.into_iter().peekable();
         while feeds.peek().is_some() {
             pages.push(feeds.by_ref().take(FEEDS_PAGE_USERS).collect());
@@ -55,8 +55,8 @@ pub(crate) async fn serve(
                 let is_answered = read(&registry, &redis, page).await;
                 drop(slot);
                 if !is_answered {
-                    // A feed that can never be read (its entries are huge, the user may not) would
-                    // otherwise be asked for again and again, as fast as Redis refuses.
+                    // A feed that can never be read (its entries are huge, or the hub lacks the
+                    // permission) would otherwise be requested again as fast as Redis rejects it.
                     sleep(REDIS_BACKOFF_MAX).await;
                     behind.notify_one();
                 }
@@ -65,18 +65,18 @@ pub(crate) async fn serve(
     }
 }
 
-/// Who asks for a sweep.
+/// What wakes the sweep.
 pub(crate) struct Wanted {
-    /// The subscription stands again, or a read failed.
+    /// The subscription is back, or a read failed.
     pub(crate) behind: Arc<Notify>,
-    /// Everyone is to be compared with their feed once more.
+    /// Every user is to be compared with their feed once more.
     pub(crate) again: Arc<Notify>,
 }
 
-/// Brings everyone up to date each time it is asked to. Where the subscription stands again, tells
-/// `done` after the first round, even if that round could not read every feed: one that can never be
-/// read must not keep the others from what the relay has for them. Now and then it looks after everyone
-/// unasked: a publication may be lost on ways that nobody thought of. Ends only by being dropped.
+/// Brings every user up to date each time it is woken, and every `POSITION_CHECK_INTERVAL`, in case
+/// a publication was lost unnoticed. After the subscription came back, notifies `done` after the
+/// first round, even if that round could not read every feed: one unreadable feed must not keep the
+/// other users from what the relay has for them. Ends only by being dropped.
 pub(crate) async fn sweep(
     registry: Arc<Registry>,
     redis: Arc<Commands>,
@@ -102,12 +102,12 @@ pub(crate) async fn sweep(
     }
 }
 
-/// With jitter, so that a fleet of hubs does not look at once.
+/// With jitter, so that a fleet of hubs does not read at the same time.
 fn next_check() -> Instant {
     Instant::now() + POSITION_CHECK_INTERVAL.mul_f64(0.75 + fastrand::f64() / 2.0)
 }
 
-/// Returns whether Redis answered every time.
+/// Whether Redis answered every read.
 async fn sweep_once(registry: &Registry, redis: &Commands) -> bool {
     let mut is_complete = true;
     let mut heads = Vec::with_capacity(HEADS_PAGE_USERS);
@@ -117,7 +117,7 @@ async fn sweep_once(registry: &Registry, redis: &Commands) -> bool {
         let shard = shards.next();
         let is_last = shard.is_none();
         for request in shard.unwrap_or_default() {
-            let (page, users_max) = match request.read {
+            let (page, users_max) = match request.query {
                 FeedQuery::Head => (&mut heads, HEADS_PAGE_USERS),
                 FeedQuery::Feed => (&mut feeds, FEEDS_PAGE_USERS),
             };
@@ -137,21 +137,20 @@ async fn sweep_once(registry: &Registry, redis: &Commands) -> bool {
     is_complete
 }
 
-/// Reads one page, of one kind, and hands the registry what it found. Returns whether Redis
-/// answered.
-async fn read(registry: &Registry, redis: &Commands, page: Vec<ReadRequest>) -> bool {
-    // Time to connect, if need be, and to answer.
+/// Reads one page of one kind and passes the results to the registry; whether Redis answered.
+async fn read(registry: &Registry, redis: &Commands, page: Vec<FeedRequest>) -> bool {
+    // Time to connect, if necessary, and to answer.
     let deadline = REDIS_ANSWER_DEADLINE * 2;
     let outcome = match timeout(deadline, read_page(registry, redis, &page)).await {
         Ok(outcome) => outcome,
         Err(_) => Err((redis::ErrorKind::Io, "no answer in time").into()),
     };
-    let is_heads = page.iter().all(|request| request.read == FeedQuery::Head);
+    let is_heads = page.iter().all(|request| request.query == FeedQuery::Head);
     let what = if is_heads { CatchUp::Heads } else { CatchUp::Feeds };
     registry.metrics.caught_up(what, page.len(), outcome.is_ok());
     if let Err(error) = &outcome {
         tracing::debug!(%error, users = page.len(), "cannot read feeds");
-        page.iter().for_each(|request| registry.read_failed(request));
+        page.iter().for_each(|request| registry.query_failed(request));
     }
     outcome.is_ok()
 }
@@ -159,26 +158,26 @@ async fn read(registry: &Registry, redis: &Commands, page: Vec<ReadRequest>) -> 
 async fn read_page(
     registry: &Registry,
     redis: &Commands,
-    page: &[ReadRequest],
+    page: &[FeedRequest],
 ) -> Result<(), RedisError> {
     let users: Vec<_> = page.iter().map(|request| &request.user).collect();
-    // Taken before the read: what is created during it counts as new.
+    // Taken before the read: a notification created during the read counts as new.
     let now = now();
-    if page.iter().all(|request| request.read == FeedQuery::Head) {
+    if page.iter().all(|request| request.query == FeedQuery::Head) {
         let heads = feed_reader::heads(redis, &users).await?;
         for (request, head) in page.iter().zip(heads) {
-            registry.head_read(request, head, now);
+            registry.head_received(request, head, now);
         }
     } else {
         let feeds = feed_reader::feeds(redis, &users, now).await?;
         for (request, feed) in page.iter().zip(feeds) {
-            registry.feed_read(request, feed, now);
+            registry.feed_received(request, feed, now);
         }
     }
     Ok(())
 }
 
-/// Since the Unix epoch, as the ids of notifications count it.
+/// Time since the Unix epoch, as in the ids of notifications.
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

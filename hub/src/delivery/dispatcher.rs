@@ -1,11 +1,12 @@
-//! The subscription: one dedicated connection that hears the channels and hands every message to
-//! the registry. It never stops reading, because Redis cuts a subscriber off that does: what this
-//! hub cannot keep up with is dropped here, and everyone is brought up to date from the feeds.
+//! The subscription: one dedicated connection receives the channels, and every message goes to the
+//! registry. The hub never stops reading from it, because Redis disconnects a slow subscriber:
+//! messages beyond the hub's capacity are dropped here, and every user is brought up to date from
+//! the feeds.
 //!
-//! After some silence it finds out whether it is deaf (`probe.rs`).
+//! After some silence it checks that the subscription still receives (`probe.rs`).
 //!
-//! It runs on a thread of its own and blocks there: between the read from Redis and the write to a
-//! socket nobody else is woken, and no event loop is asked.
+//! Runs on a blocking thread of its own: no other task and no event loop is woken between the read
+//! from Redis and the write to a socket.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,20 +39,20 @@ pub(crate) struct Dispatcher {
     pub(crate) redis: ConnectionInfo,
     pub(crate) registry: Arc<Registry>,
     pub(crate) commands: Arc<Commands>,
-    /// Where commands run.
+    /// The runtime that commands run on.
     pub(crate) runtime: Handle,
     pub(crate) health: Arc<Health>,
     pub(crate) pace: Pace,
-    /// Told each time everyone may be behind: the subscription stands (again), or messages were
-    /// dropped.
+    /// Notified each time users may have missed messages: the subscription is (again) established,
+    /// or messages were dropped.
     pub(crate) behind: Arc<Notify>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
-/// The epoch that was heard last: nearly always the only one there is, and so shared by all.
+/// The epoch received last, shared by all users: there is nearly always only one.
 type LastEpoch = Option<Arc<str>>;
 
-/// Ends the subscriber when it is dropped, within a tick.
+/// Ends the dispatcher within a tick when dropped.
 pub(crate) struct Stop(Arc<AtomicBool>);
 
 impl Drop for Stop {
@@ -61,23 +62,22 @@ impl Drop for Stop {
 }
 
 impl Dispatcher {
-    /// Starts the thread. What is returned beside the means to stop it is told when it has ended, for
-    /// whatever reason.
+    /// Starts the thread. The receiver resolves when the thread exits, for any reason.
     ///
     /// # Errors
-    /// The machine has no thread left.
+    /// The system cannot start another thread.
     pub(crate) fn start(self) -> std::io::Result<(Stop, oneshot::Receiver<()>)> {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = stop.clone();
         let (running, ended) = oneshot::channel();
         thread::Builder::new().name("subscriber".to_owned()).spawn(move || {
-            let _running = running; // dropped by a panic, too
+            let _running = running; // dropped by a panic as well
             self.run(&stopped);
         })?;
         Ok((Stop(stop), ended))
     }
 
-    /// Subscribes, again and again.
+    /// Subscribes, and resubscribes after each loss.
     fn run(self, stop: &AtomicBool) {
         let mut backoff = Backoff::default();
         let mut is_away = false;
@@ -89,8 +89,8 @@ impl Dispatcher {
                     tracing::info!("subscribed to notifications");
                     is_away = false;
                     let since = Instant::now();
-                    // Before the first message is looked at: from here on, what was missed is
-                    // told from what is live.
+                    // Before the first message is handled: from here on, the sequencer tells missed
+                    // messages from live ones.
                     self.registry.unsync();
                     self.health.set_subscribed(true);
                     self.commands.retry_now();
@@ -99,14 +99,14 @@ impl Dispatcher {
                     self.health.set_subscribed(false);
                     let Err(why) = outcome else { return };
                     self.metrics.subscription_lost();
-                    tracing::warn!(%why, "the subscription was lost");
-                    // One that breaks at once must not be retried at once for ever.
+                    tracing::warn!(%why, "subscription lost");
+                    // A subscription that breaks immediately must not be retried immediately.
                     if since.elapsed() > REDIS_BACKOFF_MAX {
                         backoff.reset();
                     }
                 }
                 Err(error) if !is_away => {
-                    tracing::warn!(%error, "cannot subscribe; trying again");
+                    tracing::warn!(%error, "cannot subscribe; retrying");
                     is_away = true;
                 }
                 Err(_) => {}
@@ -115,13 +115,13 @@ impl Dispatcher {
         }
     }
 
-    /// How long a read waits before it is looked whether something else is to do.
+    /// How long a read waits before other duties are checked.
     fn tick(&self) -> Duration {
         let shortest = self.pace.subscription_silence.min(self.pace.subscription_pong_deadline);
         (shortest / 8).clamp(SUBSCRIPTION_TICK_MIN, SUBSCRIPTION_TICK_MAX)
     }
 
-    /// Hears messages until the connection is lost, which is an error, or the hub ends.
+    /// Receives messages until the connection is lost, which is an error, or the hub shuts down.
     fn listen(
         &self,
         mut subscription: Subscription,
@@ -131,62 +131,63 @@ impl Dispatcher {
         let silence = self.pace.subscription_silence;
         let mut backlog = Backlog::default();
         let mut epoch = LastEpoch::None;
-        let mut heard_at = Instant::now();
+        let mut received_at = Instant::now();
         while !stop.load(Ordering::Relaxed) {
             while let Some(reply) = subscription.take()? {
                 self.enqueue(reply, &mut backlog);
             }
             if !backlog.is_empty() {
-                self.deliver(&mut backlog, &mut epoch, heard_at);
-                // Redis first: what it has to keep for us is what it cuts us off for.
+                self.deliver(&mut backlog, &mut epoch, received_at);
+                // Redis first: it disconnects a subscriber for what it has to buffer.
                 if !backlog.is_empty() && subscription.read_now()? {
-                    heard_at = Instant::now();
+                    received_at = Instant::now();
                 }
                 continue;
             }
             if subscription.read()? {
-                heard_at = Instant::now();
-                self.heard(heard_at, probe);
+                received_at = Instant::now();
+                self.message_arrived(received_at, probe);
                 continue;
             }
-            // Who was deaf before shows at once that it hears now.
+            // A silent subscription is reported as soon as it receives again.
             let wait = if self.health.is_deaf() { Duration::ZERO } else { silence };
-            if heard_at.elapsed() >= wait && self.check(&mut subscription, probe)? {
-                heard_at = Instant::now();
+            if received_at.elapsed() >= wait && self.check(&mut subscription, probe)? {
+                received_at = Instant::now();
             }
         }
         Ok(())
     }
 
-    /// Messages wait for their turn; beyond the bound all that wait are dropped.
+    /// Queues a message; beyond the bound, all queued messages are dropped.
     fn enqueue(&self, reply: Reply, backlog: &mut Backlog) {
         let Reply::Message { channel, payload } = reply else { return };
         let is_event = channel == EVENTS_CHANNEL.as_bytes();
         if let Some(dropped) = backlog.push(payload, is_event) {
             self.metrics.undelivered(Undelivered::Shed, dropped as u64);
-            tracing::warn!(dropped, "cannot keep up; everyone is brought up to date");
+            tracing::warn!(dropped, "cannot keep up; every user is brought up to date");
             self.registry.unsync();
             self.behind.notify_one();
         }
     }
 
-    /// Hands on some of what waits. Sockets are written to afterwards: what came together for one
-    /// leaves together.
-    fn deliver(&self, backlog: &mut Backlog, epoch: &mut LastEpoch, heard_at: Instant) {
-        let mut flush = Flush::received(heard_at, self.metrics.clone());
+    /// Handles some of the queued messages and writes to the sockets afterwards: messages that
+    /// arrived together for a socket are sent together.
+    fn deliver(&self, backlog: &mut Backlog, epoch: &mut LastEpoch, received_at: Instant) {
+        let mut flush = Flush::received(received_at, self.metrics.clone());
         for _ in 0..DELIVER_MESSAGES_MAX {
             let Some((payload, is_event)) = backlog.pop() else { break };
             if is_event {
-                self.metrics.heard(Channel::Events);
-                self.hear_event(&payload, &mut flush);
+                self.metrics.message_received(Channel::Events);
+                self.handle_event(&payload, &mut flush);
             } else {
-                self.metrics.heard(Channel::Notifications);
-                self.hear(&payload, epoch, &mut flush);
+                self.metrics.message_received(Channel::Notifications);
+                self.handle_notification(&payload, epoch, &mut flush);
             }
         }
+        flush.flush();
     }
 
-    fn hear(&self, payload: &Bytes, last: &mut LastEpoch, flush: &mut Flush) {
+    fn handle_notification(&self, payload: &Bytes, last: &mut LastEpoch, flush: &mut Flush) {
         match Message::parse(payload) {
             Ok(Message { user_id, notification, position }) => {
                 let position = position.map(|(epoch, seq)| {
@@ -199,7 +200,8 @@ impl Dispatcher {
                 let notification = payload.slice_ref(notification.as_bytes());
                 self.registry.deliver(&user_id, notification, position, flush);
             }
-            // Other services publish here too; what they get wrong is theirs.
+            // Other services publish on this channel too; the hub is not to be blamed for their
+            // errors.
             Err(why) => {
                 self.metrics.undelivered(Undelivered::Unreadable, 1);
                 tracing::debug!(why, "a message cannot be delivered");
@@ -207,18 +209,19 @@ impl Dispatcher {
         }
     }
 
-    fn hear_event(&self, payload: &[u8], flush: &mut Flush) {
+    fn handle_event(&self, payload: &[u8], flush: &mut Flush) {
         match ChannelEvent::parse(payload) {
             Ok(ChannelEvent::Read { user_id, marked, unread }) => {
                 self.registry.mark_read(&user_id, marked, unread, flush);
             }
-            // Has done its work by being heard, whosever it is.
+            // A probe has served its purpose once received, from whichever hub.
             Ok(ChannelEvent::Probe { .. } | ChannelEvent::Other) => {}
-            // The channel is ours, so this is worth a line; but never one for each.
+            // Only Bellwire publishes on this channel, so an invalid event gets a line, but not one
+            // per event.
             Err(why) => {
-                let count = self.metrics.odd_event();
+                let count = self.metrics.invalid_event();
                 if count.is_power_of_two() {
-                    tracing::warn!(why, count, "events cannot be read");
+                    tracing::warn!(why, count, "invalid events");
                 }
             }
         }

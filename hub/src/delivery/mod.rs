@@ -1,7 +1,8 @@
-//! From the subscription to the users: one thread hands on messages ([`dispatcher`]) and finds out
-//! when it is deaf (`probe.rs`); one task reads what may have been missed ([`catchup`]).
+//! From the subscription to the users: one thread passes on messages ([`dispatcher`]) and detects a
+//! subscription that no longer receives (`probe.rs`); one task reads missed notifications
+//! ([`catchup`]).
 //!
-//! Decides nothing about a user's order, and keeps no feed: both are in [`users`](crate::users).
+//! Decides nothing about order and keeps no feed: both are in [`users`](crate::users).
 
 pub(crate) mod catchup;
 pub(crate) mod dispatcher;

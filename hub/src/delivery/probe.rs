@@ -1,7 +1,8 @@
-//! Whether the subscription hears: after some silence it publishes a probe the way that notifications
-//! take, through the connection for commands, and reconnects when it does not hear it. A half-open
-//! connection would otherwise look healthy for ever, and so would one to a server that answers every
-//! PING but is no longer the one that others publish to (a failover, a proxy).
+//! Checks that the subscription receives: after some silence it publishes a probe through the
+//! connection for commands, as notifications are published, and reconnects if the probe does not
+//! arrive. Otherwise a half-open connection would look healthy for ever, and so would one to a
+//! server that answers every PING but no longer gets the publications (after a failover, or behind
+//! a proxy).
 
 use std::sync::mpsc;
 use std::time::Instant;
@@ -14,12 +15,12 @@ use crate::delivery::dispatcher::Dispatcher;
 use crate::limits::PROBES_MISSED_MAX;
 use crate::redis::pubsub_connection::{Subscription, SubscriptionError};
 
-/// Makes a hub's probes.
+/// The state of a hub's probes.
 pub(super) struct Probe {
-    /// A random word, for whoever reads the channel.
+    /// A random name, for people who watch the channel.
     hub: String,
     n: u64,
-    /// In a row that were not heard.
+    /// Probes missed in a row.
     missed: u32,
 }
 
@@ -30,19 +31,19 @@ impl Probe {
 }
 
 impl Dispatcher {
-    /// It was silent for long: asks whether anybody is there.
+    /// Checks the connection after a long silence.
     pub(super) fn check(
         &self,
         subscription: &mut Subscription,
         probe: &mut Probe,
     ) -> Result<bool, SubscriptionError> {
         if self.probe(subscription, probe)? {
-            self.heard(Instant::now(), probe);
+            self.message_arrived(Instant::now(), probe);
             return Ok(true);
         }
         probe.missed += 1;
         if !self.health.is_deaf() {
-            tracing::warn!("a probe was not heard; not ready until one is");
+            tracing::warn!("missed a probe; not ready until one arrives");
             self.health.set_deaf(true);
         }
         if probe.missed >= PROBES_MISSED_MAX {
@@ -52,7 +53,7 @@ impl Dispatcher {
         Ok(false)
     }
 
-    /// Publishes a probe and waits for a message: any shows that the subscription hears.
+    /// Publishes a probe and waits for a message: any message shows that the subscription receives.
     fn probe(
         &self,
         subscription: &mut Subscription,
@@ -75,7 +76,7 @@ impl Dispatcher {
             }
             if let Ok(Err(error)) = published.try_recv() {
                 tracing::debug!(%error, "cannot publish a probe");
-                // All that can be asked then is whether the connection is there.
+                // Without that permission, only the connection can be checked.
                 if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) {
                     subscription.ping()?;
                 }
@@ -84,13 +85,13 @@ impl Dispatcher {
         Ok(false)
     }
 
-    /// Something arrived.
-    pub(super) fn heard(&self, now: Instant, probe: &mut Probe) {
+    /// Records that a message arrived.
+    pub(super) fn message_arrived(&self, now: Instant, probe: &mut Probe) {
         probe.missed = 0;
         self.health.redis_answered_at(now);
         if self.health.is_deaf() {
             self.health.set_deaf(false);
-            tracing::info!("the subscription hears again");
+            tracing::info!("the subscription receives again");
         }
     }
 }

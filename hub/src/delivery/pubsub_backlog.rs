@@ -1,5 +1,5 @@
-//! Messages that were read from the subscription and wait to be handed on: bounded, since a hub
-//! that cannot keep up would otherwise take all the memory there is.
+//! Messages read from the subscription and not yet handled; bounded, since a hub that cannot keep
+//! up would otherwise run out of memory.
 
 use std::collections::VecDeque;
 
@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use crate::limits::BACKLOG_BYTES_MAX;
 
-/// In the order they came, with whether each is an event.
+/// In order of arrival; the flag tells events from notifications.
 #[derive(Debug, Default)]
 pub(crate) struct Backlog {
     messages: VecDeque<(Bytes, bool)>,
@@ -15,8 +15,9 @@ pub(crate) struct Backlog {
 }
 
 impl Backlog {
-    /// Takes a message in. Beyond the bound all that wait are dropped, and their number is given:
-    /// who loses some has to be brought up to date anyway, and then the oldest are of no use.
+    /// Queues a message. Beyond the bound, all queued messages are dropped and their number is
+    /// returned: a user who misses one has to be brought up to date anyway, which includes the
+    /// rest.
     pub(crate) fn push(&mut self, message: Bytes, is_event: bool) -> Option<usize> {
         let mut dropped = None;
         if self.bytes + message.len() > BACKLOG_BYTES_MAX && !self.messages.is_empty() {
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_order_and_drops_all_that_waits_when_it_is_full() {
+    fn keeps_the_order_and_drops_everything_when_full() {
         let mut backlog = Backlog::default();
         let half = Bytes::from(vec![b'x'; BACKLOG_BYTES_MAX / 2]);
         for is_event in [false, true] {

@@ -1,8 +1,8 @@
-//! HTTP without routes: the first request's head as it is read, what a refusal is called, and how
-//! answers look.
+//! HTTP without routes: the head of the first request, the reasons for rejections, and the form of
+//! answers.
 //!
-//! Knows no path, no user and no limit of others than its own: who may come in is decided in
-//! [`admission`](crate::admission) and [`session`](crate::session).
+//! Knows no path, no user and no limit but its own: [`admission`](crate::admission) and
+//! [`session`](crate::session) decide which clients are let in.
 
 pub(crate) mod problem;
 pub mod refusal_reason;

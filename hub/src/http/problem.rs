@@ -1,4 +1,4 @@
-//! How every HTTP answer looks: problem+json for errors, a request id, a length.
+//! The common form of HTTP answers: problem+json for errors, a request id, a length.
 
 use axum::Router;
 use axum::body::Body;
@@ -15,7 +15,7 @@ use crate::http::request_id::RequestId;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Answers one request; never fails.
+/// Answers one request through `router`; infallible.
 pub(crate) async fn answer(router: Router, id: RequestId, mut request: Request<Body>) -> Response {
     request.extensions_mut().insert(id);
     // The path only: a query may hold a token.
@@ -33,7 +33,7 @@ pub(crate) async fn answer(router: Router, id: RequestId, mut request: Request<B
     response
 }
 
-/// An error on its way out: the one place where it is logged.
+/// An error as a response, logged when it is created.
 pub(crate) struct Refusal(Error);
 
 impl From<Error> for Refusal {
@@ -48,9 +48,10 @@ impl IntoResponse for Refusal {
     }
 }
 
-/// The answer to a request that failed, as problem+json (RFC 9457); here errors are logged.
+/// The problem+json (RFC 9457) answer for `error`. The only place that logs failed requests.
 pub(crate) fn problem(error: &Error) -> http::Response<String> {
-    // 503 is a state, told where it begins and ends; here it would repeat with every request.
+    // A 503 is a state of the hub, logged when it starts and ends; here it would repeat per
+    // request.
     if error.code() == Code::Internal {
         tracing::error!(%error, "request failed");
     } else {
@@ -72,7 +73,7 @@ pub(crate) fn problem(error: &Error) -> http::Response<String> {
     response
 }
 
-/// A body of known length: `Content-Length` is added.
+/// A response whose body length is known; the server adds `Content-Length`.
 pub(crate) fn json(
     status: StatusCode,
     media_type: &'static str,

@@ -1,53 +1,53 @@
-//! Why a connection, a handshake or a ticket is refused, finer than the code that the client is told:
-//! what an operator counts and reads.
+//! Why a connection, a handshake or a ticket request is rejected. Finer than the client's error
+//! code; for logs and metrics.
 
 use shared::{Code, Error};
 
-/// See the module. Fixed, so that a scrape never grows.
+/// The reason for a rejection. The set is fixed, so that the size of a scrape is, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reason {
-    /// The address has as many connections as one may have.
+    /// The address has the maximum number of connections.
     AddressConnections,
     /// The address connects too often.
     AddressRate,
-    /// All connections are taken.
+    /// The hub has the maximum number of connections.
     Connections,
-    /// The head of the request is longer than one may be.
+    /// The head of the request is too long.
     HeadTooLarge,
-    /// The head of the request did not come in time.
+    /// The head of the request did not arrive in time.
     HeadTimeout,
-    /// What came is no HTTP request.
+    /// The bytes received are not an HTTP request.
     HeadMalformed,
-    /// Not a GET, or one with a body.
+    /// The method is not GET, or the request has a body.
     Method,
-    /// All clients together connect too fast.
+    /// All clients together connect too often.
     HandshakeRate,
-    /// The query, or the cursor in it, cannot be read.
+    /// The query, or the cursor in it, is invalid.
     Query,
-    /// There is neither a token nor a ticket in a place where the hub looks.
+    /// The request has neither a token nor a ticket where the hub looks for them.
     NoToken,
-    /// The token does not verify; the detail in the log names the check.
+    /// The token is invalid; the detail in the log names the failed check.
     Token,
     TokenExpired,
-    /// The hub has no key.
+    /// No key is configured.
     NoKey,
-    /// The ticket is unknown, was used, or is too old.
+    /// The ticket is unknown, used or expired.
     Ticket,
-    /// The user asks for tickets too often.
+    /// The user requests tickets too often.
     TicketRate,
-    /// The page is not in the list of origins.
+    /// The page's origin is not allowed.
     Origin,
-    /// The token's subject is no user id.
+    /// The token's subject is not a user id.
     Subject,
-    /// No subprotocol is offered that the hub speaks.
+    /// The hub supports none of the offered subprotocols.
     Protocol,
-    /// The request is no WebSocket handshake of version 13.
+    /// The request is not a WebSocket handshake of version 13.
     Upgrade,
-    /// The user has as many sockets as one may have.
+    /// The user has the maximum number of sockets.
     UserSockets,
-    /// All sockets are taken.
+    /// The hub has the maximum number of sockets.
     Sockets,
-    /// Tickets need Redis, which is away.
+    /// Tickets need Redis, which is unreachable.
     Redis,
     /// The hub is shutting down.
     Draining,
@@ -82,7 +82,7 @@ impl Reason {
         Reason::Internal,
     ];
 
-    /// The word in the log and in the metrics.
+    /// The label in the log and in the metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Reason::AddressConnections => "address_connections",
@@ -112,7 +112,7 @@ impl Reason {
         }
     }
 
-    /// The code that clients are told, or `none` where the answer is no problem+json, or there is none.
+    /// The error code in the client's answer, or `none` if there is no problem+json answer.
     pub(crate) fn code(self) -> &'static str {
         let code = match self {
             Reason::HeadTooLarge | Reason::HeadTimeout | Reason::HeadMalformed => return "none",
@@ -122,7 +122,7 @@ impl Reason {
             Reason::Connections | Reason::HandshakeRate | Reason::Sockets | Reason::Draining => {
                 Code::NotReady
             }
-            // That of most; a body is `payload_too_large`.
+            // For most such requests; one with a body gets `payload_too_large`.
             Reason::Method => Code::MethodNotAllowed,
             Reason::Query | Reason::Protocol | Reason::Upgrade => Code::InvalidField,
             Reason::NoToken | Reason::Token | Reason::Ticket => Code::Unauthorized,
@@ -136,12 +136,12 @@ impl Reason {
         code.as_str()
     }
 
-    /// The error of a refusal for this reason.
+    /// The rejection for this reason with `error` as the client's answer.
     pub(crate) fn because(self, error: Error) -> Refused {
         Refused { reason: self, error }
     }
 
-    /// For what the check of a token says.
+    /// The rejection for an error of the token check.
     pub(crate) fn of_token(error: Error) -> Refused {
         let reason = match error.code() {
             Code::TokenExpired => Reason::TokenExpired,
@@ -151,7 +151,7 @@ impl Reason {
         reason.because(error)
     }
 
-    /// For what comes of asking for a ticket, or of showing one.
+    /// The rejection for an error of issuing or redeeming a ticket.
     pub(crate) fn of_ticket(error: Error) -> Refused {
         let reason = match error.code() {
             Code::TokenExpired => Reason::TokenExpired,
@@ -165,7 +165,7 @@ impl Reason {
     }
 }
 
-/// An error for the client, with the reason for the operator.
+/// The client's error and the operator's reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refused {
     pub(crate) reason: Reason,

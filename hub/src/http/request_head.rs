@@ -1,5 +1,5 @@
-//! The head of a connection's first request, read before anybody decides what the connection will
-//! be: a socket, which then keeps nothing of HTTP, or an ordinary request for the router.
+//! Reads the head of a connection's first request, before it is decided whether the connection
+//! becomes a socket, which keeps no HTTP state, or the router answers it.
 
 use std::future::poll_fn;
 use std::io;
@@ -15,10 +15,10 @@ use tokio::io::{AsyncRead, ReadBuf};
 
 use crate::limits::{HEADER_BYTES_MAX, HEADERS_MAX};
 
-/// Read at once; most heads come whole in less.
+/// Bytes per read; most heads are shorter.
 const CHUNK_BYTES: usize = 2048;
 
-/// A request up to its empty line, and what came right behind it.
+/// A request's head; bytes after it are not included.
 #[derive(Debug)]
 pub struct Head {
     pub(crate) method: Method,
@@ -28,7 +28,7 @@ pub struct Head {
     pub headers: HeaderMap,
 }
 
-/// Why there is no head.
+/// Why the head could not be read.
 #[derive(Debug, thiserror::Error)]
 pub enum HeadError {
     #[error("the connection ended before its request did")]
@@ -39,14 +39,15 @@ pub enum HeadError {
     Io(#[from] io::Error),
 }
 
-/// Reads until the head is there; gives all bytes that were read and the length of the head.
+/// Reads until the head is complete; returns all bytes read and the length of the head.
 ///
 /// # Errors
-/// There is no head. Whoever calls sets a deadline.
+/// The head is incomplete or too long. The caller sets a deadline.
 pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Vec<u8>, usize), HeadError> {
     let mut bytes = Vec::new();
     loop {
-        // Only what is new, and three bytes before it: a head that trickles in costs no more.
+        // Searches only new bytes and the three before them, so that a slowly arriving head costs
+        // no more.
         let looked_at = bytes.len().saturating_sub(END.len() - 1);
         if poll_fn(|cx| poll_read(cx, stream, &mut bytes)).await? == 0 {
             return Err(HeadError::Ended);
@@ -68,7 +69,7 @@ pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Vec<u8>, usi
 
 const END: &[u8] = b"\r\n\r\n";
 
-/// By way of the stack: a connection that says nothing keeps no memory for it.
+/// Reads through a buffer on the stack: a silent connection keeps no memory for it.
 fn poll_read(
     cx: &mut Context<'_>,
     stream: &mut (impl AsyncRead + Unpin),
@@ -82,9 +83,9 @@ fn poll_read(
 }
 
 impl Head {
-    /// `None` for what is not a request; the HTTP server says what is wrong with it.
+    /// Parses a head; `None` if it is not a valid request, which the HTTP server then answers.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        // One piece of memory, of which the values are parts.
+        // One allocation, which the header values share.
         let bytes = Bytes::copy_from_slice(bytes);
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
@@ -109,7 +110,7 @@ impl Head {
         })
     }
 
-    /// Whether the request has a body: then it is none that opens a socket.
+    /// Whether the request has a body; such a request opens no socket.
     pub(crate) fn has_body(&self) -> bool {
         use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
         let is_zero = |length: &HeaderValue| length.as_bytes() == b"0";
@@ -118,7 +119,7 @@ impl Head {
     }
 }
 
-/// Path and query of a target. A proxy may name the whole address (RFC 9112 §3.2.2).
+/// Path and query of a request target. Proxies may send an absolute URL (RFC 9112 §3.2.2).
 fn origin_form(target: &str) -> Option<&str> {
     let is_http = |scheme: &str| ["http", "https"].iter().any(|h| scheme.eq_ignore_ascii_case(h));
     match target.split_once("://").filter(|(scheme, _)| is_http(scheme)) {
@@ -160,7 +161,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is read does not depend on how it arrives, and no byte gets lost.
+        /// The result does not depend on how the bytes arrive, and no byte is lost.
         #[test]
         fn the_end_is_found_however_it_is_cut(
             before in "([a-z]|\r|\n|\r\n){0,30}",

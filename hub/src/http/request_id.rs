@@ -1,10 +1,10 @@
-//! The number of a request, by which its answer and its lines in the log are found.
+//! The id of a request, sent in its answer and written to its log lines.
 
 use std::fmt;
 
 use http::Request;
 
-/// Names a request in the log and in its answer.
+/// A random id, 16 hexadecimal digits.
 #[derive(Clone, Copy, Debug)]
 pub struct RequestId(u64);
 
@@ -13,7 +13,7 @@ impl RequestId {
         Self(fastrand::u64(..))
     }
 
-    /// That of a request on its way through a router.
+    /// The id of a request inside a router.
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         request.extensions().get().copied().unwrap_or_else(Self::random)
     }

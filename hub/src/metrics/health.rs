@@ -1,4 +1,4 @@
-//! What `/readyz` says: whether the hub can verify tokens and hears Redis.
+//! The hub's readiness for `/readyz`: it can verify tokens, and it receives from Redis.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
@@ -8,20 +8,20 @@ use shared::{Code, Error};
 
 use crate::limits::REDIS_RECENT;
 
-/// Written by whoever talks to Redis, read by `/readyz`. Single words that stand for themselves,
-/// hence relaxed atomics; the text is for `/readyz` alone.
+/// Written by the tasks that talk to Redis, read by `/readyz`. The values are independent of each
+/// other, hence relaxed atomics; the text is for `/readyz` only.
 #[derive(Debug)]
 pub struct Health {
     started: Instant,
     subscribed: AtomicBool,
-    /// A probe was not heard, and nothing since.
+    /// A probe was missed, and no message has arrived since.
     deaf: AtomicBool,
     draining: AtomicBool,
-    /// No key is configured, so nobody gets in.
+    /// No key is configured, so every handshake is rejected.
     keyless: AtomicBool,
-    /// Milliseconds after `started`.
+    /// Time of Redis's last answer, in milliseconds after `started`.
     answered_ms: AtomicU64,
-    /// Commands that Redis refuses to the hub's user; empty as long as none is known.
+    /// Commands that Redis denies to the hub's user; empty if none is known.
     refused: Mutex<String>,
 }
 
@@ -40,7 +40,7 @@ impl Default for Health {
 }
 
 impl Health {
-    /// Whether notifications arrive from the channel.
+    /// Sets whether the subscription is established.
     pub(crate) fn set_subscribed(&self, subscribed: bool) {
         self.subscribed.store(subscribed, Relaxed);
         if subscribed {
@@ -48,8 +48,8 @@ impl Health {
         }
     }
 
-    /// Whether what is published does not arrive although the subscription stands; outlives the
-    /// subscription, since the next one may be no better.
+    /// Sets whether publications fail to arrive although the subscription is established. The flag
+    /// outlives the subscription, since the next one may be no better.
     pub(crate) fn set_deaf(&self, deaf: bool) {
         self.deaf.store(deaf, Relaxed);
     }
@@ -58,12 +58,12 @@ impl Health {
         self.deaf.load(Relaxed)
     }
 
-    /// The hub is about to end.
+    /// The hub is shutting down.
     pub(crate) fn set_draining(&self) {
         self.draining.store(true, Relaxed);
     }
 
-    /// Which commands Redis refuses; says whether that is news, and worse than nothing.
+    /// Sets the commands that Redis denies; true if the value is new and not empty.
     pub(crate) fn set_refused(&self, commands: String) -> bool {
         let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         let is_news = !commands.is_empty() && *refused != commands;
@@ -71,7 +71,7 @@ impl Health {
         is_news
     }
 
-    /// No token can be verified, for as long as the hub runs.
+    /// No token can be verified until the hub is restarted.
     pub(crate) fn set_keyless(&self) {
         self.keyless.store(true, Relaxed);
     }
@@ -80,23 +80,23 @@ impl Health {
         self.redis_answered_at(Instant::now());
     }
 
-    /// For who knows what time it is.
+    /// For callers that already know the time.
     pub(crate) fn redis_answered_at(&self, now: Instant) {
         self.answered_ms.store(self.ms_of(now), Relaxed);
     }
 
-    /// Whether the subscription stands.
+    /// Whether the subscription is established.
     pub(crate) fn is_subscribed(&self) -> bool {
         self.subscribed.load(Relaxed)
     }
 
-    /// How long ago Redis answered; before it ever did, how long the hub has been running.
+    /// Time since Redis's last answer, or since the hub's start if there was none.
     pub(crate) fn answer_age(&self) -> Duration {
         Duration::from_millis(self.now_ms().saturating_sub(self.answered_ms.load(Relaxed)))
     }
 
     /// # Errors
-    /// Why no new socket should come here.
+    /// Why the hub should get no new sockets.
     pub(crate) fn ready(&self) -> Result<(), Error> {
         if self.draining.load(Relaxed) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
@@ -111,7 +111,7 @@ impl Health {
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
         if self.is_deaf() {
-            let detail = "the hub does not hear what is published";
+            let detail = "the subscription does not receive publications";
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
         let silent = self.answer_age();
@@ -121,7 +121,10 @@ impl Health {
         }
         let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
         if !refused.is_empty() {
-            return Err(Error::new(Code::NotReady, format!("the Redis user may not: {refused}")));
+            return Err(Error::new(
+                Code::NotReady,
+                format!("the Redis user lacks permissions: {refused}"),
+            ));
         }
         Ok(())
     }

@@ -1,35 +1,35 @@
-//! What tells the samples of a family apart: fixed sets, so that a scrape never grows.
+//! Label values: fixed sets, so that the size of a scrape is fixed.
 
-/// Where a message came in.
+/// The channel of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Channel {
     Notifications,
     Events,
 }
 
-/// Why a message was handed to no socket.
+/// Why a message was not sent to any socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Undelivered {
-    /// No `userId`, no object, no JSON: another service's mistake.
+    /// No `userId`, not an object or not JSON: another service's mistake.
     Unreadable,
-    /// The user has no socket here: with several hubs, most messages.
+    /// The user has no socket on this hub: most messages, with several hubs.
     NotHere,
-    /// The hub could not keep up; the feeds bring everyone up to date.
+    /// Dropped because the hub could not keep up; users are brought up to date from the feeds.
     Shed,
 }
 
-/// What came of `?since=` or `Last-Event-ID`.
+/// The result of `?since=` or `Last-Event-ID`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Resume {
-    /// There was something to send again.
+    /// Entries were replayed.
     Replayed,
-    /// The cursor was unreachable.
+    /// The position was not reachable.
     Gap,
-    /// The client had everything.
+    /// The client was up to date.
     Nothing,
 }
 
-/// What was read to catch up.
+/// The kind of read for catching up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CatchUp {
     Heads,

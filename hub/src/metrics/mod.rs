@@ -1,13 +1,12 @@
-//! What the hub counts, and how `/metrics` shows it (Prometheus text exposition 0.0.4).
+//! The hub's counters, rendered at `/metrics` (Prometheus text exposition 0.0.4).
 //!
-//! One struct of plain atomics, no registry: counting is one relaxed add, or two for a histogram, and
-//! nothing else, whichever label it is for. Own code after a look at two well-kept crates.
-//! `prometheus-client` takes a lock for every observation of a histogram and for every look-up of a
-//! label, and writes OpenMetrics, not 0.0.4; `metrics` wants one recorder for the whole process, which
-//! tests with several hubs cannot share. What is left to write without them is
-//! [`ops::text`](crate::ops::text).
+//! One struct of plain atomics without a registry: counting is one relaxed add, or two for a
+//! histogram, whatever the label. Two crates were considered. `prometheus-client` takes a lock for
+//! every observation of a histogram and every look-up of a label, and writes OpenMetrics, not
+//! 0.0.4; `metrics` needs one recorder for the whole process, which tests with several hubs cannot
+//! share. They would only replace [`ops::text`](crate::ops::text).
 //!
-//! Answers nobody and decides nothing: other rooms write here, [`ops`](crate::ops) reads.
+//! Other rooms write here; [`ops`](crate::ops) reads.
 
 pub(crate) mod health;
 pub(crate) mod labels;
@@ -20,8 +19,8 @@ pub(crate) use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
 use crate::metrics::values::{Counter, Gauge, Histogram};
 use crate::protocol::Protocol;
 
-/// Between a message's receipt and its last byte in the kernel, in nanoseconds: from 50 µs, which
-/// an idle machine needs, to 2.5 s, when nobody calls it live any more.
+/// Buckets for the time from a message's receipt to its last byte in the kernel, in nanoseconds:
+/// from 50 µs, as on an idle machine, to 2.5 s, which is no longer live.
 const DELIVERY_NS: [u64; 15] = [
     50_000,
     100_000,
@@ -39,29 +38,29 @@ const DELIVERY_NS: [u64; 15] = [
     1_000_000_000,
     2_500_000_000,
 ];
-/// Entries of a replay: a feed has 100 and those of other services.
+/// Buckets for the entries of a replay: a feed has 100, and those of other services.
 const REPLAY_ENTRIES: [u64; 7] = [0, 1, 3, 10, 30, 100, 300];
 
-/// Close codes that are counted by themselves: ours, and those of clients and libraries.
+/// Close codes with a counter each: the hub's, and common ones of clients and libraries.
 pub(crate) const CLOSES: [u16; 13] =
     [1000, 1001, 1002, 1007, 1011, 1012, 4400, 4401, 4403, 4408, 4410, 4413, 4429];
 
-/// See the module. Everything is since the process started.
+/// All counters, since the start of the process; see the module.
 #[derive(Debug)]
 pub struct Metrics {
-    /// Seconds since the Unix epoch.
+    /// Start of the process, in seconds since the Unix epoch.
     pub(crate) started_s: f64,
-    /// By [`Protocol`].
+    /// Indexed by [`Protocol`].
     pub(crate) sockets: [Gauge; Protocol::COUNT],
     pub(crate) users: Gauge,
     pub(crate) connects: Counter,
-    /// By the place of the reason in [`Reason::ALL`].
+    /// Indexed like [`Reason::ALL`].
     pub(crate) refusals: [Counter; Reason::ALL.len()],
-    /// In the order of [`CLOSES`], then without a code, then others.
+    /// Indexed like [`CLOSES`], then one for closes without a code and one for other codes.
     pub(crate) closes: [Counter; CLOSES.len() + 2],
     pub(crate) messages: [Counter; 2],
     pub(crate) undelivered: [Counter; 3],
-    pub(crate) odd_events: Counter,
+    pub(crate) invalid_events: Counter,
     pub(crate) delivered: Counter,
     pub(crate) delivery: Histogram<15>,
     pub(crate) resumes: [Counter; 3],
@@ -90,7 +89,7 @@ impl Default for Metrics {
             closes: std::array::from_fn(|_| Counter::default()),
             messages: Default::default(),
             undelivered: Default::default(),
-            odd_events: Counter::default(),
+            invalid_events: Counter::default(),
             delivered: Counter::default(),
             delivery: Histogram::new(&DELIVERY_NS),
             resumes: Default::default(),
@@ -110,12 +109,12 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// A TCP connection was accepted, whether or not it is let in.
+    /// Counts an accepted TCP connection, whether or not it is admitted.
     pub(crate) fn connected(&self) {
         self.connects.add(1);
     }
 
-    /// A connection, a handshake or a ticket was refused.
+    /// Counts a rejected connection, handshake or ticket request.
     pub fn refused(&self, reason: Reason) {
         count(&self.refusals, reason as usize);
     }
@@ -124,7 +123,7 @@ impl Metrics {
         gauge(&self.sockets, protocol as usize, |gauge| gauge.add(1));
     }
 
-    /// Goes with every [`Self::socket_opened`]. `code` is what either side closed with, if any did.
+    /// Called once per [`Self::socket_opened`]. `code` is the close code of either side, if any.
     pub(crate) fn socket_closed(&self, protocol: Protocol, code: Option<u16>) {
         gauge(&self.sockets, protocol as usize, |gauge| gauge.sub(1));
         self.closed(code);
@@ -139,7 +138,7 @@ impl Metrics {
         count(&self.closes, at);
     }
 
-    /// A user's first socket of this hub came.
+    /// Counts a user with a first socket on this hub.
     pub(crate) fn user_came(&self) {
         self.users.add(1);
     }
@@ -148,8 +147,8 @@ impl Metrics {
         self.users.sub(1);
     }
 
-    /// A message came in.
-    pub(crate) fn heard(&self, channel: Channel) {
+    /// Counts a message from Redis.
+    pub(crate) fn message_received(&self, channel: Channel) {
         count(&self.messages, channel as usize);
     }
 
@@ -159,24 +158,24 @@ impl Metrics {
         }
     }
 
-    /// An event could not be read; says how many there were.
-    pub(crate) fn odd_event(&self) -> u64 {
-        self.odd_events.add(1);
-        self.odd_events.get()
+    /// Counts an invalid event; returns the total.
+    pub(crate) fn invalid_event(&self) -> u64 {
+        self.invalid_events.add(1);
+        self.invalid_events.get()
     }
 
-    /// Frames were handed to the kernel, signs of life among them.
+    /// Counts frames passed to the kernel, pings included.
     pub(crate) fn delivered(&self, frames: u64) {
         self.delivered.add(frames);
     }
 
-    /// The sockets of a message were written to, this long after it was received. What a client is
-    /// slow to take counts in the queues.
+    /// Observes the time from a message's receipt to the writes to its sockets. It excludes the
+    /// delay of slow clients, which the queues show.
     pub(crate) fn delivered_after(&self, elapsed: Duration) {
         self.delivery.observe(u64::try_from(elapsed.as_nanos()).unwrap_or(u64::MAX));
     }
 
-    /// A socket came with a cursor; `entries` are sent again.
+    /// Counts a socket that sent a cursor; `entries` are replayed.
     pub(crate) fn resumed(&self, outcome: Resume, entries: usize) {
         count(&self.resumes, outcome as usize);
         if outcome != Resume::Gap {
@@ -184,12 +183,12 @@ impl Metrics {
         }
     }
 
-    /// A socket was told that something could not be delivered.
+    /// Counts a socket that was sent a gap.
     pub(crate) fn gap(&self) {
         self.gaps.add(1);
     }
 
-    /// Heads or feeds of so many users were asked for.
+    /// Counts users whose heads or feeds were requested.
     pub(crate) fn caught_up(&self, what: CatchUp, users: usize, is_ok: bool) {
         let counters = if is_ok { &self.catch_ups } else { &self.catch_up_failures };
         if let Some(counter) = counters.get(what as usize) {
@@ -197,12 +196,12 @@ impl Metrics {
         }
     }
 
-    /// The subscription broke, or fell silent.
+    /// Counts a lost or silent subscription.
     pub(crate) fn subscription_lost(&self) {
         self.subscriptions_lost.add(1);
     }
 
-    /// The connection for commands stands (again).
+    /// Counts a new connection for commands.
     pub(crate) fn commands_connected(&self) {
         self.commands_connected.set(1);
     }
@@ -229,7 +228,7 @@ impl Metrics {
     }
 }
 
-/// Adds one to the counter in this place; there is one for every value of the enums above.
+/// Increments the counter at `at`; each array has one counter per value of its enum.
 fn count(counters: &[Counter], at: usize) {
     if let Some(counter) = counters.get(at) {
         counter.add(1);

@@ -1,10 +1,10 @@
-//! Counters, gauges and histograms: single words that stand for themselves, hence relaxed.
+//! Counters, gauges and histograms: independent values, hence relaxed atomics.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 pub(crate) const RELAXED: Ordering = Ordering::Relaxed;
 
-/// Only grows.
+/// A value that only grows.
 #[derive(Debug, Default)]
 pub(crate) struct Counter(AtomicU64);
 
@@ -18,8 +18,8 @@ impl Counter {
     }
 }
 
-/// How many there are. What is added on one thread and taken on another may be seen in the other
-/// order, so that it is below 0 for a moment; it is shown as 0 then.
+/// A current number. Increments and decrements on different threads may be seen out of order, which
+/// makes it negative for a moment; it is rendered as 0 then.
 #[derive(Debug, Default)]
 pub(crate) struct Gauge(AtomicU64);
 
@@ -41,19 +41,19 @@ impl Gauge {
     }
 }
 
-/// How many were at most so large, for each bound; whole numbers of the smallest unit.
+/// Observations counted per bucket; integers in the smallest unit.
 #[derive(Debug)]
 pub(crate) struct Histogram<const N: usize> {
     bounds: &'static [u64; N],
-    /// Each on its own, not cumulated: one add for an observation.
+    /// Per bucket, not cumulative, so that an observation is one add.
     counts: [AtomicU64; N],
-    /// Larger than the last bound.
+    /// Observations above the last bound.
     beyond: AtomicU64,
     sum: AtomicU64,
 }
 
 impl<const N: usize> Histogram<N> {
-    /// The bounds ascend.
+    /// An empty histogram; `bounds` must ascend.
     pub(crate) fn new(bounds: &'static [u64; N]) -> Self {
         Self {
             bounds,
@@ -64,14 +64,14 @@ impl<const N: usize> Histogram<N> {
     }
 
     pub(crate) fn observe(&self, value: u64) {
-        // A dozen comparisons in a row beat a binary search.
+        // For a dozen bounds, a linear search is faster than a binary one.
         let at = self.bounds.iter().position(|bound| value <= *bound);
         let count = at.and_then(|at| self.counts.get(at)).unwrap_or(&self.beyond);
         count.fetch_add(1, RELAXED);
         self.sum.fetch_add(value, RELAXED);
     }
 
-    /// The bounds, each with how many were at most so large.
+    /// Each bound with the number of observations up to it.
     pub(crate) fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
         let counts = self.counts.iter().scan(0, |sum, count| {
             *sum += count.load(RELAXED);
@@ -80,7 +80,7 @@ impl<const N: usize> Histogram<N> {
         self.bounds.iter().copied().zip(counts)
     }
 
-    /// How many were larger than the last bound.
+    /// The number of observations above the last bound.
     pub(crate) fn beyond(&self) -> u64 {
         self.beyond.load(RELAXED)
     }

@@ -1,5 +1,5 @@
-//! Where `/metrics` is and who may read it: an address of its own, or the clients' with a token, or
-//! nowhere. Numbers of users and failures are nobody's business by default.
+//! Serves `/metrics`: on an address of its own, on the clients' address with a token, or not at
+//! all. By default it is not served, because the numbers of users and failures are internal.
 
 use std::sync::Arc;
 
@@ -39,19 +39,19 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// The route beside those of clients, to be merged with them.
+    /// The route to merge with those of clients.
     pub fn router(self: Arc<Self>) -> Router {
         Router::new().route("/metrics", any(beside_clients)).with_state(self)
     }
 
-    /// Serves scrapes on an address of their own, and what asks for the hub's health: there it is
-    /// answered also while clients have taken every connection. Ends only by being dropped.
+    /// Serves scrapes and health checks on the separate address, where they are answered even if
+    /// clients have taken every connection. Ends only by being dropped.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
         let health = crate::ops::health_routes::health_router(self.health.clone());
         let router = Router::new().route("/metrics", any(on_its_own)).fallback(unknown);
         let router = router.with_state(self).merge(health);
         let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
-        // Dropped with this task, and its connections with it.
+        // Dropped with this task, which closes its connections.
         let mut scrapes = JoinSet::new();
         loop {
             while scrapes.try_join_next().is_some() {}
@@ -61,7 +61,7 @@ impl Endpoint {
                     let router = router.clone();
                     scrapes.spawn(async move {
                         if timeout(SCRAPE_DEADLINE, scrape(connection, router)).await.is_err() {
-                            tracing::debug!("a scrape did not end in time");
+                            tracing::debug!("scrape timed out");
                         }
                         drop(slot);
                     });
@@ -81,7 +81,7 @@ impl Endpoint {
         if let Some(token) = &self.access.token {
             let given = bearer(headers)?.unwrap_or_default();
             if !is_equal(token.as_bytes(), given.as_bytes()) {
-                return Err(Error::new(Code::Unauthorized, "metrics are for their token"));
+                return Err(Error::new(Code::Unauthorized, "`/metrics` requires its bearer token"));
             }
         }
         let head = [(CONTENT_TYPE, text::CONTENT_TYPE), (CACHE_CONTROL, "no-store")];
@@ -121,7 +121,7 @@ async fn unknown() -> Refusal {
     Error::not_found("this path").into()
 }
 
-/// One request; scrapers come every few seconds and can connect again.
+/// Answers one request; scrapers come every few seconds and can reconnect.
 async fn scrape(connection: TcpStream, router: Router) {
     let service = service_fn(move |request: Request<hyper::body::Incoming>| {
         let answer = answer(router.clone(), RequestId::random(), request.map(Body::new));
@@ -130,11 +130,11 @@ async fn scrape(connection: TcpStream, router: Router) {
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(SCRAPE_DEADLINE).keep_alive(false);
     if let Err(error) = server.serve_connection(TokioIo::new(connection), service).await {
-        tracing::debug!(%error, "a scrape broke");
+        tracing::debug!(%error, "scrape failed");
     }
 }
 
-/// In a time that does not tell how much of it is right.
+/// Compares in a time that does not reveal how many bytes match.
 fn is_equal(token: &[u8], given: &[u8]) -> bool {
     let difference = token.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
     token.len() == given.len() && std::hint::black_box(difference) == 0

@@ -13,7 +13,7 @@ use shared::Error;
 use crate::http::problem::{Refusal, json};
 use crate::metrics::health::Health;
 
-/// What a load balancer and a supervisor ask.
+/// The routes for load balancers and supervisors.
 pub(crate) fn health_router(health: Arc<Health>) -> Router {
     Router::new()
         .route("/healthz", get(alive).fallback(only_get))

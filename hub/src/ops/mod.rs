@@ -1,6 +1,7 @@
-//! What operators and load balancers ask: `/metrics`, `/healthz`, `/readyz`.
+//! Routes for operators and load balancers: `/metrics`, `/healthz`, `/readyz`.
 //!
-//! Counts nothing itself: that is [`metrics`](crate::metrics), which every other room may write to.
+//! Counts nothing itself: the counters are in [`metrics`](crate::metrics), which every room may
+//! write to.
 
 pub mod endpoint;
 pub(crate) mod health_routes;

@@ -1,4 +1,5 @@
-//! `/metrics` as text: <https://prometheus.io/docs/instrumenting/exposition_formats/>, version 0.0.4.
+//! The text of `/metrics`: <https://prometheus.io/docs/instrumenting/exposition_formats/>, version
+//! 0.0.4.
 
 use std::fmt::{Display, Write as _};
 
@@ -13,14 +14,14 @@ use crate::users::Queues;
 pub(crate) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 const NS_PER_S: f64 = 1e9;
-/// About what a page has, so that it is not grown a dozen times.
+/// Initial capacity, about the size of a page, so that it is not reallocated a dozen times.
 const PAGE_BYTES: usize = 16 * 1024;
 
-/// The page while it is written.
+/// The page being written.
 struct Page(String);
 
 impl Page {
-    /// HELP and TYPE; the samples follow.
+    /// Writes HELP and TYPE; the samples follow.
     fn family(&mut self, name: &str, kind: &str, help: &str) {
         let _ = writeln!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}");
     }
@@ -38,8 +39,8 @@ impl Page {
         self.one(name, "gauge", help, value);
     }
 
-    /// A family with one label. Every value of the label is there from the start: a rate over a series
-    /// that begins with its first event misses that event.
+    /// Writes a family with one label. Every label value exists from the start: a rate over a
+    /// series that begins with its first event misses that event.
     fn labelled<L: Display>(
         &mut self,
         [name, kind, help, label]: [&str; 4],
@@ -51,7 +52,7 @@ impl Page {
         }
     }
 
-    /// `unit` is how many of the histogram's make one of the base unit.
+    /// Writes a histogram; `unit` is the number of its smallest units per base unit.
     fn histogram<const N: usize>(
         &mut self,
         name: &str,
@@ -65,7 +66,8 @@ impl Page {
             let _ = writeln!(self.0, "{name}_bucket{{le=\"{}\"}} {at_most}", bound as f64 / unit);
             count = at_most;
         }
-        // Counted from the same reads, so that the parts agree while others go on counting.
+        // Summed from the same loads as the buckets, so that the parts agree while other threads
+        // count.
         count += histogram.beyond();
         let _ = writeln!(self.0, "{name}_bucket{{le=\"+Inf\"}} {count}");
         let _ = writeln!(self.0, "{name}_sum {}", histogram.sum() as f64 / unit);
@@ -81,7 +83,7 @@ fn counts<'a, const N: usize>(
 }
 
 impl Metrics {
-    /// The whole page.
+    /// Renders the whole page.
     pub(crate) fn render(&self, health: &Health, admission: &Admission, queues: &Queues) -> String {
         let mut page = Page(String::with_capacity(PAGE_BYTES));
         self.process(&mut page);
@@ -93,15 +95,15 @@ impl Metrics {
     }
 
     fn process(&self, page: &mut Page) {
-        page.family("bellwire_hub_build_info", "gauge", "Which version runs.");
+        page.family("bellwire_hub_build_info", "gauge", "The version of the hub.");
         let version = env!("CARGO_PKG_VERSION");
         let _ = writeln!(page.0, "bellwire_hub_build_info{{version=\"{version}\"}} 1");
         let help = "Start of the process, in seconds since the Unix epoch.";
         page.one("process_start_time_seconds", "gauge", help, self.started_s);
-        page.gauge("process_max_fds", "Files that may be open.", open_files::limit());
-        // Linux only; elsewhere the family is missing.
+        page.gauge("process_max_fds", "Maximum number of open files.", open_files::limit());
+        // Linux only; on other systems the family is missing.
         if let Some(bytes) = resident_bytes() {
-            page.gauge("process_resident_memory_bytes", "Memory in use.", bytes);
+            page.gauge("process_resident_memory_bytes", "Resident memory in bytes.", bytes);
         }
     }
 
@@ -109,18 +111,18 @@ impl Metrics {
         let sockets = self.sockets.iter().map(Gauge::get);
         let head = ["bellwire_hub_sockets", "gauge", "Open sockets.", "protocol"];
         page.labelled(head, ["raw", "v1", "sse"].into_iter().zip(sockets));
-        page.gauge("bellwire_hub_users", "Users with a socket here.", self.users.get());
-        let help = "Open TCP connections, sockets among them.";
+        page.gauge("bellwire_hub_users", "Users with a socket on this hub.", self.users.get());
+        let help = "Open TCP connections, including sockets.";
         page.gauge("bellwire_hub_connections", help, admission.connections() as u64);
         let limits = admission.limits();
-        let help = "Connections that may be open.";
+        let help = "Maximum number of open connections.";
         page.gauge("bellwire_hub_connections_max", help, limits.connections_max as u64);
-        let help = "Sockets that may be open.";
+        let help = "Maximum number of open sockets.";
         page.gauge("bellwire_hub_sockets_max", help, limits.sockets_max as u64);
-        let help = "TCP connections that were accepted.";
+        let help = "Accepted TCP connections.";
         page.counter("bellwire_hub_connects_total", help, &self.connects);
         let name = "bellwire_hub_refused_total";
-        page.family(name, "counter", "Connections, handshakes and tickets that were refused.");
+        page.family(name, "counter", "Rejected connections, handshakes and ticket requests.");
         for (reason, counter) in Reason::ALL.into_iter().zip(&self.refusals) {
             let (code, reason) = (reason.code(), reason.as_str());
             let labels = format!("code=\"{code}\",reason=\"{reason}\"");
@@ -132,14 +134,14 @@ impl Metrics {
             [
                 "bellwire_hub_closed_total",
                 "counter",
-                "Sockets that are over, by close code; none where the connection just ended.",
+                "Closed sockets, by close code; `none` if the connection ended without one.",
                 "code",
             ],
             codes.zip(self.closes.iter().map(Counter::get)),
         );
-        let help = "One-time tickets that were given out.";
+        let help = "One-time tickets issued.";
         page.counter("bellwire_hub_tickets_issued_total", help, &self.tickets_issued);
-        let help = "One-time tickets that opened a socket here.";
+        let help = "One-time tickets redeemed on this hub.";
         page.counter("bellwire_hub_tickets_redeemed_total", help, &self.tickets_redeemed);
     }
 
@@ -152,42 +154,37 @@ impl Metrics {
             [
                 "bellwire_hub_undelivered_total",
                 "counter",
-                "Messages that were handed to no socket.",
+                "Messages that were not sent to any socket.",
                 "reason",
             ],
             counts(["unreadable", "not_here", "shed"], &self.undelivered),
         );
-        let help = "Events that could not be read.";
-        page.counter("bellwire_hub_odd_events_total", help, &self.odd_events);
-        let help = "Frames that were handed to the kernel.";
+        let help = "Invalid events.";
+        page.counter("bellwire_hub_odd_events_total", help, &self.invalid_events);
+        let help = "Frames passed to the kernel.";
         page.counter("bellwire_hub_delivered_total", help, &self.delivered);
         page.histogram(
             "bellwire_hub_delivery_seconds",
-            "From receipt on the subscription until a socket was written to.",
+            "Time from receipt on the subscription to the write to a socket.",
             &self.delivery,
             NS_PER_S,
         );
-        let help = "Frames that wait for sockets.";
+        let help = "Frames queued for sockets.";
         page.gauge("bellwire_hub_queued_frames", help, queues.frames);
-        let help = "The same in bytes; sockets of a user share theirs.";
+        let help = "Bytes queued for sockets; a user's sockets share them.";
         page.gauge("bellwire_hub_queued_bytes", help, queues.bytes);
-        let help = "Longest queue of one socket.";
+        let help = "Frames in the longest queue of a socket.";
         page.gauge("bellwire_hub_queue_frames_max", help, queues.longest);
     }
 
     fn catching_up(&self, page: &mut Page) {
         page.labelled(
-            [
-                "bellwire_hub_resumes_total",
-                "counter",
-                "Sockets that came with a cursor.",
-                "outcome",
-            ],
+            ["bellwire_hub_resumes_total", "counter", "Sockets that sent a cursor.", "outcome"],
             counts(["replayed", "gap", "nothing"], &self.resumes),
         );
-        let help = "Entries that a resuming socket was sent.";
+        let help = "Entries replayed to a resuming socket.";
         page.histogram("bellwire_hub_replay_entries", help, &self.replays, 1.0);
-        let help = "Sockets that were told of a gap.";
+        let help = "Gaps sent to sockets.";
         page.counter("bellwire_hub_gaps_total", help, &self.gaps);
         let kinds = ["heads", "feeds"];
         page.labelled(
@@ -206,28 +203,28 @@ impl Metrics {
     }
 
     fn redis(&self, page: &mut Page, health: &Health) {
-        let help = "Whether the hub hears the channel.";
+        let help = "Whether the subscription is established.";
         page.gauge("bellwire_hub_redis_subscribed", help, health.is_subscribed().into());
-        let help = "Whether there is a connection for commands.";
+        let help = "Whether the connection for commands is established.";
         page.gauge("bellwire_hub_redis_connected", help, self.commands_connected.get());
         page.labelled(
-            ["bellwire_hub_redis_lost_total", "counter", "Connections that were lost.", "of"],
+            ["bellwire_hub_redis_lost_total", "counter", "Lost connections.", "of"],
             [("subscription", &self.subscriptions_lost), ("commands", &self.commands_lost)]
                 .map(|(of, counter)| (of, counter.get())),
         );
-        let help = "Since Redis answered anything.";
+        let help = "Seconds since Redis's last answer.";
         let age = health.answer_age().as_secs_f64();
         page.one("bellwire_hub_redis_answer_age_seconds", "gauge", help, age);
-        let help = "Writes of presence that failed.";
+        let help = "Failed writes of presence.";
         page.counter("bellwire_hub_presence_failures_total", help, &self.presence_failures);
         page.labelled(
-            ["bellwire_hub_relay_calls_total", "counter", "Calls of the relay.", "outcome"],
+            ["bellwire_hub_relay_calls_total", "counter", "Calls to the relay.", "outcome"],
             counts(["ok", "failed"], &self.relay_calls),
         );
     }
 }
 
-/// `VmRSS` of this process.
+/// `VmRSS` of this process in bytes.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

@@ -1,10 +1,10 @@
-//! A hub's life with Redis as far as presence goes: its lease, what Redis is known to have been told,
-//! and the two calls that tell it. When either side lost its memory a new incarnation begins, and
-//! the old one is taken out like a dead hub.
+//! A hub's presence in Redis: its lease, the state Redis is known to have, and the two scripts that
+//! change it. If the hub or Redis has lost its state, a new incarnation begins, and the old one is
+//! removed like a dead hub.
 //!
-//! Calls without an answer are no reason for that: each call has a number, and the next one names
-//! all that Redis may have come to. So a call that was carried out unseen, or is carried out late,
-//! does no harm as long as what it told is told again.
+//! A call without an answer needs no new incarnation: each call has a number, and the next one
+//! lists all numbers that Redis may have reached. A call that was executed unseen or late does no
+//! harm as long as its changes are sent again.
 
 use std::borrow::Cow;
 
@@ -21,7 +21,7 @@ use crate::redis::commands::Commands;
 /// Runs scripts: the hub's connection, or a test's that loses answers.
 pub trait Scripts: Sync {
     /// # Errors
-    /// Redis answered with an error, or it is not known whether the script was carried out.
+    /// Redis answered with an error, or did not answer and may have executed the script.
     fn run(
         &self,
         script: &'static Script,
@@ -41,53 +41,53 @@ impl Scripts for Commands {
     }
 }
 
-/// See the module.
+/// One incarnation of this hub; see the module.
 #[derive(Debug)]
 pub(crate) struct Incarnation {
     pace: PresencePace,
     id: String,
-    /// Number of the last call.
+    /// The number of the last call.
     rev: u64,
-    /// What Redis may have come to; empty when it is lost.
+    /// The numbers that Redis may have reached; empty if the incarnation is lost.
     revs: Vec<String>,
-    /// Before this one, oldest first, until Redis knows that they are over.
+    /// Earlier incarnations, oldest first, until Redis knows that they have ended.
     former: Vec<String>,
-    /// Where the walk that restores members goes on.
+    /// The position of the walk that restores members.
     cursor: String,
-    /// Users in Redis's set of this hub, when it answered last.
+    /// The size of this hub's set in Redis, as of the last answer.
     size: u64,
 }
 
-/// What a call does beside telling changes.
+/// Tasks of a call beside sending changes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Chores {
-    /// Restores a page of members whom other services took out.
+    /// Restores a page of members that other services removed.
     pub(crate) restores: bool,
-    /// Takes out a page of a dead hub's users.
+    /// Removes a page of a dead hub's users.
     pub(crate) reaps: bool,
-    /// Everyone has been told: former incarnations of this hub are dead.
+    /// Declares former incarnations of this hub dead, since every user was sent.
     pub(crate) ends_former: bool,
 }
 
-/// How a call went.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Answer {
     Done {
-        /// Members that were looked at, and how many of them had been taken out.
+        /// Members checked, and the number of them that had to be restored.
         seen: u64,
         restored: u64,
-        /// Everyone was looked at since the walk began.
+        /// Every member was checked since the walk began.
         is_walk_over: bool,
-        is_someone_dead: bool,
-        /// Members are missing in any case.
+        has_dead_users: bool,
+        /// Redis certainly misses members of this hub.
         is_short: bool,
     },
-    /// Nothing was done, and the incarnation is lost.
+    /// Nothing was changed; the incarnation is lost.
     Resync,
 }
 
 impl Incarnation {
-    /// One that has yet to begin.
+    /// An incarnation that has not begun.
     pub(crate) fn new(pace: PresencePace) -> Self {
         Self {
             pace,
@@ -100,7 +100,7 @@ impl Incarnation {
         }
     }
 
-    /// Whether Redis cannot know what it was told: begin, and tell everyone.
+    /// Whether Redis's state is unknown: a new incarnation must begin and send every user.
     pub(crate) fn is_lost(&self) -> bool {
         self.revs.is_empty()
     }
@@ -109,7 +109,7 @@ impl Incarnation {
         self.revs.clear();
     }
 
-    /// Another one. Its first calls bring everyone.
+    /// Begins a new incarnation. Its first calls send every user.
     pub(crate) fn begin(&mut self) {
         if self.rev > 0 {
             if self.former.len() == PRESENCE_FORMER_MAX {
@@ -118,7 +118,7 @@ impl Incarnation {
             self.former.push(std::mem::replace(&mut self.id, random_id()));
         }
         self.rev = 0;
-        // Redis does not know it yet.
+        // Redis does not know the incarnation yet.
         self.revs = vec![String::new()];
         self.cursor = first_cursor();
     }
@@ -127,15 +127,15 @@ impl Incarnation {
         self.size
     }
 
-    /// The walk that restores members starts anew.
+    /// Restarts the walk that restores members.
     pub(crate) fn rewind(&mut self) {
         self.cursor = first_cursor();
     }
 
-    /// Tells who came (`true`) and went, and does `chores`.
+    /// Sends the users who came online (`true`) and went offline, and performs `chores`.
     ///
     /// # Errors
-    /// What was told has to be told again: nobody knows whether it was heard.
+    /// Redis may or may not have applied the changes: they have to be sent again.
     pub(crate) async fn sync(
         &mut self,
         redis: &impl Scripts,
@@ -185,19 +185,14 @@ impl Incarnation {
         if chores.restores {
             self.cursor = cursor;
         }
-        Answer::Done {
-            seen,
-            restored,
-            is_walk_over,
-            is_someone_dead: dead > 0,
-            is_short: short > 0,
-        }
+        Answer::Done { seen, restored, is_walk_over, has_dead_users: dead > 0, is_short: short > 0 }
     }
 
-    /// Takes a page of our users out, or of a dead hub's once ours are; says whether more is to do.
+    /// Removes a page of this hub's users, or of a dead hub's once there are none; true if more
+    /// remain.
     ///
     /// # Errors
-    /// It is not known whether it was done; doing it again is harmless.
+    /// Redis may or may not have executed it; repeating it is harmless.
     pub(crate) async fn release(&self, redis: &impl Scripts) -> RedisResult<bool> {
         let mut args = self.common_args();
         args.extend(self.former.iter().map(|id| Cow::from(id.as_str())));
@@ -222,7 +217,7 @@ impl Incarnation {
     }
 }
 
-/// As `presence_sync.lua` returns it.
+/// The reply of `presence_sync.lua`.
 type Reply = (String, u64, String, u64, u64, u64, u64);
 
 fn keys_with(set: &str) -> [&str; 4] {
@@ -233,7 +228,7 @@ fn first_cursor() -> String {
     "0".to_owned()
 }
 
-/// Two hubs with one id would undo each other's work; nobody has to guess it.
+/// Unique, because two hubs with the same id would undo each other's work; it need not be secret.
 fn random_id() -> String {
     format!("{:032x}", fastrand::u128(..))
 }

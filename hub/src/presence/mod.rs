@@ -1,15 +1,14 @@
-//! Who is online, told to the set `online_users`, which other services read and write too.
+//! Writes the online users to the set `online_users`, which other services read and write, too.
 //!
-//! Users are online while any hub holds a socket of theirs, so hubs know of each other: each has a
-//! lease in Redis and a set of its users, and whoever finds that a lease has run out takes that
-//! hub's users out. `shared/lua/presence*.lua` hold the rules, [`lease`] the calls.
+//! A user is online while any hub holds one of their sockets, so hubs know of each other: each has
+//! a lease and a set of its users in Redis, and any hub that finds an expired lease removes that
+//! hub's users. `shared/lua/presence*.lua` hold the rules, [`lease`] the calls.
 //!
-//! One task owns it and works off differences to the desired state in batches. A beat renews the
-//! lease, restores members whom other services took out, takes out the users of dead hubs, and
-//! keeps the set from expiring: when the last hub is gone, it goes as well.
+//! One task owns it and sends changes in batches. Every beat renews the lease, restores members
+//! that other services removed, removes the users of dead hubs, and extends the expiry of the set,
+//! which disappears when the last hub is gone.
 //!
-//! Keeps no list of users: it remembers what Redis was not told yet, and asks [`Users`] for the
-//! rest.
+//! Keeps no list of users: it stores the changes not sent yet, and gets the rest from [`Users`].
 
 pub mod lease;
 mod pass;
@@ -34,29 +33,30 @@ use crate::presence::lease::{Answer, Chores, Incarnation, Scripts};
 use crate::presence::pass::Pass;
 use crate::redis::commands::Commands;
 
-/// Changes gather this long: a herd of sockets costs a few commands, and nobody notices the delay.
+/// Time to collect changes: a wave of sockets costs a few commands, and the delay is not
+/// noticeable.
 const GATHER: Duration = Duration::from_millis(5);
 
-/// Everyone who is here, in parts; what [`Presence::set`] tells afterwards is newer.
+/// All connected users, in parts; calls of [`Presence::set`] after it are newer.
 pub trait Users: Sync {
     fn parts(&self) -> impl Iterator<Item = Vec<UserId>> + Send;
 }
 
-/// The desired state, as far as Redis may not know it.
+/// The changes that Redis may not have.
 pub struct Presence {
     metrics: Arc<Metrics>,
     pace: PresencePace,
-    // A plain lock: held for map work, never across an await.
+    // A blocking lock, held for map operations, never across an await.
     changes: Mutex<Changes>,
     changed: Notify,
-    // An async lock, held across calls: they are one after the other.
+    // An async lock, held across calls, which have to be sequential.
     incarnation: tokio::sync::Mutex<Incarnation>,
 }
 
 #[derive(Default)]
 struct Changes {
     users: HashMap<UserId, bool>,
-    /// Some did not fit: only telling everyone helps.
+    /// Changes were dropped: every user has to be sent.
     is_incomplete: bool,
 }
 
@@ -71,8 +71,8 @@ impl Presence {
         }
     }
 
-    /// A user's first socket came, or the last one left. The caller holds the user's lock, so that
-    /// changes of one user arrive in order.
+    /// Records a user's first socket, or the loss of the last one. The caller holds the user's
+    /// lock, so that changes of one user arrive in order.
     pub fn set(&self, user: &UserId, online: bool) {
         let mut changes = self.changes.lock();
         if changes.users.len() < PRESENCE_CHANGES_MAX || changes.users.contains_key(user) {
@@ -84,22 +84,23 @@ impl Presence {
         self.changed.notify_one();
     }
 
-    /// Works until `stop`.
+    /// Runs until `stop`.
     pub(crate) async fn run(&self, redis: &Commands, users: &impl Users, stop: CancellationToken) {
-        // A call that is broken off may be carried out; what `release` does goes on from there.
+        // An interrupted call may still be executed; `release` works either way.
         tokio::select! {
             () = stop.cancelled() => {}
             () = self.work(redis, users) => {}
         }
     }
 
-    /// Works for ever.
+    /// Runs for ever.
     pub async fn work(&self, redis: &impl Scripts, users: &impl Users) {
         let mut reporter = Reporter::default();
         let mut beats = interval(self.pace.beat);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            // After a failure everything is tried soon: Redis may have lost all when it is back.
+            // After a failure, the full pass of a beat follows soon: Redis may have lost
+            // everything.
             let is_beat = tokio::select! {
                 _ = beats.tick() => true,
                 () = sleep(PRESENCE_RETRY), if reporter.is_failing => true,
@@ -116,14 +117,14 @@ impl Presence {
         }
     }
 
-    /// Takes everyone of this hub out of the set: the last act of a hub that ends.
+    /// Removes all users of this hub, as the last step of a shutdown.
     pub(crate) async fn release(&self, redis: &Commands) {
         if let Err(error) = self.leave(redis).await {
             tracing::warn!(%error, "cannot release presence; it expires by itself");
         }
     }
 
-    /// Takes this hub's users out, and then those of dead hubs: nobody may be left who would.
+    /// Removes this hub's users, then those of dead hubs, since no other hub may be left to do it.
     ///
     /// # Errors
     /// Redis did not answer, or answered with an error.
@@ -134,14 +135,14 @@ impl Presence {
                 return Ok(());
             }
         }
-        Err((ErrorKind::UnexpectedReturnType, "there is no end of users to take out").into())
+        Err((ErrorKind::UnexpectedReturnType, "too many calls to remove users").into())
     }
 
-    /// One pass: tells what has changed; a beat also does all else.
+    /// One pass: sends the changes; a beat also does everything else.
     ///
     /// # Errors
-    /// Redis did not answer, or answered with an error. What it may not know is told again in the
-    /// next pass.
+    /// Redis did not answer, or answered with an error. The next pass sends the unconfirmed changes
+    /// again.
     pub async fn sync(
         &self,
         redis: &impl Scripts,
@@ -154,8 +155,8 @@ impl Presence {
         for _ in 0..PRESENCE_CALLS_MAX {
             if incarnation.is_lost() || self.changes.lock().is_incomplete {
                 pass.note_resync()?;
-                self.tell_everyone(&mut incarnation, redis, users).await?;
-                // What the dead one held is taken out at once.
+                self.send_all_users(&mut incarnation, redis, users).await?;
+                // The users of the lost incarnation are removed at once.
                 (pass.reaps, is_first) = (true, true);
             }
             let page = self.next_page();
@@ -165,7 +166,7 @@ impl Presence {
                 return Ok(());
             }
             match incarnation.sync(redis, &page, chores).await {
-                Ok(Answer::Resync) => tracing::info!("Redis has lost presence; telling everyone"),
+                Ok(Answer::Resync) => tracing::info!("Redis has lost presence; sending every user"),
                 Ok(answer) => {
                     is_first = false;
                     pass.note(answer, &mut incarnation);
@@ -176,30 +177,30 @@ impl Presence {
                 }
             }
         }
-        // Work for more than one pass; the next goes on.
+        // More work than one pass may do; the next one continues.
         Ok(())
     }
 
-    /// Begins another incarnation with everyone who is here. Who comes and goes meanwhile is told
-    /// afterwards, as a change.
-    async fn tell_everyone(
+    /// Begins a new incarnation with all connected users. Later arrivals and departures follow as
+    /// changes.
+    async fn send_all_users(
         &self,
         incarnation: &mut Incarnation,
         redis: &impl Scripts,
         users: &impl Users,
     ) -> RedisResult<()> {
-        // Before the walk: what it does not see comes as a change.
+        // Before the walk: users that it misses arrive as changes.
         *self.changes.lock() = Changes::default();
         incarnation.begin();
-        let told = self.tell_parts(incarnation, redis, users).await;
-        if told.is_err() {
-            // Half of them told is as good as none.
+        let sent = self.send_parts(incarnation, redis, users).await;
+        if sent.is_err() {
+            // A partly sent incarnation is treated as lost.
             incarnation.lose();
         }
-        told
+        sent
     }
 
-    async fn tell_parts(
+    async fn send_parts(
         &self,
         incarnation: &mut Incarnation,
         redis: &impl Scripts,
@@ -219,7 +220,7 @@ impl Presence {
                 }
             }
         }
-        // Also without anybody: the lease counts as well.
+        // Even without users: the lease is needed, too.
         incarnation.sync(redis, &page, Chores::default()).await.map(drop)
     }
 
@@ -233,7 +234,7 @@ impl Presence {
         users.iter().filter_map(|user| changes.users.remove_entry(user)).collect()
     }
 
-    /// What could not be told is kept, unless it has changed again.
+    /// Puts unsent changes back, except where a newer one exists.
     fn put_back(&self, page: Vec<(UserId, bool)>) {
         let mut changes = self.changes.lock();
         for (user, online) in page {
@@ -242,7 +243,7 @@ impl Presence {
     }
 }
 
-/// Logs a failure once, not with every beat of an outage.
+/// Logs the first failure of an outage, and its end.
 #[derive(Default)]
 struct Reporter {
     is_failing: bool,

@@ -1,13 +1,14 @@
-//! What is left to do in one pass of presence: how much of a walk, and whether somebody is dead.
+//! The remaining work of one presence pass: the length of the walk, and whether to look for dead
+//! hubs.
 
 use redis::{ErrorKind, RedisResult};
 
 use crate::limits::{PRESENCE_RESTORE_BEATS, PRESENCE_RESYNCS_MAX};
 use crate::presence::lease::{Answer, Incarnation};
 
-/// What is left to do in one pass.
+/// The remaining work of one pass.
 pub(crate) struct Pass {
-    /// Members to look at; more than there are means all.
+    /// Members still to check; a larger number than exist means all.
     restores_left: u64,
     is_whole_walk: bool,
     pub(crate) reaps: bool,
@@ -30,25 +31,27 @@ impl Pass {
         self.restores_left > 0
     }
 
+    /// Counts a resync.
+    ///
     /// # Errors
-    /// That was too often.
+    /// There were too many in this pass.
     pub(crate) fn note_resync(&mut self) -> RedisResult<()> {
         let left = self.resyncs_left.checked_sub(1);
-        let why = "Redis loses presence as soon as it is told";
+        let why = "Redis loses presence as soon as it is written";
         self.resyncs_left = left.ok_or((ErrorKind::UnexpectedReturnType, why))?;
         Ok(())
     }
 
     pub(crate) fn note(&mut self, answer: Answer, incarnation: &mut Incarnation) {
-        let Answer::Done { seen, restored, is_walk_over, is_someone_dead, is_short } = answer
-        else {
+        let Answer::Done { seen, restored, is_walk_over, has_dead_users, is_short } = answer else {
             return;
         };
         if restored > 0 {
-            tracing::debug!(restored, "other services had taken users out who are here");
+            tracing::debug!(restored, "other services had removed connected users");
         }
-        self.reaps &= is_someone_dead;
-        // A page may be empty where the table is sparse; the number of calls is bounded all the same.
+        self.reaps &= has_dead_users;
+        // A page can be empty where the table is sparse; the number of calls is bounded all the
+        // same.
         self.restores_left = self.restores_left.saturating_sub(seen);
         if is_walk_over {
             self.restores_left = 0;

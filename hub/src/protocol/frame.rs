@@ -1,12 +1,12 @@
-//! Frames as they go out (RFC 6455 §5.2): unmasked, whole, each in one piece of memory, so that the
-//! sockets of a user share it and the kernel gets it as it is.
+//! Encodes frames (RFC 6455 §5.2): unmasked, unfragmented, each in one allocation, which the
+//! sockets of a user share and the kernel receives as it is.
 //!
 //! Own code, because every library keeps a write buffer per socket and copies each frame into it
-//! under a `&mut` of the socket: a frame could neither be shared nor be written by whoever delivers.
+//! under a `&mut` of the socket: frames could not be shared, nor written by the delivering thread.
 
 use bytes::Bytes;
 
-/// What a frame is (§5.2, and the registry of §11.8).
+/// The type of a frame (§5.2, and the registry of §11.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Opcode {
     Continuation,
@@ -41,18 +41,19 @@ impl Opcode {
         }
     }
 
-    /// Control frames are short, never fragmented, and may come between fragments (§5.5).
+    /// Whether this is a control frame: short, never fragmented, allowed between fragments (§5.5).
     pub(crate) fn is_control(self) -> bool {
         matches!(self, Opcode::Close | Opcode::Ping | Opcode::Pong)
     }
 }
 
-/// Longest header of a frame from the server.
+/// Longest header of a server's frame, in bytes.
 const HEADER_BYTES_MAX: usize = 10;
-/// Set on the last frame of a message; ours have one frame each.
+/// Set on the last frame of a message; the hub's messages have one frame each.
 const FIN: u8 = 0x80;
 
-/// One whole message in one frame; the payload comes in parts, so that it is copied only once.
+/// Encodes one message as one frame; the payload is passed in parts, so that it is copied only
+/// once.
 pub fn encode(opcode: Opcode, parts: &[&[u8]]) -> Bytes {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut frame = Vec::with_capacity(HEADER_BYTES_MAX + length);
@@ -74,7 +75,7 @@ pub fn encode(opcode: Opcode, parts: &[&[u8]]) -> Bytes {
     frame.into()
 }
 
-/// A close frame (§5.5.1).
+/// Encodes a close frame (§5.5.1).
 pub(crate) fn close(code: u16, reason: &str) -> Bytes {
     encode(Opcode::Close, &[&code.to_be_bytes(), reason.as_bytes()])
 }

@@ -1,8 +1,9 @@
-//! The two subprotocols and the event stream: what the hub says in each, and what it understands.
+//! The two subprotocols and the event stream: the hub's messages in each, and the client's.
 //!
-//! `bellwire.raw` is one notification object per text frame, exactly the bytes that were published,
-//! and nothing else. `bellwire.v1` wraps every frame, so that the hub can say more. The event stream
-//! (SSE) says the same in events, and gives each of ours an id to resume from.
+//! `bellwire.raw` has one notification object per text frame, exactly the bytes that were
+//! published, and no other messages. `bellwire.v1` wraps every message, so that there can be other
+//! types. The event stream (SSE) has the same messages as events; those of Bellwire's notifications
+//! have an id to resume from.
 //!
 //! Bytes only: no sockets, no users, no state.
 
@@ -16,7 +17,7 @@ use shared::wire::{Marked, Position};
 
 use crate::protocol::frame::Opcode;
 
-/// What a connection speaks.
+/// The protocol of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     Raw,
@@ -28,7 +29,7 @@ pub enum Protocol {
 impl Protocol {
     pub(crate) const COUNT: usize = 3;
 
-    /// The name in `Sec-WebSocket-Protocol`, and in the log.
+    /// The name in `Sec-WebSocket-Protocol` and in the log.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Protocol::Raw => "bellwire.raw",
@@ -37,7 +38,7 @@ impl Protocol {
         }
     }
 
-    /// What a WebSocket may ask for.
+    /// The WebSocket subprotocol of that name.
     pub(crate) fn from_name(name: &str) -> Option<Self> {
         [Protocol::Raw, Protocol::V1].into_iter().find(|protocol| protocol.name() == name)
     }
@@ -46,7 +47,7 @@ impl Protocol {
         self != Protocol::Events
     }
 
-    /// A sign of life, which a WebSocket has to answer.
+    /// A ping; a WebSocket client has to answer it.
     pub(crate) fn ping(self, payload: u64) -> Bytes {
         match self {
             Protocol::Raw | Protocol::V1 => frame::encode(Opcode::Ping, &[&payload.to_be_bytes()]),
@@ -55,12 +56,12 @@ impl Protocol {
     }
 }
 
-/// Why notifications are missing between what a client has and what follows.
+/// Why a client misses notifications before those that follow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GapReason {
-    /// The feed in Redis does not hold them any more.
+    /// Redis's feed no longer holds them.
     Missed,
-    /// The record was replaced; the old position means nothing now.
+    /// The record was replaced, so the client's position is invalid.
     Epoch,
 }
 
@@ -73,24 +74,24 @@ impl GapReason {
     }
 }
 
-/// Something to tell all sockets of a user.
+/// A message for all sockets of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The first frame of a socket: where its user's feed stands, if there is one.
+    /// The first frame of a socket: the position of its user's feed, if there is a feed.
     Welcome(Option<Position>),
-    /// A notification object, as it was published: UTF-8. Those of other services have no position.
+    /// A published notification object, in UTF-8. Those of other services have no position.
     Notification { text: Bytes, position: Option<Position> },
-    /// Up to and including `position` something is missing: the client reads the feed. Without a
-    /// position there is no feed in Redis at all.
+    /// Notifications up to and including `position` are missing: the client reads the feed. Without
+    /// a position, Redis has no feed at all.
     Gap { reason: GapReason, position: Option<Position> },
-    /// Entries were marked as read, on whichever device; so many are unread then.
+    /// Entries were marked as read on any device; `unread` is the new count.
     Read { marked: Marked, unread: u32 },
-    /// Connect again, after this time.
+    /// The client should reconnect after this time.
     Reconnect { after_ms: u64 },
 }
 
 impl Event {
-    /// The bytes for a protocol; `None` where the protocol has no word for the event.
+    /// The bytes for a protocol; `None` if the protocol has no such message.
     pub fn encode(&self, protocol: Protocol) -> Option<Bytes> {
         match (self, protocol) {
             (Event::Notification { text, .. }, Protocol::Raw) => {
@@ -106,10 +107,10 @@ impl Event {
         }
     }
 
-    /// The event of an event stream.
+    /// The event for an event stream.
     fn stream(&self) -> String {
         match self {
-            // An id without data sets where to resume from and tells the page nothing.
+            // An id without data sets the position to resume from without an event for the page.
             Event::Welcome(Some(position)) => block(Some(position), None, ""),
             Event::Welcome(None) => ":\n\n".to_owned(),
             Event::Notification { text, position } => {
@@ -121,7 +122,7 @@ impl Event {
         }
     }
 
-    /// The event as `bellwire.v1` says it.
+    /// The event in `bellwire.v1`.
     fn json(&self) -> String {
         match self {
             Event::Welcome(position) => {
@@ -149,7 +150,7 @@ impl Event {
     }
 }
 
-/// A position as members of an object.
+/// The position as JSON members.
 fn members(position: Option<&Position>) -> String {
     match position {
         Some(Position { epoch, seq }) => format!(r#""epoch":{},"seq":{seq}"#, json(&**epoch)),
@@ -157,7 +158,7 @@ fn members(position: Option<&Position>) -> String {
     }
 }
 
-/// One event of a stream (§9.2.5). Text of several lines takes as many `data` lines.
+/// One event of a stream (§9.2.5). A text of several lines takes as many `data` lines.
 fn block(position: Option<&Position>, name: Option<&str>, data: &str) -> String {
     let mut text = String::with_capacity(data.len() + 128);
     // Writing to a string cannot fail.
@@ -169,8 +170,8 @@ fn block(position: Option<&Position>, name: Option<&str>, data: &str) -> String 
     if let Some(name) = name {
         let _ = writeln!(text, "event: {name}");
         for line in data.split('\n') {
-            // A carriage return would end the line as well; between the tokens of JSON it says
-            // nothing, and inside of a text it is escaped.
+            // A carriage return would end the line, too. Between JSON tokens it is white space, and
+            // inside strings it is escaped.
             let _ = writeln!(text, "data: {}", line.replace('\r', " "));
         }
     }
@@ -179,20 +180,20 @@ fn block(position: Option<&Position>, name: Option<&str>, data: &str) -> String 
 }
 
 fn json(value: &(impl Serialize + ?Sized)) -> String {
-    // Writing texts cannot fail; `null` would be the least harmful answer.
+    // Serialising strings cannot fail; `null` would be the least harmful answer.
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
-/// What a client may say.
+/// A message from a client.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub enum ClientFrame {
-    /// A new token in place of the one that is about to expire.
+    /// A new token that replaces the expiring one.
     Auth { token: String },
 }
 
 impl ClientFrame {
-    /// `None` for anything that is not in the protocol.
+    /// Parses a message; `None` if the protocol has no such message.
     pub fn parse(text: &str) -> Option<Self> {
         serde_json::from_str(text).ok()
     }

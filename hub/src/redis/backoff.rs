@@ -1,4 +1,5 @@
-//! Waits between attempts: exponential, with jitter, so that a fleet of hubs does not knock in step.
+//! Waits between attempts: exponential, with jitter, so that a fleet of hubs does not retry in
+//! step.
 
 use std::time::Duration;
 
@@ -20,7 +21,8 @@ impl Backoff {
         self.next = REDIS_BACKOFF_MIN;
     }
 
-    /// Between half of the current step and all of it; the step doubles up to the maximum.
+    /// The next wait, between half of the current step and all of it; the step doubles up to the
+    /// maximum.
     pub(crate) fn next_wait(&mut self) -> Duration {
         let wait = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.next = (self.next * 2).min(REDIS_BACKOFF_MAX);

@@ -1,8 +1,8 @@
-//! The connection for commands: one, multiplexed, replaced when it breaks. Nothing waits longer
-//! than the deadlines: while Redis is away, commands fail at once.
+//! The connection for commands: one, multiplexed, replaced when it breaks. No command waits longer
+//! than the deadlines: while Redis is unreachable, commands fail at once.
 //!
-//! Not redis-rs's `ConnectionManager`: its callers wait through all of its attempts, and it keeps
-//! a connection to a server that answers READONLY or LOADING after a failover.
+//! Not redis-rs's `ConnectionManager`: its callers wait through all of its attempts, and it keeps a
+//! connection to a server that answers READONLY or LOADING after a failover.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,22 +21,22 @@ use crate::metrics::Metrics;
 use crate::metrics::health::Health;
 use crate::redis::backoff::Backoff;
 
-/// See the module. Every user of Redis but the subscription shares one.
+/// The connection that every user of Redis but the subscription shares; see the module.
 pub struct Commands {
     client: Client,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
-    /// Told when a connection was replaced: the new one may lead to another Redis.
+    /// Notified when a connection was replaced: the new one may lead to another Redis.
     pub(crate) reconnected: Arc<Notify>,
-    // An async lock, held while connecting: whoever comes meanwhile waits for that one attempt.
+    // An async lock, held while connecting: concurrent callers wait for that one attempt.
     state: Mutex<State>,
 }
 
 struct State {
     connection: Option<MultiplexedConnection>,
-    /// Tells connections apart: only who used the broken one may drop it.
+    /// Identifies a connection: only a caller that used the broken one may drop it.
     generation: u64,
-    /// No attempt before; commands fail until then.
+    /// Time of the next attempt; commands fail until then.
     retry_at: Instant,
     backoff: Backoff,
 }
@@ -68,11 +68,11 @@ impl Commands {
         answer
     }
 
-    /// Runs a script, and sends its source where the server does not know it yet.
+    /// Runs a script; sends its source if the server does not know it yet.
     ///
     /// # Errors
-    /// As [`Commands::query`]. The script may have been carried out, or may still be, unless Redis
-    /// itself has answered.
+    /// As [`Commands::query`]. Unless Redis itself answered, the script may have been executed or
+    /// may still be.
     pub(crate) async fn script<T: FromRedisValue>(
         &self,
         script: &Script,
@@ -90,9 +90,9 @@ impl Commands {
         self.query::<(T,)>(&pipeline).await.map(|(answer,)| answer)
     }
 
-    /// Lets the next command try at once: the subscription has reached Redis.
+    /// Allows an attempt at once, because the subscription has reached Redis.
     pub(crate) fn retry_now(&self) {
-        // Locked means that somebody is trying already.
+        // If it is locked, an attempt is running.
         if let Ok(mut state) = self.state.try_lock() {
             state.retry_at = Instant::now();
             state.backoff.reset();
@@ -105,16 +105,16 @@ impl Commands {
             return Ok((connection.clone(), state.generation));
         }
         if Instant::now() < state.retry_at {
-            return Err(away("Redis was away a moment ago"));
+            return Err(away("Redis was unreachable a moment ago"));
         }
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(REDIS_CONNECT_DEADLINE))
             .set_response_timeout(Some(REDIS_ANSWER_DEADLINE));
         let connecting = self.client.get_multiplexed_async_connection_with_config(&config);
-        // Outside the crate's own timeouts: resolving a name and TLS count as well.
+        // Not the crate's own timeouts, which exclude name resolution and TLS.
         let connected = match timeout(REDIS_CONNECT_DEADLINE, connecting).await {
             Ok(connected) => connected,
-            Err(_) => Err(away("no connection in time")),
+            Err(_) => Err(away("no connection to Redis in time")),
         };
         match connected {
             Ok(connection) => {
@@ -143,7 +143,7 @@ impl Commands {
 }
 
 /// Whether a new connection may help: this one is broken or silent, or its server is not (or no
-/// longer) one that serves.
+/// longer) one that serves commands.
 fn is_the_connections(error: &RedisError) -> bool {
     let is_not_serving = matches!(
         error.kind(),

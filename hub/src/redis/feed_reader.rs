@@ -1,5 +1,5 @@
-//! Reads of users' feeds: the companion's head, and the entries of the list. Pages of users share
-//! a round trip; one user's odd key (another type) never fails the others.
+//! Reads users' feeds: the head from the companion key, and the entries of the list. Pages of users
+//! share a round trip; a key of the wrong type fails only its own user's read.
 
 use std::time::Duration;
 
@@ -17,15 +17,15 @@ use crate::redis::commands::Commands;
 /// An element of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Entry {
-    /// Ours have one; elements of other services have none.
+    /// The metadata of a Bellwire element; `None` for elements of other services.
     pub(crate) ours: Option<Ours>,
-    /// Whether it was past its `expiresAt` when it was read: it counts, and is not shown.
+    /// Whether it had passed its `expiresAt` when it was read: it counts, but is not delivered.
     pub(crate) is_expired: bool,
-    /// The bytes of the element, which are also the bytes that were published.
+    /// The element's bytes, which are also the published bytes.
     pub(crate) notification: Bytes,
 }
 
-/// What an entry of ours says of itself.
+/// The metadata in a Bellwire element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Ours {
     pub(crate) seq: i64,
@@ -33,48 +33,48 @@ pub(crate) struct Ours {
     pub(crate) created: Duration,
 }
 
-/// A feed as far as the hub needs it.
+/// The parts of a feed that the hub needs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Feed {
-    /// `None` where there is no feed.
+    /// `None` if there is no feed.
     pub(crate) head: Option<Position>,
-    /// Whether the list holds all that we left in it: then what is missing between two of our
-    /// entries was deleted, not lost.
+    /// Whether the list still holds every entry that Bellwire left in it: then an entry missing
+    /// between two others was deleted, not lost.
     pub(crate) is_intact: bool,
     /// Oldest first.
     pub(crate) entries: Vec<Entry>,
 }
 
-/// What the first look at a feed tells.
+/// The result of reading a feed's head.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct FeedHead {
-    /// `None` where there is no feed of ours.
+    /// `None` if there is no feed of Bellwire's.
     pub(crate) position: Option<Position>,
-    /// [`mark`] of the newest element, whosever it is.
+    /// [`mark`] of the newest element, from any service.
     pub(crate) newest: Option<u64>,
 }
 
-/// Tells elements apart: what is published has the bytes of its element.
+/// A hash that identifies an element: a published message has the bytes of its element.
 pub(crate) fn mark(element: &[u8]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(element)
 }
 
 impl Feed {
-    /// Ours, with their seq.
+    /// Bellwire's entries with their metadata.
     pub(crate) fn ours(&self) -> impl Iterator<Item = (Ours, &Entry)> {
         self.entries.iter().filter_map(|entry| Some((entry.ours?, entry)))
     }
 
-    /// Whether a hole above `seq` can only be what was deleted.
+    /// Whether every `seq` missing above `seq` was deleted.
     pub(crate) fn is_anchored(&self, seq: i64) -> bool {
         self.is_intact && self.ours().any(|(ours, _)| ours.seq <= seq)
     }
 }
 
-/// Epochs, heads and newest elements of many users, in their order.
+/// Reads epochs, heads and newest elements of many users, in the order of `users`.
 ///
 /// # Errors
-/// Redis did not answer, or not with answers.
+/// Redis did not answer, or its answer was malformed.
 pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<FeedHead>> {
     let mut pipeline = redis::pipe();
     for user in users {
@@ -92,11 +92,11 @@ pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Ve
     Ok(heads)
 }
 
-/// Feeds of many users, in their order; companion and list of a user are of one moment. `now` is the
-/// time since the Unix epoch.
+/// Reads feeds of many users, in the order of `users`; each user's companion and list are read
+/// atomically. `now` is the time since the Unix epoch.
 ///
 /// # Errors
-/// Redis did not answer, or not with answers.
+/// Redis did not answer, or its answer was malformed.
 pub(crate) async fn feeds(
     redis: &Commands,
     users: &[&UserId],
@@ -125,7 +125,8 @@ pub(crate) async fn feeds(
     Ok(feeds)
 }
 
-/// They are in order unless another service has moved ours: then where its own lay means nothing.
+/// Restores the order of `seq`, which only another service can have disturbed; the positions of
+/// that service's own elements mean nothing then.
 fn sort(entries: &mut Vec<Entry>) {
     let seq = |entry: &Entry| entry.ours.map(|ours| ours.seq);
     if !entries.iter().filter_map(seq).is_sorted() {
@@ -143,7 +144,7 @@ fn head(answer: RedisResult<Value>) -> RedisResult<Option<Position>> {
     })
 }
 
-/// The head, and the length of the list when we left it.
+/// The head, and the list's length when Bellwire last wrote it.
 fn head_and_length(answer: RedisResult<Value>) -> RedisResult<Option<(Position, usize)>> {
     type Companion = (Option<String>, Option<i64>, Option<usize>);
     let companion: Option<Companion> = value(answer)?;
@@ -155,7 +156,7 @@ fn head_and_length(answer: RedisResult<Value>) -> RedisResult<Option<(Position, 
     })
 }
 
-/// A value; `None` where the key is of another type or holds something else than expected.
+/// The value; `None` if the key has another type or holds an unexpected value.
 fn value<T: FromRedisValue>(answer: RedisResult<Value>) -> RedisResult<Option<T>> {
     match answer {
         Ok(value) => Ok(from_redis_value(value).ok()),
@@ -164,7 +165,7 @@ fn value<T: FromRedisValue>(answer: RedisResult<Value>) -> RedisResult<Option<T>
     }
 }
 
-/// Other errors (LOADING, MASTERDOWN, NOPERM) say nothing about the key.
+/// Other errors (LOADING, MASTERDOWN, NOPERM) are not about the key.
 fn is_about_the_key(error: &RedisError) -> bool {
     error.code() == Some("WRONGTYPE")
 }
@@ -173,7 +174,7 @@ fn entry(element: Vec<u8>, now: &str) -> Option<Entry> {
     let element = String::from_utf8(element).ok()?;
     let ours = our_id_and_seq(&element);
     let ours = ours.and_then(|(id, seq)| Some(Ours { seq, created: created(id)? }));
-    // What is no object is skipped, here as in answers.
+    // An element that is not an object is skipped, as in the functions' answers.
     if ours.is_none() && object_text(element.as_bytes()).is_none() {
         return None;
     }

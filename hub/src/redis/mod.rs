@@ -1,8 +1,8 @@
-//! The two connections to Redis, one that is subscribed and one for commands, and what is read over
-//! them: messages of the channels, users' feeds, the permissions of the hub's Redis user.
+//! The two connections to Redis, one subscribed and one for commands, and their contents: messages
+//! of the channels, users' feeds, the permissions of the hub's Redis user.
 //!
-//! Keeps nothing about users and decides nothing about their notifications. When the subscription is
-//! replaced is decided in [`delivery`](crate::delivery).
+//! Keeps no state about users and decides nothing about notifications.
+//! [`delivery`](crate::delivery) decides when to replace the subscription.
 
 pub(crate) mod backoff;
 pub mod commands;

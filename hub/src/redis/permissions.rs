@@ -1,5 +1,5 @@
-//! Asks Redis now and then whether the hub's user may do what the hub needs: without a permission the
-//! subscription may stand and `PING` be answered, while presence or tickets fail.
+//! Checks at intervals that the hub's Redis user has every permission the hub needs: without one,
+//! the subscription may stand and `PING` succeed, while presence or tickets fail.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::limits::{PERMISSIONS_INTERVAL, PERMISSIONS_NAMED_MAX};
 use crate::metrics::health::Health;
 use crate::redis::commands::Commands;
 
-/// Until the first answer; Redis may be away when the hub starts.
+/// The pause before the first answer; Redis may be unreachable when the hub starts.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 
-/// Keeps `health` informed for ever.
+/// Updates `health` for ever.
 pub(crate) async fn watch(redis: Arc<Commands>, health: Arc<Health>) {
     let mut pause = FIRST_PAUSE;
     loop {
@@ -27,7 +27,7 @@ pub(crate) async fn watch(redis: Arc<Commands>, health: Arc<Health>) {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoPerm) => {
                 Some(vec!["EVALSHA or EVAL".to_owned()])
             }
-            // Another part notices that Redis is away; what it allows is not known then.
+            // Redis is unreachable, which other parts report; its permissions are unknown.
             Err(_) => None,
         };
         if let Some(refused) = refused {

@@ -1,8 +1,8 @@
-//! A connection that is subscribed: opened as redis-rs opens its own, from the same settings, then
-//! read by [`crate::redis::pubsub_parser`].
+//! A subscribed connection: opened like redis-rs's own, from the same settings, and parsed by
+//! [`crate::redis::pubsub_parser`].
 //!
-//! It blocks: its thread has nothing else to do, and a read that waits by itself is one system call
-//! where an event loop needs two and a timer.
+//! Blocking, since its thread has no other work: a blocking read is one system call, where an event
+//! loop needs two and a timer.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -19,7 +19,7 @@ use socket2::{SockRef, Socket};
 use crate::limits::{REDIS_CONNECT_DEADLINE, SUBSCRIPTION_READ_BYTES};
 use crate::redis::pubsub_parser::{self, Garbled, Reply};
 
-/// Why there is no subscription, or none any more.
+/// Why the subscription could not be made, or was lost.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SubscriptionError {
     #[error(transparent)]
@@ -28,14 +28,14 @@ pub(crate) enum SubscriptionError {
     Garbled(#[from] Garbled),
     #[error("Redis closed the connection")]
     Closed,
-    /// Redis' own words; they hold no secret.
-    #[error("Redis refuses: {0}")]
+    /// Redis's own text, which holds no secret.
+    #[error("Redis rejected the subscription: {0}")]
     Refused(String),
-    #[error("there is no subscription in time")]
+    #[error("Redis did not confirm the subscription in time")]
     Late,
-    #[error("probes are not heard")]
+    #[error("probes do not arrive")]
     Deaf,
-    #[error("the address is of a kind that is not supported")]
+    #[error("the type of the address is not supported")]
     Unsupported,
 }
 
@@ -46,19 +46,20 @@ enum Stream {
     Tls(Box<StreamOwned<ClientConnection, Socket>>),
 }
 
-/// See the module.
+/// A subscribed connection; see the module.
 pub(crate) struct Subscription {
     stream: Stream,
-    /// What was read last; copied from here into the buffer, whose messages then share it.
+    /// The bytes of the last read; copied from here into the buffer that messages share.
     scratch: Box<[u8]>,
     buffer: BytesMut,
 }
 
 impl Subscription {
-    /// Connects and subscribes, within [`REDIS_CONNECT_DEADLINE`]. Reads wait for a `tick` then.
+    /// Connects and subscribes, within [`REDIS_CONNECT_DEADLINE`]. Later reads wait for up to
+    /// `tick`.
     ///
     /// # Errors
-    /// Redis cannot be reached, or refuses.
+    /// Redis is unreachable, or rejects the subscription.
     pub(crate) fn open(
         info: &ConnectionInfo,
         channels: &[&str],
@@ -85,18 +86,18 @@ impl Subscription {
         Ok(subscription)
     }
 
-    /// A reply that has been read already, if there is one.
+    /// The next complete reply in the buffer, if there is one.
     ///
     /// # Errors
-    /// The connection is of no use any more.
+    /// The connection is unusable.
     pub(crate) fn take(&mut self) -> Result<Option<Reply>, SubscriptionError> {
         Ok(pubsub_parser::take(&mut self.buffer)?)
     }
 
-    /// Waits for more bytes, for a tick at most, and reads them; whether there were some.
+    /// Waits up to a tick for bytes and reads them; whether there were any.
     ///
     /// # Errors
-    /// The connection is of no use any more.
+    /// The connection is unusable.
     pub(crate) fn read(&mut self) -> Result<bool, SubscriptionError> {
         let read = match &mut self.stream {
             Stream::Plain(socket) => socket.read(&mut self.scratch),
@@ -113,10 +114,10 @@ impl Subscription {
         }
     }
 
-    /// Reads what has arrived, without waiting; whether there was something.
+    /// Reads the bytes that have arrived, without waiting; whether there were any.
     ///
     /// # Errors
-    /// The connection is of no use any more.
+    /// The connection is unusable.
     pub(crate) fn read_now(&mut self) -> Result<bool, SubscriptionError> {
         self.socket().set_nonblocking(true)?;
         let read = self.read();
@@ -124,10 +125,10 @@ impl Subscription {
         read
     }
 
-    /// Asks whether the connection is there; the answer counts as something read.
+    /// Sends a PING; its answer counts as a reply.
     ///
     /// # Errors
-    /// The connection is of no use any more.
+    /// The connection is unusable.
     pub(crate) fn ping(&mut self) -> Result<(), SubscriptionError> {
         self.send(&["PING"])
     }
@@ -141,8 +142,8 @@ impl Subscription {
             match self.take()? {
                 Some(Reply::Error(text)) => return Err(SubscriptionError::Refused(text)),
                 Some(reply) if is_expected(&reply) => return Ok(()),
-                // A message of the first channel, before the second one stands: everyone is
-                // brought up to date afterwards anyway.
+                // A message of the first channel, received before the second is subscribed. It is
+                // ignored, because every user is brought up to date afterwards.
                 Some(_) => {}
                 None if Instant::now() >= deadline => return Err(SubscriptionError::Late),
                 None => {
@@ -214,7 +215,7 @@ fn connect(
     }
 }
 
-/// The first of the host's addresses that answers in time.
+/// Connects to the first of the host's addresses that answers in time.
 fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<Socket> {
     let mut last = io::Error::new(ErrorKind::NotFound, "the host has no address");
     for address in (host, port).to_socket_addrs()? {
@@ -233,7 +234,7 @@ fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<Socket> {
     Err(last)
 }
 
-/// The machine's certificates, as redis-rs takes them.
+/// The system's certificates, as redis-rs uses them.
 fn tls() -> Arc<rustls::ClientConfig> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -1,37 +1,37 @@
-//! The Redis protocol (RESP2) as a subscription speaks it: replies read from a growing buffer,
-//! messages cut out of it without being copied.
+//! Parses the Redis protocol (RESP2) of a subscription: replies from a growing buffer; messages are
+//! slices of it, not copies.
 //!
 //! Own code, because this is the hub's hottest path: redis-rs parses every message with combinators
-//! into nested values and passes it on through a channel, which cost a third of the hub's own time
-//! per message. Commands still go through redis-rs.
+//! into nested values and passes it on through a channel, which took a third of the hub's own time
+//! per message. Commands use redis-rs.
 
 use bytes::{Bytes, BytesMut};
 
 use crate::limits::CHANNEL_MESSAGE_BYTES_MAX;
 
-/// Longest line (an error, a length): Redis' own limit for inline text is this, too.
+/// Longest line (an error, a length), as Redis limits inline text.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// What a subscribed connection says.
+/// A reply on a subscribed connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Reply {
     Message {
         channel: Bytes,
         payload: Bytes,
     },
-    /// The subscription to one channel stands.
+    /// The subscription to one channel is confirmed.
     Subscribed,
-    /// `OK`, a pong, and whatever else needs no answer.
+    /// `OK`, a pong, and other replies to ignore.
     Other,
     Error(String),
 }
 
-/// The bytes are no RESP2, or announce more than is taken: the connection is of no use any more.
+/// The bytes are not RESP2, or announce a size above the limit: the connection is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Redis sent what cannot be read: {0}")]
+#[error("malformed reply from Redis: {0}")]
 pub(crate) struct Garbled(&'static str);
 
-/// Takes the next reply from the front of the buffer, if it is there.
+/// Takes the next reply from the front of the buffer, if it is complete.
 ///
 /// # Errors
 /// See [`Garbled`].
@@ -48,7 +48,7 @@ pub(crate) fn take(buffer: &mut BytesMut) -> Result<Option<Reply>, Garbled> {
     }))
 }
 
-/// Where something lies in the buffer.
+/// Start and end in the buffer.
 type Range = (usize, usize);
 
 enum Shape {
@@ -70,7 +70,7 @@ fn reply(bytes: &Bytes, parts: &[Option<Range>; 3]) -> Reply {
     }
 }
 
-/// The shape of the first reply, and its length.
+/// The shape and length of the first reply.
 fn parse(bytes: &[u8]) -> Result<Option<(Shape, usize)>, Garbled> {
     let Some((kind, text, mut at)) = line(bytes, 0)? else { return Ok(None) };
     match kind {
@@ -92,14 +92,14 @@ fn parse(bytes: &[u8]) -> Result<Option<(Shape, usize)>, Garbled> {
                 let length = number(bytes, text)?;
                 let Ok(length) = usize::try_from(length) else { continue }; // null
                 if length > CHANNEL_MESSAGE_BYTES_MAX {
-                    return Err(Garbled("a message larger than is taken"));
+                    return Err(Garbled("a message above the size limit"));
                 }
                 let end = at + length;
                 if bytes.len() < end + 2 {
                     return Ok(None);
                 }
                 if bytes.get(end..end + 2) != Some(b"\r\n") {
-                    return Err(Garbled("a string without its end"));
+                    return Err(Garbled("a string without CRLF"));
                 }
                 if let Some(part) = parts.get_mut(index) {
                     *part = Some((at, end));
@@ -113,31 +113,31 @@ fn parse(bytes: &[u8]) -> Result<Option<(Shape, usize)>, Garbled> {
     Ok(Some((Shape::Array(parts), at)))
 }
 
-/// The line that begins at `at`: its kind, its text, and where the next one begins.
+/// The line that begins at `at`: its kind, its text, and the start of the next one.
 fn line(bytes: &[u8], at: usize) -> Result<Option<(u8, Range, usize)>, Garbled> {
     let Some((kind, rest)) = bytes.get(at..).and_then(<[u8]>::split_first) else {
         return Ok(None);
     };
-    // Lengths are short; a search that is good at long distances would take longer.
+    // Lengths are short; `memchr` is faster only over long distances.
     match rest.iter().take(LINE_BYTES_MAX).position(|byte| *byte == b'\r') {
         Some(length) => {
             let start = at + 1;
             let end = start + length;
             match bytes.get(end + 1) {
                 Some(b'\n') => Ok(Some((*kind, (start, end), end + 2))),
-                Some(_) => Err(Garbled("a line without its end")),
+                Some(_) => Err(Garbled("a line without CRLF")),
                 None => Ok(None),
             }
         }
-        None if rest.len() >= LINE_BYTES_MAX => Err(Garbled("a line too long")),
+        None if rest.len() >= LINE_BYTES_MAX => Err(Garbled("a line above the size limit")),
         None => Ok(None),
     }
 }
 
 fn number(bytes: &[u8], text: Range) -> Result<i64, Garbled> {
     let text = bytes.get(text.0..text.1).unwrap_or_default();
-    let text = std::str::from_utf8(text).map_err(|_| Garbled("a length that is no number"))?;
-    text.parse().map_err(|_| Garbled("a length that is no number"))
+    let text = std::str::from_utf8(text).map_err(|_| Garbled("a length that is not a number"))?;
+    text.parse().map_err(|_| Garbled("a length that is not a number"))
 }
 
 #[cfg(test)]

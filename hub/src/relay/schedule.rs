@@ -1,72 +1,72 @@
-//! When the relay is called next. Decisions only.
+//! Decides when to call the relay next; no I/O.
 //!
-//! Usually every half minute. After a sign that Redis was away or was replaced, calls follow each other
-//! quickly: the functions may reach Redis later than the hub does, may still hold a connection to a
-//! primary that is none any more, or may have sent only some of what is pending.
+//! The usual interval is 30 s. After a sign that Redis was unreachable or replaced, calls follow
+//! each other quickly: the functions may reach Redis later than the hub does, may still hold a
+//! connection to a former primary, or may have sent only some of the pending notifications.
 
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::limits::{RELAY_HURRY, RELAY_INTERVAL, RELAY_SETTLE};
+use crate::limits::{RELAY_FINAL_AFTER, RELAY_INTERVAL, RELAY_RETRIES_FOR};
 use crate::redis::backoff::Backoff;
 
-/// What a call came to.
+/// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// So many users have something that is not sent.
+    /// The number of users with unsent notifications.
     Pending(u64),
-    /// The same call may work soon.
+    /// The same call may succeed soon.
     Failed,
-    /// Only the operator can help.
+    /// The configuration is wrong: only the operator can fix it.
     Refused,
 }
 
-/// See the module.
+/// The state of the schedule; see the module.
 #[derive(Debug, Default)]
 pub(crate) struct Schedule {
-    /// The last sign, while it is followed.
+    /// The last sign, until it has been dealt with.
     sign: Option<Instant>,
-    /// Everyone here was compared with their feed since that sign.
+    /// Every user on this hub was compared with their feed since that sign.
     is_rechecked: bool,
     backoff: Backoff,
 }
 
-/// What to do after a call.
+/// The next step after a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Next {
     pub(crate) wait: Duration,
-    /// Everyone here is to be compared with their feed: what was sent may not have been published, as
-    /// a reader had loaded it.
+    /// Every user on this hub is to be compared with their feed: an entry may have been sent
+    /// without a publication, because a reader had already loaded it into Redis.
     pub(crate) recheck: bool,
 }
 
 impl Schedule {
-    /// Redis is back, or another one.
+    /// Redis is back, or was replaced.
     pub(crate) fn sign(&mut self, now: Instant) {
         self.sign = Some(now);
         self.is_rechecked = false;
         self.backoff.reset();
     }
 
-    /// A call that began at `began` is over.
+    /// Records the end of a call that began at `began`.
     pub(crate) fn called(&mut self, outcome: Outcome, began: Instant, now: Instant) -> Next {
         // Jitter, so that a fleet of hubs does not call at once.
         let usual = RELAY_INTERVAL.mul_f64(0.8 + 0.4 * fastrand::f64());
         let Some(sign) = self.sign.filter(|_| outcome != Outcome::Refused) else {
             return Next { wait: usual, recheck: false };
         };
-        let is_settled = began >= sign + RELAY_SETTLE;
-        let recheck = is_settled && outcome != Outcome::Failed && !self.is_rechecked;
+        let is_final = began >= sign + RELAY_FINAL_AFTER;
+        let recheck = is_final && outcome != Outcome::Failed && !self.is_rechecked;
         self.is_rechecked |= recheck;
-        let is_done = is_settled && outcome == Outcome::Pending(0);
-        let is_over = now >= sign + RELAY_HURRY;
+        let is_done = is_final && outcome == Outcome::Pending(0);
+        let is_over = now >= sign + RELAY_RETRIES_FOR;
         if is_done || (is_over && outcome != Outcome::Failed) {
             self.sign = None;
         }
         let wait = match outcome {
             _ if is_done || is_over => usual,
-            Outcome::Pending(0) => (sign + RELAY_SETTLE).saturating_duration_since(now),
+            Outcome::Pending(0) => (sign + RELAY_FINAL_AFTER).saturating_duration_since(now),
             _ => self.backoff.next_wait(),
         };
         Next { wait, recheck }
@@ -100,12 +100,13 @@ mod tests {
         let mut now = start;
         for outcome in [Outcome::Failed, Outcome::Pending(5), Outcome::Pending(1)] {
             let next = schedule.called(outcome, now, now + TICK);
-            assert!(next.wait < RELAY_SETTLE && !next.recheck, "{outcome:?}: {next:?}");
+            assert!(next.wait < RELAY_FINAL_AFTER && !next.recheck, "{outcome:?}: {next:?}");
             now += TICK + next.wait;
         }
-        // Soon after the sign it is not believed: the functions may have asked the old one.
+        // Soon after the sign, "nothing pending" is not final: the functions may have asked the
+        // former Redis.
         let next = schedule.called(Outcome::Pending(0), now, now + TICK);
-        assert!(!next.recheck && now + TICK + next.wait >= start + RELAY_SETTLE, "{next:?}");
+        assert!(!next.recheck && now + TICK + next.wait >= start + RELAY_FINAL_AFTER, "{next:?}");
         now += TICK + next.wait;
         let next = schedule.called(Outcome::Pending(0), now, now + TICK);
         assert!(is_usual(next) && next.recheck, "{next:?}");
@@ -118,8 +119,8 @@ mod tests {
         let (mut schedule, start) = (Schedule::default(), Instant::now());
         schedule.sign(start);
         let (mut now, mut calls, mut rechecks) = (start, 0, 0);
-        while now < start + RELAY_HURRY {
-            // Steady traffic: something is always pending.
+        while now < start + RELAY_RETRIES_FOR {
+            // Steady traffic: there is always something pending.
             let next = schedule.called(Outcome::Pending(3), now, now + TICK);
             now += TICK + next.wait;
             calls += 1;
@@ -134,7 +135,7 @@ mod tests {
     fn functions_that_are_away_for_long_are_asked_less_and_the_sign_is_kept() {
         let (mut schedule, start) = (Schedule::default(), Instant::now());
         schedule.sign(start);
-        let late = start + RELAY_HURRY;
+        let late = start + RELAY_RETRIES_FOR;
         let next = schedule.called(Outcome::Failed, late, late);
         assert!(is_usual(next) && !next.recheck, "{next:?}");
         assert!(schedule.called(Outcome::Pending(0), late, late).recheck);

@@ -1,5 +1,5 @@
-//! Which pages may talk to the hub: exact origins from the configuration. Browsers let any page open a
-//! socket anywhere and send requests across origins, so the hub has to look.
+//! Which pages may use the hub: exact origins from the configuration. Browsers let any page open a
+//! socket and send requests across origins, so the hub has to check.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -7,10 +7,10 @@ use http::header::{
 };
 use shared::{Code, Error};
 
-/// Browsers ask again after this; Chromium takes no more than two hours.
+/// Seconds that browsers cache a preflight; Chromium accepts at most two hours.
 const PREFLIGHT_AGE_S: &str = "7200";
 
-/// The origin of a request, where it is a listed one.
+/// The request's origin if it is in the list.
 fn listed<'h>(allowed: &[String], headers: &'h HeaderMap) -> Option<&'h HeaderValue> {
     let origin = headers.get(ORIGIN)?;
     allowed.iter().any(|known| known.as_bytes() == origin.as_bytes()).then_some(origin)
@@ -24,14 +24,15 @@ pub(crate) fn check(allowed: &[String], headers: &HeaderMap) -> Result<(), Error
         0 => Ok(()),
         1 if listed(allowed, headers).is_some() => Ok(()),
         _ => {
-            // The origin is public, but it is a stranger's text: its owner knows it.
+            // The detail omits the origin: it is untrusted text, and the page knows its own.
             let detail = "this `Origin` is not in the hub's list (--allowed-origins)";
             Err(Error::new(Code::Forbidden, detail))
         }
     }
 }
 
-/// What lets the page read the answer, errors included. No credentials: cookies mean nothing here.
+/// Adds the headers that let the page read the answer, errors included. Without credentials: the
+/// hub uses no cookies.
 pub(crate) fn share(allowed: &[String], headers: &HeaderMap, answer: &mut HeaderMap) {
     answer.append(VARY, HeaderValue::from_static("Origin"));
     if let Some(origin) = listed(allowed, headers) {
@@ -41,7 +42,7 @@ pub(crate) fn share(allowed: &[String], headers: &HeaderMap, answer: &mut Header
     }
 }
 
-/// The rest of a preflight's answer; `methods` as in `Allow`.
+/// Adds the other headers of a preflight answer; `methods` as in `Allow`.
 pub(crate) fn preflight(methods: &'static str, answer: &mut HeaderMap) {
     answer.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(methods));
     let headers = HeaderValue::from_static("Authorization, Content-Type, Last-Event-ID");
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn only_listed_pages_and_what_is_no_page() {
+    fn only_listed_origins_and_requests_without_origin_are_accepted() {
         assert!(outcome(&[]) && outcome(&["https://app.example"]));
         for origins in [
             &["https://app.example.evil"][..],

@@ -1,5 +1,5 @@
-//! Who may open a socket or an event stream, and what it speaks: decided from the request's head
-//! before anything is answered, so that a refusal is an HTTP answer.
+//! Decides which clients may open a socket or an event stream, and the protocol. Decided from the
+//! request's head before any answer, so that a rejection is an HTTP answer.
 
 use http::header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL};
 use shared::{Code, Error, UserId};
@@ -11,15 +11,15 @@ use crate::session::allowed_origins;
 use crate::session::token::bearer;
 use crate::users::resume::Cursor;
 
-/// A browser cannot set headers on a WebSocket; it can offer subprotocols, one of them this with
-/// the token behind it.
+/// Prefix of the subprotocol that contains the token: a browser cannot set headers on a WebSocket,
+/// but can offer subprotocols.
 const TOKEN_PREFIX: &str = "bearer.";
-/// Subprotocols that are looked at; a browser offers two.
+/// Subprotocols considered; a browser offers two.
 const OFFERS_MAX: usize = 16;
-/// Set by an `EventSource` that connects again.
+/// Sent by an `EventSource` that reconnects.
 const LAST_EVENT_ID: &str = "last-event-id";
 
-/// How notifications are to be sent.
+/// The kind of connection that notifications are sent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transport {
     WebSocket,
@@ -27,39 +27,40 @@ pub enum Transport {
     Events,
 }
 
-/// What a client shows to get in.
+/// The credential of a handshake.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Credential {
     Token(String),
-    /// One-time, made by `POST /ws/ticket`.
+    /// A one-time ticket from `POST /ws/ticket`.
     Ticket(String),
 }
 
-/// For whom the client speaks, and until when (seconds since the Unix epoch, leeway included).
+/// The authenticated user, and the end of the token's validity (seconds since the Unix epoch,
+/// leeway included).
 #[derive(Clone, Debug)]
 pub struct Bearer {
     pub sub: String,
     pub accepted_until_s: f64,
 }
 
-/// A handshake that may go on.
+/// An accepted handshake.
 #[derive(Debug)]
 pub struct Accepted {
     pub(crate) user: UserId,
     pub(crate) protocol: Protocol,
-    /// Whether the protocol was offered, and so has to be named in the answer.
+    /// Whether the protocol was offered, and therefore has to be named in the answer.
     pub(crate) is_offered: bool,
     pub(crate) cursor: Option<Cursor>,
 }
 
-/// A query as its decoded pairs.
+/// The decoded pairs of a query.
 pub(crate) type Query = [(String, String)];
 
-/// What the client shows. Without a key the answer is the same with and without a token, hence an
-/// empty one.
+/// The client's credential. Without a key, the answer is the same with and without a token, so an
+/// empty one is returned.
 ///
 /// # Errors
-/// There is none, or not in a form that is taken.
+/// The credential is missing or malformed.
 pub fn credential(
     config: &Config,
     headers: &HeaderMap,
@@ -70,7 +71,7 @@ pub fn credential(
         Ok(None) if config.keys.is_empty() => Ok(Credential::Token(String::new())),
         Ok(None) => match value(query, "ticket") {
             Some(ticket) => Ok(Credential::Ticket(ticket.to_owned())),
-            None => Err(no_token(Error::new(Code::Unauthorized, "there is no token"))),
+            None => Err(no_token(Error::new(Code::Unauthorized, "the token is missing"))),
         },
         Err(error) => Err(no_token(error)),
     }
@@ -80,20 +81,20 @@ fn no_token(error: Error) -> Refused {
     Reason::NoToken.because(error)
 }
 
-/// For whom a token speaks.
+/// The user whom a token authenticates.
 ///
 /// # Errors
-/// It does not verify; no text repeats the token.
+/// The token is invalid; no text repeats it.
 pub(crate) fn verify(config: &Config, token: &str, now_s: f64) -> Result<Bearer, Refused> {
     let claims = config.keys.verify(token, now_s).map_err(Reason::of_token)?;
     let accepted_until_s = claims.accepted_until_s();
     Ok(Bearer { sub: claims.sub, accepted_until_s })
 }
 
-/// The rest, in the order of the contract: 403, 400.
+/// The remaining checks, in the order of the API contract: 403, then 400.
 ///
 /// # Errors
-/// Why there is no socket.
+/// Why the handshake is rejected.
 pub fn check(
     config: &Config,
     transport: Transport,
@@ -113,7 +114,7 @@ pub fn check(
         }
         Transport::Events => (Protocol::Events, false),
     };
-    // What an EventSource heard last is newer than the address that it was made with.
+    // The id of the last event received is newer than the query in the URL.
     let cursor = match headers.get(LAST_EVENT_ID).filter(|_| transport == Transport::Events) {
         Some(id) if !id.is_empty() => Some(Cursor::from_event_id(id.as_bytes())),
         _ => Cursor::from_query(query).map_err(|error| Reason::Query.because(error))?,
@@ -121,7 +122,7 @@ pub fn check(
     Ok(Accepted { user, protocol, is_offered, cursor })
 }
 
-/// What the client offers, from one header with commas or several, in its order.
+/// The offered subprotocols in order, from one or several headers.
 fn offers(headers: &HeaderMap) -> Vec<&str> {
     let values = headers.get_all(SEC_WEBSOCKET_PROTOCOL).iter();
     let texts = values.filter_map(|value| value.to_str().ok());
@@ -146,8 +147,8 @@ fn token(config: &Config, headers: &HeaderMap, query: &Query) -> Result<Option<S
     Ok(None)
 }
 
-/// The first protocol offered that the hub speaks; raw where none is offered. A browser fails a
-/// connection that selects none of its offers, so that is refused with a reason.
+/// The first offered protocol that the hub supports; raw if none is offered. A browser fails a
+/// connection whose answer selects none of its offers, so the hub rejects that with a reason.
 fn select(offers: &[&str]) -> Result<(Protocol, bool), Error> {
     if offers.is_empty() {
         return Ok((Protocol::Raw, false));

@@ -1,5 +1,5 @@
-//! A user's socket as the hub sees it: its place among the user's others, how much it may say, and
-//! what its messages mean.
+//! A user's socket as a session: its membership, its allowance of messages, and the meaning of its
+//! messages.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use crate::users::Membership;
 
 const FRAMES: Rate = Rate { per_s: CLIENT_FRAMES_PER_S, burst: CLIENT_FRAMES_BURST };
 
-/// See the module. Dropped, it gives up that place.
+/// A socket's session. Dropping it ends the membership.
 pub(crate) struct Member {
     membership: Membership,
     authority: Authority,
@@ -63,7 +63,7 @@ impl Listener for Member {
     }
 }
 
-/// How much the client may say: full at first; refills with time.
+/// The messages a client may send: a full burst at first, which refills over time.
 #[derive(Debug)]
 struct Allowance(Bucket);
 
@@ -72,13 +72,13 @@ impl Allowance {
         Self(Bucket::new(now))
     }
 
-    /// Takes one; false when nothing is left.
+    /// Takes one; false if none is left.
     fn take(&mut self, now: Instant) -> bool {
         self.0.take(FRAMES, now)
     }
 }
 
-/// What counts a socket while it is open, and gives up its places when it is over.
+/// The counts of an open socket; dropping it releases them.
 pub(crate) struct SocketGuard {
     metrics: Arc<Metrics>,
     protocol: Protocol,
@@ -96,7 +96,7 @@ impl SocketGuard {
         Self { metrics, protocol, code: None, _permits: permits }
     }
 
-    /// The connection is closed, for this reason.
+    /// Records the reason for the end.
     pub(crate) fn end(mut self, end: End) {
         self.code = end.code();
     }

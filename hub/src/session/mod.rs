@@ -1,8 +1,8 @@
-//! From a request's head to an open socket, and what its user may do with it: tokens, tickets,
-//! allowed origins, subprotocol and cursor, renewal, and how many messages the client may send.
+//! From a request's head to an open socket and its session: tokens, tickets, allowed origins,
+//! subprotocol and cursor, renewal, and the limit on client messages.
 //!
-//! Writes nothing to a socket after its handshake ([`socket`](crate::socket)) and delivers nothing
-//! ([`users`](crate::users)).
+//! After the handshake, [`socket`](crate::socket) writes to the connection, and
+//! [`users`](crate::users) delivers messages.
 
 pub(crate) mod allowed_origins;
 pub mod checks;

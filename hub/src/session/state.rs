@@ -1,4 +1,4 @@
-//! What every request for a socket needs of the hub.
+//! The shared state that a request for a socket needs.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,7 +15,7 @@ use crate::socket::timer_wheel::TimerWheel;
 use crate::socket::total_queued::TotalQueued;
 use crate::users::Registry;
 
-/// See the module.
+/// Shared state; see the module.
 pub(crate) struct App {
     pub(crate) config: Arc<Config>,
     pub(crate) registry: Arc<Registry>,
@@ -25,11 +25,11 @@ pub(crate) struct App {
     pub(crate) admission: Arc<Admission>,
     pub(crate) tickets: Arc<Tickets>,
     pub(crate) wheel: Arc<TimerWheel>,
-    /// What waits for all sockets.
+    /// The bytes queued for all sockets.
     pub(crate) queued: Arc<TotalQueued>,
-    /// Connections; the end of the hub waits for them.
+    /// The tasks of connections; the shutdown waits for them.
     pub(crate) sessions: TaskTracker,
-    /// Numbers sockets.
+    /// The number of the next socket.
     pub(crate) sockets: AtomicU64,
 }
 

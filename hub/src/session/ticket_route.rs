@@ -1,4 +1,4 @@
-//! `POST /ws/ticket`: a ticket for whom the token in `Authorization` is about.
+//! `POST /ws/ticket`: issues a ticket for the user of the token in `Authorization`.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ use crate::session::token::{bearer, now_s};
 
 const METHODS: &str = "POST, OPTIONS";
 
-/// What the route needs.
+/// The state that the route needs.
 pub struct TicketDesk {
     pub config: Arc<Config>,
     pub tickets: Arc<Tickets>,
@@ -40,13 +40,13 @@ impl TicketDesk {
         Router::new().route("/ws/ticket", any(answer)).with_state(self)
     }
 
-    /// Checks as a handshake does: 503, 401, 403; then 429.
+    /// The same checks as in a handshake: 503, 401, 403; then 429.
     async fn issue(&self, headers: &HeaderMap) -> Result<Response, Refused> {
-        // Without a key the answer is the same with and without a token.
+        // Without a key, the answer is the same with and without a token.
         let no_token = |error| Reason::NoToken.because(error);
         let token = match bearer(headers).map_err(no_token)? {
             None if !self.config.keys.is_empty() => {
-                return Err(no_token(Error::new(Code::Unauthorized, "there is no token")));
+                return Err(no_token(Error::new(Code::Unauthorized, "the token is missing")));
             }
             token => token.unwrap_or_default(),
         };

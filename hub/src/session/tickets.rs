@@ -1,9 +1,9 @@
-//! One-time tickets: a browser cannot set headers on a WebSocket or an EventSource, and what stands in
-//! a URL ends up in logs. So it asks for a ticket with its token, and the URL holds the ticket, which is
-//! worth nothing when somebody reads it later.
+//! One-time tickets. A browser cannot set headers on a WebSocket or an EventSource, and URLs end up
+//! in logs. So the page requests a ticket with its token and puts the ticket into the URL, where it
+//! is worthless once used.
 //!
-//! They lie in Redis, so that any hub redeems what any hub gave; taking one and deleting it is one
-//! command, so exactly one does. What lies there are the claims, never the token.
+//! Tickets are stored in Redis, so that any hub can redeem them. One command reads and deletes a
+//! ticket, so exactly one caller gets it. It stores the token's claims, never the token.
 
 use std::sync::Arc;
 
@@ -21,17 +21,17 @@ use crate::redis::commands::Commands;
 use crate::session::token::now_s;
 
 const RATE: Rate = Rate { per_s: TICKETS_PER_S, burst: TICKETS_BURST };
-/// Characters of a ticket: base64 makes four of three bytes.
+/// Characters of a ticket: base64 encodes three bytes as four characters.
 const TICKET_CHARS: usize = TICKET_BYTES / 3 * 4;
 
 pub struct Tickets {
     redis: Arc<Commands>,
-    /// Of users. What a user may have outstanding is what this lets through within a ticket's life.
-    // A plain lock: held for map work, never across an await.
+    /// Per user. Together with a ticket's lifetime it bounds a user's outstanding tickets.
+    // A blocking lock, held for map operations, never across an await.
     rates: Mutex<Rates>,
 }
 
-/// Whom a ticket lets in, and until when: `exp` is the token's.
+/// The user of a ticket; `exp` is the token's.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TicketClaims {
     pub user: UserId,
@@ -43,21 +43,22 @@ impl Tickets {
         Self { redis, rates: Mutex::new(Rates::new(RATE)) }
     }
 
-    /// A ticket for whom these claims, which were verified, are about.
+    /// Issues a ticket for the user of these verified claims.
     ///
     /// # Errors
-    /// `forbidden` (no user), `rate_limited`, `redis_unavailable`, `internal` (no randomness).
+    /// `forbidden` (not a user's), `rate_limited`, `redis_unavailable`, `internal` (no randomness).
     pub async fn issue(&self, claims: &Claims, now: Instant) -> Result<String, Error> {
         let user = user(claims)?;
         if !self.rates.lock().take(&user, now) {
-            let detail = "this user asks for tickets too often";
+            let detail = "this user requests tickets too often";
             return Err(Error::new(Code::RateLimited, detail));
         }
         let mut random = [0; TICKET_BYTES];
-        getrandom::fill(&mut random)
-            .map_err(|error| Error::new(Code::Internal, format!("no randomness: {error}")))?;
+        getrandom::fill(&mut random).map_err(|error| {
+            Error::new(Code::Internal, format!("cannot get random bytes: {error}"))
+        })?;
         let ticket = BASE64_URL_SAFE_NO_PAD.encode(random);
-        // Scopes stay behind: a socket needs none.
+        // Scopes are removed: a socket needs none.
         let kept = Claims { scope: String::new(), ..claims.clone() };
         let kept = serde_json::to_string(&kept)
             .map_err(|error| Error::new(Code::Internal, format!("claims: {error}")))?;
@@ -68,14 +69,14 @@ impl Tickets {
         Ok(ticket)
     }
 
-    /// Takes a ticket, which nobody can take again; also when the answer is lost on its way.
+    /// Redeems a ticket, which nobody can redeem again, even if the answer from Redis is lost.
     ///
     /// # Errors
-    /// `unauthorized` (there is no such ticket, or not any more), `token_expired` (the token that it was
-    /// given for), `redis_unavailable`.
+    /// `unauthorized` (the ticket is unknown, used or expired), `token_expired` (the token that it
+    /// was issued for), `redis_unavailable`.
     pub async fn redeem(&self, ticket: &str) -> Result<TicketClaims, Error> {
         let is_char = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
-        // Whatever else stands there is not worth a round trip, and never part of a key.
+        // Other strings are not worth a round trip, and must not become part of a key.
         if ticket.len() != TICKET_CHARS || !ticket.bytes().all(is_char) {
             return Err(unknown());
         }
@@ -85,7 +86,7 @@ impl Tickets {
             self.redis.query(&pipeline).await.map_err(|error| unavailable(&error))?;
         let kept = kept.ok_or_else(unknown)?;
         let claims: Claims = serde_json::from_str(&kept).map_err(|error| {
-            tracing::warn!(%error, "a ticket in Redis cannot be read");
+            tracing::warn!(%error, "invalid ticket in Redis");
             unknown()
         })?;
         if claims.accepted_until_s() <= now_s() {
@@ -106,6 +107,6 @@ fn unknown() -> Error {
 }
 
 fn unavailable(error: &redis::RedisError) -> Error {
-    tracing::debug!(%error, "no tickets without Redis");
-    Error::new(Code::RedisUnavailable, "Redis keeps the tickets, and cannot be reached")
+    tracing::debug!(%error, "cannot reach Redis for tickets");
+    Error::new(Code::RedisUnavailable, "cannot reach Redis, which stores the tickets")
 }

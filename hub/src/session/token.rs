@@ -1,4 +1,4 @@
-//! Whose a request or a socket is, and for how long: the token it came with, or a newer one.
+//! Bearer tokens: reading them from a request, the end of a socket's validity, and renewal.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use crate::config::Config;
 
-/// A time further off than this is not kept: tokens of a decade exist, sockets of one do not.
+/// Longest validity considered: some tokens are valid for a decade, but no socket lasts as long.
 const STAY_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
-/// Looks at the tokens that a socket renews itself with.
+/// Verifies the tokens that renew a socket.
 pub(crate) struct Authority(Arc<Config>);
 
 impl Authority {
@@ -20,13 +20,13 @@ impl Authority {
         Self(config)
     }
 
-    /// Until when a new token lets its user stay.
+    /// Verifies a renewal; returns the new end of the socket's validity.
     ///
     /// # Errors
-    /// The code to close with: a token of somebody else, or one that does not verify.
+    /// The close code: the token is invalid, or another user's.
     pub(crate) fn renew(&self, user: &UserId, token: &str) -> Result<Instant, CloseCode> {
         let claims = self.0.keys.verify(token, now_s()).map_err(|error| {
-            tracing::debug!(%error, "a renewal was refused");
+            tracing::debug!(%error, "token renewal rejected");
             CloseCode::TokenExpired
         })?;
         if !claims.is_subject(user.as_str()) {
@@ -36,10 +36,10 @@ impl Authority {
     }
 }
 
-/// The token in `Authorization`, if there is that header.
+/// The token in `Authorization`, if the header is present.
 ///
 /// # Errors
-/// `unauthorized`: it holds something else.
+/// `unauthorized`: the header is not `Bearer <token>`.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
     match value.to_str().unwrap_or_default().split_once(' ') {
@@ -48,16 +48,16 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
     }
 }
 
-/// Seconds since the Unix epoch, as tokens count.
+/// Seconds since the Unix epoch, as in tokens.
 pub(crate) fn now_s() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
-/// When a socket has to be closed whose token is accepted until then (seconds since the Unix epoch,
-/// leeway for clocks included).
+/// The time to close a socket whose token is accepted until `accepted_until_s` (seconds since the
+/// Unix epoch, leeway included).
 pub(crate) fn expiry(accepted_until_s: f64) -> Instant {
     let left_s = accepted_until_s - now_s();
-    // Infinite or not, what is beyond the maximum is the maximum; what is not a number is over.
+    // Infinity and other large values become the maximum; NaN counts as expired.
     let left_s = if left_s > 0.0 { left_s.min(STAY_MAX.as_secs_f64()) } else { 0.0 };
     Instant::now() + Duration::from_secs_f64(left_s)
 }

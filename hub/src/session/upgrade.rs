@@ -1,5 +1,5 @@
-//! `GET /ws/notifications` and `GET /sse/notifications`: from a request's head to a socket that is
-//! open.
+//! `GET /ws/notifications` and `GET /sse/notifications`: turns a request's head into an open
+//! socket.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use http::header::{
     CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Version};
+use sha1_smol::Sha1;
 use shared::path::query_pairs;
 use shared::{Code, Error};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::http::refusal_reason::{Reason, Refused};
 use crate::http::request_head::Head;
 use crate::http::request_id::RequestId;
-use crate::limits::{CLIENT_FRAME_BYTES_MAX, PINGS_UNANSWERED_MAX};
+use crate::limits::CLIENT_FRAME_BYTES_MAX;
 use crate::protocol::Protocol;
 use crate::session::checks::{self, Accepted, Bearer, Credential, Transport};
 use crate::session::member::{Member, SocketGuard};
@@ -33,28 +33,30 @@ use crate::socket::connection::Connection;
 use crate::socket::keepalive::Keepalive;
 use crate::socket::task::SocketTask;
 
-/// How long a handshake waits for the user's position. Later the socket is accepted all the same:
-/// what is published meanwhile is held, and the welcome comes when the position is known.
+/// Time that a handshake waits for the user's position. After it the socket is accepted anyway:
+/// messages are held, and the welcome follows when the position is known.
 const POSITION_DEADLINE: Duration = Duration::from_secs(3);
 
-/// Of the key of a handshake (RFC 6455 §4.1).
+/// Appended to a handshake's key before hashing (RFC 6455 §1.3).
+const ACCEPT_GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// Bytes of a handshake's key (RFC 6455 §4.1).
 const NONCE_BYTES: usize = 16;
 
-/// A connection with what is known of where it comes from.
+/// A connection with its peer address and its permit.
 pub(crate) struct Visitor {
     pub(crate) stream: TcpStream,
     pub(crate) peer: IpAddr,
     pub(crate) permit: ConnectionPermit,
 }
 
-/// A visitor who is not let in. Counts against the limits until the connection is closed.
+/// A rejected connection. It counts against the limits until it is closed.
 pub(crate) struct Rejected {
     pub(crate) stream: TcpStream,
     pub(crate) permit: ConnectionPermit,
     pub(crate) refused: Refused,
 }
 
-/// What a path opens, if it opens something.
+/// The kind of connection that a path opens, if any.
 pub fn transport(head: &Head) -> Option<Transport> {
     let transport = match head.path.as_str() {
         "/ws/notifications" => Transport::WebSocket,
@@ -64,11 +66,11 @@ pub fn transport(head: &Head) -> Option<Transport> {
     (head.method == Method::GET && !head.has_body()).then_some(transport)
 }
 
-/// Checks, joins the user, answers, and lets the socket live. `early` is what came right behind the
-/// head.
+/// Checks the request, adds the socket to its user, answers, and runs the socket to its end.
+/// `early` holds the bytes that followed the head.
 ///
 /// # Errors
-/// Why there is no socket, with the connection to say so on.
+/// The rejection, and the connection to answer on.
 pub(crate) async fn open(
     app: &Arc<App>,
     transport: Transport,
@@ -94,20 +96,17 @@ pub(crate) async fn open(
     let Accepted { user, protocol, is_offered, cursor } = accepted;
     let expires_at = token::expiry(bearer.accepted_until_s);
     let interval = app.config.pace.ping_interval;
-    if transport == Transport::Events {
-        give_up_after(&stream, interval * (PINGS_UNANSWERED_MAX + 1));
-    }
     let keepalive = Keepalive::new(Instant::now(), interval, expires_at, protocol.is_websocket());
     let (metrics, queued) = (app.metrics.clone(), app.queued.clone());
     let connection =
         Connection::new(stream, app.next_socket(), protocol, keepalive, metrics, queued);
     let socket = connection.id;
-    // Ties the request's id to the socket's number. The socket keeps no span: it would cost every
-    // idle one memory.
+    // Links the request's id to the socket's number. The socket keeps no span, which would cost
+    // every idle socket memory.
     tracing::debug!(request = %id, socket, %user, protocol = protocol.name(), "socket is open");
     let mut membership = match app.registry.join(user, connection.clone(), cursor) {
         Ok(membership) => membership,
-        // The hub began to shut down this moment; the peer finds a closed door.
+        // The hub has just begun to shut down; the connection is dropped without an answer.
         Err(error) => {
             let refused = Reason::Draining.because(error);
             app.refusals.refused(&refused, head.headers.get(ORIGIN), id);
@@ -115,7 +114,7 @@ pub(crate) async fn open(
         }
     };
     if timeout(POSITION_DEADLINE, membership.ready()).await.is_err() {
-        tracing::debug!(socket, "accepting a socket whose position is not known yet");
+        tracing::debug!(socket, "accepting a socket before its position is known");
     }
     let answer = match transport {
         Transport::WebSocket => {
@@ -132,21 +131,6 @@ pub(crate) async fn open(
     app.sessions.spawn(socket.run(early).map(|end| guard.end(end)));
     Ok(())
 }
-
-/// The reader of an event stream cannot answer pings, but its kernel has to take them: one that does
-/// not for so long is gone, or has stopped reading. By itself a kernel tries for a quarter of an
-/// hour, and for ever where the peer's window is closed, and the user is online all the while.
-#[cfg(target_os = "linux")]
-fn give_up_after(stream: &TcpStream, time: Duration) {
-    let socket = socket2::SockRef::from(stream);
-    if let Err(error) = socket.set_tcp_user_timeout(Some(time)) {
-        tracing::debug!(%error, "cannot set TCP_USER_TIMEOUT");
-    }
-}
-
-/// Elsewhere the system's own patience has to do.
-#[cfg(not(target_os = "linux"))]
-fn give_up_after(_: &TcpStream, _: Duration) {}
 
 async fn check(
     app: &App,
@@ -174,7 +158,7 @@ async fn check(
     Ok((accepted, bearer, accept_key, permit))
 }
 
-/// RFC 6455 §4.2.2.
+/// The answer to a WebSocket handshake (RFC 6455 §4.2.2).
 pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &RequestId) -> String {
     let protocol = protocol.map_or_else(String::new, |protocol| {
         format!("sec-websocket-protocol: {}\r\n", protocol.name())
@@ -185,9 +169,10 @@ pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &Re
     )
 }
 
-/// The body has no length and ends with the connection (RFC 9112 §6.3).
+/// The head of an event stream's answer. The body has no length and ends with the connection
+/// (RFC 9112 §6.3).
 fn event_stream(head: &Head, id: &RequestId) -> String {
-    // It was checked against the list.
+    // It was found in the list of allowed origins.
     let origin = head.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
     let origin = origin.map_or_else(String::new, |origin| {
         format!("access-control-allow-origin: {origin}\r\nvary: origin\r\n")
@@ -198,7 +183,7 @@ fn event_stream(head: &Head, id: &RequestId) -> String {
     )
 }
 
-/// What answers the key of a handshake, after the checks of RFC 6455 §4.2.1 that are not made
+/// Returns the `Sec-WebSocket-Accept` value, after the checks of RFC 6455 §4.2.1 that were not made
 /// before.
 ///
 /// # Errors
@@ -223,15 +208,15 @@ pub fn accept_key(head: &Head) -> Result<String, Error> {
     if BASE64.decode(key.as_bytes()).map_or(0, |nonce| nonce.len()) != NONCE_BYTES {
         return Err(not_a_websocket("`Sec-WebSocket-Key` is not 16 bytes in base64"));
     }
-    Ok(derive_accept_key(key.as_bytes()))
+    Ok(BASE64.encode(Sha1::from([key.as_bytes(), ACCEPT_GUID].concat()).digest().bytes()))
 }
 
 fn not_a_websocket(detail: &str) -> Error {
     Error::field(Code::InvalidField, "Upgrade", detail)
 }
 
-/// A refusal as bytes, for a connection that no HTTP server has seen. It names the version that would
-/// do (RFC 6455 §4.4), whatever it is about.
+/// A rejection in bytes, for a connection without an HTTP server. It always names the supported
+/// WebSocket version (RFC 6455 §4.4).
 pub(crate) fn refusal(error: &Error, id: &RequestId) -> Bytes {
     let (parts, body) = crate::http::problem::problem(error).into_parts();
     let mut text = format!("HTTP/1.1 {}\r\n", parts.status);

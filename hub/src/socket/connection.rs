@@ -1,6 +1,6 @@
-//! One open connection, as all who have to do with it share it: frames go in from whoever delivers,
-//! and to the kernel at once where it takes them; the connection's own task ([`crate::socket::task`])
-//! reads, and writes on where the kernel had enough.
+//! One open connection, shared by everything that uses it: any thread queues frames and writes them
+//! to the kernel at once; the connection's own task ([`crate::socket::task`]) reads, and continues
+//! a write when the kernel's buffer was full.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::sync::Arc;
@@ -24,25 +24,25 @@ use crate::socket::keepalive::{Beat, Keepalive};
 use crate::socket::outbox::{Batch, Outbox, Pushed, Turn};
 use crate::socket::total_queued::TotalQueued;
 
-/// See the module. Dropped, it closes the connection.
+/// An open connection; see the module. Dropping it closes the connection.
 #[derive(Debug)]
 pub struct Connection {
-    /// Number of the socket, for the log.
+    /// The socket's number, for the log.
     pub(crate) id: u64,
     pub(crate) protocol: Protocol,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stream: TcpStream,
     outbox: Outbox,
-    /// The connection's task.
+    /// Wakes the connection's task.
     task: AtomicWaker,
-    // A plain lock: held to look at a few numbers.
+    // A blocking lock, held to read or set a few numbers.
     keepalive: Mutex<Keepalive>,
-    /// The tick at which the wheel looks at it; an older entry of the wheel is void.
+    /// The tick at which the wheel checks the connection; older entries in the wheel are ignored.
     pub(crate) due_tick: AtomicU64,
 }
 
 impl Connection {
-    /// Not open yet: what is pushed waits for [`Connection::open`].
+    /// A connection that is not open yet: pushed frames wait for [`Connection::open`].
     pub fn new(
         stream: TcpStream,
         id: u64,
@@ -63,19 +63,19 @@ impl Connection {
         })
     }
 
-    /// Answers the handshake; what was pushed meanwhile follows.
+    /// Sends the handshake's answer, then the frames pushed before.
     pub fn open(&self, answer: Bytes) {
         self.outbox.open(answer);
         self.flush();
     }
 
-    /// Queues a frame. The caller flushes, when it holds no lock.
+    /// Queues a frame. The caller flushes after releasing its locks.
     pub fn push(&self, frame: Bytes) -> Pushed {
         let pushed = self.outbox.push(frame);
         self.noticed(pushed)
     }
 
-    /// Queues a part of a feed, which never is too much for this client. The caller flushes.
+    /// Queues a part of a feed, which is exempt from the limit on the queue. The caller flushes.
     pub(crate) fn push_replay(&self, frame: Bytes) -> Pushed {
         let pushed = self.outbox.push_replay(frame);
         self.noticed(pushed)
@@ -83,13 +83,13 @@ impl Connection {
 
     fn noticed(&self, pushed: Pushed) -> Pushed {
         if pushed == Pushed::Overflowed {
-            tracing::debug!(socket = self.id, "closing a socket that is too slow");
+            tracing::debug!(socket = self.id, "closing a slow socket");
             self.task.wake();
         }
         pushed
     }
 
-    /// Ends the connection after what is queued; the first reason stays.
+    /// Closes the connection after the queued frames; the first reason is kept.
     pub(crate) fn close(&self, end: impl Into<End>) {
         self.outbox.close(end.into());
         self.task.wake();
@@ -100,12 +100,12 @@ impl Connection {
         self.outbox.end()
     }
 
-    /// Frames and bytes that wait.
+    /// Queued frames and bytes.
     pub(crate) fn depth(&self) -> (usize, usize) {
         self.outbox.depth()
     }
 
-    /// Hands to the kernel what it takes, unless somebody is doing that. Never waits.
+    /// Writes what the kernel accepts, unless another thread is writing. Never blocks.
     pub fn flush(&self) {
         let mut turn = self.outbox.turn();
         loop {
@@ -129,7 +129,7 @@ impl Connection {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.outbox.block();
-                    // The task waits for the kernel.
+                    // The task waits until the kernel accepts more.
                     return self.task.wake();
                 }
                 Err(error) => {
@@ -141,9 +141,9 @@ impl Connection {
         }
     }
 
-    /// Writes on where the kernel had enough. Ready when there is a reason to end.
+    /// Continues writing after the kernel's buffer was full. Ready if there is a reason to close.
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>) -> Poll<End> {
-        // Before looking: what changes after this wakes the task.
+        // Registered before the check, so that later changes wake the task.
         self.task.register(cx.waker());
         while self.outbox.is_blocked() {
             match self.stream.poll_write_ready(cx) {
@@ -161,8 +161,8 @@ impl Connection {
         }
     }
 
-    /// Says the last word: the close frame behind what is queued.
-    pub(crate) fn say(&self, end: End) {
+    /// Queues the close frame as the last one.
+    pub(crate) fn send_close(&self, end: End) {
         self.outbox.close(end);
         if let (Some(frame), true) = (end.frame(), self.protocol.is_websocket()) {
             self.outbox.push_last(frame);
@@ -170,13 +170,13 @@ impl Connection {
         self.flush();
     }
 
-    /// Ready when everything that was queued has left, or can never leave.
+    /// Ready when every queued frame was sent, or can never be sent.
     pub(crate) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
         let _ = self.poll_write(cx);
         if self.depth().0 == 0 { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    /// What the wheel asks for at a due time; the next one, unless the connection is to end.
+    /// Performs what is due; returns the next due time unless the connection is to be closed.
     pub(crate) fn beat(&self, now: Instant) -> Option<Instant> {
         let beat = self.keepalive.lock().beat(now);
         match beat {
@@ -192,12 +192,12 @@ impl Connection {
         None
     }
 
-    /// A pong came: whether it answers our ping.
+    /// Handles a pong; true if it answers the last ping.
     pub(crate) fn pong(&self, payload: &[u8]) -> bool {
         self.keepalive.lock().pong(payload)
     }
 
-    /// A new token: the connection may stay until then.
+    /// Extends the connection's validity after a renewal; returns the next due time.
     pub(crate) fn renew(&self, expires_at: Instant) -> Instant {
         let mut keepalive = self.keepalive.lock();
         keepalive.expires_at = expires_at;
@@ -215,8 +215,8 @@ impl Connection {
 
 fn write(stream: &TcpStream, batch: &Batch) -> io::Result<usize> {
     match batch {
-        // Past the event loop, whose own state of the socket is in nobody's cache. It has to hear only
-        // that the kernel took nothing: it tries again, and then waits.
+        // Bypasses tokio, whose own state of the socket is in no cache. Tokio only has to learn
+        // that the kernel's buffer is full: then it tries again and waits.
         Batch::One(frame) => match send(stream, frame, SendFlags::empty()) {
             Err(Errno::AGAIN) => stream.try_write(frame),
             sent => Ok(sent?),

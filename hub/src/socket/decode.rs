@@ -1,24 +1,24 @@
-//! What a client sends, taken apart (RFC 6455 §5, §6.2, §8.1): frames into messages, every rule
-//! checked, text checked as UTF-8 while it arrives.
+//! Decodes a client's bytes (RFC 6455 §5, §6.2, §8.1): frames into messages; every rule is checked,
+//! and text is validated as UTF-8 as it arrives.
 //!
-//! Own code for the memory: a library's reader keeps a buffer per socket. This one keeps bytes only
-//! while a frame or a message is incomplete, which for a client that has nothing to say is never.
+//! Own code to save memory: a library's reader keeps a buffer per socket. This one keeps bytes only
+//! while a frame or a message is incomplete, which an idle client never causes.
 
 use crate::protocol::frame::Opcode;
 
-/// Payload of a control frame (§5.5).
+/// Largest payload of a control frame in bytes (§5.5).
 const CONTROL_BYTES_MAX: usize = 125;
 
-/// Something that came in whole.
+/// A complete message or control frame.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Inbound {
     Text(String),
     Binary(Vec<u8>),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
-    /// With the code, if one was given.
+    /// With the close code, if there is one.
     Close(Option<u16>),
-    /// A frame of a message that goes on: nothing to do yet, but a frame.
+    /// A frame of an incomplete message: nothing to handle, but it counts against the allowance.
     Fragment,
 }
 
@@ -31,11 +31,11 @@ pub enum Violation {
     TooLarge,
 }
 
-/// See the module.
+/// The decoder's state; see the module.
 #[derive(Debug)]
 pub struct Inbox {
     message_bytes_max: usize,
-    /// Bytes of a header that has not come to its end.
+    /// Bytes of an incomplete header.
     pending: Vec<u8>,
     /// The frame whose payload is arriving.
     frame: Option<Frame>,
@@ -50,16 +50,16 @@ struct Frame {
     opcode: Opcode,
     left: usize,
     mask: [u8; 4],
-    /// Position in the mask of the next byte.
+    /// Index into the mask of the next byte.
     at: usize,
 }
 
-/// A message, possibly of several frames.
+/// An incomplete message of one or more frames.
 #[derive(Debug)]
 struct Message {
     is_text: bool,
     data: Vec<u8>,
-    /// Up to here the text is UTF-8.
+    /// The text is valid UTF-8 up to this byte.
     checked: usize,
 }
 
@@ -74,10 +74,10 @@ impl Inbox {
         }
     }
 
-    /// Takes bytes from the front of `bytes` until something is whole; `None` when all are taken.
+    /// Consumes `bytes` until a message or frame is complete; `None` once all are consumed.
     ///
     /// # Errors
-    /// The client broke a rule; nothing after that means anything.
+    /// The client violated the protocol; the bytes after that are meaningless.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Result<Option<Inbound>, Violation> {
         let mut frame = match self.frame.take() {
             Some(frame) => frame,
@@ -94,9 +94,9 @@ impl Inbox {
         self.end_of(frame).map(Some)
     }
 
-    /// Reads a header, if all of it is there.
+    /// Reads a header if it is complete.
     fn header(&mut self, bytes: &mut &[u8]) -> Result<Option<Frame>, Violation> {
-        // At most 14 bytes, one at a time: that costs nothing beside the read that brought them.
+        // At most 14 bytes, one at a time: cheap compared with the read that delivered them.
         while let Some((byte, rest)) = bytes.split_first() {
             *bytes = rest;
             self.pending.push(*byte);
@@ -108,7 +108,7 @@ impl Inbox {
         Ok(None)
     }
 
-    /// Checks a new frame against what came before it.
+    /// Checks a new frame against the message in progress.
     fn begin(&mut self, mut frame: Frame, length: u64) -> Result<Frame, Violation> {
         match (frame.opcode, &self.message) {
             (Opcode::Continuation, None) => {
@@ -134,7 +134,7 @@ impl Inbox {
         Ok(frame)
     }
 
-    /// Takes what is there of the payload, unmasks and checks it.
+    /// Consumes the available payload, unmasks and checks it.
     fn payload(&mut self, frame: &mut Frame, bytes: &mut &[u8]) -> Result<(), Violation> {
         let (taken, rest) = bytes.split_at(frame.left.min(bytes.len()));
         *bytes = rest;
@@ -175,7 +175,7 @@ impl Inbox {
 }
 
 impl Message {
-    /// Fails as soon as no continuation could make the text UTF-8.
+    /// Fails as soon as no continuation can make the text valid UTF-8.
     fn check(&mut self) -> Result<(), Violation> {
         if !self.is_text {
             return Ok(());
@@ -190,7 +190,7 @@ impl Message {
     }
 }
 
-/// A header and the length of the payload, if the bytes hold all of the header.
+/// A header and the length of its payload, if the header is complete.
 fn parse(bytes: &[u8]) -> Result<Option<(Frame, u64)>, Violation> {
     let [first, second, rest @ ..] = bytes else { return Ok(None) };
     if first & 0x70 != 0 {
@@ -217,7 +217,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Frame, u64)>, Violation> {
         (short, mask) => (u64::from(short), mask),
     };
     let [a, b, c, d] = mask else { return Ok(None) };
-    // §5.2: the minimal number of bytes, and the most significant bit is 0.
+    // §5.2: the minimal number of bytes, with the most significant bit 0.
     let is_minimal = match short {
         126 => length > 125,
         127 => length > u64::from(u16::MAX) && length <= i64::MAX as u64,
@@ -230,7 +230,7 @@ fn parse(bytes: &[u8]) -> Result<Option<(Frame, u64)>, Violation> {
     Ok(Some((frame, length)))
 }
 
-/// §7.4: which codes may be sent.
+/// §7.4: the code, if it is one that may be sent.
 fn close_code(payload: &[u8]) -> Result<Option<u16>, Violation> {
     match payload {
         [] => Ok(None),

@@ -1,14 +1,14 @@
-//! Why a connection is over, and the frame that tells its peer.
+//! Why a connection ends, and the close frame for its peer.
 
 use bytes::Bytes;
 use shared::CloseCode;
 
 use crate::protocol::frame;
 
-/// See the module.
+/// The reason for the end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum End {
-    /// The peer closed or is not there any more.
+    /// The peer closed the connection or vanished.
     Gone,
     /// The peer sent a close frame, which is answered with one.
     Answer { code: Option<u16> },
@@ -23,7 +23,7 @@ impl From<CloseCode> for End {
 }
 
 impl End {
-    /// The code of either side, if there is one.
+    /// The close code of either side, if there is one.
     pub fn code(self) -> Option<u16> {
         match self {
             End::Gone => None,
@@ -32,7 +32,7 @@ impl End {
         }
     }
 
-    /// The frame that says so.
+    /// The close frame for this reason.
     pub(super) fn frame(self) -> Option<Bytes> {
         match self {
             End::Gone => None,

@@ -1,5 +1,5 @@
-//! When a connection is looked at: to ping it, to find out that nobody answers, to end it with its
-//! token. Decisions only; the [`crate::socket::timer_wheel`] keeps the time for all connections.
+//! Decides when to check a connection: to ping it, to detect that it is dead, to close it when its
+//! token expires. No I/O; the [`crate::socket::timer_wheel`] keeps the time for all connections.
 
 use std::time::Duration;
 
@@ -7,25 +7,25 @@ use tokio::time::Instant;
 
 use crate::limits::PINGS_UNANSWERED_MAX;
 
-/// See the module.
+/// One connection's pings and expiry.
 #[derive(Debug)]
 pub struct Keepalive {
     ping_at: Instant,
     ping_interval: Duration,
-    /// When the token ends; leeway for clocks included.
+    /// End of the token's validity, leeway included.
     pub(crate) expires_at: Instant,
-    /// Payload of the last ping: a pong counts when it repeats it.
+    /// Payload of the last ping: only a pong that repeats it counts.
     payload: u64,
     unanswered: u32,
     /// Whether the peer answers pings: a WebSocket has to, the reader of an event stream cannot.
     answers: bool,
 }
 
-/// What to do at a due time.
+/// The action at a due time.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Beat {
     Expired,
-    /// Too many pings without an answer.
+    /// Too many pings are unanswered.
     Dead,
     Ping {
         payload: u64,
@@ -37,7 +37,8 @@ pub(crate) enum Beat {
 }
 
 impl Keepalive {
-    /// The first ping comes at a random moment: connections that came together do not ping together.
+    /// The first ping is at a random moment, so that connections opened together do not ping
+    /// together.
     pub fn new(now: Instant, ping_interval: Duration, expires_at: Instant, answers: bool) -> Self {
         let ping_at = now + ping_interval.mul_f64(fastrand::f64());
         Self { ping_at, ping_interval, expires_at, payload: 0, unanswered: 0, answers }
@@ -58,13 +59,13 @@ impl Keepalive {
             return Beat::Dead;
         }
         self.unanswered += u32::from(self.answers);
-        // Random: a peer cannot answer pings it has not read.
+        // Random, so that a peer cannot answer pings that it has not read.
         self.payload = fastrand::u64(..);
         self.ping_at = now + self.ping_interval;
         Beat::Ping { payload: self.payload, next: self.due() }
     }
 
-    /// Whether this is the answer to the last ping.
+    /// Whether this pong answers the last ping.
     pub(crate) fn pong(&mut self, payload: &[u8]) -> bool {
         let is_ours = self.unanswered > 0 && payload == self.payload.to_be_bytes();
         if is_ours {
@@ -92,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_peer_that_answers_stays_and_one_that_does_not_is_dead() {
+    fn only_a_peer_that_answers_stays_alive() {
         let start = Instant::now();
         let mut keepalive = Keepalive::new(start, INTERVAL, start + HOUR, true);
         assert!(keepalive.due() <= start + INTERVAL);
@@ -101,7 +102,7 @@ mod tests {
             let payload = ping(&mut keepalive, now);
             assert!(!keepalive.pong(b"somebody"));
             assert!(keepalive.pong(&payload));
-            // Once: the same answer again is only a frame.
+            // Only once: a repeated answer is just another frame.
             assert!(!keepalive.pong(&payload));
             now += INTERVAL;
         }

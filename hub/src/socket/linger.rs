@@ -1,9 +1,9 @@
-//! The end of a connection whose peer may still be sending, known as lingering close (RFC 9112 §9.6).
+//! Lingering close (RFC 9112 §9.6): ends a connection whose peer may still be sending.
 //!
-//! A kernel that closes a connection with unread bytes resets it. The reset can overtake what was
-//! written last, so that the client sees a broken connection instead of a close frame or a refusal.
-//! The hub therefore ends its own side first, then reads and drops what still arrives until the client
-//! ends the other side. Both bytes and time are bounded, and nothing that arrives is kept.
+//! A kernel that closes a connection with unread bytes resets it. The reset can overtake the last
+//! bytes written, so that the client sees a broken connection instead of a close frame or a
+//! rejection. The hub therefore ends its own side first, then reads and discards until the client
+//! ends the other side. Bytes and time are bounded, and no data is kept.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -13,10 +13,10 @@ use std::task::{Context, Poll, ready};
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-/// Read at once, on the stack.
+/// Bytes per read, on the stack.
 const CHUNK_BYTES: usize = 16 * 1024;
 
-/// Reads and drops what a peer sends, up to a number of bytes.
+/// Reads and discards a peer's bytes, up to a limit.
 #[derive(Debug)]
 pub(crate) struct Drain {
     left: usize,
@@ -27,12 +27,12 @@ impl Drain {
         Self { left: bytes_max }
     }
 
-    /// Ready when the peer has ended its side, when the connection is broken, and when the peer has
-    /// sent as much as is read of it; then also when it is polled again.
+    /// Ready when the peer has ended its side, the connection is broken, or the limit is reached;
+    /// in the last case, also when it is polled again.
     pub(crate) fn poll(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
         let mut chunk = [0; CHUNK_BYTES];
         while self.left > 0 {
-            // Pending also when this task has had its share (tokio's cooperative budget).
+            // Pending also when this task's budget is used up (tokio's cooperative scheduling).
             if ready!(stream.poll_read_ready(cx)).is_err() {
                 return Poll::Ready(());
             }
@@ -48,13 +48,13 @@ impl Drain {
     }
 }
 
-/// Tells the peer that nothing follows. Returns whether there is anything left to wait for.
+/// Ends the hub's side; false if the connection is already broken.
 pub(crate) fn end(stream: &TcpStream) -> bool {
     SockRef::from(stream).shutdown(Shutdown::Write).is_ok()
 }
 
-/// Ends the hub's side and waits until the peer ends its own, or has sent `bytes_max`. The caller sets
-/// a deadline.
+/// Ends the hub's side and waits until the peer ends its own, or has sent `bytes_max`. The caller
+/// sets a deadline.
 pub(crate) async fn hang_up(stream: &TcpStream, bytes_max: usize) {
     if end(stream) {
         let mut drain = Drain::new(bytes_max);

@@ -1,9 +1,9 @@
-//! One connection from its handshake to its end: frames in and out by RFC 6455, a bounded queue
-//! ([`outbox`]: a client that is slower is closed), the task that reads and writes on, pings, and the
-//! lingering close.
+//! One connection from its handshake to its end: frames in both directions by RFC 6455, a bounded
+//! queue ([`outbox`] closes slower clients), the task that reads and continues writes, pings, and
+//! the lingering close.
 //!
-//! Knows no user and no notification: what messages mean is the business of a
-//! [`Listener`](task::Listener), which frames are sent that of whoever pushes them.
+//! Knows no user and no notification: a [`Listener`](task::Listener) interprets messages, and the
+//! callers of `push` choose the frames.
 
 pub mod connection;
 pub mod decode;

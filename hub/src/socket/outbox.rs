@@ -1,9 +1,9 @@
-//! What waits for one connection: a bounded queue of frames, who is writing them, and the reason to
-//! close if there is one. Decisions only; [`crate::socket::connection`] does the writing.
+//! The queue of one connection: bounded frames, the current writer, and the reason to close, if
+//! any. No I/O; [`crate::socket::connection`] writes.
 //!
-//! Whoever delivers writes at once, without waking the connection's task; the lock is held for
-//! pushes and pops, never while the kernel is called. One writer at a time, and what it is writing
-//! stays at the front until it is known how much of it has left.
+//! A delivering thread writes at once, without waking the connection's task. The lock is held for
+//! pushes and pops, never during a system call. There is one writer at a time; its frames stay at
+//! the front until it is known how many bytes were sent.
 
 use std::sync::Arc;
 
@@ -17,63 +17,63 @@ use queue::Queue;
 
 mod queue;
 
-/// See the module.
+/// The queue of one connection; see the module.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    // A plain lock: both sides hold it for a push or a pop.
+    // A blocking lock, held for a push or a pop.
     state: Mutex<State>,
-    /// Shared by all.
+    /// Shared by all sockets.
     queued: Arc<TotalQueued>,
 }
 
 #[derive(Debug)]
 struct State {
     frames: Queue,
-    /// Of all frames, also of what has left of the first.
+    /// Bytes of all frames, including the sent part of the first.
     bytes: usize,
-    /// What has left of the first frame.
+    /// Sent bytes of the first frame.
     written: usize,
-    /// Frames at the front that somebody is writing.
+    /// Frames at the front that are being written.
     in_flight: usize,
-    /// Nothing is written: the handshake is not answered, or the kernel takes no more.
+    /// Writing is suspended: the handshake is unanswered, or the kernel's buffer is full.
     is_blocked: bool,
-    /// Once set, nothing more is taken in.
+    /// Once set, no further frame is accepted.
     end: Option<End>,
-    /// Of `bytes`, what is counted among those of all sockets.
+    /// The part of `bytes` that is counted in the total of all sockets.
     counted: usize,
 }
 
-/// What came of a push.
+/// The result of a push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
     Queued,
-    /// The connection is being closed already.
+    /// The connection is already closing.
     Ignored,
-    /// The client is behind by the whole queue, or by anything while all queues together are full:
-    /// this push has closed it.
+    /// The queue is full, or it is not empty while the total of all queues is at its limit: this
+    /// push closed the connection.
     Overflowed,
 }
 
-/// Frames to hand to the kernel, shared with the queue.
+/// Frames to pass to the kernel, shared with the queue.
 #[derive(Debug)]
 pub(crate) enum Batch {
-    /// The usual case: nothing but the frame, less what has left of it.
+    /// The usual case: one frame, without the part already sent.
     One(Bytes),
     Many(Vec<Bytes>),
 }
 
-/// What a writer has to do.
+/// The writer's next step.
 #[derive(Debug)]
 pub(crate) enum Turn {
     Write(Batch),
-    /// Nothing waits, somebody else writes, or nobody can.
+    /// Nothing is queued, another thread is writing, or writing is suspended.
     Rest,
-    /// All has left, and the connection is to be closed.
+    /// Everything was sent, and the connection is to be closed.
     Finish,
 }
 
 impl Outbox {
-    /// Blocked until the handshake is answered.
+    /// An empty queue, suspended until the handshake is answered.
     pub(crate) fn new(queued: Arc<TotalQueued>) -> Self {
         let state = State {
             frames: Queue::default(),
@@ -87,15 +87,16 @@ impl Outbox {
         Self { state: Mutex::new(state), queued }
     }
 
-    /// Queues a frame. A client that is behind by the whole queue is closed with `TooSlow`, and
-    /// what waited for it is dropped: it resumes from its feed.
+    /// Queues a frame. A client whose queue is full is closed with `TooSlow`, and its unsent frames
+    /// are dropped: it resumes from its feed.
     pub(crate) fn push(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();
         if state.end.is_some() {
             return Pushed::Ignored;
         }
         let bytes = state.bytes + frame.len();
-        // One frame may have any size, else a large notification would close everybody.
+        // An empty queue accepts a frame of any size, else one large notification would close every
+        // socket.
         let is_full = state.frames.len() >= SOCKET_QUEUE_FRAMES_MAX
             || (bytes > SOCKET_QUEUE_BYTES_MAX && !state.frames.is_empty());
         if is_full || self.leaves_no_room(&state) {
@@ -107,8 +108,8 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Queues a frame whatever waits for this client already: for a part of a feed, which is bounded
-    /// by itself.
+    /// Queues a frame regardless of this queue's limit: for the parts of a feed, whose size has a
+    /// limit of its own.
     pub(crate) fn push_replay(&self, frame: Bytes) -> Pushed {
         let mut state = self.state.lock();
         if state.end.is_some() {
@@ -123,7 +124,7 @@ impl Outbox {
         Pushed::Queued
     }
 
-    /// Whether something waits for this client and too much for all of them.
+    /// Whether this queue is suspended and not empty while the total of all queues is at its limit.
     fn leaves_no_room(&self, state: &State) -> bool {
         state.is_blocked && !state.frames.is_empty() && self.queued.is_full()
     }
@@ -135,7 +136,7 @@ impl Outbox {
         Pushed::Overflowed
     }
 
-    /// Puts the answer to the handshake in front of everything and lets writing begin.
+    /// Puts the handshake's answer at the front and starts writing.
     pub(crate) fn open(&self, answer: Bytes) {
         let mut state = self.state.lock();
         state.bytes += answer.len();
@@ -144,19 +145,19 @@ impl Outbox {
         state.count(&self.queued);
     }
 
-    /// Asks for the end after what is queued; the first reason stays.
+    /// Requests the close after the queued frames; the first reason is kept.
     pub(crate) fn close(&self, end: End) {
         self.state.lock().end.get_or_insert(end);
     }
 
-    /// Queues the last frame, behind which there is only the end.
+    /// Queues the last frame before the end.
     pub(crate) fn push_last(&self, frame: Bytes) {
         let mut state = self.state.lock();
         state.bytes += frame.len();
         state.frames.push_back(frame);
     }
 
-    /// The peer is gone: nothing that waits can be written.
+    /// Records that the peer is gone: queued frames can never be sent.
     pub(crate) fn fail(&self) {
         let mut state = self.state.lock();
         state.in_flight = 0;
@@ -167,7 +168,7 @@ impl Outbox {
         state.count(&self.queued);
     }
 
-    /// The reason to close, also while frames still wait.
+    /// The reason to close, even while frames are queued.
     pub(crate) fn end(&self) -> Option<End> {
         self.state.lock().end
     }
@@ -176,34 +177,34 @@ impl Outbox {
         self.state.lock().is_blocked
     }
 
-    /// Frames and bytes that wait.
+    /// Queued frames and bytes.
     pub(crate) fn depth(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.frames.len(), state.bytes)
     }
 
-    /// The kernel takes more.
+    /// Resumes writing: the kernel accepts more.
     pub(crate) fn unblock(&self) {
         let mut state = self.state.lock();
         state.is_blocked = false;
         state.count(&self.queued);
     }
 
-    /// Takes the role of the writer if there is something to write and nobody has it. Whoever gets
-    /// a batch has to say what came of it.
+    /// Takes the role of the writer if there are frames and no writer. A caller that gets a batch
+    /// must report its result.
     pub(crate) fn turn(&self) -> Turn {
         self.state.lock().turn()
     }
 
-    /// So many bytes of the batch have left. Gives the number of frames that are through, and what
-    /// the writer has to do next.
+    /// Reports sent bytes of the batch. Returns the number of frames completely sent, and the
+    /// writer's next step.
     pub(crate) fn written(&self, bytes: usize) -> (u64, Turn) {
         let mut state = self.state.lock();
         let frames = state.advance(bytes);
         (frames, state.turn())
     }
 
-    /// The kernel takes nothing at the moment.
+    /// Reports that the kernel's buffer is full.
     pub(crate) fn block(&self) {
         let mut state = self.state.lock();
         state.in_flight = 0;
@@ -220,8 +221,7 @@ impl Drop for Outbox {
 }
 
 impl State {
-    /// Brings the shared count up to date: with all of this queue while nothing of it leaves, with
-    /// nothing otherwise.
+    /// Updates the shared total: this queue's bytes while it is suspended, none otherwise.
     fn count(&mut self, queued: &TotalQueued) {
         let counted = if self.is_blocked { self.bytes } else { 0 };
         if counted != self.counted {
@@ -249,7 +249,8 @@ impl State {
         Turn::Write(Batch::Many(std::iter::once(first).chain(more).collect()))
     }
 
-    /// The writer is done, and so many bytes have left; gives the number of frames that are through.
+    /// Ends the writer's turn after `bytes` were sent; returns the number of frames completely
+    /// sent.
     fn advance(&mut self, mut bytes: usize) -> u64 {
         let mut frames = 0;
         self.in_flight = 0;
@@ -264,12 +265,12 @@ impl State {
             self.frames.drop_first();
             frames += 1;
         }
-        // None are left also where the peer was found gone meanwhile.
+        // The queue is also empty if the peer was found gone in the meantime.
         self.written = if self.frames.is_empty() { 0 } else { bytes };
         frames
     }
 
-    /// Drops what has not begun to leave: half a frame would spoil all that follows.
+    /// Drops the frames not begun: a partial frame would corrupt the stream.
     fn drop_waiting(&mut self) {
         let begun = self.in_flight.max(usize::from(self.written > 0));
         self.frames.truncate(begun);

@@ -1,5 +1,5 @@
-//! One connection's life once its handshake is answered: hearing the peer, writing on where the
-//! kernel had enough, and the goodbye. One task each, which sleeps unless there is something to do.
+//! A connection's task after the handshake: reads from the peer, continues writes after the
+//! kernel's buffer was full, and closes. It sleeps unless there is work.
 
 use std::future::poll_fn;
 use std::io::ErrorKind;
@@ -17,20 +17,20 @@ use crate::socket::decode::{Inbound, Inbox, Violation};
 use crate::socket::end::End;
 use crate::socket::linger::{self, Drain};
 
-/// How much a peer may say, and what its messages mean. What RFC 6455 asks of every endpoint is not
-/// the listener's concern.
+/// Limits a peer's messages and interprets them. The duties of every endpoint in RFC 6455 are not
+/// the listener's.
 pub trait Listener {
-    /// Asked before each frame is looked at, and for each read of an event stream's connection.
+    /// Called before each frame is handled, and for each read of an event stream's connection.
     fn admit(&mut self) -> Option<End>;
 
-    /// A whole message; a reason to end if there is one.
+    /// Handles a text message; returns a reason to close, if any.
     fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End>;
 
-    /// The same for a binary one.
+    /// Handles a binary message; returns a reason to close, if any.
     fn binary(&mut self, connection: &Arc<Connection>, data: Vec<u8>) -> Option<End>;
 }
 
-/// A connection with what only its task needs.
+/// A connection with the state that only its task needs.
 pub struct SocketTask<L> {
     connection: Arc<Connection>,
     listener: L,
@@ -41,7 +41,7 @@ impl From<Violation> for End {
     fn from(violation: Violation) -> Self {
         match violation {
             Violation::Protocol(why) => {
-                tracing::debug!(why, "a client broke the protocol");
+                tracing::debug!(why, "client violated the protocol");
                 CloseCode::Malformed.into()
             }
             Violation::NotUtf8 => CloseCode::NotUtf8.into(),
@@ -55,22 +55,22 @@ impl<L: Listener> SocketTask<L> {
         Self { connection, listener, inbox: Inbox::new(message_bytes_max) }
     }
 
-    /// Runs until the connection is closed, and returns the reason. `early` is what the peer sent right
-    /// behind its handshake.
+    /// Runs until the connection is closed, and returns the reason. `early` holds the bytes that
+    /// followed the handshake.
     pub async fn run(mut self, early: Vec<u8>) -> End {
-        let heard = caught(|| self.hear(&early)).unwrap_or_else(Some);
+        let handled = caught(|| self.handle(&early)).unwrap_or_else(Some);
         drop(early);
-        let end = match heard {
+        let end = match handled {
             Some(end) => end,
             None => poll_fn(|cx| caught(|| self.poll(cx)).unwrap_or_else(Poll::Ready)).await,
         };
         let Self { connection, listener, inbox } = self;
-        tracing::debug!(socket = connection.id, ?end, "socket is over");
-        drop(listener); // a socket that is being closed does not count as online
-        drop(inbox); // nor does it keep half a message
+        tracing::debug!(socket = connection.id, ?end, "socket closed");
+        drop(listener); // a closing socket does not count as online
+        drop(inbox); // frees an incomplete message
         if end != End::Gone {
-            // Boxed: a socket that lives keeps no room for its end.
-            Box::pin(say_goodbye(&connection, end)).await;
+            // Boxed, so that an open socket reserves no memory for its end.
+            Box::pin(close_gracefully(&connection, end)).await;
         }
         end
     }
@@ -81,29 +81,29 @@ impl<L: Listener> SocketTask<L> {
         }
         let mut buffer = [0; SOCKET_READ_BYTES];
         loop {
-            // Pending also when this task has had its share (tokio's cooperative budget).
+            // Pending also when this task's budget is used up (tokio's cooperative scheduling).
             if ready!(self.connection.stream.poll_read_ready(cx)).is_err() {
                 return Poll::Ready(End::Gone);
             }
             match self.connection.stream.try_read(&mut buffer) {
                 Ok(0) => return Poll::Ready(End::Gone),
                 Ok(bytes) => {
-                    if let Some(end) = self.hear(buffer.get(..bytes).unwrap_or_default()) {
+                    if let Some(end) = self.handle(buffer.get(..bytes).unwrap_or_default()) {
                         return Poll::Ready(end);
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                // Connections break; nobody is left to be told.
+                // A broken connection has no peer to tell.
                 Err(_) => return Poll::Ready(End::Gone),
             }
         }
     }
 
-    /// What the peer sent; a reason to end if there is one.
-    fn hear(&mut self, mut bytes: &[u8]) -> Option<End> {
+    /// Handles bytes from the peer; returns a reason to close, if any.
+    fn handle(&mut self, mut bytes: &[u8]) -> Option<End> {
         if !self.connection.protocol.is_websocket() {
-            // The reader of an event stream has nothing to say.
+            // An event stream's reader has no messages to send.
             return if bytes.is_empty() { None } else { self.listener.admit() };
         }
         loop {
@@ -143,18 +143,18 @@ impl<L: Listener> SocketTask<L> {
     }
 }
 
-/// A bug in the hub ends one socket, with a code that tells the client to come back.
+/// Turns a panic into the end of this one socket, with a code that tells the client to reconnect.
 fn caught<T>(step: impl FnOnce() -> T) -> Result<T, End> {
-    // Nothing that the step has left half done is used again: the socket ends.
+    // The socket ends, so no state that the step left inconsistent is used again.
     catch_unwind(AssertUnwindSafe(step)).map_err(|_| {
-        tracing::error!("a socket's task has failed; only that socket is closed");
+        tracing::error!("a socket's task panicked; only this socket is closed");
         CloseCode::Internal.into()
     })
 }
 
 /// Sends the close frame, then ends the hub's side first, as a server has to (RFC 6455 §7.1.1).
-async fn say_goodbye(connection: &Connection, end: End) {
-    connection.say(end);
+async fn close_gracefully(connection: &Connection, end: End) {
+    connection.send_close(end);
     let mut is_said = false;
     let mut drain = Drain::new(CLOSE_DRAIN_BYTES_MAX);
     let goodbye = poll_fn(|cx| {
@@ -164,12 +164,12 @@ async fn say_goodbye(connection: &Connection, end: End) {
             }
             is_said = true;
         }
-        // From the start: a client that reads only once it has sent everything would not take the
-        // close frame while nobody reads what it sends.
+        // Reading starts at once: a client that reads only after it has sent everything would not
+        // receive the close frame while the hub reads nothing.
         let drained = drain.poll(&connection.stream, cx);
         if is_said { drained } else { Poll::Pending }
     });
     if timeout(CLOSE_DEADLINE, goodbye).await.is_err() {
-        tracing::debug!(socket = connection.id, "the peer did not take the close frame");
+        tracing::debug!(socket = connection.id, "the peer did not receive the close frame");
     }
 }

@@ -1,5 +1,5 @@
 //! One timer for all connections: a wheel of ticks (Varghese and Lauck, 1987), each with the
-//! connections that are due then. A timer of its own would cost each of them memory and a lock.
+//! connections due then. A timer per connection would cost memory and a lock each.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -10,19 +10,19 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use crate::socket::connection::Connection;
 
-/// Ticks of one turn. What is due later than a turn is looked at once in between.
+/// Ticks per turn. Connections due later than a turn are checked once in between.
 const TICKS: u64 = 128;
-/// Ticks of one interval between pings: pings are late by less than a hundredth of it.
+/// Ticks per ping interval: pings are late by less than a hundredth of it.
 const TICKS_PER_PING: u32 = 100;
 
-/// See the module.
+/// The wheel; see the module.
 #[derive(Debug)]
 pub(crate) struct TimerWheel {
     start: Instant,
     tick: Duration,
-    /// The tick that was begun last.
+    /// The last tick that has begun.
     now: AtomicU64,
-    /// Weak: the memory and the descriptor of a connection that has ended go at once.
+    /// Weak, so that an ended connection's memory and descriptor are released at once.
     slots: Box<[Mutex<Vec<Weak<Connection>>>]>,
 }
 
@@ -33,14 +33,14 @@ impl TimerWheel {
         Self { start: Instant::now(), tick, now: AtomicU64::new(0), slots }
     }
 
-    /// Has the connection looked at when it is due; only the last call for a connection counts.
+    /// Schedules the connection's next check; only the last call for a connection counts.
     pub(crate) fn add(&self, connection: &Arc<Connection>, due: Instant) {
         let wanted = self.tick_of(due);
         loop {
             let now = self.now.load(Ordering::SeqCst);
             let tick = wanted.clamp(now + 1, now + TICKS - 1);
             let mut slot = self.slot(tick).lock();
-            // The tick may have begun meanwhile; then nobody looks there for a whole turn.
+            // The tick may have begun in the meantime; its slot would then wait for a whole turn.
             if self.now.load(Ordering::SeqCst) >= tick {
                 continue;
             }
@@ -50,7 +50,7 @@ impl TimerWheel {
         }
     }
 
-    /// Looks at connections as they fall due; ends only by being dropped.
+    /// Checks connections when they are due; ends only by being dropped.
     pub(crate) async fn run(&self) {
         let mut ticks = interval_at(self.start + self.tick, self.tick);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -71,13 +71,13 @@ impl TimerWheel {
         }
     }
 
-    /// The first tick at or after a moment.
+    /// The first tick at or after `at`.
     fn tick_of(&self, at: Instant) -> u64 {
         let after = at.saturating_duration_since(self.start).as_nanos();
         u64::try_from(after.div_ceil(self.tick.as_nanos())).unwrap_or(u64::MAX)
     }
 
-    /// Ticks that have begun by a moment.
+    /// The number of ticks begun by `at`.
     fn ticks_until(&self, at: Instant) -> u64 {
         let after = at.saturating_duration_since(self.start).as_nanos();
         u64::try_from(after / self.tick.as_nanos()).unwrap_or(u64::MAX)
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn everyone_is_looked_at_in_time_and_the_last_word_counts() {
+    async fn connections_are_checked_in_time_and_the_last_call_counts() {
         let wheel = TimerWheel::new(PING);
         let far = Instant::now() + Duration::from_secs(3600);
         let soon = Instant::now() + Duration::from_millis(150);

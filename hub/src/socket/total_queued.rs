@@ -1,15 +1,14 @@
-//! What waits for all sockets together, so that a crowd that reads slowly cannot take the process'
-//! memory: each socket has a bound of its own, but 10,000 times 2 MiB are more than most machines
-//! have.
+//! The bytes queued for all sockets together, bounded so that many slow readers cannot exhaust
+//! memory: each socket has a limit of its own, but 10,000 times 2 MiB exceed most machines' memory.
 //!
-//! Counted is only what the kernel does not take, which is nothing for nearly every socket at any
-//! time: whoever is written to at once touches no shared number.
+//! Counts only what the kernel does not accept, which is nothing for nearly every socket at any
+//! time: a socket that can be written to at once touches no shared counter.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::limits::QUEUED_BYTES_MAX;
 
-/// See the module.
+/// The total; see the module.
 #[derive(Debug)]
 pub struct TotalQueued {
     bytes: AtomicUsize,
@@ -21,12 +20,13 @@ impl TotalQueued {
         Self { bytes: AtomicUsize::new(0), bytes_max }
     }
 
-    /// Who is behind already gets nothing more: they are closed, and resume from their feeds.
+    /// Whether the limit is reached. Then sockets with a queue are closed instead of queueing more,
+    /// and resume from their feeds.
     pub(crate) fn is_full(&self) -> bool {
         self.bytes.load(Ordering::Relaxed) >= self.bytes_max
     }
 
-    /// Counts `now` for somebody instead of `before`.
+    /// Replaces a socket's count of `before` by `now`.
     pub(crate) fn replace(&self, before: usize, now: usize) {
         if now > before {
             self.bytes.fetch_add(now - before, Ordering::Relaxed);

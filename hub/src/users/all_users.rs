@@ -1,16 +1,16 @@
-//! Walks over everyone who is here, shard by shard: delivery to the others goes on meanwhile.
+//! Walks over all users shard by shard, so that delivery to the other shards goes on.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use shared::{CloseCode, UserId};
 
-use super::{ReadRequest, Registry};
+use super::{FeedRequest, Registry};
 use crate::presence::Users;
 use crate::protocol::Event;
 use crate::users::user::Flush;
 
-/// Frames that wait for sockets, and in the longest queue.
+/// Frames and bytes queued for all sockets, and the frames in the longest queue.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Queues {
     pub(crate) frames: u64,
@@ -19,7 +19,7 @@ pub(crate) struct Queues {
 }
 
 impl Registry {
-    /// The subscription stands again: everyone who is here may be behind.
+    /// Marks every user as possibly behind, after the subscription was lost and is back.
     pub(crate) fn unsync(&self) {
         self.subscription.fetch_add(1, Ordering::SeqCst);
         for shard in &self.shards {
@@ -27,26 +27,26 @@ impl Registry {
         }
     }
 
-    /// Has everyone compared with their feed.
+    /// Requests a comparison of every user with their feed.
     pub(crate) fn recheck(&self) {
         for shard in &self.shards {
             shard.lock().values_mut().for_each(|user| user.sequencer.recheck());
         }
     }
 
-    /// Reads that bring those up to date who may be behind, shard by shard.
-    pub(crate) fn behind(&self) -> impl Iterator<Item = Vec<ReadRequest>> + '_ {
+    /// The requests that bring users up to date who may be behind, shard by shard.
+    pub(crate) fn behind(&self) -> impl Iterator<Item = Vec<FeedRequest>> + '_ {
         self.shards.iter().map(|shard| {
             let mut shard = shard.lock();
             let behind = shard.iter_mut().filter_map(|(id, user)| {
-                let read = user.sequencer.wanted()?;
-                Some(self.read(id, user.generation, read))
+                let query = user.sequencer.wanted()?;
+                Some(self.new_request(id, user.generation, query))
             });
             behind.collect()
         })
     }
 
-    /// What waits for sockets. A walk over everyone: for whoever looks now and then.
+    /// The state of all queues. A walk over every socket: call it rarely.
     pub(crate) fn queues(&self) -> Queues {
         let mut queues = Queues::default();
         for shard in &self.shards {
@@ -60,8 +60,8 @@ impl Registry {
         queues
     }
 
-    /// Tells every socket to come back, each after another time up to `spread`, and closes it; shard
-    /// by shard, so that the caller can pause in between. Gives the number of sockets.
+    /// Tells every socket to reconnect after a random time up to `spread`, and closes it; shard by
+    /// shard, so that the caller can pause in between. Yields the number of sockets.
     pub(crate) fn drain(&self, spread: Duration) -> impl Iterator<Item = usize> + '_ {
         let spread_ms = u64::try_from(spread.as_millis()).unwrap_or(u64::MAX);
         self.shards.iter().map(move |shard| {
@@ -70,18 +70,19 @@ impl Registry {
             let mut count = 0;
             for socket in shard.values_mut().flat_map(|user| &mut user.sockets) {
                 let after_ms = fastrand::u64(..=spread_ms);
-                socket.tell(&Event::Reconnect { after_ms }, &mut flush);
+                socket.send(&Event::Reconnect { after_ms }, &mut flush);
                 socket.connection.close(CloseCode::Restart);
                 count += 1;
             }
             drop(shard);
+            flush.flush();
             count
         })
     }
 }
 
 impl Users for Registry {
-    /// Shard by shard.
+    /// One part per shard.
     fn parts(&self) -> impl Iterator<Item = Vec<UserId>> + Send {
         self.shards.iter().map(|shard| shard.lock().keys().cloned().collect())
     }

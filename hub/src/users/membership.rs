@@ -1,4 +1,4 @@
-//! A socket's place among the others of its user.
+//! A socket's membership in its user's set of sockets.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use tokio::sync::oneshot;
 
 use super::Registry;
 
-/// A socket's place in the registry, given up on drop.
+/// A socket's entry in the registry, removed on drop.
 pub(crate) struct Membership {
     registry: Arc<Registry>,
     user: UserId,
@@ -29,10 +29,10 @@ impl Membership {
         &self.user
     }
 
-    /// Waits until the user's position is known: whatever is published from then on is delivered.
+    /// Waits until the user's position is known: everything published from then on is delivered.
     pub(crate) async fn ready(&mut self) {
         if let Some(ready) = self.ready.take() {
-            // An error means that the hub is ending; the session finds out by itself.
+            // An error means that the hub is shutting down, which the session notices itself.
             let _ = ready.await;
         }
     }

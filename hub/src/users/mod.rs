@@ -1,13 +1,13 @@
-//! Who is here: users and their sockets, and the one place where a message meets them.
+//! The connected users and their sockets, and the one place where messages are delivered to them.
 //!
-//! Everything about a user happens under one lock, so that a welcome, what was missed and what is
-//! live reach every socket in one order. Plain locks are right: they are held for map work and
-//! pushes into memory, never across an await and never while the kernel is called: whoever told
-//! sockets something writes it out afterwards ([`Flush`]). There are several locks, by user, so that
-//! a walk over everyone (presence, bringing up to date, shutdown) stops delivery for one shard only.
+//! All changes to a user happen under one lock, so that a welcome, missed messages and live ones
+//! reach every socket in the same order. The locks are blocking ones: they are held for map
+//! operations and pushes into memory, never across an await or a system call; frames are written to
+//! sockets after the lock is released ([`Flush`]). Users are spread over several locks, so that a
+//! walk over all of them (presence, catching up, shutdown) blocks delivery for one shard only.
 //!
-//! Reads nothing from Redis itself: it asks for reads ([`ReadRequest`]), and tells
-//! [`presence`](crate::presence) who came and who left.
+//! Does not talk to Redis: it issues [`FeedRequest`]s, and tells [`presence`](crate::presence)
+//! which users connect and leave.
 
 mod all_users;
 mod membership;
@@ -42,30 +42,30 @@ use crate::users::resume::Cursor;
 use crate::users::sequencer::{FeedQuery, Sequencer};
 use crate::users::user::{Flush, User, UserSocket};
 
-/// More than cores, so that a walk rarely meets a delivery.
+/// More than there are cores, so that a walk rarely blocks a delivery.
 const SHARDS: usize = 64;
 
-/// A read that a user waits for. At most one is under way per user, which bounds their queue.
+/// A request to read a user's feed. At most one per user is under way, which bounds their queue.
 #[derive(Debug)]
-pub struct ReadRequest {
+pub struct FeedRequest {
     pub(crate) user: UserId,
-    /// The [`User::generation`] it is for: an answer must not reach a later one.
+    /// The [`User::generation`] that asked: an answer must not reach a later one.
     pub(crate) generation: u64,
-    /// Which subscription it belongs to: an answer from before the subscription was restored may
-    /// miss what was published in between.
+    /// The number of the subscription at that time: an answer from before the subscription was
+    /// restored may lack publications of the outage.
     pub(crate) subscription: u64,
-    pub(crate) read: FeedQuery,
+    pub(crate) query: FeedQuery,
 }
 
 pub struct Registry {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
-    /// Numbers the generations of all users.
+    /// The next generation, counted over all users.
     next_generation: AtomicU64,
     is_draining: AtomicBool,
-    /// Counts subscriptions.
+    /// The number of the current subscription.
     subscription: AtomicU64,
-    reads: mpsc::UnboundedSender<ReadRequest>,
+    requests: mpsc::UnboundedSender<FeedRequest>,
     presence: Arc<Presence>,
     pub(crate) metrics: Arc<Metrics>,
 }
@@ -76,22 +76,22 @@ impl Registry {
     pub fn new(
         presence: Arc<Presence>,
         metrics: Arc<Metrics>,
-    ) -> (Arc<Self>, mpsc::UnboundedReceiver<ReadRequest>) {
-        let (reads, requests) = mpsc::unbounded_channel();
+    ) -> (Arc<Self>, mpsc::UnboundedReceiver<FeedRequest>) {
+        let (requests, receiver) = mpsc::unbounded_channel();
         let registry = Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::new(),
             next_generation: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
             subscription: AtomicU64::new(0),
-            reads,
+            requests,
             presence,
             metrics,
         };
-        (Arc::new(registry), requests)
+        (Arc::new(registry), receiver)
     }
 
-    /// Adds a socket, which gets what lies above its cursor first, if it has one. Await
+    /// Adds a socket; if it has a cursor, it first gets the entries above it. Await
     /// [`Membership::ready`] before telling the client that it is connected.
     ///
     /// # Errors
@@ -116,11 +116,11 @@ impl Registry {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
                 if !is_resuming && let Some(welcome) = known.sequencer.welcome() {
-                    socket.tell(&welcome, &mut flush);
+                    socket.send(&welcome, &mut flush);
                 }
                 known.sockets.push(socket);
-                let read = known.read_for_resumers();
-                self.request(&user, known.generation, read);
+                let query = known.query_for_resumers();
+                self.request(&user, known.generation, query);
             }
             Entry::Vacant(vacant) => {
                 let generation = self.next_generation.fetch_add(1, Ordering::Relaxed);
@@ -131,12 +131,13 @@ impl Registry {
                 });
                 self.presence.set(&user, true);
                 self.metrics.user_came();
-                // The feed holds the head as well.
-                let read = if is_resuming { FeedQuery::Feed } else { FeedQuery::Head };
-                self.request(&user, generation, Some(read));
+                // The feed includes the head.
+                let query = if is_resuming { FeedQuery::Feed } else { FeedQuery::Head };
+                self.request(&user, generation, Some(query));
             }
         }
         drop(shard);
+        flush.flush();
         Ok(Membership::new(self.clone(), user, id, ready))
     }
 
@@ -151,7 +152,7 @@ impl Registry {
         }
     }
 
-    /// A message from the channel. One for a user without sockets costs no more than the look-up.
+    /// Delivers a message of the channel. For a user without sockets it costs only the look-up.
     pub(crate) fn deliver(
         &self,
         user: &str,
@@ -159,12 +160,12 @@ impl Registry {
         position: Option<Position>,
         flush: &mut Flush,
     ) {
-        self.take(user, flush, || Incoming::notification(notification, position));
+        self.take(user, flush, || Incoming::Notification { text: notification, position });
     }
 
-    /// Entries of a user were marked as read: every device shall know.
+    /// Tells all of a user's sockets that entries were marked as read.
     pub(crate) fn mark_read(&self, user: &UserId, marked: Marked, unread: u32, flush: &mut Flush) {
-        self.take(user.as_str(), flush, || Incoming::read(marked, unread));
+        self.take(user.as_str(), flush, || Incoming::Read { marked, unread });
     }
 
     fn take(&self, id: &str, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
@@ -172,47 +173,47 @@ impl Registry {
         let Some(user) = shard.get_mut(id) else {
             return self.metrics.undelivered(Undelivered::NotHere, 1);
         };
-        let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-        let read = user.sequencer.take(incoming(), tell);
-        if read.is_some()
+        let send = &mut |event| User::send(&mut user.sockets, &event, flush);
+        let query = user.sequencer.take(incoming(), send);
+        if query.is_some()
             && let Some((id, user)) = shard.get_key_value(id)
         {
-            self.request(id, user.generation, read);
+            self.request(id, user.generation, query);
         }
     }
 
-    /// What [`FeedQuery::Head`] found out.
-    pub(crate) fn head_read(&self, request: &ReadRequest, head: FeedHead, now: Duration) {
+    /// Handles the answer to [`FeedQuery::Head`].
+    pub(crate) fn head_received(&self, request: &FeedRequest, head: FeedHead, now: Duration) {
         self.advance(request, |user, flush| {
-            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            let read = user.sequencer.head(head, now, tell);
-            read.or_else(|| user.read_for_resumers())
+            let send = &mut |event| User::send(&mut user.sockets, &event, flush);
+            let query = user.sequencer.head(head, now, send);
+            query.or_else(|| user.query_for_resumers())
         });
     }
 
-    /// What [`FeedQuery::Feed`] found out.
-    pub(crate) fn feed_read(&self, request: &ReadRequest, feed: Feed, now: Duration) {
+    /// Handles the answer to [`FeedQuery::Feed`].
+    pub(crate) fn feed_received(&self, request: &FeedRequest, feed: Feed, now: Duration) {
         self.advance(request, |user, flush| {
-            // Before what is live: a message that waits may follow what they have missed.
+            // Before live messages: a held one may follow entries that these sockets have missed.
             user.resume(&feed, flush, &self.metrics);
-            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            user.sequencer.feed(feed, now, tell)
+            let send = &mut |event| User::send(&mut user.sockets, &event, flush);
+            user.sequencer.feed(feed, now, send)
         });
     }
 
-    /// Redis did not answer. Who resumes goes on waiting for the sweep: their feed still holds what
-    /// they have missed.
-    pub(crate) fn read_failed(&self, request: &ReadRequest) {
+    /// Handles a query that Redis did not answer. Resuming sockets wait for the sweep: the feed
+    /// still holds what they have missed.
+    pub(crate) fn query_failed(&self, request: &FeedRequest) {
         self.advance(request, |user, flush| {
-            let tell = &mut |event| User::tell(&mut user.sockets, &event, flush);
-            user.sequencer.failed(request.read, tell);
+            let send = &mut |event| User::send(&mut user.sockets, &event, flush);
+            user.sequencer.failed(request.query, send);
             None
         });
     }
 
     fn advance(
         &self,
-        request: &ReadRequest,
+        request: &FeedRequest,
         step: impl FnOnce(&mut User, &mut Flush) -> Option<FeedQuery>,
     ) {
         let mut flush = Flush::default();
@@ -222,17 +223,18 @@ impl Registry {
         else {
             return;
         };
-        let read = step(user, &mut flush);
-        self.request(&request.user, request.generation, read);
+        let query = step(user, &mut flush);
+        self.request(&request.user, request.generation, query);
         if request.subscription != self.subscription.load(Ordering::SeqCst) {
             user.sequencer.unsync();
-            let read = user.sequencer.needs_head().then_some(FeedQuery::Head);
-            self.request(&request.user, request.generation, read);
+            let query = user.sequencer.needs_head().then_some(FeedQuery::Head);
+            self.request(&request.user, request.generation, query);
         }
         drop(shard);
+        flush.flush();
     }
 
-    /// From now on nobody joins.
+    /// Rejects all further sockets.
     pub(crate) fn set_draining(&self) {
         self.is_draining.store(true, Ordering::SeqCst);
     }
@@ -241,16 +243,16 @@ impl Registry {
         self.is_draining.load(Ordering::SeqCst)
     }
 
-    fn request(&self, user: &UserId, generation: u64, read: Option<FeedQuery>) {
-        if let Some(read) = read {
-            // Fails only when the hub is ending.
-            let _ = self.reads.send(self.read(user, generation, read));
+    fn request(&self, user: &UserId, generation: u64, query: Option<FeedQuery>) {
+        if let Some(query) = query {
+            // Fails only while the hub is shutting down.
+            let _ = self.requests.send(self.new_request(user, generation, query));
         }
     }
 
-    fn read(&self, user: &UserId, generation: u64, read: FeedQuery) -> ReadRequest {
+    fn new_request(&self, user: &UserId, generation: u64, query: FeedQuery) -> FeedRequest {
         let subscription = self.subscription.load(Ordering::SeqCst);
-        ReadRequest { user: user.clone(), generation, subscription, read }
+        FeedRequest { user: user.clone(), generation, subscription, query }
     }
 
     fn shard(&self, user: &str) -> MutexGuard<'_, Shard> {

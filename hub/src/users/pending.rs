@@ -1,4 +1,4 @@
-//! Messages of one user that wait while their feed is being read.
+//! The messages of one user that are held while the user's feed is being read.
 
 use bytes::Bytes;
 use shared::wire::{Marked, Position};
@@ -6,62 +6,71 @@ use shared::wire::{Marked, Position};
 use crate::limits::{HELD_BYTES_MAX, HELD_MESSAGES_MAX};
 use crate::protocol::Event;
 
-/// A message of a channel: what to tell.
+/// A message from a channel for one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Incoming(pub Event);
+pub(crate) enum Incoming {
+    /// A notification; other services' have no position.
+    Notification { text: Bytes, position: Option<Position> },
+    /// Entries were marked as read. Held like the others: an unread count that overtook a
+    /// notification would be wrong.
+    Read { marked: Marked, unread: u32 },
+}
+
+impl From<Incoming> for Event {
+    fn from(message: Incoming) -> Self {
+        match message {
+            Incoming::Notification { text, position } => Event::Notification { text, position },
+            Incoming::Read { marked, unread } => Event::Read { marked, unread },
+        }
+    }
+}
 
 impl Incoming {
-    pub(crate) fn notification(text: Bytes, position: Option<Position>) -> Self {
-        Self(Event::Notification { text, position })
-    }
-
-    /// Waits with the others: a count of the unread that overtook a notification would be wrong.
-    pub(crate) fn read(marked: Marked, unread: u32) -> Self {
-        Self(Event::Read { marked, unread })
-    }
-
-    /// Where it stands in the user's feed, if that matters.
+    /// The position in the user's feed, if the message has one.
     pub(crate) fn position(&self) -> Option<&Position> {
-        match &self.0 {
-            Event::Notification { position, .. } => position.as_ref(),
-            _ => None,
+        match self {
+            Incoming::Notification { position, .. } => position.as_ref(),
+            Incoming::Read { .. } => None,
         }
     }
 
-    /// The message with memory of its own: as it came it is part of all that was read with it.
+    /// The message in memory of its own: as received, it shares a buffer with everything read at
+    /// the same time.
     fn detached(self) -> Self {
-        match self.0 {
-            Event::Notification { text, position } => {
-                Self::notification(Bytes::copy_from_slice(&text), position)
+        match self {
+            Incoming::Notification { text, position } => {
+                Incoming::Notification { text: Bytes::copy_from_slice(&text), position }
             }
-            event => Self(event),
+            Incoming::Read { .. } => self,
         }
     }
 
     fn bytes(&self) -> usize {
-        match &self.0 {
-            Event::Notification { text, .. } => text.len(),
-            Event::Read { marked: Marked::Ids(ids), .. } => ids.iter().map(String::len).sum(),
-            _ => 0,
+        match self {
+            Incoming::Notification { text, .. } => text.len(),
+            Incoming::Read { marked: Marked::Ids(ids), .. } => ids.iter().map(String::len).sum(),
+            Incoming::Read { marked: Marked::UpTo(_), .. } => 0,
         }
     }
 }
 
-/// In the order they came, and bounded.
+/// Held messages in order of arrival, bounded.
 #[derive(Debug, Default)]
 pub(crate) struct Pending {
     messages: Vec<Incoming>,
     bytes: usize,
-    /// So many came before the read was asked for: if the feed does not know them, it never will.
+    /// The number of messages that arrived before the read was requested: if the feed lacks them,
+    /// it always will.
     asked: usize,
 }
 
 impl Pending {
-    /// Beyond the bound the newest are dropped: those of ours show up as a jump afterwards.
+    /// Holds a message. Beyond the bound the newest are dropped: those of Bellwire show up as a
+    /// jump later.
     pub(crate) fn push(&mut self, message: Incoming) {
         let bytes = self.bytes + message.bytes();
         if self.messages.len() >= HELD_MESSAGES_MAX || bytes > HELD_BYTES_MAX {
-            tracing::debug!("too many messages wait for a read, dropping the newest");
+            tracing::debug!("too many messages held for a read, dropping the newest");
             return;
         }
         self.bytes = bytes;
@@ -72,26 +81,26 @@ impl Pending {
         self.messages.is_empty()
     }
 
-    /// The seq of the first message of an epoch.
+    /// The seq of the first held message of an epoch.
     pub(crate) fn first_seq(&self, epoch: &str) -> Option<i64> {
         let mut positions = self.messages.iter().filter_map(Incoming::position);
         positions.find(|position| &*position.epoch == epoch).map(|position| position.seq)
     }
 
-    /// Whether a notification of another service with these bytes waits.
+    /// Whether a notification of another service with these bytes is held.
     pub(crate) fn holds(&self, element: &[u8]) -> bool {
-        self.messages.iter().any(|message| match &message.0 {
-            Event::Notification { text, position: None } => *text == element,
-            _ => false,
+        self.messages.iter().any(|message| match message {
+            Incoming::Notification { text, position } => position.is_none() && *text == element,
+            Incoming::Read { .. } => false,
         })
     }
 
-    /// A read is asked for now.
+    /// Records that the read is requested now.
     pub(crate) fn ask(&mut self) {
         self.asked = self.messages.len();
     }
 
-    /// Each with whether it came before the read was asked for.
+    /// The messages, each with whether it arrived before the read was requested.
     pub(crate) fn into_messages(self) -> impl Iterator<Item = (Incoming, bool)> {
         let asked = self.asked;
         self.messages.into_iter().enumerate().map(move |(at, message)| (message, at < asked))

@@ -1,5 +1,5 @@
-//! What a client that comes back has missed: everything of its feed above the cursor that it names.
-//! Decisions only; the feed is read by [`crate::delivery::catchup`].
+//! Decides what a reconnecting client has missed: all entries of its feed above its cursor. No I/O;
+//! [`crate::delivery::catchup`] reads the feed.
 
 use shared::wire::Position;
 use shared::{Code, Error};
@@ -9,30 +9,30 @@ use crate::metrics::Resume;
 use crate::protocol::{Event, GapReason};
 use crate::redis::feed_reader::{Entry, Feed};
 
-/// Longest cursor that is looked at: an epoch is a UUID, an id at most 128 bytes.
+/// Longest cursor considered, in bytes: an epoch is a UUID, an id has at most 128 bytes.
 const CURSOR_BYTES_MAX: usize = 256;
 
-/// The last that a client has.
+/// The last notification that a client has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cursor {
     At(Position),
-    /// An element of the feed, ours or of another service.
+    /// The id of a feed element, Bellwire's or another service's.
     Id(Box<str>),
-    /// A `Last-Event-ID` that is none of ours: the client cannot mend it, but has to be told.
+    /// A malformed `Last-Event-ID`: the client cannot correct it, and is sent a gap.
     Unknown,
 }
 
-/// What brings a client up to date.
+/// The events that bring a client up to date.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Replay {
-    /// In order; with a [`Event::Gap`] where something is missing.
+    /// In order, with a [`Event::Gap`] where entries are missing.
     pub(crate) events: Vec<Event>,
-    /// Of ours, the client has everything up to here now.
+    /// The position that the client has reached afterwards.
     pub(crate) upto: Option<Position>,
 }
 
 impl Replay {
-    /// What came of it, for the metrics.
+    /// The result, for the metrics.
     pub(crate) fn outcome(&self) -> Resume {
         match self.events.as_slice() {
             [] => Resume::Nothing,
@@ -41,14 +41,14 @@ impl Replay {
         }
     }
 
-    /// Whether the client gets all that it missed.
+    /// Whether the client gets everything that it missed.
     pub(crate) fn is_complete(&self) -> bool {
         !self.events.iter().any(|event| matches!(event, Event::Gap { .. }))
     }
 }
 
 impl Cursor {
-    /// From `?since=seq:<n>&epoch=<epoch>` or `?since=id:<id>`.
+    /// Parses `?since=seq:<n>&epoch=<epoch>` or `?since=id:<id>`.
     ///
     /// # Errors
     /// `invalid_field` or `missing_field`, naming the parameter.
@@ -56,35 +56,39 @@ impl Cursor {
         let get = |name| query.iter().find(|(known, _)| known == name).map(|pair| pair.1.as_str());
         let Some(since) = get("since") else {
             return match get("epoch") {
-                Some(_) => {
-                    Err(Error::field(Code::MissingField, "since", "is missing beside epoch"))
-                }
+                Some(_) => Err(Error::field(
+                    Code::MissingField,
+                    "since",
+                    "is missing although epoch is given",
+                )),
                 None => Ok(None),
             };
         };
         let invalid = |field, problem| Error::field(Code::InvalidField, field, problem);
         if since.len() > CURSOR_BYTES_MAX {
-            return Err(invalid("since", "is too long"));
+            return Err(invalid("since", "must be at most 256 bytes long"));
         }
         if let Some(id) = since.strip_prefix("id:").filter(|id| !id.is_empty()) {
             return Ok(Some(Cursor::Id(id.into())));
         }
         let seq = since.strip_prefix("seq:").and_then(|seq| seq.parse().ok());
         let Some(seq @ 0..) = seq else {
-            return Err(invalid("since", "is neither seq:<n> nor id:<id>"));
+            return Err(invalid("since", "must be seq:<n> or id:<id>"));
         };
         match get("epoch") {
-            None => {
-                Err(Error::field(Code::MissingField, "epoch", "is missing beside since=seq:<n>"))
-            }
+            None => Err(Error::field(
+                Code::MissingField,
+                "epoch",
+                "is missing; since=seq:<n> requires it",
+            )),
             Some(epoch) if epoch.is_empty() || epoch.len() > CURSOR_BYTES_MAX => {
-                Err(invalid("epoch", "is empty or too long"))
+                Err(invalid("epoch", "must be 1 to 256 bytes long"))
             }
             Some(epoch) => Ok(Some(Cursor::At(Position { epoch: epoch.into(), seq }))),
         }
     }
 
-    /// From `Last-Event-ID`, as the hub writes it: `<epoch>:<seq>`.
+    /// Parses `Last-Event-ID`, as the hub writes it: `<epoch>:<seq>`.
     pub fn from_event_id(id: &[u8]) -> Self {
         let id = Some(id).filter(|id| id.len() <= CURSOR_BYTES_MAX);
         let id = id.and_then(|id| std::str::from_utf8(id).ok()).and_then(|id| id.rsplit_once(':'));
@@ -96,10 +100,10 @@ impl Cursor {
         }
     }
 
-    /// What lies above the cursor in a feed.
+    /// The entries of a feed above the cursor.
     pub(crate) fn replay(&self, feed: &Feed) -> Replay {
         let Some(head) = &feed.head else {
-            // What the client has may be published anew when the feed is loaded.
+            // The client's entries may be published again when the feed is loaded.
             let upto = if let Cursor::At(at) = self { Some(at.clone()) } else { None };
             let nothing = || Replay { upto, ..gap(GapReason::Missed, None) };
             return self.replay_foreign(feed).unwrap_or_else(nothing);
@@ -114,7 +118,7 @@ impl Cursor {
                 let is_below = |seq| seq <= at.seq;
                 let below =
                     feed.entries.iter().rposition(|e| e.ours.is_some_and(|o| is_below(o.seq)));
-                // Foreign elements below all of ours are older than the cursor, as far as one knows.
+                // Foreign elements below all of Bellwire's are assumed to be older than the cursor.
                 let first = feed.entries.iter().position(|entry| entry.ours.is_some());
                 let start = below.map(|at| at + 1).or(first).unwrap_or(feed.entries.len());
                 above(feed, head, start, Some(at.seq))
@@ -132,29 +136,30 @@ impl Cursor {
 }
 
 impl Cursor {
-    /// A feed that only other services write has no head, but its elements are cursors as well.
+    /// The replay of a feed without a head, which only other services write: an element's id is a
+    /// cursor there, too.
     fn replay_foreign(&self, feed: &Feed) -> Option<Replay> {
         let Cursor::Id(id) = self else { return None };
         let found = feed.entries.iter().position(|entry| has_id(&entry.notification, id))?;
         let above = feed.entries.get(found + 1..)?;
-        // Ours without the head that belongs to them: nobody knows what they continue.
+        // Bellwire's entries without their head: the position that they continue is unknown.
         if above.iter().any(|entry| entry.ours.is_some()) || is_too_large(above) {
             return None;
         }
-        let told = |entry: &Entry| Event::Notification {
+        let event = |entry: &Entry| Event::Notification {
             text: entry.notification.clone(),
             position: None,
         };
-        Some(Replay { events: above.iter().map(told).collect(), upto: None })
+        Some(Replay { events: above.iter().map(event).collect(), upto: None })
     }
 }
 
-/// Whether more lies there than may wait for a socket.
+/// Whether the entries exceed the limit of a replay.
 fn is_too_large(entries: &[Entry]) -> bool {
     entries.iter().map(|entry| entry.notification.len()).sum::<usize>() > REPLAY_BYTES_MAX
 }
 
-/// The entries from `start` on. `seq` is the last of ours below them, if that is known.
+/// The entries from `start` on. `seq` is the last of Bellwire's below them, if known.
 fn above(feed: &Feed, head: &Position, start: usize, seq: Option<i64>) -> Replay {
     let missed = |seq| Event::Gap {
         reason: GapReason::Missed,
@@ -189,7 +194,7 @@ fn gap(reason: GapReason, head: Option<&Position>) -> Replay {
     Replay { events: vec![Event::Gap { reason, position: position.clone() }], upto: position }
 }
 
-/// Whether a notification has this `id`, ours or not.
+/// Whether a notification, Bellwire's or not, has this `id`.
 fn has_id(notification: &[u8], id: &str) -> bool {
     #[derive(serde::Deserialize)]
     struct Identified<'a> {

@@ -1,5 +1,4 @@
-//! A user who is here: where they stand, and their sockets. Always looked at under the lock of the
-//! [`crate::users`].
+//! A connected user: position and sockets. Accessed only under the lock of [`crate::users`].
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,9 +17,9 @@ use crate::socket::outbox::Pushed;
 use crate::users::resume::Cursor;
 use crate::users::sequencer::{FeedQuery, Sequencer};
 
-/// See the module.
+/// A connected user.
 pub(crate) struct User {
-    /// Tells this time that the user is here from an earlier one.
+    /// Distinguishes this connected period of the user from earlier ones.
     pub(crate) generation: u64,
     pub(crate) sequencer: Sequencer,
     pub(crate) sockets: SmallVec<[UserSocket; 1]>,
@@ -28,31 +27,33 @@ pub(crate) struct User {
 
 pub(crate) struct UserSocket {
     pub(crate) connection: Arc<Connection>,
-    /// Told with the welcome: what is published from then on is delivered.
+    /// Notified with the welcome: everything published from then on is delivered.
     ready: Option<oneshot::Sender<()>>,
-    /// Waits for the feed, and hears nothing until then. Boxed: most sockets have none.
+    /// Set until the feed was read; the socket gets no events before. Boxed: most sockets have
+    /// none.
     cursor: Option<Box<Cursor>>,
-    /// Ours up to here are known to this socket already, whatever its user's others still wait for.
+    /// The position that this socket has already reached, whatever the user's other sockets wait
+    /// for.
     known: Option<Box<Position>>,
 }
 
-/// Connections that were told something and have to be written to, once no lock is held: at the
-/// latest when this is dropped.
+/// Connections with new frames, to be written to once no lock is held ([`Flush::flush`]).
 #[derive(Default)]
 pub(crate) struct Flush {
     connections: Vec<Arc<Connection>>,
-    /// When what they are told came in, and who wants to know.
+    /// The messages' time of receipt, and where to observe the delay.
     received: Option<(Instant, Arc<Metrics>)>,
 }
 
 impl Flush {
-    /// For messages that were received at this time.
+    /// For messages received at `at`.
     pub(crate) fn received(at: Instant, metrics: Arc<Metrics>) -> Self {
         Self { connections: Vec::new(), received: Some((at, metrics)) }
     }
 
-    pub(crate) fn flush(&mut self) {
-        for connection in self.connections.drain(..) {
+    /// Writes to the sockets. The caller holds no lock.
+    pub(crate) fn flush(mut self) {
+        for connection in std::mem::take(&mut self.connections) {
             connection.flush();
             if let Some((at, metrics)) = &self.received {
                 metrics.delivered_after(at.elapsed());
@@ -62,17 +63,18 @@ impl Flush {
 }
 
 impl Drop for Flush {
+    /// Without a flush, queued frames would wait for the next one.
     fn drop(&mut self) {
-        self.flush();
+        debug_assert!(self.connections.is_empty() || std::thread::panicking(), "not flushed");
     }
 }
 
-/// An event in the bytes of each protocol, made once and shared.
+/// An event encoded for each protocol, once, and shared.
 type Encoded = [Option<Option<Bytes>>; Protocol::COUNT];
 
 impl User {
-    /// Tells every socket.
-    pub(crate) fn tell(sockets: &mut [UserSocket], event: &Event, flush: &mut Flush) {
+    /// Sends the event to every socket.
+    pub(crate) fn send(sockets: &mut [UserSocket], event: &Event, flush: &mut Flush) {
         let mut encoded = Encoded::default();
         for socket in sockets {
             if socket.wants(event) {
@@ -81,7 +83,7 @@ impl User {
         }
     }
 
-    /// Brings the sockets that wait for the feed up to date with it.
+    /// Brings the resuming sockets up to date with the feed.
     pub(crate) fn resume(&mut self, feed: &Feed, flush: &mut Flush, metrics: &Metrics) {
         self.rewind(feed);
         for socket in &mut self.sockets {
@@ -89,16 +91,16 @@ impl User {
             let replay = cursor.replay(feed);
             metrics.resumed(replay.outcome(), replay.events.len());
             if socket.connection.protocol == Protocol::Raw && !replay.is_complete() {
-                // It has no word for a gap.
+                // The raw protocol has no message for a gap.
                 socket.welcomed();
                 socket.connection.close(CloseCode::CursorUnreachable);
                 continue;
             }
-            // An event stream goes on from the last id that it was told: never one before what lies
-            // below it.
+            // An event stream resumes from the last id it was sent, which must not be above entries
+            // that follow.
             let is_stream = socket.connection.protocol == Protocol::Events;
             let head = if is_stream { None } else { feed.head.clone() };
-            socket.tell(&Event::Welcome(head), flush);
+            socket.send(&Event::Welcome(head), flush);
             for event in &replay.events {
                 socket.replay(event, flush);
             }
@@ -106,26 +108,27 @@ impl User {
         }
     }
 
-    /// A feed that has gone back (a failover to an older replica) is brought forward again by the
-    /// record: what the user's other sockets have had already is news to those that resume now.
+    /// After a failover to an older replica, the record brings the feed forward again: entries that
+    /// the user's other sockets already have are then new to the resuming ones.
     fn rewind(&mut self, feed: &Feed) {
         if !self.sockets.iter().any(|socket| socket.cursor.is_some()) {
             return;
         }
-        let Some(told) = feed.head.as_ref().and_then(|head| self.sequencer.rewind(head)) else {
+        let Some(previous) = feed.head.as_ref().and_then(|head| self.sequencer.rewind(head)) else {
             return;
         };
         for socket in self.sockets.iter_mut().filter(|socket| socket.cursor.is_none()) {
-            let knows = |known: &Position| known.epoch == told.epoch && known.seq >= told.seq;
+            let knows =
+                |known: &Position| known.epoch == previous.epoch && known.seq >= previous.seq;
             if !socket.known.as_deref().is_some_and(knows) {
-                socket.known = Some(Box::new(told.clone()));
+                socket.known = Some(Box::new(previous.clone()));
             }
         }
     }
 
-    /// The read to start for sockets that wait for the feed. `None` while one is under way: its
-    /// answer serves them as well, since messages are held from before it began.
-    pub(crate) fn read_for_resumers(&mut self) -> Option<FeedQuery> {
+    /// The read to request for resuming sockets. `None` while one is under way: its answer serves
+    /// them as well, since messages are held from before it began.
+    pub(crate) fn query_for_resumers(&mut self) -> Option<FeedQuery> {
         let is_wanted = self.sockets.iter().any(|socket| socket.cursor.is_some());
         if !is_wanted || self.sequencer.is_held() {
             return None;
@@ -144,15 +147,15 @@ impl UserSocket {
         Self { connection, ready: Some(ready), cursor: cursor.map(Box::new), known: None }
     }
 
-    /// Tells only this socket.
-    pub(crate) fn tell(&mut self, event: &Event, flush: &mut Flush) {
+    /// Sends the event to this socket only.
+    pub(crate) fn send(&mut self, event: &Event, flush: &mut Flush) {
         if self.wants(event) {
             self.push(event, &mut Encoded::default(), flush);
         }
     }
 
-    /// Tells only this socket something of its feed, whose size is bound enough: one that were closed
-    /// for its length would come back for the same again.
+    /// Sends replay frames to this socket only, exempt from the per-socket queue limit. Closing a
+    /// client over the size of a replay would only make it reconnect for the same replay.
     fn replay(&mut self, event: &Event, flush: &mut Flush) {
         if let Some(bytes) = event.encode(self.connection.protocol) {
             if let Event::Gap { .. } = event {
@@ -163,7 +166,7 @@ impl UserSocket {
         }
     }
 
-    /// Whether an event is news to this socket.
+    /// Whether an event is new to this socket.
     fn wants(&mut self, event: &Event) -> bool {
         let position = match event {
             Event::Welcome(_) => return self.ready.is_some(),
@@ -172,14 +175,14 @@ impl UserSocket {
             Event::Read { .. } => None,
         };
         if self.cursor.is_some() {
-            // It is told what lies in the feed once that is read.
+            // It gets the feed's entries once the feed was read.
             return false;
         }
         let (Some(known), Some(position)) = (&self.known, position) else { return true };
         if known.epoch == position.epoch && position.seq <= known.seq {
             return false;
         }
-        // Beyond it, or in another epoch: what comes now is news to every socket.
+        // Above the position, or in another epoch: from now on every event is new.
         self.known = None;
         true
     }
@@ -204,7 +207,7 @@ impl UserSocket {
 
     fn welcomed(&mut self) {
         if let Some(ready) = self.ready.take() {
-            // Nobody waits any more when the client left during the handshake.
+            // The receiver is gone if the client left during the handshake.
             let _ = ready.send(());
         }
     }

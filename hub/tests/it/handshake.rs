@@ -109,7 +109,7 @@ async fn a_refused_token_is_told_which_check_failed() {
     let exp = now_s() + 60.0;
     let cases = [
         ("two.parts".to_owned(), "two parts, not three"),
-        (sign(&"x".repeat(32), &json!({"sub": "alice", "exp": exp})), "does not fit the key"),
+        (sign(&"x".repeat(32), &json!({"sub": "alice", "exp": exp})), "does not match the key"),
         (sign(KEY, &json!({"exp": exp})), "`sub` is missing"),
         (sign(KEY, &json!({"sub": 7, "exp": exp})), "`sub` is not text but a number"),
         (sign(KEY, &json!({"sub": "alice"})), "`exp` is missing"),

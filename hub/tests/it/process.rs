@@ -136,7 +136,7 @@ async fn a_part_that_fails_ends_the_hub_with_an_error() {
     let options = Options { pace, ..Options::default() };
     let mut hub = Hub::start_on(RedisServer::start().await, options).await;
     let error = hub.ended().await.unwrap_err();
-    assert!(error.to_string().contains("a part of the hub has failed"), "{error}");
+    assert!(error.to_string().contains("a task of the hub failed"), "{error}");
 }
 
 #[test]

@@ -74,7 +74,7 @@ async fn is_called_again_soon_until_it_works_and_nothing_is_pending() {
     assert!(start.elapsed() < SOON_AFTER);
     // Once more, as the functions may have noticed late that they asked the wrong one, and then no more.
     until("it is asked once more", async || requests.lock().len() > answers.len()).await;
-    sleep(2 * hub::limits::RELAY_SETTLE).await;
+    sleep(2 * hub::limits::RELAY_FINAL_AFTER).await;
     assert_eq!(requests.lock().len(), answers.len() + 1);
 }
 
@@ -83,7 +83,7 @@ async fn a_token_that_is_refused_is_not_tried_again_at_once() {
     let (url, requests) = functions(&[("403 Forbidden", r#"{"code":"forbidden"}"#)]).await;
     let (_hub, _directory) = hub(url).await;
     until("the first call", async || requests.lock().len() == 1).await;
-    sleep(2 * hub::limits::RELAY_SETTLE).await;
+    sleep(2 * hub::limits::RELAY_FINAL_AFTER).await;
     assert_eq!(requests.lock().len(), 1);
 }
 

@@ -35,7 +35,7 @@ pub fn schemas() -> Vec<Named> {
 }
 
 pub fn operations() -> Vec<Operation> {
-    // OpenAPI has no parameter for several segments: one path for each length.
+    // OpenAPI has no parameter for several segments, so there is one path per length.
     vec![
         read("readResource", "get /cache/{resource}"),
         remove("invalidateResource", "delete /cache/{resource}"),
@@ -67,7 +67,7 @@ fn read(id: &'static str, head: &'static str) -> Operation {
              those listed here work the same way.",
         )
         .per_resource()
-        .answers(200, "The value, as its source gave it.", anything())
+        .answers(200, "The value from its source, unchanged.", anything())
         .sends(200, &sent)
         .empty(304, "The client has this value already.")
         .sends(304, &sent)

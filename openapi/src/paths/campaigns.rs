@@ -20,9 +20,9 @@ pub fn schemas() -> Vec<Named> {
     let user = request([("userId", named("UserIdInput")), ("fcmToken?", named("PushToken"))]);
     let users = list_max(named("CampaignUserInput"), CAMPAIGN_ADD_MAX);
     let ours = object([("userId", named("UserId")), ("fcmToken?", text())]);
-    let user_words = "A user of a campaign. An entry of another service is handed out as it is.";
+    let user_words = "A user of a campaign. An entry of another service is returned unchanged.";
     let words = format!(
-        "Each is any JSON of at most {CAMPAIGN_RESPONSE_BYTES_MAX} bytes and is kept as it came."
+        "Each is any JSON of at most {CAMPAIGN_RESPONSE_BYTES_MAX} bytes and is stored unchanged."
     );
     let responses = about(list_max(named("Json"), CAMPAIGN_RESPOND_MAX), &words);
     let remaining = || about(count(), "The number of users who have not been taken.");
@@ -47,7 +47,7 @@ pub fn schemas() -> Vec<Named> {
                 ("remaining", remaining()),
                 ("total", about(count(), "The number of users added so far.")),
                 ("processed", about(count(), "The number of users taken so far.")),
-                ("responses", about(count(), "The number of responses that are kept.")),
+                ("responses", about(count(), "The number of responses stored.")),
                 ("expiresAt?", about(time(), "When Redis drops the campaign.")),
             ]),
         ),
@@ -69,21 +69,21 @@ pub fn operations() -> Vec<Operation> {
             .answers(200, "The users are added.", named("Remaining")),
         new("takeFromCampaign", "post /campaigns/{campaign}/next", "Takes users from a campaign.")
             .says(
-                "Users are handed out in the order in which they were added, each at most once: if \
+                "Users are returned in the order in which they were added, each at most once: if \
                  the answer is lost, so are its users.",
             )
-            .query("count", take, "The most users to take.")
-            .answers(200, "The users, and how many remain.", named("TakenUsers")),
+            .query("count", take, "The maximum number of users.")
+            .answers(200, "The users, and the number remaining.", named("TakenUsers")),
         new("appendResponses", "post /campaigns/{campaign}/responses", "Adds responses.")
             .body(named("CampaignResponses"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"responses": [{"userId": "alice", "delivered": true}]}))
             .answers(200, "The responses are added.", named("Accepted")),
         new("readResponses", "get /campaigns/{campaign}/responses", "Reads a page of responses.")
             .says("The oldest come first.")
-            .query("limit", limit, "The most responses of a page.")
-            .query("cursor", decimal(u32::MAX.into()), "The `next` of the page before.")
+            .query("limit", limit, "The maximum number of responses.")
+            .query("cursor", decimal(u32::MAX.into()), "The `next` of the previous page.")
             .answers(200, "A page of responses.", named("CampaignResponsePage")),
-        new("readCampaign", "get /campaigns/{campaign}", "Reads how far a campaign has come.")
+        new("readCampaign", "get /campaigns/{campaign}", "Reads a campaign's progress.")
             .answers(200, "The campaign's progress.", named("Campaign"))
             .fails(&[Code::NotFound]),
         new("deleteCampaign", "delete /campaigns/{campaign}", "Removes a campaign.")

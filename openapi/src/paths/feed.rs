@@ -94,7 +94,7 @@ fn page() -> Operation {
     )
     .says("The newest come first. `before` and `after` cannot be used together.")
     .self_or(Scope::FeedRead)
-    .query("limit", with_default(limit, FEED_PAGE_DEFAULT), "The most entries of a page.")
+    .query("limit", with_default(limit, FEED_PAGE_DEFAULT), "The maximum number of entries.")
     .query("before", cursor(), "Reads entries that are older than this one.")
     .query("after", cursor(), "Reads the oldest of the entries that are newer than this one.")
     .answers(200, "A page of the feed.", named("FeedPage"))
@@ -103,7 +103,7 @@ fn page() -> Operation {
     .fails(&BOTH)
 }
 
-/// What another service wrote, shown as it is.
+/// An entry of another service, shown unchanged.
 fn foreign() -> serde_json::Value {
     json!({
         "type": "object",

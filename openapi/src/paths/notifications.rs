@@ -38,7 +38,7 @@ pub fn schemas() -> Vec<Named> {
         ("field?", about(text(), "The invalid member of the item.")),
     ]);
     vec![
-        ("IdempotencyKey", about(key, "A text of the client's, for one notification.")),
+        ("IdempotencyKey", about(key, "A text chosen by the client, unique per notification.")),
         ("NotificationDraft", draft()),
         ("NotificationBatchItem", item),
         ("NotificationBatch", request([("notifications", items)])),
@@ -57,7 +57,7 @@ pub fn schemas() -> Vec<Named> {
     ]
 }
 
-/// The statuses that one item of a batch may have, beside 201.
+/// The statuses of one item of a batch, other than 201.
 const FAILED: [u16; 3] = [400, 422, 500];
 
 pub fn operations() -> Vec<Operation> {
@@ -90,7 +90,7 @@ pub fn operations() -> Vec<Operation> {
             "Creates several notifications.",
         )
         .says(
-            "Each item has a result, in the order of the request. An invalid item does not keep \
+            "Each item has a result, in the order of the request. An invalid item does not prevent \
              the others from being created.",
         )
         .scope(Scope::NotificationsWrite)
@@ -127,7 +127,7 @@ fn draft() -> Value {
         ("kind?", kind),
         ("expiresAt?", about(time(), "When the entry vanishes from the feed.")),
     ]);
-    // Takes null as any other JSON does, for an absent member.
+    // Like any JSON member, it accepts null for an absent value.
     draft["properties"]["data"] = data;
     draft
 }

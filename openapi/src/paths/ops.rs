@@ -1,4 +1,4 @@
-//! Health, administration, what Redis holds, and this document.
+//! Health, administration, statistics of Redis, and this document.
 
 use serde_json::json;
 use shared::Code;
@@ -21,7 +21,7 @@ pub fn schemas() -> Vec<Named> {
     let ok = || json!({"type": "string", "const": "ok"});
     let cursor = about(text(), "The cursor of the next page; `0` on the last page.");
     let keys = about(list(text()), "Bytes that are not UTF-8 are shown as `\\xff`.");
-    let done = about(flag(), "Whether nothing is left to drop.");
+    let done = about(flag(), "Whether nothing is left to delete.");
     vec![
         (
             "Health",
@@ -32,11 +32,14 @@ pub fn schemas() -> Vec<Named> {
         (
             "Relayed",
             object([
-                ("sent", about(count(), "Users whose feeds are up to date now.")),
-                ("pending", about(count(), "Users whose feeds are still behind.")),
+                ("sent", about(count(), "The number of users whose feeds are now up to date.")),
+                ("pending", about(count(), "The number of users whose feeds are still behind.")),
             ]),
         ),
-        ("Pruned", object([("pruned", about(count(), "The number of rows.")), ("done", done)])),
+        (
+            "Pruned",
+            object([("pruned", about(count(), "The number of rows deleted.")), ("done", done)]),
+        ),
         ("Stats", stats()),
         ("KeyPage", object([("keys", keys), ("cursor", cursor)])),
     ]
@@ -56,29 +59,29 @@ fn stats() -> serde_json::Value {
         ("uptimeSeconds", known()),
         ("queues", about(map(named("QueueDepth")), "The queues that were asked for, by name.")),
     ]);
-    about(stats, "A number that Redis does not tell is null.")
+    about(stats, "A number that Redis does not report is null.")
 }
 
 pub fn operations() -> Vec<Operation> {
     let mut all = vec![
-        new("alive", "get /healthz", "Tells that the functions run.").answers(
+        new("alive", "get /healthz", "Reports that the functions run.").answers(
             200,
             "The functions run.",
             named("Health"),
         ),
-        new("ready", "get /readyz", "Tells whether the functions can do their work.")
+        new("ready", "get /readyz", "Reports whether the functions are ready.")
             .says(
                 "A key to verify tokens is configured, Redis answers and permits every command that \
-                 is needed, and the record takes writes. Otherwise `detail` says what is wrong.",
+                 is needed, and the record accepts writes. Otherwise `detail` names the problem.",
             )
-            .answers(200, "They can.", named("Health"))
+            .answers(200, "The functions are ready.", named("Health"))
             .fails(&[Code::AuthNotConfigured, Code::NotReady])
             .fails(&[Code::RedisUnavailable, Code::RecordUnavailable]),
         new("readApi", "get /openapi.json", "Reads this document.")
             .answers(200, "The document.", map(crate::schema::anything()))
             .revalidates(),
         new("eraseUser", "delete /users/{user}", "Erases all data of a user.")
-            .says("That is what the record holds, the feed, the push token and the presence.")
+            .says("This includes the record's data, the feed, the push token and the presence.")
             .scope(Scope::OpsWrite)
             .empty(204, "The data is erased, if there was any.")
             .fails(&BOTH),
@@ -101,15 +104,19 @@ fn administration() -> [Operation; 3] {
             .example(json!({"rotateEpoch": false}))
             .answers(200, "The tables are up to date.", named("RecordEpoch"))
             .fails(&[Code::RecordUnavailable]),
-        new("relay", "post /admin/relay", "Delivers notifications that Redis has not got yet.")
+        new("relay", "post /admin/relay", "Delivers pending notifications.")
             .scope(Scope::OpsWrite)
             .answers(200, "The numbers of users.", named("Relayed"))
             .fails(&BOTH),
-        new("prune", "post /admin/prune", "Drops notifications that are older than the retention.")
-            .says("A call runs for at most ten seconds: repeat it while `done` is false.")
-            .scope(Scope::OpsWrite)
-            .answers(200, "The number of rows.", named("Pruned"))
-            .fails(&[Code::RecordUnavailable]),
+        new(
+            "prune",
+            "post /admin/prune",
+            "Deletes notifications that are older than the retention.",
+        )
+        .says("A call runs for at most ten seconds: repeat it while `done` is false.")
+        .scope(Scope::OpsWrite)
+        .answers(200, "The number of rows deleted.", named("Pruned"))
+        .fails(&[Code::RecordUnavailable]),
     ]
 }
 
@@ -128,11 +135,11 @@ fn read_stats() -> Operation {
 fn scan_keys() -> Operation {
     let count = with_default(integer(1, KEYS_COUNT_MAX), KEYS_COUNT_DEFAULT);
     new("scanKeys", "get /keys", "Lists keys of Redis, one `SCAN` step at a time.")
-        .says("A page may be empty although others follow, and may hold a key twice.")
+        .says("A page may be empty although others follow, and may contain a key twice.")
         .scope(Scope::OpsRead)
-        .query("pattern", text_max(KEYS_PATTERN_BYTES_MAX), "A pattern, as `MATCH` takes it.")
-        .query("cursor", decimal(u64::MAX), "The `cursor` of the page before; `0` for the first.")
-        .query("count", count, "The number of keys that Redis looks at.")
+        .query("pattern", text_max(KEYS_PATTERN_BYTES_MAX), "A pattern in the syntax of `MATCH`.")
+        .query("cursor", decimal(u64::MAX), "The `cursor` of the previous page; `0` for the first.")
+        .query("count", count, "The number of keys that Redis examines.")
         .answers(200, "A page of keys.", named("KeyPage"))
         .fails(&[Code::LimitExceeded, Code::RedisUnavailable])
 }

@@ -22,10 +22,10 @@ pub fn schemas() -> Vec<Named> {
 
 pub fn operations() -> [Operation; 3] {
     [
-        new("isOnline", "get /presence/{user}", "Tells whether a user is online.")
+        new("isOnline", "get /presence/{user}", "Reads whether a user is online.")
             .says("A user is online while any hub holds a socket of theirs.")
             .answers(200, "Whether the user is online.", named("Online")),
-        new("areOnline", "post /presence", "Tells which of several users are online.")
+        new("areOnline", "post /presence", "Reads which of several users are online.")
             .body(named("PresenceQuery"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"userIds": ["alice", 7]}))
             .answers(200, "Whether each user is online.", named("OnlineByUser"))

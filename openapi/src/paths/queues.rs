@@ -47,7 +47,7 @@ fn requests() -> Vec<Named> {
     let dedup = id("Within five minutes, a second call with this id appends nothing.");
     vec![
         ("QueueName", queue),
-        ("Receipt", about(receipt, "What a message is acknowledged with.")),
+        ("Receipt", about(receipt, "Identifies one receive of a message.")),
         ("DedupId", dedup),
         (
             "QueueMessages",
@@ -92,8 +92,8 @@ fn requests() -> Vec<Named> {
 }
 
 fn answers() -> Vec<Named> {
-    let payload = || about(anything(), "The payload, as it came.");
-    let raw = about(text(), "Stands for `payload` if that is not JSON, or nested too deep.");
+    let payload = || about(anything(), "The payload, unchanged.");
+    let raw = about(text(), "Replaces `payload` if that is not JSON, or nested too deep.");
     let oldest = about(or_null(count()), "The age of the oldest message; null without messages.");
     vec![
         (
@@ -107,7 +107,7 @@ fn answers() -> Vec<Named> {
             "QueueMessage",
             object([
                 ("receipt", named("Receipt")),
-                ("attempt", about(integer(1, i64::MAX), "How often it was received.")),
+                ("attempt", about(integer(1, i64::MAX), "The number of receives.")),
                 ("payload", payload()),
             ]),
         ),
@@ -115,8 +115,8 @@ fn answers() -> Vec<Named> {
         (
             "Settled",
             object([
-                ("done", about(list(text()), "Receipts that were carried out.")),
-                ("stale", about(list(text()), "Receipts that are not valid any more.")),
+                ("done", about(list(text()), "Receipts for which the call took effect.")),
+                ("stale", about(list(text()), "Receipts that are no longer valid.")),
             ]),
         ),
         (
@@ -135,7 +135,7 @@ fn answers() -> Vec<Named> {
                 ("id", text()),
                 ("payload?", payload()),
                 ("raw?", raw),
-                ("attempts", about(count(), "How often it was received.")),
+                ("attempts", about(count(), "The number of receives.")),
                 ("reason", text()),
                 ("diedAt", time()),
             ]),
@@ -149,7 +149,8 @@ fn answers() -> Vec<Named> {
 }
 
 pub fn operations() -> Vec<Operation> {
-    let mut all = vec![
+    let mut all =
+        vec![
         new("sendMessages", "post /queues/{queue}/messages", "Appends messages to a queue.")
             .body(named("QueueMessages"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"messages": [{"order": 17}], "delaySeconds": 5, "dedupId": "order-17"}))
@@ -168,7 +169,7 @@ pub fn operations() -> Vec<Operation> {
             named("QueueDepth"),
         ),
         dead(),
-        new("redriveMessages", "post /queues/{queue}/redrive", "Puts dead letters back.")
+        new("redriveMessages", "post /queues/{queue}/redrive", "Returns dead letters to the queue.")
             .body_opt(named("RedriveRequest"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"max": 100}))
             .answers(200, "The dead letters are in the queue again.", named("Redriven")),
@@ -192,10 +193,10 @@ fn settle() -> [Operation; 3] {
     let extend = json!({"receipts": receipts, "visibilitySeconds": 120});
     let settle = |id, head, summary, schema, example| {
         new(id, head, summary)
-            .says("If none of the receipts is valid any more, the answer is 409.")
+            .says("If none of the receipts is valid, the answer is 409.")
             .body(named(schema), REQUEST_ARRAY_BYTES_MAX)
             .example(example)
-            .answers(200, "The receipts, by what became of them.", named("Settled"))
+            .answers(200, "The receipts by result.", named("Settled"))
             .fails(&stale)
     };
     [
@@ -209,14 +210,14 @@ fn settle() -> [Operation; 3] {
         settle(
             "nackMessages",
             "post /queues/{queue}/nack",
-            "Gives messages back.",
+            "Returns messages to the queue.",
             "NackRequest",
             nack,
         ),
         settle(
             "extendMessages",
             "post /queues/{queue}/extend",
-            "Hides received messages for longer.",
+            "Extends the visibility timeout of messages.",
             "ExtendRequest",
             extend,
         ),
@@ -228,7 +229,7 @@ fn dead() -> Operation {
     let cursor = format!("^[0-9]{{1,15}}:[A-Za-z0-9]{{1,{QUEUE_RECEIPT_CHARS_MAX}}}$");
     new("readDeadLetters", "get /queues/{queue}/dead", "Reads a page of dead letters.")
         .says("The oldest come first.")
-        .query("limit", limit, "The most dead letters of a page.")
-        .query("cursor", pattern(&cursor), "The `next` of the page before.")
+        .query("limit", limit, "The maximum number of dead letters.")
+        .query("cursor", pattern(&cursor), "The `next` of the previous page.")
         .answers(200, "A page of dead letters.", named("DeadLetterPage"))
 }

@@ -56,12 +56,12 @@ pub fn operations() -> Vec<Operation> {
             .example(json!({"tokens": [{"userId": "alice", "token": "d1:token"}]}))
             .answers(200, "The users have their tokens.", named("TokensWritten"))
             .fails(&[Code::InvalidId]),
-        new("pruneTokens", "post /tokens/prune", "Removes push tokens that are dead.")
+        new("pruneTokens", "post /tokens/prune", "Removes dead push tokens.")
             .says("A user who has another token by now keeps that one.")
             .scope(Scope::TokensWrite)
             .body(named("UserTokensInput"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"tokens": [{"userId": "alice", "token": "d1:token"}]}))
-            .answers(200, "The users have these tokens no more.", named("TokensDeleted"))
+            .answers(200, "The tokens are removed.", named("TokensDeleted"))
             .fails(&[Code::InvalidId]),
     ]
 }

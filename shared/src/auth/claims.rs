@@ -1,4 +1,4 @@
-//! What a verified token says: each claim's type, and whether it holds now and here.
+//! Reads and checks a verified token's claims: types, times, issuer and audience.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -8,7 +8,7 @@ use super::{Claims, unauthorized};
 use crate::error::{Code, Error};
 use crate::limits::{TOKEN_LEEWAY_S, TOKEN_SUBJECT_BYTES_MAX, TOKEN_TIME_MAX_S};
 
-/// What the configuration asks of every token; empty: nothing.
+/// The issuer and audience that the configuration requires; empty: any.
 #[derive(Default)]
 pub(super) struct Expected {
     pub(super) issuer: String,
@@ -42,7 +42,7 @@ pub(super) fn read(payload: &[u8], expected: &Expected, now_s: f64) -> Result<Cl
     let sub = subject(raw.sub)?;
     let exp = number("exp", raw.exp)?.ok_or_else(|| unauthorized("`exp` is missing"))?;
     let nbf = number("nbf", raw.nbf)?;
-    // Only its type: it says when the token was made, and its issuer's clock may be ahead.
+    // Only the type is checked: `iat` is the time of issue, and the issuer's clock may be ahead.
     number("iat", raw.iat)?;
     check_times(exp, nbf, now_s)?;
     check_issuer(raw.iss, &expected.issuer)?;
@@ -50,7 +50,7 @@ pub(super) fn read(payload: &[u8], expected: &Expected, now_s: f64) -> Result<Cl
     Ok(Claims { sub, exp, nbf, scope: scope(raw.scope)? })
 }
 
-/// A user, or the name of a calling service, which need not be a valid user id.
+/// The subject: a user id or the name of a service, which need not be a valid user id.
 fn subject(sub: Option<Value>) -> Result<String, Error> {
     let sub = match sub {
         None => return Err(unauthorized("`sub` is missing")),
@@ -64,14 +64,14 @@ fn subject(sub: Option<Value>) -> Result<String, Error> {
         let problem = format!("`sub` is longer than {TOKEN_SUBJECT_BYTES_MAX} bytes");
         return Err(unauthorized(problem));
     }
-    // It becomes part of an idempotency key, and no database's text holds U+0000.
+    // It becomes part of an idempotency key, and neither database can store U+0000 in text.
     if sub.chars().any(char::is_control) {
-        return Err(unauthorized("`sub` holds a control character"));
+        return Err(unauthorized("`sub` contains a control character"));
     }
     Ok(sub)
 }
 
-/// Words separated by spaces (RFC 8693 §4.2).
+/// Scopes separated by spaces (RFC 8693 §4.2).
 fn scope(scope: Option<Value>) -> Result<String, Error> {
     match scope {
         None => Ok(String::new()),
@@ -109,7 +109,7 @@ fn check_times(exp: f64, nbf: Option<f64>, now_s: f64) -> Result<(), Error> {
     Ok(())
 }
 
-/// One text (RFC 7519 §4.1.1), whether or not a certain one is expected.
+/// A string (RFC 7519 §4.1.1), whether or not an issuer is required.
 fn check_issuer(iss: Option<Value>, expected: &str) -> Result<(), Error> {
     match iss {
         Some(Value::String(iss)) if expected.is_empty() || iss == expected => Ok(()),
@@ -120,7 +120,7 @@ fn check_issuer(iss: Option<Value>, expected: &str) -> Result<(), Error> {
     }
 }
 
-/// A text or an array of texts (RFC 7519 §4.1.3).
+/// A string or an array of strings (RFC 7519 §4.1.3).
 fn check_audience(aud: Option<Value>, expected: &str) -> Result<(), Error> {
     let all = match aud {
         None if expected.is_empty() => return Ok(()),

@@ -1,5 +1,5 @@
-//! The keys that tokens are verified with, out of their configuration. A text about a key names
-//! its place and what is wrong with it, never its value: what is no JSON may be the secret itself.
+//! Parses the configured keys. Error texts name a key's place and its problem, never its value: an
+//! invalid text may be the secret itself.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -8,21 +8,21 @@ use serde_json::{Map, Value};
 
 use crate::limits::{HS256_KEY_BYTES_MIN, RSA_KEY_BITS_MAX, RSA_KEY_BITS_MIN};
 
-/// The configured keys could not be used; the text says which and why, never a value.
+/// The configured keys are unusable; the text names the key and the problem, never a value.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct KeyError(String);
 
-/// Where keys and expectations come from: variables of the functions, configuration of the hub.
+/// The key settings: variables of the functions, configuration of the hub.
 #[derive(Clone, Debug, Default)]
 pub struct KeyConfig {
-    /// One HS256 secret, used as the text's bytes; empty means none.
+    /// One HS256 secret, used as the text's bytes; empty: none.
     pub hs256_key: String,
-    /// A JWK set (RFC 7517) as JSON text; empty means none. Every key needs `alg`.
+    /// A JWK set (RFC 7517) as JSON text; empty: none. Every key needs `alg`.
     pub jwks: String,
-    /// Required `iss`; empty means any.
+    /// Required `iss`; empty: any.
     pub issuer: String,
-    /// Required `aud`; empty means any.
+    /// Required `aud`; empty: any.
     pub audience: String,
 }
 
@@ -33,10 +33,10 @@ pub(super) struct Key {
     pub(super) decoding: DecodingKey,
 }
 
-/// RFC 8032 §5.1.5.
+/// Length of a public key (RFC 8032 §5.1.5).
 const ED25519_KEY_BYTES: usize = 32;
 
-/// An algorithm as it is called in `alg`.
+/// The algorithm's name in `alg`.
 pub(super) fn name_of(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::HS256 => "HS256",
@@ -47,7 +47,7 @@ pub(super) fn name_of(algorithm: Algorithm) -> &'static str {
 }
 
 /// # Errors
-/// A key that cannot be used.
+/// A key is unusable.
 pub(super) fn read(config: &KeyConfig) -> Result<Vec<Key>, KeyError> {
     let mut keys: Vec<Key> = Vec::new();
     if !config.hs256_key.is_empty() {
@@ -74,7 +74,7 @@ pub(super) fn read(config: &KeyConfig) -> Result<Vec<Key>, KeyError> {
 
 fn jwks(text: &str) -> Result<Vec<Value>, KeyError> {
     let problem = |text: &str| KeyError(format!("the JWK set {text}"));
-    // A parser's error quotes what it met.
+    // A parser's error quotes its input.
     let set: Value = serde_json::from_str(text).map_err(|error| {
         problem(&format!("is not JSON: line {}, column {}", error.line(), error.column()))
     })?;
@@ -86,7 +86,7 @@ fn jwks(text: &str) -> Result<Vec<Value>, KeyError> {
         Some(Value::Array(_)) => Err(problem("holds no key")),
         Some(_) => Err(problem("has `keys` that are not an array")),
         None if set.contains_key("kty") => {
-            Err(problem("is a single key: it belongs into {\"keys\":[…]}"))
+            Err(problem("is a single key: it must be in {\"keys\":[…]}"))
         }
         None => Err(problem("has no `keys`")),
     }
@@ -112,7 +112,7 @@ fn key(jwk: &Value) -> Result<Key, String> {
     Ok(Key { kid, algorithm, decoding })
 }
 
-/// What a key is not meant for it is not used for (RFC 7517 §4.2, §4.3).
+/// Rejects a key that is not meant for verification (RFC 7517 §4.2, §4.3).
 fn check_use(jwk: &Map<String, Value>) -> Result<(), String> {
     if jwk.get("use").is_some_and(|usage| usage != "sig") {
         return Err("is not for signatures: its `use` is not sig".to_owned());
@@ -120,7 +120,7 @@ fn check_use(jwk: &Map<String, Value>) -> Result<(), String> {
     match jwk.get("key_ops") {
         None => Ok(()),
         Some(Value::Array(all)) if all.iter().any(|one| one == "verify") => Ok(()),
-        Some(_) => Err("is not for verifying: its `key_ops` lack verify".to_owned()),
+        Some(_) => Err("is not for verifying: its `key_ops` do not include verify".to_owned()),
     }
 }
 
@@ -138,18 +138,18 @@ fn rsa(jwk: &Map<String, Value>) -> Result<DecodingKey, String> {
         return Err(format!("has {bits} bits, at least {RSA_KEY_BITS_MIN} are required"));
     }
     if bits > RSA_KEY_BITS_MAX {
-        return Err(format!("has {bits} bits, at most {RSA_KEY_BITS_MAX} are taken"));
+        return Err(format!("has {bits} bits, at most {RSA_KEY_BITS_MAX} are supported"));
     }
     let is_odd = |number: &[u8]| number.last().is_some_and(|byte| byte % 2 == 1);
-    // A product of large primes is odd. An even exponent has no inverse, and 1 signs nothing; the
-    // library takes none of more than 33 bits.
+    // A product of large primes is odd. An even exponent has no inverse, and with 1 a signature
+    // proves nothing; the library supports exponents of up to 33 bits.
     if !is_odd(&modulus) || !is_odd(&exponent) || !(2..=33).contains(&self::bits(&exponent)) {
-        return Err("is no RSA key: `n` or `e` cannot be one".to_owned());
+        return Err("is not a valid RSA key: `n` or `e` is out of range".to_owned());
     }
     Ok(DecodingKey::from_rsa_raw_components(&modulus, &exponent))
 }
 
-/// Of a big-endian number.
+/// The length in bits of a big-endian number.
 fn bits(number: &[u8]) -> usize {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let Some(first) = number.get(zeros) else { return 0 };
@@ -160,18 +160,18 @@ fn ed25519(jwk: &Map<String, Value>) -> Result<DecodingKey, String> {
     if text(jwk, "crv")? != Some("Ed25519") {
         return Err("has another `crv` than Ed25519".to_owned());
     }
-    // The library takes the first 32 bytes for granted, and panics.
+    // The library assumes 32 bytes, and panics otherwise.
     if bytes(jwk, "x")?.len() != ED25519_KEY_BYTES {
-        return Err(format!("is no Ed25519 key: `x` has not {ED25519_KEY_BYTES} bytes"));
+        return Err(format!("is not an Ed25519 key: `x` must have {ED25519_KEY_BYTES} bytes"));
     }
     let x = text(jwk, "x")?.unwrap_or_default();
     let decoding = DecodingKey::from_ed_components(x).map_err(|_| unreadable("x"))?;
-    // Bytes that are no point of the curve only show in use: a signature that fits nothing is
-    // refused as such by a sound key.
+    // Bytes that are not a point of the curve are only detected in use. A valid key reports a wrong
+    // signature as such.
     let nothing = BASE64URL.encode([0; 64]);
     match crypto::verify(&nothing, b"", &decoding, Algorithm::EdDSA) {
         Ok(_) => Ok(decoding),
-        Err(_) => Err("is no Ed25519 key: `x` is no point of the curve".to_owned()),
+        Err(_) => Err("is not an Ed25519 key: `x` is not a point of the curve".to_owned()),
     }
 }
 

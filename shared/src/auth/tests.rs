@@ -38,7 +38,7 @@ fn expiry_has_sixty_seconds_of_leeway() {
 }
 
 #[test]
-fn refuses_what_is_not_right() {
+fn rejects_invalid_tokens() {
     let good = json!({"sub": "alice", "exp": NOW_S + 10.0});
     let wrong_key = encode(&Header::default(), &good, &EncodingKey::from_secret(&[7; 32])).unwrap();
     let none = format!(
@@ -75,7 +75,7 @@ fn refuses_what_is_not_right() {
         let error = keys().verify(&token, NOW_S).expect_err(name);
         assert_eq!(error.code(), Code::Unauthorized, "{name}");
     }
-    // A `kid` that names no key is refused also when there is only one key.
+    // A `kid` that matches no key is rejected even if there is only one key.
     assert_eq!(keys().verify(&unknown_kid, NOW_S).unwrap_err().code(), Code::Unauthorized);
 }
 
@@ -117,13 +117,13 @@ proptest! {
         let at = at % good.len();
         let mut changed = good.clone();
         changed.replace_range(at..=at, &with);
-        // The last character of a base64 part may carry unused bits; a decoder must refuse those.
+        // The last character of a base64 part may have unused bits; a decoder must reject those.
         if changed != good {
             prop_assert!(keys().verify(&changed, NOW_S).is_err());
         }
     }
 
-    /// Signed with the right key, so that what it says is looked at.
+    /// Signed with the right key, so that its claims are checked.
     #[test]
     fn of_any_claims_only_sound_ones_are_accepted(
         sub in any_claim(), exp in any_claim(), nbf in any_claim(), scope in any_claim(),
@@ -139,9 +139,9 @@ proptest! {
         }
     }
 
-    /// Three parts of base64url, as tokens have; none is signed by us.
+    /// Three parts of base64url, as in tokens, with wrong signatures.
     #[test]
-    fn whatever_looks_like_a_token_is_refused(
+    fn random_tokens_are_rejected(
         header in concat!(
             "\\{(\"(alg|kid|crit|b64|typ)\":",
             "(\"(HS256|none|EdDSA|a)\"|[0-9]|\\[\"b64\"\\]|null),?){0,3}\\}",
@@ -156,7 +156,7 @@ proptest! {
     }
 }
 
-/// A claim that is missing, or of any kind; sound ones often.
+/// A claim that is missing or of any type; valid ones are frequent.
 fn any_claim() -> impl Strategy<Value = Option<serde_json::Value>> {
     prop_oneof![
         Just(None),

@@ -1,4 +1,4 @@
-//! A compact JWS (RFC 7515 §7.1), taken apart.
+//! Splits and decodes a compact JWS (RFC 7515 §7.1).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -9,7 +9,7 @@ use super::unauthorized;
 use crate::error::Error;
 use crate::json::quoted;
 
-/// Characters of a client's own text that an error repeats.
+/// Characters of a client's text that an error repeats.
 const SHOWN_CHARS_MAX: usize = 64;
 
 /// The three parts, still encoded.
@@ -17,11 +17,11 @@ pub(super) struct Token<'a> {
     header: &'a str,
     payload: &'a str,
     pub(super) signature: &'a str,
-    /// Header and payload as they were signed.
+    /// Header and payload, as signed.
     pub(super) signed: &'a str,
 }
 
-/// What decides which key a token is verified with.
+/// The header members that select the key.
 pub(super) struct Header {
     pub(super) alg: String,
     pub(super) kid: Option<String>,
@@ -67,9 +67,11 @@ impl<'a> Token<'a> {
             Some(other) => return Err(not_text("alg", &other)),
             None => return Err(unauthorized("`alg` is missing in the token's header")),
         };
-        // What its issuer calls critical must be understood or refused (RFC 7515 §4.1.11).
+        // A verifier must understand or reject every critical extension (RFC 7515 §4.1.11).
         if raw.crit.is_some() {
-            return Err(unauthorized("the header has `crit`, and nothing of that is understood"));
+            return Err(unauthorized(
+                "the header has `crit`, and no critical extension is supported",
+            ));
         }
         match raw.kid {
             None => Ok(Header { alg, kid: None }),
@@ -96,18 +98,18 @@ fn decoded(text: &str, what: &str) -> Result<Vec<u8>, Error> {
     BASE64URL.decode(text).map_err(problem)
 }
 
-/// Reads an object whose names occur once (RFC 7519 §4).
+/// Parses an object whose names are unique (RFC 7519 §4).
 pub(super) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Result<T, Error> {
-    // A struct would be read from an array, too.
+    // A struct would also deserialise from an array.
     let is_object = bytes.trim_ascii_start().first() == Some(&b'{');
     let parsed = serde_json::from_slice(bytes);
     parsed
         .ok()
         .filter(|_| is_object)
-        .ok_or_else(|| unauthorized(format!("{what} is not a JSON object that has each name once")))
+        .ok_or_else(|| unauthorized(format!("{what} is not a JSON object with unique names")))
 }
 
-/// Tells a member that is null from one that is missing.
+/// Distinguishes a member that is null from a missing one.
 pub(super) fn given<'a, D: Deserializer<'a>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     Value::deserialize(deserializer).map(Some)
 }
@@ -116,7 +118,7 @@ pub(super) fn not_text(name: &str, value: &Value) -> Error {
     unauthorized(format!("`{name}` is not text but {}", kind(value)))
 }
 
-/// What a value is, without saying it.
+/// The type of a value, for errors that must not contain it.
 pub(super) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
@@ -128,7 +130,7 @@ pub(super) fn kind(value: &Value) -> &'static str {
     }
 }
 
-/// A client's own text in quotes, shortened.
+/// A client's text in quotes, shortened.
 pub(super) fn shown(text: &str) -> String {
     match text.char_indices().nth(SHOWN_CHARS_MAX) {
         Some((end, _)) => format!("{}…", quoted(text.get(..end).unwrap_or_default())),

@@ -1,7 +1,7 @@
 //! The cryptography of components: HS256, RS256 and EdDSA, verification only.
 //!
-//! Natively the token library's own provider does the same with the same crates; here it would bring
-//! along everything else that it can.
+//! Natively, the token library's own provider does the same with the same crates; in a component it
+//! would add all of its other algorithms.
 
 use ed25519_dalek::{Signature, VerifyingKey};
 use hmac::{Hmac, Mac as _};
@@ -15,11 +15,11 @@ use sha2::{Digest as _, Sha256};
 static PROVIDER: CryptoProvider = CryptoProvider {
     signer_factory: |_, _| Err(ErrorKind::InvalidAlgorithm.into()),
     verifier_factory: verifier,
-    // Only for making JWKs, which nobody does here.
+    // Only needed for creating JWKs.
     key_utils: KeyUtils::new_unimplemented(),
 };
 
-/// Makes the token library use these; repeating it is harmless.
+/// Registers these verifiers with the token library; repeating it is harmless.
 pub(super) fn install() {
     let _ = PROVIDER.install_default();
 }

@@ -1,7 +1,7 @@
-//! Integers as JSON writes them: `7`, and with the same value `7.0` and `70e-1`. JSON Schema counts all
-//! of them as integers, and serialisers that know one kind of number write them.
+//! Integers in JSON: `7`, and with the same value `7.0` and `70e-1`. JSON Schema counts all of them
+//! as integers, and serialisers with only one number type write them.
 
-/// Longest decimal text that is built: no id and no number of ours has more digits.
+/// Longest decimal text built: longer than any id and any number of Bellwire's.
 const DIGITS_MAX: usize = 400;
 
 /// The value of a JSON number, if it is an integer that fits.
@@ -9,8 +9,8 @@ pub fn integer(number: &str) -> Option<i64> {
     number.parse().ok().filter(|_| is_plain(number)).or_else(|| integer_text(number)?.parse().ok())
 }
 
-/// The decimal text of a JSON number whose value is an integer; `None` for others, for what is no JSON
-/// number, and for integers far beyond any that is used.
+/// The decimal text of a JSON number whose value is an integer; `None` if it is not a JSON number,
+/// not an integer, or far beyond every range in use.
 pub fn integer_text(number: &str) -> Option<String> {
     if is_plain(number) {
         return Some(number.to_owned());
@@ -36,7 +36,7 @@ pub fn integer_text(number: &str) -> Option<String> {
     if digits.is_empty() {
         return Some("0".to_owned());
     }
-    // Where the decimal point belongs, counted in digits from the left.
+    // The position of the decimal point, in digits from the left.
     let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
     let point = usize::try_from(point).ok().filter(|point| *point <= DIGITS_MAX)?;
     if digits.len() > point {
@@ -46,7 +46,7 @@ pub fn integer_text(number: &str) -> Option<String> {
     Some(format!("{sign}{}", digits.trim_start_matches('0')))
 }
 
-/// An integer without fraction and exponent, and without needless zeros.
+/// Whether the number has no fraction, no exponent and no redundant zeros.
 fn is_plain(number: &str) -> bool {
     let digits = number.strip_prefix('-').unwrap_or(number);
     let is_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
@@ -56,7 +56,7 @@ fn is_plain(number: &str) -> bool {
 fn exponent_of(text: &str) -> Option<i64> {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     let is_digits = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
-    // A longer exponent is beyond any integer that is used, or makes a fraction.
+    // A longer exponent gives an integer beyond every range in use, or a fraction.
     text.parse().ok().filter(|_| is_digits)
 }
 

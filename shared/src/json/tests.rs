@@ -1,10 +1,10 @@
-//! What callers may send, and what they are told.
+//! Requests, and the errors about them.
 
 use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn names_what_is_wrong() {
+fn errors_name_the_member() {
     let mut body = Object::parse(br#"{"a":"x","b":1,"n":null,"z":"\u0000"}"#).unwrap();
     assert_eq!(body.string("a").unwrap().as_deref(), Some("x"));
     assert_eq!(body.string("b").unwrap_err().field_name(), Some("b"));
@@ -18,7 +18,7 @@ fn names_what_is_wrong() {
 }
 
 #[test]
-fn refuses_what_is_no_object() {
+fn rejects_bodies_that_are_not_objects() {
     for bad in ["", "[]", "1", "{", "{\"a\":1,\"a\":2}", "{}x", "{\"a\":01}", "nul"] {
         let error = Object::parse(bad.as_bytes()).err().expect(bad);
         assert_eq!(error.code(), Code::BadJson, "{bad}");

@@ -1,4 +1,4 @@
-//! What callers may ask for, and how it is written and recognised.
+//! Valid and invalid requests, the serialised form, and its recognition.
 
 use super::*;
 
@@ -87,7 +87,7 @@ fn names_the_member_that_breaks_a_rule() {
         let draft = draft(&format!(r#"{{"userId":{given},"title":"t"}}"#)).unwrap();
         assert_eq!(draft.user_id.as_str(), id);
     }
-    // As many characters as are allowed, whatever their bytes.
+    // The limit counts characters, whatever their size in bytes.
     let kind = |chars| format!(r#"{{"userId":"a","title":"t","kind":"{}"}}"#, "é".repeat(chars));
     assert!(draft(&kind(64)).is_ok());
     assert_eq!(draft(&kind(65)).unwrap_err().code(), Code::LimitExceeded);

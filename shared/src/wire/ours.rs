@@ -1,16 +1,16 @@
-//! The message as `shared/lua/feed_push.lua` publishes it, taken apart where its parts must lie. A
-//! parser looks at every value three times as long, and most messages of a hub are of this shape.
+//! Parses a message in exactly the form that `shared/lua/feed_push.lua` publishes. A JSON parser
+//! takes three times as long, and most messages of a hub have this form.
 //!
-//! It finds the end of the notification by its brackets and strings, so that nothing of what follows
-//! can be taken for a part of it; what lies between them is not looked at. Whatever differs in a byte
-//! of the frame is left to the parser.
+//! It finds the end of the notification by its brackets and strings, so that no later byte can be
+//! taken for a part of it; values are not validated. Messages with any difference in the envelope
+//! are left to the JSON parser.
 
 use std::borrow::Cow;
 
 use super::Message;
 use crate::ids::check_id;
 
-/// `None`: not of this shape, or not sound.
+/// `None` if the message has another form or is invalid.
 pub(super) fn parse(text: &str) -> Option<Message<'_>> {
     let rest = text.strip_prefix("{\"notification\":")?;
     let user_id = user_id(rest)?;
@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str) -> Option<Message<'_>> {
     Some(Message { user_id: Cow::Borrowed(user_id), notification, position })
 }
 
-/// The user id where our serialiser puts it.
+/// The user id at the position where Bellwire's serialiser writes it.
 pub(super) fn user_id(notification: &str) -> Option<&str> {
     let rest = notification.strip_prefix("{\"id\":\"")?;
     let end = rest.bytes().position(|byte| matches!(byte, b'"' | b'\\'))?;
@@ -36,7 +36,7 @@ pub(super) fn user_id(notification: &str) -> Option<&str> {
     rest.get(end..)?.starts_with('"').then(|| rest.get(..end))?
 }
 
-/// Where the object ends that the text begins with.
+/// The index after the object that the text begins with.
 fn object_end(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let (mut depth, mut at) = (0_usize, 0);
@@ -57,14 +57,14 @@ fn object_end(text: &str) -> Option<usize> {
     }
 }
 
-/// Behind the quote that ends the string whose text begins at `at`.
+/// The index after the quote that ends the string whose content begins at `at`.
 fn string_end(bytes: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += memchr::memchr2(b'"', b'\\', bytes.get(at..)?)? + 1;
         if bytes.get(at - 1) == Some(&b'"') {
             return Some(at);
         }
-        at += 1; // what is escaped
+        at += 1; // the escaped character
     }
 }
 
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_published_has_this_shape() {
+    fn published_messages_have_this_form() {
         let frame = ["'{\"notification\":' .. json .. ',\"bw\":{\"epoch\":\"'", "'\",\"seq\":'"];
         for part in frame {
             assert!(script::FEED_PUSH.source.contains(part), "{part}");
@@ -148,7 +148,8 @@ mod tests {
     }
 
     proptest! {
-        /// The two agree on whatever is published, and on what is nearly that wherever it is JSON.
+        /// Both parsers agree on every published message, and on near misses wherever these are
+        /// JSON.
         #[test]
         fn agrees_with_the_parser(
             title in "[a\"\\\\}\\]]{0,6}",

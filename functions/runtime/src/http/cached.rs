@@ -88,13 +88,12 @@ fn response(answer: Answer, windows: Windows, audience: Audience, if_none_match:
     let response = response.with("cache-status", status);
     match audience {
         Audience::Public => response,
-        // For a browser's cache: the next user of this browser has another token.
+        // For a browser's cache: the browser's next user has another token.
         Audience::Private => response.vary("Authorization"),
     }
 }
 
-/// Not stored by other caches: they may otherwise keep a 404 as long as they like
-/// (RFC 9111 §4.2.2).
+/// Not cacheable: by default, caches may store a 404 as long as they like (RFC 9111 §4.2.2).
 fn problem(error: &Error) -> Response {
     Response::from(error).with("cache-control", "no-store")
 }
@@ -104,8 +103,8 @@ fn value(status: u16, etag: &str, control: String, age: String, body: Vec<u8>) -
     response.with("cache-control", control).with("age", age).with("etag", format!("\"{etag}\""))
 }
 
-/// `max-age` is the whole freshness: caches subtract `Age` from it. The origin's limits are passed
-/// on; a cache behind this one is never allowed more than this one.
+/// `max-age` is the whole time of freshness: caches subtract `Age` from it. The origin's demands
+/// are passed on, and nothing allows a downstream cache more than this one.
 fn cache_control(windows: Windows, audience: Audience, answer: &Answer) -> String {
     let limits = &answer.limits;
     let is_public = audience == Audience::Public && !limits.has(Word::Private);
@@ -163,7 +162,7 @@ fn cache_status(answer: &Answer) -> String {
         status.push_str("; collapsed");
     }
     if has_value {
-        // A hit whose time is up is stale: negative, however short ago that was.
+        // A hit past its freshness is stale: negative, however recently it expired.
         let is_stale = answer.how == How::Hit && answer.ttl_ms <= 0;
         let ttl_ms = if is_stale { answer.ttl_ms - 1 } else { answer.ttl_ms };
         status.push_str(&format!("; ttl={}", ttl_ms.div_euclid(1000)));
@@ -181,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn the_status_says_what_happened() {
+    fn cache_status_names_the_outcome() {
         assert_eq!(cache_status(&answer(How::Hit, 4999)), "bellwire; hit; ttl=4");
         assert_eq!(cache_status(&answer(How::Hit, -1)), "bellwire; hit; ttl=-1");
         assert_eq!(cache_status(&answer(How::Hit, 0)), "bellwire; hit; ttl=-1");

@@ -5,7 +5,7 @@ use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 
-/// What was logged.
+/// Collects the log.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -27,7 +27,7 @@ impl MakeWriter<'_> for Log {
     }
 }
 
-/// The lines that `work` logs.
+/// Returns the lines that `work` logs.
 fn lines(work: impl FnOnce(&RefusalLog)) -> Vec<serde_json::Value> {
     let log = Log::default();
     let subscriber =

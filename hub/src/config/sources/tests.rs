@@ -1,4 +1,4 @@
-//! Precedence, mistakes with their lines, the sample, and what is printed.
+//! Precedence, errors with their lines, the sample file, and the printed settings.
 
 use std::path::{Path, PathBuf};
 
@@ -106,7 +106,7 @@ fn a_password_is_not_printed() {
     );
 }
 
-/// A setting of the sample: with its default, or commented out where there is none.
+/// A setting in the sample: active with its default, or commented out if it has no default.
 fn sample_line<'a>(key: &str) -> Option<(bool, &'a str)> {
     SAMPLE.lines().find_map(|line| {
         let (is_active, text) = match line.strip_prefix('#') {
@@ -136,14 +136,14 @@ fn the_sample_holds_every_setting_with_its_default() {
         assert!(env.is_some_and(|env| SAMPLE.contains(env.as_ref())), "the variable of {key}");
         assert!(arg.get_help().is_some(), "{key}");
     }
-    // And nothing else; what is commented out would be taken, too.
+    // The sample has no other setting; commented ones would be accepted, too.
     ConfigFile::parse("sample", SAMPLE, &command).unwrap();
     let whole: Vec<&str> = SAMPLE.lines().map(uncommented).collect();
     let whole = ConfigFile::parse("sample", &whole.join("\n"), &command).unwrap();
     assert!(settable(&command).map(Arg::get_id).all(|id| whole.place(id.as_str()).is_some()));
 }
 
-/// `#key = value` is a setting; a sentence has a space after `#`.
+/// Removes the `#` of a `#key = value` line; in a sentence a space follows `#`.
 fn uncommented(line: &str) -> &str {
     match line.strip_prefix('#') {
         Some(text) if text.starts_with(|c: char| c.is_ascii_lowercase()) => text,

@@ -1,4 +1,4 @@
-//! The page as a scraper reads it.
+//! The page, parsed as a scraper does.
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
@@ -11,7 +11,7 @@ use crate::admission::{Admission, plenty};
 use crate::metrics::{CatchUp, Channel, Resume, Undelivered};
 use crate::protocol::Protocol;
 
-/// Samples by name and labels, after checking every line against the format.
+/// Samples by name and labels; checks every line against the format.
 fn samples(page: &str) -> HashMap<String, f64> {
     let mut kinds: HashMap<&str, &str> = HashMap::new();
     let mut samples = HashMap::new();
@@ -45,7 +45,7 @@ fn samples(page: &str) -> HashMap<String, f64> {
 }
 
 #[test]
-fn everything_is_there_from_the_start_and_reads_as_the_format_wants() {
+fn every_series_exists_from_the_start_in_the_right_format() {
     let metrics = Metrics::default();
     let samples =
         samples(&metrics.render(&Health::default(), &Admission::new(plenty()), &Queues::default()));
@@ -67,7 +67,7 @@ fn everything_is_there_from_the_start_and_reads_as_the_format_wants() {
 }
 
 #[test]
-fn what_is_counted_is_shown_where_it_belongs() {
+fn every_counter_is_shown_in_its_series() {
     let metrics = Metrics::default();
     let health = Health::default();
     health.set_subscribed(true);
@@ -86,10 +86,10 @@ fn what_is_counted_is_shown_where_it_belongs() {
     metrics.user_came();
     metrics.refused(Reason::AddressRate);
     metrics.refused(Reason::HeadTimeout);
-    metrics.heard(Channel::Notifications);
-    metrics.heard(Channel::Events);
+    metrics.message_received(Channel::Notifications);
+    metrics.message_received(Channel::Events);
     metrics.undelivered(Undelivered::Shed, 5);
-    metrics.odd_event();
+    metrics.invalid_event();
     metrics.delivered(3);
     metrics.delivered_after(Duration::from_micros(50));
     metrics.delivered_after(Duration::from_micros(51));
@@ -159,9 +159,9 @@ fn what_is_counted_is_shown_where_it_belongs() {
     }
 }
 
-/// What the documents tell operators to watch: every name, with its labels, has to be on the page.
+/// Every metric in the operators' documents, with its labels, is on the page.
 #[test]
-fn what_the_documents_name_is_on_the_page() {
+fn the_documented_metrics_are_on_the_page() {
     let (metrics, admission) = (Metrics::default(), Admission::new(plenty()));
     let page = metrics.render(&Health::default(), &admission, &Queues::default());
     let series: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
@@ -198,8 +198,8 @@ fn what_the_documents_name_is_on_the_page() {
     assert!(found > 10, "{found}");
 }
 
-/// What follows a name in braces, as on the page; an alternative of `=~` each by itself. One empty
-/// text where there is nothing.
+/// The label selectors after a name, as on the page; each alternative of `=~` separately. One empty
+/// string if there are none.
 fn selectors(rest: &str) -> Vec<String> {
     let Some(inside) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
         return vec![String::new()];

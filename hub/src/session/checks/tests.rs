@@ -147,7 +147,7 @@ fn the_last_event_counts_more_than_the_address_and_only_for_event_streams() {
     assert_eq!(cursor(Transport::Events, "?"), Cursor::Unknown);
 }
 
-/// Headers that a handshake looks at, with values of any bytes that a value may have.
+/// The headers that a handshake considers, with any bytes that a value may have.
 fn any_headers() -> impl Strategy<Value = HeaderMap> {
     let names = ["authorization", "sec-websocket-protocol", "origin", "last-event-id"];
     let value = prop_oneof![
@@ -163,7 +163,7 @@ fn any_headers() -> impl Strategy<Value = HeaderMap> {
 
 proptest! {
     #[test]
-    fn nobody_without_a_good_token_gets_in(headers in any_headers(), query in "\\PC{0,40}") {
+    fn no_handshake_without_a_valid_token_is_accepted(headers in any_headers(), query in "\\PC{0,40}") {
         let good = format!("Bearer {}", token("alice"));
         let is_good = headers.get("authorization").is_some_and(|value| value == good.as_str());
         let query = shared::path::query_pairs(&query).unwrap_or_default();

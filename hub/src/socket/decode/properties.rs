@@ -1,4 +1,5 @@
-//! Frames in any order, cut anywhere, against a model that sees them whole and against a library.
+//! Frames in any order, cut anywhere, compared with a model that sees them whole and with a
+//! library.
 
 use std::io::{self, Cursor, Read, Write};
 
@@ -10,7 +11,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::tests::frame;
 use super::*;
 
-/// What came out, and why it ended early if it did.
+/// The results, and the violation that ended them, if any.
 type Heard = (Vec<Inbound>, Option<Violation>);
 
 /// Feeds the bytes in pieces that end at the cuts.
@@ -37,7 +38,7 @@ fn cuts() -> impl Strategy<Value = Vec<Index>> {
     prop::collection::vec(any::<Index>(), 0..20)
 }
 
-/// A message, the places where it is cut into frames, and control frames between those.
+/// A message, the positions where it is cut into frames, and control frames in between.
 #[derive(Clone, Debug)]
 struct Sent {
     whole: Inbound,
@@ -59,7 +60,7 @@ fn sent() -> impl Strategy<Value = Sent> {
 }
 
 impl Sent {
-    /// The frames, and what has to come out of them.
+    /// The frames, and the expected results.
     fn frames(&self) -> (Vec<u8>, Vec<Inbound>) {
         let (opcode, data) = match &self.whole {
             Inbound::Text(text) => (1, text.as_bytes()),
@@ -92,7 +93,7 @@ impl Sent {
     }
 }
 
-/// Gives bytes to read, and forgets what is written.
+/// Provides bytes to read, and discards writes.
 struct Tape(Cursor<Vec<u8>>);
 
 impl Read for Tape {
@@ -111,7 +112,7 @@ impl Write for Tape {
     }
 }
 
-/// What the library's server makes of the bytes.
+/// The results of the library's server for the same bytes.
 fn library(bytes: Vec<u8>) -> (Vec<Inbound>, Error) {
     let mut socket = WebSocket::from_raw_socket(Tape(Cursor::new(bytes)), Role::Server, None);
     let mut heard = Vec::new();
@@ -127,7 +128,7 @@ fn library(bytes: Vec<u8>) -> (Vec<Inbound>, Error) {
     }
 }
 
-/// Frames whose first byte and payload may be anything, sound ones often.
+/// Frames with any first byte and payload; valid ones are frequent.
 fn any_frames() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
     let sound = prop::sample::select(vec![0x81, 0x01, 0x80, 0x00, 0x82, 0x02, 0x89, 0x8a, 0x88]);
     let first = prop_oneof![30 => sound, 1 => any::<u8>()];
@@ -144,7 +145,7 @@ fn any_frames() -> impl Strategy<Value = Vec<(u8, Vec<u8>)>> {
     prop::collection::vec((first, payload), 0..12)
 }
 
-/// The rules, for frames that are there as a whole: which of them is broken has no words here.
+/// The rules applied to whole frames. The violated rule is not named.
 fn judge(frames: &[(u8, Vec<u8>)]) -> (Vec<Inbound>, Option<&'static str>) {
     let mut heard = Vec::new();
     let mut open: Option<(bool, Vec<u8>)> = None;
@@ -203,7 +204,7 @@ fn judge_close(payload: &[u8]) -> Result<Option<u16>, &'static str> {
 
 proptest! {
     #[test]
-    fn messages_come_out_as_they_went_in_and_as_a_library_reads_them(
+    fn messages_round_trip_and_match_a_library(
         sent in prop::collection::vec(sent(), 0..6),
         cuts in cuts(),
     ) {
@@ -216,7 +217,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_refused_is_what_the_rules_refuse(frames in any_frames(), cuts in cuts()) {
+    fn violations_match_the_model(frames in any_frames(), cuts in cuts()) {
         let bytes: Vec<_> = frames.iter().flat_map(|(first, data)| frame(*first, data)).collect();
         let (heard, violation) = hear(&bytes, &cuts);
         let kind = violation.map(|violation| match violation {
@@ -228,16 +229,16 @@ proptest! {
     }
 
     #[test]
-    fn cuts_do_not_matter_whatever_the_bytes_are(
+    fn cuts_do_not_matter_for_random_bytes(
         bytes in prop::collection::vec(any::<u8>(), 0..300),
         cuts in cuts(),
     ) {
         prop_assert_eq!(hear(&bytes, &cuts), hear(&bytes, &[]));
     }
 
-    /// Garbage that begins like frames gets further.
+    /// Garbage that begins like a frame gets further into the decoder.
     #[test]
-    fn nor_where_one_byte_of_good_frames_is_changed(
+    fn cuts_do_not_matter_after_changing_one_byte(
         sent in prop::collection::vec(sent(), 1..4),
         at in any::<Index>(),
         byte in any::<u8>(),

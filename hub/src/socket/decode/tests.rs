@@ -1,6 +1,6 @@
 use super::*;
 
-/// A frame as a client sends it.
+/// A client's frame.
 pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mask = [1, 2, 3, 250];
     let mut frame = vec![first];
@@ -20,7 +20,7 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     frame
 }
 
-/// Everything that comes out of the bytes, fed in pieces of the given size.
+/// All results for the bytes, fed in pieces of the given size.
 fn read(bytes: &[u8], piece: usize) -> Result<Vec<Inbound>, Violation> {
     let mut inbox = Inbox::new(70_000);
     let mut heard = Vec::new();
@@ -95,7 +95,7 @@ fn every_broken_rule_is_named() {
 
 #[test]
 fn text_is_refused_as_soon_as_it_cannot_be_utf8() {
-    // The second byte already makes it hopeless; the rest never has to come.
+    // The second byte already makes it invalid; the rest need not arrive.
     let frame = frame(0x01, b"\xc0\xafmore of it");
     assert_eq!(read(frame.get(..8).unwrap(), 1), Err(Violation::NotUtf8));
     let cut = super::tests::frame(0x81, b"\xe2\x82");
@@ -108,7 +108,7 @@ fn a_message_is_bounded_over_all_of_its_frames() {
     let part = vec![b'x'; 40_000];
     let parts = [frame(0x01, &part), frame(0x80, &part)].concat();
     assert_eq!(read(&parts, 10_000), Err(Violation::TooLarge));
-    // Refused by its header: the payload need not come.
+    // The header is rejected before the payload arrives.
     let header = [0x81, 0xff, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!(read(&header, 100), Err(Violation::TooLarge));
 }

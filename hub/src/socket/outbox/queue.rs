@@ -1,14 +1,14 @@
-//! Frames in their order. The first has its place here and not in memory of its own: for nearly every
-//! socket it is the only one, and there for the microseconds of a write.
+//! Frames in order. The first is stored inline, not in an allocation: for nearly every socket it is
+//! the only one, for the microseconds of a write.
 
 use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// See the module.
+/// A queue of frames; see the module.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// Empty only while `more` is.
+    /// Empty only if `more` is empty.
     first: Option<Bytes>,
     more: VecDeque<Bytes>,
 }
@@ -43,7 +43,7 @@ impl Queue {
         }
     }
 
-    /// An idle connection keeps no memory of its last burst.
+    /// Frees the memory of the last burst, so that an idle connection keeps none.
     pub(crate) fn drop_first(&mut self) {
         self.first = self.more.pop_front();
         if self.more.is_empty() && self.more.capacity() > 0 {
@@ -51,7 +51,7 @@ impl Queue {
         }
     }
 
-    /// Keeps the first `count`.
+    /// Keeps the first `count` frames.
     pub(crate) fn truncate(&mut self, count: usize) {
         self.more.truncate(count.saturating_sub(1));
         if count == 0 {

@@ -42,7 +42,7 @@ fn what_arrives_together_leaves_together_and_in_order() {
         assert_eq!(outbox.push(frame.into()), Pushed::Queued);
     }
     assert_eq!(write(&outbox), b"abbccc");
-    // Somebody writes: a second writer would overtake it.
+    // There is a writer: a second one would overtake it.
     outbox.push("d".into());
     assert!(matches!(outbox.turn(), Turn::Rest));
     let (frames, next) = outbox.written(2);
@@ -121,9 +121,9 @@ fn all_queues_together_are_bounded() {
 }
 
 proptest! {
-    /// Whatever happens to them, what is counted is what waits where nothing leaves.
+    /// After any sequence of operations, the total counts exactly the suspended queues.
     #[test]
-    fn what_waits_is_counted(calls in prop::collection::vec((0..3_usize, 0..9, 0..40_usize), 0..80)) {
+    fn suspended_queues_are_counted(calls in prop::collection::vec((0..3_usize, 0..9, 0..40_usize), 0..80)) {
         let queued = Arc::new(TotalQueued::new(200));
         let outboxes = [(); 3].map(|()| Outbox::new(queued.clone()));
         let mut is_open = [false; 3];

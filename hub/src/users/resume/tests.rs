@@ -10,7 +10,7 @@ fn at(epoch: &str, seq: i64) -> Position {
     Position { epoch: epoch.into(), seq }
 }
 
-/// A feed of epoch `e`, oldest first: numbers are ours, other words are foreign, `!n` is expired.
+/// A feed of epoch `e`, oldest first: numbers are Bellwire's, other words are foreign, `!n` is expired.
 fn feed(head: i64, is_intact: bool, words: &str) -> Feed {
     let entry = |word: &str| {
         let (word, is_expired) = word.strip_prefix('!').map_or((word, false), |word| (word, true));
@@ -22,7 +22,7 @@ fn feed(head: i64, is_intact: bool, words: &str) -> Feed {
     Feed { head: Some(at("e", head)), is_intact, entries }
 }
 
-/// What the client hears, in the words of [`feed`], and up to where it knows ours then.
+/// The client's events in the words of [`feed`], and the position it has reached.
 fn replay(cursor: &Cursor, feed: &Feed) -> (String, Option<i64>) {
     let Replay { events, upto } = cursor.replay(feed);
     let word = |event: &Event| match event {
@@ -59,7 +59,7 @@ fn everything_above_the_cursor_in_order_with_foreign_ones_in_their_places() {
 }
 
 #[test]
-fn a_hole_is_told_unless_it_can_only_be_what_was_deleted() {
+fn a_hole_is_a_gap_unless_it_must_be_a_deletion() {
     assert_eq!(after(1, &feed(7, true, "4 5 6 7")), "gap:3 4 5 6 7");
     assert_eq!(after(1, &feed(7, false, "1 2 4 6")), "2 gap:3 4 gap:5 6 gap:7");
     assert_eq!(after(1, &feed(7, true, "1 2 4 6")), "2 4 6");
@@ -74,7 +74,7 @@ fn a_feed_that_is_behind_has_nothing_and_one_of_another_epoch_is_unreachable() {
     assert_eq!(replay(&other, &feed(7, true, "4 5 6 7")), ("epoch:7".to_owned(), Some(7)));
     assert!(!other.replay(&feed(7, true, "4 5 6 7")).is_complete());
     let nothing = Feed::default();
-    // It may come back, with what the client has.
+    // The feed may be loaded again, with the client's entries.
     assert_eq!(replay(&Cursor::At(at("e", 3)), &nothing), ("gap:-1".to_owned(), Some(3)));
     for cursor in [Cursor::Id("id-3".into()), Cursor::Unknown] {
         assert_eq!(replay(&cursor, &nothing), ("gap:-1".to_owned(), None));
@@ -82,7 +82,7 @@ fn a_feed_that_is_behind_has_nothing_and_one_of_another_epoch_is_unreachable() {
 }
 
 #[test]
-fn an_id_is_found_wherever_it_lies() {
+fn an_id_is_found_at_any_position() {
     let feed = feed(7, true, "4 x 5 7");
     for (id, words) in [("id-4", "x 5 7"), ("id-x", "5 7"), ("id-7", ""), ("id-9", "gap:7")] {
         let found = replay(&Cursor::Id(id.into()), &feed);
@@ -91,7 +91,7 @@ fn an_id_is_found_wherever_it_lies() {
 }
 
 #[test]
-fn cursors_are_read_or_refused_by_name() {
+fn cursors_are_parsed_or_rejected_by_name() {
     let parse = |raw: &str| Cursor::from_query(&shared::path::query_pairs(raw).unwrap());
     assert_eq!(parse("x=1"), Ok(None));
     assert_eq!(parse("since=seq:5&epoch=e"), Ok(Some(Cursor::At(at("e", 5)))));
@@ -118,7 +118,7 @@ fn cursors_are_read_or_refused_by_name() {
 }
 
 proptest! {
-    /// Whatever epoch somebody wrote: an id that the hub sends comes back as the same position.
+    /// An id that the hub sends is parsed as the same position, for any epoch.
     #[test]
     fn an_event_id_comes_back_as_it_was_sent(epoch in "[ -~\\PC]{1,40}", seq in 0..=i64::MAX) {
         let position = Position { epoch: epoch.as_str().into(), seq };
@@ -145,7 +145,7 @@ proptest! {
 }
 
 #[test]
-fn what_is_too_large_to_wait_for_a_slow_reader_is_a_gap() {
+fn a_replay_above_the_size_limit_is_a_gap() {
     let mut large = feed(2, true, "1 x y z 2");
     for entry in &mut large.entries[1..4] {
         let filler = "z".repeat(REPLAY_BYTES_MAX / 3);

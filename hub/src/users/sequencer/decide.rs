@@ -1,65 +1,67 @@
-//! One message after the other: told, dropped, or held for a read.
+//! Decides on messages one by one: deliver, drop, or hold for a read.
 
 use shared::wire::Position;
 
 use super::known::{Known, Step};
-use super::{FeedQuery, Sequencer};
+use super::{FeedQuery, Newest, Sequencer};
 use crate::protocol::{Event, GapReason};
 use crate::redis::feed_reader::mark;
 use crate::users::pending::{Incoming, Pending};
 
 impl Sequencer {
-    /// The seq before the first message that waits.
+    /// The seq before the first held message of the epoch.
     pub(super) fn held_before(&self, epoch: &str) -> Option<i64> {
         Some(self.held.as_ref()?.first_seq(epoch)? - 1)
     }
 
-    /// Lets go what was held. Without `force` a message may need another read; it and what follows
-    /// it then stay held.
+    /// Releases the held messages. Without `force`, a message may require another read; it and
+    /// those after it stay held.
     pub(super) fn release(
         &mut self,
         force: bool,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> Option<FeedQuery> {
         let mut waiting = self.held.take().unwrap_or_default().into_messages();
         while let Some((message, _)) = waiting.next() {
-            if let Some(read) = self.settle(message, force, tell) {
-                return Some(self.hold_all(read, waiting, tell));
+            if let Some(query) = self.decide(message, force, send) {
+                return Some(self.hold_all(query, waiting, send));
             }
         }
         None
     }
 
-    /// What follows a message that waits for a read waits for the same.
+    /// Holds the messages that follow one that waits for a read.
     pub(super) fn hold_all(
         &mut self,
-        read: FeedQuery,
+        query: FeedQuery,
         messages: impl Iterator<Item = (Incoming, bool)>,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> FeedQuery {
         for (message, _) in messages {
-            self.take(message, tell);
+            self.take(message, send);
         }
         self.held.get_or_insert_default().ask();
-        read
+        query
     }
 
-    /// Decides about one message. With `force` it is not held, whatever may be missing before it.
-    pub(super) fn settle(
+    /// Decides on one message. With `force` it is not held, even if messages before it may be
+    /// missing.
+    pub(super) fn decide(
         &mut self,
         message: Incoming,
         force: bool,
-        tell: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Event),
     ) -> Option<FeedQuery> {
         let Some(position) = message.position().cloned() else {
-            self.tell_live(message, tell);
+            self.send_live(message, send);
             return None;
         };
         let is_previous = self.previous.as_ref() == Some(&position.epoch);
         match self.known.step(&position, self.is_synced) {
             Step::Old => return None,
             Step::Next => {}
-            // Nobody could be asked: rather a late message than a new epoch.
+            // Redis did not answer: dropping a late message is better than announcing a false
+            // epoch.
             Step::Uncertain(GapReason::Epoch) if force && is_previous => return None,
             Step::Uncertain(_) if !force => {
                 let mut held = Box::<Pending>::default();
@@ -72,20 +74,22 @@ impl Sequencer {
                 let seq = position.seq - 1;
                 if seq > 0 || reason == GapReason::Epoch {
                     let position = Position { epoch: position.epoch.clone(), seq };
-                    tell(Event::Gap { reason, position: Some(position) });
+                    send(Event::Gap { reason, position: Some(position) });
                 }
             }
         }
         self.adopt(position);
-        self.tell_live(message, tell);
+        self.send_live(message, send);
         None
     }
 
-    fn tell_live(&mut self, message: Incoming, tell: &mut dyn FnMut(Event)) {
-        if let (Event::Notification { text, .. }, Some(newest)) = (&message.0, &mut self.newest) {
-            *newest = Some(mark(text));
+    fn send_live(&mut self, message: Incoming, send: &mut dyn FnMut(Event)) {
+        if let Incoming::Notification { text, .. } = &message
+            && self.newest != Newest::Unknown
+        {
+            self.newest = Newest::Element(mark(text));
         }
-        tell(message.0);
+        send(message.into());
     }
 
     pub(super) fn adopt(&mut self, position: Position) {

@@ -1,4 +1,4 @@
-//! What a user's sockets know, and where a position stands to it.
+//! The position that a user's sockets have reached, and how a new position relates to it.
 
 use std::time::Duration;
 
@@ -6,12 +6,12 @@ use shared::wire::Position;
 
 use crate::protocol::GapReason;
 
-/// How far the user's sockets have been told.
+/// The position that the user's sockets have reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Known {
     /// The first read is under way.
     Unread,
-    /// Redis was away when the first socket came: something may have been missed since.
+    /// Redis was unreachable when the first socket connected: entries may be missing since.
     Unknown,
     /// There was no feed at this time (since the Unix epoch).
     Empty {
@@ -20,13 +20,13 @@ pub(super) enum Known {
     At(Position),
 }
 
-/// Where a position stands to what the sockets have been told.
+/// How a new position relates to the known one.
 pub(super) enum Step {
     Old,
     Next,
-    /// Adopt it, telling what may be missing.
+    /// Adopt it, after a gap.
     Gap(GapReason),
-    /// The feed has to be looked at first.
+    /// The feed has to be read first.
     Uncertain(GapReason),
 }
 
@@ -34,7 +34,7 @@ impl Known {
     pub(super) fn step(&self, position: &Position, is_synced: bool) -> Step {
         match self {
             Known::Unread | Known::Unknown => Step::Gap(GapReason::Missed),
-            // A feed that had been lost is loaded with its first new entry, whatever its seq.
+            // A lost feed is loaded with its first new entry, whatever its seq.
             Known::Empty { .. } if is_synced || position.seq == 1 => Step::Next,
             Known::Empty { .. } => Step::Uncertain(GapReason::Missed),
             Known::At(last) if last.epoch == position.epoch => {
@@ -44,8 +44,8 @@ impl Known {
                     _ => Step::Uncertain(GapReason::Missed),
                 }
             }
-            // Another epoch is a late message of an old one, or a new record: the feed knows. A
-            // message alone is never believed, or one odd publisher could silence a user.
+            // Another epoch is a late message of an old one, or a new record: only the feed can
+            // tell. One message alone is not enough, or one faulty publisher could silence a user.
             Known::At(_) => Step::Uncertain(GapReason::Epoch),
         }
     }

@@ -11,11 +11,11 @@ fn at(epoch: &str, seq: i64) -> Position {
 }
 
 fn ours(epoch: &str, seq: i64) -> Incoming {
-    Incoming::notification(text(epoch, seq).into(), Some(at(epoch, seq)))
+    Incoming::Notification { text: text(epoch, seq).into(), position: Some(at(epoch, seq)) }
 }
 
 fn foreign(text: &str) -> Incoming {
-    Incoming::notification(text.to_owned().into(), None)
+    Incoming::Notification { text: text.to_owned().into(), position: None }
 }
 
 fn text(epoch: &str, seq: i64) -> String {
@@ -32,7 +32,7 @@ fn feed(epoch: &str, head: i64, seqs: impl IntoIterator<Item = i64>) -> Feed {
     Feed { head: Some(at(epoch, head)), is_intact: false, entries }
 }
 
-/// What the sockets heard, as words: `e5` a notification, `gap:e4`, `epoch:e4`, `welcome`.
+/// The events of the sockets as words: `e5` a notification, `gap:e4`, `epoch:e4`, `welcome`.
 fn word(event: Event) -> String {
     match event {
         Event::Welcome(None) => "welcome".to_owned(),
@@ -59,7 +59,7 @@ impl User {
         Self { sequencer: Sequencer::default(), heard: Vec::new(), read: Some(FeedQuery::Head) }
     }
 
-    /// A user whose feed stands at `e5`, with the welcome behind them.
+    /// A user whose feed is at `e5`, after the welcome.
     fn at_five() -> Self {
         let mut user = Self::new();
         user.head(Some(at("e", 5)));
@@ -150,7 +150,7 @@ fn a_jump_is_caught_up_before_what_made_it_known() {
 
 #[test]
 fn read_marks_wait_with_the_notifications_before_them() {
-    let read = |unread| Incoming::read(shared::wire::Marked::UpTo(1), unread);
+    let read = |unread| Incoming::Read { marked: shared::wire::Marked::UpTo(1), unread };
     let mut user = User::new();
     user.take(read(1));
     user.head(Some(at("e", 5)));

@@ -1,10 +1,10 @@
-//! Which keys are taken, and what is said of the others.
+//! Which keys are accepted, and the errors about the others.
 
 use super::*;
 
 #[test]
 fn keys_are_pinned_to_one_algorithm() {
-    // The classic confusion: an RSA public key, which everybody knows, used as an HMAC secret.
+    // The classic confusion: a public RSA key used as an HMAC secret.
     let modulus = BASE64URL.encode([0xc5; 256]);
     let jwks = json!({"keys": [
         {"kty": "RSA", "alg": "RS256", "kid": "r", "n": modulus, "e": "AQAB"},
@@ -20,7 +20,7 @@ fn keys_are_pinned_to_one_algorithm() {
     }
 }
 
-/// A number of so many bits as it stands in a JWK: odd, as a modulus is.
+/// A number of that many bits as in a JWK; odd, as a modulus is.
 fn modulus(bits: usize) -> String {
     let mut bytes = vec![0xff; bits.div_ceil(8)];
     bytes[0] >>= (8 - bits % 8) % 8;
@@ -37,7 +37,7 @@ fn is_taken(key: &serde_json::Value) -> bool {
     KeySet::new(&KeyConfig { jwks, ..KeyConfig::default() }).is_ok()
 }
 
-/// A JWK with some members set, or with null taken out.
+/// A JWK with some members set, or removed where the value is null.
 fn with(jwk: &serde_json::Value, members: serde_json::Value) -> serde_json::Value {
     let mut jwk = jwk.clone();
     for (name, value) in members.as_object().unwrap() {
@@ -61,7 +61,7 @@ fn a_key_that_cannot_be_used_is_refused_with_the_reason() {
         assert!(is_taken(&with(sound, json!({"use": "sig", "key_ops": ["verify"]}))), "{sound}");
         assert!(is_taken(&with(sound, json!({"kid": null}))), "{sound}");
     }
-    // Leading zeros are no bits; 4096 is the most, 3 a usual exponent.
+    // Leading zeros do not count; 4096 is the maximum, 3 a common exponent.
     assert!(is_taken(&with(&rsa, json!({"n": modulus(4096), "e": "Aw"}))));
     let padded = BASE64URL.encode([&[0][..], &[0xff; 256]].concat());
     assert!(is_taken(&with(&rsa, json!({"n": padded}))));
@@ -84,26 +84,26 @@ fn a_key_that_cannot_be_used_is_refused_with_the_reason() {
         (with(&rsa, json!({"n": modulus(2047)})), "2047 bits"),
         (with(&rsa, json!({"n": BASE64URL.encode([[0; 128], [0xff; 128]].concat())})), "1024 bits"),
         (with(&rsa, json!({"n": modulus(4097)})), "at most 4096"),
-        (with(&rsa, json!({"n": BASE64URL.encode([0xfe; 256])})), "is no RSA key"),
+        (with(&rsa, json!({"n": BASE64URL.encode([0xfe; 256])})), "is not a valid RSA key"),
         (with(&rsa, json!({"n": ""})), "0 bits"),
         (with(&rsa, json!({"n": null})), "no `n`"),
         (with(&rsa, json!({"e": null})), "no `e`"),
-        (with(&rsa, json!({"e": "AQ"})), "is no RSA key"),
-        (with(&rsa, json!({"e": "AQAA"})), "is no RSA key"),
-        (with(&rsa, json!({"e": BASE64URL.encode([1, 0, 0, 0, 0, 1])})), "is no RSA key"),
+        (with(&rsa, json!({"e": "AQ"})), "is not a valid RSA key"),
+        (with(&rsa, json!({"e": "AQAA"})), "is not a valid RSA key"),
+        (with(&rsa, json!({"e": BASE64URL.encode([1, 0, 0, 0, 0, 1])})), "is not a valid RSA key"),
         (with(&okp, json!({"crv": "P-256"})), "`crv`"),
         (with(&okp, json!({"crv": "X25519"})), "`crv`"),
         (with(&okp, json!({"crv": null})), "`crv`"),
-        (with(&okp, json!({"x": BASE64URL.encode([9; 31])})), "not 32 bytes"),
-        (with(&okp, json!({"x": BASE64URL.encode([9; 33])})), "not 32 bytes"),
-        (with(&okp, json!({"x": BASE64URL.encode([2; 32])})), "no point"),
+        (with(&okp, json!({"x": BASE64URL.encode([9; 31])})), "must have 32 bytes"),
+        (with(&okp, json!({"x": BASE64URL.encode([9; 33])})), "must have 32 bytes"),
+        (with(&okp, json!({"x": BASE64URL.encode([2; 32])})), "not a point"),
         (with(&okp, json!({"x": null})), "no `x`"),
         (with(&rsa, json!({"use": "enc"})), "`use` is not sig"),
         (with(&oct, json!({"use": 1})), "`use` is not sig"),
-        (with(&rsa, json!({"key_ops": ["encrypt"]})), "`key_ops` lack verify"),
-        (with(&oct, json!({"key_ops": ["sign"]})), "`key_ops` lack verify"),
-        (with(&okp, json!({"key_ops": []})), "`key_ops` lack verify"),
-        (with(&okp, json!({"key_ops": "verify"})), "`key_ops` lack verify"),
+        (with(&rsa, json!({"key_ops": ["encrypt"]})), "`key_ops` do not include verify"),
+        (with(&oct, json!({"key_ops": ["sign"]})), "`key_ops` do not include verify"),
+        (with(&okp, json!({"key_ops": []})), "`key_ops` do not include verify"),
+        (with(&okp, json!({"key_ops": "verify"})), "`key_ops` do not include verify"),
         (with(&oct, json!({"kid": ""})), "empty `kid`"),
         (with(&oct, json!({"kid": 1})), "`kid` that is not text"),
         (json!("key"), "not a JSON object"),
@@ -120,7 +120,7 @@ fn a_key_that_cannot_be_used_is_refused_with_the_reason() {
 fn a_kid_names_one_key() {
     let key = json!({"kty": "oct", "alg": "HS256", "kid": "a", "k": BASE64URL.encode(SECRET)});
     assert!(error(json!({"keys": [key, key]})).contains("twice"));
-    // The second one would never be asked.
+    // The second one would never be used.
     let nameless = with(&key, json!({"kid": null}));
     assert!(error(json!({"keys": [nameless, nameless]})).contains("no `kid`"));
     let config = KeyConfig {
@@ -134,8 +134,8 @@ fn a_kid_names_one_key() {
 }
 
 #[test]
-fn a_set_that_is_none_is_refused_without_a_word_of_it() {
-    // What stands there by mistake may be the secret.
+fn an_invalid_set_is_rejected_without_quoting_it() {
+    // A misplaced text may be the secret.
     let texts = [
         (format!("\"{SECRET}\""), "not a JSON object"),
         (SECRET.to_owned(), "not JSON: line 1"),

@@ -1,4 +1,4 @@
-//! What is said of a token that is refused: the check that failed, and which ones there are.
+//! The errors about rejected tokens name the failed check.
 
 use super::*;
 
@@ -37,7 +37,7 @@ fn the_form_is_checked_part_by_part() {
         (format!("!{good}"), "header is not base64url"),
         (header("x"), "header is not a JSON object"),
         (header(r#"["HS256"]"#), "header is not a JSON object"),
-        (header(r#"{"alg":"HS256","alg":"HS256"}"#), "each name once"),
+        (header(r#"{"alg":"HS256","alg":"HS256"}"#), "unique names"),
         (header("{}"), "`alg` is missing"),
         (header(r#"{"alg":7}"#), "`alg` is not text but a number"),
         (header(r#"{"alg":"none"}"#), "`alg` is none"),
@@ -54,17 +54,17 @@ fn the_form_is_checked_part_by_part() {
         (format!("{message}."), "the token has no signature"),
         (format!("{message}.!"), "signature is not base64url"),
         (format!("{message}.{}", &signature[1..]), "signature"),
-        (signed(HEADER, "alice").replacen('.', ".x", 1), "the signature does not fit the key"),
+        (signed(HEADER, "alice").replacen('.', ".x", 1), "the signature does not match the key"),
         (signed(HEADER, "alice"), "claims part is not a JSON object"),
         (signed(HEADER, r#"["alice",1900000000]"#), "not a JSON object"),
-        (signed(HEADER, r#"{"sub":"a","sub":"b","exp":1900000000}"#), "each name once"),
+        (signed(HEADER, r#"{"sub":"a","sub":"b","exp":1900000000}"#), "unique names"),
         (signed(HEADER, r#"{"sub":"a","exp":1e400}"#), "not a JSON object"),
     ];
     for (token, problem) in cases {
         let detail = refused(&keys(), &token);
         assert!(detail.contains(problem), "{token}: {detail}, not {problem}");
     }
-    // A key that stands in the token itself is nobody's.
+    // A key inside the token itself is ignored.
     let own = r#"{"alg":"HS256","jwk":{"kty":"oct","k":"eA"},"jku":"http://127.0.0.1:1/"}"#;
     assert!(keys().verify(&header(own), NOW_S).is_ok());
     let long = header(&format!(r#"{{"alg":"HS256","kid":"{}"}}"#, "k".repeat(1000)));
@@ -72,7 +72,7 @@ fn the_form_is_checked_part_by_part() {
 }
 
 #[test]
-fn each_claim_is_named_with_what_is_wrong_with_it() {
+fn an_invalid_claim_is_named_with_its_problem() {
     let good = json!({"sub": "alice", "exp": NOW_S + 60.0});
     let with = |name: &str, value: serde_json::Value| {
         let mut claims = good.clone();
@@ -86,7 +86,7 @@ fn each_claim_is_named_with_what_is_wrong_with_it() {
         (with("sub", json!(null)), "`sub` is not text but null"),
         (with("sub", json!({})), "`sub` is not text but an object"),
         (with("sub", json!("")), "`sub` is empty"),
-        (with("sub", json!("a\u{0}b")), "`sub` holds a control character"),
+        (with("sub", json!("a\u{0}b")), "`sub` contains a control character"),
         (with("sub", json!(long)), "`sub` is longer than 255 bytes"),
         (token(&json!({"sub": "alice"})), "`exp` is missing"),
         (with("exp", json!("1900000000")), "`exp` is not a number but text"),

@@ -1,9 +1,9 @@
-//! Jumps, deletions and other epochs while the subscription stands.
+//! Jumps, deletions and other epochs while the subscription is established.
 
 use super::*;
 
 #[test]
-fn what_the_feed_does_not_hold_is_a_gap() {
+fn entries_missing_in_the_feed_are_a_gap() {
     let mut user = User::at_five();
     user.take(ours("e", 12));
     user.feed(feed("e", 12, [8, 9, 12]));
@@ -11,13 +11,13 @@ fn what_the_feed_does_not_hold_is_a_gap() {
 }
 
 #[test]
-fn what_was_deleted_from_a_feed_that_holds_everything_else_is_no_gap() {
+fn deletions_from_an_intact_feed_are_not_a_gap() {
     let mut user = User::at_five();
     user.take(ours("e", 12));
     user.feed(Feed { is_intact: true, ..feed("e", 13, [4, 7, 8, 12]) });
     assert_eq!(user.heard(), ["e7", "e8", "e12"]);
     assert_eq!(user.take(ours("e", 14)), None);
-    // Nothing below the hole: what is missing may have been pushed out.
+    // No entry below the hole: the missing ones may have been trimmed.
     let mut user = User::at_five();
     user.take(ours("e", 12));
     user.feed(Feed { is_intact: true, ..feed("e", 12, [8, 10, 12]) });
@@ -79,7 +79,7 @@ fn a_new_epoch_replaces_the_old_and_late_messages_do_not_bring_it_back() {
 }
 
 #[test]
-fn an_epoch_that_comes_back_is_believed_when_the_feed_says_so() {
+fn a_former_epoch_is_accepted_if_the_feed_has_it() {
     let mut user = User::at_five();
     user.take(ours("f", 1));
     user.feed(feed("f", 1, 1..=1));
@@ -101,8 +101,8 @@ fn a_position_that_the_feed_does_not_know_changes_nothing() {
 }
 
 #[test]
-fn what_is_published_while_the_feed_is_read_is_not_lost() {
-    // The last word for a while: nothing follows that would show a jump.
+fn a_publication_during_a_read_is_not_lost() {
+    // The last message for a while: no later one shows a jump.
     let mut user = User::at_five();
     user.take(ours("e", 7));
     for seq in [8, 9] {
@@ -110,7 +110,7 @@ fn what_is_published_while_the_feed_is_read_is_not_lost() {
     }
     user.feed(feed("e", 7, 1..=7));
     assert_eq!(user.heard(), ["e6", "e7", "e8", "e9"]);
-    // One more is missing, or the record was replaced: the feed is asked again, and only once.
+    // One more is missing, or the record was replaced: the feed is read again, and only once.
     for (newer, expected) in [
         (feed("e", 9, 1..=9), ["e6", "e7", "e8", "e9"].as_slice()),
         (feed("f", 1, 1..=1), &["e6", "e7", "epoch:f0", "f1"]),
@@ -138,7 +138,7 @@ fn a_head_that_cannot_be_read_does_not_end_the_wait_for_the_feed() {
     let mut user = User::at_five();
     user.sequencer.unsync();
     assert_eq!(user.take(ours("e", 7)), Some(FeedQuery::Feed));
-    // The sweep's, which was on its way before.
+    // The sweep's read, which was already under way.
     user.sequencer.failed(FeedQuery::Head, &mut |event| user.heard.push(word(event)));
     assert!(user.heard().is_empty() && user.sequencer.is_held());
     user.feed(feed("e", 7, 1..=7));
@@ -146,7 +146,7 @@ fn a_head_that_cannot_be_read_does_not_end_the_wait_for_the_feed() {
 }
 
 #[test]
-fn a_head_that_no_publisher_of_ours_has_written_stops_nothing() {
+fn extreme_heads_do_not_panic() {
     for head in [i64::MIN, i64::MAX] {
         let mut user = User::new();
         user.head(Some(at("e", head)));
@@ -158,7 +158,7 @@ fn a_head_that_no_publisher_of_ours_has_written_stops_nothing() {
 }
 
 #[test]
-fn a_feed_that_did_not_exist_starts_wherever_it_starts() {
+fn a_new_feed_may_start_at_any_seq() {
     let mut user = User::new();
     user.head(None);
     user.take(ours("e", 7));

@@ -2,18 +2,18 @@
 
 use super::*;
 
-/// One thing that happens between a publisher, Redis and the hub.
+/// One step of a publisher, Redis or the hub.
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Publish,
-    /// The hub hears the next message that is on its way.
+    /// The hub receives the next message on its way.
     Hear,
-    /// The connection breaks: what is on its way is lost.
+    /// The connection breaks: messages on their way are lost.
     Lose,
     Resubscribe,
     /// The read that is under way, or the sweep's, reaches Redis.
     Read,
-    /// And comes back.
+    /// Its answer reaches the hub.
     Answer,
     ReadFails,
 }
@@ -32,8 +32,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 proptest! {
-    /// Whatever happens: in order, no doubles, and nothing missing without a gap that covers it.
-    /// Without many failed reads nothing is missing at all, because the feed holds it.
+    /// In every interleaving: in order, no duplicates, and nothing missing without a gap that
+    /// covers it. Unless many reads fail, nothing is missing at all, because the feed holds it.
     #[test]
     fn in_order_once_and_complete(start in 0i64..5, steps in steps()) {
         let mut published = start;
@@ -42,7 +42,7 @@ proptest! {
         user.head((start > 0).then(|| at("e", start)));
         let failures = steps.iter().filter(|step| matches!(step, Step::ReadFails)).count();
         let is_reliable = failures <= FEED_READS_FAILED_MAX as usize;
-        // What Redis found, for which read, until the hub hears of it.
+        // The answer of Redis, and the read it belongs to, until it reaches the hub.
         let mut found: Option<(Option<FeedQuery>, i64)> = None;
         let answer = |user: &mut User, (asked, published): (Option<FeedQuery>, i64)| {
             let head = (published > 0).then(|| at("e", published));
@@ -66,7 +66,7 @@ proptest! {
                     }
                 }
                 Step::Lose => {
-                    // The registry does not take an answer from before for the last word.
+                    // The registry does not accept an earlier answer as final.
                     found = None;
                     on_the_way.clear();
                     is_connected = false;
@@ -77,14 +77,14 @@ proptest! {
                         user.sequencer.unsync();
                     }
                 }
-                // The sweep's.
+                // The sweep's read.
                 Step::ReadFails if user.read.is_none() => {
                     user.read = user.sequencer.wanted();
                     if user.read.is_some() {
                         user.failed();
                     }
                 }
-                // While the subscription is lost, reads would not be the last word.
+                // While the subscription is lost, no read is final.
                 Step::Read if is_connected && found.is_none() => {
                     user.read = user.read.or(user.due());
                     found = Some((user.read, published));

@@ -1,4 +1,4 @@
-//! What was missed while the subscription, Redis or the user was away.
+//! Messages missed while the subscription, Redis or the user was away.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn after_an_outage_a_feed_that_is_gone_keeps_the_position() {
 }
 
 #[test]
-fn after_an_outage_a_new_epoch_is_told_and_only_what_is_live_delivered() {
+fn after_an_outage_a_new_epoch_is_a_gap_before_live_messages() {
     let mut user = User::at_five();
     user.sequencer.unsync();
     assert_eq!(user.take(ours("f", 3)), Some(FeedQuery::Feed));
@@ -64,7 +64,7 @@ fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
     user.feed(feed("e", 2, 1..=2));
     assert_eq!(user.heard(), ["welcome", "e1", "e2"]);
 
-    // A lost feed, loaded again with its past.
+    // A lost feed, loaded again with older entries.
     let mut user = User::new();
     user.head(None);
     user.sequencer.unsync();
@@ -77,7 +77,7 @@ fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
     assert_eq!(user.heard(), ["welcome", "e3", "e4"]);
 }
 
-/// The feed `words`, oldest first: numbers are ours, other words are foreign.
+/// The feed `words`, oldest first: numbers are Bellwire's, other words are foreign.
 fn mixed(head: i64, words: &str) -> Feed {
     let entry = |word: &str| match word.parse() {
         Ok(seq) => feed("e", head, [seq]).entries.remove(0),
@@ -87,19 +87,19 @@ fn mixed(head: i64, words: &str) -> Feed {
 }
 
 #[test]
-fn after_an_outage_elements_of_other_services_are_told_once() {
+fn after_an_outage_foreign_elements_are_delivered_once() {
     let mut user = User::at_five();
     user.take(foreign("x"));
     user.sequencer.unsync();
-    // The same newest: nothing came.
+    // The same newest element: nothing new.
     assert_eq!(user.head_with(Some(at("e", 5)), Some(mark(b"x"))), None);
     user.sequencer.unsync();
     assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"z"))), Some(FeedQuery::Feed));
-    // One that was on its way is not told twice.
+    // A message that was on its way is not delivered twice.
     user.take(foreign("z"));
     user.feed(mixed(6, "w 5 x y 6 z"));
     assert_eq!(user.heard(), ["x", "z", "e6", "y"]);
-    // From then on the newest is known again.
+    // From then on the newest element is known again.
     user.sequencer.unsync();
     assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"z"))), None);
     user.sequencer.unsync();
@@ -109,7 +109,7 @@ fn after_an_outage_elements_of_other_services_are_told_once() {
 }
 
 #[test]
-fn a_look_without_an_outage_finds_ours_and_leaves_what_others_only_pushed() {
+fn a_recheck_without_an_outage_delivers_only_our_entries() {
     let mut user = User::at_five();
     user.sequencer.recheck();
     assert_eq!(user.head_with(Some(at("e", 5)), Some(mark(b"x"))), None);
@@ -120,7 +120,7 @@ fn a_look_without_an_outage_finds_ours_and_leaves_what_others_only_pushed() {
 }
 
 #[test]
-fn a_user_of_other_services_only_misses_nothing_either() {
+fn a_feed_of_foreign_elements_only_is_caught_up_too() {
     let only = |words| Feed { head: None, ..mixed(0, words) };
     let mut user = User::new();
     user.head_with(None, None);
@@ -129,11 +129,11 @@ fn a_user_of_other_services_only_misses_nothing_either() {
     user.feed(only("x y"));
     user.take(foreign("z"));
     user.sequencer.unsync();
-    // What nobody can place is not told: it may have been told already.
+    // Elements that cannot be placed are not delivered: they may be duplicates.
     user.head_with(None, Some(mark(b"b")));
     user.feed(only("a b"));
     assert_eq!(user.heard(), ["welcome", "x", "y", "z"]);
-    // A list that is gone.
+    // The list is gone.
     user.sequencer.unsync();
     assert_eq!(user.head_with(None, None), None);
 }
@@ -150,7 +150,7 @@ fn an_expired_entry_counts_and_is_not_shown() {
 }
 
 #[test]
-fn without_redis_the_welcome_says_nothing_and_the_gap_is_told_later() {
+fn without_redis_the_welcome_has_no_position_and_a_gap_follows() {
     let mut user = User::new();
     user.failed();
     assert_eq!(user.heard(), ["welcome"]);
@@ -164,7 +164,7 @@ fn without_redis_the_welcome_says_nothing_and_the_gap_is_told_later() {
 }
 
 #[test]
-fn what_waits_is_bounded() {
+fn held_messages_are_bounded() {
     let mut user = User::at_five();
     user.take(ours("e", 7));
     for seq in 8..2000 {
@@ -173,7 +173,7 @@ fn what_waits_is_bounded() {
     user.feed(feed("e", 1999, 1900..=1999));
     let heard = user.heard();
     assert_eq!(heard[..2], ["gap:e6", "e7"]);
-    // As many as may wait, a gap, and what the feed holds of those that were dropped.
+    // As many as may be held, a gap, and the feed's entries among the dropped ones.
     assert_eq!(heard.len(), 1 + crate::limits::HELD_MESSAGES_MAX + 1 + 100);
     assert_eq!(user.take(ours("e", 2000)), None);
 }
