@@ -91,7 +91,7 @@ impl FetchError {
     pub(super) fn from_word(word: &str) -> Self {
         match word {
             "timeout" => FetchError::TimedOut,
-            _ => FetchError::Failed("a moment ago".to_owned()),
+            _ => FetchError::Failed("the last fetch failed".to_owned()),
         }
     }
 }

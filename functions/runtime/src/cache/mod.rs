@@ -99,7 +99,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 Err(error) => return Ok(reader.bypass_for(&error, fetch).await),
             };
             if found.is_replaced {
-                reader.warn("companion_replaced", "a key of ours held something else");
+                reader.warn("companion_replaced", "one of our keys held another type");
             }
             if found.is_garbage() {
                 if found.decision.is_lead() {

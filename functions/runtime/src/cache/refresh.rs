@@ -123,7 +123,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
             Fetched::Value(value) if value.body.len() > self.policy.value_bytes_max() => {
                 failed("the value is too large")
             }
-            Fetched::Value(value) if !is_json(value.body.as_bytes()) => failed("no JSON"),
+            Fetched::Value(value) if !is_json(value.body.as_bytes()) => failed("not valid JSON"),
             _ => Ok(fetched),
         }
     }

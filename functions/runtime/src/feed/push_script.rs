@@ -82,3 +82,19 @@ fn parse(reply: &[Reply]) -> Result<Pushed, RedisError> {
         _ => Err(RedisError::Malformed(script::FEED_PUSH.name)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_replies_are_errors() {
+        let text = |text: &str| Reply::Bytes(text.as_bytes().to_vec());
+        assert_eq!(parse(&[text("gap"), Reply::Int(7)]), Ok(Pushed::Gap(7)));
+        let untold = [text("untold"), Reply::Int(7), text("NOPERM")];
+        assert_eq!(parse(&untold), Err(RedisError::Refused("NOPERM".to_owned())));
+        for bad in [&[][..], &[Reply::Int(7)], &[text("ok")], &[text("other"), Reply::Int(7)]] {
+            assert_eq!(parse(bad), Err(RedisError::Malformed("feed_push")), "{bad:?}");
+        }
+    }
+}

@@ -107,7 +107,7 @@ impl Request {
         match (std::str::from_utf8(value), values.next()) {
             (Ok(value), None) => Ok(Some(value)),
             (Err(_), None) => Err(invalid_header(name, "is not text")),
-            (_, Some(_)) => Err(invalid_header(name, "stands twice")),
+            (_, Some(_)) => Err(invalid_header(name, "appears twice")),
         }
     }
 
@@ -184,7 +184,7 @@ impl Request {
             let (code, problem) = if !known.contains(&name.as_str()) {
                 (Code::UnknownField, "is not a parameter of this request")
             } else if pairs.iter().take(at).any(|(earlier, _)| earlier == name) {
-                (Code::InvalidField, "stands twice")
+                (Code::InvalidField, "appears twice")
             } else {
                 continue;
             };
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_that_may_stand_once_is_text_and_stands_once() {
+    fn a_header_that_may_appear_once_is_text_and_appears_once() {
         let request = |values: &[&[u8]]| {
             let headers = values.iter().map(|value| ("Key".to_owned(), value.to_vec())).collect();
             Request::new(Method::Get, "/x", headers, None).unwrap()

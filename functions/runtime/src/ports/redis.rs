@@ -211,4 +211,13 @@ mod tests {
         let wrong = "WRONGTYPE: Operation against a key holding the wrong kind of value";
         assert_eq!(classify(wrong), RedisError::WrongType);
     }
+
+    /// A bug, not an outage: no client should repeat the request because of it.
+    #[test]
+    fn a_malformed_reply_is_an_internal_error() {
+        let status = |error: RedisError| shared::Error::from(error).code().status();
+        assert_eq!(status(RedisError::Malformed("feed_push")), 500);
+        assert_eq!(status(RedisError::Broken(String::new())), 503);
+        assert_eq!(status(RedisError::WrongType), 409);
+    }
 }

@@ -67,7 +67,7 @@ impl HostBody {
         drop(stream);
         match trailers.await {
             Ok(_) => Ok(Some(body)),
-            Err(_) => Err(Error::new(Code::BadJson, "the body broke off")),
+            Err(_) => Err(Error::new(Code::BadJson, "the body is incomplete")),
         }
     }
 }

@@ -133,7 +133,7 @@ fn redirected(request: &OriginRequest, target: &str, location: &str) -> Result<S
     }
     let path = target.split('?').next().unwrap_or_default();
     match rest.chars().next() {
-        None => Err("a redirect to nowhere".to_owned()),
+        None => Err("a redirect without a location".to_owned()),
         Some('/') => Ok(rest.to_owned()),
         Some('?') => Ok(format!("{path}{rest}")),
         Some(_) => {

@@ -50,7 +50,9 @@ impl SpinRedis {
             match &*self.slot.borrow() {
                 Slot::Open(connection) => return Ok((Rc::clone(connection), true)),
                 Slot::Empty if self.failed_opens.get() != failed_opens => {
-                    return Err(RedisError::Unavailable("no connection for anyone".to_owned()));
+                    return Err(RedisError::Unavailable(
+                        "another request could not connect".to_owned(),
+                    ));
                 }
                 Slot::Empty => break,
                 Slot::Opening => {}
