@@ -11,7 +11,8 @@ pub struct Script {
 }
 
 impl Script {
-    const fn new(name: &'static str, source: &'static str) -> Self {
+    /// A script for a `static`. `name` appears in logs.
+    pub const fn new(name: &'static str, source: &'static str) -> Self {
         Self { name, source, sha1: OnceLock::new() }
     }
 

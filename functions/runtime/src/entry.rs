@@ -1,4 +1,5 @@
-//! Around every route: request id, CORS, problem+json, `Content-Length`, one log line per failure.
+//! The wrapper around every route: request id, CORS, problem+json, `Content-Length`, one log line
+//! per failure.
 
 use std::cell::Cell;
 
@@ -10,13 +11,14 @@ use crate::spin::body::HostBody;
 use crate::spin::{clock, wasi_http};
 use crate::{Instance, Request, Response, log};
 
-/// Longest request id taken over from a client.
+/// Longest request id that is accepted from a client.
 const REQUEST_ID_BYTES_MAX: usize = 128;
 
-/// Serves one request with a component's `route`.
+/// The response of a component's `route` to one request, errors of the route included. Called by
+/// the code that [`component!`](crate::component) generates.
 ///
 /// # Errors
-/// When the host refuses the response.
+/// If the host rejects the response.
 pub async fn serve<A: Instance>(
     request: WasiRequest,
     route: impl AsyncFnOnce(&A, &Request) -> Result<Response, Error>,
@@ -56,8 +58,8 @@ pub async fn serve<A: Instance>(
     wasi_http::respond(response.with("x-request-id", request_id), is_head)
 }
 
-/// What a component answers that cannot be configured. Asked whether it is ready, it says no; it is
-/// alive, since starting it again would mend nothing.
+/// The response of a component whose configuration is invalid. It is alive, since a restart would
+/// change nothing, but not ready.
 fn unconfigured(target: &str, error: &Error) -> Result<Response, Error> {
     match target.split('?').next() {
         Some("/healthz") => Ok(Response::alive()),
@@ -66,7 +68,7 @@ fn unconfigured(target: &str, error: &Error) -> Result<Response, Error> {
     }
 }
 
-/// The client's id where it sent a plain one, else one of ours.
+/// The client's request id if it is short and plain, else a new one.
 fn request_id(headers: &[(String, Vec<u8>)]) -> String {
     let is_plain = |id: &&str| {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
@@ -78,7 +80,7 @@ fn request_id(headers: &[(String, Vec<u8>)]) -> String {
     }
 }
 
-/// Random per instance, counted within it: one call to the host instead of one per request.
+/// A random word per instance and a count: one call to the host instead of one per request.
 fn fresh_request_id() -> String {
     thread_local! {
         static PREFIX: String = clock::random_word();
@@ -92,10 +94,10 @@ fn fresh_request_id() -> String {
 }
 
 /// Exports a component's entry point: an async function that takes `&App` or `&RecordApp` and
-/// `&Request` and returns `Result<Response, Error>`. Write it once, in `lib.rs`.
+/// `&Request` and returns `Result<Response, Error>`. Invoke it once, in `lib.rs`.
 ///
-/// Natively it exports nothing, since the linker rejects the host's symbols; tests run the built
-/// component in a host.
+/// Native builds export nothing, since their linker rejects the host's symbols; tests run the
+/// built component in a host.
 ///
 /// ```
 /// use runtime::{App, Error, Request, Response};
@@ -113,7 +115,7 @@ fn fresh_request_id() -> String {
 #[macro_export]
 macro_rules! component {
     ($route:path) => {
-        // Natively nothing else refers to the route.
+        // In native builds nothing else refers to the route.
         #[cfg(not(target_family = "wasm"))]
         #[doc(hidden)]
         pub fn component_route() {
@@ -123,7 +125,7 @@ macro_rules! component {
         #[cfg(target_family = "wasm")]
         #[allow(unsafe_code, reason = "generated: the component's exports")]
         mod entry_point {
-            // A route of the same module is named without a path.
+            // Brings a route of the same module into scope.
             #[allow(unused_imports, reason = "empty if the route lies in another module")]
             use super::*;
             use $crate::wasip3::exports::http::handler::Guest;

@@ -1,14 +1,14 @@
 //! Structured logs: one JSON object a line on standard error.
 //!
-//! The message is a fixed word; what varies goes into fields. Each error is logged once, where it
-//! stops travelling. No secrets, no bodies, no ids of users.
+//! The event is a fixed word; everything that varies goes into fields. Each error is logged once,
+//! by the code that handles it. Secrets, bodies and user ids are never logged.
 
-/// Something an operator may want to know about.
+/// Logs an event that an operator may want to know about.
 pub fn warn(event: &str, fields: &[(&str, &str)]) {
     write("warn", event, fields);
 }
 
-/// Something an operator must look into.
+/// Logs an event that an operator must look into.
 pub fn error(event: &str, fields: &[(&str, &str)]) {
     write("error", event, fields);
 }

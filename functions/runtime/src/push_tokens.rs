@@ -1,8 +1,9 @@
-//! Push tokens: the record first, then Redis. Every change may be repeated: whoever got a 503 does
-//! so.
+//! Push tokens, written to the record first and then to Redis. Every change may be repeated;
+//! clients repeat a call that was answered 503.
 //!
-//! What goes to Redis carries the revision of the record's row, and is refused there when a later
-//! one was faster: two writes whose calls cross would leave the older token for 270 days.
+//! Writes to Redis carry the revision of the record's row, and the script rejects a revision older
+//! than the stored one: otherwise two writes that overtake each other could leave the older token
+//! in Redis for 270 days.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,10 +15,11 @@ use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 use crate::ports::sql::Sql;
 use crate::record::{Assignment, Pruned, Record, TokenRow};
 
-/// The user's token: from Redis, where other services may have put it, else from the record.
+/// The user's token, or `None`: from Redis, where other services may have stored it, else from the
+/// record.
 ///
 /// # Errors
-/// `wrong_type`; `record_unavailable` where Redis does not have it.
+/// `wrong_type`; `record_unavailable` if Redis has no token either.
 pub async fn read(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -46,8 +48,9 @@ pub async fn read(
 
 enum InRedis {
     Token(String),
-    /// The record has none either.
+    /// A marker says that the record has no token either.
     Absent,
+    /// Neither a token nor a marker.
     Unknown,
 }
 
@@ -57,7 +60,7 @@ async fn in_redis(redis: &impl Redis, user: &UserId) -> Result<InRedis, RedisErr
     let [is_absent, token] = reply.as_slice() else {
         return Err(RedisError::Malformed(script::TOKEN_READ.name));
     };
-    // Bytes that are no text were not put there by anybody who has a token.
+    // Bytes that are not text cannot be a token.
     Ok(match (token.text().filter(|token| !token.is_empty()), is_absent.int()) {
         (Some(token), _) => InRedis::Token(token.to_owned()),
         (None, Some(1)) => InRedis::Absent,
@@ -65,7 +68,8 @@ async fn in_redis(redis: &impl Redis, user: &UserId) -> Result<InRedis, RedisErr
     })
 }
 
-/// Brings what the record says to Redis, and returns what Redis has then.
+/// Writes the record's row to Redis unless Redis has a newer one; returns the token that Redis then
+/// has.
 async fn refill(
     redis: &impl Redis,
     user: &UserId,
@@ -84,13 +88,13 @@ async fn refill(
     Ok(token.map(str::to_owned))
 }
 
-/// Gives users their tokens, one after the other as they stand in `wanted`, and returns how many
-/// users have one of them in the end: of two with one token the later one, of a user's two the
-/// later one.
+/// Assigns tokens to users in the order of `wanted`, and returns how many users have one of them in
+/// the end. The later assignment wins, both between two users of one token and between two tokens
+/// of one user.
 ///
 /// # Errors
-/// `record_unavailable`; `redis_unavailable` or `wrong_type` when the record has them and Redis has
-/// not.
+/// `record_unavailable`; `redis_unavailable` or `wrong_type` if the tokens are in the record, but
+/// not in Redis.
 pub async fn put(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -118,7 +122,8 @@ pub async fn put(
     Ok(assignments.iter().filter(|(_, token)| token.is_some()).count())
 }
 
-/// What each user has after all of `wanted`, each user and each token once, in order of the users.
+/// The assignments that hold after all of `wanted`, ordered by user. Each user and each token
+/// appears once.
 fn one_by_one(wanted: Vec<(UserId, PushToken)>) -> Vec<Assignment> {
     let mut owners: BTreeMap<PushToken, UserId> = BTreeMap::new();
     let mut tokens: BTreeMap<UserId, Option<PushToken>> = BTreeMap::new();
@@ -137,10 +142,11 @@ fn one_by_one(wanted: Vec<(UserId, PushToken)>) -> Vec<Assignment> {
     tokens.into_iter().collect()
 }
 
-/// Takes a user's token away.
+/// Removes a user's token.
 ///
 /// # Errors
-/// `record_unavailable`; `redis_unavailable` or `wrong_type` when only Redis still has it.
+/// `record_unavailable`; `redis_unavailable` or `wrong_type` if it is removed from the record, but
+/// not from Redis.
 pub async fn remove(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -152,7 +158,7 @@ pub async fn remove(
     Ok(())
 }
 
-/// As [`remove`], and takes away whatever lies under the user's key.
+/// As [`remove`], but deletes the user's Redis key even if it holds another type.
 ///
 /// # Errors
 /// `record_unavailable` or `redis_unavailable`.
@@ -167,8 +173,8 @@ pub async fn erase(
     Ok(())
 }
 
-/// Takes tokens that are dead away from those who still have them, in the record or in Redis, and
-/// returns from how many.
+/// Removes dead tokens from users that still have them in the record or in Redis, and returns the
+/// number of those users.
 ///
 /// # Errors
 /// As [`put`].
@@ -198,14 +204,14 @@ pub async fn prune(
     Ok(users.len())
 }
 
-/// A change of a user's token that the record knows, on its way to Redis.
+/// A change of a user's token that is committed in the record and not yet in Redis.
 struct Change<'a> {
     user: &'a UserId,
     rev: i64,
     verb: Verb<'a>,
 }
 
-/// What `token_write.lua` does with it.
+/// The operation of `token_write.lua`; its header explains each.
 #[derive(Clone, Copy)]
 enum Verb<'a> {
     Set(&'a PushToken),
@@ -214,7 +220,7 @@ enum Verb<'a> {
     Erase,
 }
 
-/// Makes the changes, in one call; tells of each whether it was made.
+/// Applies the changes in one call, and returns for each whether Redis applied it.
 async fn bring(redis: &impl Redis, changes: &[Change<'_>]) -> Result<Vec<bool>, RedisError> {
     let mut keys = Vec::with_capacity(2 * changes.len());
     let mut args = vec![
@@ -254,7 +260,7 @@ mod tests {
         PushToken::require(&mut Object::parse(body.as_bytes()).unwrap(), "token").unwrap()
     }
 
-    /// `a=1 b=2` to what each has in the end, in the same form.
+    /// Takes assignments such as `a=1 b=2` and returns the final ones in the same form.
     fn after(wanted: &str) -> String {
         let wanted = wanted.split(' ').map(|pair| {
             let (user, text) = pair.split_once('=').unwrap();

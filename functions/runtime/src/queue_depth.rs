@@ -1,4 +1,4 @@
-//! What a queue holds, as `GET /queues/{q}` and `GET /stats` tell it.
+//! The depth of a queue, for `GET /queues/{q}` and `GET /stats`.
 
 use serde_json::{Value, json};
 use shared::limits::QUEUE_TTL_S;
@@ -6,23 +6,29 @@ use shared::{QueueName, keys, script};
 
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
-/// Numbers of messages.
+/// Numbers of messages in a queue, by their state.
 #[derive(Debug, PartialEq, Eq)]
 pub struct QueueDepth {
+    /// Can be received now; includes messages whose delay or visibility timeout has ended.
     pub ready: i64,
+    /// Waiting for the end of a delay.
     pub delayed: i64,
+    /// Received, within their visibility timeout, and not yet acknowledged.
     pub in_flight: i64,
+    /// Dead letters.
     pub dead: i64,
-    /// Age of the oldest message that was received before or sent with a delay, `None` without one:
-    /// those that only lie in the list carry no time.
+    /// Age in seconds of the oldest message that was received before or sent with a delay; `None`
+    /// if there is none. Messages that were only ever in the list carry no time.
     pub oldest_age_s: Option<i64>,
 }
 
 impl QueueDepth {
-    /// Asks Redis; `epoch` is a random word, for a queue that has none.
+    /// The depth of `queue`, in one call of Redis. `epoch` is a random word; the script stores it
+    /// if the queue has no epoch yet.
     ///
     /// # Errors
-    /// Of the call; `Malformed` for a reply of another shape than the script's header states.
+    /// [`RedisError`]; `Malformed` if the reply does not have the shape that the script's header
+    /// states.
     pub async fn read(
         redis: &impl Redis,
         queue: &QueueName,
@@ -39,7 +45,7 @@ impl QueueDepth {
         Ok(Self { ready, delayed, in_flight, dead, oldest_age_s })
     }
 
-    /// `{"ready","delayed","inFlight","dead","oldestAgeSeconds"}`.
+    /// The body of the response: `{"ready","delayed","inFlight","dead","oldestAgeSeconds"}`.
     pub fn to_json(&self) -> Value {
         json!({
             "ready": self.ready,

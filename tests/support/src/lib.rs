@@ -25,6 +25,7 @@ pub mod proxy;
 pub mod published;
 pub mod record;
 pub mod redis_server;
+pub mod rooms;
 pub mod schemathesis;
 pub mod small_disk;
 pub mod socket;

@@ -1,27 +1,27 @@
--- One block, so that it is one transaction; the lock keeps two hosts that start at once apart.
+-- One block is one transaction; the lock serializes hosts that start at the same time.
 DO $migration$ BEGIN
 PERFORM pg_advisory_xact_lock(7307014);
--- Looked up first: CREATE INDEX locks its table even where the index exists, and that in another
--- order than creates do, which may be under way since the tables are there.
+-- Checked first: CREATE INDEX locks its table even if the index exists, and in another order than
+-- creates, which may be running once the tables exist.
 IF to_regclass('bellwire.record') IS NOT NULL THEN
     IF EXISTS (SELECT 1 FROM bellwire.record WHERE schema_version >= 1) THEN RETURN; END IF;
 END IF;
--- A schema of our own: a team's database may well have a table called notifications.
+-- Our own schema: a team's database may well have a table called notifications.
 CREATE SCHEMA IF NOT EXISTS bellwire;
 CREATE TABLE IF NOT EXISTS bellwire.record (
     one INTEGER PRIMARY KEY CHECK (one = 1),
-    -- Random at creation: a seq means something only together with the epoch it was counted in.
+    -- Random at creation: a seq means something only together with its epoch.
     epoch TEXT NOT NULL,
     schema_version INTEGER NOT NULL,
     redis_run_id TEXT NOT NULL DEFAULT ''
 );
--- One row per user: the counter, and the outbox (pending means sent_seq < seq). It outlives its
--- entries: a counter that began again under the same epoch would be taken for an old one.
+-- One row per user: the counter and the outbox (pending means sent_seq < seq). It outlives the
+-- entries: a counter that restarted in the same epoch would be mistaken for an old one.
 CREATE TABLE IF NOT EXISTS bellwire.feed (
     user_id TEXT COLLATE "C" PRIMARY KEY,
     seq BIGINT NOT NULL,
     sent_seq BIGINT NOT NULL DEFAULT 0,
-    -- Grows with every mark, delete and erase: tells which of two readings is the later one.
+    -- Grows with every mark, delete and erase: shows which of two reads is later.
     rev BIGINT NOT NULL DEFAULT 0,
     updated_at_ms BIGINT NOT NULL
 );
@@ -39,7 +39,7 @@ CREATE TABLE IF NOT EXISTS bellwire.notifications (
     created_at_ms BIGINT NOT NULL,
     expires_at_ms BIGINT,
     read_at_ms BIGINT,
-    -- A deleted entry keeps its row, without content, for as long as its idempotency key holds.
+    -- A deleted entry keeps its row, without content, while its idempotency key is valid.
     deleted_at_ms BIGINT,
     idempotency TEXT,
     request_hash TEXT,

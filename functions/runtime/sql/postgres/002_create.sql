@@ -1,6 +1,6 @@
--- create.sql as a function: the host prepares every statement anew, and planning cost this one more
--- than everything else in the database did. The plans of a function stay with the connection.
--- A function is never changed: a change is another one, under the number of its migration, so that
+-- create.sql as a function: the host prepares every statement again, and planning was most of its
+-- cost in the database. The plans of a function stay with the connection.
+-- A function is never changed. A new version gets the number of its migration as a suffix, so that
 -- hosts of two versions can share a database.
 DO $migration$ BEGIN
 PERFORM pg_advisory_xact_lock(7307014);
@@ -21,8 +21,8 @@ BEGIN
     ON CONFLICT (user_id) DO UPDATE
     SET seq = feed.seq + 1, updated_at_ms = excluded.updated_at_ms
     RETURNING feed.seq INTO entry_seq;
-    -- Two calls with one new key see neither: the second one fails here, on the unique index, and
-    -- its count is undone with it; ON CONFLICT DO NOTHING would lose a number.
+    -- Two calls with one new key do not see each other. The second fails here, on the unique index,
+    -- and its count is rolled back; ON CONFLICT DO NOTHING would lose a seq.
     INSERT INTO bellwire.notifications (user_id, seq, id, title, body, kind, data, created_at_ms,
         expires_at_ms, idempotency, request_hash)
     VALUES (new_user_id, entry_seq, new_id, new_title, new_body, new_kind, new_data,

@@ -1,4 +1,4 @@
--- Push tokens. What the columns mean stands in sqlite/002_tokens.sql.
+-- Push tokens. sqlite/002_tokens.sql explains the columns.
 DO $migration$ BEGIN
 PERFORM pg_advisory_xact_lock(7307014);
 IF EXISTS (SELECT 1 FROM bellwire.record WHERE schema_version >= 3) THEN RETURN; END IF;
@@ -12,18 +12,18 @@ CREATE TABLE bellwire.push_token (
 );
 CREATE INDEX push_token_lost ON bellwire.push_token (lost) WHERE lost IS NOT NULL;
 CREATE INDEX push_token_gone ON bellwire.push_token (rev) WHERE digest IS NULL;
--- A function, so that each step sees what others committed while the one before it waited.
+-- A function: each step sees commits made while the step before it waited.
 CREATE FUNCTION bellwire.put_tokens_3(input TEXT, now_ms BIGINT)
 RETURNS TABLE (owner_id TEXT, owner_rev BIGINT, losers TEXT) LANGUAGE plpgsql AS $function$
 BEGIN
-    -- Two calls with one token that nobody has would both insert it. One of 64 locks per token,
-    -- always in one order: a lock for each would fill the server's table of them.
+    -- Two calls with one token that has no owner would both insert it. Each token takes one of 64
+    -- locks, always in one order: a lock per token would fill the server's lock table.
     PERFORM pg_advisory_xact_lock(7307015, slot) FROM (
         SELECT DISTINCT hashtext(item->>2) & 63 AS slot
         FROM json_array_elements(input::json) AS item
         WHERE item->>2 IS NOT NULL ORDER BY slot
     ) AS slots;
-    -- Rows in one order too, before any of them is changed.
+    -- Rows are locked in one order, too, before any is changed.
     PERFORM 1 FROM bellwire.push_token
     WHERE user_id IN (SELECT item->>0 FROM json_array_elements(input::json) AS item)
         OR digest IN (SELECT item->>2 FROM json_array_elements(input::json) AS item)

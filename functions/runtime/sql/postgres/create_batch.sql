@@ -1,8 +1,8 @@
 -- $1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
 --    request_hash, digest of the key], the columns of create.sql
--- Known keys are left out before numbering: numbers would be lost on them. One counter row per user
--- (a second one could not be updated again), in byte order, and keys in one order too: two calls
--- with the same keys wait for each other's. Deadlocks were provoked without either.
+-- Entries with known keys are dropped before numbering: they would take seqs. One counter row per
+-- user (a row cannot be updated twice), in byte order, and keys in one order, too, since two calls
+-- with the same keys wait for each other. Without either order, tests provoked deadlocks.
 WITH input AS (
     SELECT place, item->>0 AS user_id, item->>1 AS id, item->>2 AS title, item->>3 AS body,
         item->>4 AS kind, item->>5 AS data, (item->>6)::bigint AS created_at_ms,

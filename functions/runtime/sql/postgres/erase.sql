@@ -1,5 +1,5 @@
 -- $1 user
--- Empties the entries. Nothing of theirs is left to send.
+-- Empties the entries; none is left to deliver.
 WITH owner AS (
     UPDATE bellwire.feed SET rev = rev + 1, sent_seq = seq WHERE user_id = $1 RETURNING user_id
 )

@@ -1,5 +1,5 @@
--- $1 user, $2 created_at_ms below which idempotency keys have expired, $3 most rows
--- Keys that still hold, of entries that are deleted.
+-- $1 user, $2 created_at_ms below which idempotency keys have expired, $3 row limit
+-- Valid keys of deleted entries.
 SELECT id, idempotency, request_hash FROM bellwire.notifications
 WHERE user_id = $1 AND deleted_at_ms IS NOT NULL AND idempotency IS NOT NULL
     AND created_at_ms >= $2

@@ -1,5 +1,5 @@
 -- $1 JSON array of [user, seq]
--- A mark never goes back and never beyond the counter. Rows are locked in byte order, as everywhere.
+-- sent_seq never decreases and never exceeds seq. Rows are locked in byte order, as everywhere.
 WITH sent AS (
     SELECT item->>0 AS user_id, (item->>1)::bigint AS seq
     FROM json_array_elements($1::text::json) AS items (item)

@@ -1,5 +1,5 @@
 -- $1 user, $2 seq, $3 now_ms
--- The counter's row is locked first, as everywhere, so that nobody waits in a circle.
+-- The counter's row is locked first, as everywhere, to prevent deadlocks.
 WITH owner AS (
     SELECT user_id FROM bellwire.feed WHERE user_id = $1 FOR UPDATE
 ), marked AS (

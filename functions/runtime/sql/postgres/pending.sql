@@ -1,5 +1,5 @@
 -- $1 after_user, $2 limit
--- The epoch stands in every row; a record without pending users gives one row without a user.
+-- Every row has the epoch; without pending users, one row has NULL as its user.
 SELECT record.epoch, behind.user_id, behind.seq, behind.sent_seq
 FROM bellwire.record
 LEFT JOIN (

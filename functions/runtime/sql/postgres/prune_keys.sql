@@ -1,4 +1,4 @@
--- $1 created_at_ms below which idempotency keys have expired, $2 most rows
+-- $1 created_at_ms below which idempotency keys have expired, $2 row limit
 UPDATE bellwire.notifications SET idempotency = NULL, request_hash = NULL
 WHERE id IN (
     SELECT id FROM bellwire.notifications

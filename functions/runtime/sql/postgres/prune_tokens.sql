@@ -1,6 +1,6 @@
 -- $1 JSON array of [user, digest], $2 now_ms
--- Returns the user and the row's revision where the token was still the user's. Rows are locked in
--- byte order, as everywhere.
+-- Returns user and revision for each token that was current. Rows are locked in byte order, as
+-- everywhere.
 WITH dead AS (
     SELECT push_token.user_id FROM bellwire.push_token
     JOIN json_array_elements($1::text::json) AS item

@@ -1,15 +1,15 @@
--- The journal mode lies in the file: with WAL a writer does not wait for readers.
+-- Stored in the database file. With WAL, writers do not wait for readers.
 PRAGMA journal_mode = WAL
 --;
--- One row per user: the counter, and the outbox (pending means sent_seq < seq). It outlives its
--- entries: a counter that began again under the same epoch would be taken for an old one.
+-- One row per user: the counter and the outbox (pending means sent_seq < seq). It outlives the
+-- entries: a counter that restarted in the same epoch would be mistaken for an old one.
 CREATE TABLE IF NOT EXISTS feed (
     user_id TEXT PRIMARY KEY,
     seq INTEGER NOT NULL,
     sent_seq INTEGER NOT NULL DEFAULT 0,
-    -- Grows with every mark, delete and erase: tells which of two readings is the later one.
+    -- Grows with every mark, delete and erase: shows which of two reads is later.
     rev INTEGER NOT NULL DEFAULT 0,
-    -- Counted up by an erase, which a trigger of 003_erased_keys.sql then carries out.
+    -- Incremented by an erase; a trigger of 003_erased_keys.sql empties the entries.
     erasures INTEGER NOT NULL DEFAULT 0,
     updated_at_ms INTEGER NOT NULL
 ) WITHOUT ROWID
@@ -25,12 +25,12 @@ CREATE TABLE IF NOT EXISTS notifications (
     title TEXT NOT NULL,
     body TEXT,
     kind TEXT,
-    -- JSON text as it was sent, never parsed.
+    -- JSON text as it was sent; never parsed.
     data TEXT,
     created_at_ms INTEGER NOT NULL,
     expires_at_ms INTEGER,
     read_at_ms INTEGER,
-    -- A deleted entry keeps its row, without content, for as long as its idempotency key holds.
+    -- A deleted entry keeps its row, without content, while its idempotency key is valid.
     deleted_at_ms INTEGER,
     idempotency TEXT,
     request_hash TEXT,
@@ -51,7 +51,7 @@ CREATE INDEX IF NOT EXISTS notifications_created ON notifications (created_at_ms
 CREATE INDEX IF NOT EXISTS notifications_expiring ON notifications (expires_at_ms)
 WHERE expires_at_ms IS NOT NULL
 --;
--- The counter moves with the insert, in the same transaction: seq orders a user's entries by commit.
+-- The counter moves in the transaction of the insert: seq orders a user's entries by commit.
 CREATE TRIGGER IF NOT EXISTS notifications_counted AFTER INSERT ON notifications BEGIN
     INSERT INTO feed (user_id, seq, updated_at_ms) VALUES (new.user_id, new.seq, new.created_at_ms)
     ON CONFLICT (user_id) DO UPDATE
@@ -64,9 +64,8 @@ AFTER UPDATE OF read_at_ms, deleted_at_ms ON notifications BEGIN
 END
 --;
 -- ?1 epoch
--- Last, and with its row in the same statement: what commits or counts reads this table, so until
--- everything else is there it fails for want of it, and whoever runs it migrates first.
--- The epoch is random at creation: a seq means something only together with the epoch it was
--- counted in.
+-- Last, and created with its row: every statement that commits or counts reads this table. Until
+-- the migration is complete they fail, and the caller migrates first.
+-- The epoch is random: a seq means something only together with its epoch.
 CREATE TABLE IF NOT EXISTS record AS
 SELECT CAST(?1 AS TEXT) AS epoch, 1 AS schema_version, '' AS redis_run_id

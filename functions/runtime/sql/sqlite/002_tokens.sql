@@ -1,17 +1,17 @@
--- One row per user who has or had a push token. A row without one keeps its revision: a write to
--- Redis that is still under way must not look newer than what comes after it.
+-- One row per user who has or had a push token. A row without token keeps its revision: a write to
+-- Redis that is still in flight must not look newer than a later one.
 CREATE TABLE IF NOT EXISTS push_token (
     user_id TEXT PRIMARY KEY,
     token TEXT,
     -- SHA-256 of the token; a token has one owner.
     digest TEXT UNIQUE,
-    -- Grows with every change, and is not below the time of it (Unix, ms): so it is higher also
-    -- than one that was counted before the record was restored from a copy, or the row pruned.
+    -- Grows with every change and is at least its Unix time in ms, so that it also exceeds all
+    -- revisions from before the record was restored from a copy or the row was pruned.
     rev INTEGER NOT NULL,
-    -- The digest of the token that another user took over: whoever repeats that finds what Redis
-    -- may still hold.
+    -- Digest of the token that another user took over: a repeat of that call finds this row, whose
+    -- token Redis may still have.
     lost TEXT,
-    -- Which owner of that token it was: 1, 2, 3…
+    -- Position among the token's former owners: 1, 2, 3…
     lost_at INTEGER
 ) WITHOUT ROWID
 --;
@@ -29,5 +29,5 @@ WHEN new.digest IS NOT NULL BEGIN
     WHERE digest = new.digest AND user_id <> new.user_id;
 END
 --;
--- Last: what writes tokens reads it, so until the trigger is there it fails for want of it.
+-- Last: statements that write tokens read it, and so fail until the trigger exists.
 CREATE TABLE IF NOT EXISTS push_token_schema AS SELECT 1 AS version

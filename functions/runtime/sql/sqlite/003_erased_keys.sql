@@ -1,10 +1,10 @@
--- What is left of an erased user's entries for as long as their idempotency keys hold: neither the
--- user nor the content, and the key only as a digest. Whoever repeats a create gets the answer again
--- instead of a new entry.
+-- The rest of an erased user's entries while their idempotency keys are valid: without user and
+-- content, and with the key as a digest. So a repeated create gets its first answer instead of a
+-- new entry.
 CREATE TABLE IF NOT EXISTS erased_keys (
     -- SHA-256 of the key.
     digest TEXT PRIMARY KEY,
-    -- SHA-256 of the key and the request's hash: nobody without the key can guess the content.
+    -- SHA-256 of key and request hash: without the key, the content cannot be guessed.
     request_digest TEXT NOT NULL,
     id TEXT NOT NULL,
     seq INTEGER NOT NULL,
@@ -13,7 +13,7 @@ CREATE TABLE IF NOT EXISTS erased_keys (
 --;
 CREATE INDEX IF NOT EXISTS erased_keys_created ON erased_keys (created_at_ms)
 --;
--- In one transaction: the key is known all the while.
+-- In the same transaction: the key is known at all times.
 CREATE TRIGGER IF NOT EXISTS erased_keys_moved AFTER INSERT ON erased_keys BEGIN
     DELETE FROM notifications WHERE id = new.id;
 END
@@ -25,8 +25,8 @@ CREATE TRIGGER IF NOT EXISTS feed_emptied AFTER UPDATE OF erasures ON feed BEGIN
     WHERE user_id = new.user_id;
 END
 --;
--- Of the first version; it deleted the rows, keys included.
+-- The trigger of the first version, which deleted the rows with their keys.
 DROP TRIGGER IF EXISTS feed_erased
 --;
--- Last: an erase reads it, so until the triggers are as they must be it fails for want of it.
+-- Last: an erase reads it, and so fails until the triggers are up to date.
 CREATE TABLE IF NOT EXISTS erased_keys_schema AS SELECT 1 AS version

@@ -1,7 +1,7 @@
 -- ?1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
 --    request_hash, digest of the key], the columns of create.sql
--- Known keys are left out before numbering: numbers would be lost on them. Rows of known or repeated
--- keys do not come back.
+-- Entries with known keys are dropped before numbering: they would take seqs. Returns no rows for
+-- known or repeated keys.
 WITH input AS (
     SELECT key AS place, json_extract(value, '$[0]') AS user_id, json_extract(value, '$[1]') AS id,
         json_extract(value, '$[2]') AS title, json_extract(value, '$[3]') AS body,

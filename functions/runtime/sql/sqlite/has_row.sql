@@ -1,3 +1,3 @@
 -- ?1 user, ?2 id
--- Also a deleted one.
+-- Deleted entries included.
 SELECT seq FROM notifications WHERE user_id = ?1 AND id = ?2

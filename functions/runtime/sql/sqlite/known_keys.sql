@@ -1,6 +1,6 @@
 -- ?1 JSON array of idempotency keys, ?2 of their digests
--- The last column: 0 the entry is there, 1 it was deleted, 2 its user was erased; then the key and the
--- hash of the request are digests.
+-- The last column: 0 the entry exists, 1 it was deleted, 2 its user was erased. With 2, the key and
+-- the request hash are digests.
 SELECT (SELECT epoch FROM record), idempotency, request_hash, id, seq, created_at_ms,
     deleted_at_ms IS NOT NULL
 FROM notifications WHERE idempotency IN (SELECT value FROM json_each(?1))

@@ -1,5 +1,5 @@
 -- ?1 JSON array of [user, seq]
--- A mark never goes back and never beyond the counter.
+-- sent_seq never decreases and never exceeds seq.
 UPDATE feed SET sent_seq = max(feed.sent_seq, min(sent.seq, feed.seq))
 FROM (
     SELECT json_extract(value, '$[0]') AS user_id, json_extract(value, '$[1]') AS seq

@@ -1,5 +1,5 @@
 -- ?1 user, ?2 limit
--- The newest entries that were read, with the epoch and revision they were read at.
+-- The newest read entries, with the current epoch and revision.
 SELECT record.epoch, coalesce(feed.rev, 0), entry.seq, entry.read_at_ms
 FROM record
 LEFT JOIN feed ON feed.user_id = ?1

@@ -1,5 +1,5 @@
--- ?1 now_ms, ?2 created_at_ms below which everything goes, ?3 created_at_ms below which idempotency
--- keys have expired, ?4 most rows
+-- ?1 now_ms, ?2 created_at_ms below which all entries go, ?3 created_at_ms below which idempotency
+-- keys have expired, ?4 row limit
 DELETE FROM notifications WHERE rowid IN (
     SELECT rowid FROM notifications WHERE created_at_ms < ?2
     UNION

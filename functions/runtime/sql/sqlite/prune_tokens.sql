@@ -1,5 +1,5 @@
 -- ?1 JSON array of [user, digest], ?2 now_ms
--- Returns the user and the row's revision where the token was still the user's.
+-- Returns user and revision for each token that was current.
 UPDATE push_token SET token = NULL, digest = NULL, lost = NULL, rev = max(rev + 1, ?2)
 FROM (
     SELECT json_extract(value, '$[0]') AS user_id, json_extract(value, '$[1]') AS digest

@@ -1,7 +1,7 @@
 -- ?1 JSON array of [user, token, digest], null for no token, ?2 now_ms
--- Each user and each token stands once. The trigger takes the token from whoever had it. Returns the user, the
--- row's revision, and who lost the token as a JSON array of [user, rev]: the last 8, as a repeat comes
--- before so many others.
+-- Each user and each token appears once. The trigger removes tokens from previous owners. Returns
+-- user, revision, and the users that lost the token as a JSON array of [user, rev]: the last 8,
+-- since a repeat comes sooner than 8 other changes.
 INSERT INTO push_token (user_id, token, digest, rev)
 SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'), ?2
 FROM json_each(?1), push_token_schema WHERE true

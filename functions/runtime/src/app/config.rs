@@ -7,27 +7,27 @@ use crate::http::cors::Cors;
 use crate::log;
 use crate::ports::sql::Backend;
 
-/// The configuration of every component.
+/// The configuration of every component: the variables that [`Config::load`] reads.
 pub struct Config {
-    /// Where Redis is. May contain a password.
+    /// The address of Redis. May contain a password.
     pub redis_url: String,
     /// The keys that verify tokens; empty if the component is given none or they are unusable.
     pub keys: KeySet,
-    /// Why every token is rejected, if so; contains no value.
+    /// Why every token is rejected; `None` if tokens are verified. Contains no secret.
     pub keys_problem: Option<String>,
-    /// The pages that may call the component.
-    pub cors: Cors,
+    /// The origins whose pages may call the component.
+    pub(crate) cors: Cors,
 }
 
 /// The configuration of a component with a record, in addition to [`Config`].
-pub struct RecordConfig {
-    /// The database of the record.
-    pub backend: Backend,
-    /// Used with [`Backend::Postgres`] only.
-    pub postgres_url: String,
+pub(crate) struct RecordConfig {
+    /// The database that holds the record.
+    pub(crate) backend: Backend,
+    /// The address of the database; used with [`Backend::Postgres`] only.
+    pub(crate) postgres_url: String,
 }
 
-/// Longest retention: a number of days whose milliseconds are far from overflowing.
+/// Longest retention in days: a century, in milliseconds still far from overflowing.
 const RETENTION_DAYS_MAX: i64 = 36_500;
 
 /// The variables that verify tokens. A component has all of them or none: with the issuer missing,
@@ -38,15 +38,15 @@ impl Config {
     /// Builds the configuration from `get`, which returns the value of a variable, or `None` if the
     /// component is not given it.
     ///
-    /// A component is given the variables that it uses: `redis_url` always; `auth_hs256_key`,
-    /// `auth_jwks`, `auth_issuer` and `auth_audience` together if it verifies tokens;
-    /// `cors_origins` if pages of other origins call it.
+    /// A component needs `redis_url`; `auth_hs256_key`, `auth_jwks`, `auth_issuer` and
+    /// `auth_audience`, all four, if it verifies tokens; and `cors_origins` if pages of other
+    /// origins call it.
     ///
-    /// Unusable keys count as none, so that every token is rejected; the log and the readiness
+    /// Unusable keys count as no keys, so that every token is rejected; the log and the readiness
     /// check say why.
     ///
     /// # Errors
-    /// `internal`, naming a variable that is missing or invalid; the log names it, too.
+    /// `internal`, naming the variable that is missing or invalid; the log names it, too.
     pub async fn load(
         get: impl AsyncFn(&str) -> Result<Option<String>, String>,
     ) -> Result<Self, Error> {
@@ -84,11 +84,11 @@ async fn auth(
 }
 
 impl RecordConfig {
-    /// As [`Config::load`].
+    /// Builds the configuration from `record` and `postgres_url`, as [`Config::load`] does.
     ///
     /// # Errors
     /// As [`Config::load`].
-    pub async fn load(
+    pub(crate) async fn load(
         get: impl AsyncFn(&str) -> Result<Option<String>, String>,
     ) -> Result<Self, Error> {
         let backend = Backend::parse(&read(&get, "record").await?)
@@ -101,7 +101,8 @@ impl RecordConfig {
     }
 }
 
-/// Days that the record keeps notifications. Only what prunes needs to know it.
+/// Days that the record keeps notifications: the variable `retention_days`. Only the prune and the
+/// readiness check read it, so it is no part of [`Config`].
 ///
 /// # Errors
 /// As [`Config::load`].
@@ -168,7 +169,7 @@ fn unusable(name: &str, problem: &str) -> Error {
 mod tests {
     use super::*;
 
-    /// The configuration of a component that is given `variables`. Nothing here waits.
+    /// The configuration of a component that is given `variables`. The future is ready at once.
     fn load(variables: &[(&str, &str)]) -> Result<Config, Error> {
         let get = async |name: &str| {
             let found = variables.iter().find(|(known, _)| *known == name);

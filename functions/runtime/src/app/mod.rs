@@ -1,11 +1,11 @@
 //! What an instance keeps between requests: configuration, connections, verified tokens.
 //!
-//! Only things that may vanish at any moment: an instance serves 128 requests by default and is
-//! dropped after a second of rest.
+//! All of it may be lost at any moment: by default the host drops an instance after 128 requests or
+//! one idle second.
 //!
-//! A component's route names what it needs: [`App`], which is Redis alone, or [`RecordApp`], which
-//! has the record as well. What no route names is neither linked nor imported from the host, and no
-//! variable of it is read.
+//! The argument of a component's route decides what the component needs: [`App`] has Redis only,
+//! [`RecordApp`] also has the record. The linker drops everything that no route reaches, so a
+//! component without a record imports no database from the host and reads none of its variables.
 
 pub mod config;
 
@@ -29,36 +29,59 @@ use crate::spin::redis::SpinRedis;
 use crate::spin::sql::SpinSql;
 use crate::spin::{clock, variables};
 
-/// The state of one instance, as a component's route takes it.
+/// The state of one instance: the first argument of a component's route. Implemented by [`App`] and
+/// [`RecordApp`].
 #[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
 pub trait Instance: Sized {
     /// The instance's state, built on first use.
     ///
     /// # Errors
-    /// `internal`, naming a variable that is missing or not as it must be.
+    /// `internal`, naming a variable that is missing or invalid.
     async fn get() -> Result<Rc<Self>, Error>;
 
-    /// What every component has.
+    /// The part of the state that every component has.
     fn app(&self) -> &App;
 }
 
-/// What every component has.
+/// The state of a component without a record: configuration, Redis, the cache, verified tokens.
+///
+/// A route takes it by reference. It is built from the variables of the manifest, so that routes
+/// are tested in a host, and what they call without one.
+///
+/// ```
+/// use runtime::http::auth;
+/// use runtime::ports::redis::{Arg, Redis as _, Reply};
+/// use runtime::{App, Error, Request, Response};
+/// use shared::auth::Scope;
+///
+/// /// Answers whether a queue is empty, to callers with the scope `queues:write`.
+/// async fn is_empty(app: &App, request: &Request, queue: &str) -> Result<Response, Error> {
+///     let claims = app.authenticate(request)?;
+///     auth::require(&claims, Scope::QueuesWrite)?;
+///     let reply = app.redis.command("LLEN", &[Arg::Text(queue)]).await?;
+///     let is_empty = reply.first().and_then(Reply::int) == Some(0);
+///     Ok(Response::json(200, format!(r#"{{"isEmpty":{is_empty}}}"#)))
+/// }
+/// ```
 pub struct App {
+    /// The variables that every component may be given.
     pub config: Config,
-    /// Shared with work that goes on after an answer.
+    /// The instance's connection to Redis. Background work after the response holds a clone.
     pub redis: Rc<SpinRedis>,
     authenticator: Authenticator,
     cache: OnceCell<SpinCache>,
 }
 
-/// The cache of a component: values in Redis, work on Spin.
+/// The cache of a component: values in Redis, clock and background work from Spin.
 pub type SpinCache = Cache<Rc<SpinRedis>, SpinHost>;
 
-/// With the record.
+/// The state of a component with a record. Dereferences to [`App`].
 pub struct RecordApp {
+    /// The record in the configured database.
     pub record: Record<SpinSql>,
-    /// Where the record lies.
+    /// The database that holds the record.
     pub backend: Backend,
+    /// Users whose deliveries failed, for another attempt after the response.
     pub unsent: Unsent,
     app: App,
 }
@@ -79,8 +102,8 @@ impl App {
         })
     }
 
-    /// The instance's cache. There is one for all requests: it remembers which values it has just
-    /// seen fresh, and reads those without a script.
+    /// The instance's cache, one for all requests: it remembers which values it has just seen fresh
+    /// and reads those without a script.
     pub fn cache(&self) -> &SpinCache {
         self.cache.get_or_init(|| Cache::new(Rc::clone(&self.redis), SpinHost))
     }
@@ -100,7 +123,7 @@ impl Instance for App {
             return Ok(app);
         }
         let app = Rc::new(Self::load().await?);
-        // A concurrent request may have been faster; its state is the one that is shared.
+        // If a concurrent request was faster, all requests share the state that it built.
         Ok(APP.with(|cell| Rc::clone(cell.get_or_init(|| app))))
     }
 
@@ -116,16 +139,17 @@ impl Instance for RecordApp {
         }
         let app = App::load().await?;
         let config = RecordConfig::load(variables::get).await?;
-        let sql = SpinSql::new(&config).ok_or_else(|| {
+        let RecordConfig { backend, postgres_url } = config;
+        let sql = SpinSql::new(backend, postgres_url).ok_or_else(|| {
             config::invalid("record", "must be postgres: this build is without sqlite")
         })?;
         let app = Rc::new(Self {
-            record: Record::new(sql, config.backend, clock::random_word),
-            backend: config.backend,
+            record: Record::new(sql, backend, clock::random_word),
+            backend,
             unsent: Unsent::default(),
             app,
         });
-        // As above.
+        // As in `App::get`.
         Ok(RECORD_APP.with(|cell| Rc::clone(cell.get_or_init(|| app))))
     }
 

@@ -1,30 +1,38 @@
-//! What a reader gets.
+//! The answer that a reader gets.
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::fetched::FetchError;
 use super::limits::Limits;
 
-/// The entity tag of a value, without quotes: strong, since it is of the bytes.
+/// The strong entity tag of a value, without quotes: a hash of its bytes.
 pub fn etag_of(body: &[u8]) -> String {
     format!("{:016x}", xxh3_64(body))
 }
 
-/// The value, or what there is instead.
+/// The value, or why there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
-    /// JSON text and its entity tag.
-    Json { body: Vec<u8>, etag: String },
-    /// The reader has it: `If-None-Match` names this tag.
-    Unchanged { etag: String },
-    /// The source does not know such a thing.
+    /// The value.
+    Json {
+        /// JSON text.
+        body: Vec<u8>,
+        /// The entity tag of `body`, without quotes.
+        etag: String,
+    },
+    /// The reader has the value already: its `If-None-Match` names this tag.
+    Unchanged {
+        /// The entity tag, without quotes.
+        etag: String,
+    },
+    /// The source has no value for this key.
     Absent,
-    /// There is nothing to serve, and the source failed.
+    /// The source failed, and no older value may be served.
     Failed(FetchError),
 }
 
 impl Content {
-    /// JSON text.
+    /// A value, with the entity tag of its bytes.
     pub fn json(body: impl Into<Vec<u8>>) -> Self {
         let body = body.into();
         let etag = etag_of(&body);
@@ -32,32 +40,35 @@ impl Content {
     }
 }
 
-/// Where the answer came from (RFC 9211).
+/// Where an answer came from (RFC 9211).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum How {
     /// From the store.
     Hit,
-    /// There was nothing in the store.
+    /// The store had no value.
     Miss,
-    /// What was in the store was past its stale time.
+    /// The store had a value past its stale time.
     Expired,
     /// The store could not be used.
     Bypass,
 }
 
-/// An answer; times in milliseconds.
+/// The answer to a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
+    /// The value, or why there is none.
     pub content: Content,
+    /// Where the answer came from.
     pub how: How,
-    /// It was fetched by this reader and is in the store now.
+    /// This reader fetched the value and stored it.
     pub stored: bool,
-    /// It was fetched by another reader, for whom this one waited.
+    /// Another reader fetched the value while this one waited.
     pub collapsed: bool,
+    /// Milliseconds since the source made the value.
     pub age_ms: i64,
-    /// How much longer it is fresh; negative for a stale one.
+    /// Milliseconds for which the value remains fresh; negative if it is stale.
     pub ttl_ms: i64,
-    /// What its source demands of whoever keeps it.
+    /// The source's limits for caches that store the value.
     pub limits: Limits,
 }
 
@@ -68,7 +79,7 @@ impl Answer {
     }
 }
 
-/// Freshness of what was fetched, and what is demanded of whoever keeps it.
+/// Age, freshness and limits of a fetched value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) age_ms: i64,

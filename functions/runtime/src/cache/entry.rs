@@ -1,11 +1,12 @@
-//! What is read.
+//! The argument of a read.
 
-/// What is read: a key, its tags, and what the reader has already.
+/// A read of one value: its key, its tags, and the version that the reader has already.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// The value's own key.
+    /// The Redis key of the value.
     pub key: &'a str,
+    /// The tags that invalidate the value.
     pub tags: &'a [String],
-    /// `If-None-Match` of the reader, or empty.
+    /// The reader's `If-None-Match`, or empty.
     pub if_none_match: &'a str,
 }

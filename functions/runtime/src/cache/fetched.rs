@@ -1,4 +1,4 @@
-//! What a source may say.
+//! The results of a fetch.
 
 use std::time::Duration;
 
@@ -6,23 +6,28 @@ use serde::de::IgnoredAny;
 
 use super::limits::Limits;
 
-/// What validates the value that is stored: a source that knows it may say that it is still the
-/// same. Empty where nothing is known.
+/// The stored value's validators, with which a source may answer that the value is unchanged
+/// ([`Fetched::Same`]). Empty if no value is stored or it has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
+    /// The validators that came with the stored value.
     pub validators: Validators,
-    /// What was demanded with that value: it holds on where a source says nothing new.
+    /// The limits that came with the stored value. They still apply if the source sends none with
+    /// "not modified".
     pub limits: Limits,
 }
 
-/// `ETag` and `Last-Modified` of the source, as it wrote them; empty for none.
+/// The source's validators of a value, byte for byte (RFC 9110 §8.8).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Validators {
+    /// The source's `ETag` with its quotes; empty if missing.
     pub etag: String,
+    /// The source's `Last-Modified`; empty if missing.
     pub last_modified: String,
 }
 
 impl Validators {
+    /// Whether both validators are missing.
     pub fn is_empty(&self) -> bool {
         self.etag.is_empty() && self.last_modified.is_empty()
     }
@@ -31,46 +36,51 @@ impl Validators {
 /// A value from its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Value {
-    /// JSON text; anything else counts as a failure of the source.
+    /// JSON text; any other text counts as a failure of the source.
     pub body: String,
+    /// Validators, for a later fetch that may answer "not modified".
     pub validators: Validators,
-    /// How long it is fresh, where the source decides that.
+    /// The freshness lifetime if the source sets it; `None`: the policy's.
     pub fresh: Option<Duration>,
-    /// How old it was when it came.
+    /// The age of the value when it arrived.
     pub age: Duration,
-    /// It must not be stored, nor given to anybody but whoever asked for it.
+    /// The value must not be stored, and is served only to the reader that fetched it.
     pub no_store: bool,
+    /// The source's limits for caches that store the value.
     pub limits: Limits,
 }
 
-/// What a source answered.
+/// The answer of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fetched {
+    /// A value.
     Value(Value),
-    /// The value that `Known` stands for is still right; the body is ignored.
+    /// The stored value, whose validators were in [`Known`], is unchanged; the body is ignored.
     Same(Value),
-    /// There is no such thing.
+    /// The source has no value for this key.
     Absent,
-    /// There is no such thing, and that may be remembered for this time at most.
+    /// As [`Fetched::Absent`], remembered for at most this time.
     AbsentFor(Duration),
 }
 
 impl Fetched {
-    /// A value of which nothing else is known.
+    /// A value without validators or limits; the policy decides its freshness.
     pub fn json(body: impl Into<String>) -> Self {
         Fetched::Value(Value { body: body.into(), ..Value::default() })
     }
 }
 
-/// The source gave nothing that can be used; the text is for logs.
+/// Why a fetch failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FetchError {
+    /// The source failed or sent an invalid value. The text is for logs.
     Failed(String),
+    /// The fetch took longer than the policy's timeout.
     TimedOut,
 }
 
 impl FetchError {
-    /// As the companion keeps it.
+    /// The word for this error in the companion key.
     pub(super) fn word(&self) -> &'static str {
         match self {
             FetchError::Failed(_) => "failed",
@@ -81,7 +91,7 @@ impl FetchError {
     pub(super) fn from_word(word: &str) -> Self {
         match word {
             "timeout" => FetchError::TimedOut,
-            _ => FetchError::Failed("a moment ago".to_owned()),
+            _ => FetchError::Failed("the last fetch failed".to_owned()),
         }
     }
 }
@@ -95,7 +105,7 @@ impl std::fmt::Display for FetchError {
     }
 }
 
-/// Whether `bytes` are one JSON text in UTF-8.
+/// Whether `bytes` are exactly one JSON text in UTF-8.
 pub(super) fn is_json(bytes: &[u8]) -> bool {
     serde_json::from_slice::<IgnoredAny>(bytes).is_ok() && std::str::from_utf8(bytes).is_ok()
 }

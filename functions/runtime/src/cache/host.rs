@@ -1,28 +1,29 @@
-//! What a cache needs of the place it runs in.
+//! The environment of a cache.
 
 use std::pin::Pin;
 use std::time::Duration;
 
-/// Work that goes on after an answer.
+/// Background work: a future that runs on after the response.
 pub type Work = Pin<Box<dyn Future<Output = ()>>>;
 
-/// Clock, randomness and background work; a component has [`crate::spin::cache_host::SpinHost`].
+/// Clock, randomness and background work. Components use
+/// [`SpinHost`](crate::spin::cache_host::SpinHost).
 #[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
 pub trait Host: Clone + 'static {
-    /// Milliseconds of a clock that only differences are taken of. Freshness is measured with the
-    /// clock of Redis.
+    /// Monotonic milliseconds, for durations only: freshness is measured with the clock of Redis.
     fn now_ms(&self) -> i64;
 
+    /// Waits for `duration`.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + 'static;
 
-    /// 64 random bits: tokens of leases must not repeat.
+    /// 64 random bits. They become lease tokens, so they must not repeat.
     fn random(&self) -> u64;
 
-    /// Runs work that nobody waits for. It may be lost at any moment.
+    /// Runs `work` in the background. It may be lost at any moment.
     fn spawn(&self, work: Work);
 }
 
-/// A number in (0, 1] of random bits.
+/// A number in (0, 1] from 64 random bits.
 pub(super) fn unit(random: u64) -> f64 {
     const BITS: u32 = 53;
     ((random >> (u64::BITS - BITS)) + 1) as f64 / (1_u64 << BITS) as f64

@@ -1,16 +1,17 @@
 //! Values that were fresh a moment ago, read again with one plain command.
 //!
-//! The script that decides takes Redis three times as long as handing out the value does, and Redis
-//! is what a whole fleet shares. Of a value that this instance has just seen fresh it would nearly
-//! always say the same again. `MGET` gives value, companion and tags as they are in one moment, and
-//! [`judge`] sees from them that the value is the one that was written, that nothing of it was
-//! invalidated, and until when it is fresh. Whatever is not so plain is the script's to decide.
+//! The script costs Redis, which the whole fleet shares, three times as much as returning the
+//! value. For a value that this instance has just seen fresh, it would nearly always decide the
+//! same again. `MGET` reads value, companion and tags in one moment, and [`judge`] checks that the
+//! value is the one that was written, that it was not invalidated, and that it is still fresh.
+//! Ambiguous cases fall back to the script.
 //!
-//! Nothing is kept but until when a value is fresh, as the script said. What invalidates a value softly
-//! or renews it changes that time in the companion, which has to be the one that was noted: then it
-//! does not matter that the clock of Redis is only counted on from what the script said, late by the
-//! way of that answer. And what leaves no trace in the three (another service's `EXPIRE`, a jump of
-//! Redis' clock) is seen by the script, which is asked again after some seconds in any case.
+//! An instance remembers only the time until which a value is fresh, as the script returned it. A
+//! soft invalidation or a renewal changes that time in the companion, and a value counts as fresh
+//! only if both times are equal. So it does no harm that the local estimate of Redis' clock lags
+//! by the latency of the script's reply. Changes that leave no trace in the three keys (another
+//! service's `EXPIRE`, a jump of Redis' clock) are seen by the script, which runs again after
+//! [`HOT_MS_MAX`] in any case.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -19,32 +20,33 @@ use super::answer::{Content, etag_of};
 use super::limits::Limits;
 use crate::ports::redis::Reply;
 
-/// Values that are remembered. An instance of Spin serves 128 requests.
+/// Values that an instance remembers. By default an instance of Spin serves 128 requests.
 const KEYS_MAX: usize = 128;
 
-/// The script is asked again after this.
+/// The script is run again for a value after this.
 const HOT_MS_MAX: i64 = 5_000;
 
-/// What this instance has seen.
+/// The values that this instance has just seen fresh.
 #[derive(Debug, Default)]
 pub(super) struct Hot {
     seen: RefCell<BTreeMap<String, Seen>>,
-    /// Redis' clock less ours.
+    /// Redis' clock minus the host's.
     ahead_ms: Cell<i64>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Seen {
-    /// Until when it is fresh, ms of Redis' clock.
+    /// End of the freshness, on Redis' clock.
     fresh_ms: i64,
-    /// When the script said so, ms of ours.
+    /// Time of the script's reply, on the host's clock.
     own_ms: i64,
-    /// What [`judge`] cannot judge is left to the script until the value is another.
+    /// [`judge`] was unsure about this value: the script decides until the value changes.
     is_refused: bool,
 }
 
 impl Hot {
-    /// The script said at `now_ms` of Redis' clock, `own_ms` of ours, that a value is fresh so long.
+    /// Notes that the script, at `now_ms` on Redis' clock and `own_ms` on the host's, found a value
+    /// fresh until `fresh_ms`.
     pub(super) fn note(&self, key: &str, fresh_ms: i64, now_ms: i64, own_ms: i64) {
         self.ahead_ms.set(now_ms - own_ms);
         let mut seen = self.seen.borrow_mut();
@@ -58,8 +60,8 @@ impl Hot {
         }
     }
 
-    /// The time of Redis' clock at `own_ms` of ours, and until when the value was fresh, where it
-    /// should be so still.
+    /// The time on Redis' clock at `own_ms` on the host's, and the noted end of the freshness;
+    /// `None` unless the value should still be fresh.
     pub(super) fn expect(&self, key: &str, own_ms: impl FnOnce() -> i64) -> Option<(i64, i64)> {
         let seen = *self.seen.borrow().get(key)?;
         let own_ms = own_ms();
@@ -69,7 +71,7 @@ impl Hot {
         is_hot.then_some((now_ms, seen.fresh_ms))
     }
 
-    /// The value is not what it was.
+    /// Leaves the value to the script until it changes.
     pub(super) fn refuse(&self, key: &str) {
         if let Some(seen) = self.seen.borrow_mut().get_mut(key) {
             seen.is_refused = true;
@@ -77,30 +79,34 @@ impl Hot {
     }
 }
 
-/// A value that is fresh.
+/// A fresh value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fresh {
-    /// JSON text.
+    /// The value, as [`Content::Json`].
     pub content: Content,
+    /// Milliseconds since the source made the value.
     pub age_ms: i64,
+    /// Milliseconds for which the value remains fresh.
     pub ttl_ms: i64,
+    /// The source's limits for caches that store the value.
     pub limits: Limits,
 }
 
-/// What `MGET` tells of a value.
+/// The result of [`judge`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The script would find the same.
+    /// The value is fresh; the script would return the same.
     Fresh(Fresh),
-    /// It is fresh, but this reader may have to refresh it early.
+    /// The value is fresh, but this reader may have to refresh it early.
     Early,
-    /// Not that it is ours, fresh and the same as before beyond doubt.
+    /// It is not certain that the value is ours, fresh and the one that was seen before.
     Unsure,
 }
 
-/// Judges what `MGET` of a value, its companion and its tags gave, at a time of Redis' clock. The value
-/// was known to be fresh until `fresh_ms`; `chance` is that of an early refresh, in thousandths
-/// (`shared/lua/cache_read.lua`).
+/// Judges the reply to `MGET` of a value, its companion and its tags, at `now_ms` on Redis' clock.
+/// The value was known to be fresh until `fresh_ms`. `chance` is the reader's draw for an early
+/// refresh, in thousandths (`shared/lua/cache_read.lua`; XFetch: Vattani, Chierichetti, Lowenstein,
+/// "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
 pub fn judge(reply: Vec<Reply>, now_ms: i64, fresh_ms: i64, chance: i64) -> Verdict {
     judged(reply, now_ms, fresh_ms, chance).unwrap_or(Verdict::Unsure)
 }
@@ -111,7 +117,7 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
     let companion = parts.next()?;
     let mut lines = companion.text()?.split('\n');
     let (mut words, versions) = (lines.next()?.split(' '), lines.next()?);
-    // There are more: a companion that was cut short decides nothing.
+    // A whole companion has further lines; a truncated one decides nothing.
     lines.next()?;
     if words.next()? != "v" {
         return None;
@@ -125,13 +131,15 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
             return None;
         }
     }
-    // By its bytes, which also tells what another service put there without another trace.
+    // A hash of the bytes: it also reveals a value that another service stored without any other
+    // trace.
     let etag = etag_of(&body);
     if known.next().is_some() || fresh_ms != noted_ms || words.next()? != etag {
         return None;
     }
     let limits = words.next().map_or(Some(Limits::default()), Limits::parse)?;
-    // Redis' clock is behind by what its last answer took: a value may seem to be of the future.
+    // The estimate of Redis' clock lags by the latency of its last reply, so a value may seem to be
+    // from the future.
     let age_ms = now_ms.checked_sub(at_ms)?.max(0).checked_add(age_ms)?;
     let ttl_ms = fresh_ms.checked_sub(now_ms).filter(|ttl_ms| *ttl_ms > 0)?;
     if delta_ms.checked_mul(chance)? / 1000 >= ttl_ms {
@@ -141,7 +149,8 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
     Some(Verdict::Fresh(Fresh { content, age_ms, ttl_ms, limits }))
 }
 
-/// The version in a tag's key, as `versions_of` of `shared/lua/cache.lua` finds it.
+/// The version in a tag's key, parsed as by `versions_of` in `shared/lua/cache.lua`; `None` if
+/// malformed.
 fn version(tag: &str) -> Option<&str> {
     let mut words = tag.split(' ');
     let version = words.next()?;
@@ -182,12 +191,12 @@ mod tests {
         let mut expected = Fresh { content, age_ms: 1200, ttl_ms: 500, limits };
         let read = |companion: &str| verdict(bytes("{}"), companion, &tags, 4999);
         assert_eq!(read(&fresh), Verdict::Fresh(expected.clone()));
-        // And what its source demands.
+        // With the limits of its source.
         let demanded = |text: &str| fresh.replacen('\n', &format!(" {text}\n"), 1);
         expected.limits = Limits::parse("s0,w8").expect("limits");
         assert_eq!(read(&demanded("s0,w8")), Verdict::Fresh(expected));
         assert_eq!(read(&demanded("?")), Verdict::Unsure);
-        // The cost of a fetch, five times: somebody has to refresh it early.
+        // Five times the cost of a fetch: the draw demands an early refresh.
         assert_eq!(verdict(bytes("{}"), &fresh, &tags, 5000), Verdict::Early);
         let unsure = |value, companion: &str, tags: &[&str]| {
             assert_eq!(
@@ -197,7 +206,7 @@ mod tests {
             );
         };
         for words in [
-            // Invalidated softly, renewed, of another kind, impossible.
+            // Softly invalidated, renewed, of another kind, out of range.
             "v 99999 10000 9000 200 0",
             "v 99999 10499 9000 200 0",
             "v 99999 10501 9000 200 0",

@@ -1,4 +1,4 @@
-//! Invalidation, which always beats a refresh that began before it.
+//! Invalidation. It always wins over a refresh that began before it.
 
 use shared::limits::CACHE_TAG_KEEP_MS;
 use shared::{keys, script};
@@ -11,16 +11,17 @@ use super::policy::Policy;
 use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError};
 
-/// What an invalidation leaves.
+/// Whether an invalidated value may still be served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// The value may be served while one reader refreshes it.
     Soft,
-    /// Nothing.
+    /// The value is removed.
     Hard,
 }
 
 impl Mode {
+    /// Parses `soft` or `hard`; `None` for any other word.
     pub fn parse(word: &str) -> Option<Self> {
         match word {
             "soft" => Some(Mode::Soft),
@@ -29,6 +30,7 @@ impl Mode {
         }
     }
 
+    /// `soft` or `hard`.
     pub fn as_str(self) -> &'static str {
         match self {
             Mode::Soft => "soft",
@@ -41,7 +43,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     /// Invalidates one value. Repeating it is harmless.
     ///
     /// # Errors
-    /// When Redis cannot be reached or takes no writes: the value may still be served then.
+    /// If Redis cannot be reached or accepts no writes; the value may still be served then.
     pub async fn invalidate(
         &self,
         entry: Entry<'_>,
@@ -61,10 +63,10 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         Ok(())
     }
 
-    /// Invalidates everything that has one of `tags`, whatever its key.
+    /// Invalidates all values that have one of `tags`. Repeating it is harmless.
     ///
     /// # Errors
-    /// When Redis cannot be reached or takes no writes.
+    /// If Redis cannot be reached or accepts no writes.
     pub async fn invalidate_tags(&self, tags: &[String], mode: Mode) -> Result<(), RedisError> {
         let keys: Vec<String> = tags.iter().map(|tag| keys::cache_tag(tag)).collect();
         let version = format!("{:016x}", self.host.random());

@@ -1,51 +1,54 @@
-//! What a source demands of all who keep its answer. It is stored beside the value: every reader and
-//! every cache behind them is told the same.
+//! The limits that a source sets for caches that store its value. They are stored beside the value,
+//! so that every reader and every downstream cache receives the same limits.
 
 use std::time::Duration;
 
-/// A demand without a number (RFC 9111 §5.2.2).
+/// A `Cache-Control` directive without an argument (RFC 9111 §5.2.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Word {
-    /// Nobody may store it.
+    /// No cache may store the value.
     NoStore = 1,
-    /// Nobody may serve it again without asking.
+    /// Caches must revalidate the value before each use.
     NoCache = 2,
-    /// Only a cache of one user may store it.
+    /// Only a private cache may store the value.
     Private = 4,
-    /// Nobody may serve it once it is stale.
+    /// No cache may serve the stale value.
     MustRevalidate = 8,
-    /// No shared cache may serve it once it is stale.
+    /// No shared cache may serve the stale value.
     ProxyRevalidate = 16,
-    /// Nobody may change its form.
+    /// No intermediary may transform the value.
     NoTransform = 32,
 }
 
-/// Demands of a source. They shorten what a policy allows, and never lengthen it; without any, the
-/// policy decides alone.
+/// The limits of a source. They shorten the times that a policy allows and never lengthen them;
+/// without limits, the policy decides alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Limits {
-    /// The whole time that it is fresh, from when it was made: kept for a later "not modified" that says
-    /// nothing about freshness.
+    /// The freshness lifetime, from the time at which the source made the value. Kept for a later
+    /// "not modified" without a freshness lifetime of its own.
     pub fresh: Option<Duration>,
-    /// Longest time after its freshness that it may be served at once.
+    /// Longest time for which a stale value may be served while it is refreshed (RFC 5861 §3).
     pub stale: Option<Duration>,
-    /// The same where refreshing fails.
+    /// Longest time for which a stale value may be served if refreshing fails (RFC 5861 §4).
     pub error: Option<Duration>,
-    /// How long it is fresh in a cache of one user, where that is not what it is in shared ones.
+    /// The freshness lifetime in private caches if it differs from that in shared ones.
     pub client: Option<Duration>,
     words: u8,
 }
 
 impl Limits {
+    /// Whether the source sent the directive.
     pub fn has(&self, word: Word) -> bool {
         self.words & word as u8 != 0
     }
 
+    /// Adds a directive.
     pub fn add(&mut self, word: Word) {
         self.words |= word as u8;
     }
 
-    /// One word for the companion, such as `f60000,s0,e0,w8`, times in milliseconds; empty for none.
+    /// The limits as one word for the companion key, such as `f60000,s0,e0,w8`, with times in
+    /// milliseconds; empty without limits.
     pub fn to_text(&self) -> String {
         let times = [('f', self.fresh), ('s', self.stale), ('e', self.error), ('c', self.client)];
         let mut parts: Vec<String> = times
@@ -58,7 +61,7 @@ impl Limits {
         parts.join(",")
     }
 
-    /// Reads what [`Self::to_text`] wrote; nothing of anything else.
+    /// Parses the text of [`Self::to_text`]; `None` if malformed.
     pub fn parse(text: &str) -> Option<Self> {
         let mut limits = Self::default();
         for part in text.split(',').filter(|part| !part.is_empty()) {

@@ -1,4 +1,4 @@
-//! One read of the store, and what it decided.
+//! One read of the store: `cache_read.lua` and its decision.
 
 use shared::script;
 
@@ -9,7 +9,7 @@ use super::limits::Limits;
 use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
-/// What a reader has to do; `shared/lua/cache_read.lua` explains each.
+/// The script's decision for a reader; `shared/lua/cache_read.lua` explains each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     Fresh,
@@ -54,27 +54,29 @@ impl Decision {
     }
 }
 
-/// What was found.
+/// The reply of the script.
 pub(super) struct Lookup {
     pub(super) decision: Decision,
     /// PEXPIRETIME of the value.
     pub(super) exp: String,
-    /// Another service wrote it: it may be anything.
+    /// Another service wrote the value: it may be any bytes.
     pub(super) is_foreign: bool,
-    /// A companion was no string, and was replaced.
+    /// A companion key held another type and was replaced.
     pub(super) is_replaced: bool,
     pub(super) known: Known,
-    /// The value, or its entity tag where the reader has it.
+    /// The value, or only its entity tag if the reader has the value.
     content: Option<Content>,
     failure: String,
     age_ms: i64,
-    /// How much longer it is fresh, and until when by Redis' clock.
+    /// Milliseconds for which the value remains fresh, and the end of its freshness on Redis'
+    /// clock.
     pub(super) ttl_ms: i64,
     pub(super) fresh_ms: i64,
     limits: Limits,
 }
 
-/// Reads; `reject` is the expiry of a value that is not to be looked at.
+/// Runs the script. `reject` is the PEXPIRETIME of an invalid value that the script must ignore, or
+/// empty.
 pub(super) async fn lookup<S: Redis + Clone + 'static, H: Host>(
     reader: &Reader<S, H>,
     if_none_match: &str,
@@ -116,7 +118,8 @@ impl Lookup {
             Some(Reply::Bytes(body)) => Some(Content::json(body)),
             _ => None,
         };
-        // Also where the expiry says nothing: SET … KEEPTTL.
+        // The hash also detects another service's `SET … KEEPTTL`, which leaves the expiry as it
+        // was.
         let is_foreign =
             matches!(&content, Some(Content::Json { etag, .. }) if etag != written_etag);
         let known = parts.next().and_then(|lines| {
@@ -130,19 +133,19 @@ impl Lookup {
             exp: exp.to_owned(),
             is_foreign,
             is_replaced,
-            // What validates the value that lay there before says nothing of this one.
+            // The validators belong to the value that another service has overwritten.
             known: known.filter(|_| !is_foreign).unwrap_or_default(),
             content,
             failure: failure.to_owned(),
             age_ms,
             ttl_ms,
             fresh_ms,
-            // Of what lay there before, too.
+            // And so do the limits.
             limits: if is_foreign { Limits::default() } else { limits },
         })
     }
 
-    /// Whether the value must not be served.
+    /// Whether the value must not be served: another service wrote it, and it is not JSON.
     pub(super) fn is_garbage(&self) -> bool {
         match &self.content {
             Some(Content::Json { body, .. }) => self.is_foreign && !is_json(body),
@@ -155,19 +158,19 @@ impl Lookup {
         self.content.unwrap_or_else(failed)
     }
 
-    /// The value as it was found.
+    /// The answer with the value that was found.
     pub(super) fn serve(self) -> Answer {
         let (age_ms, ttl_ms, limits) = (self.age_ms, self.ttl_ms, self.limits);
         Answer { age_ms, ttl_ms, limits, ..Answer::fetched(self.content(), How::Hit) }
     }
 
-    /// The value, which its source says is still right.
+    /// The answer with the value that was found and that its source has just confirmed.
     pub(super) fn renewed(self, times: Times) -> Answer {
         let Times { age_ms, fresh_ms: ttl_ms, stored, limits } = times;
         Answer { age_ms, ttl_ms, stored, limits, ..Answer::fetched(self.content(), How::Expired) }
     }
 
-    /// Nothing, as the store remembers.
+    /// The answer without a value: "not found" or the failure that the store remembers.
     pub(super) fn without_value(self) -> Answer {
         let content = match self.decision {
             Decision::Absent => Content::Absent,

@@ -1,13 +1,15 @@
 //! Stale-while-revalidate on Redis, as a library: [`Cache::get_or_refresh`].
 //!
-//! A cache belongs to a store (any [`Redis`]) and a host (clock, sleep, randomness, background
-//! work), so that the same code runs in a component and natively in tests. Keep it between calls: it
-//! knows which values it has just seen fresh, and those are read without a script (`hot.rs`). Else
-//! one script decides what a reader has to do (`shared/lua/cache_read.lua`), one
-//! writes what a lease holder fetched unless something happened that must win
-//! (`cache_write.lua`): single flight, fencing and freshness hold across instances and hosts.
+//! A cache is generic over a store (any [`Redis`]) and a [`Host`] (clock, sleep, randomness,
+//! background work), so that the same code runs in components and in native tests. Keep one between
+//! calls: it remembers which values it has just seen fresh and reads those without a script
+//! (`hot.rs`). All other reads run one script that decides for the reader
+//! (`shared/lua/cache_read.lua`); another script (`cache_write.lua`) writes the value that a lease
+//! holder fetched, unless an invalidation or a foreign write came first. So single flight, fencing
+//! and freshness hold across instances and hosts.
 //!
-//! Refuses to know HTTP or SQL: where a value comes from is a future that the caller gives.
+//! It knows neither HTTP nor SQL: the caller passes a function that fetches the value. Over HTTP,
+//! see [`crate::http::cached`].
 
 mod answer;
 mod entry;
@@ -41,13 +43,13 @@ use lookup::{Decision, Lookup, lookup};
 use reader::Reader;
 use refresh::Led;
 
-/// Followers ask again after about so long, first soon, then less often.
+/// Pauses of a reader that waits for another reader's fetch; the last one repeats.
 const POLLS: [Duration; 3] =
     [Duration::from_millis(25), Duration::from_millis(50), Duration::from_millis(100)];
-/// Values of other services that are no JSON and follow each other while one reader looks.
+/// Invalid values of other services that one read ignores before it fetches without the store.
 const REJECTIONS_MAX: usize = 3;
 
-/// A cache in `store`. Clones share what it has seen.
+/// A cache of JSON values in a store. Clones share the memory of fresh values.
 #[derive(Clone)]
 pub struct Cache<S, H> {
     store: S,
@@ -56,21 +58,22 @@ pub struct Cache<S, H> {
 }
 
 impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
+    /// A cache in `store`. Components use [`App::cache`](crate::App::cache).
     pub fn new(store: S, host: H) -> Self {
         Self { store, host, hot: Rc::default() }
     }
 
-    /// The value of `entry`, from the store where `policy` allows it, else from `fetch`.
+    /// The value of `entry`: from the store if `policy` allows it, else from `fetch`.
     ///
-    /// Fresh values cost one call of the store; stale ones too, and then at most one caller
-    /// anywhere runs `fetch` in the background. Without a usable value one caller runs `fetch` and
-    /// the others wait, for a bounded time. Where the store cannot help, `fetch` is run directly.
-    /// `fetch` is told what validates the stored value; it may take `policy.timeout` and is
-    /// dropped then.
+    /// A fresh value costs one call of the store. So does a stale one, and at most one caller in
+    /// the whole fleet runs `fetch` in the background. Without a usable value, one caller runs
+    /// `fetch` and the others wait for a bounded time. If the store cannot be used, `fetch` runs
+    /// directly. `fetch` receives the validators of the stored value, and is dropped after
+    /// [`Policy::timeout`].
     ///
     /// # Errors
-    /// Only [`RedisError::WrongType`]: the key holds something that is no string. That the source
-    /// failed is an [`Answer`].
+    /// Only [`RedisError::WrongType`]: the key holds another type than a string. A failed source is
+    /// an [`Answer`] with [`Content::Failed`].
     pub async fn get_or_refresh<F, Fut>(
         &self,
         entry: Entry<'_>,
@@ -96,11 +99,11 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 Err(error) => return Ok(reader.bypass_for(&error, fetch).await),
             };
             if found.is_replaced {
-                reader.warn("companion_replaced", "a key of ours held something else");
+                reader.warn("companion_replaced", "one of our keys held another type");
             }
             if found.is_garbage() {
                 if found.decision.is_lead() {
-                    // It would wait for its own lease.
+                    // Looking again would wait for this reader's own lease.
                     let led = reader.lead(fetch, Known::default()).await;
                     return Ok(search.done(led.answer()));
                 }
@@ -144,8 +147,8 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         }
     }
 
-    /// The value, where it was fresh a moment ago and is so still. What Redis says of a reader's
-    /// `If-None-Match` may leave out the body: that is the script's.
+    /// The value if it was fresh a moment ago and still is, without a script. Reads with
+    /// `If-None-Match` go to the script, which can leave out the body.
     async fn still_fresh(
         &self,
         entry: Entry<'_>,
@@ -168,8 +171,8 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         })
     }
 
-    /// Refreshes a value that is past its stale time, and serves it where that fails or takes
-    /// longer than the soft timeout; the refresh goes on then.
+    /// Refreshes a value past its stale time, and serves the old value if that fails or takes
+    /// longer than the soft timeout; the refresh then continues in the background.
     async fn lead_or_serve<F, Fut>(&self, reader: &Reader<S, H>, fetch: F, found: Lookup) -> Answer
     where
         F: FnOnce(Known) -> Fut + 'static,
@@ -189,13 +192,13 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     }
 }
 
-/// How long one reader has been looking.
+/// The progress of one read that may take several lookups.
 #[derive(Default)]
 struct Search {
-    /// When it began to wait; a reader that need not wait asks for no time.
+    /// Start of the wait. A reader that need not wait never reads the clock.
     begun_ms: Option<i64>,
     polls: usize,
-    /// PEXPIRETIME of a value that is no JSON.
+    /// PEXPIRETIME of the last value that is not JSON, or empty.
     reject: String,
     rejections: usize,
 }
@@ -206,7 +209,7 @@ impl Search {
         Duration::from_millis(u64::try_from(ms).unwrap_or(0))
     }
 
-    /// The next pause: from half to the whole of its step, so that followers spread out.
+    /// The next pause: from half to the whole of its step, so that waiting readers spread out.
     fn pause(&mut self, host: &impl Host) -> Duration {
         self.begun_ms.get_or_insert_with(|| host.now_ms());
         let step = POLLS.get(self.polls).or(POLLS.last()).copied().unwrap_or_default();
@@ -214,7 +217,7 @@ impl Search {
         step / 2 + (step / 2).mul_f64(host::unit(host.random()))
     }
 
-    /// A follower was served by somebody else's fetch.
+    /// Marks the answer of a reader that waited as served by another reader's fetch.
     fn done(&self, answer: Answer) -> Answer {
         if self.polls == 0 || answer.stored {
             return answer;

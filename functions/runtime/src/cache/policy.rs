@@ -1,4 +1,4 @@
-//! How long a value may be used, and how long its readers wait.
+//! How long a value may be served, and how long its readers wait.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -7,18 +7,18 @@ use shared::limits::{CACHE_KEEP_MS_MAX, CACHE_TAG_KEEP_MS, CACHE_VALUE_BYTES};
 
 use super::limits::Limits;
 
-/// The times of a resource. The windows `stale` and `error` begin where freshness ends (RFC 5861).
+/// The times of a resource. The windows `stale` and `error` begin when freshness ends (RFC 5861).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
-    /// How long a value is served without asking its source.
+    /// Freshness lifetime: a value is served without a fetch.
     pub fresh: Duration,
-    /// Served at once while one reader refreshes it.
+    /// Time after it for which a value is served at once while one reader refreshes it.
     pub stale: Duration,
-    /// Served if refreshing fails.
+    /// Time after `fresh` for which a value is served if refreshing fails.
     pub error: Duration,
-    /// How long "not found" is remembered.
+    /// Time for which "not found" is remembered.
     pub absent: Duration,
-    /// How long a source that failed is not asked again.
+    /// Time after a failed fetch in which no reader fetches again.
     pub cool_down: Duration,
 }
 
@@ -35,11 +35,11 @@ impl Default for Windows {
     }
 }
 
-/// How the values of one resource are cached. Clones share it; make it once per resource, since it
-/// contains what every read sends.
+/// How the values of one resource are cached. Build one per resource and keep it, in a
+/// `thread_local!`: it contains the text that every read sends. Clones are cheap.
 ///
-/// The lease, and so how long the death of a reader that fetches can delay the others, follows from
-/// the timeout: see [`Policy::lease`].
+/// The timeout determines the lease, and so the longest time for which a reader that dies while it
+/// fetches delays the others: see [`Policy::lease`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -61,19 +61,20 @@ struct Settings {
     soft_timeout: Duration,
     timeout: Duration,
     bytes_max: usize,
-    /// The times as cache_read.lua takes them: derived from the others by every setter.
+    /// The times as arguments of `cache_read.lua`, derived from the other fields by every setter.
     text: String,
 }
 
-/// A lease outlives the longest fetch by this: the call that writes has a deadline of one second.
+/// A lease outlives the longest fetch by this. The call that writes the value has a deadline of one
+/// second.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
 const SOFT_TIMEOUT: Duration = Duration::from_millis(1500);
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Policy {
-    /// The default times: those of [`Windows::default`], a timeout of 5 s and a soft timeout of
-    /// 1.5 s, values up to 1 MiB. Logs refer to the resource by `name`.
+    /// A policy with the times of [`Windows::default`], a timeout of 5 s, a soft timeout of 1.5 s
+    /// and values up to 1 MiB. Logs refer to the resource by `name`.
     pub fn new(name: &str) -> Self {
         let settings = Settings {
             name: name.to_owned(),
@@ -86,31 +87,32 @@ impl Policy {
         Self(Rc::new(settings)).set(|_| {})
     }
 
-    /// Sets how long a value is served without asking its source.
+    /// Sets the freshness lifetime, for which a value is served without a fetch.
     #[must_use]
     pub fn fresh(self, time: Duration) -> Self {
         self.set(|settings| settings.windows.fresh = time)
     }
 
-    /// Sets how long after that a value is served at once while one reader refreshes it.
+    /// Sets the time after the freshness lifetime for which a value is served at once while one
+    /// reader refreshes it.
     #[must_use]
     pub fn stale(self, time: Duration) -> Self {
         self.set(|settings| settings.windows.stale = time)
     }
 
-    /// Sets how long after its freshness a value is served if refreshing fails.
+    /// Sets the time after the freshness lifetime for which a value is served if refreshing fails.
     #[must_use]
     pub fn error(self, time: Duration) -> Self {
         self.set(|settings| settings.windows.error = time)
     }
 
-    /// Sets how long "not found" is remembered.
+    /// Sets the time for which "not found" is remembered.
     #[must_use]
     pub fn absent(self, time: Duration) -> Self {
         self.set(|settings| settings.windows.absent = time)
     }
 
-    /// Sets how long a source that failed is not asked again.
+    /// Sets the time after a failed fetch in which no reader fetches again.
     #[must_use]
     pub fn cool_down(self, time: Duration) -> Self {
         self.set(|settings| settings.windows.cool_down = time)
@@ -122,20 +124,20 @@ impl Policy {
         self.set(|settings| settings.windows = windows)
     }
 
-    /// Sets how long a reader waits for a refresh before it is served an older value, if there is
-    /// one.
+    /// Sets the time for which a reader waits for the refresh of a value past its stale time,
+    /// before it is served that value.
     #[must_use]
     pub fn soft_timeout(self, time: Duration) -> Self {
         self.set(|settings| settings.soft_timeout = time)
     }
 
-    /// Sets how long a fetch may take; it is dropped then.
+    /// Sets the longest time of a fetch; a longer one is dropped and counts as a failure.
     #[must_use]
     pub fn timeout(self, time: Duration) -> Self {
         self.set(|settings| settings.timeout = time)
     }
 
-    /// Sets the size of the largest value in bytes; a larger one counts as a failure of the source.
+    /// Sets the largest size of a value in bytes; a larger one counts as a failure of the source.
     #[must_use]
     pub fn bytes_max(self, bytes: usize) -> Self {
         self.set(|settings| settings.bytes_max = bytes)
@@ -146,8 +148,8 @@ impl Policy {
         self.0.windows
     }
 
-    /// How long a fetch keeps others from fetching: the timeout and two seconds. It is also the
-    /// delay that a reader causes which dies while it fetches.
+    /// The time for which a fetch keeps other readers from fetching: the timeout plus two seconds.
+    /// A reader that dies while it fetches delays the others by the rest of it.
     pub fn lease(&self) -> Duration {
         self.0.timeout + LEASE_MARGIN
     }
@@ -183,19 +185,19 @@ impl Policy {
         self.0.bytes_max
     }
 
-    /// The times as cache_read.lua takes them.
+    /// The times as arguments of `cache_read.lua`.
     pub(super) fn text(&self) -> &str {
         &self.0.text
     }
 
-    /// How long a reader without any value waits for others: a leader's death and its successor's
-    /// whole fetch. After that it fetches for itself.
+    /// The longest time for which a reader without a value waits for other readers: the lease of
+    /// one that died, and the whole fetch of its successor. Then it fetches for itself.
     pub(super) fn wait(&self) -> Duration {
         self.lease() + self.0.timeout
     }
 
-    /// Milliseconds that a value with this freshness is kept: to the end of the windows, at least
-    /// one second.
+    /// Milliseconds for which a value with this freshness is stored: to the end of its windows, at
+    /// least one second.
     pub(super) fn keep_ms(&self, fresh: Duration, limits: &Limits) -> u64 {
         keep_ms(self.0.windows, fresh, limits)
     }
@@ -212,7 +214,7 @@ fn keep_ms(windows: Windows, fresh: Duration, limits: &Limits) -> u64 {
 mod tests {
     use super::*;
 
-    /// The script's times and the lease follow every setter, in any order.
+    /// Every setter updates the script's times and the lease, in any order.
     #[test]
     fn what_is_derived_follows_every_setter() {
         let secs = Duration::from_secs;

@@ -16,12 +16,12 @@ pub(super) struct Reader<S, H> {
     pub(super) store: S,
     pub(super) host: H,
     pub(super) policy: Policy,
-    /// Value, companion, lease, tags, as the scripts take them.
+    /// The keys of the scripts: value, companion, lease, tags.
     pub(super) keys: Rc<[String]>,
-    /// Of the lease that this reader would take.
+    /// Token of the lease that this reader would take.
     pub(super) token: String,
-    /// XFetch: an exponentially distributed part of the cost, in thousandths. Drawn once per reader, or
-    /// whoever is asked twice would refresh early less often.
+    /// XFetch: the draw for an early refresh, exponentially distributed, in thousandths of the cost
+    /// of a fetch. Drawn once per reader: a read that looks twice must not get two draws.
     pub(super) chance: i64,
 }
 
@@ -36,14 +36,14 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         Self { store, host, policy: policy.clone(), keys, token, chance }
     }
 
-    /// The keys but for the lease, which says nothing about a value that is fresh.
+    /// The keys without the lease, which does not matter for a fresh value.
     pub(super) fn keys_less_lease(&self) -> impl Iterator<Item = &String> {
         let (own, tags) = self.keys.split_at(self.keys.len().min(3));
         own.iter().take(2).chain(tags)
     }
 
     pub(super) fn warn(&self, event: &str, error: &str) {
-        // Not the key: it may hold a user's id.
+        // Without the key, which may contain a user id.
         log::warn(event, &[("resource", self.policy.name()), ("error", error)]);
     }
 }

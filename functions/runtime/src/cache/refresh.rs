@@ -1,4 +1,4 @@
-//! Fetching, and writing what was fetched.
+//! Fetches a value and writes the result to the store.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -14,17 +14,17 @@ use super::lookup::Lookup;
 use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError};
 
-/// Freshness is shortened by up to this part of it, so that what was written together does not
-/// end together. Cool-downs are exact.
+/// Freshness is shortened by up to this fraction, so that values written together do not expire
+/// together. Cool-downs are exact.
 const JITTER: f64 = 0.05;
 
-/// What came of a fetch.
+/// The outcome of a fetch.
 pub(super) enum Led {
     Value {
         body: String,
         times: Times,
     },
-    /// The stored value is still right.
+    /// The stored value is unchanged.
     Same(Times),
     Absent {
         stored: bool,
@@ -43,7 +43,7 @@ impl Led {
             Led::Absent { stored } => {
                 Answer { stored, ..Answer::fetched(Content::Absent, How::Miss) }
             }
-            // Only whoever was told of validators may be told that they hold.
+            // "Not modified" is invalid for a request without validators.
             Led::Same(_) => {
                 let failed = FetchError::Failed("304 for a request without validators".to_owned());
                 Answer::fetched(Content::Failed(failed), How::Miss)
@@ -54,7 +54,7 @@ impl Led {
 }
 
 impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
-    /// Fetches and ends the lease that this reader holds.
+    /// Fetches, writes the result and ends this reader's lease.
     pub(super) fn lead<F, Fut>(&self, fetch: F, known: Known) -> impl Future<Output = Led> + 'static
     where
         F: FnOnce(Known) -> Fut + 'static,
@@ -69,7 +69,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         }
     }
 
-    /// Fetches as the store cannot be used.
+    /// Fetches without the store, after `error`.
     pub(super) async fn bypass_for<F, Fut>(&self, error: &RedisError, fetch: F) -> Answer
     where
         F: FnOnce(Known) -> Fut + 'static,
@@ -79,7 +79,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         self.bypass(fetch, None).await
     }
 
-    /// Fetches without a lease, and stores nothing. `found` is served where that fails.
+    /// Fetches without a lease and stores nothing. If that fails, `found` is served.
     pub(super) async fn bypass<F, Fut>(&self, fetch: F, found: Option<Lookup>) -> Answer
     where
         F: FnOnce(Known) -> Fut + 'static,
@@ -108,7 +108,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         }
     }
 
-    /// Runs `fetch`, bounded, and looks at what it gives.
+    /// Runs `fetch` within the policy's timeout and checks the result.
     async fn fetch<F, Fut>(&self, fetch: F, known: Known) -> Result<Fetched, FetchError>
     where
         F: FnOnce(Known) -> Fut + 'static,
@@ -123,7 +123,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
             Fetched::Value(value) if value.body.len() > self.policy.value_bytes_max() => {
                 failed("the value is too large")
             }
-            Fetched::Value(value) if !is_json(value.body.as_bytes()) => failed("no JSON"),
+            Fetched::Value(value) if !is_json(value.body.as_bytes()) => failed("not valid JSON"),
             _ => Ok(fetched),
         }
     }
@@ -136,7 +136,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
                 Led::Value { body: value.body, times }
             }
             Ok(Fetched::Same(value)) => {
-                // It is right now, and must not be kept any longer.
+                // The value is valid for this answer, but must not be stored any longer.
                 let mode = if value.no_store { "pass" } else { "same" };
                 Led::Same(self.write_value(mode, &value, cost_ms).await)
             }
@@ -164,7 +164,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     async fn write_value(&self, mode: &str, value: &Value, cost_ms: i64) -> Times {
         let declared = value.fresh.unwrap_or(self.policy.windows().fresh);
         let (fresh, etag) = match mode {
-            // Others need not wait for a leader that cannot share: they ask the source themselves.
+            // Other readers do not wait for a value that must not be shared: they fetch themselves.
             "pass" => (self.policy.windows().absent, String::new()),
             "same" => (self.jittered(declared), String::new()),
             _ => (self.jittered(declared), etag_of(value.body.as_bytes())),
@@ -178,7 +178,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         fresh.mul_f64(1.0 - JITTER * unit(self.host.random()))
     }
 
-    /// Ends the lease; whether something was stored.
+    /// Ends the lease and returns whether a value was stored.
     async fn write(
         &self,
         mode: &str,
@@ -216,7 +216,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     }
 }
 
-/// Runs `work` for at most `limit`.
+/// Runs `work` for at most `limit`; `None` if it takes longer.
 pub(super) async fn limited<H: Host, T>(
     host: &H,
     limit: Duration,
@@ -232,7 +232,8 @@ fn ms(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// A validator as far as it can be kept: it becomes a line of the companion, and a header later.
+/// The validator if it can be stored, else empty: it becomes a line of the companion, and later a
+/// header.
 fn kept(validator: &str) -> &str {
     let is_header = !validator.contains(char::is_control);
     if is_header && validator.len() <= CACHE_VALIDATOR_BYTES_MAX { validator } else { "" }

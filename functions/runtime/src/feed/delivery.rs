@@ -1,5 +1,5 @@
-//! From the record to the feed: one Lua call in the usual case, and the ways back to order when
-//! calls overtook each other, a feed is cold, or the record was replaced.
+//! Delivery from the record to the feed: one Lua call in the usual case, and the repairs after
+//! calls overtook each other, a feed went cold, or the record was replaced.
 
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::Notification;
@@ -12,16 +12,18 @@ use crate::ports::redis::{Arg, Redis, RedisError};
 use crate::ports::sql::Sql;
 use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Window};
 
-/// Rounds of push, catch up and load before a delivery gives up and leaves it to the relay. Three
-/// suffice unless others work on the same feed meanwhile.
+/// Rounds of push, catch-up and load before a delivery leaves the feed to the relay. Three suffice
+/// unless other calls change the same feed meanwhile.
 const ROUNDS_MAX: usize = 8;
 
-/// Why a delivery stopped; the notification itself is safe in the record.
+/// Why a delivery failed. The notification itself is safe in the record.
 #[derive(Debug, PartialEq, Eq)]
 pub enum DeliveryError {
+    /// A call of Redis failed.
     Redis(RedisError),
+    /// An operation of the record failed.
     Record(RecordError),
-    /// Others kept changing the feed.
+    /// Other calls kept changing the feed.
     Busy,
 }
 
@@ -47,12 +49,12 @@ impl std::fmt::Display for DeliveryError {
     }
 }
 
-/// Puts entries that were just committed under `epoch` into their user's feed and on the channel,
-/// and with them whatever the record has below that is not there yet. The entries are one user's,
-/// in any order; others may have come in between them.
+/// Pushes entries that were just committed under `epoch` to their user's feed and publishes them,
+/// along with older entries of the record that the feed lacks. The entries belong to one user, in
+/// any order, and other calls may have committed entries between them.
 ///
 /// # Errors
-/// When Redis or the record is away; then the relay delivers later.
+/// [`DeliveryError`]; then the relay delivers later.
 pub async fn deliver(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -63,12 +65,12 @@ pub async fn deliver(
     entries.sort_unstable_by_key(|entry| entry.seq);
     let (Some(oldest), Some(newest)) = (entries.first(), entries.last()) else { return Ok(()) };
     let (user, goal) = (&newest.draft.user_id, newest.seq);
-    // Entries whose keys had expired are committed after the others of their batch, and another
-    // call's may lie in between: those come along with what is missing then.
+    // Entries whose keys had expired are committed after the others of their batch, with entries of
+    // other calls in between. This call pushes the first unbroken run; `settle` pushes the rest.
     let run = entries.iter().zip(oldest.seq..).take_while(|(entry, seq)| entry.seq == *seq).count();
     let entries = &entries[..run];
     let first = if oldest.seq == 1 && run <= FEED_ENTRIES_MAX {
-        // The user's first entries are everything the record has: load without reading it.
+        // The user's first entries are all that the record has: load them without reading it.
         let head = oldest.seq - 1 + run as i64;
         let call = Call { mode: "load", epoch, head, ..Call::default() };
         call.run(redis, user, entries).await?
@@ -78,11 +80,11 @@ pub async fn deliver(
     settle(redis, record, user, epoch, first, goal).await.map(drop)
 }
 
-/// Makes sure that a feed has everything up to `target`, for an entry that was answered before and
+/// Ensures that a feed has all entries up to `target`: for an entry that was answered before, but
 /// whose push may have been lost.
 ///
 /// # Errors
-/// When Redis or the record is away.
+/// [`DeliveryError`].
 pub async fn ensure(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -90,16 +92,16 @@ pub async fn ensure(
     epoch: &str,
     target: i64,
 ) -> Result<(), DeliveryError> {
-    // A push of nothing above the target: answers `ok`, or what is missing.
+    // A push of no entries above the target returns `ok`, or the head of an incomplete feed.
     let first = push(redis, user, epoch, target, &[]).await?;
     settle(redis, record, user, epoch, first, target).await.map(drop)
 }
 
-/// Brings a feed whose newest entry is `head` (`None`: a cold one) up to `target` at least, and
-/// returns the seq up to which it then has everything.
+/// Completes a feed whose newest entry is `head` (`None`: the feed is cold) at least up to
+/// `target`, and returns the seq up to which it is complete.
 ///
 /// # Errors
-/// When Redis or the record is away.
+/// [`DeliveryError`].
 pub async fn catch_up(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -112,11 +114,11 @@ pub async fn catch_up(
     settle(redis, record, user, epoch, state, target).await
 }
 
-/// Loads a feed that a reader found cold. Returns what the record has, and whether the feed was
-/// loaded: when Redis is away the reader can still be served from the record.
+/// Loads a feed that a reader found cold. Returns the record's entries, and whether the feed was
+/// loaded: if Redis is unavailable, the reader is still served from the record.
 ///
 /// # Errors
-/// When the record is away.
+/// [`RecordError`].
 pub async fn load_cold(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -130,10 +132,10 @@ pub async fn load_cold(
     Ok((window, loaded))
 }
 
-/// Takes an entry that the record has deleted out of a feed, or keeps it from coming there.
+/// Removes an entry that the record has deleted from the feed, or keeps it from being pushed later.
 ///
 /// # Errors
-/// When Redis is away; repeat it then.
+/// [`RedisError`]; repeat the call.
 pub async fn forget(
     redis: &impl Redis,
     user: &UserId,
@@ -143,10 +145,10 @@ pub async fn forget(
     forget_from(redis, user, &deleted.at, id, deleted.seq).await
 }
 
-/// Makes a feed forget everything, foreign entries included, at the revision that an erase left.
+/// Removes all entries from a feed, foreign ones included, at the revision after an erase.
 ///
 /// # Errors
-/// When Redis is away; repeat it then.
+/// [`RedisError`]; repeat the call.
 pub async fn forget_all(
     redis: &impl Redis,
     user: &UserId,
@@ -173,7 +175,8 @@ async fn forget_from(
     redis.eval(&script::FEED_DELETE, &keys, &args).await.map(drop)
 }
 
-/// Goes on from an answer of the script until the feed has everything up to `goal`.
+/// Continues after a reply of the script until the feed has all entries up to `goal`. Returns the
+/// seq up to which it is complete.
 async fn settle(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -188,15 +191,15 @@ async fn settle(
         state = match state {
             Pushed::Ok(head) if head >= goal => return Ok(head),
             Pushed::Ok(head) | Pushed::Gap(head) => {
-                // With the entry at `head`, which the feed must know: else the record was restored
-                // and has counted past it.
+                // The push starts with the entry at `head`, which the feed must know. If it does
+                // not, the record was restored and has counted past `head` again.
                 let known = head - 1;
                 let entries = record.entries_after(user, known, FEED_ENTRIES_MAX + 1, None).await?;
                 match entries.iter().filter(|entry| entry.notification.seq > head).count() {
-                    // What is missing was deleted.
+                    // The missing entries were deleted.
                     0 => return Ok(goal.max(head)),
-                    // More than a window is missing: the newest are loaded, the rest is skipped
-                    // and clients are told of the gap.
+                    // More than a window is missing: the newest entries are loaded, the others are
+                    // skipped, and clients are told of the gap.
                     FEED_ENTRIES_MAX.. => Pushed::Cold,
                     _ => push(redis, user, &epoch, known, &notifications(entries)).await?,
                 }
@@ -206,10 +209,10 @@ async fn settle(
                 epoch.clone_from(&window.epoch);
                 load(redis, user, &window).await?
             }
-            // An entry that exists and is not where it must be, or a feed that is ahead of the
-            // record: the record was restored from an older copy and counts the same numbers
-            // again. Only a new epoch tells them apart. An entry that was deleted in the meantime,
-            // or a feed that others brought further, is no such sign: then the record says so.
+            // An existing entry that the feed does not have in its place, or a feed ahead of the
+            // record: the record was restored from an older copy and counts the same numbers again.
+            // Only a new epoch tells them apart. An entry that was deleted meanwhile, or a feed
+            // that other calls have advanced, looks the same to the script, but not in the record.
             Pushed::Conflict(seq) => {
                 if record.has_entry(user, seq).await? {
                     epoch = rotate(record, &epoch).await?;
@@ -251,7 +254,7 @@ async fn push(
 }
 
 async fn load(redis: &impl Redis, user: &UserId, window: &Window) -> Result<Pushed, RedisError> {
-    // A full window says nothing about what is below it; a shorter one is all there is.
+    // Older entries may exist below a full window; a shorter window has all entries.
     let after = match window.entries.first() {
         Some(oldest) if window.entries.len() >= FEED_ENTRIES_MAX => oldest.notification.seq - 1,
         _ => 0,

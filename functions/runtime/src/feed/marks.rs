@@ -1,4 +1,4 @@
-//! Read marks: from the record to the feed, and the number that is unread then.
+//! Read marks: copies them from the record to the feed, and returns the unread count.
 
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::time::rfc3339;
@@ -10,14 +10,17 @@ use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 use crate::ports::sql::Sql;
 use crate::record::{Entry, Marks, Record, Revision, Window};
 
-/// A load may find that the record was restored and rotate the epoch: the next one knows the new one.
+/// Loads of a cold feed. The first may find that the record was restored and rotate the epoch; the
+/// second then uses the new one.
 const LOADS_MAX: usize = 2;
 
-/// Brings the record's marks to a feed and returns what is unread then. `event` is what the user's
-/// sockets are told: JSON text up to the value of `unread`, which the script appends.
+/// Copies the record's marks to a feed and returns the number of unread entries after that. `event`
+/// is published for the user's sockets: JSON text up to the value of `unread`, which the script
+/// appends.
 ///
 /// # Errors
-/// When Redis or the record is away; repeat it then, with the marks of another `mark_read`.
+/// [`DeliveryError`]; repeat the call with the marks of another
+/// [`mark_read`](Record::mark_read).
 pub async fn bring(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -35,13 +38,13 @@ pub async fn bring(
         if let Err(error) = loaded {
             log::warn("feed_load_failed", &[("error", &error.to_string())]);
         }
-        // As of the load: the epoch may be another one than that of the marks.
+        // The marks of the load: its epoch may differ from that of the given marks.
         told = tell(redis, user, &Marks::of(&window), now_ms, event).await?;
     }
     told.ok_or(DeliveryError::Busy)
 }
 
-/// `None` for a feed that is cold or of another epoch.
+/// The number of unread entries; `None` if the feed is cold or of another epoch.
 async fn tell(
     redis: &impl Redis,
     user: &UserId,
@@ -67,8 +70,8 @@ async fn tell(
 }
 
 impl Marks {
-    /// The marks that were read along with a window.
-    pub fn of(window: &Window) -> Self {
+    /// The marks of the entries in a window.
+    pub(super) fn of(window: &Window) -> Self {
         let read = |entry: &Entry| Some((entry.notification.seq, entry.read_at_ms?));
         Self {
             at: Revision { epoch: window.epoch.clone(), rev: window.rev },
@@ -76,8 +79,8 @@ impl Marks {
         }
     }
 
-    /// As the companion keeps them: `seq=ms;seq=ms;`.
-    pub fn to_text(&self) -> String {
+    /// The marks as text for the companion key: `seq=ms;seq=ms;`.
+    pub(super) fn to_text(&self) -> String {
         self.reads.iter().map(|(seq, ms)| format!("{seq}={ms};")).collect()
     }
 }

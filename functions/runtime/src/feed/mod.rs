@@ -1,6 +1,6 @@
-//! The Redis feed of a user, kept in step with the record: entries are pushed and published in order
-//! ([`delivery`]), read marks follow ([`marks`]), and what Redis missed is delivered later, by the
-//! instance itself ([`retry`]) or by the relay ([`relay`]).
+//! Keeps the feeds in Redis in step with the record: pushes and publishes entries in order
+//! ([`delivery`]), copies read marks ([`marks`]), and delivers later the entries that Redis missed,
+//! in the same instance ([`retry`]) or by the relay ([`relay`]).
 
 pub mod delivery;
 pub mod marks;

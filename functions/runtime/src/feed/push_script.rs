@@ -1,4 +1,4 @@
-//! One call of `feed_push.lua`; the script explains arguments and answers.
+//! One call of `feed_push.lua`, whose header explains arguments and replies.
 
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::Notification;
@@ -6,21 +6,24 @@ use shared::{UserId, keys, script};
 
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
-/// Answer of `feed_push.lua`.
+/// The reply of `feed_push.lua`; each number is a seq or a revision.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pushed {
+    /// The feed is complete up to this seq.
     Ok(i64),
+    /// The feed must be loaded first.
     Cold,
+    /// The feed ends at this seq, and entries are missing before the pushed ones.
     Gap(i64),
-    /// The feed has no trace of the entry with this seq.
+    /// The feed does not have the entry with this seq in its place.
     Conflict(i64),
-    /// The feed has come further than this call knows.
+    /// The feed is ahead of this call, at this seq.
     Old(i64),
-    /// The record was at this revision already.
+    /// The feed has seen this later revision of the record.
     Stale(i64),
 }
 
-/// The fixed arguments of `feed_push.lua`; the file explains them.
+/// The arguments of `feed_push.lua` before the entries; its header explains them.
 #[derive(Default)]
 pub(super) struct Call<'a> {
     pub(super) mode: &'a str,
@@ -71,11 +74,27 @@ fn parse(reply: &[Reply]) -> Result<Pushed, RedisError> {
         (Some("conflict"), Some(seq)) => Ok(Pushed::Conflict(seq)),
         (Some("old"), Some(head)) => Ok(Pushed::Old(head)),
         (Some("stale"), Some(rev)) => Ok(Pushed::Stale(rev)),
-        // In the feed, and not published: the relay goes on from there.
+        // In the feed, but not published: the relay continues from there.
         (Some("untold"), Some(_)) => {
             let why = reply.get(2).and_then(Reply::text).unwrap_or("PUBLISH failed");
             Err(RedisError::Refused(why.to_owned()))
         }
         _ => Err(RedisError::Malformed(script::FEED_PUSH.name)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn malformed_replies_are_errors() {
+        let text = |text: &str| Reply::Bytes(text.as_bytes().to_vec());
+        assert_eq!(parse(&[text("gap"), Reply::Int(7)]), Ok(Pushed::Gap(7)));
+        let untold = [text("untold"), Reply::Int(7), text("NOPERM")];
+        assert_eq!(parse(&untold), Err(RedisError::Refused("NOPERM".to_owned())));
+        for bad in [&[][..], &[Reply::Int(7)], &[text("ok")], &[text("other"), Reply::Int(7)]] {
+            assert_eq!(parse(bad), Err(RedisError::Malformed("feed_push")), "{bad:?}");
+        }
     }
 }

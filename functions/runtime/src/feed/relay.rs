@@ -1,7 +1,7 @@
-//! The relay: sends what is committed but not in the feeds yet.
+//! The relay: delivers entries that are committed, but not yet in the feeds.
 //!
-//! Safe to run from several places at once: every step is idempotent, and one user's trouble
-//! never stops the others.
+//! It is safe to run several relays at once: every step is idempotent. A failure for one user never
+//! stops the others.
 
 use shared::{UserId, keys, script};
 
@@ -11,28 +11,30 @@ use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 use crate::ports::sql::Sql;
 use crate::record::{Pending, Record, RecordError, RedisRun};
 
-/// Users looked at in one round trip.
+/// Users per round trip.
 const PAGE_USERS: usize = 200;
-/// How far back a restarted or replaced Redis is not trusted: an hour covers any replication lag
-/// and any `appendfsync` setting.
+/// Entries of this last time are delivered again to a Redis that was restarted or replaced: an hour
+/// covers any replication lag and any `appendfsync` setting.
 const DISTRUST_MS: i64 = 3_600_000;
 
 /// A key that never exists.
 const NO_KEY: &str = "bw:relay";
 
-/// What a run did.
+/// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Users whose feeds now have everything.
+    /// Users whose feeds are complete now.
     pub sent: i64,
-    /// Users that still have something unsent.
+    /// Users that still have undelivered entries.
     pub pending: i64,
 }
 
-/// Why a run could not go on at all.
+/// Why a run failed for all users.
 #[derive(Debug)]
 pub enum RelayError {
+    /// A call of Redis failed.
     Redis(RedisError),
+    /// An operation of the record failed.
     Record(RecordError),
 }
 
@@ -57,10 +59,11 @@ impl From<RelayError> for shared::Error {
     }
 }
 
-/// Sends until nothing is pending, every pending user was tried, or `now_ms` passes `deadline_ms`.
+/// Delivers until no user is pending, every pending user was tried once, or `now_ms` passes
+/// `deadline_ms`.
 ///
 /// # Errors
-/// When Redis or the record does not answer at all.
+/// [`RelayError`] if a call that concerns all users fails.
 pub async fn run(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -118,14 +121,14 @@ async fn send_page(
     Ok(done)
 }
 
-/// A connection that is kept may lead to a primary that is none any more. It still answers reads, has
-/// everything, and has the run id that is known: what its successor lacks would be noted as sent. A write
-/// that changes nothing tells them apart, and the connection is given up with its error.
+/// Fails if this Redis is a replica. A kept connection may lead to a former primary, which still
+/// serves reads, has all entries and the known run id: entries that the new primary lacks would be
+/// noted as sent. A write without effect fails there, and the error closes the connection.
 async fn refuse_replicas(redis: &impl Redis) -> Result<(), RedisError> {
     redis.command("EXPIRE", &[Arg::Text(NO_KEY), Arg::Int(1)]).await.map(drop)
 }
 
-/// The id of the Redis process: another one after a restart or a failover.
+/// The run id of the Redis process, which changes with a restart or a failover.
 async fn redis_run_id(redis: &impl Redis) -> Result<String, RedisError> {
     let reply = redis.command("INFO", &[Arg::Text("server")]).await?;
     let info = reply.first().and_then(Reply::text).unwrap_or_default();

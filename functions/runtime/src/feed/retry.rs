@@ -1,8 +1,8 @@
-//! Tries again, after the answer, to deliver what found Redis away: most outages are short, and the
-//! relay may come only half a minute later, or not at all where no hub runs.
+//! Repeats failed deliveries after the response: most outages of Redis are short, and the relay may
+//! come only half a minute later, or never if no hub runs.
 //!
-//! One task per instance, a few tries, a bounded number of users. All of it may be lost: whoever is
-//! still pending then is the relay's.
+//! One task per instance, a few attempts, a bounded number of users. All of it may be lost: the
+//! relay delivers to the users that are still pending.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -15,23 +15,24 @@ use crate::ports::redis::{Redis, RedisError};
 use crate::ports::sql::Sql;
 use crate::record::Record;
 
-/// Waits before the tries. Beyond them the hub's subscription has noticed, and the relay is called.
+/// Pauses before the attempts. After the last one the hub's subscription has noticed the outage and
+/// calls the relay.
 const WAITS: [Duration; 3] =
     [Duration::from_millis(500), Duration::from_millis(1500), Duration::from_secs(4)];
-/// Users one instance remembers; at a millisecond or two each.
+/// Users that one instance remembers; each takes a millisecond or two.
 const USERS_MAX: usize = 256;
 
-/// Users of one instance with something unsent.
+/// The users of one instance whose deliveries failed.
 #[derive(Default)]
 pub struct Unsent {
-    /// Epoch and newest seq that could not be delivered.
+    /// Epoch and newest undelivered seq of each user.
     users: RefCell<BTreeMap<UserId, (String, i64)>>,
     is_retried: Cell<bool>,
 }
 
 impl Unsent {
-    /// Remembers that entries up to `seq` could not be delivered. Returns whether the caller has to
-    /// start [`Unsent::retry`]: nobody does it yet.
+    /// Notes that entries up to `seq` were not delivered. Returns whether the caller must start
+    /// [`Unsent::retry`]: true if it is not running.
     pub fn note(&self, user: &UserId, epoch: &str, seq: i64) -> bool {
         let mut users = self.users.borrow_mut();
         if users.len() >= USERS_MAX && !users.contains_key(user) {
@@ -44,7 +45,8 @@ impl Unsent {
         !self.is_retried.replace(true)
     }
 
-    /// Delivers what was noted, also meanwhile, and ends when nothing is left or after the last try.
+    /// Delivers the noted entries, including those noted meanwhile, until none is left or the last
+    /// attempt has failed.
     pub async fn retry(
         &self,
         redis: &impl Redis,
@@ -61,18 +63,18 @@ impl Unsent {
         self.is_retried.set(false);
     }
 
-    /// Returns whether nothing is left. Ends with the first call that Redis does not answer: the
-    /// next would only wait as long.
+    /// Returns whether no note is left. Stops at the first call that Redis does not answer: the
+    /// next one would only wait as long.
     async fn try_all(&self, redis: &impl Redis, record: &Record<impl Sql>) -> bool {
         loop {
             let Some((user, (epoch, seq))) = self.users.borrow_mut().pop_first() else {
                 return true;
             };
             match ensure(redis, record, &user, &epoch, seq).await {
-                // One user's broken key never stops the others.
+                // A key of the wrong type fails one user only.
                 Ok(()) | Err(DeliveryError::Redis(RedisError::WrongType)) => {}
                 Err(DeliveryError::Redis(_)) => {
-                    // Not over what was noted in the meantime.
+                    // Keeps a newer note of this user.
                     self.users.borrow_mut().entry(user).or_insert((epoch, seq));
                     return false;
                 }
@@ -91,7 +93,7 @@ mod tests {
         let unsent = Unsent::default();
         let user = |at: usize| UserId::parse(&format!("u{at}")).unwrap();
         assert!(unsent.note(&user(0), "e", 5));
-        assert!(!unsent.note(&user(0), "e", 4), "somebody does it already");
+        assert!(!unsent.note(&user(0), "e", 4), "the task is running already");
         assert_eq!(unsent.users.borrow()[&user(0)], ("e".to_owned(), 5));
         for at in 0..2 * USERS_MAX {
             assert!(!unsent.note(&user(at), "e2", 1));

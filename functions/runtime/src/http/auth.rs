@@ -1,4 +1,4 @@
-//! Who is calling: the bearer token of a request, verified once and remembered.
+//! The caller of a request: its bearer token, verified once and remembered, and its scopes.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -10,32 +10,33 @@ use shared::{Code, Error, UserId};
 use crate::Request;
 
 /// Verified tokens that an instance remembers. An instance serves 128 requests by default, so it
-/// cannot meet many more.
+/// rarely sees more.
 const REMEMBERED_MAX: usize = 256;
 
-/// Verifies tokens and remembers the outcome until they expire: a signature costs more than all
-/// the rest of a small request.
-pub struct Authenticator {
+/// Verifies tokens and remembers valid ones until they expire: verifying a signature costs more
+/// than all the rest of a small request.
+pub(crate) struct Authenticator {
     remembered: RefCell<BTreeMap<String, Rc<Claims>>>,
 }
 
 impl Authenticator {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { remembered: RefCell::new(BTreeMap::new()) }
     }
 
-    /// The claims of the request's token at the time `now_ms`.
+    /// The claims of the request's token at `now_ms` (Unix milliseconds).
     ///
     /// # Errors
     /// `auth_not_configured`, `unauthorized` or `token_expired`.
-    pub fn authenticate(
+    pub(crate) fn authenticate(
         &self,
         keys: &KeySet,
         request: &Request,
         now_ms: i64,
     ) -> Result<Rc<Claims>, Error> {
         let now_s = now_ms as f64 / 1000.0;
-        // Says that nothing is configured before it says what is wrong with the header.
+        // Without keys the header is not read: `auth_not_configured` takes precedence over any
+        // problem of the header.
         let token = if keys.is_empty() { "" } else { bearer(request)? };
         let mut remembered = self.remembered.borrow_mut();
         if let Some(claims) = remembered.get(token)
@@ -69,7 +70,7 @@ fn bearer(request: &Request) -> Result<&str, Error> {
     }
 }
 
-/// A header that is not text, or stands twice: no credentials either way.
+/// A header that is not text or appears twice counts as missing credentials.
 fn not_bearer(error: Error) -> Error {
     unauthorized(error.detail())
 }
@@ -80,6 +81,18 @@ fn unauthorized(detail: &str) -> Error {
 
 /// Requires a scope.
 ///
+/// ```
+/// use runtime::http::auth;
+/// use runtime::{App, Error, Request, Response};
+/// use shared::auth::Scope;
+///
+/// async fn route(app: &App, request: &Request) -> Result<Response, Error> {
+///     let claims = app.authenticate(request)?; // 401 without a valid token
+///     auth::require(&claims, Scope::OpsRead)?; // 403 without the scope
+///     Ok(Response::json(200, "{}"))
+/// }
+/// ```
+///
 /// # Errors
 /// `forbidden`, naming the scope.
 pub fn require(claims: &Claims, scope: Scope) -> Result<(), Error> {
@@ -89,10 +102,10 @@ pub fn require(claims: &Claims, scope: Scope) -> Result<(), Error> {
     Err(Error::new(Code::Forbidden, format!("the scope {} is required", scope.as_str())))
 }
 
-/// Requires the user's own token, or a scope.
+/// Requires the token of `user`, or a scope.
 ///
 /// # Errors
-/// `forbidden`.
+/// `forbidden`, naming the scope.
 pub fn require_self_or(claims: &Claims, user: &UserId, scope: Scope) -> Result<(), Error> {
     if claims.is_subject(user.as_str()) || claims.has(scope) {
         return Ok(());

@@ -13,34 +13,65 @@ use crate::cache::{
 };
 use crate::ports::redis::Redis;
 
-/// Who may store an answer.
+/// The caches that may store a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Audience {
-    /// Everyone reads the same: shared caches may store it.
+    /// The response is the same for all callers: shared caches may store it.
     Public,
-    /// The answer depends on the token: only the client's own cache may store it.
+    /// The response depends on the token: only the client's own cache may store it.
     Private,
 }
 
 /// A value that is served over HTTP.
 #[derive(Clone, Copy, Debug)]
 pub struct Resource<'a> {
-    /// The Redis key of the value. It must not be one of Bellwire's own
+    /// The Redis key of the value. Bellwire's own keys are rejected
     /// ([`shared::keys::is_reserved`]).
     pub key: &'a str,
-    /// The tags that invalidate it.
+    /// The tags that invalidate the value.
     pub tags: &'a [String],
-    /// Who may store the answer. The caller checks the token first.
+    /// The caches that may store the response. It grants no access: the caller of [`read`] checks
+    /// the token first.
     pub audience: Audience,
 }
 
-/// Answers a `GET` or `HEAD` from `cache`, or from `fetch` as [`Cache::get_or_refresh`] decides:
-/// 200 or 304 with a value, 404 if the source has none, 502 or 504 if the source failed and
-/// nothing is left to serve.
+/// The response to a `GET` or `HEAD` from `cache`, or from `fetch` as [`Cache::get_or_refresh`]
+/// decides: 200 or 304 with a value, 404 if the source has none, 502 or 504 if the source failed
+/// and no older value can be served.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use runtime::cache::{FetchError, Fetched, Policy};
+/// use runtime::http::cached::{self, Audience};
+/// use runtime::{App, Error, Request, Response};
+///
+/// thread_local! {
+///     static PRICES: Policy = Policy::new("prices").fresh(Duration::from_secs(30));
+/// }
+///
+/// async fn prices(app: &App, request: &Request, shop: &str) -> Result<Response, Error> {
+///     let key = format!("prices:{shop}");
+///     let tags = [key.clone()];
+///     let resource = cached::Resource { key: &key, tags: &tags, audience: Audience::Public };
+///     let shop = shop.to_owned();
+///     let fetch = async move |_known| match query(&shop).await {
+///         Ok(Some(text)) => Ok(Fetched::json(text)),
+///         Ok(None) => Ok(Fetched::Absent),
+///         Err(text) => Err(FetchError::Failed(text)),
+///     };
+///     cached::read(app.cache(), request, resource, &PRICES.with(Policy::clone), fetch).await
+/// }
+///
+/// /// JSON text from a database or an origin.
+/// async fn query(shop: &str) -> Result<Option<String>, String> {
+///     Ok((shop == "berlin").then(|| r#"{"tea":250}"#.to_owned()))
+/// }
+/// ```
 ///
 /// # Errors
-/// `invalid_field` if `If-None-Match` is not ASCII; `wrong_type` if the key holds something other
-/// than a string; `internal` if the key is reserved.
+/// `invalid_field` if `If-None-Match` is not ASCII; `wrong_type` if the key holds another type than
+/// a string; `internal` if the key is reserved.
 pub async fn read<S, H, F, Fut>(
     cache: &Cache<S, H>,
     request: &Request,
@@ -88,12 +119,13 @@ fn response(answer: Answer, windows: Windows, audience: Audience, if_none_match:
     let response = response.with("cache-status", status);
     match audience {
         Audience::Public => response,
-        // For a browser's cache: the browser's next user has another token.
+        // The next user of the same browser, and so of its cache, has another token.
         Audience::Private => response.vary("Authorization"),
     }
 }
 
-/// Not cacheable: by default, caches may store a 404 as long as they like (RFC 9111 §4.2.2).
+/// The response for an error. `no-store`, since caches may otherwise keep a 404 as long as they
+/// like (RFC 9111 §4.2.2).
 fn problem(error: &Error) -> Response {
     Response::from(error).with("cache-control", "no-store")
 }
@@ -103,8 +135,9 @@ fn value(status: u16, etag: &str, control: String, age: String, body: Vec<u8>) -
     response.with("cache-control", control).with("age", age).with("etag", format!("\"{etag}\""))
 }
 
-/// `max-age` is the whole time of freshness: caches subtract `Age` from it. The origin's demands
-/// are passed on, and nothing allows a downstream cache more than this one.
+/// The value of `Cache-Control`. `max-age` is the whole freshness lifetime: caches subtract `Age`
+/// from it. The source's limits are passed on, so that no downstream cache may do more than this
+/// one.
 fn cache_control(windows: Windows, audience: Audience, answer: &Answer) -> String {
     let limits = &answer.limits;
     let is_public = audience == Audience::Public && !limits.has(Word::Private);
@@ -162,7 +195,7 @@ fn cache_status(answer: &Answer) -> String {
         status.push_str("; collapsed");
     }
     if has_value {
-        // A hit past its freshness is stale: negative, however recently it expired.
+        // The `ttl` of a stale hit is negative, even if it expired less than a second ago.
         let is_stale = answer.how == How::Hit && answer.ttl_ms <= 0;
         let ttl_ms = if is_stale { answer.ttl_ms - 1 } else { answer.ttl_ms };
         status.push_str(&format!("; ttl={}", ttl_ms.div_euclid(1000)));

@@ -4,8 +4,8 @@ use crate::cache::etag_of;
 
 use super::Response;
 
-/// A JSON answer with the `ETag` of its bytes: 304 without a body if `if_none_match` names it, else
-/// 200. `if_none_match` is the request's header, or empty.
+/// A JSON response with the `ETag` of its bytes: 304 without a body if `if_none_match` names it,
+/// else 200. `if_none_match` is the request's header, or empty.
 pub fn json(if_none_match: &str, body: impl Into<Vec<u8>>) -> Response {
     let body = body.into();
     let etag = etag_of(&body);
@@ -16,8 +16,8 @@ pub fn json(if_none_match: &str, body: impl Into<Vec<u8>>) -> Response {
     response.with("etag", format!("\"{etag}\""))
 }
 
-/// Whether a list of entity tags names `etag`, which is without quotes. `*` names every one; weak and
-/// strong tags are the same here (§8.8.3.2). What is no list names nothing from there on.
+/// Whether a list of entity tags names `etag` (without quotes). `*` names every tag; weak and
+/// strong tags compare as equal (§8.8.3.2). The first malformed member ends the list.
 pub fn names(if_none_match: &str, etag: &str) -> bool {
     let mut rest = if_none_match.trim();
     if rest == "*" {

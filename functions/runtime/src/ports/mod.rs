@@ -1,5 +1,5 @@
-//! The two stores that the mechanisms are written against, as traits: [`redis`] and [`sql`]. `spin`
-//! implements them on the host, the tests on native clients.
+//! The two stores of the mechanisms as traits: [`redis`] and [`sql`]. [`crate::spin`] implements
+//! them on the host, tests implement them on native clients.
 
 pub mod redis;
 pub mod sql;

@@ -1,20 +1,24 @@
-//! Redis as the mechanisms see it: scripts go in, flat replies come out.
+//! Redis as a trait: commands and scripts in, flat replies out.
 
 use std::rc::Rc;
 
 use shared::script::Script;
 
-/// One element of a (flat) reply.
+/// One element of a flat reply. Hosts do not pass nested replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
+    /// No value, such as a missing key.
     Nil,
+    /// An integer.
     Int(i64),
+    /// A status, such as `OK`.
     Status(String),
+    /// A bulk string.
     Bytes(Vec<u8>),
 }
 
 impl Reply {
-    /// The value as an integer, also where Redis sent it as text.
+    /// The value as an integer, also if Redis sent it as text.
     pub fn int(&self) -> Option<i64> {
         match self {
             Reply::Int(value) => Some(*value),
@@ -23,7 +27,7 @@ impl Reply {
         }
     }
 
-    /// The value of a bulk string.
+    /// The bytes of a bulk string.
     pub fn bytes(&self) -> Option<&[u8]> {
         match self {
             Reply::Bytes(bytes) => Some(bytes),
@@ -31,7 +35,7 @@ impl Reply {
         }
     }
 
-    /// The value as text.
+    /// The text of a bulk string in UTF-8 or of a status.
     pub fn text(&self) -> Option<&str> {
         match self {
             Reply::Bytes(bytes) => std::str::from_utf8(bytes).ok(),
@@ -41,26 +45,26 @@ impl Reply {
     }
 }
 
-/// What can go wrong with a call.
+/// Why a call failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RedisError {
-    /// The connection broke, maybe long before this call; another one may work at once.
+    /// The connection broke, perhaps long before this call; a new connection may work at once.
     Broken(String),
-    /// Not reached, not answered in time, or answered that it cannot serve now (loading, replica).
-    /// Whether the call took effect is not known.
+    /// Redis cannot be reached, did not reply in time, or cannot serve now (loading, replica). The
+    /// call may have taken effect.
     Unavailable(String),
-    /// A key holds another type than the layout says.
+    /// A key holds another type than the call expects.
     WrongType,
-    /// The server refused the call: a fault of ours, a missing permission or a full server.
+    /// Redis rejected the call: a bug in the caller, a missing permission, or Redis is full.
     Refused(String),
-    /// The reply does not have the shape that the script's header states; names the script. A fault
-    /// of ours.
+    /// The reply does not have the shape that the script's header states: a bug. Contains the name
+    /// of the script.
     Malformed(&'static str),
 }
 
 impl RedisError {
-    /// Sorts an error text of the host's client library: what the server said has one of two
-    /// forms, and everything else ("broken pipe", "connection reset…") came from the connection.
+    /// Classifies an error text of the host's client library. Errors that Redis sent have one of
+    /// two forms; all others ("broken pipe", "connection reset…") come from the connection.
     pub fn classify(text: String) -> Self {
         const AWAY: [&str; 5] = ["BusyLoading", "MasterDown", "NOAUTH", "ReadOnly", "WRONGPASS"];
         let word = text.split_once(": ").map_or("", |(word, _)| word);
@@ -105,11 +109,38 @@ impl From<RedisError> for shared::Error {
     }
 }
 
-/// A Redis that runs scripts and commands, each within a deadline of its own. A call whose
-/// connection broke under it may be made twice, so it must be harmless when it is.
+/// A Redis that runs scripts and commands, each within its own deadline. If the connection breaks
+/// during a call, the call may run twice: it must be safe to repeat.
+///
+/// A component uses [`App::redis`](crate::App::redis). Functions that take any implementation also
+/// run in native tests.
+///
+/// ```
+/// use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
+/// use shared::script::Script;
+///
+/// /// Adds a member to a set that expires after its last change. Returns the size of the set.
+/// /// KEYS: the set. ARGV: member, seconds until expiry.
+/// static JOIN: Script = Script::new(
+///     "room_join",
+///     "redis.call('SADD', KEYS[1], ARGV[1])
+///      redis.call('EXPIRE', KEYS[1], ARGV[2])
+///      return redis.call('SCARD', KEYS[1])",
+/// );
+///
+/// async fn join(redis: &impl Redis, room: &str, member: &str) -> Result<i64, RedisError> {
+///     let keys = [format!("room:{room}")];
+///     let reply = redis.eval(&JOIN, &keys, &[Arg::Text(member), Arg::Int(3600)]).await?;
+///     reply.first().and_then(Reply::int).ok_or(RedisError::Malformed(JOIN.name))
+/// }
+/// ```
 #[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
 pub trait Redis {
-    /// Runs `script` (EVALSHA, and EVAL where the server does not know it yet).
+    /// Runs `script` with EVALSHA, and with EVAL if Redis does not know it yet. An array is
+    /// returned element by element, any other reply as the only element.
+    ///
+    /// # Errors
+    /// [`RedisError`].
     async fn eval(
         &self,
         script: &Script,
@@ -117,11 +148,14 @@ pub trait Redis {
         args: &[Arg<'_>],
     ) -> Result<Vec<Reply>, RedisError>;
 
-    /// Runs one command.
+    /// Runs one command; the reply has the form of [`Redis::eval`]'s.
+    ///
+    /// # Errors
+    /// [`RedisError`].
     async fn command(&self, name: &str, args: &[Arg<'_>]) -> Result<Vec<Reply>, RedisError>;
 }
 
-/// A store that is shared with work that outlives a request.
+/// A store that is shared with background work, which outlives its request.
 impl<R: Redis> Redis for Rc<R> {
     async fn eval(
         &self,
@@ -140,7 +174,9 @@ impl<R: Redis> Redis for Rc<R> {
 /// An argument of a script or command.
 #[derive(Clone, Copy, Debug)]
 pub enum Arg<'a> {
+    /// An integer, sent as its decimal text.
     Int(i64),
+    /// Text.
     Text(&'a str),
 }
 
@@ -150,7 +186,7 @@ mod tests {
 
     #[test]
     fn errors_are_sorted_by_their_text() {
-        // As redis-rs 0.32 writes them, which is what Spin 4.1 and tests/host have.
+        // The texts of redis-rs 0.32, which Spin 4.1 and tests/host use.
         let server = |rest: &str| format!("An error was signalled by the server - {rest}");
         let classify = |text: &str| RedisError::classify(text.to_owned());
         for broken in ["broken pipe", "Connection refused (os error 111)", "unexpected end of file"]
@@ -174,5 +210,14 @@ mod tests {
         }
         let wrong = "WRONGTYPE: Operation against a key holding the wrong kind of value";
         assert_eq!(classify(wrong), RedisError::WrongType);
+    }
+
+    /// A bug, not an outage: no client should repeat the request because of it.
+    #[test]
+    fn a_malformed_reply_is_an_internal_error() {
+        let status = |error: RedisError| shared::Error::from(error).code().status();
+        assert_eq!(status(RedisError::Malformed("feed_push")), 500);
+        assert_eq!(status(RedisError::Broken(String::new())), 503);
+        assert_eq!(status(RedisError::WrongType), 409);
     }
 }

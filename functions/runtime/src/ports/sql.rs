@@ -1,4 +1,4 @@
-//! A database as the record sees it: statements with parameters go in, rows come out.
+//! A database as a trait: statements with parameters in, rows out.
 
 mod failure;
 
@@ -50,22 +50,22 @@ impl Value {
 
 /// A database that runs one statement at a time, each within its own deadline.
 ///
-/// A statement may run twice, when its connection broke and nothing tells how far it got. All
-/// statements of the record tolerate that; a repeated insert of the same id is rejected.
+/// If the connection breaks during a statement, the statement may run twice. All statements of the
+/// record are safe to repeat; a repeated insert of the same id is rejected.
 #[allow(async_fn_in_trait, reason = "components are single-threaded; no Send bound is wanted")]
 pub trait Sql {
     /// Runs `statement` and returns all its rows.
     ///
     /// # Errors
-    /// The classified error of the database.
+    /// [`SqlError`], classified by [`Failure`].
     async fn query(
         &self,
         statement: &str,
         parameters: Vec<Value>,
     ) -> Result<Vec<Vec<Value>>, SqlError>;
 
-    /// As [`Sql::query`], for a statement that returns at most one row: a host then saves the call
-    /// that asks for the second.
+    /// As [`Sql::query`], for a statement that returns at most one row: this saves the call to the
+    /// host that asks for a second one.
     ///
     /// # Errors
     /// As [`Sql::query`].

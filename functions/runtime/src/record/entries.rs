@@ -1,4 +1,4 @@
-//! A user's notifications in the record: read, marked, deleted, erased.
+//! A user's notifications in the record: reads, marks, deletes, erasure, pruning.
 
 use shared::UserId;
 
@@ -7,10 +7,10 @@ use super::{Deleted, Entry, Marked, Marks, Record, RecordError, Retention, Revis
 use crate::ports::sql::{Sql, Value};
 
 impl<S: Sql> Record<S> {
-    /// The newest `limit` entries with the user's counters and the epoch.
+    /// The newest `limit` entries, oldest first, with the user's counters and the epoch.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn window(&self, user: &UserId, limit: usize) -> Result<Window, RecordError> {
         let parameters = vec![Value::text(user.as_str()), count(limit)];
         let rows = self.run(self.statements.window, parameters).await?;
@@ -31,11 +31,11 @@ impl<S: Sql> Record<S> {
         window.ok_or_else(|| RecordError::Malformed("the record has no epoch".to_owned()))
     }
 
-    /// Entries above `after`, oldest first, at most `limit`: all of them, as a feed keeps expired
-    /// ones in their places, or those unexpired at `live_at_ms`.
+    /// Entries above the seq `after`, oldest first, at most `limit`. With `live_at_ms`, only those
+    /// unexpired at that time; without it, expired ones too, as a feed keeps them in their places.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn entries_after(
         &self,
         user: &UserId,
@@ -48,10 +48,10 @@ impl<S: Sql> Record<S> {
         entries(user, self.run(self.statements.entries_after, parameters).await?)
     }
 
-    /// Unexpired entries below `before`, newest first, at most `limit`.
+    /// Unexpired entries below the seq `before`, newest first, at most `limit`.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn entries_before(
         &self,
         user: &UserId,
@@ -64,28 +64,28 @@ impl<S: Sql> Record<S> {
         entries(user, self.run(self.statements.entries_before, parameters).await?)
     }
 
-    /// One entry.
+    /// One entry, expired or not; `None` if it is unknown or deleted.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn entry(&self, user: &UserId, id: &str) -> Result<Option<Entry>, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::text(id)];
         Ok(entries(user, self.run(self.statements.entry, parameters).await?)?.pop())
     }
 
-    /// Whether the entry exists.
+    /// Whether an entry with this seq exists and is not deleted.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn has_entry(&self, user: &UserId, seq: i64) -> Result<bool, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::Int(seq)];
         Ok(!self.run(self.statements.has_entry, parameters).await?.is_empty())
     }
 
-    /// Marks entries as read, and returns the marks that hold then (two statements).
+    /// Marks entries as read, and returns the user's marks after that (two statements).
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn mark_read(
         &self,
         user: &UserId,
@@ -102,11 +102,12 @@ impl<S: Sql> Record<S> {
         self.marks(user_id, limit).await
     }
 
-    /// Deletes an entry, `None` where there never was such an entry (two or three statements). Repeating it gives the same: whoever could not bring the
-    /// delete to Redis tries again. The entry's idempotency key goes on to hold.
+    /// Deletes an entry; `None` if it never existed (two or three statements). A repeat returns the
+    /// same, so that a caller whose delete did not reach Redis can try again. The entry's
+    /// idempotency key remains valid.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn delete(
         &self,
         user: &UserId,
@@ -127,12 +128,12 @@ impl<S: Sql> Record<S> {
         Ok(Some(Deleted { at: self.marks(user_id, 0).await?.at, seq }))
     }
 
-    /// Erases all entries of a user and returns the revision after it. The first statement takes
-    /// all content away; the others, of which repeating it makes up for, leave of idempotency keys
-    /// since `keys_since_ms` a digest, and of the rest nothing.
+    /// Erases all entries of a user and returns the revision after that. The first statement
+    /// removes all content. The others keep a digest of each idempotency key that was created since
+    /// `keys_since_ms` and delete all other rows; a repeat makes up for those that failed.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn erase(&self, user: &UserId, keys_since_ms: i64) -> Result<Revision, RecordError> {
         let user_id = Value::text(user.as_str());
         self.run(self.statements.erase, vec![user_id.clone()]).await?;
@@ -142,10 +143,10 @@ impl<S: Sql> Record<S> {
         Ok(self.marks(user_id, 0).await?.at)
     }
 
-    /// Drops at most about `limit` rows that are no longer kept, and returns how many it dropped.
+    /// Deletes about `limit` rows past their retention at most, and returns their number.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn prune(&self, retention: Retention, limit: usize) -> Result<usize, RecordError> {
         let parameters = vec![
             Value::Int(retention.now_ms),

@@ -4,22 +4,22 @@ use shared::{Code, Error};
 
 use crate::ports::sql::{Failure, SqlError};
 
-/// The record could not do it. Whether a write took effect is not known: a statement that timed out
-/// may still commit.
+/// A failed operation of the record. A write may have taken effect: a statement that timed out may
+/// still commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RecordError {
     /// A statement failed.
     Sql(SqlError),
-    /// A row does not have the columns that the statement's file names. The text is for logs.
+    /// A row does not have the columns of its statement. The text is for logs.
     Malformed(String),
     /// Other calls kept changing the same rows.
     Busy(&'static str),
-    /// No answer within the caller's deadline.
+    /// No reply within the caller's deadline.
     TimedOut,
 }
 
 impl RecordError {
-    /// The reason as a client may see it: none of the database's own words.
+    /// The reason in words for clients, without text of the database.
     pub fn reason(&self) -> &'static str {
         match self.failure() {
             Some(Failure::ReadOnly) => "it is read-only",

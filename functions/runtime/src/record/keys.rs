@@ -1,47 +1,25 @@
-//! Idempotency keys: a create that is repeated gets its first answer, also when the entry was deleted
-//! or its user erased since.
-
-use shared::digest;
+//! Idempotency keys: a repeated create gets its first answer, even if the entry has been deleted or
+//! its user erased since.
 
 use super::rows::{Inserted, KnownKey, Row, columns, count, json, key_digests_of, keys_of};
-use super::{Created, NewEntry, Record, RecordError};
+use super::{Created, Idempotency, NewEntry, Record, RecordError};
 use crate::ports::sql::{Failure, Sql, Value};
 
-/// Rounds of a create whose idempotency keys are released or taken meanwhile. Two suffice unless
-/// several calls with one key arrive in the moment when it expires.
+/// Rounds of a create whose idempotency keys other calls release or take meanwhile. Two suffice
+/// unless several calls with one key arrive at the moment when it expires.
 const ROUNDS_MAX: usize = 8;
 
-/// Keys that an erase moves with one statement, and how many times: far more than one user gets
-/// while keys hold.
+/// Keys that an erase moves per statement, and the number of such statements: far more than one
+/// user gets during the lifetime of a key.
 const ERASED_KEYS_PAGE: usize = 500;
 const ERASED_PAGES_MAX: usize = 400;
 
-/// An idempotency key, unique per caller, and what it stands for.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Idempotency {
-    pub key: String,
-    /// Of the request as parsed JSON.
-    pub request_hash: String,
-}
-
-impl Idempotency {
-    /// What is kept of the key when its user is erased.
-    pub(crate) fn key_digest(&self) -> String {
-        digest::of_text(&self.key)
-    }
-
-    /// What is kept of the request then: of no use to whoever does not know the key.
-    pub(crate) fn request_digest(&self) -> String {
-        digest::of_text(&format!("{} {}", self.request_hash, self.key))
-    }
-}
-
 impl<S: Sql> Record<S> {
-    /// Commits entries and their users' next seqs, all or none, in one statement; a second one
-    /// where idempotency keys are known already. Keys older than `keys_since_ms` have expired.
+    /// Commits entries and their users' next seqs, all or none, in one statement, plus a second one
+    /// if idempotency keys are known already. Keys created before `keys_since_ms` have expired.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn create(
         &self,
         entries: &[NewEntry],
@@ -52,8 +30,9 @@ impl<S: Sql> Record<S> {
             if created.rows.len() == entries.len() {
                 return created.in_order(entries, &[]);
             }
-            // Some keys are known: replay what they committed. Expired ones are released, and what
-            // they stood for is committed anew, as is what lost its key to another call just now.
+            // Some keys are known: replay the entries that they committed. Expired keys are
+            // released, and their entries are inserted again, as are entries that have just lost
+            // their key to another call.
             let known = self.known_keys(entries).await?;
             let is_expired = known.iter().any(|key| key.created_at_ms < keys_since_ms);
             if is_expired {
@@ -69,7 +48,8 @@ impl<S: Sql> Record<S> {
         Err(RecordError::Busy("other calls kept changing the idempotency keys"))
     }
 
-    /// Inserts what has no known key. One entry, the usual case, has a statement of its own.
+    /// Inserts the entries whose keys are not known. The usual case, one entry, has its own
+    /// statement.
     async fn insert(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
         let rows = match entries {
             [] => Vec::new(),
@@ -82,8 +62,9 @@ impl<S: Sql> Record<S> {
         Inserted::new(rows)
     }
 
-    /// Inserts, and again when another call with one of the keys was faster: the statement was
-    /// undone as a whole then, and now it sees the key. A batch may lose one key after the other.
+    /// Inserts, and tries again if another call was faster with one of the keys: the statement was
+    /// rolled back as a whole, and the next one sees the key. A batch may lose one key after the
+    /// other.
     async fn insert_racing(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
         let mut outcome = self.insert(entries).await;
         for _ in 0..ROUNDS_MAX {
@@ -108,7 +89,7 @@ impl<S: Sql> Record<S> {
         self.run(self.statements.release_erased_keys, parameters).await.map(drop)
     }
 
-    /// Moves the keys of a user's deleted entries to where only digests lie.
+    /// Replaces the idempotency keys of a user's deleted entries by digests, in their own table.
     pub(super) async fn keep_key_digests(
         &self,
         user_id: &Value,

@@ -1,8 +1,8 @@
-//! The record: the permanent truth about notifications and push tokens, in an SQL database.
+//! The record: the source of truth for notifications and push tokens, in an SQL database.
 //!
-//! SQL lies in files, one statement each, under the same names in `sql/sqlite` and `sql/postgres`,
-//! with the same parameters and columns; nothing else differs between the two. A `feed` row per user
-//! holds the counter and doubles as the outbox: pending means `sent_seq < seq`.
+//! Each statement is a file of its own, with the same name, parameters and columns in `sql/sqlite`
+//! and `sql/postgres`; the two databases differ in nothing else. A `feed` row per user holds the
+//! counter and is also the outbox: pending means `sent_seq < seq`.
 
 mod entries;
 mod errors;
@@ -14,24 +14,25 @@ mod tokens;
 mod types;
 
 pub use errors::RecordError;
-pub use keys::Idempotency;
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
-    Created, Deleted, Entry, Marked, Marks, NewEntry, Outcome, Pending, RedisRun, Retention,
-    Revision, Window,
+    Created, Deleted, Entry, Idempotency, Marked, Marks, NewEntry, Outcome, Pending, RedisRun,
+    Retention, Revision, Window,
 };
 
 use crate::ports::sql::{Backend, Failure, Sql, SqlError, Value};
 use rows::Rows;
 use statements::{STATEMENT_END, Statements};
 
-/// A readiness probe writes at most once in this many milliseconds, over all hosts.
+/// The readiness probes of all hosts together write at most once per this many milliseconds.
 pub const WRITE_CHECK_MS: i64 = 10_000;
 
-/// Repeats of a statement that was undone, each after a second (`deadlock_timeout`).
+/// Repeats of a statement that was rolled back. Postgres reports a deadlock after a second
+/// (`deadlock_timeout`).
 const RETRIES_MAX: usize = 3;
 
-/// The record in a database. Each operation is one statement unless it says otherwise.
+/// The record in a database. Each operation is one statement unless its documentation says
+/// otherwise.
 pub struct Record<S> {
     sql: S,
     statements: &'static Statements,
@@ -40,12 +41,12 @@ pub struct Record<S> {
 }
 
 impl<S: Sql> Record<S> {
-    /// The record in `sql`, whose dialect is `backend`'s. `fresh_epoch` makes a random word.
+    /// The record in `sql`, with the statements of `backend`. `fresh_epoch` makes a random word.
     pub fn new(sql: S, backend: Backend, fresh_epoch: fn() -> String) -> Self {
         Self { sql, statements: Statements::of(backend), fresh_epoch }
     }
 
-    /// The database itself, for statements that are not the record's.
+    /// The database, for statements of the caller.
     pub fn sql(&self) -> &S {
         &self.sql
     }
@@ -53,7 +54,7 @@ impl<S: Sql> Record<S> {
     /// Creates or upgrades the tables (several statements, idempotent).
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn migrate(&self) -> Result<(), RecordError> {
         for statement in self.statements.migrations.iter().flat_map(|all| all.split(STATEMENT_END))
         {
@@ -68,11 +69,11 @@ impl<S: Sql> Record<S> {
         Ok(())
     }
 
-    /// Whether the record takes writes. It is written to only where the last such write is older
-    /// than [`WRITE_CHECK_MS`], whoever made it.
+    /// Checks that the record accepts writes. It writes a row only if the last check that wrote, of
+    /// any host, is older than [`WRITE_CHECK_MS`].
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn check_writable(&self, now_ms: i64) -> Result<(), RecordError> {
         let parameters = vec![Value::Int(now_ms), Value::Int(now_ms - WRITE_CHECK_MS)];
         self.run(self.statements.write_check, parameters).await.map(drop)
@@ -95,7 +96,7 @@ impl<S: Sql> Record<S> {
         let mut outcome = run().await;
         for _ in 0..RETRIES_MAX {
             match outcome.as_ref().map_err(|error| error.failure) {
-                // A new database, one older than this code, or one that was replaced.
+                // The database is new, older than this code, or was replaced.
                 Err(Failure::NotMigrated) => self.migrate().await?,
                 Err(Failure::Deadlock) => {}
                 _ => break,

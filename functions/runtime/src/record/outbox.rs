@@ -1,4 +1,4 @@
-//! The record as an outbox: what is committed and not yet in the feeds, and under which epoch.
+//! The record as an outbox: committed entries that are not yet in the feeds, and their epoch.
 
 use shared::UserId;
 
@@ -7,11 +7,11 @@ use super::{Pending, Record, RecordError, RedisRun};
 use crate::ports::sql::{Sql, Value};
 
 impl<S: Sql> Record<S> {
-    /// Users with something unsent, above `after_user` in byte order, at most `limit`, with the
-    /// record's epoch.
+    /// The record's epoch, and users with undelivered entries: those above `after_user` in byte
+    /// order, at most `limit`.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn pending(
         &self,
         after_user: &str,
@@ -33,18 +33,18 @@ impl<S: Sql> Record<S> {
         Ok((epoch, pending))
     }
 
-    /// How many users have something unsent.
+    /// The number of users with undelivered entries.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn pending_count(&self) -> Result<i64, RecordError> {
         Row::first(self.run(self.statements.pending_count, Vec::new()).await?)?.int()
     }
 
-    /// Notes for each user that everything up to the seq is in the feed.
+    /// Notes for each user that all entries up to the seq are in the feed.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn mark_sent(&self, sent: &[(UserId, i64)]) -> Result<(), RecordError> {
         if sent.is_empty() {
             return Ok(());
@@ -53,22 +53,22 @@ impl<S: Sql> Record<S> {
         self.run(self.statements.mark_sent, vec![json(&pairs)?]).await.map(drop)
     }
 
-    /// Replaces the epoch if it is still `epoch` and returns the one that holds now.
+    /// Replaces the epoch if it is still `epoch`, and returns the current one (two statements).
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn rotate_epoch(&self, epoch: &str) -> Result<String, RecordError> {
         let parameters = vec![Value::text(epoch), Value::Text((self.fresh_epoch)())];
         self.run(self.statements.rotate_epoch, parameters).await?;
         Row::first(self.run(self.statements.epoch, Vec::new()).await?)?.text()
     }
 
-    /// Notes which Redis process the feeds were written to. When it is another one than before,
-    /// users written since `since_ms` count as pending: a restart or a failover to an older
-    /// replica may have lost their newest entries.
+    /// Notes the Redis process that has the feeds (one to three statements). If it is another
+    /// process than before, users with entries since `since_ms` count as pending: a restart or a
+    /// failover to an older replica may have lost their newest entries.
     ///
     /// # Errors
-    /// [`RecordError`]; whether a write took effect is not known then.
+    /// [`RecordError`]; a write may have taken effect.
     pub async fn note_redis_run(
         &self,
         run_id: &str,
@@ -78,7 +78,7 @@ impl<S: Sql> Record<S> {
         if known == run_id {
             return Ok(RedisRun::Known);
         }
-        // In this order: whoever breaks off in between does it again, rather than never.
+        // In this order, a call that fails between the two statements is repeated by the next one.
         self.run(self.statements.recent_pending, vec![Value::Int(since_ms)]).await?;
         self.run(self.statements.note_redis_run, vec![Value::text(run_id)]).await?;
         Ok(if known.is_empty() { RedisRun::First } else { RedisRun::Replaced })

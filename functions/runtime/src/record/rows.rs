@@ -1,4 +1,4 @@
-//! Rows as both backends give them, taken apart.
+//! Parses the rows of both databases.
 
 use serde::Serialize;
 use shared::UserId;
@@ -7,7 +7,7 @@ use shared::notification::{Draft, Notification};
 use super::{Created, Entry, Idempotency, Marks, NewEntry, Outcome, RecordError, Revision};
 use crate::ports::sql::Value;
 
-/// Rows of a statement.
+/// The rows of a statement.
 pub(super) type Rows = Vec<Vec<Value>>;
 
 pub(super) fn count(limit: usize) -> Value {
@@ -20,24 +20,24 @@ pub(super) fn json(value: &impl Serialize) -> Result<Value, RecordError> {
     Ok(Value::Text(text))
 }
 
-/// The idempotency keys of entries, as a JSON array.
+/// A JSON array of the entries' idempotency keys.
 pub(super) fn keys_of(entries: &[NewEntry]) -> Result<Value, RecordError> {
     let known = entries.iter().filter_map(|entry| entry.idempotency.as_ref());
     json(&known.map(|known| known.key.as_str()).collect::<Vec<_>>())
 }
 
-/// Their digests, in the same order.
+/// A JSON array of the keys' digests, in the order of [`keys_of`].
 pub(super) fn key_digests_of(entries: &[NewEntry]) -> Result<Value, RecordError> {
     let known = entries.iter().filter_map(|entry| entry.idempotency.as_ref());
     json(&known.map(Idempotency::key_digest).collect::<Vec<_>>())
 }
 
-/// Rows with the columns seq, id, title, body, kind, data, created_at_ms, expires_at_ms, read_at_ms.
+/// Parses rows of seq, id, title, body, kind, data, created_at_ms, expires_at_ms, read_at_ms.
 pub(super) fn entries(user: &UserId, rows: Rows) -> Result<Vec<Entry>, RecordError> {
     rows.into_iter().filter_map(|values| Row::new(values).entry(user).transpose()).collect()
 }
 
-/// Rows with the columns id, seq, epoch: what was committed.
+/// Rows of id, seq, epoch: the committed entries.
 pub(super) struct Inserted {
     pub(super) rows: Vec<(String, i64, String)>,
 }
@@ -55,7 +55,7 @@ impl Inserted {
         self.rows.iter().any(|(id, ..)| *id == entry.id)
     }
 
-    /// What became of `entries`, in their order.
+    /// The outcomes of `entries`, in their order.
     pub(super) fn in_order(
         self,
         entries: &[NewEntry],
@@ -79,7 +79,7 @@ impl Inserted {
     }
 }
 
-/// Rows of known_keys.sql.
+/// A row of `known_keys.sql`.
 pub(super) struct KnownKey {
     epoch: String,
     key: String,
@@ -88,7 +88,7 @@ pub(super) struct KnownKey {
     seq: i64,
     pub(super) created_at_ms: i64,
     is_deleted: bool,
-    /// Then `key` and `request_hash` are digests.
+    /// The user was erased: `key` and `request_hash` are digests.
     is_erased: bool,
 }
 
@@ -128,7 +128,7 @@ impl KnownKey {
 }
 
 impl Marks {
-    /// Rows with the columns epoch, rev, seq, read_at_ms; one with NULLs where nothing was read.
+    /// Parses rows of epoch, rev, seq, read_at_ms; one row with NULLs if nothing was read.
     pub(super) fn from_rows(rows: Rows) -> Result<Self, RecordError> {
         let mut marks = Self { reads: Vec::with_capacity(rows.len()), ..Self::default() };
         for values in rows {
@@ -142,7 +142,7 @@ impl Marks {
     }
 }
 
-/// Takes the values of a row one after the other.
+/// A row whose values are taken in the order of its columns.
 pub(super) struct Row(std::vec::IntoIter<Value>);
 
 impl Row {
@@ -183,7 +183,7 @@ impl Row {
         }
     }
 
-    /// The columns of [`entries`]; `None` when they are NULL.
+    /// The columns of [`entries`]; `None` if they are NULL.
     pub(super) fn entry(&mut self, user: &UserId) -> Result<Option<Entry>, RecordError> {
         let Some(seq) = self.optional_int()? else { return Ok(None) };
         let id = self.text()?;
@@ -200,7 +200,7 @@ fn unexpected(what: &str) -> RecordError {
     RecordError::Malformed(format!("a column holds {what}"))
 }
 
-/// The columns of create.sql.
+/// The parameters of `create.sql`.
 pub(super) fn columns(entry: &NewEntry) -> Vec<Value> {
     let draft = &entry.draft;
     let idempotency = entry.idempotency.as_ref();

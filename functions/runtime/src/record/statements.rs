@@ -2,7 +2,8 @@
 
 use crate::ports::sql::Backend;
 
-/// Separates the statements of a migration: the hosts run one at a time, and triggers contain `;`.
+/// Separates the statements of a migration: hosts run one statement per call, and triggers contain
+/// `;`.
 pub(super) const STATEMENT_END: &str = "--;";
 
 impl Statements {
@@ -17,9 +18,9 @@ impl Statements {
 
 macro_rules! statements {
     ($($name:ident)*) => {
-        /// One statement per operation; the files explain them.
+        /// The text of each statement; the files explain them.
         pub(super) struct Statements {
-            /// In order; each passes over what is there.
+            /// In order. Each skips the tables and functions that exist.
             pub(super) migrations: &'static [&'static str],
             $(pub(super) $name: &'static str,)*
         }

@@ -1,4 +1,4 @@
-//! Push tokens in the record: one owner per token, a revision per user.
+//! Push tokens in the record: one owner per token, one revision per user.
 
 use std::collections::BTreeMap;
 
@@ -8,42 +8,45 @@ use super::rows::{Row, Rows, json};
 use super::{Record, RecordError};
 use crate::ports::sql::{Sql, Value};
 
-/// What a user is to have. `None` takes the token away.
+/// A user and the token to assign; `None` removes the user's token.
 pub type Assignment = (UserId, Option<PushToken>);
 
-/// A user's row.
+/// The token row of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenRow {
-    /// Grows with every change; 0 for a user without a row.
+    /// The revision: grows with every change; 0 for a user without a row.
     pub rev: i64,
+    /// The token, if the user has one.
     pub token: Option<String>,
 }
 
-/// What became of an assignment.
+/// The result of an assignment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Written {
+    /// The user.
     pub user: UserId,
+    /// The revision of the user's row.
     pub rev: i64,
-    /// Who had the token before and has none now, with the revisions of their rows. A repeat names
-    /// them again: Redis may not have heard of it the first time.
+    /// The users that lost the token to this one, with the revisions of their rows. A repeat
+    /// returns them again, since the first call may not have reached Redis.
     pub losers: Vec<(UserId, i64)>,
 }
 
-/// What became of dead tokens: revisions of the users' rows.
+/// The result of pruning dead tokens: revisions of the users' rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pruned {
-    /// Of users whose token was dead, who have none now.
+    /// Users whose token was dead and is removed now.
     pub current: BTreeMap<UserId, i64>,
-    /// Of users who had none already: a repeat finds them here.
+    /// Users that had no token already: a repeat finds them here.
     pub tokenless: BTreeMap<UserId, i64>,
 }
 
-/// One statement each, unless it says otherwise.
+/// Push tokens.
 impl<S: Sql> Record<S> {
-    /// A user's token.
+    /// A user's token and its revision.
     ///
     /// # Errors
-    /// When the record does not answer.
+    /// [`RecordError`].
     pub async fn token(&self, user: &UserId) -> Result<TokenRow, RecordError> {
         let parameters = vec![Value::text(user.as_str())];
         let rows = self.run_row(self.statements.token, parameters).await?;
@@ -54,11 +57,11 @@ impl<S: Sql> Record<S> {
         Ok(TokenRow { rev: row.int()?, token: row.optional_text()? })
     }
 
-    /// Gives users their tokens, and takes those from whoever else had them. Each user and each
-    /// token may stand once in `assignments`.
+    /// Assigns tokens to users and removes them from their previous owners. Each user and each
+    /// token may appear once in `assignments`.
     ///
     /// # Errors
-    /// When the record does not answer; whether it was done is not known then.
+    /// [`RecordError`]; the write may have taken effect.
     pub async fn put_tokens(
         &self,
         assignments: &[Assignment],
@@ -81,20 +84,19 @@ impl<S: Sql> Record<S> {
         written.collect()
     }
 
-    /// Takes a user's token away and returns the row's revision.
+    /// Removes a user's token and returns the row's revision.
     ///
     /// # Errors
-    /// When the record does not answer; whether it was done is not known then.
+    /// [`RecordError`]; the write may have taken effect.
     pub async fn delete_token(&self, user: &UserId, now_ms: i64) -> Result<i64, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::Int(now_ms)];
         Row::first(self.run_row(self.statements.delete_token, parameters).await?)?.int()
     }
 
-    /// Takes tokens away from those users whose tokens they still are (two statements where they
-    /// are not everybody's any more).
+    /// Removes tokens from the users that still have them (two statements if some users do not).
     ///
     /// # Errors
-    /// When the record does not answer; whether it was done is not known then.
+    /// [`RecordError`]; the write may have taken effect.
     pub async fn prune_tokens(
         &self,
         dead: &[(UserId, PushToken)],
@@ -114,7 +116,7 @@ impl<S: Sql> Record<S> {
     }
 }
 
-/// Rows of [user, rev].
+/// Parses rows of user, rev.
 fn revs(rows: Rows) -> Result<BTreeMap<UserId, i64>, RecordError> {
     let revs = rows.into_iter().map(|values| {
         let mut row = Row::new(values);
@@ -127,7 +129,7 @@ fn user(text: &str) -> Result<UserId, RecordError> {
     UserId::parse(text).map_err(|error| RecordError::Malformed(error.to_string()))
 }
 
-/// A JSON array of [user, rev].
+/// Parses a JSON array of \[user, rev\].
 fn users(text: &str) -> Result<Vec<(UserId, i64)>, RecordError> {
     let pairs: Vec<(String, i64)> =
         serde_json::from_str(text).map_err(|error| RecordError::Malformed(error.to_string()))?;

@@ -1,125 +1,172 @@
-//! What the record's operations take and return.
+//! Arguments and results of the record's operations.
 
-use shared::UserId;
 use shared::notification::{Draft, Notification};
+use shared::{UserId, digest};
 
-use super::Idempotency;
+/// An idempotency key, unique per caller, and the request that it stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// The key, with the caller's identity.
+    pub key: String,
+    /// Hash of the request as parsed JSON.
+    pub request_hash: String,
+}
 
-/// A notification that is to be committed.
+impl Idempotency {
+    /// Digest of the key, kept when its user is erased.
+    pub(super) fn key_digest(&self) -> String {
+        digest::of_text(&self.key)
+    }
+
+    /// Digest of request and key, kept when the user is erased: without the key, the content cannot
+    /// be guessed from it.
+    pub(super) fn request_digest(&self) -> String {
+        digest::of_text(&format!("{} {}", self.request_hash, self.key))
+    }
+}
+
+/// A notification to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewEntry {
+    /// The content, with its user.
     pub draft: Draft,
+    /// A unique id: a UUIDv7 (RFC 9562).
     pub id: String,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
+    /// The idempotency key, if the request has one.
     pub idempotency: Option<Idempotency>,
 }
 
-/// What became of a [`NewEntry`].
+/// The outcome of committing a [`NewEntry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Committed under this seq.
-    Created { seq: i64 },
-    /// The key is known and stands for the same request: this is what it committed. Deleted is also
-    /// what an erased user had.
-    Replayed { id: String, seq: i64, created_at_ms: i64, is_deleted: bool },
+    /// The entry is committed.
+    Created {
+        /// Its number in the user's feed: 1, 2, 3…
+        seq: i64,
+    },
+    /// The key is known and stands for the same request, which committed this entry.
+    Replayed {
+        /// The id of the entry.
+        id: String,
+        /// Its number in the user's feed.
+        seq: i64,
+        /// Milliseconds since the Unix epoch.
+        created_at_ms: i64,
+        /// The entry has been deleted, or its user erased.
+        is_deleted: bool,
+    },
     /// The key is known and stands for another request.
     Mismatch,
 }
 
-/// What a create committed, in the order of its entries.
+/// The result of a create.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Created {
+    /// The record's epoch: a seq means something only together with it.
     pub epoch: String,
+    /// One outcome per entry, in their order.
     pub outcomes: Vec<Outcome>,
 }
 
-/// A notification with the state that is shown beside it.
+/// A notification with its read mark.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// The notification.
     pub notification: Notification,
-    /// Milliseconds since the Unix epoch.
+    /// Milliseconds since the Unix epoch; `None` if unread.
     pub read_at_ms: Option<i64>,
 }
 
 impl Entry {
-    /// Whether it has not expired at that time.
+    /// Whether the entry has not expired at `now_ms` (Unix milliseconds).
     pub fn is_live(&self, now_ms: i64) -> bool {
         self.notification.draft.expires_at_ms.is_none_or(|expires_at_ms| expires_at_ms > now_ms)
     }
 }
 
-/// Everything a feed is loaded from, read in one statement.
+/// The newest entries of a user and the user's counters, read in one statement: all that a feed is
+/// loaded from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
+    /// The record's epoch.
     pub epoch: String,
-    /// The user's counter; 0 for a user that the record does not know.
+    /// The user's newest seq; 0 for an unknown user.
     pub head: i64,
+    /// The seq up to which all entries are noted as delivered.
     pub sent_seq: i64,
-    /// Revision: grows with every delete, mark and erase.
+    /// The user's revision: grows with every delete, mark and erase.
     pub rev: i64,
-    /// Newest entries, oldest first.
+    /// The newest entries, oldest first.
     pub entries: Vec<Entry>,
 }
 
-/// Which state of a user's entries something was read from.
+/// A state of a user's entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revision {
-    /// Revisions of another record mean nothing.
+    /// The record's epoch: revisions of different epochs cannot be compared.
     pub epoch: String,
     /// Grows with every delete, mark and erase.
     pub rev: i64,
 }
 
-/// What a delete left behind.
+/// The result of a delete.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deleted {
-    /// The user's revision after it.
+    /// The user's revision after the delete.
     pub at: Revision,
-    /// The entry's.
+    /// The seq of the deleted entry.
     pub seq: i64,
 }
 
-/// The newest entries that were read, at a revision.
+/// The read marks of a user's newest entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Marks {
+    /// The user's revision with these marks.
     pub at: Revision,
-    /// Seq and time (milliseconds since the Unix epoch), oldest entry first.
+    /// Seq and time (milliseconds since the Unix epoch) of each mark, oldest entry first.
     pub reads: Vec<(i64, i64)>,
 }
 
-/// Which entries are marked as read.
+/// The entries to mark as read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Marked {
-    /// All up to this seq.
+    /// All entries up to this seq.
     UpTo(i64),
+    /// The entries with these ids; unknown ids are ignored.
     Ids(Vec<String>),
 }
 
-/// Bounds of a prune, in milliseconds since the Unix epoch.
+/// The bounds of a prune, in milliseconds since the Unix epoch.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
+    /// Entries that expired before this time are deleted unless their idempotency keys are valid.
     pub now_ms: i64,
-    /// Everything created before goes.
+    /// Entries created before this time are deleted.
     pub keep_since_ms: i64,
-    /// Idempotency keys created before have expired.
+    /// Idempotency keys created before this time have expired.
     pub keys_since_ms: i64,
 }
 
 /// A user whose newest entries may not be in the feed yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pending {
+    /// The user.
     pub user: UserId,
+    /// The user's newest seq.
     pub seq: i64,
+    /// The seq up to which all entries are noted as delivered.
     pub sent_seq: i64,
 }
 
-/// What a Redis process is to the record.
+/// A Redis process, compared with the one that the record has noted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RedisRun {
+    /// The same process.
     Known,
-    /// The record has not seen any before.
+    /// The record had noted none.
     First,
-    /// Another one than before.
+    /// Another process: Redis was restarted or failed over.
     Replaced,
 }

@@ -1,4 +1,4 @@
-//! Reads a request body with a limit: Spin has none.
+//! Reads request bodies within a size limit and a deadline: Spin has neither.
 
 use std::pin::Pin;
 use std::time::Duration;
@@ -12,11 +12,11 @@ use super::deadline::within;
 use crate::http::ReadBody;
 
 const CHUNK_BYTES: usize = 16 * 1024;
-/// A client that needs longer is broken or hostile.
+/// Longest time for a body. A client that needs longer is broken or hostile.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// The body of a request of the host.
-pub struct HostBody(Request);
+/// The body of a request from the host.
+pub(crate) struct HostBody(Request);
 
 impl ReadBody for HostBody {
     fn read(
@@ -35,7 +35,7 @@ impl ReadBody for HostBody {
 
 impl HostBody {
     /// The body of `request`.
-    pub fn new(request: Request) -> Self {
+    pub(crate) fn new(request: Request) -> Self {
         Self(request)
     }
 
@@ -67,7 +67,7 @@ impl HostBody {
         drop(stream);
         match trailers.await {
             Ok(_) => Ok(Some(body)),
-            Err(_) => Err(Error::new(Code::BadJson, "the body broke off")),
+            Err(_) => Err(Error::new(Code::BadJson, "the body is incomplete")),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The host as a cache sees it: clock, sleep, randomness, work after the response.
+//! Spin as the host of a cache: clock, sleep, randomness, background work.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -9,12 +9,12 @@ use spin_sdk::wasip3::spawn;
 
 use crate::cache::{Host, Work};
 
-/// Spin.
+/// The [`Host`] of components.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SpinHost;
 
 thread_local! {
-    /// State of a generator: seeded once per instance, since every call to the host costs.
+    /// State of the generator, seeded once per instance, since every call to the host costs.
     static STATE: Cell<u64> = Cell::new(get_random_u64());
 }
 
@@ -27,8 +27,9 @@ impl Host for SpinHost {
         spin_sdk::time::sleep(duration)
     }
 
-    /// SplitMix64 (Steele, Lea, Flood 2014): no two outputs of an instance are the same, and two
-    /// instances meet as seldom as two random seeds do. Nothing here must be hard to guess.
+    /// SplitMix64 (Steele, Lea, Flood, "Fast splittable pseudorandom number generators", OOPSLA
+    /// 2014): the outputs of one instance never repeat, and those of two instances overlap as
+    /// rarely as random seeds do. The outputs need not be unpredictable.
     fn random(&self) -> u64 {
         const GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
         let state = STATE.get().wrapping_add(GAMMA);
@@ -38,7 +39,7 @@ impl Host for SpinHost {
         mixed ^ (mixed >> 31)
     }
 
-    /// Runs on after the response has been sent, in the same instance.
+    /// Runs `work` in the same instance, also after the response has been sent.
     fn spawn(&self, work: Work) {
         spawn(work);
     }

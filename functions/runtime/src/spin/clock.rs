@@ -19,7 +19,7 @@ pub fn random_bytes() -> [u8; 16] {
     bytes
 }
 
-/// A time-ordered id (RFC 9562, version 7) in its canonical text form.
+/// A time-ordered UUID (RFC 9562, version 7) in its canonical text form.
 pub fn uuid_v7(unix_ms: i64) -> String {
     let [a, b, c, d, e, f, g, h, i, j, ..] = random_bytes();
     let random = [a, b, c, d, e, f, g, h, i, j];
@@ -27,7 +27,7 @@ pub fn uuid_v7(unix_ms: i64) -> String {
     uuid::Builder::from_unix_timestamp_millis(ms, &random).into_uuid().to_string()
 }
 
-/// A random word for an epoch: 64 bits, since epochs are few.
+/// 64 random bits as 16 hexadecimal digits. Enough for epochs, of which there are few.
 pub fn random_word() -> String {
     format!("{:016x}", get_random_u64())
 }

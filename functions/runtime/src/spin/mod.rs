@@ -1,16 +1,16 @@
-//! Everything that calls the host: the only modules that name `spin_sdk`.
+//! All calls to the host: the only modules that name `spin_sdk`.
 
 pub mod background;
-pub mod body;
+pub(crate) mod body;
 pub mod cache_host;
 pub mod clock;
 pub mod deadline;
 pub mod origin;
-pub mod postgres;
+mod postgres;
 pub mod redis;
 mod rows;
 pub mod sql;
 #[cfg(feature = "sqlite")]
-pub mod sqlite;
+mod sqlite;
 pub mod variables;
-pub mod wasi_http;
+pub(crate) mod wasi_http;

@@ -1,4 +1,4 @@
-//! HTTP requests to origins: bounded in size, never to another host, redirects included.
+//! HTTP requests to origins, bounded in size. Redirects are followed on the same host only.
 
 use std::borrow::Cow;
 
@@ -10,44 +10,48 @@ use spin_sdk::wasip3::wit_future;
 use crate::http::{header, header_list};
 
 const CHUNK_BYTES: usize = 16 * 1024;
-/// Redirects followed; RFC 9110 §15.4 leaves the number open, and each costs a round trip.
+/// Redirects that are followed. RFC 9110 §15.4 leaves the number open, and each costs a round trip.
 const REDIRECTS_MAX: usize = 3;
 
-/// A `GET` that is to be sent.
+/// A `GET` to send.
 #[derive(Clone, Debug)]
 pub struct OriginRequest {
+    /// Whether to use `https`.
     pub is_tls: bool,
-    /// `host[:port]`: redirects to another one are refused.
+    /// `host[:port]`. Redirects to another authority are rejected.
     pub authority: String,
     /// Path and query.
     pub target: String,
+    /// Names and values of the header fields.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// A longer body is given up while it is read.
+    /// Largest body in bytes; a longer one is an error.
     pub bytes_max: usize,
 }
 
-/// What came back.
+/// The response of an origin.
 #[derive(Clone, Debug)]
 pub struct OriginResponse {
+    /// The status code; never that of a redirect.
     pub status: u16,
     headers: Vec<(String, Vec<u8>)>,
-    /// Of a 200; nothing else is read.
+    /// The body of a 200; bodies of other statuses are not read.
     pub body: Vec<u8>,
 }
 
 impl OriginResponse {
-    /// First value of a header (name in lower case), if it is text; empty for none.
+    /// First value of a header (name in lower case); empty if it is missing or not text.
     pub fn header(&self, name: &str) -> &str {
         header(&self.headers, name).unwrap_or_default()
     }
 
-    /// A header whose value is a list, its lines put together; empty for none.
+    /// The value of a list header, its field lines joined to one; empty if it is missing.
     pub fn header_list(&self, name: &str) -> Cow<'_, str> {
         header_list(&self.headers, name)
     }
 }
 
-/// Sends the request. The caller sets the deadline: dropping this cancels it.
+/// Sends a request and returns the response, after redirects. The caller sets the deadline:
+/// dropping the future cancels the request.
 ///
 /// # Errors
 /// A text for logs, without addresses.
@@ -105,7 +109,7 @@ async fn read(response: Response, bytes_max: usize) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The target that `location` leads to, on the same host.
+/// The target on the same host to which `location` leads.
 fn redirected(request: &OriginRequest, target: &str, location: &str) -> Result<String, String> {
     let own = if request.is_tls { "https:" } else { "http:" };
     let location = location.split('#').next().unwrap_or_default();
@@ -129,7 +133,7 @@ fn redirected(request: &OriginRequest, target: &str, location: &str) -> Result<S
     }
     let path = target.split('?').next().unwrap_or_default();
     match rest.chars().next() {
-        None => Err("a redirect to nowhere".to_owned()),
+        None => Err("a redirect without a location".to_owned()),
         Some('/') => Ok(rest.to_owned()),
         Some('?') => Ok(format!("{path}{rest}")),
         Some(_) => {
@@ -141,7 +145,7 @@ fn redirected(request: &OriginRequest, target: &str, location: &str) -> Result<S
 
 fn text_of(error: &ErrorCode) -> String {
     match error {
-        // Some carry text of the host's, which may name an address.
+        // Contains text of the host, which may name an address.
         ErrorCode::InternalError(_) => "the host's HTTP client failed".to_owned(),
         ErrorCode::HttpRequestDenied => {
             "the origin is not in the component's allowed_outbound_hosts".to_owned()
@@ -187,7 +191,7 @@ mod tests {
             "http:x:y",
         ] {
             let target = to(bad);
-            // A relative target is one of this host's, whatever it says.
+            // A relative target stays on this host, whatever its text.
             assert!(target.is_err() || target.unwrap().starts_with("/a/"), "{bad}");
         }
     }

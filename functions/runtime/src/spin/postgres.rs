@@ -1,43 +1,43 @@
-//! Postgres through the host, which keeps the connections in a pool of its own.
+//! Postgres through the host, which pools the connections.
 //!
-//! A connection is taken from that pool for one statement and given back with its answer. The pool
-//! has 64 for all instances of a component, and an instance that kept one between requests, if only
-//! for the second that it may rest, would keep it from requests of other instances that wait: those
-//! are served in the order in which they came, but only by connections that come back.
+//! A connection is taken from the pool for one statement and returned with its reply. The pool has
+//! 64 connections for all instances of a component. An instance that kept one between requests,
+//! even for its one idle second, would withhold it from requests of other instances: these wait in
+//! order of arrival for connections that are returned.
 //!
-//! Every call is one statement and so one transaction: the pool hands connections on without a
-//! ROLLBACK. Rows are always collected and the error future checked: the host reports success when
-//! the rows are dropped early.
+//! Every call is one statement and so one transaction: the pool reuses connections without a
+//! ROLLBACK. Rows are always collected and the error future is always checked: the host reports
+//! success if the rows are dropped early.
 
 use std::time::Duration;
 
 use spin_sdk::pg::{Connection, DbValue, Error, ParameterValue, PgError, QueryError};
-
 use spin_sdk::time::sleep;
 
 use super::deadline::within;
 use super::rows::{self, Expected};
 use crate::ports::sql::{SqlError, Value};
 
-/// Covers waiting for one of the pool's connections, for which the host has no limit.
+/// Deadline of a statement, including the wait for a pooled connection, which the host does not
+/// limit.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Further attempts to open a connection that the server refuses for now: for a second, so that
-/// those who read can still go on without it in time.
+/// Further attempts to open a connection while the server is busy: for one second, so that readers
+/// can still be served without it in time.
 const OPENS_MAX: usize = 10;
 const OPEN_PAUSE: Duration = Duration::from_millis(100);
 
 /// The configured Postgres database.
-pub struct SpinPostgres {
+pub(super) struct SpinPostgres {
     url: String,
 }
 
 impl SpinPostgres {
-    pub fn new(url: String) -> Self {
+    pub(super) fn new(url: String) -> Self {
         Self { url }
     }
 
-    /// Runs a statement; the error starts with its SQLSTATE.
+    /// Runs a statement; the text of a server's error starts with its SQLSTATE.
     pub(super) async fn query(
         &self,
         statement: &str,
@@ -57,8 +57,8 @@ impl SpinPostgres {
     ) -> Result<Vec<Vec<Value>>, SqlError> {
         let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
         let mut outcome = self.run(statement, parameters.clone(), expected).await;
-        // The server was stopped under the statement. If that took effect before: nothing in the
-        // record is done twice.
+        // The server stopped during the statement, which may have taken effect. All statements of
+        // the record are safe to repeat.
         if outcome.as_ref().is_err_and(is_broken) {
             outcome = self.run(statement, parameters, expected).await;
         }
@@ -66,7 +66,7 @@ impl SpinPostgres {
         rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect()
     }
 
-    /// Runs a statement on a connection that is given back before this returns.
+    /// Runs a statement on a connection that is returned to the pool before this returns.
     async fn run(
         &self,
         statement: &str,
@@ -78,7 +78,7 @@ impl SpinPostgres {
         rows::collect(rows, verdict, expected).await.map_err(Error::PgError)
     }
 
-    /// Waits for a connection; the host has made sure that it works.
+    /// Waits for a connection, which the host has checked.
     async fn open(&self) -> Result<Connection, Error> {
         let mut outcome = Connection::open(self.url.as_str()).await;
         for _ in 0..OPENS_MAX {
@@ -92,8 +92,8 @@ impl SpinPostgres {
     }
 }
 
-/// The connection is gone, not the statement wrong: the client's words for it, or class 57P
-/// (shutdown, crash) of the server.
+/// Whether the connection failed rather than the statement: the client's texts for it, or the
+/// server's SQLSTATEs 57P01 to 57P05 (shutdown, crash).
 fn is_broken(error: &Error) -> bool {
     match error {
         Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) => {
@@ -106,7 +106,7 @@ fn is_broken(error: &Error) -> bool {
     }
 }
 
-/// All connections are taken, or the server is starting: it says so in words only.
+/// Whether the server has no free connection or is starting; the error has only a text.
 fn is_refused_for_now(error: &Error) -> bool {
     matches!(error, Error::PgError(PgError::ConnectionFailed(text))
         if text.contains("too many clients") || text.contains("starting up"))
@@ -130,7 +130,7 @@ fn value(value: DbValue) -> Result<Value, SqlError> {
     }
 }
 
-/// Takes over what the server said, and never the address, which may contain a password.
+/// Passes on the server's text, and never the address, which may contain a password.
 fn classify(error: &Error) -> SqlError {
     match error {
         Error::PgError(PgError::QueryFailed(QueryError::DbError(error))) => {

@@ -1,5 +1,5 @@
 //! The connection to Redis: one per instance, shared by its concurrent requests, replaced when it
-//! breaks. Spin's never reconnects by itself, and sets no deadlines.
+//! breaks. Spin's connections never reconnect and have no deadlines.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -12,48 +12,52 @@ use spin_sdk::time::sleep;
 use super::deadline::within;
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
-/// A healthy call takes about a millisecond. Whoever waits longer than this is better served by
-/// what the contract promises for a Redis that is away.
+/// A healthy call takes about a millisecond. A request that waits longer than this is better served
+/// by the documented behaviour without Redis.
 const CALL_DEADLINE: Duration = Duration::from_millis(1000);
 const OPEN_DEADLINE: Duration = Duration::from_millis(1000);
-/// Requests that arrive while another one opens the connection look again this often. They cannot
-/// be woken: a wake-up across requests traps the instance (wit-bindgen without inter-task wake-up).
+/// Interval at which requests check for the connection that another request is opening. That
+/// request cannot wake them: a wake-up across requests traps the instance (wit-bindgen without
+/// inter-task wake-up).
 const OPENING_POLL: Duration = Duration::from_millis(1);
 
-/// A Redis reached through the host.
+/// Redis through the host.
 pub struct SpinRedis {
     url: String,
     slot: RefCell<Slot>,
-    /// Failed attempts to open a connection: those who waited for one fail with it. One after the
-    /// other they would wait for a Redis that hangs as many seconds as there are requests.
+    /// Failed attempts to open a connection. Requests that waited for a failed attempt fail with
+    /// it: if each tried in turn, a Redis that hangs would delay the last one by a second per
+    /// request.
     failed_opens: Cell<u32>,
 }
 
 enum Slot {
     Empty,
-    /// Some request is opening a connection.
+    /// A request is opening a connection.
     Opening,
     Open(Rc<Connection>),
 }
 
 impl SpinRedis {
-    pub fn new(url: String) -> Self {
+    pub(crate) fn new(url: String) -> Self {
         Self { url, slot: RefCell::new(Slot::Empty), failed_opens: Cell::new(0) }
     }
 
-    /// The connection, and whether it was open already.
+    /// The connection, and whether it had been open before.
     async fn connection(&self) -> Result<(Rc<Connection>, bool), RedisError> {
         let failed_opens = self.failed_opens.get();
         loop {
             match &*self.slot.borrow() {
                 Slot::Open(connection) => return Ok((Rc::clone(connection), true)),
                 Slot::Empty if self.failed_opens.get() != failed_opens => {
-                    return Err(RedisError::Unavailable("no connection for anyone".to_owned()));
+                    return Err(RedisError::Unavailable(
+                        "another request could not connect".to_owned(),
+                    ));
                 }
                 Slot::Empty => break,
                 Slot::Opening => {}
             }
-            // Bounded by the opener's deadline: it leaves `Opening` in any case.
+            // Bounded by the deadline of the request that opens: it always leaves `Opening`.
             sleep(OPENING_POLL).await;
         }
         *self.slot.borrow_mut() = Slot::Opening;
@@ -73,7 +77,7 @@ impl SpinRedis {
         Err(RedisError::Unavailable(problem))
     }
 
-    /// Forgets a broken connection, unless it was replaced meanwhile.
+    /// Drops a broken connection unless it was replaced meanwhile.
     fn discard(&self, broken: &Rc<Connection>) {
         let mut slot = self.slot.borrow_mut();
         if matches!(&*slot, Slot::Open(current) if Rc::ptr_eq(current, broken)) {
@@ -81,7 +85,7 @@ impl SpinRedis {
         }
     }
 
-    /// Runs a command; `args` gives its arguments anew for every attempt.
+    /// Runs a command; `args` builds its arguments for each attempt.
     async fn execute(
         &self,
         name: &str,
@@ -89,8 +93,8 @@ impl SpinRedis {
     ) -> Result<Vec<Reply>, RedisError> {
         let (connection, was_open) = self.connection().await?;
         match self.call(&connection, name, args()).await {
-            // A kept connection usually broke long ago, when Redis was restarted or had closed it
-            // for lack of traffic: no reason to answer as if Redis were away now.
+            // A kept connection usually broke long ago, when Redis restarted or closed it as idle.
+            // Redis may well be available now.
             Err(RedisError::Broken(_)) if was_open => {
                 let (connection, _) = self.connection().await?;
                 self.call(&connection, name, args()).await
@@ -117,7 +121,7 @@ impl SpinRedis {
     }
 }
 
-/// Leaves `Opening` also when the opening request is dropped.
+/// Leaves `Opening` even if the request that opens is dropped.
 struct Opening<'a>(&'a SpinRedis);
 
 impl Drop for Opening<'_> {
@@ -193,7 +197,7 @@ fn classify(error: Error) -> RedisError {
 
 fn text_of(error: Error) -> String {
     match error {
-        // The host says the same of a broken URL and of one that is not in `redis_host`.
+        // The host reports the same for a malformed URL and for one that is not in `redis_host`.
         Error::InvalidAddress => {
             "the address is not valid or not allowed: redis_url must match redis_host".to_owned()
         }

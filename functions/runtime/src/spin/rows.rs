@@ -1,17 +1,18 @@
-//! Rows as the host streams them, the same for both databases.
+//! Collects the rows that the host streams, for both databases.
 
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, StreamReader};
 
-/// How many rows a statement gives.
+/// The number of rows of a statement.
 #[derive(Clone, Copy)]
 pub(super) enum Expected {
-    /// One or none: the host is not asked for a second one, which is a call less.
+    /// At most one. The host is not asked for a second one, which saves a call.
     Row,
+    /// Any number.
     Rows,
 }
 
-/// Takes what a statement gives, and only then its verdict: rows that nobody takes block the
-/// statement, and the hosts report success when their stream is dropped early.
+/// The rows of a statement. They are read before its result: unread rows block the statement, and
+/// hosts report success if the stream of rows is dropped early.
 pub(super) async fn collect<T, E>(
     mut rows: StreamReader<T>,
     verdict: FutureReader<Result<(), E>>,

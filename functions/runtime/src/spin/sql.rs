@@ -4,27 +4,39 @@ use super::postgres::SpinPostgres;
 use super::rows::Expected;
 #[cfg(feature = "sqlite")]
 use super::sqlite::SpinSqlite;
-use crate::app::config::RecordConfig;
 use crate::ports::sql::{Backend, Sql, SqlError, Value};
 
-/// A database reached through the host.
-pub enum SpinSql {
+/// A database through the host.
+pub struct SpinSql(Database);
+
+enum Database {
     #[cfg(feature = "sqlite")]
     Sqlite(SpinSqlite),
     Postgres(SpinPostgres),
 }
 
 impl SpinSql {
-    /// `None` for a database that this build is without.
-    pub fn new(config: &RecordConfig) -> Option<Self> {
-        match config.backend {
+    /// The database of `backend`; `None` if this build does not include it.
+    pub(crate) fn new(backend: Backend, postgres_url: String) -> Option<Self> {
+        match backend {
             #[cfg(feature = "sqlite")]
-            Backend::Sqlite => Some(SpinSql::Sqlite(SpinSqlite::default())),
+            Backend::Sqlite => Some(Self(Database::Sqlite(SpinSqlite::default()))),
             #[cfg(not(feature = "sqlite"))]
             Backend::Sqlite => None,
-            Backend::Postgres => {
-                Some(SpinSql::Postgres(SpinPostgres::new(config.postgres_url.clone())))
-            }
+            Backend::Postgres => Some(Self(Database::Postgres(SpinPostgres::new(postgres_url)))),
+        }
+    }
+
+    async fn run(
+        &self,
+        statement: &str,
+        parameters: Vec<Value>,
+        expected: Expected,
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(sqlite) => sqlite.query(statement, parameters, expected).await,
+            Database::Postgres(postgres) => postgres.query(statement, parameters, expected).await,
         }
     }
 }
@@ -35,13 +47,7 @@ impl Sql for SpinSql {
         statement: &str,
         parameters: Vec<Value>,
     ) -> Result<Vec<Vec<Value>>, SqlError> {
-        match self {
-            #[cfg(feature = "sqlite")]
-            SpinSql::Sqlite(sqlite) => sqlite.query(statement, parameters, Expected::Rows).await,
-            SpinSql::Postgres(postgres) => {
-                postgres.query(statement, parameters, Expected::Rows).await
-            }
-        }
+        self.run(statement, parameters, Expected::Rows).await
     }
 
     async fn query_row(
@@ -49,13 +55,6 @@ impl Sql for SpinSql {
         statement: &str,
         parameters: Vec<Value>,
     ) -> Result<Option<Vec<Value>>, SqlError> {
-        let mut rows = match self {
-            #[cfg(feature = "sqlite")]
-            SpinSql::Sqlite(sqlite) => sqlite.query(statement, parameters, Expected::Row).await,
-            SpinSql::Postgres(postgres) => {
-                postgres.query(statement, parameters, Expected::Row).await
-            }
-        }?;
-        Ok(rows.pop())
+        Ok(self.run(statement, parameters, Expected::Row).await?.pop())
     }
 }

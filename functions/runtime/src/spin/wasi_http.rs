@@ -1,5 +1,5 @@
-//! WASI HTTP in and out, with as few calls to the host as possible: they are most of what a small
-//! request costs.
+//! Converts WASI HTTP requests and responses with as few calls to the host as possible: they are
+//! most of the cost of a small request.
 
 use spin_sdk::wasip3::http::types::{
     ErrorCode, Fields, Method as WasiMethod, Request as WasiRequest, Response as WasiResponse,
@@ -8,16 +8,16 @@ use spin_sdk::wasip3::{spawn, wit_future, wit_stream};
 
 use crate::http::{Method, Response};
 
-/// What the host hands over, before anything is checked.
-pub struct Incoming {
-    pub method: Method,
-    pub is_head: bool,
-    pub target: String,
-    pub headers: Vec<(String, Vec<u8>)>,
+/// The head of a request, unchecked.
+pub(crate) struct Incoming {
+    pub(crate) method: Method,
+    pub(crate) is_head: bool,
+    pub(crate) target: String,
+    pub(crate) headers: Vec<(String, Vec<u8>)>,
 }
 
-/// Reads the head of a request.
-pub fn head(request: &WasiRequest) -> Incoming {
+/// The head of a request.
+pub(crate) fn head(request: &WasiRequest) -> Incoming {
     let wasi_method = request.get_method();
     let method = match wasi_method {
         WasiMethod::Get | WasiMethod::Head => Method::Get,
@@ -35,15 +35,15 @@ pub fn head(request: &WasiRequest) -> Incoming {
     }
 }
 
-/// Builds the host's response; its body is written after the handler has returned.
+/// The host's response; its body is written after the handler has returned.
 ///
 /// # Errors
-/// When the host refuses a header.
-pub fn respond(response: Response, is_head: bool) -> Result<WasiResponse, ErrorCode> {
+/// If the host rejects a header or the status.
+pub(crate) fn respond(response: Response, is_head: bool) -> Result<WasiResponse, ErrorCode> {
     let Response { status, headers, body } = response;
     let mut fields: Vec<(String, Vec<u8>)> =
         headers.into_iter().map(|(name, value)| (name.to_owned(), value.into_bytes())).collect();
-    // RFC 9110 §8.6: none on 204, and on 304 only what a 200 would have had.
+    // RFC 9110 §8.6: a 204 must not have it, and a 304 only the length of the 200.
     if status != 204 && status != 304 {
         fields.push(("content-length".to_owned(), body.len().to_string().into_bytes()));
     }
@@ -56,7 +56,7 @@ pub fn respond(response: Response, is_head: bool) -> Result<WasiResponse, ErrorC
     } else {
         let (mut writer, reader) = wit_stream::new();
         spawn(async move {
-            // A client that went away takes nothing; there is nobody left to tell.
+            // The write fails if the client has disconnected; nothing remains to be done then.
             let _unwritten = writer.write_all(body).await;
             drop(writer);
             let _ = trailers_writer.write(Ok(None)).await;

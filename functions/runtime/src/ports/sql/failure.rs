@@ -1,32 +1,33 @@
-//! Why a statement failed, so far as the database tells: SQLite in words, Postgres by SQLSTATE.
+//! Why a statement failed: SQLite reports it in words, Postgres by SQLSTATE.
 
 /// The class of a failure: decides whether a statement may be repeated, and what a readiness check
 /// reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// A table, schema or function of the record is missing: nothing was done.
+    /// A table, schema or function of the record is missing; the statement had no effect.
     NotMigrated,
-    /// The statement was undone so that another one could go on, as a prune among marks.
+    /// The database rolled the statement back to resolve a deadlock, such as that of a prune with
+    /// marks.
     Deadlock,
-    /// Another create inserted the same idempotency key first: the statement was undone. SQLite has
-    /// one writer at a time and no such race.
+    /// Another create inserted the same idempotency key first, and the statement was rolled back.
+    /// SQLite has one writer at a time and no such race.
     KeyRace,
     /// Another connection holds SQLite's write lock.
     Locked,
-    /// The database refuses writes.
+    /// The database is read-only.
     ReadOnly,
-    /// There is no space left for writes.
+    /// The disk is full.
     DiskFull,
-    /// Anything else. Whether the statement took effect is not known.
+    /// Any other failure. The statement may have taken effect.
     Other,
 }
 
 /// A failed statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlError {
-    /// Its class.
+    /// The class of the failure.
     pub failure: Failure,
-    /// The database's own words, for logs only.
+    /// The text of the database, for logs only.
     pub text: String,
 }
 
@@ -48,12 +49,12 @@ impl SqlError {
         Self { failure, text }
     }
 
-    /// Classifies an answer of Postgres by its SQLSTATE.
+    /// Classifies an error of Postgres by its SQLSTATE.
     pub fn postgres(sqlstate: &str, message: &str) -> Self {
         let failure = match sqlstate {
             // undefined_table, invalid_schema_name
             "42P01" | "3F000" => Failure::NotMigrated,
-            // undefined_function; migrating restores only the record's own.
+            // undefined_function; a migration restores only functions of the record.
             "42883" if message.contains("bellwire.") => Failure::NotMigrated,
             "40P01" => Failure::Deadlock,
             "23505" if message.contains("notifications_idempotency") => Failure::KeyRace,
@@ -64,8 +65,8 @@ impl SqlError {
         Self { failure, text: format!("{sqlstate}: {message}") }
     }
 
-    /// A failure that is not the database's answer: no connection, no answer in time, a column of
-    /// an unexpected type.
+    /// A failure that the database did not report: no connection, no reply in time, a column of an
+    /// unexpected type.
     pub fn other(text: impl Into<String>) -> Self {
         Self { failure: Failure::Other, text: text.into() }
     }

@@ -1,8 +1,8 @@
 //! SQLite through the host: one connection per instance.
 //!
-//! A statement's rows are always collected and its error future checked: the host reports an error
-//! of the prepare step as an answer without columns, and rows that nobody takes block the
-//! statement for ever while it holds the write lock.
+//! Rows are always collected and the error future is always checked: the host reports an error of
+//! the prepare step as a reply without columns, and unread rows block the statement for ever while
+//! it holds the write lock.
 
 mod write_lock;
 
@@ -11,7 +11,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use spin_sdk::sqlite::{Connection, Error, Value as SqliteValue};
-
 use spin_sdk::time::sleep;
 
 use super::deadline::within;
@@ -19,16 +18,17 @@ use super::rows::{self, Expected};
 use crate::ports::sql::{Failure, SqlError, Value};
 use write_lock::{Wait, WriteLock};
 
-/// Covers waiting for the write lock.
+/// Deadline of a statement, including the wait for the write lock.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
 
-/// The host would wait for the write lock itself, for up to 5 s and in ever longer sleeps: whoever
-/// came first is served last, and meanwhile nobody writes. [`WriteLock`] decides when to ask again.
+/// Keeps the host from waiting for the write lock itself. It would wait up to 5 s in ever longer
+/// sleeps, so that the first to arrive is served last while the lock lies idle. [`WriteLock`]
+/// decides when to ask again.
 const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 0";
 
 /// The application's default database.
 #[derive(Default)]
-pub struct SpinSqlite {
+pub(super) struct SpinSqlite {
     connection: RefCell<Option<Rc<Connection>>>,
     write_lock: WriteLock,
 }
@@ -39,7 +39,7 @@ impl SpinSqlite {
             return Ok(Rc::clone(connection));
         }
         let connection = Rc::new(Connection::open_default().await?);
-        // Before the timeout is set: what other requests run meanwhile merely waits longer.
+        // Stored before the pragma runs: statements of other requests meanwhile only wait longer.
         *self.connection.borrow_mut() = Some(Rc::clone(&connection));
         connection.execute(BUSY_TIMEOUT, Vec::new()).await?.collect().await?;
         Ok(connection)
@@ -58,7 +58,7 @@ impl SpinSqlite {
             let (_, rows, verdict) = run.into_inner();
             rows::collect(rows, verdict, expected).await
         };
-        // Most statements need no look at the clock.
+        // Most statements never wait, and so never read the clock.
         let mut waiting: Option<(Instant, Wait)> = None;
         loop {
             match run().await {
@@ -69,7 +69,7 @@ impl SpinSqlite {
                     let rows = rows.into_iter().map(|row| row.values);
                     return rows.map(|row| row.into_iter().map(value).collect()).collect();
                 }
-                // It did nothing: a statement that is refused the lock is undone as a whole.
+                // Without the lock, a statement has no effect.
                 Err(error) if classify(&error).failure == Failure::Locked => {
                     let (since, wait) =
                         waiting.get_or_insert_with(|| (Instant::now(), Wait::default()));
@@ -82,10 +82,8 @@ impl SpinSqlite {
             }
         }
     }
-}
 
-impl SpinSqlite {
-    /// Runs a statement; the error is SQLite's text.
+    /// Runs a statement; the error contains SQLite's text.
     pub(super) async fn query(
         &self,
         statement: &str,
@@ -96,7 +94,7 @@ impl SpinSqlite {
         let outcome = within(STATEMENT_DEADLINE, run).await;
         let outcome = outcome.unwrap_or_else(|| Err(SqlError::other("no answer in time")));
         if outcome.is_err() {
-            // Whatever is wrong with it, a new connection is the better start.
+            // After any error, the next statement starts with a new connection.
             *self.connection.borrow_mut() = None;
         }
         outcome

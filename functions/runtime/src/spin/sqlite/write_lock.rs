@@ -1,45 +1,45 @@
-//! When to ask again for SQLite's write lock. One connection writes at a time; the others are told
-//! "locked" and have to come again, and nobody keeps their order.
+//! When to ask again for SQLite's write lock. One connection writes at a time; the others fail with
+//! "locked" and must ask again, and SQLite has no queue for them.
 //!
-//! Whoever asks at random moments is served in random order: at 32 writers the slowest hundredth
-//! then waits seven times as long as the median. So the pauses get shorter with age: a statement
-//! that has just come leaves the lock to those that have waited for as long as it usually takes, and
-//! those ask without a pause. Nothing is shared between instances; each learns what is usual from
-//! its own statements.
+//! Statements that ask at random moments are served in random order: with 32 writers, the slowest
+//! hundredth waits seven times as long as the median. So pauses get shorter with age: a new
+//! statement leaves the lock to those that have waited for the usual time, and these ask without a
+//! pause. Instances share nothing; each learns the usual time from its own statements.
 
 use std::cell::Cell;
 use std::time::Duration;
 
-/// The host's timer knows whole milliseconds.
+/// The host's timer has a resolution of one millisecond.
 const PAUSE_MIN: Duration = Duration::from_millis(1);
-/// Of a statement that is near its turn, or past it: what another program holds for seconds must not
-/// cost a core.
+/// Longest pause of a statement near its turn or past it: it must not keep a core busy while
+/// another program holds the lock for seconds.
 const PAUSE_LATE_MAX: Duration = Duration::from_millis(8);
-/// After the questions without a pause: more of those would take the time of whoever writes.
+/// Pause after the attempts without pauses: more of those would slow down the writer.
 const PAUSE_LATE: Duration = Duration::from_millis(2);
-/// Of a statement that has just come. An estimate that is too long costs no more than this.
+/// Longest pause of a new statement, and so the cost of an estimate that is too long.
 const PAUSE_EARLY_MAX: Duration = Duration::from_millis(24);
 
-/// Questions without a pause; each takes about a tenth of a millisecond of a core.
+/// Attempts without a pause; each takes a core about a tenth of a millisecond.
 const HASTY_MAX: u32 = 40;
-/// With those of a statement that has waited for three times as long as is usual.
+/// The same in total for a statement that has waited for three times the usual time.
 const HASTY_OVERDUE_MAX: u32 = 240;
 
-/// Assumed before an instance has waited itself: the wait of some 30 writers.
+/// Assumed before an instance has waited itself: the usual wait with some 30 writers.
 const USUAL_FIRST: Duration = Duration::from_millis(10);
 const USUAL_MIN: Duration = Duration::from_millis(2);
 /// A program that held the lock for seconds says nothing about the next wait.
 const USUAL_MAX: Duration = Duration::from_millis(200);
 
-/// What an instance knows about waiting for the lock.
-pub struct WriteLock {
-    /// A moving average of the waits of statements that had to wait.
+/// An instance's estimate of the wait for the lock.
+pub(super) struct WriteLock {
+    /// Moving average over the statements that had to wait.
     usual: Cell<Duration>,
 }
 
-/// One statement's wait.
+/// The wait of one statement.
 #[derive(Default)]
-pub struct Wait {
+pub(super) struct Wait {
+    /// Attempts without a pause so far.
     hasty: u32,
 }
 
@@ -50,8 +50,8 @@ impl Default for WriteLock {
 }
 
 impl WriteLock {
-    /// The pause before a statement that came `age` ago asks again; zero: at once.
-    pub fn pause(&self, wait: &mut Wait, age: Duration) -> Duration {
+    /// The pause of a statement that has waited for `age`; zero: ask at once.
+    pub(super) fn pause(&self, wait: &mut Wait, age: Duration) -> Duration {
         let usual = self.usual.get();
         if age < usual / 2 {
             return (usual / 4).clamp(PAUSE_MIN, PAUSE_EARLY_MAX);
@@ -66,7 +66,7 @@ impl WriteLock {
         if age < usual * 3 {
             return PAUSE_LATE;
         }
-        // Few statements wait for so long; those must not wait longer still.
+        // Few statements wait this long, and these must not wait much longer.
         if wait.hasty < HASTY_OVERDUE_MAX {
             wait.hasty += 1;
             return Duration::ZERO;
@@ -75,7 +75,7 @@ impl WriteLock {
     }
 
     /// A statement that had to wait got the lock after `age`.
-    pub fn got_it(&self, age: Duration) {
+    pub(super) fn got_it(&self, age: Duration) {
         let usual = (self.usual.get() * 3 + age) / 4;
         self.usual.set(usual.clamp(USUAL_MIN, USUAL_MAX));
     }

@@ -1,19 +1,20 @@
-//! A model of writers on one lock, in virtual time: what a pause does to the slowest of them is
-//! seen here without a clock. The model has as many cores as writers; where cores are few, those who ask
-//! without a pause ask less often, and the slowest are served sooner (`make bench`, `tails`).
+//! A model of writers on one lock, in virtual time: it shows the effect of the pauses on the
+//! slowest writers. The model has one core per writer. With fewer cores, writers without a pause
+//! ask less often, and the slowest are served sooner (`make bench`, `tails`).
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::*;
 
-/// Microseconds: of a statement that writes, of one refused question, and between two statements.
+/// Durations in microseconds: a statement that writes, a rejected attempt, the time between two
+/// statements, the whole run.
 const WRITE: u64 = 360;
 const QUESTION: u64 = 120;
 const ELSEWHERE: u64 = 3_000;
 const END: u64 = 20_000_000;
 
-/// Statements after which an instance is replaced, and has to learn anew.
+/// Statements after which an instance is replaced by one that has learned nothing.
 const INSTANCE: u32 = 128;
 
 struct Writer {
@@ -23,7 +24,7 @@ struct Writer {
     statements: u32,
 }
 
-/// A small generator: the same numbers on every run.
+/// A small random number generator with the same numbers on every run.
 struct Dice(u64);
 
 impl Dice {
@@ -33,7 +34,7 @@ impl Dice {
     }
 }
 
-/// Waits of all statements, ascending, in microseconds. `pause` decides for a writer.
+/// The waits of all statements in microseconds, ascending. `pause` returns the pause of a writer.
 fn waits(writers: usize, pause: impl Fn(&mut Writer, u64) -> u64) -> Vec<u64> {
     let mut dice = Dice(7);
     let new =
@@ -50,7 +51,7 @@ fn waits(writers: usize, pause: impl Fn(&mut Writer, u64) -> u64) -> Vec<u64> {
         let age = now - writer.since;
         if now < free_at {
             let pause = pause(writer, age);
-            // The host's timer ends at whole milliseconds.
+            // The host's timer fires at whole milliseconds.
             let next = match pause {
                 0 => now + QUESTION,
                 pause => (now + QUESTION + pause).next_multiple_of(1000) + dice.below(100),
@@ -90,7 +91,7 @@ fn the_slowest_hundredth_waits_at_most_six_times_the_median() {
         let waits = waits(writers, by_age);
         let (median, slow) = (percentile(&waits, 50), percentile(&waits, 99));
         assert!(slow <= 6 * median, "{writers}: {median} µs, {slow} µs");
-        // And the lock is not left alone meanwhile.
+        // And the lock is rarely idle.
         let busy = waits.len() as u64 * WRITE * 100 / END;
         assert!(busy >= 70, "{writers}: busy for {busy} %");
     }
@@ -102,7 +103,7 @@ fn few_writers_hardly_wait() {
     assert!(percentile(&waits, 99) < 10_000, "{} µs", percentile(&waits, 99));
 }
 
-/// The model tells a fair way to ask from an unfair one.
+/// The model distinguishes fair from unfair pauses.
 #[test]
 fn equal_pauses_are_unfair() {
     for writers in [32, 128] {
