@@ -1,46 +1,21 @@
 //! End-to-end tests: real Redis, real components, a record and servers of their own per test.
 //!
-//! Every answer of the functions is checked by the client as well (`support::http`): headers,
-//! `Content-Length`, problem+json, codes. Every Redis is checked at its end for keys that would
-//! stay for ever (`support::redis_server`).
+//! | folder | |
+//! |---|---|
+//! | `api` | the functions' routes, and the hub's sockets behind them: requests and answers |
+//! | `coexistence` | other services on the same keys and channels |
+//! | `faults` | Redis, the record, the functions or the network fail; nothing is lost or doubled |
+//! | `models` | the mechanisms of `runtime` natively, in random order, against models |
+//! | `build` | properties of the built components |
+//!
+//! The HTTP client checks every answer of the functions (`support::http`): headers,
+//! `Content-Length`, problem+json, codes, the schema of the body. Every Redis fails its test when
+//! it ends with a key that never expires (`support::redis_server`).
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "how a test fails")]
 
-mod auth;
-mod cache;
-mod cache_engine;
-mod cache_model;
-mod campaigns;
-mod conformance;
-mod cors;
-mod create;
-mod database;
-mod erased;
-mod expiry;
-mod feed;
-mod foreign;
-mod fuzz;
-mod imports;
-mod limits;
-mod load;
-mod lost_feed;
-mod model;
-mod neighbour;
-mod openapi;
-mod ops;
-mod order;
-mod outage;
-mod presence;
-mod queues;
-mod readiness;
-mod record;
-mod records;
-mod recovery;
-mod refused;
-mod relay;
-mod requests;
-mod routes;
-mod shutdown;
-mod sockets;
-mod tokens;
-mod without_sqlite;
+mod api;
+mod build;
+mod coexistence;
+mod faults;
+mod models;

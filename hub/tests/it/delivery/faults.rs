@@ -1,5 +1,5 @@
 //! Faults in the middle of delivery: every kind of client gets everything once and in order, and the
-//! existing service beside the hub survives. What presence makes of faults: `presence_faults.rs`.
+//! existing service beside the hub survives. What presence makes of faults: `presence/faults.rs`.
 
 use std::net::SocketAddr;
 use std::process::Child;
@@ -10,7 +10,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::process;
+use crate::process::binary as process;
 use crate::support::redis::ours;
 use crate::support::{Client, Events, Gateway, Hub, Options, RedisServer, token, until};
 

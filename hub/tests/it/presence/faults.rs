@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use redis::AsyncCommands as _;
 
-use crate::process;
+use crate::process::binary as process;
 use crate::support::{Client, RedisServer, token, until};
 
 /// What the contract promises.

@@ -6,7 +6,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use redis::AsyncCommands as _;
 
-use crate::faults::create_for_all;
+use crate::delivery::faults::create_for_all;
 use crate::support::{Client, Hub, RedisServer};
 
 /// With the test's own ends 10,000 files, of 20,000 that are common.

@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::process::{BINARY, signal};
+use crate::process::binary::{BINARY, signal};
 use crate::support::{Client, KEY, ORIGIN, RedisServer, now_s, sign, token, token_until, until};
 
 /// `hub::limits::HEADER_DEADLINE`, and what a loaded machine takes to look.

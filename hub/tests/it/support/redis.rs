@@ -64,7 +64,7 @@ impl RedisServer {
 
     pub fn signal(&self, signal: i32) {
         let pid = i32::try_from(self.child.as_ref().unwrap().id()).unwrap();
-        crate::process::signal(pid, signal);
+        crate::process::binary::signal(pid, signal);
     }
 
     pub fn port(&self) -> u16 {

@@ -5,7 +5,7 @@
 
 use support::{Functions, RedisServer, Schemathesis};
 
-use crate::routes::{RESOURCES, everything};
+use crate::api::routes::{RESOURCES, everything};
 
 /// What a test of every day may take; the second one only sees 401s.
 const SECONDS: u64 = 75;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use support::{Answer, Functions, Published, RedisServer, token};
 
-use crate::records::{self, On};
+use crate::api::records::{self, On};
 
 async fn create(functions: &Functions, key: &str, user: &str, title: &str) -> Answer {
     let body = json!({"userId": user, "title": title}).to_string();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use support::functions::titles;
 use support::{Functions, Published, RedisServer, token};
 
-use crate::records;
+use crate::api::records;
 
 const PAST: &str = "2020-01-01T00:00:00Z";
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use support::{Answer, Functions, Hub, RedisServer, eventually, token};
 
-use crate::limits::refuses_more_than;
+use crate::api::limits::refuses_more_than;
 
 const BOUND: Duration = Duration::from_secs(5);
 

@@ -6,7 +6,7 @@ mod requests;
 use serde_json::{Value, json};
 use support::{Answer, Functions, RedisServer, token};
 
-use crate::records::{On, both};
+use crate::api::records::{On, both};
 
 const DAYS_269_S: i64 = 269 * 24 * 3600;
 

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 use support::{Answer, Functions, Gateway, Hub, RedisServer, eventually, token};
 
-use crate::cache::World;
+use crate::api::cache::World;
 
 const SCOPES: &str =
     "cache:read campaigns:write presence:read queues:write tokens:read tokens:write";

@@ -102,7 +102,7 @@ async fn nobody_waits_for_a_connection_while_others_come_and_go() {
 #[tokio::test]
 async fn tables_of_the_first_version_are_brought_up_to_date_by_whoever_comes_first() {
     let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
-    postgres.run(include_str!("../../../functions/runtime/sql/postgres/001_init.sql"));
+    postgres.run(include_str!("../../../../functions/runtime/sql/postgres/001_init.sql"));
     let epoch = postgres.run("SELECT epoch FROM bellwire.record");
     let functions = on(&postgres, &redis).start().await;
     let created = join_all((0..8).map(|_| functions.notify("alice", "t"))).await;

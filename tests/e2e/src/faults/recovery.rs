@@ -7,7 +7,7 @@ use serde_json::json;
 use support::{Functions, Hub, Proxy, RedisServer, eventually, token};
 use tokio::time::{Instant, sleep};
 
-use crate::load::{Load, Plan, until_nothing_is_pending};
+use crate::faults::load::{Load, Plan, until_nothing_is_pending};
 
 const SECOND: Duration = Duration::from_secs(1);
 

@@ -19,7 +19,7 @@ use runtime::ports::redis::RedisError;
 use support::RedisServer;
 use tokio::task::LocalSet;
 
-use crate::model::redis::FaultyRedis;
+use crate::models::record_model::redis::FaultyRedis;
 
 pub const KEY: &str = "profile:7";
 pub const TAG: &str = "user:7";

@@ -11,7 +11,7 @@ use proptest::test_runner::TestRunner;
 
 use self::expected::Model;
 use self::store::Store;
-use crate::model::seed::{config, seed};
+use crate::models::record_model::seed::{config, seed};
 
 /// Times of the policy, ms; a sequence waits for a few of them.
 pub const FRESH: i64 = 60;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use support::{Functions, RedisServer};
 
 use super::{LIST, call, users};
-use crate::limits::refuses_more_than;
+use crate::api::limits::refuses_more_than;
 
 #[tokio::test]
 async fn pages_show_every_response_once_in_order() {

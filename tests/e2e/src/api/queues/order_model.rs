@@ -9,7 +9,7 @@ use shared::script::Script;
 use shared::{keys, script};
 use support::RedisServer;
 
-use crate::model::seed::{rng, seed};
+use crate::models::record_model::seed::{rng, seed};
 
 const CASES: u64 = 20;
 const STEPS: usize = 60;

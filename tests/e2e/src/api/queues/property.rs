@@ -15,8 +15,8 @@ use shared::{keys, script};
 use support::RedisServer;
 use support::wait::within;
 
-use crate::model::redis::FaultyRedis;
-use crate::model::seed::{rng, seed};
+use crate::models::record_model::redis::FaultyRedis;
+use crate::models::record_model::seed::{rng, seed};
 
 const MESSAGES: usize = 10_000;
 const CONSUMERS: usize = 4;

@@ -7,7 +7,7 @@ use serde_json::json;
 use support::{Functions, Proxy, RedisServer};
 
 use super::{call, delete, get, plain, put};
-use crate::records::both;
+use crate::api::records::both;
 
 const BOUND: Duration = Duration::from_secs(9);
 

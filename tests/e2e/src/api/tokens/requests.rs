@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use support::{Functions, RedisServer, token};
 
 use super::{call, get, plain, put};
-use crate::limits::refuses_more_than;
+use crate::api::limits::refuses_more_than;
 
 #[tokio::test]
 async fn tokens_are_for_their_owners_and_for_services() {
