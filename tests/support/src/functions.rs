@@ -7,12 +7,11 @@ use std::process::{Command, ExitStatus};
 use std::sync::Mutex;
 use std::time::Duration;
 
-use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::http::{Answer, Http};
 use crate::jwt;
-use crate::process::Process;
+use crate::process::{Process, Signal};
 use crate::record::Record;
 use crate::redis_server::RedisServer;
 use crate::wait::eventually_within;
@@ -96,16 +95,10 @@ impl Setup {
 
     /// `None` when the port was taken meanwhile.
     async fn launch(&self, port: u16) -> Option<Process> {
-        let (program, mut command) = match std::env::var_os("SPIN_BIN") {
-            Some(spin) => (PathBuf::from(&spin), Command::new(spin)),
-            None => {
-                let program = paths::program("bellwire-host");
-                (program.clone(), Command::new(program))
-            }
-        };
-        if std::env::var_os("SPIN_BIN").is_some() {
-            command.arg("up");
-        }
+        let spin = std::env::var_os("SPIN_BIN").map(PathBuf::from);
+        let program = spin.clone().unwrap_or_else(|| paths::program("bellwire-host"));
+        let mut command = Command::new(&program);
+        command.args(spin.is_some().then_some("up"));
         command.arg("--from").arg(self.manifest.clone().unwrap_or_else(paths::manifest));
         command.arg("--listen").arg(format!("127.0.0.1:{port}"));
         command.arg("--runtime-config-file").arg(self.record.runtime_config());
@@ -113,7 +106,11 @@ impl Setup {
         for (name, value) in &self.variables {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
-        let mut process = Process::start(&program.display().to_string(), &mut command);
+        let name = program.display().to_string();
+        let mut process = match spin {
+            Some(_) => Process::start_group(&name, &mut command),
+            None => Process::start(&name, &mut command),
+        };
         let what = "the functions host serves";
         eventually_within(START_LIMIT, what, async || {
             if let Some(status) = process.exit_status() {

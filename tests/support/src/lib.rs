@@ -10,6 +10,7 @@
 
 pub mod api;
 pub mod cpu;
+pub mod events;
 pub mod functions;
 pub mod gateway;
 pub mod http;
@@ -32,6 +33,7 @@ pub mod stats;
 pub mod table;
 pub mod wait;
 
+pub use events::Events;
 pub use functions::{Functions, Setup};
 pub use gateway::Gateway;
 pub use http::{Answer, Http};

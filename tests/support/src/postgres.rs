@@ -8,11 +8,10 @@ use std::process::{Command, Stdio};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::ports;
-use crate::process::Process;
+use crate::process::{Process, Signal};
 use crate::wait::{PATIENCE, eventually};
 
 const STARTS_MAX: usize = 10;
@@ -113,7 +112,7 @@ async fn launch(port: u16, dir: &Path, settings: &[String]) -> Option<Process> {
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
     command.args(["-c", "shared_buffers=16MB"]);
     command.args(settings.iter().flat_map(|setting| ["-c", setting]));
-    let mut process = Process::start("postgres", &mut command);
+    let mut process = Process::start_group("postgres", &mut command);
     eventually("Postgres accepts connections", async || {
         if process.exit_status().is_some() {
             assert!(process.has_printed("in use"), "{}", process.output());

@@ -1,36 +1,60 @@
-//! A TCP proxy in front of Redis: a network that can be slow, silent or broken.
+//! The one proxy between a program and its Redis: a network that can be slow, silent, cut or led
+//! elsewhere. Counts what tests wait for.
+
+mod connection;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+use connection::forward;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Mode {
+    #[default]
     Open,
     /// Bytes towards the server wait here.
     Held,
+    /// Bytes vanish, both ways; connections that lost some end with the silence.
+    Silent,
     /// New connections are closed.
     Cut,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct State {
     mode: Mode,
-    /// A connection from before the last cut ends, also when it hears of it late.
+    /// How much later every piece arrives: of requests, and of answers.
+    delays: [Duration; 2],
+    /// A connection from before the last cut ends, even if it sees the change late.
     cuts: usize,
+    /// The same for connections that have not subscribed.
+    failovers: usize,
+}
+
+/// Where connections go.
+#[derive(Debug)]
+struct Servers {
+    server: String,
+    /// Where they go once they subscribe, if elsewhere.
+    subscribed: Option<String>,
+}
+
+/// What the proxy and its connections share.
+struct Shared {
+    state: watch::Sender<State>,
+    servers: Mutex<Servers>,
+    held_bytes: AtomicUsize,
+    subscriptions: AtomicUsize,
 }
 
 /// Forwards connections to a server, until told otherwise. Ends with the test's runtime.
 pub struct Proxy {
     port: u16,
-    state: Arc<watch::Sender<State>>,
-    held_bytes: Arc<AtomicUsize>,
-    /// Where new connections go.
-    server: Arc<Mutex<String>>,
+    shared: Arc<Shared>,
 }
 
 impl Proxy {
@@ -38,19 +62,19 @@ impl Proxy {
     pub async fn to(server: &str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
-        let state = Arc::new(watch::Sender::new(State { mode: Mode::Open, cuts: 0 }));
-        let held_bytes = Arc::new(AtomicUsize::new(0));
-        let server = Arc::new(Mutex::new(server.to_owned()));
-        let (states, held) = (Arc::clone(&state), Arc::clone(&held_bytes));
-        let target = Arc::clone(&server);
+        let shared = Arc::new(Shared {
+            state: watch::Sender::new(State::default()),
+            servers: Mutex::new(Servers { server: server.to_owned(), subscribed: None }),
+            held_bytes: AtomicUsize::new(0),
+            subscriptions: AtomicUsize::new(0),
+        });
+        let of_connections = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                let (state, held) = (states.subscribe(), Arc::clone(&held));
-                let server = target.lock().unwrap().clone();
-                tokio::spawn(forward(client, server, state, held));
+                tokio::spawn(forward(client, Arc::clone(&of_connections)));
             }
         });
-        Self { port, state, held_bytes, server }
+        Self { port, shared }
     }
 
     /// `host:port` of the proxy itself.
@@ -58,79 +82,76 @@ impl Proxy {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Keeps what clients send from now on.
+    /// The proxy as a Redis.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// Keeps the bytes that clients send from now on.
     pub fn hold(&self) {
-        self.held_bytes.store(0, Ordering::SeqCst);
+        self.shared.held_bytes.store(0, Ordering::SeqCst);
         self.set(Mode::Held);
     }
 
     fn set(&self, mode: Mode) {
-        self.state.send_modify(|state| state.mode = mode);
+        self.shared.state.send_modify(|state| state.mode = mode);
     }
 
     /// How many bytes wait since the last `hold`.
     pub fn held_bytes(&self) -> usize {
-        self.held_bytes.load(Ordering::SeqCst)
+        self.shared.held_bytes.load(Ordering::SeqCst)
     }
 
-    /// Sends on what was kept.
+    /// Drops every byte, both ways, from now on: half-open connections. A connection that lost bytes
+    /// is closed on `release`, as the peer's kernel would.
+    pub fn silence(&self) {
+        self.set(Mode::Silent);
+    }
+
+    /// Delays every piece of a request and of an answer from now on.
+    pub fn delay(&self, requests: Duration, answers: Duration) {
+        self.shared.state.send_modify(|state| state.delays = [requests, answers]);
+    }
+
+    /// Sends on the bytes that were kept; forwards again, without delay.
     pub fn release(&self) {
-        self.set(Mode::Open);
+        self.shared.state.send_modify(|state| {
+            state.mode = Mode::Open;
+            state.delays = Default::default();
+        });
     }
 
-    /// Closes every connection, and new ones, until `release`. What was kept is lost.
+    /// Closes every connection, and new ones, until `release`. Bytes that were kept are lost.
     pub fn cut(&self) {
-        self.state.send_modify(|state| *state = State { mode: Mode::Cut, cuts: state.cuts + 1 });
+        let state = &self.shared.state;
+        state.send_modify(|state| (state.mode, state.cuts) = (Mode::Cut, state.cuts + 1));
+    }
+
+    /// Closes every connection; new ones are forwarded.
+    pub fn disconnect(&self) {
+        self.shared.state.send_modify(|state| state.cuts += 1);
     }
 
     /// After `cut`: where connections go from now on. A failover, seen from the clients.
     pub fn lead_to(&self, server: &str) {
-        server.clone_into(&mut self.server.lock().unwrap());
+        server.clone_into(&mut self.shared.servers.lock().unwrap().server);
         self.release();
     }
-}
 
-async fn forward(
-    client: TcpStream,
-    server: String,
-    mut state: watch::Receiver<State>,
-    held: Arc<AtomicUsize>,
-) {
-    let State { mode, cuts } = *state.borrow();
-    if mode == Mode::Cut {
-        return;
+    /// A failover that leaves subscriptions behind: they stay with the old server, all other
+    /// connections are closed, and new ones go to `server`.
+    pub fn fail_over_to(&self, server: &str) {
+        server.clone_into(&mut self.shared.servers.lock().unwrap().server);
+        self.shared.state.send_modify(|state| state.failovers += 1);
     }
-    let Ok(server) = TcpStream::connect(server).await else { return };
-    let _ = (client.set_nodelay(true), server.set_nodelay(true));
-    let ((client_read, client_write), (server_read, server_write)) =
-        (client.into_split(), server.into_split());
-    let (towards, back) = (state.clone(), state.clone());
-    let nobody = Arc::new(AtomicUsize::new(0));
-    // Whichever side ends first ends both.
-    tokio::select! {
-        () = copy(client_read, server_write, towards, cuts, held) => {}
-        () = copy(server_read, client_write, back, cuts, nobody) => {}
-        _ = state.wait_for(|state| state.cuts != cuts) => {}
-    }
-}
 
-async fn copy(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    mut state: watch::Receiver<State>,
-    cuts: usize,
-    held: Arc<AtomicUsize>,
-) {
-    let mut buffer = vec![0; 64 * 1024];
-    loop {
-        let Ok(bytes @ 1..) = from.read(&mut buffer).await else { return };
-        if state.borrow().mode == Mode::Held {
-            held.fetch_add(bytes, Ordering::SeqCst);
-        }
-        let is_decided = |state: &State| state.cuts != cuts || state.mode != Mode::Held;
-        let is_cut = state.wait_for(is_decided).await.map_or(true, |state| state.cuts != cuts);
-        if is_cut || to.write_all(&buffer[..bytes]).await.is_err() {
-            return;
-        }
+    /// Connections go to `server` once they subscribe; answers that are on their way then are lost.
+    pub fn lead_subscriptions_to(&self, server: &str) {
+        self.shared.servers.lock().unwrap().subscribed = Some(server.to_owned());
+    }
+
+    /// How many connections have subscribed.
+    pub fn subscriptions(&self) -> usize {
+        self.shared.subscriptions.load(Ordering::SeqCst)
     }
 }

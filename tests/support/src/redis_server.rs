@@ -1,28 +1,32 @@
-//! A Redis of the test's own, which can die, hang, forget and come back. When it goes, no key may
-//! be left that never expires: other people's memory is at stake.
+//! The one launcher of redis-server: a Redis of the test's own, which can die, hang, forget and come
+//! back. When it ends, no key may be left that never expires, since that would fill the memory of
+//! a Redis shared with other services.
+
+mod options;
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::process::Command;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use redis::AsyncConnectionConfig;
 use redis::aio::MultiplexedConnection;
-use rustix::process::Signal;
 use tempfile::TempDir;
 
+pub use self::options::{Options, Persistence};
 use crate::ports;
-use crate::process::Process;
-use crate::wait::{PATIENCE, eventually};
+use crate::process::{Process, Signal};
+use crate::wait::{PATIENCE, eventually, eventually_within};
 
 const STARTS_MAX: usize = 10;
+/// Loading its file takes a while on a busy machine.
+const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// A redis-server on a port of its own.
 pub struct RedisServer {
     port: u16,
     dir: TempDir,
-    is_durable: bool,
+    options: Options,
     process: Mutex<Option<Process>>,
     /// Keys that the test wrote as another service: their expiry is not ours to set.
     foreign: Mutex<BTreeSet<String>>,
@@ -31,24 +35,39 @@ pub struct RedisServer {
 impl RedisServer {
     /// One that forgets everything when it ends.
     pub async fn start() -> Self {
-        Self::launch(false).await
+        Self::start_with(Options::default()).await
     }
 
     /// One with an append-only file that is written before a command is answered.
     pub async fn start_durable() -> Self {
-        Self::launch(true).await
+        let persistence = Persistence::EveryCommand;
+        Self::start_with(Options { persistence, ..Options::default() }).await
     }
 
-    async fn launch(is_durable: bool) -> Self {
-        let dir = tempfile::tempdir().unwrap();
+    pub async fn start_with(options: Options) -> Self {
         for _ in 0..STARTS_MAX {
-            let port = ports::free();
-            if let Some(process) = run(port, dir.path(), is_durable).await {
-                let (process, foreign) = (Mutex::new(Some(process)), Mutex::default());
-                return Self { port, dir, is_durable, process, foreign };
+            let server = Self::prepare(options.clone());
+            if let Some(process) = server.launch().await {
+                *server.process.lock().unwrap() = Some(process);
+                return server;
             }
         }
         panic!("redis-server found no free port");
+    }
+
+    /// A port and a directory for a server that `restart` starts for the first time.
+    pub fn prepare(options: Options) -> Self {
+        Self {
+            port: ports::free(),
+            dir: tempfile::tempdir().unwrap(),
+            options,
+            process: Mutex::default(),
+            foreign: Mutex::default(),
+        }
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// `host:port`.
@@ -89,6 +108,11 @@ impl RedisServer {
         }
     }
 
+    /// Runs one command whose answer does not matter, unless it is an error.
+    pub async fn command(&self, words: &[&str]) {
+        let _: redis::Value = self.run_words(words).await;
+    }
+
     /// How often a command was called, by clients and by scripts.
     pub async fn calls(&self, command: &str) -> u64 {
         let stats: String = self.run("INFO commandstats").await;
@@ -127,17 +151,31 @@ impl RedisServer {
         self.process.lock().unwrap().take().expect("a running Redis").kill();
     }
 
-    /// Starts it again on its port, with what its append-only file holds.
+    /// Starts it (again) on its port, with what its file holds.
     pub async fn restart(&self) {
         assert!(self.process.lock().unwrap().is_none(), "Redis still runs");
-        let process = run(self.port, self.dir.path(), self.is_durable).await;
-        let process = process.expect("Redis starts again on its port");
+        let process = self.launch().await.expect("Redis starts again on its port");
         *self.process.lock().unwrap() = Some(process);
     }
 
     /// Kills it and starts one that knows nothing on the same port.
     pub async fn replace_with_empty(&self) {
         self.kill();
+        self.replace_files(None);
+        self.restart().await;
+    }
+
+    /// A copy of the append-only file of a running server: what an asynchronous replica would have
+    /// by now.
+    pub fn copy_files(&self) -> TempDir {
+        let copy = tempfile::tempdir().unwrap();
+        copy_files(&self.append_only_dir(), copy.path());
+        copy
+    }
+
+    /// Puts a copy in the place of what a killed server had on the disk; without one, nothing.
+    pub fn replace_files(&self, copy: Option<&TempDir>) {
+        assert!(self.process.lock().unwrap().is_none(), "Redis still runs");
         for entry in std::fs::read_dir(self.dir.path()).unwrap() {
             let path = entry.unwrap().path();
             match path.is_dir() {
@@ -145,7 +183,14 @@ impl RedisServer {
                 false => std::fs::remove_file(path).unwrap(),
             }
         }
-        self.restart().await;
+        if let Some(copy) = copy {
+            std::fs::create_dir(self.append_only_dir()).unwrap();
+            copy_files(copy.path(), &self.append_only_dir());
+        }
+    }
+
+    fn append_only_dir(&self) -> PathBuf {
+        self.dir.path().join("appendonlydir")
     }
 
     /// Stops it without closing anything: connections stay open and nobody answers.
@@ -159,6 +204,26 @@ impl RedisServer {
 
     fn signal(&self, signal: Signal) {
         self.process.lock().unwrap().as_ref().expect("a running Redis").signal(signal);
+    }
+
+    /// `None` when the port was taken meanwhile.
+    async fn launch(&self) -> Option<Process> {
+        let mut command = self.options.command(self.port, self.dir.path());
+        let mut process = Process::start("redis-server", &mut command);
+        let client = redis::Client::open(self.url()).unwrap();
+        eventually_within(START_LIMIT, "redis-server answers", async || {
+            if let Some(status) = process.exit_status() {
+                assert!(process.has_printed("in use"), "{status}: {}", process.output());
+                return Some(false);
+            }
+            let mut connection = client.get_multiplexed_async_connection().await.ok()?;
+            let pong: redis::RedisResult<String> =
+                redis::cmd("PING").query_async(&mut connection).await;
+            // Loading its file it answers with an error. A stranger on the port is not our process.
+            (pong.is_ok() && process.has_printed("Ready to accept connections")).then_some(true)
+        })
+        .await
+        .then_some(process)
     }
 
     fn keys_without_expiry(&self) -> redis::RedisResult<Vec<String>> {
@@ -185,7 +250,7 @@ const SIGNALS_MAX: usize = 20;
 impl Drop for RedisServer {
     fn drop(&mut self) {
         let is_running = self.process.lock().unwrap().is_some();
-        if !is_running || std::thread::panicking() {
+        if !is_running || self.options.may_leave_keys || std::thread::panicking() {
             return;
         }
         self.resume();
@@ -202,25 +267,9 @@ impl Drop for RedisServer {
     }
 }
 
-/// `None` when the port was taken meanwhile.
-async fn run(port: u16, dir: &Path, is_durable: bool) -> Option<Process> {
-    let mut command = Command::new("redis-server");
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]);
-    command.args(["--appendonly", if is_durable { "yes" } else { "no" }]);
-    command.args(["--appendfsync", "always", "--dir"]).arg(dir);
-    let mut process = Process::start("redis-server", &mut command);
-    let client = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
-    eventually("redis-server answers", async || {
-        if let Some(status) = process.exit_status() {
-            assert!(process.has_printed("in use"), "{status}: {}", process.output());
-            return Some(false);
-        }
-        let mut connection = client.get_multiplexed_async_connection().await.ok()?;
-        let pong: redis::RedisResult<String> =
-            redis::cmd("PING").query_async(&mut connection).await;
-        // Loading its file it answers with an error. A stranger on the port is not our process.
-        (pong.is_ok() && process.has_printed("Ready to accept connections")).then_some(true)
-    })
-    .await
-    .then_some(process)
+fn copy_files(from: &Path, to: &Path) {
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
+    }
 }

@@ -1,18 +1,15 @@
 //! Faults in the middle of delivery: every kind of client gets everything once and in order, and the
 //! existing service beside the hub survives. What presence makes of faults: `presence/faults.rs`.
 
-use std::net::SocketAddr;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use serde_json::json;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
-use crate::process::binary as process;
+use ::support::Proxy;
 use crate::support::redis::ours;
-use crate::support::{Client, Events, Gateway, Hub, Options, RedisServer, token, until};
+use crate::support::{Client, Events, Gateway, Hub, Options, Program, RedisServer, token, until};
 
 /// One client of each kind of one user.
 struct Clients {
@@ -42,7 +39,7 @@ impl Clients {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_redis_that_forgets_in_the_middle_of_delivery_loses_and_doubles_nothing() {
-    let mut hub = Hub::start().await;
+    let hub = Hub::start().await;
     let mut gateway = Gateway::start(&hub.redis).await;
     gateway.call(json!(["open", "alice"])).await;
     let mut record = vec![hub.redis.create("alice", "e1", 1).await];
@@ -54,7 +51,7 @@ async fn a_redis_that_forgets_in_the_middle_of_delivery_loses_and_doubles_nothin
             // The subscription is gone as well, and what is published meanwhile with it.
             hub.redis.kill();
             hub.until_not_ready().await;
-            hub.redis.run().await;
+            hub.redis.restart().await;
         } else {
             hub.redis.command(&["FLUSHALL"]).await;
         }
@@ -111,8 +108,9 @@ async fn who_resumes_on_a_feed_that_went_back_gets_what_others_had_already() {
 async fn a_slow_redis_delays_and_loses_nothing() {
     let redis = RedisServer::start().await;
     let mut gateway = Gateway::start(&redis).await;
-    let redis_url = late(redis.port(), Duration::from_millis(300)).await;
-    let options = Options { redis_url: Some(redis_url), ..Options::default() };
+    let proxy = Proxy::to(&redis.address()).await;
+    proxy.delay(Duration::ZERO, Duration::from_millis(300));
+    let options = Options { redis_url: Some(proxy.url()), ..Options::default() };
     let hub = Hub::start_on(redis, options).await;
     hub.until_ready().await;
     hub.redis.create("alice", "e1", 1).await;
@@ -140,63 +138,17 @@ async fn a_slow_redis_delays_and_loses_nothing() {
     gateway.call(json!(["feed", "alice"])).await;
 }
 
-/// An address where Redis seems to be, and answers come late.
-async fn late(port: u16, delay: Duration) -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let url = format!("redis://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move {
-        while let Ok((hub, _)) = listener.accept().await {
-            let redis = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-            let (mut from_hub, mut to_hub) = hub.into_split();
-            let (mut from_redis, mut to_redis) = redis.into_split();
-            tokio::spawn(async move { tokio::io::copy(&mut from_hub, &mut to_redis).await });
-            tokio::spawn(async move {
-                let mut buffer = vec![0; 64 * 1024];
-                while let Ok(bytes @ 1..) = from_redis.read(&mut buffer).await {
-                    tokio::time::sleep(delay).await;
-                    if to_hub.write_all(&buffer[..bytes]).await.is_err() {
-                        break;
-                    }
-                }
-            });
-        }
-    });
-    url
-}
-
-/// A hub that can be killed.
-struct Process(Child, SocketAddr);
-
-impl Process {
-    fn start(redis: &RedisServer) -> Self {
-        let (child, address) = process::start(redis);
-        Self(child, address.parse().unwrap())
+async fn resume(hub: &Program, user: &str, seq: i64) -> Client {
+    let connection = TcpStream::connect(hub.address()).await.unwrap();
+    let query = format!("?since=seq:{seq}&epoch=e1");
+    let protocol = if user.ends_with('0') { "bellwire.raw" } else { "bellwire.v1" };
+    let token = token(user);
+    let connecting = Client::connect_to(connection, &query, &token, Some(protocol));
+    let mut client = connecting.await.unwrap();
+    if protocol == "bellwire.v1" {
+        assert!(client.text().await.contains("welcome"));
     }
-
-    async fn resume(&self, user: &str, seq: i64) -> Client {
-        let connection = TcpStream::connect(self.1).await.unwrap();
-        let query = format!("?since=seq:{seq}&epoch=e1");
-        let protocol = if user.ends_with('0') { "bellwire.raw" } else { "bellwire.v1" };
-        let token = token(user);
-        let connecting = Client::connect_to(connection, &query, &token, Some(protocol));
-        let mut client = connecting.await.unwrap();
-        if protocol == "bellwire.v1" {
-            assert!(client.text().await.contains("welcome"));
-        }
-        client
-    }
-
-    fn kill(&mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+    client
 }
 
 /// A client gets exactly these, in order.
@@ -213,11 +165,11 @@ async fn killed_with_sockets(has_another: bool) {
     const SOCKETS: usize = 1_000;
     let redis = RedisServer::start().await;
     let mut gateway = Gateway::start(&redis).await;
-    let mut killed = Process::start(&redis);
-    let another = has_another.then(|| Process::start(&redis));
+    let killed = Program::start(&redis).await;
+    let another = if has_another { Some(Program::start(&redis).await) } else { None };
     let users: Vec<String> = (0..SOCKETS).map(|user| format!("u{user}")).collect();
     create_for_all(&redis, &users, 1).await;
-    let mut clients = join_all(users.iter().map(|user| killed.resume(user, 0))).await;
+    let mut clients = join_all(users.iter().map(|user| resume(&killed, user, 0))).await;
     create_for_all(&redis, &users, 2).await;
     join_all(clients.iter_mut().map(|client| get(client, 1..=2))).await;
     // Half of them have got this one when the hub dies, the others have not.
@@ -228,13 +180,16 @@ async fn killed_with_sockets(has_another: bool) {
     create_for_all(&redis, second, 3).await;
     create_for_all(&redis, first, 4).await;
     let start = Instant::now();
-    let next = another.unwrap_or_else(|| Process::start(&redis));
+    let next = match another {
+        Some(another) => another,
+        None => Program::start(&redis).await,
+    };
     drop(clients);
     let back = users.iter().enumerate().map(|(at, user)| {
         let next = &next;
         async move {
             let (had, last) = if at < SOCKETS / 2 { (3, 4) } else { (2, 3) };
-            let mut client = next.resume(user, had).await;
+            let mut client = resume(next, user, had).await;
             get(&mut client, had + 1..=last).await;
             client
         }

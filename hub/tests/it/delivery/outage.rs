@@ -8,7 +8,7 @@ use crate::support::{Hub, Options, RedisServer};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sockets_survive_a_restart_of_redis_and_get_what_they_missed() {
-    let mut hub = Hub::start().await;
+    let hub = Hub::start().await;
     hub.redis.push("alice", "e1", 1).await;
     let mut raw = hub.connect("alice").await;
     let (mut v1, _) = hub.connect_v1("alice").await;
@@ -20,7 +20,7 @@ async fn sockets_survive_a_restart_of_redis_and_get_what_they_missed() {
     hub.until_not_ready().await;
     assert_eq!(hub.get("/readyz").await.code(), "redis_unavailable");
     assert_eq!(hub.get("/healthz").await.status, 200);
-    hub.redis.run().await;
+    hub.redis.restart().await;
     hub.until_ready().await;
     for expected in [&two, &three] {
         assert_eq!(&raw.text().await, expected);
@@ -52,7 +52,7 @@ async fn a_cut_subscription_loses_nothing_even_for_new_users() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_was_replaced_meanwhile_is_told() {
-    let mut hub = Hub::start().await;
+    let hub = Hub::start().await;
     hub.redis.push("alice", "e1", 5).await;
     let (mut v1, _) = hub.connect_v1("alice").await;
     hub.redis.command(&["DEL", "notifications:alice"]).await;
@@ -60,7 +60,7 @@ async fn a_record_that_was_replaced_meanwhile_is_told() {
     hub.redis.push("alice", "e2", 2).await;
     hub.redis.command(&["SAVE"]).await;
     hub.redis.kill();
-    hub.redis.run().await;
+    hub.redis.restart().await;
     assert_eq!(v1.text().await, r#"{"type":"gap","reason":"epoch","epoch":"e2","seq":2}"#);
     let three = hub.redis.create("alice", "e2", 3).await;
     assert_eq!(v1.notification().await, three);
@@ -68,11 +68,11 @@ async fn a_record_that_was_replaced_meanwhile_is_told() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_sockets_are_accepted_and_told_later() {
-    let mut hub = Hub::start_on(RedisServer::prepare(), Options::default()).await;
+    let hub = Hub::start_on(RedisServer::prepare(), Options::default()).await;
     assert_eq!(hub.get("/readyz").await.status, 503);
     let (mut v1, welcome) = hub.connect_v1("alice").await;
     assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0}"#);
-    hub.redis.run().await;
+    hub.redis.restart().await;
     hub.until_ready().await;
     let one = hub.redis.create("alice", "e1", 1).await;
     assert_eq!(v1.notification().await, one);
@@ -89,9 +89,9 @@ async fn a_silent_connection_is_noticed() {
     let hub = Hub::start_with(Options { pace, ..Options::default() }).await;
     let mut client = hub.connect("alice").await;
     // Stopped, it keeps the connections and answers nothing: half-open TCP looks like that.
-    hub.redis.signal(libc::SIGSTOP);
+    hub.redis.pause();
     hub.until_not_ready().await;
-    hub.redis.signal(libc::SIGCONT);
+    hub.redis.resume();
     hub.until_ready().await;
     hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
     assert_eq!(client.text().await, r#"{"userId":"alice"}"#);

@@ -155,7 +155,7 @@ async fn cursors_that_cannot_be_read_are_refused_by_name() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_resumes_while_redis_is_away_gets_it_all_when_it_is_back() {
-    let mut hub = Hub::start().await;
+    let hub = Hub::start().await;
     let mut expected = Vec::new();
     for seq in 1..=4 {
         expected.push(hub.redis.push("alice", "e1", seq).await);
@@ -168,7 +168,7 @@ async fn who_resumes_while_redis_is_away_gets_it_all_when_it_is_back() {
         hub.resume("alice", query, "bellwire.raw"),
         hub.resume("alice", query, "bellwire.v1"),
     );
-    hub.redis.run().await;
+    hub.redis.restart().await;
     hub.until_ready().await;
     assert!(v1.text().await.contains("welcome"));
     for notification in &expected[1..] {

@@ -2,57 +2,23 @@
 //! at once, each to a Redis of its own, since most of them take time.
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
-use std::process::Child;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use redis::AsyncCommands as _;
 
-use crate::process::binary as process;
-use crate::support::{Client, RedisServer, token, until};
+use crate::support::{Client, Program, RedisServer, SOON};
 
 /// What the contract promises.
 const CONTRACT: Duration = Duration::from_secs(20);
 const LEASE: Duration = Duration::from_secs(12);
 
-/// A hub that can be killed.
-struct Process {
-    child: Child,
-    address: SocketAddr,
+async fn connect_all(hub: &Program, users: &[String]) -> Vec<Client> {
+    join_all(users.iter().map(|user| hub.connect(user))).await
 }
 
-impl Process {
-    fn start(redis: &RedisServer) -> Self {
-        let (child, address) = process::start(redis);
-        Self { child, address: address.parse().unwrap() }
-    }
-
-    async fn connect(&self, user: &str) -> Client {
-        Client::connect(self.address, &token(user), None).await.unwrap()
-    }
-
-    async fn connect_all(&self, users: &[String]) -> Vec<Client> {
-        join_all(users.iter().map(|user| self.connect(user))).await
-    }
-
-    /// With -9.
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    async fn terminate(&mut self) {
-        process::signal(i32::try_from(self.child.id()).unwrap(), libc::SIGTERM);
-        until("the hub has ended", async || self.child.try_wait().unwrap().is_some()).await;
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+async fn terminate(hub: &Program) {
+    assert!(hub.terminate(SOON).await.success());
 }
 
 fn users(count: usize) -> Vec<String> {
@@ -86,9 +52,9 @@ fn names(users: &[String]) -> Vec<&str> {
 
 async fn a_hub_killed_beside_another() {
     let redis = RedisServer::start().await;
-    let (mut killed, left) = (Process::start(&redis), Process::start(&redis));
+    let (killed, left) = (Program::start(&redis).await, Program::start(&redis).await);
     let (all, half) = (users(1000), users(500));
-    let _sockets = (killed.connect_all(&all).await, left.connect_all(&half).await);
+    let _sockets = (connect_all(&killed, &all).await, connect_all(&left, &half).await);
     restored(&redis, "many come", &names(&all)).await;
     killed.kill();
     let watch = async {
@@ -109,9 +75,9 @@ async fn a_hub_killed_beside_another() {
 
 async fn the_only_hub_killed() {
     let redis = RedisServer::start().await;
-    let mut hub = Process::start(&redis);
+    let hub = Program::start(&redis).await;
     let users = users(100);
-    let _sockets = hub.connect_all(&users).await;
+    let _sockets = connect_all(&hub, &users).await;
     restored(&redis, "many come", &names(&users)).await;
     hub.kill();
     restored(&redis, "the only hub killed", &[]).await;
@@ -119,58 +85,58 @@ async fn the_only_hub_killed() {
 
 async fn a_hub_killed_and_started_again() {
     let redis = RedisServer::start().await;
-    let mut hub = Process::start(&redis);
+    let hub = Program::start(&redis).await;
     let _sockets = (hub.connect("alice").await, hub.connect("bob").await);
     redis.command(&["SADD", "online_users", "theirs"]).await;
     restored(&redis, "some come", &["alice", "bob", "theirs"]).await;
     hub.kill();
-    let again = Process::start(&redis);
+    let again = Program::start(&redis).await;
     let _alice = again.connect("alice").await;
     restored(&redis, "hub killed and started again", &["alice", "theirs"]).await;
 }
 
 async fn redis_flushed() {
     let redis = RedisServer::start().await;
-    let hub = Process::start(&redis);
+    let hub = Program::start(&redis).await;
     let users = users(100);
-    let _sockets = hub.connect_all(&users).await;
+    let _sockets = connect_all(&hub, &users).await;
     restored(&redis, "many come", &names(&users)).await;
     redis.command(&["FLUSHALL"]).await;
     restored(&redis, "Redis flushed", &names(&users)).await;
 }
 
 async fn redis_killed_and_started_empty() {
-    let mut redis = RedisServer::start().await;
-    let hub = Process::start(&redis);
+    let redis = RedisServer::start().await;
+    let hub = Program::start(&redis).await;
     let users = users(100);
-    let _sockets = hub.connect_all(&users).await;
+    let _sockets = connect_all(&hub, &users).await;
     restored(&redis, "many come", &names(&users)).await;
     redis.kill();
-    redis.run().await;
+    redis.restart().await;
     restored(&redis, "Redis killed and started empty", &names(&users)).await;
 }
 
 async fn redis_paused_for_longer_than_a_lease() {
     let redis = RedisServer::start().await;
-    let (first, second) = (Process::start(&redis), Process::start(&redis));
+    let (first, second) = (Program::start(&redis).await, Program::start(&redis).await);
     let _alice = first.connect("alice").await;
     let bob = first.connect("bob").await;
     let _carol = second.connect("carol").await;
     restored(&redis, "some come", &["alice", "bob", "carol"]).await;
-    redis.signal(libc::SIGSTOP);
+    redis.pause();
     drop(bob);
     let _dave = second.connect("dave").await;
     // This is the fault itself.
     tokio::time::sleep(LEASE + Duration::from_secs(2)).await;
-    redis.signal(libc::SIGCONT);
+    redis.resume();
     restored(&redis, "Redis paused for 14 s", &["alice", "carol", "dave"]).await;
 }
 
 async fn others_take_users_out() {
     let redis = RedisServer::start().await;
-    let hub = Process::start(&redis);
+    let hub = Program::start(&redis).await;
     let users = users(1500);
-    let _sockets = hub.connect_all(&users).await;
+    let _sockets = connect_all(&hub, &users).await;
     restored(&redis, "many come", &names(&users)).await;
     let taken: Vec<&str> = users.iter().step_by(100).map(String::as_str).collect();
     redis.command(&[&["SREM", "online_users"], &taken[..]].concat()).await;
@@ -196,16 +162,16 @@ async fn true_again_within_20_s() {
 async fn a_clean_end_leaves_what_others_hold_for_good() {
     let redis = RedisServer::start().await;
     redis.command(&["SADD", "online_users", "theirs"]).await;
-    let (mut first, mut second) = (Process::start(&redis), Process::start(&redis));
-    let on_first = first.connect_all(&["alice".to_owned(), "bob".to_owned()]).await;
+    let (first, second) = (Program::start(&redis).await, Program::start(&redis).await);
+    let on_first = connect_all(&first, &["alice".to_owned(), "bob".to_owned()]).await;
     let on_second = second.connect("alice").await;
     restored(&redis, "some come", &["alice", "bob", "theirs"]).await;
     drop(on_first);
     restored(&redis, "a hub lost its sockets", &["alice", "theirs"]).await;
-    first.terminate().await;
+    terminate(&first).await;
     assert_eq!(online(&redis).await, BTreeSet::from(["alice".to_owned(), "theirs".to_owned()]));
     drop(on_second);
-    second.terminate().await;
+    terminate(&second).await;
     assert_eq!(online(&redis).await, BTreeSet::from(["theirs".to_owned()]));
     let mut connection = redis.connection().await;
     let ttl_ms: i64 = connection.pttl("online_users").await.unwrap();

@@ -30,8 +30,8 @@ async fn handshake(
         let name: http::HeaderName = name.parse().unwrap();
         request.headers_mut().insert(name, value.parse().unwrap());
     }
-    match tokio_tungstenite::client_async(request, connection).await {
-        Ok((socket, _)) => Ok(Client { socket }),
+    match Client::open(connection, request).await {
+        Ok(client) => Ok(client),
         Err(Error::Http(response)) => Err(*response),
         Err(error) => panic!("{error}"),
     }
@@ -168,7 +168,7 @@ async fn the_numbers_follow_what_happens() {
     assert_eq!(sample(&hub, "messages_total{channel=\"notifications\"}").await, 3.0);
     assert_eq!(sample(&hub, "undelivered_total{reason=\"unreadable\"}").await, 1.0);
     assert_eq!(sample(&hub, "undelivered_total{reason=\"not_here\"}").await, 1.0);
-    client.socket.close(None).await.unwrap();
+    client.stream.close(None).await.unwrap();
     until("the socket is counted as over", async || {
         sample(&hub, "sockets{protocol=\"raw\"}").await == 0.0
     })

@@ -63,7 +63,7 @@ async fn calls(redis: &RedisServer) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn thousands_come_back_at_once_and_are_brought_up_to_date_after_a_restart_of_redis() {
-    let mut hub = Hub::start().await;
+    let hub = Hub::start().await;
     let users: Vec<String> = (0..SOCKETS).map(|user| format!("u{user}")).collect();
     create_for_all(&hub.redis, &users, 1).await;
     let clients = connect_all(&hub, &users, "").await;
@@ -98,7 +98,7 @@ async fn thousands_come_back_at_once_and_are_brought_up_to_date_after_a_restart_
     hub.redis.command(&["SAVE"]).await;
     hub.redis.kill();
     hub.until_not_ready().await;
-    hub.redis.run().await;
+    hub.redis.restart().await;
     let start = Instant::now();
     get_all(&mut clients, 2..=4).await;
     let took = start.elapsed();

@@ -124,7 +124,7 @@ async fn large_frames_and_many_frames_are_refused() {
     let mut many = hub.connect("alice").await;
     for _ in 0..200 {
         // The hub may have hung up already.
-        if futures_util::SinkExt::send(&mut many.socket, Message::text("x")).await.is_err() {
+        if futures_util::SinkExt::send(&mut many.stream, Message::text("x")).await.is_err() {
             break;
         }
     }
@@ -142,7 +142,7 @@ async fn pings_are_answered_both_ways_and_a_silent_peer_is_closed() {
     let start = Instant::now();
     let (mut pings, mut is_answered) = (0, false);
     while start.elapsed() < Duration::from_secs(3) {
-        let next = tokio::time::timeout(Duration::from_secs(1), alive.socket.next()).await;
+        let next = tokio::time::timeout(Duration::from_secs(1), alive.stream.next()).await;
         match next.expect("a ping in time").expect("open").unwrap() {
             Message::Ping(payload) => {
                 assert_eq!(payload.len(), 8);

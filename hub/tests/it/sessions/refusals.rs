@@ -1,70 +1,50 @@
 //! What an operator sees of refused handshakes: a line in the log and a counter for each reason.
 
-use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use ::support::ports;
+use ::support::process::Signal;
 use futures_util::future::join_all;
 use hub::limits::{REFUSAL_LINES_MAX, TICKETS_BURST};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
-use crate::process::binary::{BINARY, signal};
-use crate::support::{Client, KEY, ORIGIN, RedisServer, now_s, sign, token, token_until, until};
+use crate::support::{
+    Client, KEY, ORIGIN, Program, RedisServer, SOON, now_s, sign, token, token_until, until,
+};
 
 /// `hub::limits::HEADER_DEADLINE`, and what a loaded machine takes to look.
 const HEAD_LIMIT: Duration = Duration::from_secs(15 + 10);
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// A hub whose log is kept.
+/// A hub whose log is read.
 struct Watched {
-    child: Child,
-    address: SocketAddr,
+    hub: Program,
     metrics: SocketAddr,
-    log: PathBuf,
-    _directory: TempDir,
 }
 
 impl Watched {
-    fn start(redis: &RedisServer, key: &str, flags: &[&str]) -> Self {
-        hub::config::open_files::raise().unwrap();
-        let directory = tempfile::tempdir().unwrap();
-        let log = directory.path().join("log");
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let metrics = free.local_addr().unwrap();
-        drop(free);
-        let mut command = Command::new(BINARY);
-        command.args(["--listen=127.0.0.1:0", "--log=info", "--log-format=json"]);
-        command
-            .arg(format!("--metrics-listen={metrics}"))
-            .arg(format!("--allowed-origins={ORIGIN}"));
-        // All clients of a test have one address, and come at once.
-        for limit in
-            ["connections-per-address-max", "connects-per-address-per-s", "handshakes-per-s"]
-        {
-            if !flags.iter().any(|flag| flag.contains(limit)) {
-                command.arg(format!("--{limit}=100000"));
-            }
-        }
-        command.args(flags).env("REDIS_URL", redis.url()).env("AUTH_HS256_KEY", key);
-        command.stdout(Stdio::piped()).stderr(std::fs::File::create(&log).unwrap());
-        let mut child = command.spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("Listening http://").expect(&line).parse().unwrap();
-        Self { child, address, metrics, log, _directory: directory }
+    async fn start(redis: &RedisServer, key: &str, flags: &[&str]) -> Self {
+        let metrics = SocketAddr::from(([127, 0, 0, 1], ports::free()));
+        let setup = Program::with(redis).key(key).arguments(flags).arguments(&[
+            "--log=info",
+            "--log-format=json",
+            &format!("--metrics-listen={metrics}"),
+            &format!("--allowed-origins={ORIGIN}"),
+        ]);
+        Self { hub: Program::start_with(setup).await, metrics }
+    }
+
+    fn address(&self) -> SocketAddr {
+        self.hub.address()
     }
 
     fn lines(&self, message: &str) -> Vec<Value> {
-        let text = std::fs::read_to_string(&self.log).unwrap();
-        let lines = text.lines().filter_map(|line| serde_json::from_str(line).ok());
-        lines.filter(|line: &Value| line["message"] == message).collect()
+        lines(&self.hub.output(), message)
     }
 
     async fn count(&self, reason: &str) -> u64 {
@@ -88,11 +68,10 @@ impl Watched {
     }
 }
 
-impl Drop for Watched {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The lines of a log with a message.
+fn lines(log: &str, message: &str) -> Vec<Value> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
+    lines.filter(|line: &Value| line["message"] == message).collect()
 }
 
 /// Sends a request and reads until the hub hangs up.
@@ -106,7 +85,7 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 }
 
 async fn handshake(hub: &Watched, path: &str, headers: &str) -> String {
-    ask(hub.address, &format!("GET {path} HTTP/1.1\r\nHost: hub\r\n{headers}\r\n")).await
+    ask(hub.address(), &format!("GET {path} HTTP/1.1\r\nHost: hub\r\n{headers}\r\n")).await
 }
 
 fn bearer(token: &str) -> String {
@@ -116,9 +95,9 @@ fn bearer(token: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_refused_handshake_is_logged_and_counted_by_its_reason() {
     let redis = RedisServer::start().await;
-    let hub = Watched::start(&redis, KEY, &[]);
+    let hub = Watched::start(&redis, KEY, &[]).await;
     let good = bearer(&token("alice"));
-    let mut silent = TcpStream::connect(hub.address).await.unwrap();
+    let mut silent = TcpStream::connect(hub.address()).await.unwrap();
     silent.write_all(b"GET /ws/notifi").await.unwrap();
     let wrong_key = sign(&"x".repeat(32), &json!({"sub": "alice", "exp": now_s() + 60.0}));
     let path = "/ws/notifications";
@@ -152,13 +131,13 @@ async fn every_refused_handshake_is_logged_and_counted_by_its_reason() {
     assert!(hub.refused("token").await["detail"].as_str().unwrap().contains("signature"));
     let ask_ticket = format!("POST /ws/ticket HTTP/1.1\r\nHost: hub\r\n{good}\r\n");
     for _ in 0..=TICKETS_BURST {
-        ask(hub.address, &ask_ticket).await;
+        ask(hub.address(), &ask_ticket).await;
     }
     hub.refused("ticket_rate").await;
     let gone = timeout(HEAD_LIMIT, silent.read(&mut [0; 1])).await.expect("in time");
     assert!(matches!(gone, Ok(0) | Err(_)), "{gone:?}");
     hub.refused("head_timeout").await;
-    let log = std::fs::read_to_string(&hub.log).unwrap();
+    let log = hub.hub.output();
     let payload = token("alice").split('.').nth(1).unwrap().to_owned();
     assert!(!log.contains(&payload[..20]) && !log.contains("eyJ"), "a token is in the log");
 }
@@ -179,12 +158,12 @@ async fn limits_that_refuse_are_logged_and_counted_by_their_reason() {
         if reason == "connections" {
             flags.push("--sockets-max=1");
         }
-        let hub = Watched::start(&redis, KEY, &flags);
-        let first = Client::connect(hub.address, &token("alice"), None).await.unwrap();
+        let hub = Watched::start(&redis, KEY, &flags).await;
+        let first = Client::connect(hub.address(), &token("alice"), None).await.unwrap();
         let mut refused = String::new();
         // A rate allows some more.
         while refused.is_empty() {
-            let mut connection = TcpStream::connect(hub.address).await.unwrap();
+            let mut connection = TcpStream::connect(hub.address()).await.unwrap();
             let request = format!("GET /ws/notifications HTTP/1.1\r\nHost: hub\r\n{good}\r\n");
             let _ = connection.write_all(request.as_bytes()).await;
             let mut answer = [0; 12];
@@ -200,13 +179,13 @@ async fn limits_that_refuse_are_logged_and_counted_by_their_reason() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_missing_key_and_a_missing_redis_are_logged_and_counted() {
-    let mut redis = RedisServer::start().await;
-    let hub = Watched::start(&redis, "", &[]);
+    let redis = RedisServer::start().await;
+    let hub = Watched::start(&redis, "", &[]).await;
     let good = UPGRADE.to_owned() + &bearer(&token("alice"));
     assert!(handshake(&hub, "/ws/notifications", &good).await.starts_with("HTTP/1.1 503 "));
     hub.refused("no_key").await;
     drop(hub);
-    let hub = Watched::start(&redis, KEY, &[]);
+    let hub = Watched::start(&redis, KEY, &[]).await;
     redis.kill();
     let ticket = format!("/sse/notifications?ticket={}", "a".repeat(32));
     assert!(handshake(&hub, &ticket, "").await.starts_with("HTTP/1.1 503 "));
@@ -217,7 +196,7 @@ async fn a_missing_key_and_a_missing_redis_are_logged_and_counted() {
 async fn a_flood_of_refusals_takes_a_bounded_number_of_lines() {
     const REFUSALS: usize = 10_000;
     let redis = RedisServer::start().await;
-    let mut hub = Watched::start(&redis, KEY, &[]);
+    let hub = Watched::start(&redis, KEY, &[]).await;
     for page in 0..REFUSALS / 100 {
         let asking = (0..100).map(|number| {
             let origin = format!("{UPGRADE}Origin: https://{page}-{number}.example\r\n");
@@ -229,11 +208,10 @@ async fn a_flood_of_refusals_takes_a_bounded_number_of_lines() {
         }
     }
     assert_eq!(hub.count("no_token").await, REFUSALS as u64);
-    signal(i32::try_from(hub.child.id()).unwrap(), libc::SIGTERM);
-    until("the hub has ended", async || hub.child.try_wait().unwrap().is_some()).await;
+    let (_, log) = hub.hub.end_by(Signal::TERM, SOON).await;
     // Where the flood took longer than a minute, there are the lines of two.
-    let (lines, sums) = (hub.lines("refused"), hub.lines("refused more"));
-    assert!(lines.len() <= REFUSAL_LINES_MAX * sums.len(), "{}", lines.len());
+    let (refused, sums) = (lines(&log, "refused"), lines(&log, "refused more"));
+    assert!(refused.len() <= REFUSAL_LINES_MAX * sums.len(), "{}", refused.len());
     let summed: u64 = sums.iter().map(|line| line["count"].as_u64().unwrap()).sum();
-    assert_eq!(lines.len() + usize::try_from(summed).unwrap(), REFUSALS);
+    assert_eq!(refused.len() + usize::try_from(summed).unwrap(), REFUSALS);
 }

@@ -142,7 +142,7 @@ async fn a_user_gets_so_many_and_no_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_redis_there_are_none_and_clients_are_told() {
-    let mut redis = RedisServer::start().await;
+    let redis = RedisServer::start().await;
     let (router, tickets) = desk(&redis);
     let ticket = tickets.issue(&claims("alice", now_s() + 60.0), Instant::now()).await.unwrap();
     redis.kill();

@@ -1,8 +1,9 @@
 //! Peers that are gone without a word: their link is down, and no packet says so.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use ::support::process::Process;
 use hub::config::Pace;
 
 use crate::support::{Hub, Options, token, until};
@@ -77,15 +78,6 @@ impl Drop for Namespace {
     }
 }
 
-struct Killed(Child);
-
-impl Drop for Killed {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_peer_whose_link_is_down_is_closed_and_offline() {
     let Some(namespace) = Namespace::new() else {
@@ -96,12 +88,10 @@ async fn a_peer_whose_link_is_down_is_closed_and_offline() {
     let listen = Some(format!("{}:0", namespace.here).parse().unwrap());
     let hub = Hub::start_with(Options { pace, listen, ..Options::default() }).await;
     let port = hub.address.port().to_string();
-    let client = Command::new("ip")
-        .args(["netns", "exec", &namespace.name, "node", "-e", CLIENT, &namespace.here, &port])
-        .args([token("socket"), token("stream")])
-        .spawn()
-        .unwrap();
-    let _client = Killed(client);
+    let mut command = Command::new("ip");
+    command.args(["netns", "exec", &namespace.name, "node", "-e", CLIENT, &namespace.here, &port]);
+    command.args([token("socket"), token("stream")]);
+    let _client = Process::start("a client in Node", &mut command);
     let mut here = hub.connect("here").await;
     let reading = tokio::spawn(async move { here.close_code().await });
     hub.until_online(&["here", "socket", "stream"]).await;

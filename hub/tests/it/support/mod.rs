@@ -1,15 +1,15 @@
-//! The harness: a Redis, a hub in this process, clients, and waiting for conditions.
+//! A hub in this process, and its clients. What other tests need too comes from the crate `support`:
+//! redis-server, the proxy, the gateway in Node, WebSockets, event streams, the hub's program.
 
 pub mod client;
 pub mod echo;
-pub mod events;
-pub mod gateway;
 pub mod peer;
+pub mod program;
 pub mod redis;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ::redis::AsyncCommands as _;
 use hub::admission::Limits;
@@ -18,7 +18,6 @@ use hub::config::derived::MetricsAccess;
 use hub::config::{Config, Pace, RedisTarget, RelayConfig};
 use hub::relay::Relay;
 use hub::server;
-use jsonwebtoken::{EncodingKey, Header, encode};
 use serde_json::json;
 use shared::auth::{KeyConfig, KeySet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,12 +25,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use ::support::eventually_within;
+pub use ::support::jwt::{KEY, sign};
+pub use ::support::{Events, Gateway};
 pub use client::Client;
-pub use events::Events;
-pub use gateway::Gateway;
+pub use program::Program;
 pub use redis::RedisServer;
 
-pub const KEY: &str = "0123456789abcdef0123456789abcdef";
 pub const ORIGIN: &str = "https://app.example";
 /// Longest wait for anything that should happen soon.
 pub const SOON: Duration = Duration::from_secs(10);
@@ -152,7 +152,7 @@ impl Hub {
     /// An event stream of a user; `query` with its `?`, `headers` each with its line break.
     pub async fn events(&self, user: &str, query: &str, headers: &str) -> Events {
         let bearer = format!("Authorization: Bearer {}\r\n{headers}", token(user));
-        Events::connect(self.address, query, &bearer).await
+        Events::connect(self.address, query, &bearer).await.patience(SOON)
     }
 
     /// Waits until it has ended by itself.
@@ -180,11 +180,7 @@ impl Hub {
 
 /// Waits for a condition, and fails with its name when it does not come true soon.
 pub async fn until(name: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !condition().await {
-        assert!(start.elapsed() < SOON, "not in time: {name}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    eventually_within(SOON, name, async || condition().await.then_some(())).await;
 }
 
 pub fn now_s() -> f64 {
@@ -197,10 +193,6 @@ pub fn token(user: &str) -> String {
 
 pub fn token_until(user: &str, exp: f64) -> String {
     sign(KEY, &json!({"sub": user, "exp": exp}))
-}
-
-pub fn sign(key: &str, claims: &serde_json::Value) -> String {
-    encode(&Header::default(), claims, &EncodingKey::from_secret(key.as_bytes())).unwrap()
 }
 
 /// An HTTP answer.

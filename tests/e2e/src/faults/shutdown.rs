@@ -26,8 +26,8 @@ async fn sigterm_ends_the_hub_and_sends_its_clients_elsewhere() {
     let mut raw = hub.connect_raw("bob").await;
     let (status, told, codes) = tokio::join!(
         hub.terminate(LIMIT),
-        async { (v1.json().await, v1.closed().await) },
-        raw.closed()
+        async { (v1.json().await, v1.close_code().await) },
+        raw.close_code()
     );
     assert!(status.success(), "{status}");
     let (reconnect, v1_code) = told;
