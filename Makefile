@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-up autobahn chaos fuzz bench bench-hub token build build-component check-sizes fmt lint deny openapi clean
+.PHONY: help up test test-up autobahn chaos fuzz bench bench-hub token build new-component build-component check-sizes fmt lint deny openapi clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -38,6 +38,9 @@ build: ## Build the components, the host and the hub. RECORD=postgres: component
 	@scripts/install-deps linker toolchain wasm
 	@RECORD="$(RECORD)" scripts/build components host hub
 	@scripts/check-sizes
+
+new-component: ## Start a component of your own: make new-component NAME=greetings.
+	@scripts/new-component "$(NAME)"
 
 build-component: ## Build one component: make build-component COMPONENT=feed.
 	@scripts/install-deps linker toolchain wasm

@@ -135,6 +135,18 @@ impl Functions {
         Self::with(redis).start().await
     }
 
+    /// Another application, given no variables but `redis_url` and `redis_host`.
+    pub fn of(manifest: PathBuf, redis: &RedisServer) -> Setup {
+        let variables = BTreeMap::new();
+        let setup = Setup { manifest: None, variables, record: Record::new() };
+        setup.manifest(manifest).redis_at(&redis.address())
+    }
+
+    /// A client for routes that `docs/openapi.json` does not describe.
+    pub fn plain(&self) -> Http {
+        Http::plain(&format!("127.0.0.1:{}", self.port))
+    }
+
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }

@@ -184,7 +184,7 @@ mod tests {
         let config = load(&[REDIS]).unwrap();
         assert!(config.keys.is_empty(), "no token is accepted");
         assert_eq!(config.keys_problem.unwrap(), "the component is given no auth_* variables");
-        let missing = load(&[]).unwrap_err();
+        let missing = load(&[]).err().unwrap();
         assert!(missing.detail().contains("`redis_url` is not given to this component"));
     }
 
@@ -201,7 +201,7 @@ mod tests {
         assert_eq!(load(&with_all).unwrap().keys_problem, None);
         for (left_out, _) in all {
             let rest = with_all.iter().copied().filter(|(name, _)| *name != left_out);
-            let error = load(&rest.collect::<Vec<_>>()).unwrap_err();
+            let error = load(&rest.collect::<Vec<_>>()).err().unwrap();
             assert!(error.detail().contains(left_out), "{}", error.detail());
         }
     }

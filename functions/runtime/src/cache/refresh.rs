@@ -10,7 +10,6 @@ use shared::script;
 use super::answer::{Answer, Content, How, Times, etag_of};
 use super::fetched::{FetchError, Fetched, Known, Validators, Value, is_json};
 use super::host::{Host, unit};
-use super::limits::Limits;
 use super::lookup::Lookup;
 use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError};

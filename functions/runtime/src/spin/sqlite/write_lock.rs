@@ -22,6 +22,8 @@ const PAUSE_EARLY_MAX: Duration = Duration::from_millis(24);
 
 /// Questions without a pause; each takes about a tenth of a millisecond of a core.
 const HASTY_MAX: u32 = 40;
+/// With those of a statement that has waited for three times as long as is usual.
+const HASTY_OVERDUE_MAX: u32 = 240;
 
 /// Assumed before an instance has waited itself: the wait of some 30 writers.
 const USUAL_FIRST: Duration = Duration::from_millis(10);
@@ -61,10 +63,15 @@ impl WriteLock {
             wait.hasty += 1;
             return Duration::ZERO;
         }
-        if age < usual * 4 {
+        if age < usual * 3 {
             return PAUSE_LATE;
         }
-        (age / 16).clamp(PAUSE_MIN, PAUSE_LATE_MAX)
+        // Few statements wait for so long; those must not wait longer still.
+        if wait.hasty < HASTY_OVERDUE_MAX {
+            wait.hasty += 1;
+            return Duration::ZERO;
+        }
+        (age / 256).clamp(PAUSE_MIN, PAUSE_LATE_MAX)
     }
 
     /// A statement that had to wait got the lock after `age`.

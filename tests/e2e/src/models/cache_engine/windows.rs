@@ -107,8 +107,7 @@ async fn wrong_json_and_too_large_values_are_failures() {
             is_failure(&world.read().await);
         }
         assert_eq!(redis.run::<i64>("EXISTS profile:7").await, 0);
-        let mut small = policy(windows(LONG, NONE, LONG));
-        small.bytes_max = 5;
+        let small = policy(windows(LONG, NONE, LONG)).bytes_max(5);
         let world = World::new(&redis, small).await;
         let answer = eventually("the cool-down ends", async || {
             let answer = world.read().await;

@@ -27,7 +27,7 @@ impl World {
         let was_cold = matches!(&reply, Ok(reply) if reply[0].text() == Some("cold"));
         if was_cold {
             let loaded = delivery::load_cold(&self.redis, &self.record, &user(at)).await;
-            let (_, loaded) = loaded.map_err(|error| error.0)?;
+            let (_, loaded) = loaded.map_err(|error| error.to_string())?;
             if loaded.is_ok() {
                 reply = self.ask(at, "newest", "").await;
             }
@@ -151,7 +151,7 @@ impl World {
 
     async fn mark(&mut self, at: usize, marked: &Marked) -> Result<(), String> {
         let marks = self.record.mark_read(&user(at), marked, self.now_ms, FEED_MARKS_MAX).await;
-        let marks = marks.map_err(|error| error.0)?;
+        let marks = marks.map_err(|error| error.to_string())?;
         let before = self.look(at).await;
         let was_cold = !before.is_warm || before.epoch.as_ref() != Some(&marks.at.epoch);
         let unread =
@@ -187,7 +187,8 @@ impl World {
         };
         entry.is_deleted = true;
         let (id, json) = (entry.id.clone(), entry.json.clone());
-        let rev = self.record.delete(&user(at), &id, self.now_ms).await.map_err(|e| e.0)?;
+        let rev =
+            self.record.delete(&user(at), &id, self.now_ms).await.map_err(|e| e.to_string())?;
         let rev = rev.ok_or("the record does not know an entry")?;
         let forgotten = delivery::forget(&self.redis, &user(at), &id, &rev).await;
         let struck = self.struck();
@@ -218,7 +219,8 @@ impl World {
         for key in kept.keys.values_mut().filter(|key| key.user == at) {
             key.is_erased = true;
         }
-        let rev = self.record.erase(&user(at), keys_since_ms).await.map_err(|error| error.0)?;
+        let rev =
+            self.record.erase(&user(at), keys_since_ms).await.map_err(|error| error.to_string())?;
         self.check_nothing_is_left(at).await?;
         let forgotten = delivery::forget_all(&self.redis, &user(at), &rev).await;
         match forgotten {
@@ -245,7 +247,8 @@ impl World {
     async fn check_nothing_is_left(&self, at: usize) -> Result<(), String> {
         let table = self.database.table("notifications");
         let statement = format!("SELECT id FROM {table} WHERE user_id = '{}'", user(at));
-        match self.record.sql().query(&statement, Vec::new()).await?.as_slice() {
+        let rows = self.record.sql().query(&statement, Vec::new()).await;
+        match rows.map_err(|error| error.text)?.as_slice() {
             [] => Ok(()),
             rows => Err(format!("an erase left {rows:?}")),
         }

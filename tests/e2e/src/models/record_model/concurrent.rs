@@ -70,8 +70,8 @@ async fn run(server: &Server, redis: &RedisServer, seed: u64) -> Result<(), Stri
     let quiet = Member::join(server, redis, seed, 0).await;
     quiet.database.remove().await;
     redis.run::<()>("FLUSHALL").await;
-    quiet.record.migrate().await.map_err(|error| error.0)?;
-    let (epoch, _) = quiet.record.pending("", 1).await.map_err(|error| error.0)?;
+    quiet.record.migrate().await.map_err(|error| error.to_string())?;
+    let (epoch, _) = quiet.record.pending("", 1).await.map_err(|error| error.to_string())?;
     let mut listener = Listener::subscribe(redis).await;
     let made = Rc::new(RefCell::new(Made::default()));
 
@@ -87,7 +87,8 @@ async fn run(server: &Server, redis: &RedisServer, seed: u64) -> Result<(), Stri
 
     let mut made = made.take();
     for (at, id) in std::mem::take(&mut made.unfinished) {
-        let at_rev = quiet.record.delete(&user(at), &id, NOW_MS).await.map_err(|error| error.0)?;
+        let at_rev =
+            quiet.record.delete(&user(at), &id, NOW_MS).await.map_err(|error| error.to_string())?;
         forget(&quiet, at, &at_rev.ok_or("a deleted entry is unknown")?, &id).await?;
     }
     let outcome = relay::run(&quiet.redis, &quiet.record, || NOW_MS, i64::MAX).await;
@@ -98,7 +99,7 @@ async fn run(server: &Server, redis: &RedisServer, seed: u64) -> Result<(), Stri
     for at in 0..2 {
         check(&quiet, redis, &made, at).await?;
     }
-    let (epoch_now, _) = quiet.record.pending("", 1).await.map_err(|error| error.0)?;
+    let (epoch_now, _) = quiet.record.pending("", 1).await.map_err(|error| error.to_string())?;
     if epoch_now != epoch {
         return Err("the epoch was rotated without a reason".to_owned());
     }
@@ -224,8 +225,9 @@ async fn read(member: &Member, at: usize) -> Result<Option<i64>, String> {
             return Ok(Some(page_of(&reply)?.unread));
         }
         member.dawdle().await;
-        let (_, loaded) =
-            load_cold(&member.redis, &member.record, &user(at)).await.map_err(|error| error.0)?;
+        let (_, loaded) = load_cold(&member.redis, &member.record, &user(at))
+            .await
+            .map_err(|error| error.to_string())?;
         bearable(loaded)?;
     }
     Ok(None)
@@ -238,7 +240,8 @@ async fn check(quiet: &Member, redis: &RedisServer, made: &Made, at: usize) -> R
         quiet.database.table("notifications"),
         user(at)
     );
-    let rows = quiet.database.query(&statement, Vec::new()).await?;
+    let rows = quiet.database.query(&statement, Vec::new()).await;
+    let rows = rows.map_err(|error| error.text)?;
     let number = |value: &Value| match value {
         Value::Int(value) => *value,
         other => panic!("{other:?} is no number"),
@@ -251,7 +254,7 @@ async fn check(quiet: &Member, redis: &RedisServer, made: &Made, at: usize) -> R
     // What every mark and delete left behind is brought to the feed once more, as by a client.
     let marked = Marked::Ids(Vec::new());
     let marks = quiet.record.mark_read(&user(at), &marked, NOW_MS, FEED_MARKS_MAX).await;
-    let marks = marks.map_err(|error| error.0)?;
+    let marks = marks.map_err(|error| error.to_string())?;
     let brought = marks::bring(&quiet.redis, &quiet.record, &user(at), &marks, NOW_MS, "").await;
     brought.map_err(|error| error.to_string())?;
     let unread = read(quiet, at).await?.ok_or("the feed stays cold")?;

@@ -51,8 +51,8 @@ impl World {
     }
 
     pub async fn rotate(&mut self) -> Result<(), String> {
-        let (epoch, _) = self.record.pending("", 1).await.map_err(|error| error.0)?;
-        let rotated = self.record.rotate_epoch(&epoch).await.map_err(|error| error.0)?;
+        let (epoch, _) = self.record.pending("", 1).await.map_err(|error| error.to_string())?;
+        let rotated = self.record.rotate_epoch(&epoch).await.map_err(|error| error.to_string())?;
         if rotated == epoch {
             return Err("the epoch was not rotated".to_owned());
         }
@@ -65,7 +65,13 @@ impl World {
         // Whatever is older than this moment has lost its key.
         let now_ms = self.now_ms;
         let retention = Retention { now_ms, keep_since_ms: 0, keys_since_ms: now_ms + 1 };
-        while self.record.prune(retention, FEED_ENTRIES_MAX).await.map_err(|error| error.0)? > 0 {}
+        while self
+            .record
+            .prune(retention, FEED_ENTRIES_MAX)
+            .await
+            .map_err(|error| error.to_string())?
+            > 0
+        {}
         let kept = &mut self.expected.kept;
         kept.keys = BTreeMap::new();
         for (kept, doubt) in kept.users.iter_mut().zip(&mut self.expected.doubts) {

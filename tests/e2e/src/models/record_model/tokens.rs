@@ -102,7 +102,7 @@ async fn act(member: &Member) {
 
 async fn check(quiet: &Member, at: u64) -> Result<TokenRow, String> {
     let who = user(at);
-    let row = quiet.record.token(&who).await.map_err(|error| error.0)?;
+    let row = quiet.record.token(&who).await.map_err(|error| error.to_string())?;
     let lies = in_redis(quiet, &who).await;
     if lies.is_some() && lies != row.token {
         return Err(format!("{who} has {lies:?} in Redis and {row:?} in the record"));

@@ -200,7 +200,7 @@ impl World {
     }
 
     async fn check_epoch(&mut self, op: &Op, may_rotate: bool) -> Result<(), String> {
-        let (epoch, _) = self.record.pending("", 1).await.map_err(|error| error.0)?;
+        let (epoch, _) = self.record.pending("", 1).await.map_err(|error| error.to_string())?;
         let kept = &mut self.expected.kept;
         let may_change = kept.epoch.is_empty() || may_rotate;
         if epoch != kept.epoch && !may_change {
