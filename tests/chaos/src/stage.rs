@@ -158,7 +158,9 @@ pub async fn work(scene: Arc<Scene>, mut gateway: Gateway, stop: Arc<AtomicBool>
                 gateway.attempt(json!(["close", user])).await;
             }
             3 => {
-                gateway.attempt(json!(["notify", {"userId": user, "id": n, "text": "theirs"}])).await;
+                gateway
+                    .attempt(json!(["notify", {"userId": user, "id": n, "text": "theirs"}]))
+                    .await;
             }
             4 => {
                 gateway.attempt(json!(["feed", user])).await;

@@ -40,13 +40,14 @@ impl Gateway {
 
     /// Has it do something that must work.
     pub async fn call(&mut self, words: Value) -> Value {
-        let answer = self.ask(&words).await;
-        answer.get("ok").unwrap_or_else(|| panic!("{words}: {answer}")).clone()
+        let question = words.to_string();
+        let answer = self.ask(question.clone()).await;
+        answer.get("ok").unwrap_or_else(|| panic!("{question}: {answer}")).clone()
     }
 
     /// Has it do something; `None` when Redis did not answer it.
     pub async fn attempt(&mut self, words: Value) -> Option<Value> {
-        self.ask(&words).await.get_mut("ok").map(Value::take)
+        self.ask(words.to_string()).await.get_mut("ok").map(Value::take)
     }
 
     /// Has it do something, again until Redis answers it.
@@ -59,8 +60,8 @@ impl Gateway {
         }
     }
 
-    async fn ask(&mut self, words: &Value) -> Value {
-        let sent = self.stdin.write_all(format!("{words}\n").as_bytes()).await;
+    async fn ask(&mut self, question: String) -> Value {
+        let sent = self.stdin.write_all((question + "\n").as_bytes()).await;
         if let Err(error) = sent {
             panic!("{error}: {}", self.process.output());
         }

@@ -158,8 +158,15 @@ impl Process {
 
     /// Waits for the process to end by itself, and for its last lines.
     pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
-        let what = format!("{} ends", self.name);
-        let status = eventually_within(limit, &what, async || self.exit_status()).await;
+        // A plain loop: futures with `AsyncFnMut` inside are not `Send` enough to be spawned.
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.exit_status() {
+                break status;
+            }
+            assert!(begun.elapsed() < limit, "not within {limit:?}: {} ends", self.name);
+            tokio::time::sleep(POLL).await;
+        };
         // Not an error when the time is over: a child that it left behind may hold the pipe.
         let begun = Instant::now();
         while !self.is_read() && begun.elapsed() < OUTPUT_LIMIT {

@@ -7,9 +7,9 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use ::support::Proxy;
 use crate::support::redis::ours;
 use crate::support::{Client, Events, Gateway, Hub, Options, Program, RedisServer, token, until};
+use ::support::Proxy;
 
 /// One client of each kind of one user.
 struct Clients {

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use ::support::Proxy;
 use futures_util::StreamExt as _;
 use hub::config::Pace;
 use shared::wire::ChannelEvent;
-use ::support::Proxy;
 
 use crate::support::{Hub, Options, RedisServer, SOON, until};
 

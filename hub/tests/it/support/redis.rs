@@ -2,9 +2,9 @@
 
 use std::ops::Deref;
 
+use ::support::redis_server::{Options, Persistence};
 use shared::notification::{Draft, Notification};
 use shared::{UserId, keys};
-use ::support::redis_server::{Options, Persistence};
 
 use super::now_s;
 
