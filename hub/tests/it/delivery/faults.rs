@@ -151,7 +151,7 @@ async fn resume(hub: &Program, user: &str, seq: i64) -> Client {
     client
 }
 
-/// A client gets exactly these, in order.
+/// The client receives exactly these, in order.
 async fn get(client: &mut Client, seqs: std::ops::RangeInclusive<i64>) {
     for seq in seqs {
         let text = client.text().await;
@@ -159,8 +159,8 @@ async fn get(client: &mut Client, seqs: std::ops::RangeInclusive<i64>) {
     }
 }
 
-/// Kills a hub with these many sockets while notifications flow; they all come back to where
-/// `next` says, with what they had last.
+/// Kills a hub with 1,000 sockets while notifications flow. All of them resume on another hub, where
+/// there is one, or on the same one when it is started again.
 async fn killed_with_sockets(has_another: bool) {
     const SOCKETS: usize = 1_000;
     let redis = RedisServer::start().await;
