@@ -7,9 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
-use jsonwebtoken::{EncodingKey, Header, encode};
-use serde_json::json;
 use shared::limits::FEED_ENTRIES_MAX;
+use support::Jwt;
+use support::jwt::KEY;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -23,7 +23,6 @@ const LATELY: Duration = Duration::from_secs(30);
 pub struct World {
     pub record: Record,
     pub hubs: Vec<SocketAddr>,
-    pub key: String,
     pub counts: Counts,
 }
 
@@ -63,7 +62,8 @@ struct View {
 
 impl Client {
     pub async fn run(mut self) {
-        let token = token(&self.user, &self.world.key);
+        // Far enough: a run is minutes long.
+        let token = Jwt::of(&self.user).claim("exp", 4_000_000_000_u64).sign(KEY);
         // From when on something may have been missed.
         let mut left_at = Instant::now();
         let mut cursor_is_good = false;
@@ -213,11 +213,4 @@ impl Client {
             _ => Cursor::Seq(self.world.record.epoch.clone(), have),
         }
     }
-}
-
-fn token(user: &str, key: &str) -> String {
-    // Far enough: a run is minutes long.
-    let claims = json!({"sub": user, "exp": 4_000_000_000_u64});
-    encode(&Header::default(), &claims, &EncodingKey::from_secret(key.as_bytes()))
-        .unwrap_or_default()
 }

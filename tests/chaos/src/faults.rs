@@ -3,14 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use support::{Hub, Proxy, RedisServer};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use crate::client::{Order, World};
-use crate::process::{Hub, Redis};
-use crate::proxy::{Mode, Proxy};
 use crate::stage::Handle;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +54,15 @@ pub const ALL: [Fault; 16] = [
 pub struct Scene {
     pub world: Arc<World>,
     // Faults of one Redis, or of one hub, come one after the other.
-    pub redis: Arc<Mutex<Redis>>,
+    pub redis: Mutex<RedisServer>,
     pub hubs: Vec<Mutex<Hub>>,
     pub proxies: Vec<Proxy>,
     pub clients: Vec<Handle>,
     pub copy: Mutex<Option<TempDir>>,
 }
+
+/// Of a hub that was asked to end.
+const END_LIMIT: Duration = Duration::from_secs(20);
 
 fn millis(range: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(fastrand::u64(range))
@@ -89,104 +90,94 @@ impl Fault {
         }
     }
 
-    pub async fn happen(self, scene: &Scene) -> Result<()> {
+    pub async fn happen(self, scene: &Scene) {
         let proxy = fastrand::choice(&scene.proxies);
         match self {
             Fault::RedisKilled => {
-                let mut redis = scene.redis.lock().await;
+                let redis = scene.redis.lock().await;
                 redis.kill();
                 sleep(millis(100..4_000)).await;
-                redis.run().await
+                redis.restart().await;
             }
             Fault::RedisPaused => {
                 let redis = scene.redis.lock().await;
-                redis.signal("-STOP")?;
+                redis.pause();
                 sleep(millis(200..9_000)).await;
-                redis.signal("-CONT")
+                redis.resume();
             }
             Fault::RedisEmpty | Fault::RedisOlder => self.fail_over(scene).await,
             Fault::RedisFlushed => {
                 let redis = scene.redis.lock().await;
-                redis.command(&["FLUSHALL"]).await?;
+                redis.command(&["FLUSHALL"]).await;
                 scene.world.record.lost();
-                Ok(())
             }
             Fault::SubscriptionsCut => {
-                scene.redis.lock().await.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await
+                scene.redis.lock().await.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
             }
-            Fault::ConnectionsCut => {
-                proxy.into_iter().for_each(Proxy::cut);
-                Ok(())
-            }
+            Fault::ConnectionsCut => proxy.into_iter().for_each(Proxy::disconnect),
             Fault::RedisSlow => {
-                let Some(proxy) = proxy else { return Ok(()) };
-                proxy.set(Mode::Late(millis(20..500)));
+                let Some(proxy) = proxy else { return };
+                let delay = millis(20..500);
+                proxy.delay(delay, delay);
                 sleep(millis(500..4_000)).await;
-                proxy.set(Mode::Pass);
-                Ok(())
+                proxy.release();
             }
             Fault::HubBlackholed => {
-                let Some(proxy) = proxy else { return Ok(()) };
-                proxy.set(Mode::Silent);
+                let Some(proxy) = proxy else { return };
+                proxy.silence();
                 sleep(millis(500..9_000)).await;
-                proxy.set(Mode::Pass);
-                Ok(())
+                proxy.release();
             }
             Fault::HubPartitioned => {
-                scene.proxies.iter().for_each(|proxy| proxy.set(Mode::Silent));
+                scene.proxies.iter().for_each(Proxy::silence);
                 sleep(millis(500..9_000)).await;
-                scene.proxies.iter().for_each(|proxy| proxy.set(Mode::Pass));
-                Ok(())
+                scene.proxies.iter().for_each(Proxy::release);
             }
             Fault::HubKilled | Fault::AllHubsKilled | Fault::HubDrained => {
-                self.end_hubs(scene).await
+                self.end_hubs(scene).await;
             }
-            Fault::ReconnectsAtOnce => {
-                order(scene, 1.0, || Order::Vanish(Duration::ZERO));
-                Ok(())
-            }
+            Fault::ReconnectsAtOnce => order(scene, 1.0, || Order::Vanish(Duration::ZERO)),
             Fault::ClientsStall => {
                 order(scene, 0.2, || Order::Stall(millis(1_000..5_000)));
-                stuff(scene).await
+                stuff(scene).await;
             }
-            Fault::ClientsVanish => {
-                order(scene, 0.4, || Order::Vanish(millis(0..8_000)));
-                Ok(())
-            }
+            Fault::ClientsVanish => order(scene, 0.4, || Order::Vanish(millis(0..8_000))),
         }
     }
 
-    async fn fail_over(self, scene: &Scene) -> Result<()> {
-        let mut redis = scene.redis.lock().await;
+    async fn fail_over(self, scene: &Scene) {
+        let redis = scene.redis.lock().await;
         let copy = scene.copy.lock().await.take().filter(|_| self == Fault::RedisOlder);
         redis.kill();
         scene.world.record.lost();
-        redis.replace(copy.as_ref())?;
+        redis.replace_files(copy.as_ref());
         sleep(millis(0..2_000)).await;
-        redis.run().await
+        redis.restart().await;
     }
 
-    async fn end_hubs(self, scene: &Scene) -> Result<()> {
+    async fn end_hubs(self, scene: &Scene) {
         let mut hubs = Vec::new();
         for hub in &scene.hubs {
             hubs.push(hub.lock().await);
         }
         let one = fastrand::usize(..hubs.len().max(1));
-        for (at, hub) in hubs.iter_mut().enumerate() {
+        for (at, hub) in hubs.iter().enumerate() {
             match self {
                 Fault::AllHubsKilled => hub.kill(),
                 Fault::HubKilled if at == one => hub.kill(),
-                Fault::HubDrained if at == one => hub.terminate().await?,
+                Fault::HubDrained if at == one => {
+                    let status = hub.terminate(END_LIMIT).await;
+                    assert!(status.success(), "a hub ended with {status}");
+                }
                 _ => {}
             }
         }
         sleep(millis(0..3_000)).await;
-        for (at, hub) in hubs.iter_mut().enumerate() {
+        for (at, hub) in hubs.iter().enumerate() {
             if at == one || self == Fault::AllHubsKilled {
-                hub.run().await?;
+                hub.restart().await;
             }
         }
-        Ok(())
     }
 }
 
@@ -198,14 +189,13 @@ fn order(scene: &Scene, share: f64, order: impl Fn() -> Order) {
 }
 
 /// Large messages of another service for some users: who does not read is soon too slow.
-async fn stuff(scene: &Scene) -> Result<()> {
+async fn stuff(scene: &Scene) {
     let redis = scene.redis.lock().await;
     for client in scene.clients.iter().filter(|_| fastrand::f64() < 0.05) {
         let text = format!(r#"{{"userId":"{}","x":"{}"}}"#, client.user, "x".repeat(60_000));
         let message = format!(r#"{{"notification":{text}}}"#);
         for _ in 0..30 {
-            redis.command(&["PUBLISH", "notifications", &message]).await?;
+            redis.command(&["PUBLISH", "notifications", &message]).await;
         }
     }
-    Ok(())
 }

@@ -10,6 +10,8 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use shared::keys::ONLINE_USERS;
+use support::redis_server::{Options, Persistence};
+use support::{Gateway, Hub, Proxy, RedisServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
@@ -18,13 +20,10 @@ use tokio::time::{Instant, sleep};
 use crate::client::{Client, Order, Status, World};
 use crate::counts::Counts;
 use crate::faults::Scene;
-use crate::process::{Gateway, Hub, Redis};
-use crate::proxy::Proxy;
 use crate::record::Record;
 use crate::stream::Kind;
 
 const HUBS: usize = 2;
-const KEY: &str = "0123456789abcdef0123456789abcdef";
 /// Notifications a second, over all users.
 const CREATES_PER_S: u64 = 100;
 /// The contract's 20 s, and what a loaded machine takes to look.
@@ -41,29 +40,31 @@ pub struct Handle {
 }
 
 pub async fn set_up(hub: &Path, clients: usize) -> Result<(Arc<Scene>, Gateway)> {
-    let redis = Redis::start().await?;
+    // It looks at keys without an expiry itself, among other services' keys.
+    let options = Options { persistence: Persistence::EverySecond, may_leave_keys: true };
+    let redis = RedisServer::start_with(options).await;
     let functions = TcpListener::bind(("127.0.0.1", 0)).await?;
     let functions_url = format!("http://{}", functions.local_addr()?);
     let (mut hubs, mut proxies) = (Vec::new(), Vec::new());
-    for _ in 0..HUBS {
-        let proxy = Proxy::start(redis.port).await?;
-        let redis_url = format!("redis://{}", proxy.address);
-        hubs.push(Hub::start(hub, redis_url, functions_url.clone(), KEY).await?);
+    for number in 1..=HUBS {
+        let proxy = Proxy::to(&redis.address()).await;
+        // The log is read when something went wrong; one file over all lives.
+        let log = format!("chaos-{}-hub-{number}.log", std::process::id());
+        let setup = Hub::with(&proxy.url()).program(hub).relay(&functions_url);
+        hubs.push(setup.log(std::env::temp_dir().join(log)).start().await);
         proxies.push(proxy);
     }
-    let peers = Path::new(env!("CARGO_MANIFEST_DIR")).join("../peers/gateway.js");
-    let gateway = Gateway::start(&peers, redis.port).await?;
+    let gateway = Gateway::start(&redis).await;
     let world = Arc::new(World {
         record: Record::new(redis.url(), format!("{:016x}", fastrand::u64(..))),
         hubs: hubs.iter().map(|hub| hub.address).collect(),
-        key: KEY.to_owned(),
         counts: Counts::default(),
     });
     tokio::spawn(serve_relay(functions, world.clone()));
     let clients = (0..clients).map(|number| spawn_client(&world, number)).collect();
     let scene = Scene {
         world,
-        redis: Arc::new(Mutex::new(redis)),
+        redis: Mutex::new(redis),
         hubs: hubs.into_iter().map(Mutex::new).collect(),
         proxies,
         clients,
@@ -139,8 +140,8 @@ pub async fn close_books(scene: &Scene) -> Result<()> {
 }
 
 /// The existing service at work. Its users are ours too: it takes them out when one of its tabs
-/// closes. Ends with an error when it dies.
-pub async fn work(scene: Arc<Scene>, mut gateway: Gateway, stop: Arc<AtomicBool>) -> Result<()> {
+/// closes. Panics when it dies.
+pub async fn work(scene: Arc<Scene>, mut gateway: Gateway, stop: Arc<AtomicBool>) {
     let users: Vec<String> = users(&scene).into_iter().collect();
     let mut open = Vec::new();
     let mut n = 0_u64;
@@ -149,41 +150,40 @@ pub async fn work(scene: Arc<Scene>, mut gateway: Gateway, stop: Arc<AtomicBool>
         let Some(user) = fastrand::choice(&users) else { break };
         match fastrand::u32(..8) {
             0 => {
-                gateway.call(json!(["open", user])).await?;
+                gateway.attempt(json!(["open", user])).await;
                 open.push(user.clone());
             }
             1..=2 if !open.is_empty() => {
                 let user = open.swap_remove(fastrand::usize(..open.len()));
-                gateway.call(json!(["close", user])).await?;
+                gateway.attempt(json!(["close", user])).await;
             }
             3 => {
                 gateway
-                    .call(json!(["notify", {"userId": user, "id": n, "text": "theirs"}]))
-                    .await?;
+                    .attempt(json!(["notify", {"userId": user, "id": n, "text": "theirs"}]))
+                    .await;
             }
             4 => {
-                gateway.call(json!(["feed", user])).await?;
+                gateway.attempt(json!(["feed", user])).await;
             }
             5 => {
-                gateway.call(json!(["push", "notification:responses", {"n": n}])).await?;
+                gateway.attempt(json!(["push", "notification:responses", {"n": n}])).await;
             }
             6 => {
-                gateway.call(json!(["pop", "notification:responses"])).await?;
+                gateway.attempt(json!(["pop", "notification:responses"])).await;
             }
             _ => {
-                gateway.call(json!(["cache", "settings", {"n": n}, 60])).await?;
-                gateway.call(json!(["cached", "settings"])).await?;
+                gateway.attempt(json!(["cache", "settings", {"n": n}, 60])).await;
+                gateway.attempt(json!(["cached", "settings"])).await;
             }
         }
         sleep(Duration::from_millis(50)).await;
     }
     for user in open {
         // With Redis away its set stays as it is, like the real one's.
-        while gateway.call(json!(["close", user])).await?.is_none() {
+        while gateway.attempt(json!(["close", user])).await.is_none() {
             sleep(Duration::from_millis(200)).await;
         }
     }
-    Ok(())
 }
 
 fn users(scene: &Scene) -> BTreeSet<String> {

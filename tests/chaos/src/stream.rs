@@ -1,24 +1,22 @@
 //! A connection to a hub, of any of the three kinds, as events.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use futures_util::StreamExt as _;
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpSocket, TcpStream};
+use support::events::Block;
+use support::{Events, Socket};
+use tokio::net::TcpSocket;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
-use tokio_tungstenite::{WebSocketStream, client_async};
 
 /// A handshake waits for Redis for up to 3 s.
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);
 /// Small, so that a client that does not read is soon behind.
 const RECEIVE_BYTES: u32 = 8 * 1024;
-/// Longest head of an answer that is read.
-const HEAD_BYTES_MAX: usize = 16 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -43,8 +41,8 @@ pub enum Event {
 }
 
 pub enum Stream {
-    Socket(Kind, Box<WebSocketStream<TcpStream>>),
-    Events { connection: TcpStream, bytes: Vec<u8> },
+    Socket(Kind, Box<Socket>),
+    Events(Events),
 }
 
 /// Where a client sets out.
@@ -63,44 +61,31 @@ impl Stream {
     async fn connect(to: SocketAddr, kind: Kind, token: &str, cursor: &Cursor) -> Result<Self> {
         let socket = TcpSocket::new_v4()?;
         socket.set_recv_buffer_size(RECEIVE_BYTES)?;
-        let mut connection = socket.connect(to).await?;
+        let connection = socket.connect(to).await?;
         let query = match cursor {
             Cursor::None => String::new(),
             Cursor::Seq(epoch, seq) => format!("?since=seq:{seq}&epoch={epoch}"),
             Cursor::Id(id) => format!("?since=id:{id}"),
         };
         if kind != Kind::Events {
-            let url = format!("ws://hub/ws/notifications{query}");
-            let mut request = url.into_client_request()?;
             let protocol = if kind == Kind::V1 { "bellwire.v1" } else { "bellwire.raw" };
-            request.headers_mut().insert("authorization", format!("Bearer {token}").parse()?);
-            request.headers_mut().insert("sec-websocket-protocol", protocol.parse()?);
-            let (socket, _) = client_async(request, connection).await?;
+            let socket = Socket::connect_over(connection, &query, token, Some(protocol)).await?;
             return Ok(Stream::Socket(kind, Box::new(socket)));
         }
         let resume = match cursor {
             Cursor::Seq(epoch, seq) => format!("Last-Event-ID: {epoch}:{seq}\r\n"),
             _ => String::new(),
         };
-        let request = format!(
-            "GET /sse/notifications HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {token}\r\n{resume}\r\n"
-        );
-        connection.write_all(request.as_bytes()).await?;
-        let mut bytes = Vec::new();
-        loop {
-            if let Some(head) = take_until(&mut bytes, b"\r\n\r\n") {
-                ensure!(head.starts_with("HTTP/1.1 200"), "refused");
-                return Ok(Stream::Events { connection, bytes });
-            }
-            ensure!(bytes.len() < HEAD_BYTES_MAX, "a long head");
-            ensure!(connection.read_buf(&mut bytes).await? > 0, "closed");
-        }
+        let headers = format!("Authorization: Bearer {token}\r\n{resume}");
+        let events = Events::connect_over(connection, "", &headers).await?;
+        ensure!(events.head.starts_with("HTTP/1.1 200"), "refused");
+        Ok(Stream::Events(events))
     }
 
     /// The next event. Nothing is lost when the caller stops waiting.
     pub async fn next(&mut self) -> Result<Event> {
         match self {
-            Stream::Socket(kind, socket) => match socket.next().await {
+            Stream::Socket(kind, socket) => match socket.stream.next().await {
                 Some(Ok(Message::Text(text))) if *kind == Kind::V1 => v1(&text),
                 Some(Ok(Message::Text(text))) => notification(&serde_json::from_str(&text)?),
                 Some(Ok(Message::Close(frame))) => {
@@ -109,24 +94,13 @@ impl Stream {
                 Some(Ok(_)) => Ok(Event::Other),
                 Some(Err(_)) | None => Ok(Event::Closed(None)),
             },
-            Stream::Events { connection, bytes } => loop {
-                if let Some(text) = take_until(bytes, b"\n\n") {
-                    return block(&text);
-                }
-                match connection.read_buf(bytes).await {
-                    Ok(1..) => {}
-                    Ok(0) | Err(_) => return Ok(Event::Closed(None)),
-                }
+            Stream::Events(events) => match events.read().await {
+                Ok(Some(block)) => of_block(&block),
+                Err(error) if error.kind() == ErrorKind::InvalidData => Err(error.into()),
+                Ok(None) | Err(_) => Ok(Event::Closed(None)),
             },
         }
     }
-}
-
-fn take_until(bytes: &mut Vec<u8>, end: &[u8]) -> Option<String> {
-    let at = bytes.windows(end.len()).position(|window| window == end)?;
-    let rest = bytes.split_off(at + end.len());
-    let text = std::mem::replace(bytes, rest);
-    Some(String::from_utf8_lossy(&text).into_owned())
 }
 
 fn notification(object: &Value) -> Result<Event> {
@@ -151,12 +125,12 @@ fn v1(text: &str) -> Result<Event> {
     }
 }
 
-fn block(text: &str) -> Result<Event> {
-    let field =
-        |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-    let Some(data) = field("data") else { return Ok(Event::Other) };
-    let object = serde_json::from_str(data)?;
-    match field("event") {
+fn of_block(block: &Block) -> Result<Event> {
+    if block.data.is_empty() {
+        return Ok(Event::Other);
+    }
+    let object = serde_json::from_str(&block.data)?;
+    match block.event.as_deref() {
         Some("notification") => notification(&object),
         Some("gap") => Ok(gap(&object)),
         _ => Ok(Event::Other),

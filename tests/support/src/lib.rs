@@ -1,38 +1,38 @@
-//! Everything a test of the whole system needs: a Redis, a record, functions and hubs of its own
-//! on free ports, a network that can be disturbed, and clients that show bytes as they came.
+//! The harness of all tests and benchmarks: a Redis, a record, functions and hubs of a test's own on
+//! free ports, a network that can be disturbed, and clients that show bytes as they came. There is
+//! one of each; a test that needs more of one extends it here.
 //!
-//! What the benchmarks have in common is here, too: CPU time, medians, tables, peers in Node.
+//! | room | contents |
+//! |---|---|
+//! | `processes` | [`process`]: the launcher of programs; [`ports`], [`paths`]; [`Schemathesis`] |
+//! | `servers` | [`RedisServer`], [`Postgres`], [`Record`], [`SmallDisk`]: where data lies |
+//! | | [`Functions`], [`Hub`]: the programs under test |
+//! | | [`Proxy`], [`Origin`], [`Gateway`]: a disturbed network, an HTTP origin, an existing service |
+//! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`]: requests, and three ways to receive |
+//! | | [`jwt`]: tokens; [`api`]: every answer against `docs/openapi.json` |
+//! | `benchmarks` | [`cpu`] time, [`stats`], [`table`]s, peers in [`node`] |
+//! | [`wait`] | deadlines |
 //!
-//! Nothing here knows how the system works inside. Everything that a test starts ends with the
-//! test, also when it panics. Whatever takes time is awaited with a deadline (see [`wait`]).
+//! Nothing here knows how the system works inside, and nothing depends on the hub's library.
+//! Everything that a test starts ends with the test, also when it panics; the last lines of its
+//! output are then shown. Every wait has a deadline.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "how a test fails")]
 
-pub mod api;
-pub mod cpu;
-pub mod functions;
-pub mod gateway;
-pub mod http;
-pub mod hub;
-pub mod jwt;
-pub mod node;
-pub mod origin;
-pub mod paths;
-pub mod ports;
-pub mod postgres;
-pub mod process;
-pub mod proxy;
-pub mod published;
-pub mod record;
-pub mod redis_server;
+mod benchmarks;
+mod clients;
+mod processes;
 pub mod rooms;
-pub mod schemathesis;
-pub mod small_disk;
-pub mod socket;
-pub mod stats;
-pub mod table;
+mod servers;
 pub mod wait;
 
+pub use benchmarks::{cpu, node, stats, table};
+pub use clients::{api, events, http, jwt, published, socket};
+pub use processes::{paths, ports, process, schemathesis};
+pub use servers::small_disk;
+pub use servers::{functions, gateway, hub, origin, postgres, proxy, record, redis_server};
+
+pub use events::Events;
 pub use functions::{Functions, Setup};
 pub use gateway::Gateway;
 pub use http::{Answer, Http};

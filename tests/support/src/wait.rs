@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 /// Long enough for a machine that builds and tests at the same time; a test that passes never
 /// waits this long.
 pub const PATIENCE: Duration = Duration::from_secs(15);
-const POLL: Duration = Duration::from_millis(10);
+pub(crate) const POLL: Duration = Duration::from_millis(10);
 
 /// Repeats `check` until it gives a value.
 pub async fn eventually<T>(what: &str, check: impl AsyncFnMut() -> Option<T>) -> T {

@@ -1,95 +1,27 @@
-//! A redis-server of the test's own, and what services do with it.
+//! The harness's redis-server, and what services do with it.
 
-use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::ops::Deref;
 
-use redis::aio::MultiplexedConnection;
+use ::support::redis_server::{Options, Persistence};
 use shared::notification::{Draft, Notification};
 use shared::{UserId, keys};
-use tempfile::TempDir;
 
-use super::{now_s, until};
+use super::now_s;
 
-pub struct RedisServer {
-    port: u16,
-    /// Where a dump lies between two lives.
-    directory: TempDir,
-    child: Option<Child>,
-}
+/// A redis-server of the test's own.
+pub struct RedisServer(::support::RedisServer);
+
+/// These tests write feeds and other keys as services do, without an expiry.
+const OPTIONS: Options = Options { persistence: Persistence::None, may_leave_keys: true };
 
 impl RedisServer {
     pub async fn start() -> Self {
-        let mut server = Self::prepare();
-        server.run().await;
-        server
+        Self(::support::RedisServer::start_with(OPTIONS).await)
     }
 
-    /// A place for a server that does not run yet.
+    /// A place for a server that does not run yet: `restart` starts it.
     pub fn prepare() -> Self {
-        Self { port: free_port(), directory: tempfile::tempdir().unwrap(), child: None }
-    }
-
-    /// Starts it, with what the last life has saved.
-    pub async fn run(&mut self) {
-        let child = self.spawn();
-        self.child = Some(child);
-        until("Redis answers", async || {
-            // Somebody may have taken the port since it was found to be free.
-            if self.child.as_mut().unwrap().try_wait().unwrap().is_some() {
-                self.port = free_port();
-                self.child = Some(self.spawn());
-            }
-            self.try_connection().await.is_ok()
-        })
-        .await;
-    }
-
-    fn spawn(&self) -> Child {
-        Command::new("redis-server")
-            .args(["--port", &self.port.to_string(), "--save", "", "--appendonly", "no"])
-            .arg("--dir")
-            .arg(self.directory.path())
-            .stdout(Stdio::null())
-            .spawn()
-            .expect("redis-server is installed")
-    }
-
-    /// As kill -9 does.
-    pub fn kill(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            child.kill().unwrap();
-            child.wait().unwrap();
-        }
-    }
-
-    pub fn signal(&self, signal: i32) {
-        let pid = i32::try_from(self.child.as_ref().unwrap().id()).unwrap();
-        crate::process::signal(pid, signal);
-    }
-
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    pub fn url(&self) -> String {
-        format!("redis://127.0.0.1:{}", self.port)
-    }
-
-    async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
-        let client = redis::Client::open(self.url())?;
-        let mut connection = client.get_multiplexed_async_connection().await?;
-        redis::cmd("PING").exec_async(&mut connection).await?;
-        Ok(connection)
-    }
-
-    pub async fn connection(&self) -> MultiplexedConnection {
-        self.try_connection().await.unwrap()
-    }
-
-    pub async fn command(&self, words: &[&str]) {
-        let (name, arguments) = words.split_first().unwrap();
-        let mut command = redis::cmd(name);
-        command.arg(arguments).exec_async(&mut self.connection().await).await.unwrap();
+        Self(::support::RedisServer::prepare(OPTIONS))
     }
 
     /// Whether a user has a feed.
@@ -169,18 +101,11 @@ impl RedisServer {
     }
 }
 
-/// Below the ports that connections get: thousands of sockets of other tests come and go, and one of
-/// them would take it before the server does.
-fn free_port() -> u16 {
-    std::iter::repeat_with(|| fastrand::u16(10_000..32_000))
-        .take(100)
-        .find(|port| TcpListener::bind(("0.0.0.0", *port)).is_ok())
-        .expect("a free port")
-}
+impl Deref for RedisServer {
+    type Target = ::support::RedisServer;
 
-impl Drop for RedisServer {
-    fn drop(&mut self) {
-        self.kill();
+    fn deref(&self) -> &::support::RedisServer {
+        &self.0
     }
 }
 

@@ -1,14 +1,13 @@
 //! `queues`: messages sent, received and acknowledged per second, beside BullMQ with jobs that do
 //! nothing, on the same Redis.
 
-use std::process::Stdio;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
-use support::{Functions, RedisServer, token};
-use tokio::process::Command;
+use support::{Functions, RedisServer, process, token};
 
 use crate::cli::Args;
 use crate::node;
@@ -157,15 +156,12 @@ async fn peer_once(
     script: &std::path::Path,
     batch: usize,
 ) -> Result<Sample> {
-    let address = redis.address();
-    let port = address.rsplit_once(':').context("a port")?.1;
+    let port = redis.port().to_string();
     let seconds = args.seconds.as_secs_f64().to_string();
     let before = cpu::of_processes([redis.pid()]);
     let mut command = Command::new("node");
-    command.arg(script).args([port, &batch.to_string(), &WORKERS.to_string(), &seconds]);
-    let child = command.stdout(Stdio::piped()).kill_on_drop(true).spawn().context("node")?;
-    let output = tokio::time::timeout(PEER_LIMIT + args.seconds, child.wait_with_output()).await;
-    let output = output.context("the peer does not end")??;
+    command.arg(script).args([&port, &batch.to_string(), &WORKERS.to_string(), &seconds]);
+    let output = process::run(command, PEER_LIMIT + args.seconds).await;
     let after = cpu::of_processes([redis.pid()]);
     ensure!(output.status.success(), "the peer ended with {}", output.status);
     let told: Value = serde_json::from_slice(&output.stdout).context("what the peer printed")?;

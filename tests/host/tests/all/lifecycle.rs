@@ -109,11 +109,7 @@ async fn sigterm_ends_the_host_at_once_with_requests_in_flight() {
     let request = "POST /sleep HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n60000";
     stream.write_all(request.as_bytes()).await.unwrap();
     host.line("sleeping in ").await;
-    let pid = host.child.id().unwrap().to_string();
-    let sent = tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await;
-    assert!(sent.unwrap().success());
-    let ended = timeout(Duration::from_secs(10), host.child.wait()).await.expect("still there");
-    assert!(ended.unwrap().success());
+    assert!(host.terminate(Duration::from_secs(10)).await.success());
 }
 
 #[tokio::test]

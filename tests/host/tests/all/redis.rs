@@ -71,7 +71,7 @@ async fn a_broken_connection_stays_broken_and_a_new_one_works() {
     let redis = Redis::start().await;
     let host = host_with(&redis).await;
     host.ok("/execute", "PING").await;
-    let redis = redis.restart().await;
+    redis.restart().await;
     for _ in 0..3 {
         let broken = host.ok("/execute", "PING").await;
         assert!(broken.starts_with("Err("), "{broken}");
@@ -94,9 +94,9 @@ async fn only_allowed_addresses_can_be_opened() {
 
 #[tokio::test]
 async fn an_allowed_address_nobody_listens_on_is_an_error_with_words() {
-    let mut redis = Redis::start().await;
+    let redis = Redis::start().await;
     let host = host_with(&redis).await;
-    redis.stop().await;
+    redis.stop();
     let refused = host.ok("/open", &redis.url).await;
     assert!(refused.contains("Other(\"") && refused.contains("refused"), "{refused}");
 }

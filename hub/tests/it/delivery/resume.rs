@@ -1,0 +1,224 @@
+//! Clients that come back say what they had last, and get the rest once and in order.
+
+use std::time::Duration;
+
+use crate::support::{Hub, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_missed_comes_before_what_is_live() {
+    let hub = Hub::start().await;
+    // With and without another socket of the user, whose position is known then.
+    for (user, is_known) in [("alice", false), ("bob", true)] {
+        let mut expected = Vec::new();
+        for seq in 1..=5 {
+            expected.push(hub.redis.create(user, "e1", seq).await);
+        }
+        let mut other = if is_known { Some(hub.connect(user).await) } else { None };
+        let mut v1 = hub.resume(user, "?since=seq:2&epoch=e1", "bellwire.v1").await;
+        assert_eq!(v1.text().await, r#"{"type":"welcome","epoch":"e1","seq":5}"#);
+        let mut raw = hub.resume(user, "?since=seq:2&epoch=e1", "bellwire.raw").await;
+        for notification in &expected[2..] {
+            assert_eq!(&v1.notification().await, notification);
+            assert_eq!(&raw.text().await, notification);
+        }
+        let live = hub.redis.create(user, "e1", 6).await;
+        assert_eq!(v1.notification().await, live);
+        assert_eq!(raw.text().await, live);
+        if let Some(other) = &mut other {
+            assert_eq!(other.text().await, live);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_a_cursor_too_and_foreign_entries_keep_their_places() {
+    let hub = Hub::start().await;
+    let first = hub.redis.push("alice", "e1", 1).await;
+    let foreign = r#"{"id":"their 1","userId":"alice"}"#;
+    hub.redis.command(&["LPUSH", "notifications:alice", foreign]).await;
+    let second = hub.redis.push("alice", "e1", 2).await;
+    let id = &first[7..43];
+    let mut raw = hub.resume("alice", &format!("?since=id:{id}"), "bellwire.raw").await;
+    assert_eq!(raw.text().await, foreign);
+    assert_eq!(raw.text().await, second);
+    let mut raw = hub.resume("alice", "?since=id:their%201", "bellwire.raw").await;
+    assert_eq!(raw.text().await, second);
+    assert!(raw.is_silent().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_that_another_service_writes_is_resumed_by_id() {
+    let hub = Hub::start().await;
+    for id in 1..=3 {
+        let foreign = format!(r#"{{"id":"their {id}","userId":"alice"}}"#);
+        hub.redis.command(&["LPUSH", "notifications:alice", &foreign]).await;
+    }
+    let mut raw = hub.resume("alice", "?since=id:their%201", "bellwire.raw").await;
+    assert!(raw.text().await.contains("their 2"));
+    assert!(raw.text().await.contains("their 3"));
+    hub.redis.publish(r#"{"notification":{"id":"their 4","userId":"alice"}}"#).await;
+    assert!(raw.text().await.contains("their 4"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cursor_that_leads_nowhere_is_a_gap_or_the_end_of_a_raw_socket() {
+    let hub = Hub::start().await;
+    for seq in 5..=6 {
+        hub.redis.push("alice", "e2", seq).await;
+    }
+    for (query, gap) in [
+        ("?since=seq:5&epoch=e1", r#"{"type":"gap","reason":"epoch","epoch":"e2","seq":6}"#),
+        ("?since=id:x", r#"{"type":"gap","reason":"missed","epoch":"e2","seq":6}"#),
+    ] {
+        let mut v1 = hub.resume("alice", query, "bellwire.v1").await;
+        assert!(v1.text().await.contains("welcome"));
+        assert_eq!(v1.text().await, gap);
+        let mut raw = hub.resume("alice", query, "bellwire.raw").await;
+        assert_eq!(raw.close_code().await, 4410);
+    }
+    // What the feed still holds follows.
+    let mut v1 = hub.resume("alice", "?since=seq:2&epoch=e2", "bellwire.v1").await;
+    assert!(v1.text().await.contains("welcome"));
+    assert_eq!(v1.text().await, r#"{"type":"gap","reason":"missed","epoch":"e2","seq":4}"#);
+    assert!(v1.notification().await.contains(r#""seq":5"#));
+    assert!(v1.notification().await.contains(r#""seq":6"#));
+    // A user without a feed.
+    let mut v1 = hub.resume("bob", "?since=seq:2&epoch=e2", "bellwire.v1").await;
+    assert_eq!(v1.text().await, r#"{"type":"welcome","epoch":null,"seq":0}"#);
+    assert_eq!(v1.text().await, r#"{"type":"gap","reason":"missed","epoch":null,"seq":0}"#);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_is_ahead_of_a_feed_hears_nothing_twice() {
+    let hub = Hub::start().await;
+    hub.redis.push("alice", "e1", 5).await;
+    let (mut other, _) = hub.connect_v1("alice").await;
+    let mut ahead = hub.resume("alice", "?since=seq:7&epoch=e1", "bellwire.v1").await;
+    assert!(ahead.text().await.contains("welcome"));
+    let mut last = String::new();
+    for seq in 6..=8 {
+        last = hub.redis.create("alice", "e1", seq).await;
+    }
+    for _ in 6..8 {
+        other.notification().await;
+    }
+    assert_eq!(other.notification().await, last);
+    assert_eq!(ahead.notification().await, last);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_resumes_from_a_feed_that_is_behind_the_users_others_hears_it_come_back() {
+    let hub = Hub::start().await;
+    let (mut other, _) = hub.connect_v1("alice").await;
+    for seq in 1..=10 {
+        hub.redis.create("alice", "e1", seq).await;
+        other.notification().await;
+    }
+    // A failover to an older replica.
+    hub.redis.command(&["LTRIM", "notifications:alice", "3", "-1"]).await;
+    hub.redis.command(&["HSET", "bw:feed:{notifications:alice}", "head", "7"]).await;
+    let mut v1 = hub.resume("alice", "?since=seq:6&epoch=e1", "bellwire.v1").await;
+    assert!(v1.text().await.contains("welcome"));
+    assert!(v1.notification().await.contains(r#""seq":7,"#));
+    let mut raw = hub.resume("alice", "?since=seq:6&epoch=e1", "bellwire.raw").await;
+    assert!(raw.text().await.contains(r#""seq":7,"#));
+    // The relay sends again what was lost: nobody is told twice, and nobody misses it.
+    for seq in 8..=11 {
+        hub.redis.create("alice", "e1", seq).await;
+        let expected = format!(r#""seq":{seq},"#);
+        assert!(v1.notification().await.contains(&expected));
+        assert!(raw.text().await.contains(&expected));
+    }
+    assert!(other.notification().await.contains(r#""seq":11,"#));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn cursors_that_cannot_be_read_are_refused_by_name() {
+    let hub = Hub::start().await;
+    let bearer = crate::support::token("alice");
+    for (query, code) in [
+        ("since=5", "invalid_field"),
+        ("since=seq:5", "missing_field"),
+        ("epoch=e", "missing_field"),
+        ("since=%zz", "invalid_field"),
+    ] {
+        let text = format!(
+            "GET /ws/notifications?{query} HTTP/1.1\r\nHost: hub\r\nConnection: Upgrade\r\n\
+             Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+             Authorization: Bearer {bearer}\r\n\r\n"
+        );
+        let answer = crate::support::request(hub.address, &text).await;
+        assert_eq!((answer.status, answer.code().as_str()), (400, code), "{query}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_resumes_while_redis_is_away_gets_it_all_when_it_is_back() {
+    let hub = Hub::start().await;
+    let mut expected = Vec::new();
+    for seq in 1..=4 {
+        expected.push(hub.redis.push("alice", "e1", seq).await);
+    }
+    hub.redis.command(&["SAVE"]).await;
+    hub.redis.kill();
+    hub.until_not_ready().await;
+    let query = "?since=seq:1&epoch=e1";
+    let (mut raw, mut v1) = tokio::join!(
+        hub.resume("alice", query, "bellwire.raw"),
+        hub.resume("alice", query, "bellwire.v1"),
+    );
+    hub.redis.restart().await;
+    hub.until_ready().await;
+    assert!(v1.text().await.contains("welcome"));
+    for notification in &expected[1..] {
+        assert_eq!(&raw.text().await, notification);
+        assert_eq!(&v1.notification().await, notification);
+    }
+    let five = hub.redis.create("alice", "e1", 5).await;
+    assert_eq!(raw.text().await, five);
+    assert_eq!(v1.notification().await, five);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn resuming_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
+    const LAST: i64 = 400;
+    let hub = Hub::start().await;
+    hub.redis.create("alice", "e1", 1).await;
+    let clients = (0..8).map(|client| {
+        let hub = &hub;
+        async move {
+            let (protocol, v1) =
+                if client % 2 == 0 { ("bellwire.raw", false) } else { ("bellwire.v1", true) };
+            let mut seq = 1;
+            while seq < LAST {
+                let query = format!("?since=seq:{seq}&epoch=e1");
+                let mut socket = hub.resume("alice", &query, protocol).await;
+                if v1 {
+                    assert!(socket.text().await.contains("welcome"));
+                }
+                for _ in 0..(7 + client) {
+                    let text = socket.text().await;
+                    let next = seq + 1;
+                    assert!(text.contains(&format!(r#""seq":{next},"#)), "not {next}: {text}");
+                    seq = next;
+                    if seq == LAST {
+                        break;
+                    }
+                }
+            }
+        }
+    });
+    let publishing = async {
+        for seq in 2..=LAST {
+            hub.redis.create("alice", "e1", seq).await;
+            if seq % 90 == 0 {
+                // As the functions do, and never so far that somebody falls out of it.
+                hub.redis.command(&["LTRIM", "notifications:alice", "0", "99"]).await;
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        }
+    };
+    tokio::join!(futures_util::future::join_all(clients), publishing);
+    until("everyone is gone", async || hub.online().await.is_empty()).await;
+}

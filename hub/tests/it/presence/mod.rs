@@ -1,0 +1,6 @@
+//! Who is online: with real hubs, with faults, as a fleet, and against a model.
+
+mod faults;
+mod fleet;
+mod model;
+mod online;

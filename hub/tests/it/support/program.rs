@@ -1,0 +1,48 @@
+//! The hub's program, for tests that kill it, signal it, or read its log. `support::Hub` starts it.
+
+use std::net::SocketAddr;
+use std::ops::Deref;
+
+use ::support::Hub;
+use ::support::hub::Setup;
+
+use super::{Client, RedisServer, token};
+
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_bellwire-hub");
+
+/// A running hub, killed when it is dropped.
+pub struct Program(Hub);
+
+impl Program {
+    pub async fn start(redis: &RedisServer) -> Self {
+        Self::start_with(Self::with(redis).arguments(&["--log=off"])).await
+    }
+
+    /// The usual setup, to be changed.
+    pub fn with(redis: &RedisServer) -> Setup {
+        Hub::with(&redis.url()).program(PROGRAM)
+    }
+
+    pub async fn start_with(setup: Setup) -> Self {
+        // The hub inherits it.
+        hub::config::open_files::raise().unwrap();
+        Self(setup.start().await)
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.0.address
+    }
+
+    /// A raw socket of a user.
+    pub async fn connect(&self, user: &str) -> Client {
+        Client::connect(self.address(), &token(user), None).await.unwrap()
+    }
+}
+
+impl Deref for Program {
+    type Target = Hub;
+
+    fn deref(&self) -> &Hub {
+        &self.0
+    }
+}

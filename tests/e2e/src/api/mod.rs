@@ -1,0 +1,23 @@
+//! Requests and answers, by capability; `routes` goes through every operation of the document.
+
+mod auth;
+pub mod cache;
+mod campaigns;
+mod conformance;
+mod cors;
+mod create;
+mod erased;
+mod expiry;
+mod feed;
+mod fuzz;
+mod limits;
+mod openapi;
+mod ops;
+mod presence;
+mod queues;
+mod readiness;
+mod records;
+mod requests;
+mod routes;
+mod sockets;
+mod tokens;

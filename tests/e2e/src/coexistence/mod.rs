@@ -1,0 +1,4 @@
+//! Services that know nothing of Bellwire and use the same keys and channels.
+
+mod foreign;
+mod neighbour;

@@ -1,0 +1,127 @@
+//! The one reader of event streams, which reads them as an `EventSource` does (WHATWG HTML §9.2.6).
+
+use std::io::{Error, ErrorKind, Result};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, ToSocketAddrs};
+
+use crate::wait::{PATIENCE, within};
+
+/// Longest head or block that is read.
+const TEXT_BYTES_MAX: usize = 1024 * 1024;
+
+/// An open stream, or a refusal: `head` says which.
+pub struct Events {
+    connection: TcpStream,
+    /// What came and is not read yet.
+    bytes: Vec<u8>,
+    /// The status line and the headers.
+    pub head: String,
+    patience: Duration,
+}
+
+/// One block of lines.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Block {
+    pub id: Option<String>,
+    pub event: Option<String>,
+    pub retry: Option<String>,
+    pub data: String,
+}
+
+impl Events {
+    /// Opens a stream; `query` with its `?`, `headers` each with its line break.
+    pub async fn connect(address: impl ToSocketAddrs, query: &str, headers: &str) -> Self {
+        let connection = TcpStream::connect(address).await.unwrap();
+        let opening = Self::connect_over(connection, query, headers);
+        within(PATIENCE, "a head", opening).await.unwrap()
+    }
+
+    /// The same over a connection of the caller's.
+    ///
+    /// # Errors
+    /// The connection breaks, or is closed before the head is complete.
+    pub async fn connect_over(
+        mut connection: TcpStream,
+        query: &str,
+        headers: &str,
+    ) -> Result<Self> {
+        let request =
+            format!("GET /sse/notifications{query} HTTP/1.1\r\nHost: hub\r\n{headers}\r\n");
+        connection.write_all(request.as_bytes()).await?;
+        let (bytes, head) = (Vec::new(), String::new());
+        let mut events = Self { connection, bytes, head, patience: PATIENCE };
+        events.head = events.up_to("\r\n\r\n").await?.ok_or(ErrorKind::UnexpectedEof)?;
+        Ok(events)
+    }
+
+    /// Waits this long for a block from now on.
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    /// The next block that is more than a sign of life; `None` when the stream ends.
+    pub async fn next(&mut self) -> Option<Block> {
+        let patience = self.patience;
+        within(patience, "a block", self.read()).await.unwrap()
+    }
+
+    /// The same without a deadline. No byte is lost when the caller stops waiting.
+    ///
+    /// # Errors
+    /// The connection breaks; `InvalidData` for a block that no `EventSource` would understand.
+    pub async fn read(&mut self) -> Result<Option<Block>> {
+        loop {
+            let Some(text) = self.up_to("\n\n").await? else { return Ok(None) };
+            let block = Block::parse(&text)?;
+            if block != Block::default() {
+                return Ok(Some(block));
+            }
+        }
+    }
+
+    /// The data of the next block, which must be of this kind.
+    pub async fn data(&mut self, event: &str) -> String {
+        let block = self.next().await.expect("the stream goes on");
+        assert_eq!(block.event.as_deref(), Some(event), "{block:?}");
+        block.data
+    }
+
+    async fn up_to(&mut self, end: &str) -> Result<Option<String>> {
+        let end = end.as_bytes();
+        loop {
+            if let Some(at) = self.bytes.windows(end.len()).position(|window| window == end) {
+                let rest = self.bytes.split_off(at + end.len());
+                let text = std::mem::replace(&mut self.bytes, rest);
+                return String::from_utf8(text).map(Some).map_err(invalid);
+            }
+            if self.bytes.len() > TEXT_BYTES_MAX {
+                return Err(invalid("no end"));
+            }
+            if self.connection.read_buf(&mut self.bytes).await? == 0 {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+impl Block {
+    fn parse(text: &str) -> Result<Self> {
+        let mut block = Self::default();
+        for line in text.trim_end().lines().filter(|line| !line.starts_with(':')) {
+            match line.split_once(": ") {
+                Some(("id", value)) => block.id = Some(value.to_owned()),
+                Some(("event", value)) => block.event = Some(value.to_owned()),
+                Some(("retry", value)) => block.retry = Some(value.to_owned()),
+                Some(("data", value)) => block.data += value,
+                _ => return Err(invalid(line)),
+            }
+        }
+        Ok(block)
+    }
+}
+
+fn invalid(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::InvalidData, error)
+}

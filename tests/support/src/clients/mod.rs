@@ -1,0 +1,8 @@
+//! Requests and their answers, sockets, event streams, and tokens for them.
+
+pub mod api;
+pub mod events;
+pub mod http;
+pub mod jwt;
+pub mod published;
+pub mod socket;

@@ -1,0 +1,152 @@
+//! The one WebSocket client: frames in the order in which they came, each awaited with a deadline.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use http::Request;
+use serde_json::Value;
+use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::wait::{PATIENCE, within};
+
+/// How long a frame that must not come is waited for.
+const SILENCE: Duration = Duration::from_millis(100);
+
+/// An open socket.
+pub struct Socket {
+    pub stream: WebSocketStream<TcpStream>,
+    /// The subprotocol that the hub chose.
+    pub protocol: Option<String>,
+    /// How long a frame may take.
+    patience: Duration,
+}
+
+/// A handshake on `path` (with its query) to which headers can be added.
+pub fn handshake(path: &str) -> Request<()> {
+    format!("ws://hub{path}").into_client_request().unwrap()
+}
+
+impl Socket {
+    /// Opens a socket with a token of a user.
+    ///
+    /// # Errors
+    /// The hub refuses the handshake, or the connection breaks.
+    pub async fn connect(
+        address: impl ToSocketAddrs,
+        token: &str,
+        protocol: Option<&str>,
+    ) -> Result<Self, Error> {
+        let connection = TcpStream::connect(address).await.unwrap();
+        Self::connect_over(connection, "", token, protocol).await
+    }
+
+    /// The same over a connection of the caller's; `query` with its `?`.
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub async fn connect_over(
+        connection: TcpStream,
+        query: &str,
+        token: &str,
+        protocol: Option<&str>,
+    ) -> Result<Self, Error> {
+        let mut request = handshake(&format!("/ws/notifications{query}"));
+        let headers = request.headers_mut();
+        headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
+        if let Some(protocol) = protocol {
+            headers.insert("sec-websocket-protocol", protocol.parse().unwrap());
+        }
+        Self::open(connection, request).await
+    }
+
+    /// Sends a handshake as it is.
+    ///
+    /// # Errors
+    /// As `connect`.
+    pub async fn open(connection: TcpStream, request: Request<()>) -> Result<Self, Error> {
+        let (stream, response) = client_async(request, connection).await?;
+        let protocol = response.headers().get("sec-websocket-protocol");
+        let protocol = protocol.map(|name| name.to_str().unwrap().to_owned());
+        Ok(Self { stream, protocol, patience: PATIENCE })
+    }
+
+    /// Waits this long for a frame from now on.
+    pub fn patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
+    }
+
+    pub async fn send(&mut self, message: impl Into<Message>) {
+        self.stream.send(message.into()).await.unwrap();
+    }
+
+    /// The next frame that is neither ping nor pong.
+    pub async fn message(&mut self) -> Message {
+        self.message_within(self.patience).await
+    }
+
+    async fn message_within(&mut self, limit: Duration) -> Message {
+        let next = async {
+            loop {
+                match self.stream.next().await {
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(Ok(message)) => return message,
+                    other => panic!("the socket broke off: {other:?}"),
+                }
+            }
+        };
+        within(limit, "a frame", next).await
+    }
+
+    /// The next frame, which must be text.
+    pub async fn text(&mut self) -> String {
+        self.text_within(self.patience).await
+    }
+
+    pub async fn text_within(&mut self, limit: Duration) -> String {
+        match self.message_within(limit).await {
+            Message::Text(text) => text.as_str().to_owned(),
+            other => panic!("expected a text frame, not {other:?}"),
+        }
+    }
+
+    /// The next frame, which must be JSON.
+    pub async fn json(&mut self) -> Value {
+        serde_json::from_str(&self.text().await).unwrap()
+    }
+
+    /// The next frame of a `bellwire.v1` socket, which must be a notification: exactly its bytes.
+    pub async fn notification(&mut self) -> String {
+        let frame = self.text().await;
+        let inner = frame.strip_prefix(r#"{"type":"notification","notification":"#);
+        let inner = inner.and_then(|rest| rest.strip_suffix('}'));
+        inner.unwrap_or_else(|| panic!("expected a notification, not {frame}")).to_owned()
+    }
+
+    /// The titles of the next notifications, which must follow each other directly.
+    pub async fn titles(&mut self, count: usize) -> Vec<String> {
+        let mut titles = Vec::new();
+        for _ in 0..count {
+            let notification: Value = serde_json::from_str(&self.notification().await).unwrap();
+            titles.push(notification["title"].as_str().unwrap().to_owned());
+        }
+        titles
+    }
+
+    /// Waits until the hub closes the socket; the code. Frames before that are dropped.
+    pub async fn close_code(&mut self) -> u16 {
+        loop {
+            if let Message::Close(frame) = self.message().await {
+                return frame.expect("a close code").code.into();
+            }
+        }
+    }
+
+    /// Whether nothing comes for a moment. Where possible, have something come that would follow it
+    /// instead.
+    pub async fn is_silent(&mut self) -> bool {
+        tokio::time::timeout(SILENCE, self.stream.next()).await.is_err()
+    }
+}

@@ -1,0 +1,238 @@
+//! The functions, served by `bellwire-host` or by the Spin that `SPIN_BIN` names.
+
+use std::collections::BTreeMap;
+use std::ops::Deref;
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::sync::Mutex;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::http::{Answer, Http};
+use crate::jwt;
+use crate::process::{Process, Signal};
+use crate::record::Record;
+use crate::redis_server::RedisServer;
+use crate::wait::eventually_within;
+use crate::{paths, ports};
+
+const STARTS_MAX: usize = 10;
+/// The first start compiles the components; the others find them in the cache.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// A functions host. Dereferences to the client of its API.
+pub struct Functions {
+    setup: Setup,
+    port: u16,
+    process: Mutex<Option<Process>>,
+    http: Http,
+    pub record: Record,
+}
+
+/// What a host is started with.
+pub struct Setup {
+    manifest: Option<PathBuf>,
+    variables: BTreeMap<&'static str, String>,
+    record: Record,
+}
+
+impl Setup {
+    /// Serves another application.
+    pub fn manifest(mut self, path: PathBuf) -> Self {
+        self.manifest = Some(path);
+        self
+    }
+
+    /// A directory that lives as long as the host.
+    pub fn dir(&self) -> &std::path::Path {
+        self.record.dir()
+    }
+
+    /// Serves the functions with another `functions/cache/resources.toml`.
+    pub fn resources(self, text: &str) -> Self {
+        let app = self.record.dir().join("app");
+        std::fs::create_dir_all(&app).unwrap();
+        std::fs::write(app.join("resources.toml"), text).unwrap();
+        let manifest = std::fs::read_to_string(paths::manifest()).unwrap();
+        let built = format!("source = \"{}/target/", paths::workspace().display());
+        let manifest = manifest
+            .replace("source = \"target/", &built)
+            .replace("\"functions/cache/resources.toml\"", "\"resources.toml\"");
+        let path = app.join("spin.toml");
+        std::fs::write(&path, manifest).unwrap();
+        self.manifest(path)
+    }
+
+    /// Replaces the value of a variable of the manifest.
+    pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.variables.insert(name, value.into());
+        self
+    }
+
+    /// Shares another host's record.
+    pub fn record(mut self, record: &Record) -> Self {
+        self.record = record.clone();
+        self
+    }
+
+    /// Reaches Redis at `address` (`host:port`), which may be a proxy's.
+    pub fn redis_at(self, address: &str) -> Self {
+        self.variable("redis_url", format!("redis://{address}")).variable("redis_host", address)
+    }
+
+    pub async fn start(self) -> Functions {
+        for _ in 0..STARTS_MAX {
+            let port = ports::free();
+            if let Some(process) = self.launch(port).await {
+                let http = Http::api(&format!("127.0.0.1:{port}"));
+                let (process, record) = (Mutex::new(Some(process)), self.record.clone());
+                return Functions { setup: self, port, process, http, record };
+            }
+        }
+        panic!("the functions host found no free port");
+    }
+
+    /// `None` when the port was taken meanwhile.
+    async fn launch(&self, port: u16) -> Option<Process> {
+        let spin = std::env::var_os("SPIN_BIN").map(PathBuf::from);
+        let program = spin.clone().unwrap_or_else(|| paths::program("bellwire-host"));
+        let mut command = Command::new(&program);
+        command.args(spin.is_some().then_some("up"));
+        command.arg("--from").arg(self.manifest.clone().unwrap_or_else(paths::manifest));
+        command.arg("--listen").arg(format!("127.0.0.1:{port}"));
+        command.arg("--runtime-config-file").arg(self.record.runtime_config());
+        command.arg("--state-dir").arg(self.record.dir().join("state"));
+        for (name, value) in &self.variables {
+            command.arg("--variable").arg(format!("{name}={value}"));
+        }
+        let name = program.display().to_string();
+        let mut process = match spin {
+            Some(_) => Process::start_group(&name, &mut command),
+            None => Process::start(&name, &mut command),
+        };
+        let what = "the functions host serves";
+        eventually_within(START_LIMIT, what, async || {
+            if let Some(status) = process.exit_status() {
+                assert!(process.has_printed("in use"), "{status}: {}", process.output());
+                return Some(false);
+            }
+            process.has_printed("Serving http://").then_some(true)
+        })
+        .await
+        .then_some(process)
+    }
+}
+
+impl Functions {
+    /// The usual setup: the test key, and `redis` as the only address that can be reached.
+    pub fn with(redis: &RedisServer) -> Setup {
+        let variables = BTreeMap::from([("auth_hs256_key", jwt::KEY.to_owned())]);
+        Setup { manifest: None, variables, record: Record::new() }.redis_at(&redis.address())
+    }
+
+    pub async fn start(redis: &RedisServer) -> Self {
+        Self::with(redis).start().await
+    }
+
+    /// Another application, given no variables but `redis_url` and `redis_host`.
+    pub fn of(manifest: PathBuf, redis: &RedisServer) -> Setup {
+        let variables = BTreeMap::new();
+        let setup = Setup { manifest: None, variables, record: Record::new() };
+        setup.manifest(manifest).redis_at(&redis.address())
+    }
+
+    /// A client for routes that `docs/openapi.json` does not describe.
+    pub fn plain(&self) -> Http {
+        Http::plain(&format!("127.0.0.1:{}", self.port))
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().as_ref().expect("a running host").pid()
+    }
+
+    /// SIGTERM; the way it ended.
+    pub async fn terminate(&self, limit: Duration) -> ExitStatus {
+        let mut process = self.process.lock().unwrap().take().expect("a running host");
+        process.signal(Signal::TERM);
+        process.ended(limit).await
+    }
+
+    /// Ends it at once, as a crash would.
+    pub fn kill(&self) {
+        self.process.lock().unwrap().take().expect("a running host").kill();
+    }
+
+    /// Starts it again on its port.
+    pub async fn restart(&self) {
+        assert!(self.process.lock().unwrap().is_none(), "the host still runs");
+        let process = self.setup.launch(self.port).await;
+        *self.process.lock().unwrap() = Some(process.expect("the host starts again on its port"));
+    }
+
+    /// What the host printed so far, with the components' logs.
+    pub fn output(&self) -> String {
+        self.process.lock().unwrap().as_ref().expect("a running host").output()
+    }
+
+    /// `POST /notifications` as a service that may create.
+    pub async fn create(&self, body: &Value) -> Answer {
+        self.create_raw(&body.to_string()).await
+    }
+
+    /// The same with a body that goes out as it is.
+    pub async fn create_raw(&self, body: &str) -> Answer {
+        let token = jwt::token("a service", "notifications:write");
+        self.post("/notifications", body.to_owned()).token(&token).send().await
+    }
+
+    /// Creates a notification that must be answered 201, and returns the answer's object.
+    pub async fn notify(&self, user: &str, title: &str) -> Value {
+        self.create(&json!({"userId": user, "title": title})).await.expect(201).json()
+    }
+
+    /// `GET /users/{user}/notifications` with the user's own token.
+    pub async fn feed(&self, user: &str) -> Answer {
+        let target = format!("/users/{user}/notifications?limit=100");
+        self.get(&target).token(&jwt::token(user, "")).send().await
+    }
+
+    /// The titles of a feed that must be answered 200, newest first.
+    pub async fn titles(&self, user: &str) -> Vec<String> {
+        titles(&self.feed(user).await.expect(200).json())
+    }
+
+    /// `POST /admin/relay`.
+    pub async fn relay(&self) -> Answer {
+        let token = jwt::token("an operator", "ops:write");
+        self.post("/admin/relay", "").token(&token).send().await
+    }
+}
+
+impl Drop for Functions {
+    fn drop(&mut self) {
+        // A call that outlives its request can fail the instance on Spin; `bellwire-host` tells.
+        let process = self.process.get_mut().ok().and_then(|process| process.as_ref());
+        if !std::thread::panicking() {
+            assert!(!process.is_some_and(|it| it.has_printed(" left behind ")), "a call is left");
+        }
+    }
+}
+
+impl Deref for Functions {
+    type Target = Http;
+
+    fn deref(&self) -> &Http {
+        &self.http
+    }
+}
+
+/// The titles of a feed's answer, newest first.
+pub fn titles(feed: &Value) -> Vec<String> {
+    let entries = feed["notifications"].as_array().unwrap();
+    entries.iter().map(|entry| entry["title"].as_str().unwrap_or_default().to_owned()).collect()
+}

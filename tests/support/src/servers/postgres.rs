@@ -1,0 +1,210 @@
+//! A Postgres cluster of the test's own, which can die and come back. Needs the server's programs
+//! (`apt-get install postgresql`), not a running server.
+
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::ports;
+use crate::process::{Process, Signal};
+use crate::wait::{PATIENCE, eventually};
+
+const STARTS_MAX: usize = 10;
+
+/// A cluster on a port of its own. Its superuser is `postgres`; any password will do.
+pub struct Postgres {
+    port: u16,
+    dir: TempDir,
+    settings: Vec<String>,
+    process: Mutex<Option<Process>>,
+}
+
+impl Postgres {
+    pub async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With settings like `max_connections=20`.
+    pub async fn start_with(settings: &[&str]) -> Self {
+        let dir = directory();
+        copy(template(), &data(dir.path()));
+        let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        for _ in 0..STARTS_MAX {
+            let port = ports::free();
+            if let Some(process) = launch(port, dir.path(), &settings).await {
+                return Self { port, dir, settings, process: Mutex::new(Some(process)) };
+            }
+        }
+        panic!("postgres found no free port");
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The database `postgres`, without TLS.
+    pub fn url(&self) -> String {
+        format!("postgres://postgres@{}/postgres?sslmode=disable", self.address())
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.process.lock().unwrap().as_ref().expect("a running Postgres").pid()
+    }
+
+    /// What it has logged since it was started.
+    pub fn output(&self) -> String {
+        self.process.lock().unwrap().as_ref().expect("a running Postgres").output()
+    }
+
+    /// Runs statements with `psql`: a line per row, columns separated by `|`.
+    pub fn run(&self, sql: &str) -> String {
+        let output = Command::new(program("psql"))
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()])
+            .output()
+            .unwrap_or_else(|error| panic!("cannot start psql: {error}"));
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{sql}: {errors}");
+        String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+    }
+
+    /// Ends it as a crash would: connections break, and the next start recovers.
+    pub fn kill(&self) {
+        stop(self.process.lock().unwrap().take().expect("a running Postgres"));
+    }
+
+    /// Starts it again on its port, with its data.
+    pub async fn restart(&self) {
+        assert!(self.process.lock().unwrap().is_none(), "Postgres still runs");
+        let process = launch(self.port, self.dir.path(), &self.settings).await;
+        let process = process.expect("Postgres starts again on its port");
+        *self.process.lock().unwrap() = Some(process);
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        if let Ok(Some(process)) = self.process.get_mut().map(Option::take) {
+            stop(process);
+        }
+    }
+}
+
+/// Not `kill -9`, which leaves the server's children and its shared memory behind.
+fn stop(mut process: Process) {
+    process.signal(Signal::QUIT);
+    let begun = Instant::now();
+    while process.exit_status().is_none() && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// `None` when the port was taken meanwhile.
+async fn launch(port: u16, dir: &Path, settings: &[String]) -> Option<Process> {
+    let mut command = as_postgres("postgres");
+    command.arg("-D").arg(data(dir)).arg("-k").arg(dir).args(["-p", &port.to_string()]);
+    // Nothing here must survive the machine.
+    command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
+    command.args(["-c", "shared_buffers=16MB"]);
+    command.args(settings.iter().flat_map(|setting| ["-c", setting]));
+    let mut process = Process::start_group("postgres", &mut command);
+    eventually("Postgres accepts connections", async || {
+        if process.exit_status().is_some() {
+            assert!(process.has_printed("in use"), "{}", process.output());
+            return Some(false);
+        }
+        process.has_printed("ready to accept connections").then_some(true)
+    })
+    .await
+    .then_some(process)
+}
+
+/// An empty cluster, made once per build directory: `initdb` takes a second, a copy of it does not.
+fn template() -> &'static Path {
+    static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
+    TEMPLATE.get_or_init(|| {
+        let version = output(Command::new(program("postgres")).arg("-V"));
+        let version = version.split(' ').nth(2).expect("postgres (PostgreSQL) 15.1");
+        let executable = std::env::current_exe().unwrap();
+        // target/release/deps/the-test
+        let target = executable.ancestors().nth(2).unwrap();
+        let template = target.join(format!("postgres-template-{version}"));
+        if !template.exists() {
+            let dir = directory();
+            let options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"];
+            let mut initdb = as_postgres("initdb");
+            // A whole segment of the log is written at every first start: 1 MB instead of 16.
+            initdb.args(options).arg("--wal-segsize=1").arg("-D").arg(data(dir.path()));
+            output(&mut initdb);
+            // Several test programs may be at it: whoever renames first is right.
+            let own = target.join(format!("postgres-template-{}", std::process::id()));
+            copy(&data(dir.path()), &own);
+            if std::fs::rename(&own, &template).is_err() {
+                std::fs::remove_dir_all(&own).unwrap();
+            }
+        }
+        template
+    })
+}
+
+fn data(dir: &Path) -> PathBuf {
+    dir.join("data")
+}
+
+fn copy(from: &Path, to: &Path) {
+    output(Command::new("cp").arg("-a").args([from, to]));
+}
+
+/// An empty directory of the user that the server runs as.
+fn directory() -> TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    if let Some((user, group)) = other_user() {
+        chown(dir.path(), Some(user), Some(group)).unwrap();
+    }
+    dir
+}
+
+fn as_postgres(name: &str) -> Command {
+    let mut command = Command::new(program(name));
+    command.current_dir("/");
+    if let Some((user, group)) = other_user() {
+        command.uid(user).gid(group);
+    }
+    command
+}
+
+/// Postgres does not run as root: then it is the user that its package made.
+fn other_user() -> Option<(u32, u32)> {
+    let id = |option| {
+        let id = output(Command::new("id").args([option, "postgres"]));
+        id.trim().parse().expect("the id of the user postgres")
+    };
+    rustix::process::geteuid().is_root().then(|| (id("-u"), id("-g")))
+}
+
+/// Where Debian keeps the newest version, or on PATH.
+fn program(name: &str) -> PathBuf {
+    let on_path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&on_path).map(|dir| dir.join(name));
+    let mut versions: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| Some(entry.ok()?.path().join("bin").join(name)))
+        .collect();
+    versions.sort();
+    let found = versions.into_iter().rev().chain(on_path).find(|program| program.is_file());
+    found.unwrap_or_else(|| panic!("{name} is not installed: apt-get install postgresql"))
+}
+
+fn output(command: &mut Command) -> String {
+    let name = format!("{:?}", command.get_program());
+    let output = command.stdin(Stdio::null()).output();
+    let output = output.unwrap_or_else(|error| panic!("cannot start {name}: {error}"));
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}

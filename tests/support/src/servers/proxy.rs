@@ -1,0 +1,157 @@
+//! The one proxy between a program and its Redis: a network that can be slow, silent, cut or led
+//! elsewhere. Counts what tests wait for.
+
+mod connection;
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+use connection::forward;
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Open,
+    /// Bytes towards the server wait here.
+    Held,
+    /// Bytes vanish, both ways; connections that lost some end with the silence.
+    Silent,
+    /// New connections are closed.
+    Cut,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct State {
+    mode: Mode,
+    /// How much later every piece arrives: of requests, and of answers.
+    delays: [Duration; 2],
+    /// A connection from before the last cut ends, even if it sees the change late.
+    cuts: usize,
+    /// The same for connections that have not subscribed.
+    failovers: usize,
+}
+
+/// Where connections go.
+#[derive(Debug)]
+struct Servers {
+    server: String,
+    /// Where they go once they subscribe, if elsewhere.
+    subscribed: Option<String>,
+}
+
+/// What the proxy and its connections share.
+struct Shared {
+    state: watch::Sender<State>,
+    servers: Mutex<Servers>,
+    held_bytes: AtomicUsize,
+    subscriptions: AtomicUsize,
+}
+
+/// Forwards connections to a server, until told otherwise. Ends with the test's runtime.
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+}
+
+impl Proxy {
+    /// Listens on a free port and forwards to `server` (`host:port`).
+    pub async fn to(server: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let shared = Arc::new(Shared {
+            state: watch::Sender::new(State::default()),
+            servers: Mutex::new(Servers { server: server.to_owned(), subscribed: None }),
+            held_bytes: AtomicUsize::new(0),
+            subscriptions: AtomicUsize::new(0),
+        });
+        let of_connections = Arc::clone(&shared);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(forward(client, Arc::clone(&of_connections)));
+            }
+        });
+        Self { port, shared }
+    }
+
+    /// `host:port` of the proxy itself.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// The proxy as a Redis.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// Keeps the bytes that clients send from now on.
+    pub fn hold(&self) {
+        self.shared.held_bytes.store(0, Ordering::SeqCst);
+        self.set(Mode::Held);
+    }
+
+    fn set(&self, mode: Mode) {
+        self.shared.state.send_modify(|state| state.mode = mode);
+    }
+
+    /// How many bytes wait since the last `hold`.
+    pub fn held_bytes(&self) -> usize {
+        self.shared.held_bytes.load(Ordering::SeqCst)
+    }
+
+    /// Drops every byte, both ways, from now on: half-open connections. A connection that lost bytes
+    /// is closed on `release`, as the peer's kernel would.
+    pub fn silence(&self) {
+        self.set(Mode::Silent);
+    }
+
+    /// Delays every piece of a request and of an answer from now on.
+    pub fn delay(&self, requests: Duration, answers: Duration) {
+        self.shared.state.send_modify(|state| state.delays = [requests, answers]);
+    }
+
+    /// Sends on the bytes that were kept; forwards again, without delay.
+    pub fn release(&self) {
+        self.shared.state.send_modify(|state| {
+            state.mode = Mode::Open;
+            state.delays = Default::default();
+        });
+    }
+
+    /// Closes every connection, and new ones, until `release`. Bytes that were kept are lost.
+    pub fn cut(&self) {
+        let state = &self.shared.state;
+        state.send_modify(|state| (state.mode, state.cuts) = (Mode::Cut, state.cuts + 1));
+    }
+
+    /// Closes every connection; new ones are forwarded.
+    pub fn disconnect(&self) {
+        self.shared.state.send_modify(|state| state.cuts += 1);
+    }
+
+    /// After `cut`: where connections go from now on. A failover, seen from the clients.
+    pub fn lead_to(&self, server: &str) {
+        server.clone_into(&mut self.shared.servers.lock().unwrap().server);
+        self.release();
+    }
+
+    /// A failover that leaves subscriptions behind: they stay with the old server, all other
+    /// connections are closed, and new ones go to `server`.
+    pub fn fail_over_to(&self, server: &str) {
+        server.clone_into(&mut self.shared.servers.lock().unwrap().server);
+        self.shared.state.send_modify(|state| state.failovers += 1);
+    }
+
+    /// Connections go to `server` once they subscribe; answers that are on their way then are lost.
+    pub fn lead_subscriptions_to(&self, server: &str) {
+        self.shared.servers.lock().unwrap().subscribed = Some(server.to_owned());
+    }
+
+    /// How many connections have subscribed.
+    pub fn subscriptions(&self) -> usize {
+        self.shared.subscriptions.load(Ordering::SeqCst)
+    }
+}
