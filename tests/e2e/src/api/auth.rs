@@ -27,7 +27,11 @@ async fn tokens_that_prove_nothing_are_refused() {
         ("none with a signature", format!("{}{signature}", alice.unsigned()), "`alg` is none"),
         ("another HMAC", alice.sign_hs512(KEY), "`alg` is \"HS512\""),
         ("no signature", format!("{head}."), "no signature"),
-        ("another's claims", format!("{header}.{bobs_claims}.{signature}"), "does not match the key"),
+        (
+            "another's claims",
+            format!("{header}.{bobs_claims}.{signature}"),
+            "does not match the key",
+        ),
         ("no header", format!(".{others}.{signature}"), "header"),
         ("an unknown kid", alice.clone().kid("k1").sign(KEY), "no key with kid \"k1\""),
         ("no exp", alice.clone().without("exp").sign(KEY), "`exp` is missing"),
