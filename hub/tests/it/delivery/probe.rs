@@ -44,7 +44,11 @@ async fn a_hub_is_not_ready_while_new_subscriptions_are_deaf_as_well() {
     let before = proxy.subscriptions();
     until("it subscribes again and again", async || proxy.subscriptions() >= before + 3).await;
     let answer = hub.get("/readyz").await;
-    assert!(answer.status == 503 && answer.body.contains("hear"), "{}", answer.body);
+    assert!(
+        answer.status == 503 && answer.body.contains("does not receive publications"),
+        "{}",
+        answer.body
+    );
     // Any message that is delivered shows that it hears.
     let mut client = hub.connect("alice").await;
     subscribed.publish(r#"{"notification":{"userId":"alice"}}"#).await;
