@@ -21,7 +21,8 @@ async fn the_route_answers() {
 async fn the_resource_is_cached_until_it_is_invalidated() {
     let redis = RedisServer::start().await;
     let hello = start(&redis).await;
-    let read = async || hello.plain().get("/hello/time").send().await.expect(200);
+    let client = hello.plain();
+    let read = async || client.get("/hello/time").send().await.expect(200);
     let first = read().await;
     assert_eq!(first.header("cache-status"), "bellwire; fwd=miss; stored; ttl=4");
     assert!(first.header("cache-control").starts_with("public, max-age=4"));
@@ -29,7 +30,7 @@ async fn the_resource_is_cached_until_it_is_invalidated() {
     assert!(second.header("cache-status").starts_with("bellwire; hit; ttl="));
     assert_eq!(second.text(), first.text());
 
-    let known = hello.plain().get("/hello/time").header("if-none-match", first.header("etag"));
+    let known = client.get("/hello/time").header("if-none-match", first.header("etag"));
     assert_eq!(known.send().await.expect(304).text(), "");
 
     // Another service deletes the key: an invalidation.

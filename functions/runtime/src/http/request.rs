@@ -102,7 +102,7 @@ impl Request {
         match (std::str::from_utf8(value), values.next()) {
             (Ok(value), None) => Ok(Some(value)),
             (Err(_), None) => Err(invalid_header(name, "is not text")),
-            (_, Some(_)) => Err(invalid_header(name, "appears twice")),
+            (_, Some(_)) => Err(invalid_header(name, "stands twice")),
         }
     }
 
@@ -179,7 +179,7 @@ impl Request {
             let (code, problem) = if !known.contains(&name.as_str()) {
                 (Code::UnknownField, "is not a parameter of this request")
             } else if pairs.iter().take(at).any(|(earlier, _)| earlier == name) {
-                (Code::InvalidField, "appears twice")
+                (Code::InvalidField, "stands twice")
             } else {
                 continue;
             };
