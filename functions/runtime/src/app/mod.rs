@@ -45,8 +45,8 @@ pub trait Instance: Sized {
 
 /// The state of a component without a record: configuration, Redis, the cache, verified tokens.
 ///
-/// A route takes it by reference. It is built from the variables of the manifest, so that routes
-/// are tested in a host, and what they call without one.
+/// A route takes it by reference. Only a host can build it, from the variables of the manifest:
+/// test routes in a host, and the functions that they call natively.
 ///
 /// ```
 /// use runtime::http::auth;

@@ -7,6 +7,6 @@ pub(crate) mod cors;
 mod request;
 mod response;
 
-pub use request::{Body, Method, ReadBody, Request, number};
+pub use request::{Body, Method, ReadBody, ReadingBody, Request, number};
 pub(crate) use request::{header, header_list};
 pub use response::Response;

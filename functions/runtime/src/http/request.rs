@@ -24,6 +24,9 @@ pub enum Method {
     Other,
 }
 
+/// The future of [`ReadBody::read`].
+pub type ReadingBody = Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, Error>>>>;
+
 /// A request body that has not been read yet.
 pub type Body = Box<dyn ReadBody>;
 
@@ -35,19 +38,11 @@ pub trait ReadBody {
     ///
     /// # Errors
     /// `bad_json` if the client disconnected or took too long.
-    fn read(
-        self: Box<Self>,
-        bytes_max: usize,
-        declared: Option<u64>,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, Error>>>>;
+    fn read(self: Box<Self>, bytes_max: usize, declared: Option<u64>) -> ReadingBody;
 }
 
 impl ReadBody for Vec<u8> {
-    fn read(
-        self: Box<Self>,
-        bytes_max: usize,
-        _declared: Option<u64>,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, Error>>>> {
+    fn read(self: Box<Self>, bytes_max: usize, _declared: Option<u64>) -> ReadingBody {
         Box::pin(async move { Ok((self.len() <= bytes_max).then_some(*self)) })
     }
 }
@@ -107,7 +102,7 @@ impl Request {
         match (std::str::from_utf8(value), values.next()) {
             (Ok(value), None) => Ok(Some(value)),
             (Err(_), None) => Err(invalid_header(name, "is not text")),
-            (_, Some(_)) => Err(invalid_header(name, "appears twice")),
+            (_, Some(_)) => Err(invalid_header(name, "stands twice")),
         }
     }
 
@@ -184,7 +179,7 @@ impl Request {
             let (code, problem) = if !known.contains(&name.as_str()) {
                 (Code::UnknownField, "is not a parameter of this request")
             } else if pairs.iter().take(at).any(|(earlier, _)| earlier == name) {
-                (Code::InvalidField, "appears twice")
+                (Code::InvalidField, "stands twice")
             } else {
                 continue;
             };

@@ -1,6 +1,5 @@
 //! Reads request bodies within a size limit and a deadline: Spin has neither.
 
-use std::pin::Pin;
 use std::time::Duration;
 
 use shared::{Code, Error};
@@ -9,7 +8,7 @@ use spin_sdk::wasip3::wit_bindgen::StreamResult;
 use spin_sdk::wasip3::wit_future;
 
 use super::deadline::within;
-use crate::http::ReadBody;
+use crate::http::{ReadBody, ReadingBody};
 
 const CHUNK_BYTES: usize = 16 * 1024;
 /// Longest time for a body. A client that needs longer is broken or hostile.
@@ -19,11 +18,7 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) struct HostBody(Request);
 
 impl ReadBody for HostBody {
-    fn read(
-        self: Box<Self>,
-        bytes_max: usize,
-        declared: Option<u64>,
-    ) -> Pin<Box<dyn Future<Output = Result<Option<Vec<u8>>, Error>>>> {
+    fn read(self: Box<Self>, bytes_max: usize, declared: Option<u64>) -> ReadingBody {
         Box::pin(async move {
             let body = within(BODY_DEADLINE, self.collect(bytes_max, declared)).await;
             body.unwrap_or_else(|| {
