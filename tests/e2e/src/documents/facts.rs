@@ -96,7 +96,7 @@ fn resolve(from: &Path, target: &str) -> PathBuf {
     let mut path = PathBuf::new();
     for part in from.parent().unwrap().join(target).components() {
         match part.as_os_str().to_str() {
-            Some("..") => assert!(path.pop(), "{} leads out of the checkout", target),
+            Some("..") => assert!(path.pop(), "{target} leads out of the checkout"),
             Some(".") => {}
             _ => path.push(part),
         }
@@ -181,7 +181,9 @@ fn every_setting_that_is_named_exists() {
             assert!(is_known, "{path}: --{name}");
             count += 1;
         }
-        for name in names(&text, "SPIN_VARIABLE_", |c| c == '_' || c.is_ascii_uppercase()) {
+        for name in names(&text, "SPIN_VARIABLE_", |c| {
+            c == '_' || c.is_ascii_uppercase() || c.is_ascii_digit()
+        }) {
             assert!(is_line(&manifest, &name.to_lowercase()), "{path}: SPIN_VARIABLE_{name}");
         }
     }
