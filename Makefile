@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-up autobahn chaos fuzz bench bench-hub token build build-component check-sizes fmt lint deny openapi clean
+.PHONY: help up test test-up autobahn chaos fuzz bench bench-hub token build build-component check-sizes fmt lint deny docs-generated clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -56,8 +56,8 @@ lint: ## Check formatting, lints and documentation, warnings being errors.
 deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny).
 	cargo deny check
 
-openapi: ## Write docs/openapi.json anew, from the tables in openapi/.
-	cargo run -q -p openapi >target/openapi.json && mv target/openapi.json docs/openapi.json
+docs-generated: ## Write the generated documents anew: docs/openapi.json, http-api.md, configuration.md.
+	@scripts/docs-generated
 
 clean: ## Remove what was built. The data of `make up` stays in .bellwire.
 	cargo clean --target-dir target
