@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-up autobahn chaos fuzz bench bench-hub token build new-component build-component check-sizes fmt lint deny openapi clean
+.PHONY: help up test test-up autobahn chaos fuzz bench bench-hub token build new-component build-component check-sizes fmt lint deny docs-generated clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -59,8 +59,8 @@ lint: ## Check formatting, lints and documentation, with warnings as errors.
 deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny).
 	cargo deny check
 
-openapi: ## Write docs/openapi.json from the tables in openapi/.
-	cargo run -q -p openapi >target/openapi.json && mv target/openapi.json docs/openapi.json
+docs-generated: ## Write the generated documents anew: docs/openapi.json, http-api.md, configuration.md.
+	@scripts/docs-generated
 
 clean: ## Remove build output. The data of `make up` stays in .bellwire.
 	cargo clean --target-dir target

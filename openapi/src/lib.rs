@@ -2,17 +2,22 @@
 //! limits, codes and scopes come from `shared`. Requests are parsed by hand, member by member, so
 //! schemas cannot be derived from types: the tests check every answer against the document.
 //!
-//! `make openapi` writes `docs/openapi.json`, which the component `ops` embeds.
+//! `make docs-generated` writes `docs/openapi.json`, which the component `ops` embeds, and
+//! `docs/http-api.md`.
 
 mod headers;
 mod operation;
+mod page;
 mod paths;
+mod problem;
 mod schema;
 mod schemas;
+mod tags;
 
 use serde_json::{Map, Value, json};
 
-use crate::operation::{problem, problem_name};
+pub use crate::page::page;
+use crate::problem::{problem, problem_name};
 
 /// The whole document.
 pub fn document() -> Value {
@@ -39,7 +44,7 @@ pub fn document() -> Value {
             {"url": "/", "description": "The host that serves this document."},
             {"url": "http://127.0.0.1:3000", "description": "The functions of `make up`."},
         ],
-        "tags": tags(),
+        "tags": tags::to_json(),
         "paths": paths,
         "components": {
             "headers": headers::all(),
@@ -75,21 +80,6 @@ pub fn text() -> String {
     format!("{:#}\n", document())
 }
 
-fn tags() -> Value {
-    let tags = [
-        ("cache", "Cached resources, refreshed in the background."),
-        ("campaigns", "Lists of users, each of whom is taken once."),
-        ("feed", "The notifications of a user."),
-        ("notifications", "Creating notifications."),
-        ("ops", "Health, administration and statistics."),
-        ("presence", "Which users are online."),
-        ("queues", "Work queues with visibility timeouts and dead letters."),
-        ("tokens", "Push tokens of users."),
-    ];
-    let tag = |(name, description)| json!({"name": name, "description": description});
-    tags.into_iter().map(tag).collect()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "how a test fails")]
 mod tests {
@@ -99,7 +89,7 @@ mod tests {
     fn the_file_in_docs_is_up_to_date() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi.json");
         let file: Value = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
-        assert!(file == document(), "docs/openapi.json is out of date: run `make openapi`");
+        assert!(file == document(), "docs/openapi.json is out of date: run `make docs-generated`");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use shared::Code;
 use shared::auth::Scope;
 
 use crate::headers;
+use crate::problem::problem_name;
 use crate::schema::named;
 
 /// The access rule.
@@ -22,8 +23,8 @@ pub struct Operation {
     pub method: &'static str,
     pub path: &'static str,
     pub id: &'static str,
-    tag: &'static str,
-    summary: &'static str,
+    pub tag: &'static str,
+    pub summary: &'static str,
     description: Vec<String>,
     access: Access,
     parameters: Vec<Value>,
@@ -156,6 +157,14 @@ impl Operation {
         self
     }
 
+    /// A body of the answer with this status, which was given before.
+    pub fn shows(mut self, status: u16, body: Value) -> Self {
+        if let Some(answer) = self.answers.get_mut(&status) {
+            answer["content"]["application/json"]["example"] = body;
+        }
+        self
+    }
+
     /// An answer without a body.
     pub fn empty(mut self, status: u16, description: &str) -> Self {
         let headers = headers::refer(&[headers::REQUEST_ID]);
@@ -256,33 +265,6 @@ impl Operation {
         }
         problems
     }
-}
-
-/// The name of the shared problem with these codes.
-pub fn problem_name(codes: &[Code]) -> String {
-    codes.iter().map(|code| code.as_str()).collect::<Vec<_>>().join("-")
-}
-
-/// A problem with one of these codes, which have the same status.
-pub fn problem(codes: &[Code]) -> Value {
-    let titles: Vec<&str> = codes.iter().map(|code| code.title()).collect();
-    let words: Vec<&str> = codes.iter().map(|code| code.as_str()).collect();
-    let schema = json!({"allOf": [
-        named("Problem"),
-        {"type": "object", "properties": {"code": {"enum": words}}},
-    ]});
-    let mut names = vec![headers::REQUEST_ID];
-    if codes.iter().all(|code| code.retry_after_s().is_some()) {
-        names.push(headers::RETRY_AFTER);
-    }
-    if codes.iter().any(|code| code.status() == 401) {
-        names.push(headers::WWW_AUTHENTICATE);
-    }
-    json!({
-        "description": format!("{}.", titles.join("; ")),
-        "headers": headers::refer(&names),
-        "content": {"application/problem+json": {"schema": schema}},
-    })
 }
 
 /// The parameter of a segment in braces.

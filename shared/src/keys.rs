@@ -107,3 +107,47 @@ pub fn once(key: &str, nonce: &str) -> String {
 pub fn ticket(ticket: &str) -> String {
     format!("bw:ticket:{ticket}")
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "how a test fails")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_in_docs_redis_keys() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/redis-keys.md");
+        let text = std::fs::read_to_string(path).unwrap();
+        let (user, id) = (UserId::parse("USER").unwrap(), CampaignId::parse("CAMPAIGN").unwrap());
+        let mut all = vec![
+            NOTIFICATIONS_CHANNEL.to_owned(),
+            EVENTS_CHANNEL.to_owned(),
+            ONLINE_USERS.to_owned(),
+            PRESENCE_LEASES.to_owned(),
+            PRESENCE_REVS.to_owned(),
+            format!("{PRESENCE_HUB_PREFIX}<incarnation>"),
+            feed(&user),
+            feed_companion(&user),
+            push_token(&user),
+            push_token_companion(&user),
+            queue_dedup("QUEUE", "DEDUP"),
+            cache_companion("KEY"),
+            cache_lease("KEY"),
+            cache_tag("TAG"),
+            campaign(&id),
+            campaign_responses(&id),
+            campaign_companion(&id),
+            once("QUEUE", "NONCE"),
+            once(&campaign(&id), "NONCE"),
+            ticket("TICKET"),
+        ];
+        all.extend(queue("QUEUE"));
+        for key in all {
+            let key = key.replace("DEDUP", "<dedup id>").replace("CAMPAIGN", "<id>");
+            let words = ["USER", "QUEUE", "KEY", "TAG", "NONCE", "TICKET"];
+            let shown = words
+                .iter()
+                .fold(key, |key, word| key.replace(word, &format!("<{}>", word.to_lowercase())));
+            assert!(text.contains(&format!("`{shown}`")), "docs/redis-keys.md has no `{shown}`");
+        }
+    }
+}

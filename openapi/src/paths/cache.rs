@@ -55,6 +55,7 @@ pub fn operations() -> Vec<Operation> {
         .body(named("TagInvalidation"), REQUEST_ARRAY_BYTES_MAX)
         .example(json!({"tags": ["user:alice"], "mode": "soft"}))
         .answers(200, "The tags are invalidated.", named("TagsInvalidated"))
+        .shows(200, json!({"invalidated": 1}))
         .fails(&REDIS),
     ]
 }
@@ -68,6 +69,7 @@ fn read(id: &'static str, head: &'static str) -> Operation {
         )
         .per_resource()
         .answers(200, "The value from its source, unchanged.", anything())
+        .shows(200, json!({"userId": "alice", "name": "Alice"}))
         .sends(200, &sent)
         .empty(304, "The client has this value already.")
         .sends(304, &sent)

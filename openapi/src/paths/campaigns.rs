@@ -62,34 +62,49 @@ pub fn operations() -> Vec<Operation> {
         new("replaceCampaign", "put /campaigns/{campaign}/users", "Replaces a campaign's users.")
             .body(users(), REQUEST_ARRAY_BYTES_MAX)
             .example(users_example())
-            .answers(200, "The users are replaced.", named("Remaining")),
+            .answers(200, "The users are replaced.", named("Remaining"))
+            .shows(200, json!({"remaining": 2})),
         new("appendToCampaign", "post /campaigns/{campaign}/users", "Adds users to a campaign.")
             .body(users(), REQUEST_ARRAY_BYTES_MAX)
             .example(users_example())
-            .answers(200, "The users are added.", named("Remaining")),
+            .answers(200, "The users are added.", named("Remaining"))
+            .shows(200, json!({"remaining": 4})),
         new("takeFromCampaign", "post /campaigns/{campaign}/next", "Takes users from a campaign.")
             .says(
                 "Users are returned in the order in which they were added, each at most once: if \
                  the answer is lost, so are its users.",
             )
             .query("count", take, "The maximum number of users.")
-            .answers(200, "The users, and the number remaining.", named("TakenUsers")),
+            .answers(200, "The users, and the number remaining.", named("TakenUsers"))
+            .shows(
+                200,
+                json!({"users": [{"userId": "alice", "fcmToken": "d1:token"}], "remaining": 3}),
+            ),
         new("appendResponses", "post /campaigns/{campaign}/responses", "Adds responses.")
             .body(named("CampaignResponses"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"responses": [{"userId": "alice", "delivered": true}]}))
-            .answers(200, "The responses are added.", named("Accepted")),
+            .answers(200, "The responses are added.", named("Accepted"))
+            .shows(200, json!({"accepted": 1})),
         new("readResponses", "get /campaigns/{campaign}/responses", "Reads a page of responses.")
             .says("The oldest come first.")
             .query("limit", limit, "The maximum number of responses.")
             .query("cursor", decimal(u32::MAX.into()), "The `next` of the previous page.")
-            .answers(200, "A page of responses.", named("CampaignResponsePage")),
+            .answers(200, "A page of responses.", named("CampaignResponsePage"))
+            .shows(200, json!({"items": [{"userId": "alice", "delivered": true}], "next": null})),
         new("readCampaign", "get /campaigns/{campaign}", "Reads a campaign's progress.")
             .answers(200, "The campaign's progress.", named("Campaign"))
+            .shows(200, progress_example())
             .fails(&[Code::NotFound]),
         new("deleteCampaign", "delete /campaigns/{campaign}", "Removes a campaign.")
             .says("Its responses are removed as well.")
             .empty(204, "The campaign is removed, if there was one."),
     ]
+}
+
+fn progress_example() -> Value {
+    json!({
+        "remaining": 3, "total": 4, "processed": 1, "responses": 1, "expiresAt": "2026-11-30T12:00:00.000Z",
+    })
 }
 
 fn users_example() -> Value {

@@ -53,6 +53,7 @@ pub fn operations() -> Vec<Operation> {
         )
         .self_or(Scope::FeedRead)
         .answers(200, "The notification.", named("FeedEntry"))
+        .shows(200, entry_example())
         .fails(&[Code::NotFound])
         .fails(&BOTH),
         Operation::new(
@@ -77,6 +78,7 @@ pub fn operations() -> Vec<Operation> {
         .body(named("MarkRead"), REQUEST_BYTES_MAX)
         .example(json!({"upTo": 3}))
         .answers(200, "The notifications are marked.", named("Unread"))
+        .shows(200, json!({"unread": 0}))
         .fails(&BOTH),
     ]
 }
@@ -98,9 +100,16 @@ fn page() -> Operation {
     .query("before", cursor(), "Reads entries that are older than this one.")
     .query("after", cursor(), "Reads the oldest of the entries that are newer than this one.")
     .answers(200, "A page of the feed.", named("FeedPage"))
+    .shows(200, json!({"notifications": [entry_example()], "unread": 0, "next": null}))
     .revalidates()
     .fails(&[Code::CursorGone])
     .fails(&BOTH)
+}
+
+fn entry_example() -> serde_json::Value {
+    let mut entry = super::notifications::created_example();
+    entry["readAt"] = "2026-11-29T12:05:00.000Z".into();
+    entry
 }
 
 /// An entry of another service, shown unchanged.

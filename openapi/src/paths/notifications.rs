@@ -81,6 +81,7 @@ pub fn operations() -> Vec<Operation> {
         .body(named("NotificationDraft"), REQUEST_BYTES_MAX)
         .example(example())
         .answers(201, "The record holds the notification.", named("Notification"))
+        .shows(201, created_example())
         .sends(201, &[LOCATION])
         .fails(&[Code::InvalidId, Code::IdempotencyMismatch, Code::RecordUnavailable]),
         Operation::new(
@@ -97,6 +98,7 @@ pub fn operations() -> Vec<Operation> {
         .body(named("NotificationBatch"), REQUEST_ARRAY_BYTES_MAX)
         .example(json!({"notifications": [example()]}))
         .answers(200, "The result of each item.", named("BatchResults"))
+        .shows(200, json!({"results": [{"status": 201, "notification": created_example()}]}))
         .fails(&[Code::RecordUnavailable]),
     ]
 }
@@ -106,6 +108,16 @@ fn example() -> Value {
         "userId": "alice", "title": "Your order has shipped", "kind": "order",
         "data": {"order": 17}, "expiresAt": "2099-12-31T00:00:00Z",
     })
+}
+
+/// What a create is answered with.
+pub fn created_example() -> Value {
+    let mut created = example();
+    created["id"] = "01a2272d-2600-7c3a-9d1e-6f2a41c08b57".into();
+    created["seq"] = 3.into();
+    created["createdAt"] = "2026-11-29T12:00:00.000Z".into();
+    created["delivery"] = "sent".into();
+    created
 }
 
 /// The spaces around a header's value are not part of it.

@@ -62,19 +62,30 @@ fn stats() -> serde_json::Value {
     about(stats, "A number that Redis does not report is null.")
 }
 
+fn stats_example() -> serde_json::Value {
+    json!({
+        "connectedClients": 12, "usedMemory": 1_520_640, "maxMemory": 0, "totalKeys": 42,
+        "evictedKeys": 0, "keyspaceHits": 900, "keyspaceMisses": 100, "hitRate": 90,
+        "uptimeSeconds": 3600,
+        "queues": {"mails": super::queues::depth_example()},
+    })
+}
+
 pub fn operations() -> Vec<Operation> {
     let mut all = vec![
         new("alive", "get /healthz", "Reports that the functions run.").answers(
             200,
             "The functions run.",
             named("Health"),
-        ),
+        )
+        .shows(200, json!({"status": "ok"})),
         new("ready", "get /readyz", "Reports whether the functions are ready.")
             .says(
                 "A key to verify tokens is configured, Redis answers and permits every command that \
                  is needed, and the record accepts writes. Otherwise `detail` names the problem.",
             )
             .answers(200, "The functions are ready.", named("Health"))
+            .shows(200, json!({"status": "ok", "auth": "ok", "redis": "ok", "record": "ok"}))
             .fails(&[Code::AuthNotConfigured, Code::NotReady])
             .fails(&[Code::RedisUnavailable, Code::RecordUnavailable]),
         new("readApi", "get /openapi.json", "Reads this document.")
@@ -103,10 +114,12 @@ fn administration() -> [Operation; 3] {
             .body_opt(named("MigrateRequest"), REQUEST_BYTES_MAX)
             .example(json!({"rotateEpoch": false}))
             .answers(200, "The tables are up to date.", named("RecordEpoch"))
+            .shows(200, json!({"epoch": "5d0c1f3a9be24c77"}))
             .fails(&[Code::RecordUnavailable]),
         new("relay", "post /admin/relay", "Delivers pending notifications.")
             .scope(Scope::OpsWrite)
             .answers(200, "The numbers of users.", named("Relayed"))
+            .shows(200, json!({"sent": 2, "pending": 0}))
             .fails(&BOTH),
         new(
             "prune",
@@ -116,6 +129,7 @@ fn administration() -> [Operation; 3] {
         .says("A call runs for at most ten seconds: repeat it while `done` is false.")
         .scope(Scope::OpsWrite)
         .answers(200, "The number of rows deleted.", named("Pruned"))
+        .shows(200, json!({"pruned": 1200, "done": true}))
         .fails(&[Code::RecordUnavailable]),
     ]
 }
@@ -128,6 +142,7 @@ fn read_stats() -> Operation {
         .scope(Scope::OpsRead)
         .query("queues", queues, &names)
         .answers(200, "The statistics.", named("Stats"))
+        .shows(200, stats_example())
         .fails(&[Code::InvalidId, Code::ReservedName, Code::LimitExceeded])
         .fails(&[Code::RedisUnavailable, Code::WrongType])
 }
@@ -141,5 +156,6 @@ fn scan_keys() -> Operation {
         .query("cursor", decimal(u64::MAX), "The `cursor` of the previous page; `0` for the first.")
         .query("count", count, "The number of keys that Redis examines.")
         .answers(200, "A page of keys.", named("KeyPage"))
+        .shows(200, json!({"keys": ["notifications:alice"], "cursor": "0"}))
         .fails(&[Code::LimitExceeded, Code::RedisUnavailable])
 }

@@ -24,17 +24,17 @@ pub fn operations() -> [Operation; 3] {
     [
         new("isOnline", "get /presence/{user}", "Reads whether a user is online.")
             .says("A user is online while any hub holds a socket of theirs.")
-            .answers(200, "Whether the user is online.", named("Online")),
+            .answers(200, "Whether the user is online.", named("Online"))
+            .shows(200, json!({"userId": "alice", "online": true})),
         new("areOnline", "post /presence", "Reads which of several users are online.")
             .body(named("PresenceQuery"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"userIds": ["alice", 7]}))
             .answers(200, "Whether each user is online.", named("OnlineByUser"))
+            .shows(200, json!({"online": {"alice": true, "7": false}}))
             .fails(&[shared::Code::InvalidId]),
-        new("countOnline", "get /presence", "Counts the users who are online.").answers(
-            200,
-            "The number of users.",
-            named("OnlineCount"),
-        ),
+        new("countOnline", "get /presence", "Counts the users who are online.")
+            .answers(200, "The number of users.", named("OnlineCount"))
+            .shows(200, json!({"count": 1})),
     ]
 }
 

@@ -154,7 +154,8 @@ pub fn operations() -> Vec<Operation> {
         new("sendMessages", "post /queues/{queue}/messages", "Appends messages to a queue.")
             .body(named("QueueMessages"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"messages": [{"order": 17}], "delaySeconds": 5, "dedupId": "order-17"}))
-            .answers(200, "The messages are in the queue.", named("QueueMessagesSent")),
+            .answers(200, "The messages are in the queue.", named("QueueMessagesSent"))
+            .shows(200, json!({"accepted": 1, "duplicate": false})),
         new("receiveMessages", "post /queues/{queue}/receive", "Receives messages.")
             .says(
                 "A message is delivered at least once: until it is acknowledged, it is received \
@@ -162,17 +163,17 @@ pub fn operations() -> Vec<Operation> {
             )
             .body_opt(named("ReceiveRequest"), REQUEST_BYTES_MAX)
             .example(json!({"max": 10, "visibilitySeconds": 30}))
-            .answers(200, "The messages, if there are any.", named("ReceivedMessages")),
-        new("readQueue", "get /queues/{queue}", "Counts the messages of a queue.").answers(
-            200,
-            "The numbers of messages.",
-            named("QueueDepth"),
-        ),
+            .answers(200, "The messages, if there are any.", named("ReceivedMessages"))
+            .shows(200, received_example()),
+        new("readQueue", "get /queues/{queue}", "Counts the messages of a queue.")
+            .answers(200, "The numbers of messages.", named("QueueDepth"))
+            .shows(200, depth_example()),
         dead(),
         new("redriveMessages", "post /queues/{queue}/redrive", "Returns dead letters to the queue.")
             .body_opt(named("RedriveRequest"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"max": 100}))
-            .answers(200, "The dead letters are in the queue again.", named("Redriven")),
+            .answers(200, "The dead letters are in the queue again.", named("Redriven"))
+            .shows(200, json!({"redriven": 1})),
     ];
     all.extend(settle());
     all
@@ -185,9 +186,28 @@ fn new(id: &'static str, head: &'static str, summary: &'static str) -> Operation
         .fails(&REDIS)
 }
 
+const RECEIPT: &str = "3f0c9a5be1d24c77a1:1";
+
+fn received_example() -> serde_json::Value {
+    json!({"messages": [{"receipt": RECEIPT, "attempt": 1, "payload": {"order": 17}}]})
+}
+
+/// What a queue holds.
+pub fn depth_example() -> serde_json::Value {
+    json!({"ready": 3, "delayed": 1, "inFlight": 2, "dead": 0, "oldestAgeSeconds": 12})
+}
+
+fn dead_example() -> serde_json::Value {
+    let letter = json!({
+        "id": "3f0c9a5be1d24c77a1", "payload": {"order": 17}, "attempts": 5, "reason": "timeout",
+        "diedAt": "2026-11-29T12:00:00.000Z",
+    });
+    json!({"items": [letter], "next": null})
+}
+
 fn settle() -> [Operation; 3] {
     let stale = [Code::StaleReceipt];
-    let receipts = json!(["3f0c9a5be1d24c77.1:1"]);
+    let receipts = json!([RECEIPT]);
     let ack = json!({"receipts": receipts});
     let nack = json!({"receipts": receipts, "delaySeconds": 60, "reason": "timeout"});
     let extend = json!({"receipts": receipts, "visibilitySeconds": 120});
@@ -197,6 +217,7 @@ fn settle() -> [Operation; 3] {
             .body(named(schema), REQUEST_ARRAY_BYTES_MAX)
             .example(example)
             .answers(200, "The receipts by result.", named("Settled"))
+            .shows(200, json!({"done": [RECEIPT], "stale": []}))
             .fails(&stale)
     };
     [
@@ -232,4 +253,5 @@ fn dead() -> Operation {
         .query("limit", limit, "The maximum number of dead letters.")
         .query("cursor", pattern(&cursor), "The `next` of the previous page.")
         .answers(200, "A page of dead letters.", named("DeadLetterPage"))
+        .shows(200, dead_example())
 }

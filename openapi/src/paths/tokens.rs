@@ -36,6 +36,7 @@ pub fn operations() -> Vec<Operation> {
         new("readToken", "get /users/{user}/token", "Reads a user's push token.")
             .self_or(Scope::TokensRead)
             .answers(200, "The user's push token.", named("UserToken"))
+            .shows(200, json!({"userId": "alice", "token": "d1:token"}))
             .fails(&[Code::NotFound]),
         new("writeToken", "put /users/{user}/token", "Sets a user's push token.")
             .says("If another user has the token, that user loses it.")
@@ -55,6 +56,7 @@ pub fn operations() -> Vec<Operation> {
             .body(named("UserTokensInput"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"tokens": [{"userId": "alice", "token": "d1:token"}]}))
             .answers(200, "The users have their tokens.", named("TokensWritten"))
+            .shows(200, json!({"written": 1}))
             .fails(&[Code::InvalidId]),
         new("pruneTokens", "post /tokens/prune", "Removes dead push tokens.")
             .says("A user who has another token by now keeps that one.")
@@ -62,6 +64,7 @@ pub fn operations() -> Vec<Operation> {
             .body(named("UserTokensInput"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"tokens": [{"userId": "alice", "token": "d1:token"}]}))
             .answers(200, "The tokens are removed.", named("TokensDeleted"))
+            .shows(200, json!({"deleted": 1}))
             .fails(&[Code::InvalidId]),
     ]
 }

@@ -44,6 +44,25 @@ fn every_segment_of_a_route_is_in_the_document() {
 }
 
 #[test]
+fn every_json_answer_has_an_example_that_its_schema_allows() {
+    for (path, item) in document()["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            for (status, answer) in operation["responses"].as_object().unwrap() {
+                let content = &answer["content"]["application/json"];
+                // The document itself is its own example.
+                if !content.is_object() || path == "/openapi.json" {
+                    continue;
+                }
+                let example = content.get("example");
+                let example = example.unwrap_or_else(|| panic!("{method} {path}: {status}"));
+                let fits = fits_schema(&content["schema"], example, "example");
+                assert_eq!(fits, Ok(()), "{method} {path}: {status}");
+            }
+        }
+    }
+}
+
+#[test]
 fn the_checker_finds_what_is_wrong() {
     assert_eq!(find("/cache/invalidate").unwrap().0, "/cache/invalidate");
     assert_eq!(find("/cache/a/b/c").unwrap().0, "/cache/{resource}/{part}/{part2}");
