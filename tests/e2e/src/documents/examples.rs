@@ -107,8 +107,7 @@ async fn stage() -> (RedisServer, Functions, Hub, Proxy) {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
     let hub = Hub::start(&redis).await;
-    let request = hub.request("");
-    let proxy = Proxy::to(request.uri().authority().unwrap().as_str()).await;
+    let proxy = Proxy::to(&hub.address.to_string()).await;
     (redis, functions, hub, proxy)
 }
 

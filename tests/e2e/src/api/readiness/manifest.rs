@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
+use support::wait::eventually;
 use support::{Functions, RedisServer, paths, token};
 
 use super::{detail, ready};
@@ -123,8 +124,11 @@ async fn a_component_that_lacks_a_variable_names_it() {
     let refused = refused.expect_problem(500, "internal");
     let expected = "config: the variable `redis_url` is not given to this component";
     assert_eq!(detail(&refused), expected);
-    let log = functions.output();
-    assert!(log.contains("variable_failed") && log.contains("redis_url"), "{log}");
+    eventually("the log names it", async || {
+        let log = functions.output();
+        (log.contains("variable_failed") && log.contains("redis_url")).then_some(())
+    })
+    .await;
     // The others have theirs.
     let feed = functions.get("/users/alice/notifications").token(&token("alice", ""));
     feed.send().await.expect(200);
