@@ -55,7 +55,7 @@ async fn redis(app: &App) -> Result<(), Error> {
 async fn record(app: &RecordApp) -> Result<(), Error> {
     let check = app.record.check_writable(clock::now_ms());
     let outcome = deadline::within(RECORD_DEADLINE, check).await;
-    let outcome = outcome.unwrap_or_else(|| Err(RecordError::TimedOut));
+    let outcome = outcome.unwrap_or(Err(RecordError::TimedOut));
     outcome.map_err(|error| {
         log::warn("record_not_ready", &[("error", &error.to_string())]);
         Error::new(Code::RecordUnavailable, format!("record: {}", error.reason()))
