@@ -62,7 +62,7 @@ export class Line {
       if (end.now && opened) continue;
       const retryInMs = Math.round(end.retryInMs ?? jitter(tries));
       tries++;
-      this.owner.status({ state: "waiting", retryInMs, reason: reason || `code ${code}` });
+      this.owner.status({ state: "waiting", retryInMs, reason: reason || "network" });
       this.#nap = new Nap(retryInMs, end.retryInMs !== undefined);
       await this.#nap.over;
       this.#nap = null;

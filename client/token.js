@@ -39,7 +39,7 @@ export class Token {
 
   /** A token that holds: a new one if it is time, the old one as long as there is no new one. */
   async get() {
-    if (this.#held && Date.now() < this.renewAt) return this.#held;
+    if (this.#held && Date.now() < Math.min(this.renewAt, this.expiresAt)) return this.#held;
     try {
       return await this.renew(this.#held);
     } catch (error) {
