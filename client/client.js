@@ -352,8 +352,8 @@ export class Bellwire extends Base {
         this.#publish({ frame: { type: "read", ...mark, unread } });
         this.#publish({ unread });
       } catch (/** @type {any} */ error) {
-        const { status = 500, retryInMs } = error;
-        if (status >= 500 || status === 429 || status === 401) {
+        const { code, status = 0, retryInMs } = error;
+        if (/^(network|token_failed)$/.test(code) || status >= 500 || status === 429 || status === 401) {
           this.#sendAt = Date.now() + (retryInMs ?? jitter(this.#tries++));
           return null;
         }

@@ -73,13 +73,14 @@ export class Position {
    */
   follow(to) {
     const { cursor } = this;
+    if (to === undefined) return false;
+    this.#welcomed = true;
     if (!to) return false;
     const has = cursor?.epoch
       ? cursor.epoch === to.epoch && (cursor.seq ?? 0) >= (to.seq ?? 0)
       : cursor && cursor.id === to.id;
     if (has) return false;
     this.cursor = to;
-    this.#welcomed = true;
     return cursor !== null;
   }
 }
