@@ -115,7 +115,6 @@ export class Bellwire extends Base {
   #start() {
     const { signal } = (this.#running = new AbortController());
     this.#token.signal = signal;
-    this.#setStatus({ state: "connecting" });
     watch(signal, { wake: () => this.#wake(), hide: () => this.#leave(), show: () => this.#join() });
     let last = Date.now();
     const timer = setInterval(() => {
@@ -143,11 +142,16 @@ export class Bellwire extends Base {
 
   #join() {
     if (this.#tabs || this.#line) return this.#wake();
+    this.#setStatus({ state: "connecting" });
     const { shared = true, user } = this.#options;
     if (!shared || user === undefined || !canShare()) return this.#lead();
     this.#tabs = new Tabs(this.#name, {
       lead: () => this.#lead(),
-      follow: () => this.#unlead(),
+      follow: () => {
+        this.#unlead();
+        this.#setStatus({ state: "connecting" });
+        this.#tabs?.say({ ask: true });
+      },
       hear: (message) => this.#hear(message),
     });
   }
@@ -283,7 +287,7 @@ export class Bellwire extends Base {
     const status = this.#status;
     const due = this.#statusAt + (status.state === "waiting" ? status.retryInMs + 2_000 : OVERDUE_MS);
     if (status.state !== "open" && Date.now() > due) this.#tabs.steal();
-    else if (Date.now() - this.#tabs.heardAt > TICK_MS) this.#tabs.check();
+    else this.#tabs.check();
   }
 
   /** @param {string} path @param {RequestInit} [init] */

@@ -26,7 +26,11 @@ export class List {
     this.limit = limit;
     this.changed = changed;
     const { signal } = this.#stop;
-    client.addEventListener("notification", ({ detail }) => this.#set([detail, ...this.entries]), { signal });
+    client.addEventListener("notification", ({ detail }) => {
+      // An answer of the feed may have been faster than the hub.
+      const has = detail.id !== undefined && this.entries.some((n) => n.id === detail.id);
+      if (!has) this.#set([detail, ...this.entries]);
+    }, { signal });
     client.addEventListener("read", ({ detail: { upTo = 0, ids } }) => {
       const readAt = new Date().toISOString();
       const isRead = (/** @type {Notification} */ n) => isOurs(n) && (n.seq <= upTo || ids?.includes(n.id));

@@ -45,7 +45,9 @@ const everywhere = async (titles, tabs = pages) => {
 scenario("ten tabs, one socket; leaders close one after the other, and a last one is left", async () => {
   await open(10);
   assert.equal(proxy.open, 1);
-  const titles = [];
+  await stack.notify(user, "first");
+  await settled(stack, pages, { user });
+  const titles = ["first"];
   for (let n = 1; pages.length > 1; n++) {
     const lead = await leader(pages);
     pages = pages.filter((page) => page !== lead);
