@@ -105,7 +105,11 @@ export class Line {
       return { ...end, reason: "websocket blocked" };
     } catch (/** @type {any} */ error) {
       this.#failed = 0;
-      return refused(error);
+      const why = refused(error);
+      if (error.code !== "network") return why;
+      // The hub answers, but not to this page: its origin is not in --allowed-origins.
+      const there = () => (this.options.fetch ?? fetch)(at(this.options.hub, "/healthz"), { mode: "no-cors" });
+      return globalThis.location ? there().then(() => ({ ...why, reason: "origin not allowed" }), () => why) : why;
     }
   }
 

@@ -66,9 +66,6 @@ scenario("a token that ended while its endpoint failed: back as soon as there is
 });
 
 scenario("asleep for an hour: the wall clock jumps, the token is renewed, nothing is lost", async () => {
-  const page = await context.newPage();
-  await page.clock.install();
-  await page.close();
   const first = await tab();
   await opened(first);
   await stack.notify(user, "x");
@@ -84,12 +81,7 @@ scenario("asleep for an hour: the wall clock jumps, the token is renewed, nothin
   assert.ok(site.asked >= asked);
 });
 
-scenario("WebSocket blocked: an event stream, live, with marks; and a socket again later", async () => {
-  await context.routeWebSocket(/ws\/notifications/, (socket) => socket.close({ code: 1006 }).catch?.(() => {}));
-  const page = await tab();
-  await page.close();
-  await context.close();
-  context = await browser.newContext();
+scenario("WebSocket blocked: an event stream, live, with marks, resumed", async () => {
   await context.addInitScript(() => {
     const Real = WebSocket;
     globalThis.blocked = true;
@@ -113,8 +105,11 @@ scenario("WebSocket blocked: an event stream, live, with marks; and a socket aga
 });
 
 scenario("an origin that the hub does not know, and a user that is none: a word that says why", async () => {
-  const page = await tab({ shared: false });
-  await opened(page);
+  const stranger = await startSite();
+  const made = { hub: stack.hubUrl, functions: stack.functionsUrl, user, options: { shared: false } };
+  const page = await openTab(context, { site: stranger, ...made });
+  await until("told", () => page.evaluate(() => client.status.reason === "origin not allowed"), 20_000);
+  stranger.stop();
   site.token = () => token("not a user id!");
   const refused = await openTab(context, { site, hub: stack.hubUrl, functions: stack.functionsUrl, user: "not a user id!", options: { shared: false } });
   await until("closed", () => refused.evaluate(() => client.state === "closed"));

@@ -178,7 +178,7 @@ test("1,000 reconnects leave no listener, no timer and no memory behind", async 
       hub.drop();
       await eventually("again", () => hub.requests.length > opens && hub.sockets.size === 1 && c.state === "open");
     }
-    hub.requests.length = hub.tokens.length = c.states.length = c.unreads.length = 0;
+    for (const log of [hub.requests, hub.tokens, hub.frames, c.states, c.unreads, c.events]) log.length = 0;
     globalThis.gc?.();
     await pause(20);
     globalThis.gc?.();
