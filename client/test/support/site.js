@@ -2,10 +2,11 @@
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
+import { IMPORT_MAP, reactModule } from "./react-page.js";
 import { token } from "./stack.js";
 
 const CLIENT = new URL("../..", import.meta.url).pathname;
-const PAGE = '<!doctype html><html lang="en"><title>Test</title><link rel="icon" href="data:,"><body>';
+const PAGE = '<!doctype html><html lang="en"><title>Test</title><link rel="icon" href="data:,">' + IMPORT_MAP + "<body>";
 
 /** `site.token(user)` decides what the endpoint answers; null: 503. */
 export async function startSite() {
@@ -17,6 +18,10 @@ export async function startSite() {
       const text = site.token(url.searchParams.get("user"));
       response.writeHead(text === null ? 503 : 200, { "cache-control": "no-store" });
       return response.end(text ?? "");
+    }
+    if (url.pathname === "/vendor/react.js") {
+      response.writeHead(200, { "content-type": "text/javascript" });
+      return response.end(reactModule());
     }
     const file = join(CLIENT, url.pathname);
     if (/^\/[\w./-]+\.m?js$/.test(url.pathname) && !url.pathname.includes("..") && existsSync(file)) {
