@@ -24,19 +24,31 @@ const BUFFER_MAX = 1_000;
 const Base = /** @type {{ new (): Target }} */ (EventTarget);
 
 export class Bellwire extends Base {
-  /** @type {Options} */ #options;
-  /** @type {Status} */ #status = { state: "idle" };
-  /** @type {number | null} */ #unread = null;
-  /** @type {Position} */ #position;
-  /** @type {Token} */ #token;
-  /** @type {Marks} */ #marks;
-  /** @type {AbortController | null} */ #running = null;
-  /** @type {Tabs | null} */ #tabs = null;
-  /** @type {Line | null} */ #line = null;
+  /** @type {Options} */
+  #options;
+  /** @type {Status} */
+  #status = { state: "idle" };
+  /** @type {number | null} */
+  #unread = null;
+  /** @type {Position} */
+  #position;
+  /** @type {Token} */
+  #token;
+  /** @type {Marks} */
+  #marks;
+  /** @type {AbortController | null} */
+  #running = null;
+  /** @type {Tabs | null} */
+  #tabs = null;
+  /** @type {Line | null} */
+  #line = null;
   #wanted = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #turn;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */ #checking;
-  /** @type {Promise<number | null> | null} */ #sending = null;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #turn;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #checking;
+  /** @type {Promise<number | null> | null} */
+  #sending = null;
   #name;
   #bye = false;
   /** Frames so far; an answer that was asked for before one of them may be older than it. */
