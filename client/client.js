@@ -1,13 +1,15 @@
 // Bellwire: one user's notifications, live, in every tab. What it promises stands in README.md.
-/** @import { Events, FeedPage, Frame, Message, Notification, Options, Status, Target } from "#types" */
+/** @import { Events, Frame, Message, Options, Status, Target } from "#types" */
 import { jitter } from "./backoff.js";
 import { BellwireError } from "./errors.js";
+import { Feed } from "./feed.js";
+import { iterate } from "./iterate.js";
 import { Line } from "./line.js";
 import { Marks } from "./marks.js";
-import { Position, isOurs } from "./position.js";
-import { at, request } from "./request.js";
+import { Position } from "./position.js";
 import { Tabs, canShare } from "./tabs.js";
 import { Token } from "./token.js";
+import { Unread } from "./unread.js";
 import { isVisible, watch } from "./wake.js";
 
 export { BellwireError };
@@ -16,10 +18,6 @@ const TICK_MS = 5_000;
 /** A tick so late means that timers were stopped: the machine slept, or the page was frozen. */
 const LATE_MS = 20_000;
 const OVERDUE_MS = 12_000;
-/** The unread count is that of the newest so many entries. */
-const WINDOW = 100;
-const IN_FLIGHT_MS = 3_000;
-const BUFFER_MAX = 1_000;
 
 const Base = /** @type {{ new (): Target }} */ (EventTarget);
 
@@ -28,14 +26,13 @@ export class Bellwire extends Base {
   #options;
   /** @type {Status} */
   #status = { state: "idle" };
-  /** @type {number | null} */
-  #unread = null;
+  #unread = new Unread();
   /** @type {Position} */
   #position;
   /** @type {Token} */
   #token;
-  /** @type {Marks} */
-  #marks;
+  /** @type {Feed} */
+  #feed;
   /** @type {AbortController | null} */
   #running = null;
   /** @type {Tabs | null} */
@@ -47,19 +44,11 @@ export class Bellwire extends Base {
   #turn;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #checking;
-  /** @type {Promise<number | null> | null} */
-  #sending = null;
   #name;
   #bye = false;
   /** Frames so far; an answer that was asked for before one of them may be older than it. */
   #version = 0;
-  /** Position up to which the unread count counts. */
-  #counted = 0;
   #statusAt = 0;
-  /** When an answer over HTTP said what is unread: a notification in flight may be counted in it. */
-  #answeredAt = 0;
-  #sendAt = 0;
-  #tries = 0;
 
   /** @param {Options} options */
   constructor(options) {
@@ -74,7 +63,12 @@ export class Bellwire extends Base {
     } catch {
       // Forbidden by the browser's settings.
     }
-    this.#marks = new Marks(`${this.#name}:marks`, store);
+    this.#feed = new Feed(options, this.#token, new Marks(`${this.#name}:marks`, store), {
+      epoch: () => this.cursor?.epoch,
+      version: () => this.#version,
+      publish: (message) => this.#publish(message),
+      verify: () => this.#verify(),
+    });
     signal?.addEventListener("abort", () => this.close());
   }
 
@@ -87,7 +81,7 @@ export class Bellwire extends Base {
   }
   /** Null: not known (yet). */
   get unread() {
-    return this.#unread;
+    return this.#unread.value;
   }
   /** For `since` of a later client. */
   get cursor() {
@@ -142,7 +136,7 @@ export class Bellwire extends Base {
   #stop(code, reason) {
     if (this.#bye) {
       this.#tabs?.say({ bye: true });
-      this.#marks.done(this.#marks.kept);
+      this.#feed.forget();
     }
     this.#bye = this.#wanted = false;
     this.#running?.abort();
@@ -194,27 +188,16 @@ export class Bellwire extends Base {
     const before = this.cursor;
     const taken = this.#position.take(frame);
     if (!taken) return;
-    const unread = this.#count(frame, taken);
+    const unread = this.#unread.behind(frame, this.cursor?.seq ?? 0, () => this.#verify());
     this.#publish({ frame: taken, before, epoch: this.#position.epoch, unread });
     if (frame.type === "welcome") {
       if (typeof frame.unread !== "number") this.#verify(0);
-      this.#send();
+      this.#flush();
     }
   }
 
-  /** What is unread behind a frame; undefined where it does not say. @param {Frame} frame @param {Frame} taken */
-  #count(frame, taken) {
-    if ("unread" in frame && typeof frame.unread === "number") {
-      this.#counted = Math.max("seq" in frame ? frame.seq : 0, this.cursor?.seq ?? 0);
-      return frame.unread;
-    }
-    if (taken.type === "gap") this.#verify();
-    if (frame.type !== "notification" || this.#unread === null) return;
-    const { notification: n } = frame;
-    if (!isOurs(n) || n.seq <= this.#counted) return;
-    // What leaves the window, or expires, may have been unread.
-    if (n.seq > WINDOW || n.expiresAt || Date.now() - this.#answeredAt < IN_FLIGHT_MS) this.#verify();
-    return Math.min(WINDOW, this.#unread + 1);
+  #flush() {
+    this.#feed.send().catch((error) => this.#emit("error", error));
   }
 
   /** Asks what is unread, unless asked already. @param {number} [waitMs] */
@@ -239,7 +222,7 @@ export class Bellwire extends Base {
     if (bye) return this.#stop(1000, "logged out");
     if (wake) return this.#line?.wake();
     if (ask) {
-      if (this.#line) this.#tabs?.say({ status: this.#status, cursor: this.cursor, epoch: this.#position.epoch, unread: this.#unread });
+      if (this.#line) this.#tabs?.say({ status: this.#status, cursor: this.cursor, epoch: this.#position.epoch, unread: this.unread });
       return;
     }
     if (this.#line && message.term) return;
@@ -255,13 +238,13 @@ export class Bellwire extends Base {
 
   /** @param {Message} message */
   #apply({ status, frame, unread }) {
-    if (unread !== undefined && !frame) this.#answeredAt = Date.now();
+    if (unread !== undefined && !frame) this.#unread.answered();
     if (frame) {
       this.#version++;
       if (frame.type === "notification") this.#emit("notification", frame.notification);
       else if (frame.type === "read" || frame.type === "removed" || frame.type === "gap") this.#emit(frame.type, frame);
     }
-    if (unread !== undefined && unread !== this.#unread) this.#emit("unread", (this.#unread = unread));
+    if (unread !== undefined && unread !== this.unread) this.#emit("unread", (this.#unread.value = unread));
     if (status?.state === "closed") this.#stop(status.code, status.reason);
     else if (status) this.#setStatus(status);
   }
@@ -280,7 +263,7 @@ export class Bellwire extends Base {
   }
 
   #wake() {
-    this.#sendAt = 0;
+    this.#feed.hurry();
     if (this.#line) return this.#line.wake();
     this.#tabs?.say({ wake: true });
     if (isVisible()) this.#tabs?.check();
@@ -290,9 +273,9 @@ export class Bellwire extends Base {
   #tick(late) {
     if (late) this.#wake();
     this.#line?.tick();
-    if (this.state === "open" && (this.#line || !this.#marks.store)) {
-      this.#send();
-      if (this.#unread === null) this.#verify();
+    if (this.state === "open" && (this.#line || !this.#feed.isStored)) {
+      this.#flush();
+      if (this.unread === null) this.#verify();
     }
     if (!this.#tabs || this.#line || !isVisible()) return;
     // The timers of a hidden leader may be slow, or it may hang.
@@ -302,28 +285,12 @@ export class Bellwire extends Base {
     else this.#tabs.check();
   }
 
-  /** @param {string} path @param {RequestInit} [init] */
-  async #call(path, init) {
-    const { functions, user, fetch } = this.#options;
-    if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
-    const id = user ?? (await this.#token.subject());
-    const url = at(functions, `/users/${encodeURIComponent(id)}/notifications${path}`);
-    return request(fetch, this.#token, url, init);
-  }
-
   /**
    * A page of the feed, newest first.
    * @param {{ limit?: number, before?: string | null, after?: string, unread?: boolean, signal?: AbortSignal }} [which]
-   * @returns {Promise<FeedPage>}
    */
-  async feed({ signal, ...which } = {}) {
-    const pairs = Object.entries(which).filter(([, value]) => value);
-    const version = this.#version;
-    const answer = await this.#call(`?${new URLSearchParams(/** @type {any} */ (pairs))}`, { signal });
-    const page = await answer.json();
-    if (version === this.#version) this.#publish({ unread: page.unread });
-    else this.#verify();
-    return page;
+  feed(which = {}) {
+    return this.#feed.page(which);
   }
 
   /** The whole feed, newest first, page by page. @param {{ signal?: AbortSignal }} [how] */
@@ -342,69 +309,17 @@ export class Bellwire extends Base {
    * @param {number | string[]} what
    * @returns {Promise<number | null>} what is unread now; null: kept until it can be sent
    */
-  async markRead(what) {
-    const epoch = this.cursor?.epoch;
-    const mark = Array.isArray(what) ? { ids: what } : { upTo: what, epoch };
-    this.#marks.add(mark);
-    this.#sendAt = 0;
-    const unread = await this.#send();
-    if (unread === null) this.#publish({ frame: { type: "read", ...mark, pending: true } });
-    return unread;
-  }
-
-  /** Sends the marks that are kept, one request after the other. */
-  #send() {
-    return (this.#sending ??= this.#sendAll().finally(() => (this.#sending = null)));
-  }
-
-  async #sendAll() {
-    let unread = null;
-    for (let mark; Date.now() >= this.#sendAt && (mark = this.#marks.next(this.cursor?.epoch)); ) {
-      try {
-        const answer = await this.#call("/read", { method: "POST", body: JSON.stringify(mark) });
-        ({ unread } = await answer.json());
-        this.#marks.done(mark);
-        this.#tries = 0;
-        this.#publish({ frame: { type: "read", ...mark, unread } });
-        this.#publish({ unread });
-      } catch (/** @type {any} */ error) {
-        const { code, status = 0, retryInMs } = error;
-        if (/^(network|token_failed)$/.test(code) || status >= 500 || status === 429 || status === 401) {
-          this.#sendAt = Date.now() + (retryInMs ?? jitter(this.#tries++));
-          return null;
-        }
-        this.#marks.done(mark);
-        throw error;
-      }
-    }
-    return unread;
+  markRead(what) {
+    return this.#feed.mark(what);
   }
 
   /** Deletes an entry. @param {string} id */
-  async remove(id) {
-    await this.#call(`/${encodeURIComponent(id)}`, { method: "DELETE" });
-    this.#publish({ frame: { type: "removed", ids: [id] } });
-    this.#verify();
+  remove(id) {
+    return this.#feed.remove(id);
   }
 
-  /** Notifications until the client is closed. @returns {AsyncGenerator<Notification, void, undefined>} */
-  async *[Symbol.asyncIterator]() {
-    /** @type {Notification[]} */
-    const waiting = [];
-    const listening = new AbortController();
-    const { signal } = listening;
-      let more = (/** @type {any} */ _) => {};
-    this.addEventListener("notification", ({ detail }) => more(waiting.push(detail)), { signal });
-    this.addEventListener("statechange", () => more(0), { signal });
-    try {
-      while (this.state !== "closed" || waiting.length) {
-        if (waiting.length > BUFFER_MAX) throw new BellwireError("too_slow", "the loop did not keep up");
-        const next = waiting.shift();
-        if (next) yield next;
-        else await new Promise((/** @type {(value?: any) => void} */ done) => (more = done));
-      }
-    } finally {
-      listening.abort();
-    }
+  /** Notifications until the client is closed. */
+  [Symbol.asyncIterator]() {
+    return iterate(this);
   }
 }

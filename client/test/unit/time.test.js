@@ -25,7 +25,7 @@ afterEach(() => mock.restoreAll());
 async function advance(ms, step = 1_000) {
   for (; ms > 0; ms -= step) {
     mock.timers.tick(Math.min(ms, step));
-    await pause(3);
+    await pause(5);
     await turns(30);
   }
 }
@@ -116,12 +116,12 @@ test("a token endpoint that fails for a while is asked again until it answers", 
 test("a stream renews by a new stream", async () => {
   virtual();
   let asked = 0;
-  const c = start({ transport: "sse", token: () => (asked++, fakeToken("alice", 120)) });
+  const c = start({ transport: "sse", token: () => (asked++, fakeToken("alice", 60)) });
   await advance(1, 1);
   await isOpen(c);
   hub.publish();
   await eventually("t1", () => c.got.length === 1);
-  await advance(96_000);
+  await advance(36_000);
   await eventually("renewed", () => asked === 2 && hub.streams.size === 1);
   hub.publish();
   await eventually("t2", () => c.got.length === 2);
