@@ -5,7 +5,7 @@ import { BellwireError } from "./errors.js";
 import { Feed } from "./feed.js";
 import { iterate } from "./iterate.js";
 import { Line } from "./line.js";
-import { Marks } from "./marks.js";
+import { Marks, localStore } from "./marks.js";
 import { Position } from "./position.js";
 import { Tabs, canShare } from "./tabs.js";
 import { Token } from "./token.js";
@@ -14,9 +14,7 @@ import { isVisible, watch } from "./wake.js";
 
 export { BellwireError };
 
-const TICK_MS = 5_000;
-/** A tick so late means that timers were stopped: the machine slept, or the page was frozen. */
-const LATE_MS = 20_000;
+/** For a leader that connects, or is late with what it announced. */
 const OVERDUE_MS = 12_000;
 
 const Base = /** @type {{ new (): Target }} */ (EventTarget);
@@ -57,12 +55,7 @@ export class Bellwire extends Base {
     this.#name = `bellwire:${String(hub).replace(/\/$/, "")}:${user ?? ""}`;
     this.#position = new Position(since);
     this.#token = new Token(token, user, claim);
-    let store = storage;
-    try {
-      if (store === undefined && user !== undefined) store = globalThis.document && localStorage;
-    } catch {
-      // Forbidden by the browser's settings.
-    }
+    const store = storage === undefined && user !== undefined ? localStore() : storage;
     this.#feed = new Feed(options, this.#token, new Marks(`${this.#name}:marks`, store), {
       epoch: () => this.cursor?.epoch,
       version: () => this.#version,
@@ -121,14 +114,12 @@ export class Bellwire extends Base {
   #start() {
     const { signal } = (this.#running = new AbortController());
     this.#token.signal = signal;
-    watch(signal, { wake: () => this.#wake(), hide: () => this.#leave(), show: () => this.#join() });
-    let last = Date.now();
-    const timer = setInterval(() => {
-      const late = Date.now() - last > LATE_MS;
-      last = Date.now();
-      this.#tick(late);
-    }, TICK_MS);
-    signal.addEventListener("abort", () => clearInterval(timer));
+    watch(signal, {
+      wake: () => this.#wake(),
+      hide: () => this.#leave(),
+      show: () => this.#join(),
+      tick: () => this.#tick(),
+    });
     this.#join();
   }
 
@@ -189,8 +180,9 @@ export class Bellwire extends Base {
     const taken = this.#position.take(frame);
     if (!taken) return;
     const unread = this.#unread.behind(frame, this.cursor?.seq ?? 0, () => this.#verify());
-    this.#publish({ frame: taken, before, epoch: this.#position.epoch, unread });
-    if (frame.type === "welcome") {
+    const isWelcome = frame.type === "welcome";
+    this.#publish({ frame: taken, before: isWelcome ? this.cursor : before, epoch: this.#position.epoch, unread });
+    if (isWelcome) {
       if (typeof frame.unread !== "number") this.#verify(0);
       this.#flush();
     }
@@ -227,7 +219,7 @@ export class Bellwire extends Base {
     }
     if (this.#line && message.term) return;
     if (epoch !== undefined) this.#position.epoch = epoch;
-    if (this.#position.follow(before ?? cursor)) {
+    if (this.#position.follow(before === undefined ? cursor : before)) {
       const { epoch = null, seq = 0 } = this.cursor ?? {};
       this.#apply({ frame: { type: "gap", reason: "missed", epoch, seq } });
     }
@@ -269,9 +261,7 @@ export class Bellwire extends Base {
     if (isVisible()) this.#tabs?.check();
   }
 
-  /** @param {boolean} late */
-  #tick(late) {
-    if (late) this.#wake();
+  #tick() {
     this.#line?.tick();
     if (this.state === "open" && (this.#line || !this.#feed.isStored)) {
       this.#flush();
@@ -294,14 +284,8 @@ export class Bellwire extends Base {
   }
 
   /** The whole feed, newest first, page by page. @param {{ signal?: AbortSignal }} [how] */
-  async *history({ signal } = {}) {
-    /** @type {string | null | undefined} */
-    let before;
-    do {
-      const page = await this.feed({ limit: 100, before, signal });
-      yield* page.notifications;
-      before = page.next;
-    } while (before);
+  history(how = {}) {
+    return this.#feed.all(how.signal);
   }
 
   /**

@@ -65,6 +65,17 @@ export class Feed {
     return page;
   }
 
+  /** @param {AbortSignal} [signal] */
+  async *all(signal) {
+    /** @type {string | null | undefined} */
+    let before;
+    do {
+      const page = await this.page({ limit: 100, before, signal });
+      yield* page.notifications;
+      before = page.next;
+    } while (before);
+  }
+
   /** @param {number | string[]} what @returns {Promise<number | null>} */
   async mark(what) {
     const mark = Array.isArray(what) ? { ids: what } : { upTo: what, epoch: this.reader.epoch() };

@@ -86,7 +86,15 @@ export class Line {
     if (this.#stopped) return { code: 1000, reason: "", opened: 0 };
     const url = at(options.hub, `/${stream ? "sse" : "ws"}/notifications${query(owner.cursor())}`);
     const hear = (/** @type {Frame} */ frame) => this.#hear(frame);
-    const c = stream ? openStream(url, held, options.fetch, hear) : openSocket(url, held, this.Socket, hear);
+    let c;
+    try {
+      c = stream ? openStream(url, held, options.fetch, hear) : openSocket(url, held, this.Socket, hear);
+    } catch (error) {
+      // No WebSocket here, or the page may not open this one.
+      owner.error(error);
+      this.#failed = 3;
+      return { code: 1006, reason: "network", opened: 0 };
+    }
     this.#connection = c;
     let end = await c.done;
     this.#connection = null;

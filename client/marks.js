@@ -4,6 +4,15 @@
 /** The functions take so many ids at once. */
 const IDS_MAX = 100;
 
+/** The browser's storage, where there is one and settings allow it. */
+export function localStore() {
+  try {
+    return globalThis.document && localStorage;
+  } catch {
+    return null;
+  }
+}
+
 export class Marks {
   #memory = "";
 

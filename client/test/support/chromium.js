@@ -12,8 +12,9 @@ export const launch = () =>
   });
 
 /** A tab with a client and its list; `page.got`: titles as they came in. */
-export async function openTab(context, { site, hub, functions, user = "alice", options = {} }) {
+export async function openTab(context, { site, hub, functions, user = "alice", options = {}, prepare = async (_page) => {} }) {
   const page = await context.newPage();
+  await prepare(page);
   page.on("pageerror", (error) => console.error("page error:", error.message));
   await page.goto(site.origin + "/page");
   await page.evaluate(startClient, { hub, functions, user, options });

@@ -139,6 +139,14 @@ test("a connection without a position that comes back tells of a gap", async () 
   assert.deepEqual(c.got, []);
 });
 
+test("a WebSocket that cannot be made is told, and a stream opened instead", async () => {
+  hurry();
+  const c = start({ WebSocket: class { constructor() { throw new TypeError("not here"); } } });
+  await isOpen(c);
+  assert.equal(hub.streams.size, 1);
+  assert.equal(c.errors.length, 1);
+});
+
 test("two refused handshakes: the ticket says why, and Retry-After is kept to", async () => {
   hurry();
   hub.refuse = () => 503;
