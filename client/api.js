@@ -17,12 +17,14 @@ export function createClient({ baseUrl, token, fetch, retries = 3 }) {
   const send = async (method, path, { params = {}, body, headers, signal, idempotencyKey } = {}) => {
     const { path: parts = {}, query = {}, header = {} } = params;
     const url = at(baseUrl, path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(parts[name]))));
-    for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+    for (const [name, value] of Object.entries(query))
+      if (value !== undefined) url.searchParams.set(name, String(value));
     /** @type {Record<string, string>} */
     const all = { ...header, ...headers };
     if (idempotencyKey) all["Idempotency-Key"] = idempotencyKey;
     if (body !== undefined) all["Content-Type"] = "application/json";
-    const safe = method === "GET" || method === "HEAD" || Object.keys(all).some((name) => /^idempotency-key$/i.test(name));
+    const hasKey = Object.keys(all).some((name) => /^idempotency-key$/i.test(name));
+    const safe = method === "GET" || method === "HEAD" || hasKey;
     for (let tries = 0; ; tries++) {
       try {
         const response = await request(fetch, held, url, { method, headers: all, body: JSON.stringify(body), signal });
@@ -36,6 +38,8 @@ export function createClient({ baseUrl, token, fetch, retries = 3 }) {
       }
     }
   };
-  const calls = METHODS.map((method) => [method, async (/** @type {string} */ path, /** @type {any} */ call) => (await send(method, path, call)).data]);
+  /** @type {(method: string) => (path: string, call?: Call) => Promise<any>} */
+  const sender = (method) => async (path, call) => (await send(method, path, call)).data;
+  const calls = METHODS.map((method) => [method, sender(method)]);
   return /** @type {any} */ ({ ...Object.fromEntries(calls), request: send });
 }

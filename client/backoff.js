@@ -3,7 +3,7 @@
 const BASE_MS = 500;
 const CAP_MS = 30_000;
 
-/** Milliseconds before attempt `tries` (from 0): anywhere in a range that doubles, up to half a minute. @param {number} tries */
+/** Milliseconds before try `tries` (from 0): anywhere below a limit that doubles. @param {number} tries */
 export const jitter = (tries, random = Math.random) => random() * Math.min(CAP_MS, BASE_MS * 2 ** tries);
 
 /** A wait that can be cut short. */

@@ -66,24 +66,14 @@ export class Bellwire extends Base {
   }
 
   /** State, and what belongs to it. */
-  get status() {
-    return this.#status;
-  }
-  get state() {
-    return this.#status.state;
-  }
+  get status() { return this.#status; }
+  get state() { return this.#status.state; }
   /** Null: not known (yet). */
-  get unread() {
-    return this.#unread.value;
-  }
+  get unread() { return this.#unread.value; }
   /** For `since` of a later client. */
-  get cursor() {
-    return this.#position.cursor;
-  }
+  get cursor() { return this.#position.cursor; }
   /** Whether this tab has the connection. */
-  get isLeader() {
-    return this.#line !== null;
-  }
+  get isLeader() { return this.#line !== null; }
 
   connect() {
     this.#wanted = !this.#options.signal?.aborted;
@@ -97,9 +87,7 @@ export class Bellwire extends Base {
     this.#soon();
   }
 
-  [Symbol.dispose]() {
-    this.close();
-  }
+  [Symbol.dispose]() { this.close(); }
 
   /** In a macrotask: a mount that is undone and done again, as in React's Strict Mode, costs nothing. */
   #soon() {
@@ -214,7 +202,8 @@ export class Bellwire extends Base {
     if (bye) return this.#stop(1000, "logged out");
     if (wake) return this.#line?.wake();
     if (ask) {
-      if (this.#line) this.#tabs?.say({ status: this.#status, cursor: this.cursor, epoch: this.#position.epoch, unread: this.unread });
+      const { status, cursor, unread } = this;
+      if (this.#line) this.#tabs?.say({ status, cursor, epoch: this.#position.epoch, unread });
       return;
     }
     if (this.#line && message.term) return;

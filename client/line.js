@@ -73,7 +73,8 @@ export class Line {
   async #connect() {
     const { options, token, owner } = this;
     const { transport = "auto" } = options;
-    const stream = transport === "sse" || (transport === "auto" && (!this.Socket || this.#failed > 2));
+    const blocked = !this.Socket || this.#failed > 2;
+    const stream = transport === "sse" || (transport === "auto" && blocked);
     let held;
     try {
       held = await token.get();
@@ -88,7 +89,8 @@ export class Line {
     const hear = (/** @type {Frame} */ frame) => this.#hear(frame);
     let c;
     try {
-      c = stream ? openStream(url, held, options.fetch, hear) : openSocket(url, held, this.Socket, hear);
+      if (stream) c = openStream(url, held, options.fetch, hear);
+      else c = openSocket(url, held, this.Socket, hear);
     } catch (error) {
       // No WebSocket here, or the page may not open this one.
       owner.error(error);
@@ -106,7 +108,10 @@ export class Line {
     return { ...end, opened };
   }
 
-  /** A page does not see why a handshake was refused; it can ask for a ticket, which the same checks refuse. @param {End} end */
+  /**
+   * A page does not see why a handshake was refused; it can ask for a ticket, which the same checks refuse.
+   * @param {End} end
+   */
   async #why(end) {
     try {
       await request(this.options.fetch, this.token, at(this.options.hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
@@ -116,8 +121,9 @@ export class Line {
       const why = refused(error);
       if (error.code !== "network") return why;
       // The hub answers, but not to this page: its origin is not in --allowed-origins.
-      const there = () => (this.options.fetch ?? fetch)(at(this.options.hub, "/healthz"), { mode: "no-cors" });
-      return globalThis.location ? there().then(() => ({ ...why, reason: "origin not allowed" }), () => why) : why;
+      if (!globalThis.location) return why;
+      const there = fetch(at(this.options.hub, "/healthz"), { mode: "no-cors" });
+      return there.then(() => ({ ...why, reason: "origin not allowed" }), () => why);
     }
   }
 

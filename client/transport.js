@@ -24,7 +24,10 @@ function heard(c, frame) {
   c.pings = frame.expiresInMs !== undefined && !c.stream;
 }
 
-/** @param {URL} url @param {string} token @param {any} Socket @param {(frame: Frame) => void} hear @returns {Connection} */
+/**
+ * @param {URL} url @param {string} token @param {any} Socket @param {(frame: Frame) => void} hear
+ * @returns {Connection}
+ */
 export function openSocket(url, token, Socket, hear) {
   const { c, end } = connection(false);
   url.protocol = url.protocol.replace("http", "ws");
@@ -53,7 +56,10 @@ export function openSocket(url, token, Socket, hear) {
   return c;
 }
 
-/** @param {URL} url @param {string} token @param {typeof fetch | undefined} use @param {(frame: Frame) => void} hear @returns {Connection} */
+/**
+ * @param {URL} url @param {string} token @param {typeof fetch | undefined} use @param {(frame: Frame) => void} hear
+ * @returns {Connection}
+ */
 export function openStream(url, token, use, hear) {
   const { c, end } = connection(true);
   const abort = new AbortController();
