@@ -113,8 +113,9 @@ export class Line {
    * @param {End} end
    */
   async #why(end) {
+    const { fetch: use, hub } = this.options;
     try {
-      await request(this.options.fetch, this.token, at(this.options.hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
+      await request(use, this.token, at(hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
       return { ...end, reason: "websocket blocked" };
     } catch (/** @type {any} */ error) {
       this.#failed = 0;
@@ -122,7 +123,7 @@ export class Line {
       if (error.code !== "network") return why;
       // The hub answers, but not to this page: its origin is not in --allowed-origins.
       if (!globalThis.location) return why;
-      const there = fetch(at(this.options.hub, "/healthz"), { mode: "no-cors" });
+      const there = fetch(at(hub, "/healthz"), { mode: "no-cors" });
       return there.then(() => ({ ...why, reason: "origin not allowed" }), () => why);
     }
   }
