@@ -6,6 +6,8 @@ import { jitter } from "./backoff.js";
 import { isOurs } from "./position.js";
 
 const PAGE_MAX = 100;
+/** A page may be open for weeks. */
+const KEPT_MAX = 500;
 
 export class List {
   /** @type {readonly Notification[]} newest first; a new array with every change */
@@ -29,7 +31,10 @@ export class List {
     client.addEventListener("notification", ({ detail }) => {
       // An answer of the feed may have been faster than the hub.
       const has = detail.id !== undefined && this.entries.some((n) => n.id === detail.id);
-      if (!has) this.#set([detail, ...this.entries]);
+      if (has) return;
+      const kept = this.entries.slice(0, KEPT_MAX - 1);
+      if (kept.length < this.entries.length) this.next = kept[kept.length - 1].id;
+      this.#set([detail, ...kept]);
     }, { signal });
     client.addEventListener("read", ({ detail: { upTo = 0, ids } }) => {
       const readAt = new Date().toISOString();

@@ -28,7 +28,7 @@ export class Unread {
       this.#counted = Math.max("seq" in frame ? frame.seq : 0, seq);
       return frame.unread;
     }
-    if (frame.type === "gap") doubt();
+    if (frame.type === "gap" || frame.type === "removed") doubt();
     if (frame.type !== "notification" || this.value === null) return;
     const { notification: n } = frame;
     if (!isOurs(n) || n.seq <= this.#counted) return;

@@ -1,6 +1,6 @@
 // When network, page or machine may be back. Touches no window where there is none.
 
-const TICK_MS = 5_000;
+const TICK_MS = 3_000;
 /** A tick so late means that timers were stopped: the machine slept, or the page was frozen. */
 const LATE_MS = 20_000;
 

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { inOrder, launch, openTab, opened, settled } from "../support/chromium.js";
 import { startSite } from "../support/site.js";
-import { redis, sleep, startStack, token, until } from "../support/stack.js";
+import { hasWords, redis, sleep, startStack, token, until } from "../support/stack.js";
 
 let site, stack, browser, context, user, speaks;
 let users = 0;
@@ -12,11 +12,7 @@ before(async () => {
   site = await startSite();
   stack = await startStack({ origins: [site.origin] });
   browser = await launch();
-  // Whether this hub has the words `ping`, `auth` and `removed`.
-  const { WebSocket } = await import("ws");
-  const socket = new WebSocket(stack.hubUrl.replace("http", "ws") + "/ws/notifications", ["bellwire.v1", `bearer.${token("probe")}`]);
-  speaks = await new Promise((done) => socket.once("message", (data) => done("expiresInMs" in JSON.parse(data))));
-  socket.close();
+  speaks = await hasWords(stack);
 });
 after(async () => {
   await browser?.close();

@@ -45,13 +45,21 @@ export const shown = (page) =>
   page.evaluate(() => ({
     state: client.state,
     unread: client.unread,
-    list: list.entries.map((n) => `${n.id} ${n.title} ${n.readAt ? "read" : "unread"}`).join("\n"),
+    list: list.entries.slice(0, 100).map((n) => `${n.id} ${n.title} ${n.readAt ? "read" : "unread"}`).join("\n"),
   }));
 
 /** What the feed over HTTP is, in the same form. */
 export async function truth(stack, user = "alice") {
   const { notifications, unread } = await stack.feed(user);
   return { state: "open", unread, list: notifications.map((n) => `${n.id} ${n.title} ${n.readAt ? "read" : "unread"}`).join("\n") };
+}
+
+/** Lines that one of the lists lacks. */
+function difference(seen, right) {
+  const [a, b] = [seen.split("\n"), right.split("\n")];
+  const lacks = b.filter((line) => !a.includes(line)).map((line) => `lacks ${line}`);
+  const more = a.filter((line, n) => !b.includes(line) || a.indexOf(line) !== n).map((line) => `has ${line}`);
+  return [...lacks, ...more, ...(lacks.length + more.length || seen === right ? [] : ["another order"])];
 }
 
 /** Waits until every tab shows the feed; the time it took, in milliseconds. */
@@ -63,7 +71,9 @@ export async function settled(stack, pages, { user = "alice", limitMs = 5_000 } 
     last = await Promise.all(pages.map(shown));
     return last.every((seen) => JSON.stringify(seen) === right);
   }, limitMs).catch(async (error) => {
-    throw new Error(`${error.message}\nwanted ${JSON.stringify(await truth(stack, user), null, 1)}\nshown ${JSON.stringify(last, null, 1)}`);
+    const right = await truth(stack, user);
+    const wrong = last.map((seen) => [seen.state, seen.unread, ...difference(seen.list, right.list)].join(" | "));
+    throw new Error(`${error.message}: unread ${right.unread}, tabs: ${wrong.join("\n")}`);
   });
   return Date.now() - start;
 }

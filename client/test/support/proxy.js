@@ -32,6 +32,10 @@ export async function startProxy(targetPort) {
       deaf = true;
       for (const socket of sockets) socket.dead = true;
     },
+    /** Resets every connection. */
+    cut() {
+      for (const socket of sockets) socket.destroy();
+    },
     hear() {
       deaf = false;
     },

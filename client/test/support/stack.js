@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { WebSocket } from "ws";
 
 export const ROOT = process.env.BELLWIRE_ROOT ?? new URL("../../..", import.meta.url).pathname;
 const KEY = "a key of the browser tests, 32 bytes and more";
@@ -92,6 +93,15 @@ export function redis(port, ...words) {
     child.once("error", fail);
     child.once("exit", () => done(text.trim()));
   });
+}
+
+/** Whether this hub has the words `ping`, `auth` and `removed`, which older ones do not have. */
+export async function hasWords(stack) {
+  const protocols = ["bellwire.v1", `bearer.${token("probe")}`];
+  const socket = new WebSocket(`${stack.hubUrl.replace("http", "ws")}/ws/notifications`, protocols);
+  const welcome = await new Promise((done) => socket.once("message", (data) => done(JSON.parse(data))));
+  socket.close();
+  return "expiresInMs" in welcome;
 }
 
 /** Starts all of it. `origins`: of the pages that may call. `hub`: further flags. */
