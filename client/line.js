@@ -13,7 +13,7 @@ const STABLE_MS = 10_000;
 /** Of silence: then the hub is pinged, or a stream given up, which hears from the hub every 25 s. */
 const QUIET_MS = 25_000;
 const DEAD_MS = 65_000;
-const PONG_LIMIT_MS = 4_000;
+const PONG_LIMIT_MS = 3_000;
 const TICKET_LIMIT_MS = 5_000;
 const SOCKET_AGAIN_MS = 300_000;
 

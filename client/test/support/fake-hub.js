@@ -75,6 +75,10 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
     let body = "";
     for await (const piece of request) body += piece;
     const bearer = request.headers.authorization?.slice(7);
+    response.setHeader("access-control-allow-origin", "*");
+    response.setHeader("access-control-allow-headers", "authorization");
+    response.setHeader("access-control-allow-methods", "DELETE");
+    if (request.method === "OPTIONS") return response.writeHead(204).end();
     requests.push(`${request.method} ${url.pathname}${url.search}`);
     const answer = (status, value, headers) => {
       response.writeHead(status, { "content-type": "application/json", ...headers });
