@@ -15,6 +15,7 @@ const QUIET_MS = 25_000;
 const DEAD_MS = 65_000;
 const PONG_LIMIT_MS = 3_000;
 const TICKET_LIMIT_MS = 5_000;
+const LEEWAY_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
 
 /**
@@ -130,7 +131,8 @@ export class Line {
 
   /** @param {Frame} frame */
   #hear(frame) {
-    if ("expiresInMs" in frame && frame.expiresInMs !== undefined) this.token.lasts(frame.expiresInMs);
+    // The hub counts to when it closes the socket; others may take the token no longer than it says itself.
+    if ("expiresInMs" in frame && frame.expiresInMs !== undefined) this.token.lasts(frame.expiresInMs - LEEWAY_MS);
     if (frame.type === "auth") return;
     if (frame.type === "welcome") this.owner.status({ state: "open" });
     this.owner.frame(frame);

@@ -3,6 +3,8 @@
 import { createServer } from "node:http";
 import { WebSocketServer } from "ws";
 
+/** Until which a hub takes a token that has ended. */
+const LEEWAY_MS = 60_000;
 const UUID = "0190a000-0000-7000-8000-";
 
 export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600_000 } = {}) {
@@ -68,7 +70,7 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
     const newer = feed.slice(0, at < 0 ? feed.length : at).reverse();
     return newer.map((notification) => ({ type: "notification", notification }));
   };
-  const welcome = () => ({ type: "welcome", ...position(), ...(hub.pings && { unread: hub.unread(), expiresInMs: hub.lastsMs }) });
+  const welcome = () => ({ type: "welcome", ...position(), ...(hub.pings && { unread: hub.unread(), expiresInMs: hub.lastsMs + LEEWAY_MS }) });
 
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, "http://hub");
@@ -133,7 +135,7 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
         const frame = JSON.parse(data);
         frames.push(frame);
         if (hub.silent) return;
-        if (frame.type === "auth") return hub.authAnswers && hub.pings && ws.send(JSON.stringify({ type: "auth", expiresInMs: hub.lastsMs }));
+        if (frame.type === "auth") return hub.authAnswers && hub.pings && ws.send(JSON.stringify({ type: "auth", expiresInMs: hub.lastsMs + LEEWAY_MS }));
         if (frame.type === "ping" && hub.pings) return ws.send(JSON.stringify({ type: "pong", ...position(), unread: hub.unread() }));
         ws.close(4400, "protocol violation");
       });
