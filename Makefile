@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-up autobahn chaos fuzz bench bench-hub token build new-component build-component check-sizes fmt lint deny docs-generated clean
+.PHONY: help up test test-client test-up autobahn chaos fuzz bench bench-hub token build new-component build-component check-sizes fmt lint deny docs-generated clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -15,6 +15,9 @@ test: ## Run every test.
 
 test-up: ## Test `make up` itself.
 	@scripts/test-up
+
+test-client: ## Test the npm package in client/, in Node and in Chromium.
+	@scripts/test-client
 
 autobahn: ## Run the Autobahn test suite against the hub's sockets (needs python2.7).
 	@scripts/autobahn

@@ -1,0 +1,28 @@
+// What went wrong, with a code to branch on: one of the functions and the hub (RFC 9457), or one of the
+// client's own: network, no_token, token_failed, too_slow, no_functions.
+
+export class BellwireError extends Error {
+  name = "BellwireError";
+  /** @type {number | undefined} HTTP status */
+  status;
+  /** @type {string | undefined} the invalid member, parameter or header */
+  field;
+  /** @type {number | undefined} from Retry-After */
+  retryInMs;
+
+  /** @param {string} code @param {string} message @param {object} [more] */
+  constructor(code, message, more) {
+    super(message);
+    this.code = code;
+    Object.assign(this, more);
+  }
+}
+
+/** The error of an answer that is not a success. @param {Response} answer */
+export async function refusal(answer) {
+  const { status, headers } = answer;
+  const { code, title, detail, field } = await answer.json().catch(() => ({}));
+  const seconds = Number(headers.get("retry-after") ?? NaN);
+  const retryInMs = seconds >= 0 ? seconds * 1000 : undefined;
+  return new BellwireError(code ?? "internal", detail ?? title ?? `HTTP ${status}`, { status, field, retryInMs });
+}

@@ -1,0 +1,3 @@
+// Declarations of `bellwire`.
+export { Bellwire, BellwireError } from "./types/client.js";
+export type * from "./types.js";

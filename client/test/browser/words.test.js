@@ -1,0 +1,73 @@
+// The words that older hubs do not have, in real Chromium against a fake hub: what a page gains by them.
+import assert from "node:assert/strict";
+import { after, afterEach, before, beforeEach, test } from "node:test";
+import { launch, leader, openTab, opened } from "../support/chromium.js";
+import { startFakeHub } from "../support/fake-hub.js";
+import { startProxy } from "../support/proxy.js";
+import { startSite } from "../support/site.js";
+import { sleep, until } from "../support/stack.js";
+
+let site, browser, hub, proxy, context, pages;
+before(async () => {
+  site = await startSite();
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  site?.stop();
+});
+beforeEach(async () => {
+  hub = await startFakeHub();
+  for (let n = 0; n < 3; n++) hub.note();
+  proxy = await startProxy(Number(new URL(hub.url).port));
+  context = await browser.newContext();
+  pages = [];
+  for (let n = 0; n < 2; n++) pages.push(await openTab(context, { site, hub: proxy.url, functions: hub.url }));
+  await Promise.all(pages.map((page) => opened(page)));
+  await right();
+});
+afterEach(async () => {
+  await context.close();
+  await proxy.stop();
+  await hub.stop();
+});
+/** Every tab's badge and list are the hub's. */
+async function right(limitMs = 5_000) {
+  const wanted = () => JSON.stringify([hub.unread(), hub.feed.map((n) => n.title)]);
+  const seen = (page) => page.evaluate(() => JSON.stringify([client.unread, list.entries.map((n) => n.title)]));
+  const start = Date.now();
+  await until("right", async () => (await Promise.all(pages.map(seen))).every((text) => text === wanted()), limitMs);
+  return Date.now() - start;
+}
+
+test("a proxy that went deaf while the machine slept: noticed by a ping, right within five seconds of the wake", async () => {
+  proxy.goDeaf();
+  hub.publish();
+  hub.feed[2].readAt = "x";
+  await sleep(300);
+  proxy.hear();
+  const lead = await leader(pages);
+  await lead.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  await right(5_000);
+  assert.ok(await lead.evaluate(() => states.some((s) => s.reason === "silent")));
+  assert.deepEqual(await pages[1].evaluate(() => got), ["t4"]);
+});
+
+test("a proxy that goes deaf and nobody looks: noticed within 32 s", async () => {
+  proxy.goDeaf();
+  hub.publish();
+  await sleep(300);
+  proxy.hear();
+  await right(32_500);
+});
+
+test("deletes are told to every tab, and the badge after a break needs no request", async () => {
+  await pages[0].evaluate(() => client.remove(list.entries[0].id));
+  await right();
+  await Promise.all(pages.map((page) => page.evaluate(() => list.stop())));
+  const before = hub.requests.length;
+  hub.drop();
+  hub.feed[0].readAt = "x";
+  await until("badge", () => pages[1].evaluate(() => client.unread === 1 && client.state === "open"));
+  assert.deepEqual(hub.requests.slice(before).filter((line) => !line.startsWith("WS")), []);
+});

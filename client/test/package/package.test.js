@@ -1,0 +1,124 @@
+// The packed package, installed into an empty project: what is in it, what it exports, that it runs and that
+// its types hold with tsc's strictest checks, for every route of the API.
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+
+const HOME = new URL("../..", import.meta.url).pathname;
+const DOCUMENT = JSON.parse(readFileSync(join(HOME, "../docs/openapi.json"), "utf8"));
+const require = createRequire(import.meta.url);
+const run = (command, args, cwd = project) => execFileSync(command, args, { cwd, encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] });
+let project, packed;
+
+before(() => {
+  project = mkdtempSync(join(tmpdir(), "bellwire-package-"));
+  [packed] = JSON.parse(run("npm", ["pack", "--json", "--pack-destination", project], HOME).replace(/^[^[]*/, ""));
+  writeFileSync(join(project, "package.json"), '{ "name": "empty", "private": true, "type": "module" }');
+  // Without React, which is optional, and without a look at a registry.
+  run("npm", ["install", "--offline", "--omit=peer", "--no-audit", "--no-fund", `./${packed.filename}`]);
+});
+after(() => rmSync(project, { recursive: true, force: true }));
+
+test("it holds modules, declarations and the README, and no tests", () => {
+  const files = packed.files.map(({ path }) => path);
+  for (const file of ["client.js", "react.js", "api.js", "types.d.ts", "openapi.d.ts", "types/client.d.ts", "README.md"]) assert.ok(files.includes(file), file);
+  assert.deepEqual(files.filter((file) => /test|scripts|node_modules|tsconfig|lock/.test(file)), []);
+});
+
+test("its version is the workspace's", () => {
+  const cargo = readFileSync(join(HOME, "../Cargo.toml"), "utf8");
+  assert.equal(packed.version, /^version = "(.+)"$/m.exec(cargo)?.[1]);
+});
+
+test("import works, also where there is no WebSocket; what is not exported stays closed", () => {
+  writeFileSync(join(project, "use.js"), `
+    import { Bellwire, BellwireError } from "bellwire";
+    import { createClient } from "bellwire/api";
+    const client = new Bellwire({ hub: "http://127.0.0.1:9", user: "u", token: () => "t" });
+    console.log(client.state, new BellwireError("a", "b") instanceof Error, typeof createClient({ baseUrl: "http://x" }).GET);
+    for (const path of ["bellwire/line.js", "bellwire/client.js"]) await import(path).catch((error) => console.log(error.code));`);
+  assert.equal(run(process.execPath, ["use.js"]).trim(), "idle true function\nERR_PACKAGE_PATH_NOT_EXPORTED\nERR_PACKAGE_PATH_NOT_EXPORTED");
+});
+
+/** One call of each route, its body of the document's type. */
+function everyRoute() {
+  const calls = [];
+  for (const [path, operations] of Object.entries(DOCUMENT.paths))
+    for (const [method, operation] of Object.entries(operations)) {
+      if (!["get", "head", "post", "put", "delete"].includes(method)) continue;
+      const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => `${name}: "x"`);
+      const members = names.length ? [`params: { path: { ${names.join(", ")} } }`] : [];
+      const content = operation.requestBody?.content ?? {};
+      if (content["application/json"]) members.push(`body: {} as NonNullable<paths["${path}"]["${method}"]["requestBody"]>["content"]["application/json"]`);
+      calls.push(`  await api.${method.toUpperCase()}("${path}"${members.length ? `, { ${members.join(", ")} }` : ""});`);
+    }
+  return calls;
+}
+
+const TYPED = `
+import { Bellwire, BellwireError } from "bellwire";
+import { createClient, type Api } from "bellwire/api";
+import type { paths } from "bellwire/api";
+
+export async function client() {
+  using client = new Bellwire({ hub: "https://hub", functions: "https://f", user: "u", token: async ({ refresh }) => String(refresh) });
+  client.addEventListener("notification", ({ detail }) => { const title: string = detail.title; void title; });
+  client.addEventListener("unread", ({ detail }) => { const n: number | null = detail; void n; });
+  client.addEventListener("statechange", ({ detail }) => {
+    if (detail.state === "waiting") { const ms: number = detail.retryInMs; void ms; }
+    if (detail.state === "closed") { const code: number = detail.code; void code; }
+    // @ts-expect-error: only where it waits
+    void detail.retryInMs;
+  });
+  client.connect();
+  const { notifications, next } = await client.feed({ limit: 5, unread: true });
+  const ids: string[] = notifications.map((n) => n.id);
+  const unread: number | null = await client.markRead(ids);
+  for await (const n of client) { const seq: number = n.seq; void [seq, unread, next]; }
+  // @ts-expect-error: a token is needed
+  new Bellwire({ hub: "https://hub" });
+}
+
+export async function results(api: Api) {
+  const depth = await api.GET("/queues/{queue}", { params: { path: { queue: "q" } } });
+  const ready: number = depth.ready;
+  const made = await api.POST("/notifications", { body: { userId: "u", title: "t" }, idempotencyKey: "k" });
+  const id: string = made.id;
+  const page = await api.GET("/users/{user}/notifications", { params: { path: { user: "u" }, query: { limit: 5 } } });
+  const count: number = page.unread;
+  // @ts-expect-error: there is no such route
+  await api.GET("/nothing");
+  // @ts-expect-error: that route has no DELETE
+  await api.DELETE("/stats");
+  // @ts-expect-error: the user is missing
+  await api.GET("/users/{user}/notifications");
+  // @ts-expect-error: the title is missing
+  await api.POST("/notifications", { body: { userId: "u" } });
+  try { await api.DELETE("/users/{user}", { params: { path: { user: "u" } } }); } catch (error) {
+    if (error instanceof BellwireError) { const code: string = error.code; void code; }
+  }
+  return [ready, id, count];
+}
+
+export async function routes() {
+  const api = createClient({ baseUrl: "https://f", token: "t" });
+`;
+
+for (const resolution of ["nodenext", "bundler"]) {
+  test(`types hold under --strict, module resolution ${resolution}: every route`, () => {
+    const calls = everyRoute();
+    assert.ok(calls.length > 40);
+    writeFileSync(join(project, "use.ts"), `${TYPED}${calls.join("\n")}\n}\n`);
+    const module = resolution === "bundler" ? "esnext" : "nodenext";
+    const args = ["--strict", "--noEmit", "--target", "es2022", "--module", module, "--moduleResolution", resolution, "--lib", "es2022,dom,dom.iterable,esnext.disposable", "--exactOptionalPropertyTypes", "use.ts"];
+    try {
+      run(process.execPath, [require.resolve("typescript/bin/tsc"), ...args]);
+    } catch (error) {
+      assert.fail(error.stdout);
+    }
+  });
+}

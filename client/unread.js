@@ -1,0 +1,39 @@
+// How many are unread: what the hub or the functions said last, and what came since.
+/** @import { Frame } from "#types" */
+import { isOurs } from "./position.js";
+
+/** The count is that of the newest so many entries. */
+const WINDOW = 100;
+/** A notification in flight may be in an answer over HTTP already. */
+const IN_FLIGHT_MS = 3_000;
+
+export class Unread {
+  /** @type {number | null} null: not known */
+  value = null;
+  /** Position up to which it counts. */
+  #counted = 0;
+  #answeredAt = 0;
+
+  /** From an answer over HTTP. */
+  answered() {
+    this.#answeredAt = Date.now();
+  }
+
+  /**
+   * What is unread behind a frame; undefined where it does not say.
+   * @param {Frame} frame @param {number} seq the cursor's @param {() => void} doubt it has to be asked
+   */
+  behind(frame, seq, doubt) {
+    if ("unread" in frame && typeof frame.unread === "number") {
+      this.#counted = Math.max("seq" in frame ? frame.seq : 0, seq);
+      return frame.unread;
+    }
+    if (frame.type === "gap" || frame.type === "removed") doubt();
+    if (frame.type !== "notification" || this.value === null) return;
+    const { notification: n } = frame;
+    if (!isOurs(n) || n.seq <= this.#counted) return;
+    // What leaves the window, or expires, may have been unread.
+    if (n.seq > WINDOW || n.expiresAt || Date.now() - this.#answeredAt < IN_FLIGHT_MS) doubt();
+    return Math.min(WINDOW, this.value + 1);
+  }
+}
