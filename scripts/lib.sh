@@ -28,9 +28,14 @@ fail() {
 }
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# The components, one per line, from spin.toml. Package, component and file have the same name.
+# The components, one per line, from spin.toml. Package and component have the same name.
 components() {
-  sed -n 's|^source = "target/wasm32-wasip2/component/\([a-z0-9_-]*\)\.wasm".*|\1|p' spin.toml
+  sed -n 's|^\[component\.\([a-z0-9-]*\)\]$|\1|p' spin.toml
+}
+
+# The file of a component: cargo writes - as _.
+component_file() {
+  printf 'target/wasm32-wasip2/component/%s.wasm\n' "$(printf '%s' "$1" | tr - _)"
 }
 
 # The components that may use SQLite.

@@ -29,7 +29,9 @@ pub fn manifest() -> PathBuf {
 
 /// A built component.
 pub fn component(id: &str) -> PathBuf {
-    existing(workspace().join(format!("target/wasm32-wasip2/component/{id}.wasm")))
+    // Cargo writes - as _.
+    let file = id.replace('-', "_");
+    existing(workspace().join(format!("target/wasm32-wasip2/component/{file}.wasm")))
 }
 
 /// A component that was built without SQLite.
