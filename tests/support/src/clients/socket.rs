@@ -82,6 +82,10 @@ impl Socket {
         self.stream.send(message.into()).await.unwrap();
     }
 
+    pub async fn send_text(&mut self, text: &str) {
+        self.send(Message::text(text)).await;
+    }
+
     /// The next frame that is neither ping nor pong.
     pub async fn message(&mut self) -> Message {
         self.message_within(self.patience).await
