@@ -97,7 +97,10 @@ pub(crate) async fn heads(
 }
 
 /// The same by plain commands, without the numbers of unread entries.
-async fn plain_heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<FeedHead>> {
+///
+/// # Errors
+/// As [`heads`].
+pub(crate) async fn plain_heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<FeedHead>> {
     let mut pipeline = redis::pipe();
     for user in users {
         pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head"]);

@@ -46,7 +46,7 @@ impl Registry {
             let mut shard = shard.lock();
             let behind = shard.iter_mut().filter_map(|(id, user)| {
                 let query = user.sequencer.wanted()?;
-                Some(self.new_request(id, user, query))
+                Some(FeedRequest { wants_unread: false, ..self.new_request(id, user, query) })
             });
             behind.collect()
         })

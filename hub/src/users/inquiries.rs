@@ -2,15 +2,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use shared::UserId;
 use tokio::time::sleep;
 
+use super::Registry;
 use super::inquiry::Begun;
-use super::{Registry, now};
 use crate::limits::INQUIRY_DEADLINE;
 use crate::users::user::{Flush, User};
+
+/// Time since the Unix epoch.
+pub(super) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
 
 impl Registry {
     /// Answers a socket's ping at once if the number of unread entries is known, else after a read.

@@ -23,7 +23,7 @@ use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
@@ -39,6 +39,7 @@ use crate::metrics::{Metrics, Undelivered};
 use crate::presence::Presence;
 use crate::redis::feed_reader::{Feed, FeedHead};
 use crate::socket::connection::Connection;
+use crate::users::inquiries::now;
 use crate::users::inquiry::Inquiry;
 use crate::users::pending::Incoming;
 use crate::users::resume::Cursor;
@@ -60,6 +61,9 @@ pub struct FeedRequest {
     /// [`Sequencer::changes`] at that time.
     pub(crate) changes: u32,
     pub(crate) query: FeedQuery,
+    /// Whether a head is read with the number of unread entries, which costs ten times as much or
+    /// more: not for the sweep.
+    pub(crate) wants_unread: bool,
 }
 
 pub struct Registry {
@@ -200,14 +204,14 @@ impl Registry {
     /// Handles the answer to [`FeedQuery::Head`].
     pub(crate) fn head_received(&self, request: &FeedRequest, head: FeedHead, now: Duration) {
         self.advance(request, |user, flush| {
-            let is_final = head.unread.is_none();
-            if request.changes == user.sequencer.changes() {
+            let (is_asked, is_final) = (request.wants_unread, head.unread.is_none());
+            if is_asked && request.changes == user.sequencer.changes() {
                 user.sequencer.set_unread(head.position.as_ref(), head.unread);
             }
             let send = &mut |event| User::send(&mut user.sockets, &event, flush);
             let query = user.sequencer.head(head, now, send);
             let query = query.or_else(|| user.query_for_resumers());
-            query.or_else(|| user.answer(is_final, now, flush))
+            if is_asked { query.or_else(|| user.answer(is_final, now, flush)) } else { query }
         });
     }
 
@@ -282,6 +286,7 @@ impl Registry {
             subscription: self.subscription.load(Ordering::SeqCst),
             changes: user.sequencer.changes(),
             query,
+            wants_unread: true,
         }
     }
 
@@ -289,9 +294,4 @@ impl Registry {
         let at = self.hasher.hash_one(user) as usize % SHARDS;
         self.shards[at].lock()
     }
-}
-
-/// Time since the Unix epoch.
-fn now() -> Duration {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -102,9 +102,10 @@ impl Sequencer {
         self.missed_publications = true;
     }
 
-    /// Requests a comparison of the known position with the feed.
+    /// Requests a comparison of the known position with the feed. The number of unread entries is
+    /// dropped, in case another service changed the list without a message.
     pub(crate) fn recheck(&mut self) {
-        self.is_synced = false;
+        (self.is_synced, self.unread) = (false, None);
     }
 
     /// The read that the sweep has to start to bring the user up to date.

@@ -11,7 +11,7 @@ use super::push_script::{Call, Pushed};
 use crate::log;
 use crate::ports::redis::{Arg, Redis, RedisError};
 use crate::ports::sql::Sql;
-use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Window};
+use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Shown, Window};
 
 /// Rounds of push, catch-up and load before a delivery leaves the feed to the relay. Three suffice
 /// unless other calls change the same feed meanwhile.
@@ -208,7 +208,9 @@ async fn settle(
                 // The push starts with the entry at `head`, which the feed must know. If it does
                 // not, the record was restored and has counted past `head` again.
                 let known = head - 1;
-                let entries = record.entries_after(user, known, FEED_ENTRIES_MAX + 1, None).await?;
+                let entries = record
+                    .entries_after(user, known, FEED_ENTRIES_MAX + 1, None, Shown::All)
+                    .await?;
                 match entries.iter().filter(|entry| entry.notification.seq > head).count() {
                     // The missing entries were deleted.
                     0 => return Ok(goal.max(head)),
