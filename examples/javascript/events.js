@@ -12,7 +12,7 @@ async function listen() {
   if (!answer?.ok) return again();
   const { ticket } = await answer.json();
   const source = new EventSource(`${hub}/sse/notifications?ticket=${ticket}${since}`);
-  for (const type of ["notification", "gap", "read"])
+  for (const type of ["notification", "gap", "read", "removed"])
     source.addEventListener(type, ({ data, lastEventId }) => {
       const [, epoch, seq] = lastEventId.match(/^(.*):(\d+)$/) ?? [];
       if (epoch) since = `&since=seq:${seq}&epoch=${encodeURIComponent(epoch)}`;

@@ -17,8 +17,8 @@ fuzz_target!(|bytes: &[u8]| {
             assert!(event.encode(protocol).is_some());
         }
     }
-    if let Ok(ChannelEvent::Read { marked, unread, .. }) = ChannelEvent::parse(bytes) {
-        let event = Event::Read { marked, unread };
+    if let Ok(ChannelEvent::Change { change, unread, .. }) = ChannelEvent::parse(bytes) {
+        let event = Event::Change { change, unread };
         assert!(event.encode(Protocol::V1).is_some() && event.encode(Protocol::Raw).is_none());
     }
     if let Ok(text) = std::str::from_utf8(bytes) {

@@ -2,14 +2,15 @@
 //! property test of its own.
 #![no_main]
 
-use hub::protocol::{Event, Protocol};
+use hub::protocol::{Event, Protocol, Welcome};
 use hub::users::resume::Cursor;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Cursor::At(position) = Cursor::from_event_id(bytes) {
         // What the hub writes as an id comes back as the same position.
-        let stream = Event::Welcome(Some(position.clone())).encode(Protocol::Events);
+        let welcome = Welcome { position: Some(position.clone()), ..Welcome::default() };
+        let stream = Event::Welcome(welcome).encode(Protocol::Events);
         let stream = stream.expect("a welcome has an encoding");
         if let Some(id) = stream.strip_prefix(b"id: ") {
             let id = id.strip_suffix(b"\n\n").expect("one line and an empty one");

@@ -106,6 +106,12 @@ pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const HELD_MESSAGES_MAX: usize = 256;
 /// Bytes of those messages.
 pub(crate) const HELD_BYTES_MAX: usize = 1024 * 1024;
+/// Reads of a head to learn how much is unread, until one is not overtaken by a notification: each
+/// takes about a millisecond.
+pub(crate) const INQUIRY_READS_MAX: u8 = 3;
+/// Time after which a socket that waits for the number of unread entries is answered without it: a
+/// client that pings wants to know whether the connection is alive.
+pub(crate) const INQUIRY_DEADLINE: Duration = Duration::from_secs(1);
 /// Failed reads of a user's feed while messages are held, one about every two seconds: an outage of
 /// a minute. After that, the user's clients are told of a gap.
 pub(crate) const FEED_READS_FAILED_MAX: u32 = 30;

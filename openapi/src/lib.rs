@@ -6,6 +6,7 @@
 //! `docs/http-api.md`.
 
 mod headers;
+mod hub_frames;
 mod operation;
 mod page;
 mod paths;
@@ -99,6 +100,11 @@ mod tests {
         for reference in text.split("\"$ref\":\"#").skip(1) {
             let pointer = reference.split('"').next().unwrap();
             assert!(document.pointer(pointer).is_some(), "{pointer}");
+        }
+        let schemas = document["components"]["schemas"].as_object().unwrap();
+        for name in schemas.keys().filter(|name| **name != hub_frames::ANY) {
+            let reference = format!("\"#/components/schemas/{name}\"");
+            assert!(text.contains(&reference), "{name} is not used");
         }
         let mut ids: Vec<&str> = paths::all().iter().map(|operation| operation.id).collect();
         let count = ids.len();

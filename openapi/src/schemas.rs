@@ -5,16 +5,16 @@ use serde_json::{Map, Value, json};
 use shared::Code;
 use shared::limits::ID_BYTES_MAX;
 
-use crate::paths;
 use crate::schema::{
     about, any_of, integer, map, named, nothing, object, or_null, pattern, text, words,
 };
+use crate::{hub_frames, paths};
 
 /// A schema and its name.
 pub type Named = (&'static str, Value);
 
 pub fn all() -> Value {
-    let all: Map<String, Value> = [common(), paths::schemas()]
+    let all: Map<String, Value> = [common(), paths::schemas(), hub_frames::schemas()]
         .into_iter()
         .flatten()
         .map(|(name, schema)| (name.to_owned(), schema))

@@ -142,7 +142,7 @@ end
 
 -- The number of ours in the window that are neither read nor expired, and whether some are expired.
 -- Derived, never counted; cached with the state it was derived from, since scanning 100 elements
--- costs more than the rest of a read.
+-- costs more than the rest of a read. Sets `state.unread_until`.
 local function derive_unread(state, cap, now)
   if state.unread and state.unread_n == state.length and now < state.unread_until then
     return state.unread, state.some_expired
@@ -162,6 +162,7 @@ local function derive_unread(state, cap, now)
       end
     end
   end
+  state.unread_until = until_when
   -- A read must succeed even if Redis is full or a replica.
   redis.pcall('HSET', companion, 'unread', unread, 'unread_n', state.length,
     'unread_tail', state.tail, 'unread_until', until_when,
@@ -172,4 +173,10 @@ local function derive_unread(state, cap, now)
       'complete', 0)
   end
   return unread, some_expired
+end
+
+-- The text of an event for the user's sockets. `start` is its JSON text up to the value of `unread`;
+-- until the time `until_when` (NEVER for no end) no entry that it counts expires.
+local function event_text(start, unread, until_when)
+  return start .. unread .. ',"until":"' .. until_when .. '"}'
 end

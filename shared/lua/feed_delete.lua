@@ -1,20 +1,28 @@
 -- @include guard feed
--- Removes an entry that the record has deleted from a feed, or erases the feed.
+-- Removes an entry that the record has deleted from a feed, or erases the feed, and notifies the
+-- user's sockets.
 --
--- ARGV[1]  rev    revision of the record after the delete
--- ARGV[2]  ttl_s  expiry of the companion
--- ARGV[3]  id     of the entry; "" erases the whole feed, foreign elements included
--- ARGV[4]  epoch  that the revision belongs to
--- ARGV[5]  seq    of the entry
+-- ARGV[1]  rev      revision of the record after the delete
+-- ARGV[2]  ttl_s    expiry of the companion
+-- ARGV[3]  id       of the entry; "" erases the whole feed, foreign elements included
+-- ARGV[4]  epoch    that the revision belongs to
+-- ARGV[5]  seq      of the entry
+-- ARGV[6]  cap      size of the window
+-- ARGV[7]  now      RFC 3339
+-- ARGV[8]  channel  of events
+-- ARGV[9]  event    JSON text up to the value of `unread`; "" for no event
 --
 -- Returns {removed}. A cold feed stores the revision, too: a load from an earlier read of the
 -- record would restore the entry for 30 days. An entry that has not arrived yet makes the feed
 -- cold, so that the push which contains it is rejected and the feed is loaded without it.
+--
+-- The event's `unread` is null if the feed is cold. A repeat sends the event again, since the first
+-- one may have been denied; a denied one does not fail the delete.
 
 local NEVER_SO_LONG = 1000000000
 local function look()
-  local state, v = feed_state('rev', 'rev_epoch', 'reads_rev')
-  add_revision(state, v[7], v[8], v[9])
+  local state, v = feed_state_with_reads('rev', 'rev_epoch', 'reads_rev')
+  add_revision(state, v[13], v[14], v[15])
   return state
 end
 
@@ -46,4 +54,18 @@ if removed == 0 and state.epoch == ARGV[4] and tonumber(ARGV[5]) > state.head th
 end
 note_rev(state, ARGV[4], tonumber(ARGV[1]))
 redis.call('EXPIRE', companion, ARGV[2])
+
+if ARGV[9] ~= '' then
+  local unread, until_when = 0, NEVER
+  if ARGV[3] ~= '' then
+    state = look()
+    if state.epoch == ARGV[4] and is_warm(state) then
+      unread = derive_unread(state, tonumber(ARGV[6]), ARGV[7])
+      until_when = state.unread_until
+    else
+      unread = 'null'
+    end
+  end
+  redis.pcall('PUBLISH', ARGV[8], event_text(ARGV[9], unread, until_when))
+end
 return {removed}

@@ -7,7 +7,7 @@
 -- ARGV[4]  cap      size of the window
 -- ARGV[5]  now      RFC 3339
 -- ARGV[6]  channel  of events
--- ARGV[7]  event    JSON text up to the value of `unread`, which comes last; "" for no event
+-- ARGV[7]  event    JSON text up to the value of `unread`; "" for no event
 -- ARGV[8]  epoch    that the revision belongs to
 --
 -- Returns {unread}, or {-1} for a feed that is cold or of another epoch, whose unread is unknown:
@@ -27,5 +27,7 @@ if state.rev_epoch ~= epoch or rev > state.reads_rev then
 end
 if state.epoch ~= epoch or not is_warm(state) then return {-1} end
 local unread = derive_unread(state, tonumber(ARGV[4]), ARGV[5])
-if ARGV[7] ~= '' then redis.call('PUBLISH', ARGV[6], ARGV[7] .. unread .. '}') end
+if ARGV[7] ~= '' then
+  redis.call('PUBLISH', ARGV[6], event_text(ARGV[7], unread, state.unread_until))
+end
 return {unread}

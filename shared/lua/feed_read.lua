@@ -7,6 +7,7 @@
 -- ARGV[4]  direction  "newest" | "before" | "after"
 -- ARGV[5]  cursor     id of an element, or "~<seq>.<k>": the k-th element above ours with seq
 --                     (seq 0: counted from below the last element)
+-- ARGV[6]  unread     "1": only unread elements of ours
 --
 -- Returns {"cold"} if the feed must be loaded from the record first, {"gone", unread} if the list
 -- has no element for the cursor, else {"warm", page}. A page is one string, since every element of
@@ -23,7 +24,7 @@
 -- Most of the time is spent on creating Lua strings: Redis hashes every byte of each.
 
 local limit, cap, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local direction, cursor = ARGV[4], ARGV[5]
+local direction, cursor, is_unread_only = ARGV[4], ARGV[5], ARGV[6] == '1'
 
 local state = feed_state_with_reads()
 local elements = direction == 'newest' and redis.call('LRANGE', list, 0, limit - 1)
@@ -42,7 +43,7 @@ end
 
 -- The usual call, the newest page without expired entries in the window, does not read the rest of
 -- the list.
-if elements and not some_expired then
+if elements and not some_expired and not is_unread_only then
   local count, more = #elements, state.length > limit and '1' or '0'
   local seq = count > 0 and (more == '1' or not state.complete) and our_seq(elements[count])
   if seq or (more == '0' and state.complete) then
@@ -51,8 +52,16 @@ if elements and not some_expired then
   end
 end
 
+local read = {}
+if is_unread_only then
+  for seq in string.gmatch(state.reads, '(%d+)=') do read[tonumber(seq)] = true end
+end
+
 local function is_shown(element)
-  return not some_expired or not our_seq(element) or expires_at(element) > now
+  if not some_expired and not is_unread_only then return true end
+  local seq = our_seq(element)
+  if is_unread_only and (not seq or read[seq]) then return false end
+  return not seq or expires_at(element) > now
 end
 
 -- Index of the cursor's element, from 1.

@@ -77,6 +77,8 @@ scripts! {
     FEED_PUSH = "guard" "feed" / "feed_push";
     /// Reads a page of a feed.
     FEED_READ = "feed" / "feed_read";
+    /// Reads where a feed stands and how much of it is unread, for the hub.
+    FEED_UNREAD = "feed" / "feed_unread";
     /// Lists the permissions that a Redis user lacks.
     PERMISSIONS = / "permissions";
     /// Removes the users of a stopping hub from presence.

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::UserId;
 use crate::ids::check_id;
-use crate::limits::MARK_IDS_MAX;
 use crate::notification::user_id_from_json;
 
+mod event;
 mod ours;
+
+pub use event::{Change, ChannelEvent, Unread};
 
 /// The place of a notification in its user's feed. `seq` alone is ambiguous: a replaced record
 /// starts again at 1, under another epoch.
@@ -88,82 +89,6 @@ fn their_user_id(notification: &str) -> Result<Cow<'_, str>, &'static str> {
         .ok_or("`userId` is neither a string nor an integer")?
         .map_err(|_| "`userId` is not a valid id")?;
     Ok(Cow::Owned(user_id.as_str().to_owned()))
-}
-
-/// The entries of a user that were marked as read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Marked {
-    /// All up to this seq.
-    UpTo(i64),
-    Ids(Vec<String>),
-}
-
-/// An event of the channel `bw:events`, reduced to the hub's needs.
-#[derive(Debug, PartialEq, Eq)]
-pub enum ChannelEvent {
-    /// Entries of a user were marked as read; `unread` are left in the feed's window.
-    Read { user_id: UserId, marked: Marked, unread: u32 },
-    /// A hub checks that its subscription receives; `n` numbers its probes.
-    Probe { hub: String, n: u64 },
-    /// A type that a newer version publishes.
-    Other,
-}
-
-impl ChannelEvent {
-    /// Parses `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…}` and
-    /// `{"type":"probe","hub":…,"n":…}`; unknown members are ignored.
-    ///
-    /// # Errors
-    /// A short text for the log if the event is invalid.
-    pub fn parse(payload: &[u8]) -> Result<Self, &'static str> {
-        #[derive(Deserialize)]
-        struct Typed<'a> {
-            #[serde(rename = "type", borrow)]
-            kind: std::borrow::Cow<'a, str>,
-        }
-        #[derive(Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Read {
-            user_id: String,
-            up_to: Option<i64>,
-            ids: Option<Vec<String>>,
-            unread: u32,
-        }
-        #[derive(Deserialize)]
-        struct Probe {
-            hub: String,
-            n: u64,
-        }
-        let text = std::str::from_utf8(payload).map_err(|_| "not UTF-8")?;
-        let typed: Typed<'_> = object(text).ok_or("not a JSON object with a `type`")?;
-        match &*typed.kind {
-            "read" => {}
-            "probe" => {
-                let probe: Probe =
-                    object(text).ok_or("members of `probe` are missing or invalid")?;
-                return Ok(ChannelEvent::Probe { hub: probe.hub, n: probe.n });
-            }
-            _ => return Ok(ChannelEvent::Other),
-        }
-        let read: Read = object(text).ok_or("members of `read` are missing or invalid")?;
-        let user_id = UserId::parse(&read.user_id).map_err(|_| "`userId` is not a valid id")?;
-        let marked = match (read.up_to, read.ids) {
-            (Some(seq @ 0..), None) => Marked::UpTo(seq),
-            (None, Some(ids)) if ids.len() <= MARK_IDS_MAX => Marked::Ids(ids),
-            _ => return Err("`upTo` and `ids` are missing or out of range"),
-        };
-        if let Marked::Ids(ids) = &marked
-            && ids.iter().any(|id| check_id(id, "id").is_err())
-        {
-            return Err("`ids` contains an invalid id");
-        }
-        Ok(ChannelEvent::Read { user_id, marked, unread: read.unread })
-    }
-
-    /// The payload of a probe; `hub` must not need escapes.
-    pub fn probe(hub: &str, n: u64) -> String {
-        format!(r#"{{"type":"probe","hub":"{hub}","n":{n}}}"#)
-    }
 }
 
 /// Parses an object; serde alone would also accept an array of the members in order.

@@ -101,8 +101,9 @@ pub async fn delete(
     let claims = app.authenticate(request)?;
     auth::require_self_or(&claims, user, Scope::NotificationsWrite)?;
     request.query(&[])?;
-    let deleted = app.record.delete(user, id, clock::now_ms()).await?;
+    let now_ms = clock::now_ms();
+    let deleted = app.record.delete(user, id, now_ms).await?;
     let deleted = deleted.ok_or_else(|| Error::not_found("this notification"))?;
-    forget(&app.redis, user, id, &deleted).await?;
+    forget(&app.redis, user, id, &deleted, now_ms).await?;
     Ok(Response::empty(204))
 }

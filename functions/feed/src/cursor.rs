@@ -1,6 +1,7 @@
-//! The query of a page: limit and cursor.
+//! The query of a page: limit, cursor, and whether read entries are shown.
 
 use runtime::http::number;
+use runtime::record::Shown;
 use runtime::{Code, Error, Request};
 use shared::ids::check_id;
 use shared::limits::{FEED_ENTRIES_MAX, FEED_PAGE_DEFAULT};
@@ -10,6 +11,7 @@ use shared::limits::{FEED_ENTRIES_MAX, FEED_PAGE_DEFAULT};
 pub struct PageRequest {
     pub limit: usize,
     pub from: From,
+    pub shown: Shown,
 }
 
 /// Its starting point.
@@ -23,16 +25,24 @@ pub enum From {
 }
 
 impl PageRequest {
-    /// Parses `limit`, `before` and `after`.
+    /// Parses `limit`, `before`, `after` and `unread`.
     ///
     /// # Errors
     /// `unknown_field` or `invalid_field`, naming the parameter.
     pub fn parse(request: &Request) -> Result<Self, Error> {
-        let mut page = Self { limit: FEED_PAGE_DEFAULT, from: From::Newest };
-        for (name, value) in request.query(&["limit", "before", "after"])? {
+        let mut page = Self { limit: FEED_PAGE_DEFAULT, from: From::Newest, shown: Shown::All };
+        for (name, value) in request.query(&["limit", "before", "after", "unread"])? {
             if name == "limit" {
                 let limit = number(&name, &value, 1..=FEED_ENTRIES_MAX as i64)?;
                 page.limit = usize::try_from(limit).unwrap_or(FEED_PAGE_DEFAULT);
+                continue;
+            }
+            if name == "unread" {
+                page.shown = match value.as_str() {
+                    "true" => Shown::Unread,
+                    "false" => Shown::All,
+                    _ => return Err(invalid(&name, "must be true or false")),
+                };
                 continue;
             }
             if page.from != From::Newest {
@@ -73,9 +83,15 @@ mod tests {
 
     #[test]
     fn reads_the_parameters() {
-        assert_eq!(parse("").unwrap(), PageRequest { limit: 20, from: From::Newest });
+        let default = PageRequest { limit: 20, from: From::Newest, shown: Shown::All };
+        assert_eq!(parse("").unwrap(), default);
+        assert_eq!(parse("unread=false").unwrap(), default);
+        assert_eq!(parse("unread=true&before=a").unwrap().shown, Shown::Unread);
         let page = parse("limit=100&before=~12.3").unwrap();
-        assert_eq!(page, PageRequest { limit: 100, from: From::Before("~12.3".to_owned()) });
+        assert_eq!(
+            page,
+            PageRequest { limit: 100, from: From::Before("~12.3".to_owned()), ..default }
+        );
         assert_eq!((position("~12.3"), position("~x.3"), position("12.3")), (Some(12), None, None));
         for any in ["nonsense", "~", "~1", "019a0000-0000-7000-8000-00000000000g"] {
             assert!(parse(&format!("before={any}")).is_ok(), "{any}");
@@ -94,6 +110,9 @@ mod tests {
             "after=a&before=b",
             "limt=1",
             "limit=1&limit=1",
+            "unread=1",
+            "unread=",
+            "unread=true&unread=true",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }
@@ -102,7 +121,7 @@ mod tests {
     proptest! {
         #[test]
         fn queries_from_outside_never_panic(
-            query in "((limit|before|after|x)=?[0-9a-z~.%+:@-]{0,12}&?){0,4}",
+            query in "((limit|before|after|unread|x)=?[0-9a-z~.%+:@-]{0,12}&?){0,4}",
             cursor in "~?[0-9+.-]{0,25}",
         ) {
             let target = format!("/x?{query}");

@@ -5,7 +5,7 @@ use runtime::feed::delivery::load_cold;
 use runtime::http::auth;
 use runtime::http::conditional;
 use runtime::ports::redis::{Arg, Redis, RedisError};
-use runtime::record::{Entry, Window};
+use runtime::record::{Entry, Shown, Window};
 use runtime::spin::clock;
 use runtime::{Code, Error, RecordApp, Request, Response, log};
 use shared::auth::Scope;
@@ -73,6 +73,7 @@ async fn ask(
         Arg::Text(&now),
         Arg::Text(direction),
         Arg::Text(cursor),
+        Arg::Int(i64::from(wanted.shown == Shown::Unread)),
     ];
     let reply = redis.eval(&script::FEED_READ, &keys, &args).await?;
     Answer::parse(&reply).ok_or(RedisError::Malformed(script::FEED_READ.name))
@@ -90,7 +91,8 @@ async fn complete(
         Answer::Warm { page, lowest: 0, .. } => Ok(page),
         Answer::Warm { mut page, lowest, last } => {
             let room = wanted.limit.saturating_sub(page.len());
-            let mut older = app.record.entries_before(user, lowest, room + 1, now_ms).await?;
+            let mut older =
+                app.record.entries_before(user, lowest, room + 1, now_ms, wanted.shown).await?;
             let has_more = older.len() > room;
             older.truncate(room);
             match room {
@@ -135,7 +137,8 @@ async fn in_record(
     match &wanted.from {
         From::After(cursor) => {
             let seq = seq_of(app, user, cursor).await?;
-            let mut newer = app.record.entries_after(user, seq, limit + 1, Some(now_ms)).await?;
+            let mut newer =
+                app.record.entries_after(user, seq, limit + 1, Some(now_ms), wanted.shown).await?;
             let has_more = newer.len() > limit;
             newer.truncate(limit);
             newer.reverse();
@@ -148,7 +151,8 @@ async fn in_record(
                 From::Before(cursor) => seq_of(app, user, cursor).await?,
                 _ => i64::MAX,
             };
-            let mut older = app.record.entries_before(user, before, limit + 1, now_ms).await?;
+            let mut older =
+                app.record.entries_before(user, before, limit + 1, now_ms, wanted.shown).await?;
             let has_more = older.len() > limit;
             older.truncate(limit);
             page.extend(&older, sent_upto, has_more);

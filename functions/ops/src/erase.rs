@@ -24,11 +24,11 @@ pub async fn erase(app: &RecordApp, request: &Request, user: &UserId) -> Result<
     let at = app.record.erase(user, now_ms - IDEMPOTENCY_MS).await?;
     let redis = &app.redis;
     // The key of the user's feed is deleted even if it is not a feed.
-    let mut forgotten = forget_all(redis, user, &at).await;
+    let mut forgotten = forget_all(redis, user, &at, now_ms).await;
     if forgotten == Err(RedisError::WrongType) {
         redis.command("DEL", &[Arg::Text(&keys::feed(user))]).await?;
         redis.command("DEL", &[Arg::Text(&keys::feed_companion(user))]).await?;
-        forgotten = forget_all(redis, user, &at).await;
+        forgotten = forget_all(redis, user, &at, now_ms).await;
     }
     forgotten?;
     push_tokens::erase(redis, &app.record, user, now_ms).await?;

@@ -164,7 +164,11 @@ async fn read_page(
     // Taken before the read: a notification created during the read counts as new.
     let now = now();
     if page.iter().all(|request| request.query == FeedQuery::Head) {
-        let heads = feed_reader::heads(redis, &users).await?;
+        let heads = if page.iter().any(|request| request.wants_unread) {
+            feed_reader::heads(redis, &users, now).await?
+        } else {
+            feed_reader::plain_heads(redis, &users).await?
+        };
         for (request, head) in page.iter().zip(heads) {
             registry.head_received(request, head, now);
         }

@@ -97,6 +97,7 @@ impl Dispatcher {
                     self.behind.notify_one();
                     let outcome = self.listen(subscription, &mut probe, stop);
                     self.health.set_subscribed(false);
+                    self.registry.subscription_lost();
                     let Err(why) = outcome else { return };
                     self.metrics.subscription_lost();
                     tracing::warn!(%why, "subscription lost");
@@ -211,8 +212,8 @@ impl Dispatcher {
 
     fn handle_event(&self, payload: &[u8], flush: &mut Flush) {
         match ChannelEvent::parse(payload) {
-            Ok(ChannelEvent::Read { user_id, marked, unread }) => {
-                self.registry.mark_read(&user_id, marked, unread, flush);
+            Ok(ChannelEvent::Change { user_id, change, unread }) => {
+                self.registry.change(&user_id, change, unread, flush);
             }
             // A probe has served its purpose once received, from whichever hub.
             Ok(ChannelEvent::Probe { .. } | ChannelEvent::Other) => {}

@@ -13,7 +13,7 @@ use std::fmt::Write as _;
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use shared::wire::{Marked, Position};
+use shared::wire::{Change, Position, Unread};
 
 use crate::protocol::frame::Opcode;
 
@@ -77,17 +77,33 @@ impl GapReason {
 /// A message for all sockets of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// The first frame of a socket: the position of its user's feed, if there is a feed.
-    Welcome(Option<Position>),
+    /// The first frame of a socket.
+    Welcome(Welcome),
     /// A published notification object, in UTF-8. Those of other services have no position.
     Notification { text: Bytes, position: Option<Position> },
     /// Notifications up to and including `position` are missing: the client reads the feed. Without
     /// a position, Redis has no feed at all.
     Gap { reason: GapReason, position: Option<Position> },
-    /// Entries were marked as read on any device; `unread` is the new count.
-    Read { marked: Marked, unread: u32 },
+    /// The feed changed on any device; `unread` is the new count, if known.
+    Change { change: Change, unread: Option<Unread> },
+    /// The answer to a client's ping: the position that the user's sockets have reached, and the
+    /// number of unread entries there, if known.
+    Pong { position: Option<Position>, unread: Option<u32> },
+    /// The answer to a renewal: the time until the hub closes the socket.
+    Renewed { expires_in_ms: u64 },
     /// The client should reconnect after this time.
     Reconnect { after_ms: u64 },
+}
+
+/// What a socket learns first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Welcome {
+    /// The position of the user's feed, if there is a feed.
+    pub position: Option<Position>,
+    /// The number of unread entries at that position, if known.
+    pub unread: Option<u32>,
+    /// Time until the hub closes the socket because its token expires. The socket itself sets it.
+    pub expires_in_ms: u64,
 }
 
 impl Event {
@@ -98,6 +114,7 @@ impl Event {
                 Some(frame::encode(Opcode::Text, &[text]))
             }
             (_, Protocol::Raw) => None,
+            (Event::Pong { .. } | Event::Renewed { .. }, Protocol::Events) => None,
             (Event::Notification { text, .. }, Protocol::V1) => {
                 let start = br#"{"type":"notification","notification":"#;
                 Some(frame::encode(Opcode::Text, &[start, text, b"}"]))
@@ -111,13 +128,17 @@ impl Event {
     fn stream(&self) -> String {
         match self {
             // An id without data sets the position to resume from without an event for the page.
-            Event::Welcome(Some(position)) => block(Some(position), None, ""),
-            Event::Welcome(None) => ":\n\n".to_owned(),
+            Event::Welcome(Welcome { position: Some(position), .. }) => {
+                block(Some(position), None, "")
+            }
+            Event::Welcome(_) => ":\n\n".to_owned(),
             Event::Notification { text, position } => {
                 block(position.as_ref(), Some("notification"), &String::from_utf8_lossy(text))
             }
             Event::Gap { position, .. } => block(position.as_ref(), Some("gap"), &self.json()),
-            Event::Read { .. } => block(None, Some("read"), &self.json()),
+            Event::Change { change, .. } => block(None, Some(word(change)), &self.json()),
+            // Answers to messages, which a stream's reader cannot send.
+            Event::Pong { .. } | Event::Renewed { .. } => String::new(),
             Event::Reconnect { after_ms } => format!("retry: {after_ms}\n\n"),
         }
     }
@@ -125,8 +146,11 @@ impl Event {
     /// The event in `bellwire.v1`.
     fn json(&self) -> String {
         match self {
-            Event::Welcome(position) => {
-                format!(r#"{{"type":"welcome",{}}}"#, members(position.as_ref()))
+            Event::Welcome(Welcome { position, unread, expires_in_ms }) => {
+                let (position, unread) = (members(position.as_ref()), json(unread));
+                format!(
+                    r#"{{"type":"welcome",{position},"unread":{unread},"expiresInMs":{expires_in_ms}}}"#
+                )
             }
             Event::Notification { text, .. } => {
                 let text = String::from_utf8_lossy(text);
@@ -136,17 +160,36 @@ impl Event {
                 let (reason, position) = (reason.as_str(), members(position.as_ref()));
                 format!(r#"{{"type":"gap","reason":"{reason}",{position}}}"#)
             }
-            Event::Read { marked, unread } => {
-                let marked = match marked {
-                    Marked::UpTo(seq) => format!(r#""upTo":{seq}"#),
-                    Marked::Ids(ids) => format!(r#""ids":{}"#, json(ids)),
+            Event::Change { change, unread } => {
+                let which = match change {
+                    Change::ReadUpTo(seq) => format!(r#""upTo":{seq}"#),
+                    Change::ReadIds(ids) | Change::RemovedIds(ids) => {
+                        format!(r#""ids":{}"#, json(ids))
+                    }
+                    Change::RemovedAll => r#""all":true"#.to_owned(),
                 };
-                format!(r#"{{"type":"read",{marked},"unread":{unread}}}"#)
+                let (word, unread) = (word(change), json(&unread.map(|unread| unread.count)));
+                format!(r#"{{"type":"{word}",{which},"unread":{unread}}}"#)
+            }
+            Event::Pong { position, unread } => {
+                let (position, unread) = (members(position.as_ref()), json(unread));
+                format!(r#"{{"type":"pong",{position},"unread":{unread}}}"#)
+            }
+            Event::Renewed { expires_in_ms } => {
+                format!(r#"{{"type":"auth","expiresInMs":{expires_in_ms}}}"#)
             }
             Event::Reconnect { after_ms } => {
                 format!(r#"{{"type":"reconnect","afterMs":{after_ms}}}"#)
             }
         }
+    }
+}
+
+/// The type of a change's frame.
+fn word(change: &Change) -> &'static str {
+    match change {
+        Change::ReadUpTo(_) | Change::ReadIds(_) => "read",
+        Change::RemovedIds(_) | Change::RemovedAll => "removed",
     }
 }
 
@@ -180,7 +223,7 @@ fn block(position: Option<&Position>, name: Option<&str>, data: &str) -> String 
 }
 
 fn json(value: &(impl Serialize + ?Sized)) -> String {
-    // Serialising strings cannot fail; `null` would be the least harmful answer.
+    // Serialising strings and numbers cannot fail; `null` would be the least harmful answer.
     serde_json::to_string(value).unwrap_or_else(|_| "null".to_owned())
 }
 
@@ -190,6 +233,8 @@ fn json(value: &(impl Serialize + ?Sized)) -> String {
 pub enum ClientFrame {
     /// A new token that replaces the expiring one.
     Auth { token: String },
+    /// A question whether the connection is alive, and how much is unread.
+    Ping,
 }
 
 impl ClientFrame {
@@ -200,83 +245,4 @@ impl ClientFrame {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(epoch: &str, seq: i64) -> Position {
-        Position { epoch: epoch.into(), seq }
-    }
-
-    fn notification(text: &str, position: Option<Position>) -> Event {
-        Event::Notification { text: text.to_owned().into(), position }
-    }
-
-    /// The text of a short frame.
-    fn text(event: &Event, protocol: Protocol) -> String {
-        let bytes = event.encode(protocol).unwrap();
-        String::from_utf8(bytes[2..].to_vec()).unwrap()
-    }
-
-    #[test]
-    fn frames_are_as_the_contract_says() {
-        let foreign = notification(r#"{ "userId" : 7 }"#, None);
-        assert_eq!(text(&foreign, Protocol::Raw), r#"{ "userId" : 7 }"#);
-        let v1 = |event: &Event| text(event, Protocol::V1);
-        assert_eq!(v1(&foreign), r#"{"type":"notification","notification":{ "userId" : 7 }}"#);
-        let none = Event::Welcome(None);
-        assert_eq!(v1(&none), r#"{"type":"welcome","epoch":null,"seq":0}"#);
-        let welcome = Event::Welcome(Some(at("e\"", 3)));
-        assert_eq!(v1(&welcome), r#"{"type":"welcome","epoch":"e\"","seq":3}"#);
-        let gap = Event::Gap { reason: GapReason::Epoch, position: Some(at("e", 3)) };
-        assert_eq!(v1(&gap), r#"{"type":"gap","reason":"epoch","epoch":"e","seq":3}"#);
-        let read = |marked| Event::Read { marked, unread: 2 };
-        assert_eq!(v1(&read(Marked::UpTo(5))), r#"{"type":"read","upTo":5,"unread":2}"#);
-        let ids = Marked::Ids(vec!["a".to_owned(), "b".to_owned()]);
-        assert_eq!(v1(&read(ids.clone())), r#"{"type":"read","ids":["a","b"],"unread":2}"#);
-        let reconnect = Event::Reconnect { after_ms: 5 };
-        assert_eq!(v1(&reconnect), r#"{"type":"reconnect","afterMs":5}"#);
-        for other in [none, welcome, gap, read(ids), reconnect] {
-            assert_eq!(other.encode(Protocol::Raw), None, "{other:?}");
-        }
-    }
-
-    #[test]
-    fn events_are_as_the_contract_says() {
-        let events = |event: &Event| {
-            String::from_utf8(event.encode(Protocol::Events).unwrap().to_vec()).unwrap()
-        };
-        let ours = notification("{\"a\":\r\n1}", Some(at("e", 5)));
-        let expected = "id: e:5\nevent: notification\ndata: {\"a\": \ndata: 1}\n\n";
-        assert_eq!(events(&ours), expected);
-        assert_eq!(events(&notification("{}", None)), "event: notification\ndata: {}\n\n");
-        assert_eq!(events(&Event::Welcome(None)), ":\n\n");
-        assert_eq!(events(&Event::Welcome(Some(at("e", 5)))), "id: e:5\n\n");
-        // An epoch that another service wrote must not break out of its line.
-        assert_eq!(events(&Event::Welcome(Some(at("e\nevent: x", 5)))), "\n");
-        let gap = Event::Gap { reason: GapReason::Missed, position: Some(at("e", 3)) };
-        let data = r#"{"type":"gap","reason":"missed","epoch":"e","seq":3}"#;
-        assert_eq!(events(&gap), format!("id: e:3\nevent: gap\ndata: {data}\n\n"));
-        let read = Event::Read { marked: Marked::UpTo(5), unread: 2 };
-        let data = r#"{"type":"read","upTo":5,"unread":2}"#;
-        assert_eq!(events(&read), format!("event: read\ndata: {data}\n\n"));
-        assert_eq!(events(&Event::Reconnect { after_ms: 7 }), "retry: 7\n\n");
-    }
-
-    #[test]
-    fn understands_a_renewal_and_nothing_else() {
-        let renewal = ClientFrame::parse(r#"{"type":"auth","token":"t"}"#);
-        assert_eq!(renewal, Some(ClientFrame::Auth { token: "t".to_owned() }));
-        for other in ["", "hello", "{}", r#"{"type":"auth"}"#, r#"{"type":"AUTH","token":"t"}"#] {
-            assert_eq!(ClientFrame::parse(other), None, "{other}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn never_panics(text in "\\PC{0,80}") {
-            let _ = ClientFrame::parse(&text);
-        }
-    }
-}
+mod tests;

@@ -9,10 +9,11 @@ use shared::json::object_text;
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::notification::{expiry_of, our_id_and_seq};
 use shared::time::rfc3339;
-use shared::wire::Position;
+use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
 use crate::redis::commands::Commands;
+use crate::redis::feed_heads::scripted_heads;
 
 /// An element of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +44,8 @@ pub(crate) struct Feed {
     pub(crate) is_intact: bool,
     /// Oldest first.
     pub(crate) entries: Vec<Entry>,
+    /// The number of unread entries at the head, if known.
+    pub(crate) unread: Option<Unread>,
 }
 
 /// The result of reading a feed's head.
@@ -52,6 +55,8 @@ pub(crate) struct FeedHead {
     pub(crate) position: Option<Position>,
     /// [`mark`] of the newest element, from any service.
     pub(crate) newest: Option<u64>,
+    /// The number of unread entries at the position; `None` if Redis cannot tell.
+    pub(crate) unread: Option<Unread>,
 }
 
 /// A hash that identifies an element: a published message has the bytes of its element.
@@ -71,11 +76,31 @@ impl Feed {
     }
 }
 
-/// Reads epochs, heads and newest elements of many users, in the order of `users`.
+/// Reads the heads of many users, in the order of `users`. `now` is the time since the Unix epoch.
 ///
 /// # Errors
 /// Redis did not answer, or its answer was malformed.
-pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<FeedHead>> {
+pub(crate) async fn heads(
+    redis: &Commands,
+    users: &[&UserId],
+    now: Duration,
+) -> RedisResult<Vec<FeedHead>> {
+    let scripted = scripted_heads(redis, users, &text(now)).await?;
+    let rejected = users.iter().zip(&scripted).filter(|(_, head)| head.is_none());
+    let rejected: Vec<&UserId> = rejected.map(|(user, _)| *user).collect();
+    // A connection needs no more than the position, so a script that this Redis rejects costs the
+    // number of unread entries only.
+    let plain =
+        if rejected.is_empty() { Vec::new() } else { plain_heads(redis, &rejected).await? };
+    let mut plain = plain.into_iter();
+    Ok(scripted.into_iter().map(|head| head.or_else(|| plain.next()).unwrap_or_default()).collect())
+}
+
+/// The same by plain commands, without the numbers of unread entries.
+///
+/// # Errors
+/// As [`heads`].
+pub(crate) async fn plain_heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<FeedHead>> {
     let mut pipeline = redis::pipe();
     for user in users {
         pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head"]);
@@ -87,7 +112,7 @@ pub(crate) async fn heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Ve
     while let (Some(companion), Some(newest)) = (answers.next(), answers.next()) {
         let newest: Option<Option<Vec<u8>>> = value(newest)?;
         let newest = newest.flatten().map(|element| mark(&element));
-        heads.push(FeedHead { position: head(companion)?, newest });
+        heads.push(FeedHead { position: head(companion)?, newest, unread: None });
     }
     Ok(heads)
 }
@@ -102,15 +127,21 @@ pub(crate) async fn feeds(
     users: &[&UserId],
     now: Duration,
 ) -> RedisResult<Vec<Feed>> {
-    let now = rfc3339(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+    let now = text(now);
     let mut pipeline = redis::pipe();
     pipeline.atomic();
     for user in users {
         pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head", "n"]);
         pipeline.cmd("LRANGE").arg(keys::feed(user)).arg(0).arg(FEED_ENTRIES_MAX - 1);
     }
-    let answers: Vec<RedisResult<Value>> = redis.query(pipeline.ignore_errors()).await?;
-    let mut answers = answers.into_iter();
+    // Not in the transaction, which a rejected script would abort. Whatever changes between the two
+    // reads is a message that the user's sockets are sent afterwards.
+    let (answers, scripted) = tokio::join!(
+        redis.query::<Vec<RedisResult<Value>>>(pipeline.ignore_errors()),
+        scripted_heads(redis, users, &now),
+    );
+    let mut answers = answers?.into_iter();
+    let mut scripted = scripted.unwrap_or_default().into_iter();
     let mut feeds = Vec::with_capacity(users.len());
     while let (Some(companion), Some(list)) = (answers.next(), answers.next()) {
         let elements: Vec<Vec<u8>> = value(list)?.unwrap_or_default();
@@ -120,9 +151,16 @@ pub(crate) async fn feeds(
         let mut entries: Vec<Entry> = elements.into_iter().rev().filter_map(entry).collect();
         sort(&mut entries);
         let head = companion.map(|(head, _)| head);
-        feeds.push(Feed { head, is_intact, entries });
+        let scripted = scripted.next().flatten().filter(|scripted| scripted.position == head);
+        let unread = scripted.and_then(|scripted| scripted.unread);
+        feeds.push(Feed { head, is_intact, entries, unread });
     }
     Ok(feeds)
+}
+
+/// The time since the Unix epoch as text.
+fn text(now: Duration) -> String {
+    rfc3339(i64::try_from(now.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Restores the order of `seq`, which only another service can have disturbed; the positions of

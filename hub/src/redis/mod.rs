@@ -6,6 +6,7 @@
 
 pub(crate) mod backoff;
 pub mod commands;
+mod feed_heads;
 pub(crate) mod feed_reader;
 pub(crate) mod permissions;
 pub(crate) mod pubsub_connection;

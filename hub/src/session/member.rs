@@ -10,7 +10,7 @@ use crate::admission::rate_limit::{Bucket, Rate};
 use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::limits::{CLIENT_FRAMES_BURST, CLIENT_FRAMES_PER_S};
 use crate::metrics::Metrics;
-use crate::protocol::{ClientFrame, Protocol};
+use crate::protocol::{ClientFrame, Event, Protocol};
 use crate::session::token::Authority;
 use crate::socket::connection::Connection;
 use crate::socket::end::End;
@@ -41,6 +41,11 @@ impl Member {
         let expires_at = self.authority.renew(self.membership.user(), token)?;
         let due = connection.renew(expires_at);
         self.wheel.add(connection, due);
+        let renewed = Event::Renewed { expires_in_ms: connection.expires_in_ms() };
+        if let Some(answer) = renewed.encode(connection.protocol) {
+            connection.push(answer);
+            connection.flush();
+        }
         Ok(())
     }
 }
@@ -53,6 +58,11 @@ impl Listener for Member {
     fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End> {
         match (ClientFrame::parse(&text), connection.protocol) {
             (Some(ClientFrame::Auth { token }), _) => self.renew(connection, &token).err(),
+            (Some(ClientFrame::Ping), Protocol::V1) => {
+                self.membership.ping();
+                None
+            }
+            (Some(ClientFrame::Ping), _) => None,
             (None, Protocol::V1) => Some(CloseCode::Protocol.into()),
             (None, _) => None,
         }

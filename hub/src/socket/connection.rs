@@ -204,6 +204,13 @@ impl Connection {
         keepalive.due()
     }
 
+    /// Time until the connection's validity ends.
+    pub(crate) fn expires_in_ms(&self) -> u64 {
+        let expires_at = self.keepalive.lock().expires_at;
+        let left = expires_at.saturating_duration_since(Instant::now());
+        u64::try_from(left.as_millis()).unwrap_or(u64::MAX)
+    }
+
     pub(crate) fn due(&self) -> Instant {
         self.keepalive.lock().due()
     }

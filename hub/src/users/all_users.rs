@@ -22,9 +22,15 @@ impl Registry {
     /// Marks every user as possibly behind, after the subscription was lost and is back.
     pub(crate) fn unsync(&self) {
         self.subscription.fetch_add(1, Ordering::SeqCst);
+        self.is_subscribed.store(true, Ordering::SeqCst);
         for shard in &self.shards {
             shard.lock().values_mut().for_each(|user| user.sequencer.unsync());
         }
+    }
+
+    /// The subscription is lost, so changes are missed.
+    pub(crate) fn subscription_lost(&self) {
+        self.is_subscribed.store(false, Ordering::SeqCst);
     }
 
     /// Requests a comparison of every user with their feed.
@@ -40,7 +46,7 @@ impl Registry {
             let mut shard = shard.lock();
             let behind = shard.iter_mut().filter_map(|(id, user)| {
                 let query = user.sequencer.wanted()?;
-                Some(self.new_request(id, user.generation, query))
+                Some(FeedRequest { wants_unread: false, ..self.new_request(id, user, query) })
             });
             behind.collect()
         })

@@ -29,6 +29,11 @@ impl Membership {
         &self.user
     }
 
+    /// Answers a ping of this socket, as soon as the number of unread entries is known.
+    pub(crate) fn ping(&self) {
+        self.registry.ping(&self.user, self.id);
+    }
+
     /// Waits until the user's position is known: everything published from then on is delivered.
     pub(crate) async fn ready(&mut self) {
         if let Some(ready) = self.ready.take() {

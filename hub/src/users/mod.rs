@@ -10,6 +10,8 @@
 //! which users connect and leave.
 
 mod all_users;
+mod inquiries;
+mod inquiry;
 mod membership;
 pub(crate) mod pending;
 pub mod resume;
@@ -25,7 +27,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use parking_lot::{Mutex, MutexGuard};
-use shared::wire::{Marked, Position};
+use shared::wire::{Change, Position, Unread};
 use shared::{Code, Error, UserId};
 use smallvec::smallvec;
 use tokio::sync::{mpsc, oneshot};
@@ -37,6 +39,8 @@ use crate::metrics::{Metrics, Undelivered};
 use crate::presence::Presence;
 use crate::redis::feed_reader::{Feed, FeedHead};
 use crate::socket::connection::Connection;
+use crate::users::inquiries::now;
+use crate::users::inquiry::Inquiry;
 use crate::users::pending::Incoming;
 use crate::users::resume::Cursor;
 use crate::users::sequencer::{FeedQuery, Sequencer};
@@ -54,7 +58,12 @@ pub struct FeedRequest {
     /// The number of the subscription at that time: an answer from before the subscription was
     /// restored may lack publications of the outage.
     pub(crate) subscription: u64,
+    /// [`Sequencer::changes`] at that time.
+    pub(crate) changes: u32,
     pub(crate) query: FeedQuery,
+    /// Whether a head is read with the number of unread entries, which costs ten times as much or
+    /// more: not for the sweep.
+    pub(crate) wants_unread: bool,
 }
 
 pub struct Registry {
@@ -65,6 +74,7 @@ pub struct Registry {
     is_draining: AtomicBool,
     /// The number of the current subscription.
     subscription: AtomicU64,
+    is_subscribed: AtomicBool,
     requests: mpsc::UnboundedSender<FeedRequest>,
     presence: Arc<Presence>,
     pub(crate) metrics: Arc<Metrics>,
@@ -84,6 +94,7 @@ impl Registry {
             next_generation: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
             subscription: AtomicU64::new(0),
+            is_subscribed: AtomicBool::new(false),
             requests,
             presence,
             metrics,
@@ -115,25 +126,27 @@ impl Registry {
         match shard.entry(user.clone()) {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
-                if !is_resuming && let Some(welcome) = known.sequencer.welcome() {
-                    socket.send(&welcome, &mut flush);
+                if !is_resuming {
+                    let begun = known.welcome(&mut socket, self.asked_at(), &mut flush);
+                    self.begin(&user, known, begun);
                 }
                 known.sockets.push(socket);
                 let query = known.query_for_resumers();
-                self.request(&user, known.generation, query);
+                self.request(&user, known, query);
             }
             Entry::Vacant(vacant) => {
                 let generation = self.next_generation.fetch_add(1, Ordering::Relaxed);
-                vacant.insert(User {
+                let known = vacant.insert(User {
                     generation,
                     sequencer: Sequencer::default(),
                     sockets: smallvec![socket],
+                    inquiry: Inquiry::default(),
                 });
                 self.presence.set(&user, true);
                 self.metrics.user_came();
                 // The feed includes the head.
                 let query = if is_resuming { FeedQuery::Feed } else { FeedQuery::Head };
-                self.request(&user, generation, Some(query));
+                self.request(&user, known, Some(query));
             }
         }
         drop(shard);
@@ -163,9 +176,15 @@ impl Registry {
         self.take(user, flush, || Incoming::Notification { text: notification, position });
     }
 
-    /// Tells all of a user's sockets that entries were marked as read.
-    pub(crate) fn mark_read(&self, user: &UserId, marked: Marked, unread: u32, flush: &mut Flush) {
-        self.take(user.as_str(), flush, || Incoming::Read { marked, unread });
+    /// Tells all of a user's sockets of a change of the feed.
+    pub(crate) fn change(
+        &self,
+        user: &UserId,
+        change: Change,
+        unread: Option<Unread>,
+        flush: &mut Flush,
+    ) {
+        self.take(user.as_str(), flush, || Incoming::Change { change, unread });
     }
 
     fn take(&self, id: &str, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
@@ -178,16 +197,21 @@ impl Registry {
         if query.is_some()
             && let Some((id, user)) = shard.get_key_value(id)
         {
-            self.request(id, user.generation, query);
+            self.request(id, user, query);
         }
     }
 
     /// Handles the answer to [`FeedQuery::Head`].
     pub(crate) fn head_received(&self, request: &FeedRequest, head: FeedHead, now: Duration) {
         self.advance(request, |user, flush| {
+            let (is_asked, is_final) = (request.wants_unread, head.unread.is_none());
+            if is_asked && request.changes == user.sequencer.changes() {
+                user.sequencer.set_unread(head.position.as_ref(), head.unread);
+            }
             let send = &mut |event| User::send(&mut user.sockets, &event, flush);
             let query = user.sequencer.head(head, now, send);
-            query.or_else(|| user.query_for_resumers())
+            let query = query.or_else(|| user.query_for_resumers());
+            if is_asked { query.or_else(|| user.answer(is_final, now, flush)) } else { query }
         });
     }
 
@@ -196,8 +220,13 @@ impl Registry {
         self.advance(request, |user, flush| {
             // Before live messages: a held one may follow entries that these sockets have missed.
             user.resume(&feed, flush, &self.metrics);
+            let is_final = feed.unread.is_none();
+            if request.changes == user.sequencer.changes() {
+                user.sequencer.set_unread(feed.head.as_ref(), feed.unread);
+            }
             let send = &mut |event| User::send(&mut user.sockets, &event, flush);
-            user.sequencer.feed(feed, now, send)
+            let query = user.sequencer.feed(feed, now, send);
+            query.or_else(|| user.answer(is_final, now, flush))
         });
     }
 
@@ -207,7 +236,7 @@ impl Registry {
         self.advance(request, |user, flush| {
             let send = &mut |event| User::send(&mut user.sockets, &event, flush);
             user.sequencer.failed(request.query, send);
-            None
+            user.answer(true, now(), flush)
         });
     }
 
@@ -224,11 +253,11 @@ impl Registry {
             return;
         };
         let query = step(user, &mut flush);
-        self.request(&request.user, request.generation, query);
+        self.request(&request.user, user, query);
         if request.subscription != self.subscription.load(Ordering::SeqCst) {
             user.sequencer.unsync();
             let query = user.sequencer.needs_head().then_some(FeedQuery::Head);
-            self.request(&request.user, request.generation, query);
+            self.request(&request.user, user, query);
         }
         drop(shard);
         flush.flush();
@@ -243,16 +272,22 @@ impl Registry {
         self.is_draining.load(Ordering::SeqCst)
     }
 
-    fn request(&self, user: &UserId, generation: u64, query: Option<FeedQuery>) {
+    fn request(&self, id: &UserId, user: &User, query: Option<FeedQuery>) {
         if let Some(query) = query {
             // Fails only while the hub is shutting down.
-            let _ = self.requests.send(self.new_request(user, generation, query));
+            let _ = self.requests.send(self.new_request(id, user, query));
         }
     }
 
-    fn new_request(&self, user: &UserId, generation: u64, query: FeedQuery) -> FeedRequest {
-        let subscription = self.subscription.load(Ordering::SeqCst);
-        FeedRequest { user: user.clone(), generation, subscription, query }
+    fn new_request(&self, id: &UserId, user: &User, query: FeedQuery) -> FeedRequest {
+        FeedRequest {
+            user: id.clone(),
+            generation: user.generation,
+            subscription: self.subscription.load(Ordering::SeqCst),
+            changes: user.sequencer.changes(),
+            query,
+            wants_unread: true,
+        }
     }
 
     fn shard(&self, user: &str) -> MutexGuard<'_, Shard> {

@@ -1,7 +1,7 @@
 //! The messages of one user that are held while the user's feed is being read.
 
 use bytes::Bytes;
-use shared::wire::{Marked, Position};
+use shared::wire::{Change, Position, Unread};
 
 use crate::limits::{HELD_BYTES_MAX, HELD_MESSAGES_MAX};
 use crate::protocol::Event;
@@ -11,16 +11,16 @@ use crate::protocol::Event;
 pub(crate) enum Incoming {
     /// A notification; other services' have no position.
     Notification { text: Bytes, position: Option<Position> },
-    /// Entries were marked as read. Held like the others: an unread count that overtook a
-    /// notification would be wrong.
-    Read { marked: Marked, unread: u32 },
+    /// Entries were marked as read or removed. Held like the others: an unread count that overtook
+    /// a notification would be wrong.
+    Change { change: Change, unread: Option<Unread> },
 }
 
 impl From<Incoming> for Event {
     fn from(message: Incoming) -> Self {
         match message {
             Incoming::Notification { text, position } => Event::Notification { text, position },
-            Incoming::Read { marked, unread } => Event::Read { marked, unread },
+            Incoming::Change { change, unread } => Event::Change { change, unread },
         }
     }
 }
@@ -30,7 +30,7 @@ impl Incoming {
     pub(crate) fn position(&self) -> Option<&Position> {
         match self {
             Incoming::Notification { position, .. } => position.as_ref(),
-            Incoming::Read { .. } => None,
+            Incoming::Change { .. } => None,
         }
     }
 
@@ -41,15 +41,14 @@ impl Incoming {
             Incoming::Notification { text, position } => {
                 Incoming::Notification { text: Bytes::copy_from_slice(&text), position }
             }
-            Incoming::Read { .. } => self,
+            Incoming::Change { .. } => self,
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Incoming::Notification { text, .. } => text.len(),
-            Incoming::Read { marked: Marked::Ids(ids), .. } => ids.iter().map(String::len).sum(),
-            Incoming::Read { marked: Marked::UpTo(_), .. } => 0,
+            Incoming::Change { change, .. } => change.ids().iter().map(String::len).sum(),
         }
     }
 }
@@ -91,7 +90,7 @@ impl Pending {
     pub(crate) fn holds(&self, element: &[u8]) -> bool {
         self.messages.iter().any(|message| match message {
             Incoming::Notification { text, position } => position.is_none() && *text == element,
-            Incoming::Read { .. } => false,
+            Incoming::Change { .. } => false,
         })
     }
 

@@ -11,10 +11,11 @@ use std::time::Duration;
 use shared::wire::Position;
 
 use crate::limits::FEED_READS_FAILED_MAX;
-use crate::protocol::Event;
+use crate::protocol::{Event, Welcome};
 use crate::redis::feed_reader::{Feed, FeedHead, mark};
 use crate::users::pending::{Incoming, Pending};
 use known::Known;
+use unread::UnreadAt;
 
 /// The read of Redis that the user's messages have to wait for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +45,9 @@ pub(crate) struct Sequencer {
     queries_failed: u32,
     /// Whether the sweep has to start the next read.
     is_query_due: bool,
+    unread: Option<UnreadAt>,
+    /// The number of changes and foreign notifications delivered, wrapping.
+    changes: u32,
 }
 
 /// The newest feed element, from any service, that the sockets know.
@@ -75,21 +79,13 @@ impl Default for Sequencer {
             held,
             queries_failed: 0,
             is_query_due: false,
+            unread: None,
+            changes: 0,
         }
     }
 }
 
 impl Sequencer {
-    /// The welcome for another socket. `None` while the position is unknown: all sockets get the
-    /// welcome together once it is known.
-    pub(crate) fn welcome(&self) -> Option<Event> {
-        match &self.known {
-            Known::Unread => None,
-            Known::Unknown | Known::Empty { .. } => Some(Event::Welcome(None)),
-            Known::At(position) => Some(Event::Welcome(Some(position.clone()))),
-        }
-    }
-
     /// Whether messages are held for a read that is under way.
     pub(crate) fn is_held(&self) -> bool {
         self.held.is_some()
@@ -106,9 +102,10 @@ impl Sequencer {
         self.missed_publications = true;
     }
 
-    /// Requests a comparison of the known position with the feed.
+    /// Requests a comparison of the known position with the feed. The number of unread entries is
+    /// dropped, in case another service changed the list without a message.
     pub(crate) fn recheck(&mut self) {
-        self.is_synced = false;
+        (self.is_synced, self.unread) = (false, None);
     }
 
     /// The read that the sweep has to start to bring the user up to date.
@@ -155,14 +152,13 @@ impl Sequencer {
     /// feed.
     pub(crate) fn head(
         &mut self,
-        FeedHead { position: head, newest }: FeedHead,
+        FeedHead { position: head, newest, unread }: FeedHead,
         now: Duration,
         send: &mut dyn FnMut(Event),
     ) -> Option<FeedQuery> {
         if self.known == Known::Unread {
             self.newest = Newest::of(newest);
-            send(Event::Welcome(head.clone()));
-            self.known = head.map_or(Known::Empty { at: now }, Known::At);
+            self.start_at(head, unread, now, send);
             self.is_synced = true;
             return self.release(false, send);
         }
@@ -208,8 +204,7 @@ impl Sequencer {
         match (&self.known, &head) {
             // The user's first socket is resuming, so the feed was read instead of its head.
             (Known::Unread, _) => {
-                send(Event::Welcome(head.clone()));
-                self.known = head.clone().map_or(Known::Empty { at: now }, Known::At);
+                self.start_at(head.clone(), feed.unread, now, send);
             }
             (Known::Empty { at }, Some(head)) => {
                 self.known = Known::At(self.start(head, &feed, *at, send));
@@ -246,7 +241,12 @@ impl Sequencer {
                 let before = Position { seq: position.seq - 1, ..position.clone() };
                 self.replay(&before, &feed, send);
             }
+            let unread = self.unread.clone();
             self.decide(message, true, send);
+            if is_asked {
+                // Published before the read, whose number is newer.
+                self.unread = unread;
+            }
         }
         // Entries above are either on their way (and will be dropped as duplicates) or lost.
         if let Some(head) = head {
@@ -266,7 +266,7 @@ impl Sequencer {
             return;
         }
         if self.known == Known::Unread {
-            send(Event::Welcome(None));
+            send(Event::Welcome(Welcome::default()));
             self.known = Known::Unknown;
         }
         self.is_synced = false;
@@ -291,3 +291,4 @@ mod gap_fill;
 mod known;
 #[cfg(test)]
 mod tests;
+mod unread;

@@ -10,10 +10,11 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::metrics::Metrics;
-use crate::protocol::{Event, Protocol};
+use crate::protocol::{Event, Protocol, Welcome};
 use crate::redis::feed_reader::Feed;
 use crate::socket::connection::Connection;
 use crate::socket::outbox::Pushed;
+use crate::users::inquiry::Inquiry;
 use crate::users::resume::Cursor;
 use crate::users::sequencer::{FeedQuery, Sequencer};
 
@@ -23,6 +24,7 @@ pub(crate) struct User {
     pub(crate) generation: u64,
     pub(crate) sequencer: Sequencer,
     pub(crate) sockets: SmallVec<[UserSocket; 1]>,
+    pub(crate) inquiry: Inquiry,
 }
 
 pub(crate) struct UserSocket {
@@ -35,6 +37,8 @@ pub(crate) struct UserSocket {
     /// The position that this socket has already reached, whatever the user's other sockets wait
     /// for.
     known: Option<Box<Position>>,
+    /// Pings to answer once the number of unread entries is known.
+    pub(crate) pings: u8,
 }
 
 /// Connections with new frames, to be written to once no lock is held ([`Flush::flush`]).
@@ -99,8 +103,10 @@ impl User {
             // An event stream resumes from the last id it was sent, which must not be above entries
             // that follow.
             let is_stream = socket.connection.protocol == Protocol::Events;
-            let head = if is_stream { None } else { feed.head.clone() };
-            socket.send(&Event::Welcome(head), flush);
+            let position = if is_stream { None } else { feed.head.clone() };
+            let unread = feed.unread.map(|unread| unread.count);
+            let welcome = Welcome { position, unread, ..Welcome::default() };
+            socket.send(&Event::Welcome(welcome), flush);
             for event in &replay.events {
                 socket.replay(event, flush);
             }
@@ -144,14 +150,25 @@ impl UserSocket {
         ready: oneshot::Sender<()>,
         cursor: Option<Cursor>,
     ) -> Self {
-        Self { connection, ready: Some(ready), cursor: cursor.map(Box::new), known: None }
+        let cursor = cursor.map(Box::new);
+        Self { connection, ready: Some(ready), cursor, known: None, pings: 0 }
+    }
+
+    /// Whether it resumes, and its user's feed was not read yet.
+    pub(crate) fn is_waiting_for_feed(&self) -> bool {
+        self.cursor.is_some()
     }
 
     /// Sends the event to this socket only.
     pub(crate) fn send(&mut self, event: &Event, flush: &mut Flush) {
         if self.wants(event) {
-            self.push(event, &mut Encoded::default(), flush);
+            self.push_now(event, flush);
         }
+    }
+
+    /// Sends the event to this socket only, whatever it waits for.
+    pub(crate) fn push_now(&mut self, event: &Event, flush: &mut Flush) {
+        self.push(event, &mut Encoded::default(), flush);
     }
 
     /// Sends replay frames to this socket only, exempt from the per-socket queue limit. Closing a
@@ -170,12 +187,12 @@ impl UserSocket {
     fn wants(&mut self, event: &Event) -> bool {
         let position = match event {
             Event::Welcome(_) => return self.ready.is_some(),
-            Event::Reconnect { .. } => return true,
+            Event::Reconnect { .. } | Event::Pong { .. } | Event::Renewed { .. } => return true,
             Event::Notification { position, .. } | Event::Gap { position, .. } => position.as_ref(),
-            Event::Read { .. } => None,
+            Event::Change { .. } => None,
         };
-        if self.cursor.is_some() {
-            // It gets the feed's entries once the feed was read.
+        if self.cursor.is_some() || self.ready.is_some() {
+            // It gets the feed's entries once the feed was read, or begins at its welcome.
             return false;
         }
         let (Some(known), Some(position)) = (&self.known, position) else { return true };
@@ -189,6 +206,19 @@ impl UserSocket {
 
     fn push(&mut self, event: &Event, encoded: &mut Encoded, flush: &mut Flush) {
         let protocol = self.connection.protocol;
+        let mut own = Encoded::default();
+        let welcome = match event {
+            Event::Welcome(welcome) => {
+                let expires_in_ms = self.connection.expires_in_ms();
+                Some(Event::Welcome(Welcome { expires_in_ms, ..welcome.clone() }))
+            }
+            _ => None,
+        };
+        // Each socket's welcome is its own.
+        let (event, encoded) = match &welcome {
+            Some(welcome) => (welcome, &mut own),
+            None => (event, encoded),
+        };
         if let Some(slot) = encoded.get_mut(protocol as usize)
             && let Some(bytes) = slot.get_or_insert_with(|| event.encode(protocol))
         {

@@ -8,7 +8,8 @@ use shared::limits::{FEED_ENTRIES_MAX, FEED_PAGE_DEFAULT, MARK_IDS_MAX, REQUEST_
 use super::BOTH;
 use crate::operation::Operation;
 use crate::schema::{
-    about, any_of, count, integer, list, list_max, named, nothing, object, one_of, with_default,
+    about, any_of, count, flag, integer, list, list_max, named, nothing, object, one_of,
+    with_default,
 };
 use crate::schemas::{Named, id};
 
@@ -99,6 +100,11 @@ fn page() -> Operation {
     .query("limit", with_default(limit, FEED_PAGE_DEFAULT), "The maximum number of entries.")
     .query("before", cursor(), "Reads entries that are older than this one.")
     .query("after", cursor(), "Reads the oldest of the entries that are newer than this one.")
+    .query(
+        "unread",
+        with_default(flag(), false),
+        "Shows only the unread entries; entries of other services have no read mark and are left out.",
+    )
     .answers(200, "A page of the feed.", named("FeedPage"))
     .shows(200, json!({"notifications": [entry_example()], "unread": 0, "next": null}))
     .revalidates()

@@ -1,6 +1,8 @@
 //! Messages of this and other services, and their parsing.
 
 use super::*;
+use crate::UserId;
+use crate::limits::MARK_IDS_MAX;
 use proptest::prelude::*;
 
 #[test]
@@ -43,23 +45,44 @@ fn says_why_a_message_is_undeliverable() {
 
 #[test]
 fn reads_read_marks() {
-    let read = |marked, unread| {
-        Ok(ChannelEvent::Read { user_id: UserId::parse("a").unwrap(), marked, unread })
-    };
     let parse = |text: &str| ChannelEvent::parse(text.as_bytes());
     assert_eq!(
         parse(r#"{"type":"read","userId":"a","upTo":5,"unread":2,"new":[1]}"#),
-        read(Marked::UpTo(5), 2)
+        changed(Change::ReadUpTo(5), Some((2, 0)))
     );
     assert_eq!(
-        parse(r#"{"unread":0,"ids":["x","y"],"userId":"a","type":"read"}"#),
-        read(Marked::Ids(vec!["x".to_owned(), "y".to_owned()]), 0)
+        parse(r#"{"unread":0,"ids":["x","y"],"userId":"a","type":"read","until":"~"}"#),
+        changed(Change::ReadIds(vec!["x".to_owned(), "y".to_owned()]), Some((0, i64::MAX)))
     );
     let probe = ChannelEvent::Probe { hub: "h1".to_owned(), n: 7 };
     assert_eq!(parse(&ChannelEvent::probe("h1", 7)), Ok(probe));
     for other in [r#"{"type":"news"}"#, r#"{"type":"\u0072ead it"}"#] {
         assert_eq!(parse(other), Ok(ChannelEvent::Other), "{other}");
     }
+}
+
+fn changed(change: Change, unread: Option<(u32, i64)>) -> Result<ChannelEvent, &'static str> {
+    let unread = unread.map(|(count, until_ms)| Unread { count, until_ms });
+    Ok(ChannelEvent::Change { user_id: UserId::parse("a").unwrap(), change, unread })
+}
+
+#[test]
+fn reads_removals() {
+    let parse = |text: &str| ChannelEvent::parse(text.as_bytes());
+    assert_eq!(
+        parse(
+            r#"{"type":"removed","userId":"a","ids":["x"],"unread":3,"until":"1970-01-01T00:00:01.000Z"}"#
+        ),
+        changed(Change::RemovedIds(vec!["x".to_owned()]), Some((3, 1000)))
+    );
+    assert_eq!(
+        parse(r#"{"type":"removed","userId":"a","ids":["x"],"unread":null,"until":""}"#),
+        changed(Change::RemovedIds(vec!["x".to_owned()]), None)
+    );
+    assert_eq!(
+        parse(r#"{"type":"removed","userId":"a","all":true,"unread":0,"until":"~"}"#),
+        changed(Change::RemovedAll, Some((0, i64::MAX)))
+    );
 }
 
 #[test]
@@ -84,6 +107,11 @@ fn names_the_problem_of_an_invalid_event() {
         r#"{"type":"read","userId":"a","upTo":5,"ids":[],"unread":1}"#,
         r#"{"type":"read","userId":"a","ids":[7],"unread":1}"#,
         r#"{"type":"read","userId":"a","ids":["a b"],"unread":1}"#,
+        r#"{"type":"removed","userId":"a","unread":1}"#,
+        r#"{"type":"removed","userId":"a","all":false,"unread":1}"#,
+        r#"{"type":"removed","userId":"a","upTo":1,"unread":1}"#,
+        r#"{"type":"removed","userId":"a","ids":["a b"],"unread":1}"#,
+        r#"{"type":"removed","userId":"a","ids":["a"],"unread":-1}"#,
         &too_many,
     ] {
         assert!(ChannelEvent::parse(bad.as_bytes()).is_err(), "{bad}");
@@ -127,7 +155,7 @@ proptest! {
 
     #[test]
     fn events_of_any_form_are_parsed_or_rejected(
-        kind in "read|probe|x",
+        kind in "read|removed|probe|x",
         user in "\"[a-z:]{0,3}\"|7",
         marks in "(,\"upTo\":-?[0-9]{1,20})?(,\"ids\":[\\[](\"[a-z:]{0,2}\",?){0,3}[\\]])?",
         unread in "-?[0-9]{1,11}",
@@ -135,7 +163,7 @@ proptest! {
         let text = format!(
             "{{\"type\":\"{kind}\",\"userId\":{user}{marks},\"unread\":{unread}}}"
         );
-        if let Ok(ChannelEvent::Read { marked: Marked::UpTo(seq), .. }) =
+        if let Ok(ChannelEvent::Change { change: Change::ReadUpTo(seq), .. }) =
             ChannelEvent::parse(text.as_bytes())
         {
             prop_assert!(seq >= 0);

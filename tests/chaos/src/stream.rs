@@ -120,7 +120,7 @@ fn v1(text: &str) -> Result<Event> {
     match object.get("type").and_then(Value::as_str) {
         Some("notification") => notification(object.get("notification").context("a notification")?),
         Some("gap") => Ok(gap(&object)),
-        Some("welcome" | "read" | "reconnect") => Ok(Event::Other),
+        Some("welcome" | "read" | "removed" | "reconnect") => Ok(Event::Other),
         _ => bail!("an unknown frame: {text}"),
     }
 }

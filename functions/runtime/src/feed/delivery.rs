@@ -3,6 +3,7 @@
 
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::Notification;
+use shared::time::rfc3339;
 use shared::{UserId, keys, script};
 
 use super::push_script::{Call, Pushed};
@@ -10,7 +11,7 @@ use super::push_script::{Call, Pushed};
 use crate::log;
 use crate::ports::redis::{Arg, Redis, RedisError};
 use crate::ports::sql::Sql;
-use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Window};
+use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Shown, Window};
 
 /// Rounds of push, catch-up and load before a delivery leaves the feed to the relay. Three suffice
 /// unless other calls change the same feed meanwhile.
@@ -132,7 +133,8 @@ pub async fn load_cold(
     Ok((window, loaded))
 }
 
-/// Removes an entry that the record has deleted from the feed, or keeps it from being pushed later.
+/// Removes an entry that the record has deleted from the feed, or keeps it from being pushed later,
+/// and tells the user's sockets.
 ///
 /// # Errors
 /// [`RedisError`]; repeat the call.
@@ -141,11 +143,15 @@ pub async fn forget(
     user: &UserId,
     id: &str,
     deleted: &Deleted,
+    now_ms: i64,
 ) -> Result<(), RedisError> {
-    forget_from(redis, user, &deleted.at, id, deleted.seq).await
+    let event =
+        format!("{{\"type\":\"removed\",\"userId\":\"{user}\",\"ids\":[\"{id}\"],\"unread\":");
+    forget_from(redis, user, &deleted.at, (id, deleted.seq), now_ms, &event).await
 }
 
-/// Removes all entries from a feed, foreign ones included, at the revision after an erase.
+/// Removes all entries from a feed, foreign ones included, at the revision after an erase, and tells
+/// the user's sockets.
 ///
 /// # Errors
 /// [`RedisError`]; repeat the call.
@@ -153,24 +159,32 @@ pub async fn forget_all(
     redis: &impl Redis,
     user: &UserId,
     at: &Revision,
+    now_ms: i64,
 ) -> Result<(), RedisError> {
-    forget_from(redis, user, at, "", 0).await
+    let event = format!("{{\"type\":\"removed\",\"userId\":\"{user}\",\"all\":true,\"unread\":");
+    forget_from(redis, user, at, ("", 0), now_ms, &event).await
 }
 
 async fn forget_from(
     redis: &impl Redis,
     user: &UserId,
     at: &Revision,
-    id: &str,
-    seq: i64,
+    (id, seq): (&str, i64),
+    now_ms: i64,
+    event: &str,
 ) -> Result<(), RedisError> {
     let keys = [keys::feed(user), keys::feed_companion(user)];
+    let now = rfc3339(now_ms);
     let args = [
         Arg::Int(at.rev),
         Arg::Int(FEED_TTL_S as i64),
         Arg::Text(id),
         Arg::Text(&at.epoch),
         Arg::Int(seq),
+        Arg::Int(FEED_ENTRIES_MAX as i64),
+        Arg::Text(&now),
+        Arg::Text(keys::EVENTS_CHANNEL),
+        Arg::Text(event),
     ];
     redis.eval(&script::FEED_DELETE, &keys, &args).await.map(drop)
 }
@@ -194,7 +208,9 @@ async fn settle(
                 // The push starts with the entry at `head`, which the feed must know. If it does
                 // not, the record was restored and has counted past `head` again.
                 let known = head - 1;
-                let entries = record.entries_after(user, known, FEED_ENTRIES_MAX + 1, None).await?;
+                let entries = record
+                    .entries_after(user, known, FEED_ENTRIES_MAX + 1, None, Shown::All)
+                    .await?;
                 match entries.iter().filter(|entry| entry.notification.seq > head).count() {
                     // The missing entries were deleted.
                     0 => return Ok(goal.max(head)),

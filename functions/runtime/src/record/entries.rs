@@ -3,7 +3,9 @@
 use shared::UserId;
 
 use super::rows::{Row, count, entries, json};
-use super::{Deleted, Entry, Marked, Marks, Record, RecordError, Retention, Revision, Window};
+use super::{
+    Deleted, Entry, Marked, Marks, Record, RecordError, Retention, Revision, Shown, Window,
+};
 use crate::ports::sql::{Sql, Value};
 
 impl<S: Sql> Record<S> {
@@ -42,9 +44,11 @@ impl<S: Sql> Record<S> {
         after: i64,
         limit: usize,
         live_at_ms: Option<i64>,
+        shown: Shown,
     ) -> Result<Vec<Entry>, RecordError> {
         let (user_id, live_at) = (Value::text(user.as_str()), live_at_ms.unwrap_or(i64::MIN));
-        let parameters = vec![user_id, Value::Int(after), count(limit), Value::Int(live_at)];
+        let mut parameters = vec![user_id, Value::Int(after), count(limit), Value::Int(live_at)];
+        parameters.push(only_unread(shown));
         entries(user, self.run(self.statements.entries_after, parameters).await?)
     }
 
@@ -58,9 +62,11 @@ impl<S: Sql> Record<S> {
         before: i64,
         limit: usize,
         now_ms: i64,
+        shown: Shown,
     ) -> Result<Vec<Entry>, RecordError> {
         let user_id = Value::text(user.as_str());
-        let parameters = vec![user_id, Value::Int(before), count(limit), Value::Int(now_ms)];
+        let mut parameters = vec![user_id, Value::Int(before), count(limit), Value::Int(now_ms)];
+        parameters.push(only_unread(shown));
         entries(user, self.run(self.statements.entries_before, parameters).await?)
     }
 
@@ -169,4 +175,8 @@ impl<S: Sql> Record<S> {
         let rows = self.run(self.statements.marks, vec![user_id, count(limit)]).await?;
         Marks::from_rows(rows)
     }
+}
+
+fn only_unread(shown: Shown) -> Value {
+    Value::Int(i64::from(shown == Shown::Unread))
 }

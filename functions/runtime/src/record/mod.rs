@@ -17,7 +17,7 @@ pub use errors::RecordError;
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
     Created, Deleted, Entry, Idempotency, Marked, Marks, NewEntry, Outcome, Pending, RedisRun,
-    Retention, Revision, Window,
+    Retention, Revision, Shown, Window,
 };
 
 use crate::ports::sql::{Backend, Failure, Sql, SqlError, Value};

@@ -79,6 +79,16 @@ pub struct Entry {
     pub read_at_ms: Option<i64>,
 }
 
+/// Which entries a page shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Shown {
+    /// All.
+    #[default]
+    All,
+    /// Those without a read mark.
+    Unread,
+}
+
 impl Entry {
     /// Whether the entry has not expired at `now_ms` (Unix milliseconds).
     pub fn is_live(&self, now_ms: i64) -> bool {

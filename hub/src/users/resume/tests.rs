@@ -3,7 +3,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::protocol::Protocol;
+use crate::protocol::{Protocol, Welcome};
 use crate::redis::feed_reader::{Entry, Ours};
 
 fn at(epoch: &str, seq: i64) -> Position {
@@ -19,7 +19,11 @@ fn feed(head: i64, is_intact: bool, words: &str) -> Feed {
         Entry { ours, is_expired, notification: format!(r#"{{"id":"id-{word}"}}"#).into() }
     };
     let entries = words.split_whitespace().map(entry).collect();
-    Feed { head: Some(at("e", head)), is_intact, entries }
+    Feed { head: Some(at("e", head)), is_intact, entries, unread: None }
+}
+
+fn welcome(position: &Position) -> Event {
+    Event::Welcome(Welcome { position: Some(position.clone()), ..Welcome::default() })
 }
 
 /// The client's events in the words of [`feed`], and the position it has reached.
@@ -122,7 +126,7 @@ proptest! {
     #[test]
     fn an_event_id_comes_back_as_it_was_sent(epoch in "[ -~\\PC]{1,40}", seq in 0..=i64::MAX) {
         let position = Position { epoch: epoch.as_str().into(), seq };
-        let block = Event::Welcome(Some(position.clone())).encode(Protocol::Events).unwrap();
+        let block = welcome(&position).encode(Protocol::Events).unwrap();
         let id = block.strip_prefix(b"id: ").and_then(|id| id.strip_suffix(b"\n\n")).unwrap();
         prop_assert_eq!(Cursor::from_event_id(id), Cursor::At(position));
     }

@@ -84,10 +84,17 @@ impl Sequencer {
     }
 
     fn send_live(&mut self, message: Incoming, send: &mut dyn FnMut(Event)) {
-        if let Incoming::Notification { text, .. } = &message
-            && self.newest != Newest::Unknown
-        {
-            self.newest = Newest::Element(mark(text));
+        match &message {
+            Incoming::Notification { text, position } => {
+                if self.newest != Newest::Unknown {
+                    self.newest = Newest::Element(mark(text));
+                }
+                if position.is_none() {
+                    // Its element may have moved one of Bellwire's out of the window.
+                    self.changed(None);
+                }
+            }
+            Incoming::Change { unread, .. } => self.changed(*unread),
         }
         send(message.into());
     }

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use shared::wire::{Change, Unread};
+
 use crate::protocol::GapReason;
 use crate::redis::feed_reader::{Entry, Ours};
 
@@ -12,6 +14,14 @@ fn at(epoch: &str, seq: i64) -> Position {
 
 fn ours(epoch: &str, seq: i64) -> Incoming {
     Incoming::Notification { text: text(epoch, seq).into(), position: Some(at(epoch, seq)) }
+}
+
+fn change(change: Change, count: u32) -> Incoming {
+    Incoming::Change { change, unread: Some(unread(count)) }
+}
+
+fn unread(count: u32) -> Unread {
+    Unread { count, until_ms: i64::MAX }
 }
 
 fn foreign(text: &str) -> Incoming {
@@ -29,22 +39,27 @@ fn feed(epoch: &str, head: i64, seqs: impl IntoIterator<Item = i64>) -> Feed {
         notification: text(epoch, seq).into(),
     };
     let entries = seqs.into_iter().map(entry).collect();
-    Feed { head: Some(at(epoch, head)), is_intact: false, entries }
+    Feed { head: Some(at(epoch, head)), entries, ..Feed::default() }
 }
 
 /// The events of the sockets as words: `e5` a notification, `gap:e4`, `epoch:e4`, `welcome`.
 fn word(event: Event) -> String {
     match event {
-        Event::Welcome(None) => "welcome".to_owned(),
-        Event::Welcome(Some(Position { epoch, seq })) => format!("welcome:{epoch}{seq}"),
+        Event::Welcome(Welcome { position: None, .. }) => "welcome".to_owned(),
+        Event::Welcome(Welcome { position: Some(Position { epoch, seq }), .. }) => {
+            format!("welcome:{epoch}{seq}")
+        }
         Event::Notification { text, .. } => String::from_utf8(text.to_vec()).unwrap(),
         Event::Gap { reason, position } => {
             let word = if reason == GapReason::Missed { "gap" } else { "epoch" };
             let Position { epoch, seq } = position.unwrap();
             format!("{word}:{epoch}{seq}")
         }
-        Event::Read { unread, .. } => format!("read:{unread}"),
-        Event::Reconnect { .. } => unreachable!(),
+        Event::Change { change: Change::ReadUpTo(_), unread } => {
+            format!("read:{}", unread.unwrap().count)
+        }
+        Event::Change { unread, .. } => format!("removed:{}", unread.unwrap().count),
+        Event::Reconnect { .. } | Event::Pong { .. } | Event::Renewed { .. } => unreachable!(),
     }
 }
 
@@ -80,7 +95,7 @@ impl User {
     }
 
     fn head_with(&mut self, position: Option<Position>, newest: Option<u64>) -> Option<FeedQuery> {
-        let head = FeedHead { position, newest };
+        let head = FeedHead { position, newest, unread: None };
         self.read = self.sequencer.head(head, NOW, &mut |event| self.heard.push(word(event)));
         self.read
     }
@@ -125,7 +140,7 @@ fn foreign_messages_are_always_delivered() {
 #[test]
 fn messages_wait_for_the_first_head_and_come_after_the_welcome() {
     let mut user = User::new();
-    assert_eq!(user.sequencer.welcome(), None);
+    assert_eq!(user.sequencer.welcome(NOW), None);
     user.take(ours("e", 5));
     user.take(foreign("x"));
     user.take(ours("e", 6));
@@ -150,7 +165,7 @@ fn a_jump_is_caught_up_before_what_made_it_known() {
 
 #[test]
 fn read_marks_wait_with_the_notifications_before_them() {
-    let read = |unread| Incoming::Read { marked: shared::wire::Marked::UpTo(1), unread };
+    let read = |count| change(Change::ReadUpTo(1), count);
     let mut user = User::new();
     user.take(read(1));
     user.head(Some(at("e", 5)));
@@ -167,3 +182,4 @@ fn read_marks_wait_with_the_notifications_before_them() {
 mod gaps;
 mod interleavings;
 mod outages;
+mod unread;

@@ -82,15 +82,15 @@ async fn read_marks_reach_every_v1_socket_of_their_user() {
 async fn the_welcome_says_where_the_feed_stands() {
     let hub = Hub::start().await;
     let (mut first, welcome) = hub.connect_v1("alice").await;
-    assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0}"#);
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0,"unread":null}"#);
     let notification = hub.redis.create("alice", "e1", 1).await;
     assert_eq!(first.notification().await, notification);
     let (_second, welcome) = hub.connect_v1("alice").await;
-    assert_eq!(welcome, r#"{"type":"welcome","epoch":"e1","seq":1}"#);
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":"e1","seq":1,"unread":null}"#);
 
     hub.redis.push("bob", "e1", 7).await;
     let (_bob, welcome) = hub.connect_v1("bob").await;
-    assert_eq!(welcome, r#"{"type":"welcome","epoch":"e1","seq":7}"#);
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":"e1","seq":7,"unread":null}"#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,7 +155,7 @@ async fn a_key_of_another_type_hurts_only_its_user() {
     hub.redis.command(&["SET", "bw:feed:{notifications:odd}", "x"]).await;
     hub.redis.command(&["SET", "notifications:odd", "x"]).await;
     let (mut odd, welcome) = hub.connect_v1("odd").await;
-    assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0}"#);
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0,"unread":null}"#);
     let three = hub.redis.publish_ours("odd", "e1", 3).await;
     assert_eq!(odd.notification().await, three);
     let seven = hub.redis.publish_ours("odd", "e1", 7).await;

@@ -7,3 +7,4 @@ mod outage;
 mod probe;
 mod relay;
 mod resume;
+mod unread;

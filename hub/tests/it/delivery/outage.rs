@@ -71,7 +71,7 @@ async fn without_redis_sockets_are_accepted_and_told_later() {
     let hub = Hub::start_on(RedisServer::prepare(), Options::default()).await;
     assert_eq!(hub.get("/readyz").await.status, 503);
     let (mut v1, welcome) = hub.connect_v1("alice").await;
-    assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0}"#);
+    assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0,"unread":null}"#);
     hub.redis.restart().await;
     hub.until_ready().await;
     let one = hub.redis.create("alice", "e1", 1).await;

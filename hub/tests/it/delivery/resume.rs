@@ -15,7 +15,7 @@ async fn what_was_missed_comes_before_what_is_live() {
         }
         let mut other = if is_known { Some(hub.connect(user).await) } else { None };
         let mut v1 = hub.resume(user, "?since=seq:2&epoch=e1", "bellwire.v1").await;
-        assert_eq!(v1.text().await, r#"{"type":"welcome","epoch":"e1","seq":5}"#);
+        assert_eq!(v1.welcome().await, r#"{"type":"welcome","epoch":"e1","seq":5,"unread":null}"#);
         let mut raw = hub.resume(user, "?since=seq:2&epoch=e1", "bellwire.raw").await;
         for notification in &expected[2..] {
             assert_eq!(&v1.notification().await, notification);
@@ -84,7 +84,7 @@ async fn a_cursor_that_leads_nowhere_is_a_gap_or_the_end_of_a_raw_socket() {
     assert!(v1.notification().await.contains(r#""seq":6"#));
     // A user without a feed.
     let mut v1 = hub.resume("bob", "?since=seq:2&epoch=e2", "bellwire.v1").await;
-    assert_eq!(v1.text().await, r#"{"type":"welcome","epoch":null,"seq":0}"#);
+    assert_eq!(v1.welcome().await, r#"{"type":"welcome","epoch":null,"seq":0,"unread":null}"#);
     assert_eq!(v1.text().await, r#"{"type":"gap","reason":"missed","epoch":null,"seq":0}"#);
 }
 

@@ -86,7 +86,14 @@ async fn an_expired_token_closes_the_socket_and_a_new_one_keeps_it() {
     let renewal = format!(r#"{{"type":"auth","token":"{}"}}"#, token("alice"));
     renewed.send(Message::text(renewal)).await;
     assert_eq!(expiring.close_code().await, 4401);
-    assert!(renewed.text().await.contains("welcome"));
+    let first = renewed.json().await;
+    assert_eq!(first["type"], "welcome");
+    // Two seconds, leeway included.
+    assert!((1..=2_000).contains(&first["expiresInMs"].as_u64().unwrap()), "{first}");
+    let answer = renewed.json().await;
+    assert_eq!(answer["type"], "auth");
+    // An hour, and the leeway.
+    assert!((3_600_000..=3_660_000).contains(&answer["expiresInMs"].as_u64().unwrap()), "{answer}");
     hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
     assert_eq!(renewed.notification().await, r#"{"userId":"alice"}"#);
 }

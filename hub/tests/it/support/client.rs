@@ -22,6 +22,15 @@ impl Client {
         Socket::connect(address, token, protocol).await.map(Self::impatient)
     }
 
+    /// The welcome, without the validity of the token, which differs with every run.
+    pub async fn welcome(&mut self) -> String {
+        let text = self.text().await;
+        let (start, end) = text.split_once(r#","expiresInMs":"#).expect("a welcome");
+        let ms: u64 = end.strip_suffix('}').unwrap().parse().unwrap();
+        assert!((1..=3_660_000).contains(&ms), "{text}");
+        format!("{start}}}")
+    }
+
     pub async fn connect_over(
         connection: TcpStream,
         token: &str,

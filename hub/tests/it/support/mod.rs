@@ -139,7 +139,7 @@ impl Hub {
     pub async fn connect_v1(&self, user: &str) -> (Client, String) {
         let mut client =
             Client::connect(self.address, &token(user), Some("bellwire.v1")).await.unwrap();
-        let welcome = client.text().await;
+        let welcome = client.welcome().await;
         (client, welcome)
     }
 

@@ -111,6 +111,11 @@ impl Deref for RedisServer {
 
 /// As the one serialiser writes it, created now.
 pub fn ours(user: &str, seq: i64) -> String {
+    ours_until(user, seq, None)
+}
+
+/// The same with a time at which it expires.
+pub fn ours_until(user: &str, seq: i64, expires_at_ms: Option<i64>) -> String {
     let created_at_ms = (now_s() * 1000.0) as i64;
     let hex = format!("{created_at_ms:012x}");
     let notification = Notification {
@@ -122,7 +127,7 @@ pub fn ours(user: &str, seq: i64) -> String {
             body: None,
             kind: None,
             data: Some(r#"{"empty":[ ],"large":12345678901234567890}"#.to_owned()),
-            expires_at_ms: None,
+            expires_at_ms,
         },
         created_at_ms,
     };

@@ -1,5 +1,7 @@
 //! What goes beyond one create and one page, on both records: keys, batches, paging, marks, deletes.
 
+mod unread;
+
 use serde_json::{Value, json};
 use support::{Answer, Functions, Postgres, RedisServer, token};
 

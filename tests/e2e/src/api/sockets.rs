@@ -185,6 +185,55 @@ async fn marking_as_read_on_one_device_is_told_to_the_others() {
 }
 
 #[tokio::test]
+async fn a_delete_and_an_erase_are_told_to_all_devices() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let (first, second) = (Hub::start(&redis).await, Hub::start(&redis).await);
+    let mut devices = [first.connect("alice").await, second.connect("alice").await];
+    let mut ids = Vec::new();
+    for title in ["one", "two", "three"] {
+        ids.push(functions.notify("alice", title).await["id"].clone());
+    }
+    let delete = async |path: &str, token: &str| {
+        functions.call("DELETE", path).token(token).send().await.expect(204);
+    };
+    let entry = |at: usize| format!("/users/alice/notifications/{}", ids[at].as_str().unwrap());
+    let own = support::token("alice", "");
+    // Behind the notifications that `unread` counts. A repeat is told again.
+    for _ in 0..2 {
+        delete(&entry(1), &own).await;
+    }
+    for device in &mut devices {
+        assert_eq!(device.titles(3).await, ["one", "two", "three"]);
+        for _ in 0..2 {
+            let frame = json!({"type": "removed", "ids": [ids[1]], "unread": 2});
+            assert_eq!(device.json().await, frame);
+        }
+    }
+    // A feed that Redis has lost: how much is unread is not known, until it is loaded.
+    let _: () = redis.run("FLUSHALL").await;
+    delete(&entry(2), &own).await;
+    for device in &mut devices {
+        let frame = json!({"type": "removed", "ids": [ids[2]], "unread": null});
+        assert_eq!(device.json().await, frame);
+    }
+    assert_eq!(functions.feed("alice").await.expect(200).json()["unread"], 1);
+    for device in &mut devices {
+        device.send_text(r#"{"type":"ping"}"#).await;
+        let pong = device.json().await;
+        assert_eq!((&pong["type"], &pong["unread"]), (&json!("pong"), &json!(1)), "{pong}");
+    }
+    delete("/users/alice", &support::token("an operator", "ops:write")).await;
+    for device in &mut devices {
+        assert_eq!(device.json().await, json!({"type": "removed", "all": true, "unread": 0}));
+    }
+    functions.notify("alice", "four").await;
+    for device in &mut devices {
+        assert_eq!(device.titles(1).await, ["four"]);
+    }
+}
+
+#[tokio::test]
 async fn handshakes_without_the_right_token_are_refused() {
     let redis = RedisServer::start().await;
     let hub = Hub::start(&redis).await;

@@ -68,6 +68,17 @@ pub fn check(answer: &Answer, body: Option<&Value>) {
     }
 }
 
+/// Checks one text frame of a `bellwire.v1` socket.
+pub fn check_frame(text: &str) {
+    // What other services publish need not be JSON in every detail.
+    let Ok(frame) = serde_json::from_str(text) else { return };
+    if let Err(problem) =
+        fits_schema(&document()["components"]["schemas"]["HubFrame"], &frame, "frame")
+    {
+        panic!("not as docs/openapi.json says: {problem}: {text}");
+    }
+}
+
 fn resolved(value: &'static Value) -> &'static Value {
     match value["$ref"].as_str() {
         Some(reference) => document().pointer(reference.trim_start_matches('#')).unwrap(),

@@ -10,6 +10,7 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{WebSocketStream, client_async};
 
+use crate::clients::api;
 use crate::wait::{PATIENCE, within};
 
 /// How long a frame that must not come is waited for.
@@ -82,6 +83,10 @@ impl Socket {
         self.stream.send(message.into()).await.unwrap();
     }
 
+    pub async fn send_text(&mut self, text: &str) {
+        self.send(Message::text(text)).await;
+    }
+
     /// The next frame that is neither ping nor pong.
     pub async fn message(&mut self) -> Message {
         self.message_within(self.patience).await
@@ -107,7 +112,12 @@ impl Socket {
 
     pub async fn text_within(&mut self, limit: Duration) -> String {
         match self.message_within(limit).await {
-            Message::Text(text) => text.as_str().to_owned(),
+            Message::Text(text) => {
+                if self.protocol.as_deref() == Some("bellwire.v1") {
+                    api::check_frame(&text);
+                }
+                text.as_str().to_owned()
+            }
             other => panic!("expected a text frame, not {other:?}"),
         }
     }

@@ -21,7 +21,7 @@ fn after_an_outage_a_live_jump_does_not_wait_for_its_turn() {
     assert_eq!(user.take(ours("e", 8)), Some(FeedQuery::Feed));
     assert_eq!(
         user.sequencer.head(
-            FeedHead { position: Some(at("e", 8)), newest: None },
+            FeedHead { position: Some(at("e", 8)), ..FeedHead::default() },
             NOW,
             &mut |_| ()
         ),

@@ -2,7 +2,7 @@
 
 use shared::{UserId, keys, script};
 
-use super::{Call, Case, call, check};
+use super::{Bench, Call, Case, Refusal, call, check};
 
 const NOW: &str = "2026-02-01T00:00:00.000Z";
 
@@ -40,8 +40,14 @@ fn read() -> Call {
     call(&script::FEED_READ, &feed(), &["10", "3", NOW, "newest", ""])
 }
 
+/// Without an event: a delete that is repeated tells of itself again.
 fn delete(id: &str, seq: &str) -> Call {
-    call(&script::FEED_DELETE, &feed(), &["2", "600", id, "e", seq])
+    delete_and_tell(id, seq, "")
+}
+
+fn delete_and_tell(id: &str, seq: &str, event: &str) -> Call {
+    let channel = keys::EVENTS_CHANNEL;
+    call(&script::FEED_DELETE, &feed(), &["2", "600", id, "e", seq, "3", NOW, channel, event])
 }
 
 #[tokio::test]
@@ -91,6 +97,36 @@ async fn a_mark_or_a_delete() {
 }
 
 #[tokio::test]
+async fn a_delete_does_not_depend_on_whether_it_may_be_told() {
+    let bench = Bench::start().await;
+    let event = "{\"type\":\"removed\",\"unread\":";
+    for (id, seq) in [(element(2)[7..43].to_owned(), "2"), (String::new(), "0")] {
+        let delete = delete_and_tell(&id, seq, event);
+        let case = Case::new("delete", vec![push("load", 0, 0, &[1, 2, 3])], delete);
+        let mut ends = Vec::new();
+        for refusal in [None, Some(Refusal::Channels), Some(Refusal::Command("publish".into()))] {
+            bench.permit().await;
+            bench.prepare(&case).await;
+            if let Some(refusal) = &refusal {
+                bench.refuse(&case, refusal).await;
+            }
+            let answer = bench.eval(&case.call, 1, false).await;
+            let mut end = bench.end(&case).await;
+            if refusal.is_none() {
+                assert_eq!(end.published, 1);
+            }
+            end.published = 0;
+            ends.push((answer, end));
+        }
+        let (answer, end) = &ends[0];
+        assert!(answer.is_ok(), "{answer:?}");
+        for other in &ends[1..] {
+            assert!(other.0 == *answer && other.1 == *end, "{other:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_read() {
     let three = || vec![push("load", 0, 0, &[1, 2, 3])];
     check(vec![
@@ -101,6 +137,7 @@ async fn a_read() {
             .any_answer(),
         Case::new("entry", three(), call(&script::FEED_ENTRY, &feed(), &[&element(1)[7..43]])),
         Case::new("heads", three(), call(&script::FEED_HEADS, &feed(), &["e"])),
+        Case::new("unread", three(), call(&script::FEED_UNREAD, &feed(), &["3", NOW])).any_answer(),
     ])
     .await;
 }

@@ -190,7 +190,7 @@ impl World {
         let rev =
             self.record.delete(&user(at), &id, self.now_ms).await.map_err(|e| e.to_string())?;
         let rev = rev.ok_or("the record does not know an entry")?;
-        let forgotten = delivery::forget(&self.redis, &user(at), &id, &rev).await;
+        let forgotten = delivery::forget(&self.redis, &user(at), &id, &rev, self.now_ms).await;
         let struck = self.struck();
         let doubt = &mut self.expected.doubts[at];
         match forgotten {
@@ -222,7 +222,7 @@ impl World {
         let rev =
             self.record.erase(&user(at), keys_since_ms).await.map_err(|error| error.to_string())?;
         self.check_nothing_is_left(at).await?;
-        let forgotten = delivery::forget_all(&self.redis, &user(at), &rev).await;
+        let forgotten = delivery::forget_all(&self.redis, &user(at), &rev, self.now_ms).await;
         match forgotten {
             Err(_) if self.struck() => {
                 let jsons = erased.into_values().map(|entry| entry.json);

@@ -207,7 +207,7 @@ fn bearable(done: Result<(), DeliveryError>) -> Result<(), String> {
 }
 
 async fn forget(member: &Member, at: usize, deleted: &Deleted, id: &str) -> Result<(), String> {
-    let done = delivery::forget(&member.redis, &user(at), id, deleted).await;
+    let done = delivery::forget(&member.redis, &user(at), id, deleted, NOW_MS).await;
     done.map_err(|error| error.to_string())
 }
 

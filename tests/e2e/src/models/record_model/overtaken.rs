@@ -112,7 +112,7 @@ impl Stage {
 
     async fn delete(&self, entry: &Notification) {
         let deleted = self.member.record.delete(&alice(), &entry.id, NOW_MS).await.unwrap();
-        forget(&self.member.redis, &alice(), &entry.id, &deleted.unwrap()).await.unwrap();
+        forget(&self.member.redis, &alice(), &entry.id, &deleted.unwrap(), NOW_MS).await.unwrap();
     }
 
     /// Returns what is unread then.
@@ -173,7 +173,7 @@ async fn a_load_does_not_bring_back_what_was_erased_meanwhile() {
     stage.lose_list().await;
     let erase = async {
         let at = stage.member.record.erase(&alice(), 0).await.unwrap();
-        forget_all(&stage.member.redis, &alice(), &at).await.unwrap();
+        forget_all(&stage.member.redis, &alice(), &at, NOW_MS).await.unwrap();
     };
     stage.load_after(erase).await;
     assert!(stage.list().await.is_empty());

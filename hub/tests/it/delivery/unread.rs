@@ -1,0 +1,331 @@
+//! The number of unread entries in welcomes and pongs, and what changes it.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use shared::script::{FEED_DELETE, FEED_MARK, FEED_PUSH, Script};
+use shared::time::rfc3339;
+use shared::{UserId, keys};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::support::redis::{ours, ours_until};
+use crate::support::{Client, Hub, RedisServer, now_s, until};
+
+const PING: &str = r#"{"type":"ping","n":[1]}"#;
+
+/// A feed that the functions' scripts write.
+struct Feed<'a> {
+    redis: &'a RedisServer,
+    user: UserId,
+    entries: Vec<String>,
+    rev: i64,
+}
+
+impl<'a> Feed<'a> {
+    async fn with(redis: &'a RedisServer, user: &str, count: i64) -> Self {
+        let user = UserId::parse(user).unwrap();
+        let mut feed = Self { redis, user, entries: Vec::new(), rev: 0 };
+        feed.push_all((1..=count).map(|seq| (ours(feed.user.as_str(), seq), 0)).collect()).await;
+        feed
+    }
+
+    async fn push(&mut self) {
+        let seq = self.entries.len() as i64 + 1;
+        self.push_all(vec![(ours(self.user.as_str(), seq), 0)]).await;
+    }
+
+    async fn push_until(&mut self, at_ms: i64) {
+        let seq = self.entries.len() as i64 + 1;
+        self.push_all(vec![(ours_until(self.user.as_str(), seq, Some(at_ms)), at_ms)]).await;
+    }
+
+    async fn push_all(&mut self, new: Vec<(String, i64)>) {
+        let before = self.entries.len().to_string();
+        let mode = if self.entries.is_empty() { "load" } else { "push" };
+        let head = (self.entries.len() + new.len()).to_string();
+        let mut args = words(&[mode, "e", &before, &before, "100", "600", &head, "0", ""]);
+        args.push(keys::NOTIFICATIONS_CHANNEL.to_owned());
+        for (entry, expires_ms) in new {
+            self.entries.push(entry.clone());
+            args.extend([self.entries.len().to_string(), entry, expires_ms.to_string()]);
+        }
+        self.eval(&FEED_PUSH, args).await;
+    }
+
+    async fn mark(&mut self, up_to: usize) {
+        self.rev += 1;
+        let reads: String = (1..=up_to).map(|seq| format!("{seq}=5;")).collect();
+        let event = format!(
+            r#"{{"type":"read","userId":"{}","upTo":{up_to},"unread":"#,
+            self.user.as_str()
+        );
+        let now = rfc3339((now_s() * 1000.0) as i64);
+        let (rev, channel) = (self.rev.to_string(), keys::EVENTS_CHANNEL);
+        let args = words(&[&rev, &reads, "600", "100", &now, channel, &event, "e"]);
+        self.eval(&FEED_MARK, args).await;
+    }
+
+    async fn delete(&mut self, seq: usize) -> String {
+        let id = self.entries[seq - 1][7..43].to_owned();
+        self.remove(&id, seq, &format!(r#""ids":["{id}"]"#)).await;
+        id
+    }
+
+    async fn erase(&mut self) {
+        self.remove("", 0, r#""all":true"#).await;
+    }
+
+    async fn remove(&mut self, id: &str, seq: usize, which: &str) {
+        self.rev += 1;
+        let user = self.user.as_str();
+        let event = format!(r#"{{"type":"removed","userId":"{user}",{which},"unread":"#);
+        let (rev, seq, now) =
+            (self.rev.to_string(), seq.to_string(), rfc3339((now_s() * 1000.0) as i64));
+        let channel = keys::EVENTS_CHANNEL;
+        let args = words(&[&rev, "600", id, "e", &seq, "100", &now, channel, &event]);
+        self.eval(&FEED_DELETE, args).await;
+    }
+
+    async fn eval(&self, script: &Script, args: Vec<String>) {
+        let (list, companion) = (keys::feed(&self.user), keys::feed_companion(&self.user));
+        let mut all = vec!["EVAL", script.source, "2", &list, &companion];
+        all.extend(args.iter().map(String::as_str));
+        self.redis.command(&all).await;
+    }
+}
+
+fn words(text: &[&str]) -> Vec<String> {
+    text.iter().map(|word| (*word).to_owned()).collect()
+}
+
+/// The answer to a ping; frames before it are dropped.
+async fn pong(client: &mut Client) -> Value {
+    client.send(Message::text(PING)).await;
+    loop {
+        let frame = client.json().await;
+        if frame["type"] == "pong" {
+            return frame;
+        }
+    }
+}
+
+fn expected(seq: i64, unread: impl Into<Value>) -> Value {
+    let unread: Value = unread.into();
+    let epoch = if seq == 0 { Value::Null } else { "e".into() };
+    json!({"type": "pong", "epoch": epoch, "seq": seq, "unread": unread})
+}
+
+fn welcome(seq: i64, unread: i64) -> String {
+    format!(r#"{{"type":"welcome","epoch":"e","seq":{seq},"unread":{unread}}}"#)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ping_is_answered_with_what_the_feed_holds() {
+    let hub = Hub::start().await;
+    let (mut bob, _) = hub.connect_v1("bob").await;
+    assert_eq!(pong(&mut bob).await, expected(0, Value::Null));
+    let mut feed = Feed::with(&hub.redis, "alice", 3).await;
+    let (mut alice, first) = hub.connect_v1("alice").await;
+    assert_eq!(first, welcome(3, 3));
+    // What is known is not read again.
+    let reads = hub.redis.calls("evalsha").await;
+    assert_eq!(pong(&mut alice).await, expected(3, 3));
+    feed.mark(1).await;
+    assert_eq!(alice.text().await, r#"{"type":"read","upTo":1,"unread":2}"#);
+    assert_eq!(pong(&mut alice).await, expected(3, 2));
+    let presence = 3;
+    assert!(hub.redis.calls("evalsha").await <= reads + presence);
+    // A notification makes it unknown.
+    feed.push().await;
+    alice.notification().await;
+    assert_eq!(pong(&mut alice).await, expected(4, 3));
+    let (_second, again) = hub.connect_v1("alice").await;
+    assert_eq!(again, welcome(4, 3));
+    feed.push().await;
+    alice.notification().await;
+    let (_third, again) = hub.connect_v1("alice").await;
+    assert_eq!(again, welcome(5, 4), "a welcome waits for the number, too");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_pings_take_one_read_and_count_as_frames() {
+    let hub = Hub::start().await;
+    let mut feed = Feed::with(&hub.redis, "alice", 1).await;
+    let (mut alice, _) = hub.connect_v1("alice").await;
+    feed.push().await;
+    alice.notification().await;
+    let reads = hub.redis.calls("evalsha").await;
+    for _ in 0..20 {
+        alice.send(Message::text(PING)).await;
+    }
+    for _ in 0..20 {
+        assert_eq!(alice.json().await, expected(2, 2));
+    }
+    let presence = 3;
+    assert!(hub.redis.calls("evalsha").await <= reads + 1 + presence);
+    let mut raw = hub.connect("alice").await;
+    raw.send(Message::text(PING)).await;
+    assert!(raw.is_silent().await);
+    for _ in 0..40 {
+        if futures_util::SinkExt::send(&mut alice.stream, Message::text(PING)).await.is_err() {
+            break;
+        }
+    }
+    assert_eq!(alice.close_code().await, 4429);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_resume_knows_of_marks_and_deletes_made_elsewhere() {
+    let hub = Hub::start().await;
+    let mut feed = Feed::with(&hub.redis, "alice", 5).await;
+    for is_known in [false, true] {
+        let other = if is_known { Some(hub.connect_v1("alice").await) } else { None };
+        feed.mark(2).await;
+        feed.delete(5).await;
+        let mut back = hub.resume("alice", "?since=seq:4&epoch=e", "bellwire.v1").await;
+        assert_eq!(back.welcome().await, welcome(5, 2));
+        assert_eq!(pong(&mut back).await, expected(5, 2));
+        drop(other);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deletes_and_erases_are_told_to_v1_and_streams() {
+    let hub = Hub::start().await;
+    let mut feed = Feed::with(&hub.redis, "alice", 4).await;
+    let (mut v1, _) = hub.connect_v1("alice").await;
+    let mut raw = hub.connect("alice").await;
+    let mut events = hub.events("alice", "", "").await;
+    assert!(events.next().await.unwrap().id.is_some());
+    feed.mark(1).await;
+    v1.text().await;
+    events.data("read").await;
+    for (seq, unread) in [(2, 2), (1, 2), (4, 1)] {
+        let id = feed.delete(seq).await;
+        let frame = format!(r#"{{"type":"removed","ids":["{id}"],"unread":{unread}}}"#);
+        assert_eq!(v1.text().await, frame);
+        assert_eq!(events.data("removed").await, frame);
+        assert_eq!(pong(&mut v1).await["unread"], unread);
+    }
+    // Deleted before it was pushed: the feed is loaded without it, and its number is not known.
+    feed.entries.push(ours("alice", 5));
+    let id = feed.delete(5).await;
+    let frame = format!(r#"{{"type":"removed","ids":["{id}"],"unread":null}}"#);
+    assert_eq!(v1.text().await, frame);
+    assert_eq!(pong(&mut v1).await, expected(4, Value::Null));
+    feed.erase().await;
+    assert_eq!(v1.text().await, r#"{"type":"removed","all":true,"unread":0}"#);
+    assert_eq!(pong(&mut v1).await, expected(4, 0));
+    assert!(raw.is_silent().await);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_expires_is_no_longer_counted() {
+    let hub = Hub::start().await;
+    let mut feed = Feed::with(&hub.redis, "alice", 1).await;
+    let end_ms = (now_s() * 1000.0) as i64 + 1_500;
+    feed.push_until(end_ms).await;
+    let (mut alice, first) = hub.connect_v1("alice").await;
+    assert_eq!(first, welcome(2, 2));
+    until("it is expired", async || now_s() * 1000.0 > end_ms as f64).await;
+    assert_eq!(pong(&mut alice).await, expected(2, 1));
+    // A mark's event says how long its number holds.
+    let end_ms = (now_s() * 1000.0) as i64 + 1_500;
+    feed.push_until(end_ms).await;
+    feed.mark(1).await;
+    assert_eq!(pong(&mut alice).await, expected(3, 1));
+    until("it is expired", async || now_s() * 1000.0 > end_ms as f64).await;
+    assert_eq!(pong(&mut alice).await, expected(3, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_away_delays_a_pong_for_a_moment_only() {
+    let hub = Hub::start().await;
+    let mut feed = Feed::with(&hub.redis, "alice", 2).await;
+    hub.redis.command(&["SAVE"]).await;
+    let (mut alice, _) = hub.connect_v1("alice").await;
+    feed.push().await;
+    alice.notification().await;
+    // It hangs.
+    hub.redis.pause();
+    let start = Instant::now();
+    assert_eq!(pong(&mut alice).await, expected(3, Value::Null));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    hub.redis.resume();
+    hub.until_ready().await;
+    until("it is known again", async || pong_slowly(&mut alice).await == expected(3, 3)).await;
+    // It is gone, and what is not on its disk as well.
+    hub.redis.kill();
+    hub.until_not_ready().await;
+    let start = Instant::now();
+    assert_eq!(pong(&mut alice).await, expected(3, Value::Null));
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    hub.redis.restart().await;
+    hub.until_ready().await;
+    let (mut bob, _) = hub.connect_v1("bob").await;
+    assert_eq!(pong(&mut bob).await, expected(0, Value::Null));
+}
+
+/// Within the rate of frames.
+async fn pong_slowly(client: &mut Client) -> Value {
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    pong(client).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_redis_forgets_or_rejects_keeps_nobody_from_connecting() {
+    let hub = Hub::start().await;
+    Feed::with(&hub.redis, "alice", 2).await;
+    hub.redis.command(&["SCRIPT", "FLUSH"]).await;
+    let (first, text) = hub.connect_v1("alice").await;
+    assert_eq!(text, welcome(2, 2));
+    drop(first);
+    until("she has left", async || hub.online().await.is_empty()).await;
+    hub.redis.command(&["ACL", "SETUSER", "default", "-eval", "-evalsha"]).await;
+    let unknown = r#"{"type":"welcome","epoch":"e","seq":2,"unread":null}"#;
+    let (mut second, text) = hub.connect_v1("alice").await;
+    assert_eq!(text, unknown);
+    assert_eq!(pong(&mut second).await, expected(2, Value::Null));
+    let mut back = hub.resume("alice", "?since=seq:1&epoch=e", "bellwire.v1").await;
+    assert_eq!(back.welcome().await, unknown);
+    assert!(back.notification().await.contains(r#""seq":2,"#));
+    // A feed of another type concerns its user alone.
+    hub.redis.command(&["ACL", "SETUSER", "default", "+@all"]).await;
+    hub.redis.command(&["SET", "notifications:odd", "x"]).await;
+    let (odd, alice) = tokio::join!(hub.connect_v1("odd"), hub.connect_v1("alice"));
+    assert!(odd.1.ends_with(r#""unread":null}"#) && alice.1 == welcome(2, 2), "{}", alice.1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_number_that_a_client_hears_is_the_right_one() {
+    // Marks and deletes at the moment of a ping: each client keeps the number of the last frame.
+    let redis = RedisServer::start().await;
+    let hub = Hub::start_on(redis, Default::default()).await;
+    hub.until_ready().await;
+    let rounds = (0..60).map(|round| {
+        let hub = &hub;
+        async move {
+            let user = format!("u{round}");
+            let mut feed = Feed::with(&hub.redis, &user, 10).await;
+            let (mut client, _) = hub.connect_v1(&user).await;
+            for at in 1..=8 {
+                // Unknown from now on.
+                let foreign = format!(r#"{{"notification":{{"userId":"{user}"}}}}"#);
+                hub.redis.publish(&foreign).await;
+                client.notification().await;
+                client.send(Message::text(PING)).await;
+                tokio::time::sleep(Duration::from_micros(fastrand::u64(..800))).await;
+                if at % 2 == 0 {
+                    feed.mark(at).await
+                } else {
+                    drop(feed.delete(at).await)
+                }
+                let numbers = [client.json().await, client.json().await];
+                let kinds = numbers.each_ref().map(|frame| frame["type"] == "pong");
+                assert!(kinds[0] != kinds[1], "{numbers:?}");
+                assert_eq!(numbers[1]["unread"], 10 - at, "{numbers:?}");
+            }
+        }
+    });
+    futures_util::future::join_all(rounds).await;
+}
