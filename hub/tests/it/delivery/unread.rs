@@ -3,100 +3,13 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use shared::script::{FEED_DELETE, FEED_MARK, FEED_PUSH, Script};
-use shared::time::rfc3339;
-use shared::{UserId, keys};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::support::redis::{ours, ours_until};
+use crate::support::feed::Feed;
+use crate::support::redis::ours;
 use crate::support::{Client, Hub, RedisServer, now_s, until};
 
 const PING: &str = r#"{"type":"ping","n":[1]}"#;
-
-/// A feed that the functions' scripts write.
-struct Feed<'a> {
-    redis: &'a RedisServer,
-    user: UserId,
-    entries: Vec<String>,
-    rev: i64,
-}
-
-impl<'a> Feed<'a> {
-    async fn with(redis: &'a RedisServer, user: &str, count: i64) -> Self {
-        let user = UserId::parse(user).unwrap();
-        let mut feed = Self { redis, user, entries: Vec::new(), rev: 0 };
-        feed.push_all((1..=count).map(|seq| (ours(feed.user.as_str(), seq), 0)).collect()).await;
-        feed
-    }
-
-    async fn push(&mut self) {
-        let seq = self.entries.len() as i64 + 1;
-        self.push_all(vec![(ours(self.user.as_str(), seq), 0)]).await;
-    }
-
-    async fn push_until(&mut self, at_ms: i64) {
-        let seq = self.entries.len() as i64 + 1;
-        self.push_all(vec![(ours_until(self.user.as_str(), seq, Some(at_ms)), at_ms)]).await;
-    }
-
-    async fn push_all(&mut self, new: Vec<(String, i64)>) {
-        let before = self.entries.len().to_string();
-        let mode = if self.entries.is_empty() { "load" } else { "push" };
-        let head = (self.entries.len() + new.len()).to_string();
-        let mut args = words(&[mode, "e", &before, &before, "100", "600", &head, "0", ""]);
-        args.push(keys::NOTIFICATIONS_CHANNEL.to_owned());
-        for (entry, expires_ms) in new {
-            self.entries.push(entry.clone());
-            args.extend([self.entries.len().to_string(), entry, expires_ms.to_string()]);
-        }
-        self.eval(&FEED_PUSH, args).await;
-    }
-
-    async fn mark(&mut self, up_to: usize) {
-        self.rev += 1;
-        let reads: String = (1..=up_to).map(|seq| format!("{seq}=5;")).collect();
-        let event = format!(
-            r#"{{"type":"read","userId":"{}","upTo":{up_to},"unread":"#,
-            self.user.as_str()
-        );
-        let now = rfc3339((now_s() * 1000.0) as i64);
-        let (rev, channel) = (self.rev.to_string(), keys::EVENTS_CHANNEL);
-        let args = words(&[&rev, &reads, "600", "100", &now, channel, &event, "e"]);
-        self.eval(&FEED_MARK, args).await;
-    }
-
-    async fn delete(&mut self, seq: usize) -> String {
-        let id = self.entries[seq - 1][7..43].to_owned();
-        self.remove(&id, seq, &format!(r#""ids":["{id}"]"#)).await;
-        id
-    }
-
-    async fn erase(&mut self) {
-        self.remove("", 0, r#""all":true"#).await;
-    }
-
-    async fn remove(&mut self, id: &str, seq: usize, which: &str) {
-        self.rev += 1;
-        let user = self.user.as_str();
-        let event = format!(r#"{{"type":"removed","userId":"{user}",{which},"unread":"#);
-        let (rev, seq, now) =
-            (self.rev.to_string(), seq.to_string(), rfc3339((now_s() * 1000.0) as i64));
-        let channel = keys::EVENTS_CHANNEL;
-        let args = words(&[&rev, "600", id, "e", &seq, "100", &now, channel, &event]);
-        self.eval(&FEED_DELETE, args).await;
-    }
-
-    async fn eval(&self, script: &Script, args: Vec<String>) {
-        let (list, companion) = (keys::feed(&self.user), keys::feed_companion(&self.user));
-        let mut all = vec!["EVAL", script.source, "2", &list, &companion];
-        all.extend(args.iter().map(String::as_str));
-        self.redis.command(&all).await;
-    }
-}
-
-fn words(text: &[&str]) -> Vec<String> {
-    text.iter().map(|word| (*word).to_owned()).collect()
-}
 
 /// The answer to a ping; frames before it are dropped.
 async fn pong(client: &mut Client) -> Value {

@@ -3,6 +3,7 @@
 
 pub mod client;
 pub mod echo;
+pub mod feed;
 pub mod peer;
 pub mod program;
 pub mod redis;
