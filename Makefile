@@ -42,8 +42,9 @@ build: ## Build the components, the host and the hub. RECORD=postgres: component
 	@RECORD="$(RECORD)" scripts/build components host hub
 	@scripts/check-sizes
 
+new-component: export NAME := $(value NAME)
 new-component: ## Start a component of your own: make new-component NAME=greetings.
-	@scripts/new-component "$(NAME)"
+	@scripts/new-component "$$NAME"
 
 build-component: ## Build one component: make build-component COMPONENT=feed.
 	@scripts/install-deps linker toolchain wasm

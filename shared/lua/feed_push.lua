@@ -49,13 +49,11 @@ for i = FIRST + 2, #ARGV, STEP do
   end
 end
 
--- Publishes the entries above `told`, except those known to be in the list already and published.
--- Returns the seq reached, and the problem that stopped it.
-local function publish(told, head, is_known, known_told)
+-- Publishes the entries above `told`. Returns the seq reached, and the problem that stopped it.
+local function publish(told, head)
   for i = FIRST, #ARGV, STEP do
     local seq, json, expires_ms = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
-    local is_told = seq <= told or (is_known and is_known[json] and seq <= known_told)
-    if not is_told and (expires_ms == '0' or tonumber(expires_ms) > now_ms) then
+    if seq > told and (expires_ms == '0' or tonumber(expires_ms) > now_ms) then
       local message = '{"notification":' .. json .. ',"bw":{"epoch":"' .. epoch .. '","seq":'
         .. string.format('%d', seq) .. '}}'
       local reply = redis.pcall('PUBLISH', channel, message)
@@ -141,9 +139,9 @@ end
 
 -- From the bottom, so that both runs merge from the oldest to the newest.
 local elements = redis.call('LRANGE', list, 0, 2 * cap - 1)
-local present, foreign, below, lowest = {}, {}, nil, nil
+local newest_present, foreign, below, lowest = 0, {}, nil, nil
 for i = #elements, 1, -1 do
-  present[elements[i]] = true
+  newest_present = math.max(newest_present, known[elements[i]] or 0)
   if our_seq(elements[i]) then
     below = anchor(elements[i]) or below
     lowest = lowest or below
@@ -179,7 +177,9 @@ end
 redis.call('HSET', companion, 'rev', ARGV[8], 'rev_epoch', epoch, 'reads', ARGV[9],
   'reads_rev', ARGV[8])
 -- Elements in the list were published when they were pushed, possibly under an older epoch, unless
--- that was denied.
+-- that was denied. So were the entries below the newest of them, since pushes are in order: other
+-- services' elements may have pushed those out of the list.
 local new_head = tonumber(ARGV[7])
+local told = math.min(newest_present, state.epoch == epoch and state.told or new_head)
 return finish(new_head, #merged, after == 0, merged[#merged],
-  publish_after, new_head, present, state.epoch == epoch and state.told or new_head)
+  math.max(publish_after, told), new_head)

@@ -108,8 +108,18 @@ fn is_broken(error: &Error) -> bool {
 
 /// Whether the server has no free connection or is starting; the error has only a text.
 fn is_refused_for_now(error: &Error) -> bool {
+    const WORDS: [&str; 6] = [
+        "too many clients",
+        // The last slots are kept for superusers and, since Postgres 16, for `pg_use_reserved`.
+        "remaining connection slots are reserved",
+        // A limit of the role or the database.
+        "too many connections for",
+        "starting up",
+        "in recovery mode",
+        "not yet accepting connections",
+    ];
     matches!(error, Error::PgError(PgError::ConnectionFailed(text))
-        if text.contains("too many clients") || text.contains("starting up"))
+        if WORDS.iter().any(|words| text.contains(words)))
 }
 
 fn parameter(value: Value) -> ParameterValue {

@@ -2,7 +2,8 @@
 
 use serde_json::json;
 use support::functions::titles;
-use support::{Functions, RedisServer};
+use support::wait::eventually;
+use support::{Functions, Published, RedisServer, token};
 
 const LIST: &str = "notifications:alice";
 
@@ -90,4 +91,30 @@ async fn a_first_notification_lies_above_what_other_services_wrote_before() {
     let titles = titles(&feed);
     assert_eq!(titles[..3], ["ours", "theirs 100", "theirs 99"]);
     assert_eq!((titles.len(), &feed["unread"]), (100, &json!(1)));
+}
+
+/// A new epoch loads the feed anew. The elements of the other service have pushed some of ours out of
+/// the list, which the load brings back: they were published long ago.
+#[tokio::test]
+async fn a_new_epoch_publishes_nothing_again_beside_foreign_elements() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let all: Vec<_> =
+        (0..110).map(|n| json!({"userId": "alice", "title": n.to_string()})).collect();
+    let batch = functions.post("/notifications/batch", json!({"notifications": all}).to_string());
+    batch.token(&token("svc", "notifications:write")).send().await.expect(200);
+    for n in 0..5 {
+        let theirs = json!({"userId": "alice", "id": format!("theirs {n}")}).to_string();
+        let _: i64 = redis.run_words(&["LPUSH", LIST, &theirs]).await;
+        functions.notify("alice", "between").await;
+    }
+    let published = Published::subscribe(&redis).await;
+    let rotate = functions.post("/admin/migrate", r#"{"rotateEpoch":true}"#);
+    rotate.token(&token("an operator", "ops:write")).send().await.expect(200);
+    functions.notify("alice", "the last").await;
+    eventually("the last one is published", async || {
+        published.messages().iter().any(|text| text.contains("the last")).then_some(())
+    })
+    .await;
+    published.exactly(1).await;
 }

@@ -56,7 +56,8 @@ impl SqlError {
             "42P01" | "3F000" => Failure::NotMigrated,
             // undefined_function; a migration restores only functions of the record.
             "42883" if message.contains("bellwire.") => Failure::NotMigrated,
-            "40P01" => Failure::Deadlock,
+            // deadlock_detected, serialization_failure: undone either way.
+            "40P01" | "40001" => Failure::Deadlock,
             "23505" if message.contains("notifications_idempotency") => Failure::KeyRace,
             "25006" => Failure::ReadOnly,
             "53100" => Failure::DiskFull,
@@ -99,6 +100,7 @@ mod tests {
             ("42883", "function bellwire.create_one() does not exist", Failure::NotMigrated),
             ("42883", "function lower(integer) does not exist", Failure::Other),
             ("40P01", "deadlock detected", Failure::Deadlock),
+            ("40001", "could not serialize access", Failure::Deadlock),
             ("23505", "duplicate key … \"notifications_idempotency\"", Failure::KeyRace),
             ("23505", "duplicate key … \"notifications_pkey\"", Failure::Other),
             ("25006", "cannot execute INSERT in a read-only transaction", Failure::ReadOnly),

@@ -6,7 +6,7 @@
 
 mod write_lock;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -50,6 +50,7 @@ impl SpinSqlite {
         statement: &str,
         parameters: Vec<Value>,
         expected: Expected,
+        is_locked: &Cell<bool>,
     ) -> Result<Vec<Vec<Value>>, SqlError> {
         let connection = self.connection().await.map_err(|error| classify(&error))?;
         let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
@@ -71,6 +72,7 @@ impl SpinSqlite {
                 }
                 // Without the lock, a statement has no effect.
                 Err(error) if classify(&error).failure == Failure::Locked => {
+                    is_locked.set(true);
                     let (since, wait) =
                         waiting.get_or_insert_with(|| (Instant::now(), Wait::default()));
                     let pause = self.write_lock.pause(wait, since.elapsed());
@@ -90,9 +92,15 @@ impl SpinSqlite {
         parameters: Vec<Value>,
         expected: Expected,
     ) -> Result<Vec<Vec<Value>>, SqlError> {
-        let run = self.collect(statement, parameters, expected);
+        let is_locked = Cell::new(false);
+        let run = self.collect(statement, parameters, expected, &is_locked);
         let outcome = within(STATEMENT_DEADLINE, run).await;
-        let outcome = outcome.unwrap_or_else(|| Err(SqlError::other("no answer in time")));
+        let outcome = outcome.unwrap_or_else(|| {
+            Err(match is_locked.get() {
+                true => SqlError::sqlite("no answer in time: the database is locked"),
+                false => SqlError::other("no answer in time"),
+            })
+        });
         if outcome.is_err() {
             // After any error, the next statement starts with a new connection.
             *self.connection.borrow_mut() = None;
