@@ -1,4 +1,4 @@
-// Tabs of real Chromium against the real hub: one socket, whoever leads; two users apart.
+// Tabs of real Chromium against the real hub: one socket for all tabs of a user, and none shared between users.
 import assert from "node:assert/strict";
 import { after, before, beforeEach, test } from "node:test";
 import { inOrder, launch, leader, openTab, opened, settled } from "../support/chromium.js";

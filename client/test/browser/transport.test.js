@@ -119,7 +119,7 @@ scenario("WebSocket blocked: an event stream, live, with marks, resumed", async 
   assert.ok(await inOrder(blocked, ["a", "b", "c"]), await blocked.evaluate(() => got));
 });
 
-scenario("an origin that the hub does not know, and a user that is none: a word that says why", async () => {
+scenario("an unlisted origin and an invalid user are closed with a reason", async () => {
   const stranger = await startSite();
   const made = { hub: stack.hubUrl, functions: stack.functionsUrl, user, options: { shared: false } };
   const page = await openTab(context, { site: stranger, ...made });

@@ -90,7 +90,7 @@ export async function results(api: Api) {
   const id: string = made.id;
   const page = await api.GET("/users/{user}/notifications", { params: { path: { user: "u" }, query: { limit: 5 } } });
   const count: number = page.unread;
-  // @ts-expect-error: there is no such route
+  // @ts-expect-error: the route does not exist
   await api.GET("/nothing");
   // @ts-expect-error: that route has no DELETE
   await api.DELETE("/stats");

@@ -190,7 +190,7 @@ test("1,000 reconnects leave no listener, no timer and no memory behind", async 
   const first = await reconnect(600);
   const last = await reconnect(1_000);
   assert.ok(last.timers <= first.timers + 4, `${first.timers} → ${last.timers} timers`);
-  // A kilobyte for each reconnect would be a leak. What is released late is no leak.
+  // A leak of a kilobyte per reconnect fails; memory that is released late does not.
   for (let n = 0; globalThis.gc && n < 50 && last.heap - first.heap >= 1_000_000; n++) {
     await pause(20);
     globalThis.gc();

@@ -98,7 +98,7 @@ test("a hub killed for 20 s: they come back spread over half a minute, all of th
   await advance(10, 10);
 });
 
-test("hints are kept to: nobody knocks before its time", async () => {
+test("hints are honoured: no client connects before its time", async () => {
   const clients = await crowd();
   const died = Date.now();
   let n = 0;
