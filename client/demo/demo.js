@@ -66,7 +66,8 @@ async function call(path, body) {
       bearer = (await answer.json()).token;
     }
     const headers = { authorization: `Bearer ${bearer}`, "content-type": "application/json" };
-    return fetch(functions + path, { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(LIMIT_MS) });
+    const init = { method: "POST", headers, body: JSON.stringify(body), signal: AbortSignal.timeout(LIMIT_MS) };
+    return fetch(functions + path, init).catch(() => Promise.reject(new Error(`no answer from ${functions}`)));
   };
   let answer = await send(false);
   if (answer.status === 401) answer = await send(true);
