@@ -2,10 +2,10 @@
 //!
 //! | folder | |
 //! |---|---|
-//! | `sessions` | handshakes: tokens, tickets, limits, refusals; the life of one session |
+//! | `sessions` | handshakes: tokens, tickets, limits, rejections; a session's events |
 //! | `sockets` | RFC 6455, event streams, closing, peers whose link is down |
 //! | `delivery` | order, resume, outages of Redis, calls of the relay |
-//! | `presence` | who is online, also after faults |
+//! | `presence` | the online users, also after faults |
 //! | `process` | the program: command line, signals, `/metrics`, drain, the rooms of its code |
 //! | `support` | a hub in this process, and clients down to bytes |
 
