@@ -1,4 +1,4 @@
-//! Schemathesis: requests made up from `docs/openapi.json`, valid and invalid ones, and checks of their
+//! Schemathesis: valid and invalid requests generated from `docs/openapi.json`, and checks of their
 //! answers. `scripts/openapi-tools schemathesis` installs it.
 
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use std::time::Duration;
 use crate::paths::workspace;
 use crate::process::Process;
 
-/// How long it may take to begin and to end beside the time it was given, on a busy machine.
+/// Extra time for its start and end, on a busy machine.
 const MARGIN: Duration = Duration::from_secs(180);
 
-/// One run of it.
+/// One run of Schemathesis.
 pub struct Schemathesis {
     url: String,
     token: Option<String>,
@@ -20,12 +20,12 @@ pub struct Schemathesis {
 }
 
 impl Schemathesis {
-    /// Against the functions at `url`, for `seconds`.
+    /// A run against the functions at `url`, for `seconds`.
     pub fn against(url: &str, seconds: u64) -> Self {
         Self { url: url.to_owned(), token: None, seconds, arguments: Vec::new() }
     }
 
-    /// Sends a token with every request, but for those that find out whether it is needed.
+    /// Sends a token with every request, except for those that test for a missing token.
     pub fn token(mut self, token: &str) -> Self {
         self.token = Some(token.to_owned());
         self
@@ -36,7 +36,7 @@ impl Schemathesis {
         self
     }
 
-    /// Runs until its time is over or it has found something, which fails the test.
+    /// Runs until its time is over or it finds an error, which fails the test.
     pub async fn run(self) {
         let pins = workspace().join("tests/openapi");
         let mut command = Command::new(program());
