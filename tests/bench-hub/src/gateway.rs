@@ -1,4 +1,4 @@
-//! The gateways under test: started on a free port, asked for by the same handshake.
+//! The gateways under test: started on a free port, with the same handshake.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -16,14 +16,14 @@ use crate::wire::Wire;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// What has to be there before anything is measured.
+/// Programs and modules needed for the measurements.
 pub struct Programs {
     hub: PathBuf,
     hub_args: Vec<String>,
     floor: PathBuf,
-    /// Where there is no Node it is left out.
+    /// `None` without Node, which omits this peer.
     node: Option<PathBuf>,
-    /// And where there is no nginx with it.
+    /// `None` without an nginx that has the module.
     nchan: Option<PathBuf>,
     sockets: usize,
     dir: TempDir,
@@ -67,7 +67,8 @@ impl Programs {
                 command.arg("--listen").arg(format!("127.0.0.1:{port}"));
                 command.arg("--redis-url").arg(redis.url());
                 command.arg("--auth-hs256-key-file").arg(key_file(self.dir.path()));
-                // More clients than the defaults let in from so few addresses, and all at once.
+                // More clients than the default limits let in from so few addresses, and all at
+                // once.
                 command.args(["--connections-per-address-max=100000", "--handshakes-per-s=100000"]);
                 command.arg("--connects-per-address-per-s=100000");
                 command.args(&self.hub_args);
@@ -131,12 +132,12 @@ impl Gateway {
         self.process.pid()
     }
 
-    /// What it printed, for whoever has to explain a failure.
+    /// Its output, to explain a failure.
     pub fn output(&self) -> String {
         self.process.output()
     }
 
-    /// How messages get to it.
+    /// The way of publishing to it.
     pub fn wire(&self, redis: &RedisServer) -> Wire {
         match self.kind {
             Kind::Hub | Kind::Node | Kind::Floor => Wire::Redis(redis.address()),
@@ -144,14 +145,14 @@ impl Gateway {
         }
     }
 
-    /// A user's handshake as a browser makes it: the token in the list of protocols.
+    /// A user's handshake as from a browser, with the token in the list of protocols.
     pub fn handshake(&self, user: &str) -> Vec<u8> {
         let path = match self.kind {
             Kind::Floor | Kind::Nchan => format!("/ws/{user}"),
             Kind::Hub | Kind::Node => "/ws/notifications".to_owned(),
         };
         let protocols = match self.kind {
-            // It would take a list of protocols for one of its own.
+            // Nchan would look for its own protocol in the list.
             Kind::Nchan => String::new(),
             _ => {
                 let token = jwt::token(user, "");
