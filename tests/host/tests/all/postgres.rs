@@ -169,7 +169,7 @@ async fn a_statement_may_change_data_and_return_rows() {
     let answer = query(&host, &postgres, line).await;
     assert_eq!(answer, r#"["n", "max"] [DbValue::Int64(3), DbValue::Int64(3)] Ok(())"#);
     assert_eq!(postgres.run("SELECT string_agg(text, '') FROM t"), "xxx");
-    // Only the first row tells the columns.
+    // The columns are known only from the first row.
     assert_eq!(query(&host, &postgres, "SELECT id FROM t WHERE id > 3").await, "[] Ok(())");
 }
 

@@ -129,7 +129,7 @@ fn fragments() -> Vec<Case> {
             &[(TEXT_BEGINS, b"a"), (ENDS, b"b"), (BINARY_BEGINS, b"c"), (ENDS, b"d"), (TEXT, b"e")],
             &[(TEXT, b"ab"), (BINARY, b"cd"), (TEXT, b"e")],
         ),
-        good("a message that never ends", &[(TEXT_BEGINS, b"a"), (GOES_ON, b"b")], &[]),
+        good("an endless message", &[(TEXT_BEGINS, b"a"), (GOES_ON, b"b")], &[]),
     ]
 }
 
@@ -145,7 +145,7 @@ fn pings() -> Vec<Case> {
     let pings: Vec<(u8, &[u8])> = numbers.iter().map(|number| (PING, &number[..])).collect();
     let pongs: Vec<(u8, &[u8])> = numbers.iter().map(|number| (PONG, &number[..])).collect();
     cases.push(good("pings in order", &pings, &pongs));
-    cases.push(good("pongs that nobody asked for", &pongs, &[]));
+    cases.push(good("unsolicited pongs", &pongs, &[]));
     cases
 }
 
@@ -220,14 +220,14 @@ fn order() -> Vec<Case> {
     let mut cases = Vec::new();
     for first in [GOES_ON, ENDS] {
         let next = || header(first, 1);
-        cases.push(bad("goes on from nothing", &[], next(), PROTOCOL));
-        cases.push(bad("goes on from a whole message", &[(TEXT, b"a")], next(), PROTOCOL));
-        cases.push(bad("goes on from a pong", &[(PONG, b"a")], next(), PROTOCOL));
+        cases.push(bad("continuation without a start", &[], next(), PROTOCOL));
+        cases.push(bad("continuation after a whole message", &[(TEXT, b"a")], next(), PROTOCOL));
+        cases.push(bad("continuation after a pong", &[(PONG, b"a")], next(), PROTOCOL));
     }
     for first in [TEXT, BINARY, TEXT_BEGINS, BINARY_BEGINS] {
         for begun in [TEXT_BEGINS, BINARY_BEGINS] {
             let before: &[(u8, &[u8])] = &[(begun, b"a"), (GOES_ON, b"b")];
-            cases.push(bad("begins inside another", before, header(first, 1), PROTOCOL));
+            cases.push(bad("start inside another message", before, header(first, 1), PROTOCOL));
         }
     }
     cases
@@ -255,8 +255,8 @@ fn bad_texts() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, text) in [
         ("a continuation byte", &b"\x80"[..]),
-        ("bytes that never occur", b"\xfe"),
-        ("the other one", b"\xff"),
+        ("the invalid byte fe", b"\xfe"),
+        ("the invalid byte ff", b"\xff"),
         ("two bytes for ASCII", b"\xc0\x80"),
         ("two bytes for ASCII, beginning", b"\xc1"),
         ("three bytes for two", b"\xe0\x80"),
@@ -284,7 +284,7 @@ fn bad_texts() -> Vec<Case> {
     for text in [&b"\xc3"[..], b"\xe2\x82", b"\xf0\x9f\x98"] {
         cases.push(bad("a text that ends too early", &[], frame(TEXT, text), NOT_UTF8));
         let sent = [frame(TEXT_BEGINS, text), frame(ENDS, b"")].concat();
-        cases.push(bad("the same, in the last frame", &[], sent, NOT_UTF8));
+        cases.push(bad("a text that ends too early, in the last frame", &[], sent, NOT_UTF8));
     }
     cases
 }
