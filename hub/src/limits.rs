@@ -31,6 +31,9 @@ pub(crate) const HANDSHAKES_PER_S: u32 = 1000;
 /// user.
 pub const TICKETS_BURST: u32 = SOCKETS_PER_USER_MAX;
 pub(crate) const TICKETS_PER_S: u32 = 1;
+/// Validity of the demo page's tokens: long enough that one look needs none anew, short enough that
+/// a longer one shows a renewal.
+pub(crate) const DEMO_TOKEN_TTL: Duration = Duration::from_secs(15 * 60);
 /// Random bytes of a ticket: 192 bits; a multiple of three, so that base64 needs no padding.
 pub(crate) const TICKET_BYTES: usize = 24;
 

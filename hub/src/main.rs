@@ -62,7 +62,7 @@ fn environment(name: &str) -> Option<String> {
 
 fn serve(args: &ServeArgs) -> Result<()> {
     logging::init(&args.log)?;
-    let config = configure(args)?;
+    let mut config = configure(args)?;
     let relay = config.relay.clone().map(Relay::new).transpose();
     let relay = relay.context("BELLWIRE_FUNCTIONS_URL: cannot load certificates for https")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -82,6 +82,13 @@ fn serve(args: &ServeArgs) -> Result<()> {
             tracing::warn!(
                 "no key is configured (AUTH_HS256_KEY or AUTH_JWKS, or a file): every handshake \
                  is refused"
+            );
+        }
+        config.listens_on(address.port());
+        if config.demo.is_some() {
+            tracing::warn!(
+                "--demo is on, for development only: everyone on this machine can get tokens of \
+                 its users"
             );
         }
         writeln!(std::io::stdout(), "Listening http://{address}")

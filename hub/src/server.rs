@@ -21,6 +21,7 @@ use crate::admission::refusal_log::RefusalLog;
 use crate::config::Config;
 use crate::delivery::catchup;
 use crate::delivery::dispatcher::Dispatcher;
+use crate::demo;
 use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
@@ -143,7 +144,11 @@ impl Hub {
             metrics: self.app.metrics.clone(),
             refusals: self.app.refusals.clone(),
         });
-        router(self.app.clone()).merge(desk.router()).merge(endpoint.clone().router())
+        let router = router(self.app.clone()).merge(desk.router()).merge(endpoint.clone().router());
+        match self.app.config.demo.clone() {
+            Some(demo) => router.merge(demo::router(demo)),
+            None => router,
+        }
     }
 
     fn spawn_timers(&self, tasks: &mut JoinSet<()>) {

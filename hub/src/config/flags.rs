@@ -104,6 +104,21 @@ pub struct ServeArgs {
     #[arg(long, env = "BELLWIRE_RELAY_TOKEN_FILE", value_name = "FILE")]
     pub(crate) relay_token_file: Option<String>,
 
+    /// Serve the demo page `/demo`, which gets tokens of two users without a login. For development
+    /// only: needs a loopback address, an HS256 key and --functions-url.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_DEMO",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = FalseyValueParser::new(),
+        value_name = "BOOL"
+    )]
+    pub(crate) demo: bool,
+
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
 

@@ -2,6 +2,7 @@
 //!
 //! Data flow: [`flags`] and the file, [`sources`], [`Config`]. Opens no connection.
 
+pub(crate) mod demo;
 pub mod derived;
 pub mod dev_token;
 mod file;
@@ -22,6 +23,7 @@ use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
 use crate::admission::Limits;
+use crate::config::demo::Demo;
 use crate::config::derived::{MetricsAccess, Shutdown};
 use crate::config::flags::{KeyArgs, ServeArgs};
 use crate::config::limit_flags::LimitArgs;
@@ -40,6 +42,8 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     pub allow_query_token: bool,
     pub relay: Option<RelayConfig>,
+    /// The demo page, if it is served.
+    pub demo: Option<Demo>,
     pub admission: Limits,
     /// Bytes queued for all sockets together.
     pub queued_bytes_max: usize,
@@ -115,6 +119,7 @@ impl Config {
                 .context("--allowed-origins (BELLWIRE_HUB_ALLOWED_ORIGINS)")?,
             allow_query_token: args.allow_query_token,
             relay: relay(args)?,
+            demo: Demo::new(args, env)?,
             admission: derived::limits(&args.limits, open_files::limit())?,
             queued_bytes_max: (args.limits.queued_mib_max as usize).saturating_mul(MIB),
             metrics: derived::metrics(&args.metrics)?,
@@ -142,6 +147,7 @@ impl Config {
             allowed_origins: Vec::new(),
             allow_query_token: false,
             relay: None,
+            demo: None,
             admission: derived::limits(&LimitArgs::default(), open_files::limit())?,
             queued_bytes_max: QUEUED_BYTES_MAX,
             metrics: MetricsAccess::default(),
@@ -243,7 +249,17 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
             bail!("--relay-token-file needs --functions-url (BELLWIRE_FUNCTIONS_URL)")
         }
     };
-    let setting = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
+    let base = functions_base(url)?;
+    let url = format!("{base}/admin/relay");
+    let url = url.parse().context(FUNCTIONS_URL)?;
+    Ok(Some(RelayConfig { url, token_file: token_file.into() }))
+}
+
+const FUNCTIONS_URL: &str = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
+
+/// The functions' URL without a slash at its end.
+fn functions_base(url: &str) -> Result<String> {
+    let setting = FUNCTIONS_URL;
     let base = Url::parse(url).with_context(|| format!("{setting} is not a URL"))?;
     ensure!(matches!(base.scheme(), "http" | "https"), "{setting} must be http:// or https://");
     ensure!(
@@ -254,8 +270,7 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
         base.query().is_none() && base.fragment().is_none(),
         "{setting} must not have a query or fragment"
     );
-    let url = format!("{}/admin/relay", base.as_str().trim_end_matches('/'));
-    Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file: token_file.into() }))
+    Ok(base.as_str().trim_end_matches('/').to_owned())
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! | `sessions` | handshakes: tokens, tickets, limits, rejections; a session's events |
 //! | `sockets` | RFC 6455, event streams, closing, peers whose link is down |
 //! | `delivery` | order, resume, outages of Redis, calls of the relay |
+//! | `pages` | the browser client's files, and the demo page |
 //! | `presence` | the online users, also after faults |
 //! | `process` | the program: command line, signals, `/metrics`, drain, the rooms of its code |
 //! | `support` | a hub in this process, and clients down to bytes |
@@ -13,6 +14,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod delivery;
+mod pages;
 mod presence;
 mod process;
 mod sessions;

@@ -125,6 +125,26 @@ async fn a_rejected_token_is_answered_with_the_failed_check() {
     }
 }
 
+/// As the functions do: a proxy may have checked the other one.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_tokens_in_headers_are_refused_everywhere() {
+    let options = Options { metrics_token: Some("scrape".to_owned()), ..Options::default() };
+    let hub = Hub::start_with(options).await;
+    let good = format!("Authorization: Bearer {}", token("alice"));
+    for headers in [[good.as_str(), &good], [&good, "Authorization: Bearer x"]] {
+        let answer = handshake(&hub, &headers).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"));
+        assert!(answer.body.contains("the header `authorization` stands twice"), "{}", answer.body);
+    }
+    for start in ["GET /sse/notifications", "POST /ws/ticket"] {
+        let text = format!("{start} HTTP/1.1\r\nHost: hub\r\n{good}\r\n{good}\r\n\r\n");
+        assert_eq!(request(hub.address, &text).await.status, 401, "{start}");
+    }
+    let scrape = "Authorization: Bearer scrape\r\n";
+    let text = format!("GET /metrics HTTP/1.1\r\nHost: hub\r\n{scrape}{scrape}\r\n");
+    assert_eq!(request(hub.address, &text).await.status, 401);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_key_every_handshake_is_rejected() {
     let options = Options { has_no_key: true, ..Options::default() };

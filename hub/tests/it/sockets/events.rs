@@ -66,13 +66,43 @@ async fn rejections_and_origins_are_the_same_as_for_sockets() {
         (format!("{bearer}Content-Length: 1\r\n"), 413),
     ] {
         let text = format!("GET /sse/notifications HTTP/1.1\r\nHost: hub\r\n{headers}\r\n");
-        assert_eq!(request(hub.address, &text).await.status, status);
+        let answer = request(hub.address, &text).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("access-control-allow-origin"), None);
     }
     let text = "POST /sse/notifications HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n";
     let refused = request(hub.address, text).await;
     assert_eq!((refused.status, refused.header("allow")), (405, Some("GET, OPTIONS")));
     let events = hub.events("alice", "", &format!("Origin: {ORIGIN}\r\n")).await;
     assert!(events.head.contains(&format!("access-control-allow-origin: {ORIGIN}\r\n")));
+    assert!(events.head.contains("access-control-expose-headers: Retry-After, X-Request-Id\r\n"));
+}
+
+/// Its `fetch` would fail without a reason otherwise.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_listed_page_can_read_why_a_stream_was_refused() {
+    let hub = Hub::start_with(Options {
+        limit: Some(|limits| limits.sockets_per_user_max = 1),
+        ..Options::default()
+    })
+    .await;
+    let bearer = format!("Authorization: Bearer {}\r\n", token("alice"));
+    let _first = hub.events("alice", "", "").await;
+    for (headers, status, retry_after) in [
+        (bearer.clone(), 429, Some("30")),
+        (String::new(), 401, None),
+        (format!("{bearer}Content-Length: 1\r\n"), 413, None),
+    ] {
+        let text = format!(
+            "GET /sse/notifications HTTP/1.1\r\nHost: hub\r\nOrigin: {ORIGIN}\r\n{headers}\r\n"
+        );
+        let answer = request(hub.address, &text).await;
+        assert_eq!((answer.status, answer.header("retry-after")), (status, retry_after));
+        assert_eq!(answer.header("access-control-allow-origin"), Some(ORIGIN), "{status}");
+        assert_eq!(answer.header("vary"), Some("Origin"), "{status}");
+        let exposed = answer.header("access-control-expose-headers");
+        assert_eq!(exposed, Some("Retry-After, X-Request-Id"), "{status}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
