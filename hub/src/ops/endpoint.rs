@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
+use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, VARY};
 use http::{Method, Request};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,7 +26,7 @@ use crate::http::request_id::RequestId;
 use crate::limits::{ACCEPT_PAUSE, SCRAPE_DEADLINE, SCRAPES_MAX};
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
-use crate::ops::text;
+use crate::ops::text::{Format, Now, Sources};
 use crate::session::token::bearer;
 use crate::users::Registry;
 
@@ -84,14 +84,23 @@ impl Endpoint {
                 return Err(Error::new(Code::Unauthorized, "`/metrics` requires its bearer token"));
             }
         }
-        let head = [(CONTENT_TYPE, text::CONTENT_TYPE), (CACHE_CONTROL, "no-store")];
-        Ok((head, self.render()).into_response())
-    }
-}
-
-impl Endpoint {
-    fn render(&self) -> String {
-        self.metrics.render(&self.health, &self.admission, &self.registry.queues())
+        let now = Now {
+            health: self.health.clone(),
+            admission: self.admission.clone(),
+            queues: self.registry.queues(),
+        };
+        let sources = Sources { metrics: self.metrics.clone(), now };
+        let format = Format::accepted(headers);
+        let page = sources
+            .render(format)
+            .map_err(|_| Error::new(Code::Internal, "the metrics cannot be written"))?;
+        // The format depends on what the scraper accepts.
+        let head = [
+            (CONTENT_TYPE, format.content_type()),
+            (CACHE_CONTROL, "no-store"),
+            (VARY, ACCEPT.as_str()),
+        ];
+        Ok((head, page).into_response())
     }
 }
 
