@@ -23,6 +23,7 @@
 //! - [`relay`]: the calls of the functions' relay
 //! - [`metrics`]: the counters, and whether the hub is healthy
 //! - [`ops`]: `/metrics`, `/healthz` and `/readyz`
+//! - [`console`]: the page for operators, and the last 15 minutes that it shows
 //! - [`limits`]: every number, with its reason
 //!
 //! A browser's connection passes [`server`], [`accept::first_request`], [`session::upgrade`] and
@@ -38,6 +39,7 @@
 pub(crate) mod accept;
 pub mod admission;
 pub mod config;
+pub(crate) mod console;
 pub(crate) mod delivery;
 pub mod http;
 pub mod limits;

@@ -2,6 +2,7 @@
 //!
 //! Data flow: [`flags`] and the file, [`sources`], [`Config`]. Opens no connection.
 
+pub mod console;
 pub mod derived;
 pub mod dev_token;
 mod file;
@@ -22,12 +23,14 @@ use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
 use crate::admission::Limits;
+use crate::config::console::ConsoleAccess;
 use crate::config::derived::{MetricsAccess, Shutdown};
 use crate::config::flags::{KeyArgs, ServeArgs};
 use crate::config::limit_flags::LimitArgs;
 use crate::limits::{
-    DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY,
-    PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+    CONSOLE_INTERVAL, CONSOLE_WRITE_DEADLINE, DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL,
+    PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE,
+    SUBSCRIPTION_SILENCE,
 };
 
 /// The validated configuration.
@@ -44,6 +47,7 @@ pub struct Config {
     /// Bytes queued for all sockets together.
     pub queued_bytes_max: usize,
     pub metrics: MetricsAccess,
+    pub console: ConsoleAccess,
     pub shutdown: Shutdown,
     pub pace: Pace,
 }
@@ -56,6 +60,8 @@ pub struct Pace {
     pub subscription_pong_deadline: Duration,
     pub drain_spread: Duration,
     pub presence: PresencePace,
+    pub console_interval: Duration,
+    pub console_write_deadline: Duration,
 }
 
 /// Presence intervals; [`crate::limits`] gives the reasons.
@@ -80,6 +86,8 @@ impl Default for Pace {
             subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
             drain_spread: DRAIN_SPREAD,
             presence: PresencePace::default(),
+            console_interval: CONSOLE_INTERVAL,
+            console_write_deadline: CONSOLE_WRITE_DEADLINE,
         }
     }
 }
@@ -118,6 +126,7 @@ impl Config {
             admission: derived::limits(&args.limits, open_files::limit())?,
             queued_bytes_max: (args.limits.queued_mib_max as usize).saturating_mul(MIB),
             metrics: derived::metrics(&args.metrics)?,
+            console: ConsoleAccess::new(&args.console, args.functions_url.as_deref())?,
             shutdown: Shutdown::new(&args.times)?,
             pace: Pace {
                 ping_interval: Duration::from_secs(args.times.ping_interval_s),
@@ -145,6 +154,7 @@ impl Config {
             admission: derived::limits(&LimitArgs::default(), open_files::limit())?,
             queued_bytes_max: QUEUED_BYTES_MAX,
             metrics: MetricsAccess::default(),
+            console: ConsoleAccess::default(),
             shutdown: Shutdown::default(),
             pace: Pace::default(),
         })
@@ -244,6 +254,13 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
         }
     };
     let setting = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
+    let base = base_url(url, setting)?;
+    let url = format!("{}/admin/relay", base.as_str().trim_end_matches('/'));
+    Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file: token_file.into() }))
+}
+
+/// The URL below which an HTTP service has its paths.
+fn base_url(url: &str, setting: &str) -> Result<Url> {
     let base = Url::parse(url).with_context(|| format!("{setting} is not a URL"))?;
     ensure!(matches!(base.scheme(), "http" | "https"), "{setting} must be http:// or https://");
     ensure!(
@@ -254,8 +271,7 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
         base.query().is_none() && base.fragment().is_none(),
         "{setting} must not have a query or fragment"
     );
-    let url = format!("{}/admin/relay", base.as_str().trim_end_matches('/'));
-    Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file: token_file.into() }))
+    Ok(base)
 }
 
 #[cfg(test)]

@@ -13,10 +13,11 @@ use prometheus_client::registry::{Metric, Registry};
 use crate::http::refusal_reason::Reason;
 use crate::metrics::values::{Family, Histogram};
 use crate::metrics::{CLOSES, Metrics};
+use crate::protocol::Protocol;
 
 /// Buckets for the time from a message's receipt to its last byte in the kernel, in nanoseconds:
 /// from 50 µs, as on an idle machine, to 2.5 s, which is no longer live.
-const DELIVERY_NS: [u64; 15] = [
+pub(crate) const DELIVERY_NS: [u64; 15] = [
     50_000,
     100_000,
     250_000,
@@ -38,15 +39,19 @@ const REPLAY_ENTRIES: [u64; 7] = [0, 1, 3, 10, 30, 100, 300];
 
 const NS_PER_S: f64 = 1e9;
 
+/// Label values, in the order of the counters.
+pub(crate) const PROTOCOLS: [&str; Protocol::COUNT] = ["raw", "v1", "sse"];
+pub(crate) const UNDELIVERED: [&str; 3] = ["unreadable", "not_here", "shed"];
+pub(crate) const RESUMES: [&str; 3] = ["replayed", "gap", "nothing"];
+pub(crate) const CALLS: [&str; 2] = ["ok", "failed"];
+
 impl Default for Metrics {
     fn default() -> Self {
         let mut all = Families(Registry::default());
         all.process();
         Self {
-            sockets: all.family(
-                ["bellwire_hub_sockets", "Open sockets"],
-                by("protocol", ["raw", "v1", "sse"]),
-            ),
+            sockets: all
+                .family(["bellwire_hub_sockets", "Open sockets"], by("protocol", PROTOCOLS)),
             users: all.one("bellwire_hub_users", "Users with a socket on this hub"),
             connects: all.one("bellwire_hub_connects", "Accepted TCP connections"),
             refusals: all.family(
@@ -58,7 +63,7 @@ impl Default for Metrics {
                     "bellwire_hub_closed",
                     "Closed sockets, by close code; `none` if the connection ended without one",
                 ],
-                close_codes().map(|code| [("code", code)]),
+                std::array::from_fn(|at| [("code", close_code(at))]),
             ),
             messages: all.family(
                 ["bellwire_hub_messages", "Messages from Redis"],
@@ -66,7 +71,7 @@ impl Default for Metrics {
             ),
             undelivered: all.family(
                 ["bellwire_hub_undelivered", "Messages that were not sent to any socket"],
-                by("reason", ["unreadable", "not_here", "shed"]),
+                by("reason", UNDELIVERED),
             ),
             invalid_events: all.one("bellwire_hub_odd_events", "Invalid events"),
             delivered: all.one("bellwire_hub_delivered", "Frames passed to the kernel"),
@@ -77,7 +82,7 @@ impl Default for Metrics {
             ),
             resumes: all.family(
                 ["bellwire_hub_resumes", "Sockets that sent a cursor"],
-                by("outcome", ["replayed", "gap", "nothing"]),
+                by("outcome", RESUMES),
             ),
             replays: all.add(
                 "bellwire_hub_replay_entries",
@@ -103,10 +108,8 @@ impl Default for Metrics {
             ),
             presence_failures: all
                 .one("bellwire_hub_presence_failures", "Failed writes of presence"),
-            relay_calls: all.family(
-                ["bellwire_hub_relay_calls", "Calls to the relay"],
-                by("outcome", ["ok", "failed"]),
-            ),
+            relay_calls: all
+                .family(["bellwire_hub_relay_calls", "Calls to the relay"], by("outcome", CALLS)),
             tickets_issued: all.one("bellwire_hub_tickets_issued", "One-time tickets issued"),
             tickets_redeemed: all
                 .one("bellwire_hub_tickets_redeemed", "One-time tickets redeemed on this hub"),
@@ -123,13 +126,13 @@ fn by<const N: usize>(
     values.map(|value| [(label, value)])
 }
 
-/// The label of each counter of closes, in order.
-pub(crate) fn close_codes() -> [String; CLOSES.len() + 2] {
-    std::array::from_fn(|at| match CLOSES.get(at) {
+/// The label of the counter of closes at this place.
+pub(crate) fn close_code(at: usize) -> String {
+    match CLOSES.get(at) {
         Some(code) => code.to_string(),
         None if at == CLOSES.len() => "none".to_owned(),
         None => "other".to_owned(),
-    })
+    }
 }
 
 /// Registers metrics while they are made.

@@ -11,6 +11,7 @@
 pub(crate) mod families;
 pub(crate) mod health;
 pub(crate) mod labels;
+pub(crate) mod process;
 pub(crate) mod values;
 
 use std::time::Duration;

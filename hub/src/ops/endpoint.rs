@@ -44,12 +44,16 @@ impl Endpoint {
         Router::new().route("/metrics", any(beside_clients)).with_state(self)
     }
 
+    /// The routes of an address that is not the clients'.
+    pub(crate) fn routes(self: Arc<Self>) -> Router {
+        let health = crate::ops::health_routes::health_router(self.health.clone());
+        Router::new().route("/metrics", any(on_its_own)).with_state(self).merge(health)
+    }
+
     /// Serves scrapes and health checks on the separate address, where they are answered even if
     /// clients have taken every connection. Ends only by being dropped.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let health = crate::ops::health_routes::health_router(self.health.clone());
-        let router = Router::new().route("/metrics", any(on_its_own)).fallback(unknown);
-        let router = router.with_state(self).merge(health);
+        let router = self.routes().fallback(unknown);
         let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
         // Dropped with this task, which closes its connections.
         let mut scrapes = JoinSet::new();

@@ -15,6 +15,7 @@ use crate::admission::Admission;
 use crate::config::open_files;
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
+use crate::metrics::process::resident_bytes;
 use crate::users::Queues;
 
 const OPEN_METRICS: &str = "application/openmetrics-text";
@@ -127,14 +128,6 @@ impl Collector for Now {
         let age_s = health.answer_age().as_secs_f64();
         page.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&age_s)
     }
-}
-
-/// `VmRSS` of this process in bytes.
-pub(crate) fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib * 1024)
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The tables: what was measured, beside whom, against which goals, and what it means for a machine.
 
+mod console;
+
 use serde_json::{Value, json};
 use support::stats::median;
 use support::table::{Cell, Table};
@@ -82,6 +84,7 @@ pub fn to_json(args: &Args, tables: &[Table]) -> Value {
 pub fn tables(args: &Args, series: &[Series]) -> Vec<Table> {
     let mut tables = vec![sockets(series), steady(args, series), full(series), capacity(series)];
     tables.extend(goals(series));
+    tables.extend(console::table(args, series));
     tables
 }
 

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
 use shared::CloseCode;
 
 use super::*;
@@ -238,6 +239,54 @@ fn the_documented_metrics_are_on_the_page() {
         }
     }
     assert!(found > 10, "{found}");
+}
+
+/// Every metric of the dashboard, and every label that it groups by.
+#[test]
+fn the_dashboard_shows_metrics_that_exist() {
+    let page = new_page(Format::Prometheus);
+    let series: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/grafana.json");
+    let dashboard: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut expressions = Vec::new();
+    collect_expressions(&dashboard, &mut expressions);
+    let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());
+    for expression in &expressions {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = expression.split(|c| !is_word(c));
+        names
+            .extend(words.filter(|it| ["bellwire_", "process_"].iter().any(|p| it.starts_with(p))));
+        let groups = expression.split(" by (").skip(1).filter_map(|rest| rest.split_once(')'));
+        labels.extend(groups.flat_map(|(group, _)| group.split(", ")));
+    }
+    assert!(names.len() > 25, "{names:?}");
+    for name in names {
+        let has =
+            |line: &&str| line.strip_prefix(name).is_some_and(|it| it.starts_with([' ', '{']));
+        assert!(series.iter().any(has), "{name} is not exported");
+    }
+    // The scraper adds `instance`.
+    for label in labels.into_iter().filter(|label| *label != "instance") {
+        let labelled = [format!("{{{label}=\""), format!(",{label}=\"")];
+        assert!(labelled.iter().any(|it| page.contains(it)), "no metric has the label {label}");
+    }
+}
+
+fn collect_expressions<'a>(value: &'a Value, expressions: &mut Vec<&'a str>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|it| collect_expressions(it, expressions)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(text) if name == "expr" || name == "query" => {
+                        expressions.push(text);
+                    }
+                    _ => collect_expressions(field, expressions),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The label selectors after a name, as on the page; each alternative of `=~` separately. One empty
