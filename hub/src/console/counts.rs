@@ -76,11 +76,13 @@ fn each<const N: usize>(now: &[u64; N], before: &[u64; N]) -> [u32; N] {
 
 impl Serialize for Counts<u32> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let refusal = |at| {
+        let refusal = |at: usize| {
             let why = Reason::ALL.get(at).copied().unwrap_or(Reason::Internal);
             format!("{}/{}", why.code(), why.as_str())
         };
-        let named = |names: &'static [&str]| move |at| names.get(at).copied().unwrap_or_default();
+        let named = |names: &'static [&'static str]| {
+            move |at: usize| names.get(at).copied().unwrap_or_default()
+        };
         let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("received", &self.received)?;
         map.serialize_entry("delivered", &self.delivered)?;

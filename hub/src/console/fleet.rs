@@ -16,6 +16,9 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 /// Hubs listed: as many as a script of presence looks at.
 const HUBS_MAX: isize = 1000;
 
+/// The time in seconds and microseconds; ids with the ends of their leases, ms; online users.
+type Answer = ((u64, u64), Vec<(String, f64)>, u64);
+
 /// The last answer. An async lock, held while Redis is asked: concurrent viewers wait for the one
 /// answer.
 #[derive(Default)]
@@ -44,7 +47,6 @@ impl Console {
         pipeline.cmd("TIME");
         pipeline.cmd("ZRANGE").arg(keys::PRESENCE_LEASES).arg(0).arg(HUBS_MAX - 1);
         pipeline.arg("WITHSCORES").cmd("SCARD").arg(keys::ONLINE_USERS);
-        type Answer = ((u64, u64), Vec<(String, f64)>, u64);
         let ((now_s, now_us), leases, online): Answer = self.redis.query(&pipeline).await?;
         let now_ms = (now_s * 1000 + now_us / 1000) as f64;
         let me = self.presence.id();

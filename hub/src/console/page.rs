@@ -3,9 +3,10 @@
 use axum::Router;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
+use http::StatusCode;
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 
 use crate::config::console::ConsoleAccess;
@@ -18,7 +19,14 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 pub(super) fn router<S: Clone + Send + Sync + 'static>(access: &ConsoleAccess) -> Router<S> {
     let policy = policy(access);
     let answer = move || std::future::ready(page(policy.clone()));
-    Router::new().route("/console", get(answer).fallback(only_get))
+    Router::new()
+        .route("/console", get(answer).fallback(only_get))
+        .route("/console/", get(without_slash).fallback(only_get))
+}
+
+/// The page's own paths are relative to `/console`; a proxy may serve it below another path.
+async fn without_slash() -> Response {
+    (StatusCode::PERMANENT_REDIRECT, [(LOCATION, "../console")]).into_response()
 }
 
 fn page(policy: HeaderValue) -> Response {

@@ -22,7 +22,8 @@ impl Console {
                 })
             })
             .collect();
-        let (online, heads) = tokio::join!(self.is_online(user), plain_heads(&self.redis, &[user]));
+        let users = [user];
+        let (online, heads) = tokio::join!(self.is_online(user), plain_heads(&self.redis, &users));
         let position = heads.ok().and_then(|heads| heads.into_iter().next()?.position);
         json!({
             "userId": user.as_str(),

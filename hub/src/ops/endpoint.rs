@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::header::{ACCEPT, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, VARY};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, VARY};
 use http::{Method, Request};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -99,11 +99,8 @@ impl Endpoint {
             .render(format)
             .map_err(|_| Error::new(Code::Internal, "the metrics cannot be written"))?;
         // The format depends on what the scraper accepts.
-        let head = [
-            (CONTENT_TYPE, format.content_type()),
-            (CACHE_CONTROL, "no-store"),
-            (VARY, ACCEPT.as_str()),
-        ];
+        let head =
+            [(CONTENT_TYPE, format.content_type()), (CACHE_CONTROL, "no-store"), (VARY, "accept")];
         Ok((head, page).into_response())
     }
 }

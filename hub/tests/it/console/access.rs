@@ -93,6 +93,8 @@ async fn the_page_is_public_and_may_talk_to_this_hub_and_the_functions_only() {
     ] {
         assert!(policy.split("; ").any(|known| known == rule), "{rule}: {policy}");
     }
+    let slash = get(&hub, "/console/", "").await;
+    assert_eq!((slash.status, slash.header("location")), (308, Some("../console")));
     assert!(!policy.contains("unsafe"), "{policy}");
     assert_eq!(page.header("x-content-type-options"), Some("nosniff"));
     assert_eq!(page.header("referrer-policy"), Some("no-referrer"));
