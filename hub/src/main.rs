@@ -12,7 +12,7 @@ use hub::config::sources::{Settings, SettingsError};
 use hub::config::{dev_token, logging, open_files};
 use hub::limits::SCRAPES_MAX;
 use hub::relay::Relay;
-use hub::server;
+use hub::server::{self, Listeners};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -70,13 +70,14 @@ fn serve(args: &ServeArgs) -> Result<()> {
         let mut signals = Signals::new()?;
         let listener = bind(config.listen, config.listen_backlog)
             .with_context(|| format!("--listen (BELLWIRE_HUB_LISTEN): {}", config.listen))?;
-        let scrapes = config.metrics.listen.map(|address| {
-            // One or two scrapers need no longer queue.
-            let setting = "--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)";
-            bind(address, SCRAPES_MAX as u32).with_context(|| format!("{setting}: {address}"))
-        });
-        let scrapes = scrapes.transpose()?;
-        let address = listener.local_addr()?;
+        let (metrics, console) = (config.metrics.listen, config.console.listen);
+        let own = metrics.filter(|address| Some(*address) != console);
+        let listeners = Listeners {
+            clients: listener,
+            metrics: bind_own(own, "--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)")?,
+            console: bind_own(console, "--console-listen (BELLWIRE_HUB_CONSOLE_LISTEN)")?,
+        };
+        let address = listeners.clients.local_addr()?;
         tracing::info!(%address, redis = %config.redis, "starting");
         if config.keys.is_empty() {
             tracing::warn!(
@@ -93,7 +94,7 @@ fn serve(args: &ServeArgs) -> Result<()> {
         }
         writeln!(std::io::stdout(), "Listening http://{address}")
             .context("cannot write to stdout")?;
-        server::run(listener, scrapes, config, relay, async {
+        server::run(listeners, config, relay, async {
             signals.next().await;
             // A second signal ends the process at once.
             tokio::spawn(async move {
@@ -104,6 +105,14 @@ fn serve(args: &ServeArgs) -> Result<()> {
         .await
         .context("the hub failed")
     })
+}
+
+/// The listener of an address for operators, if there is one.
+fn bind_own(address: Option<SocketAddr>, setting: &str) -> Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    // Few connect there, so that they need no longer queue.
+    let listener = bind(address, SCRAPES_MAX as u32);
+    listener.map(Some).with_context(|| format!("{setting}: {address}"))
 }
 
 /// As [`TcpListener::bind`], with a configurable backlog.

@@ -2,6 +2,7 @@
 //!
 //! Data flow: [`flags`] and the file, [`sources`], [`Config`]. Opens no connection.
 
+pub mod console;
 pub(crate) mod demo;
 pub mod derived;
 pub mod dev_token;
@@ -24,12 +25,14 @@ use url::Url;
 
 use crate::admission::Limits;
 use crate::config::demo::Demo;
+use crate::config::console::ConsoleAccess;
 use crate::config::derived::{MetricsAccess, Shutdown};
 use crate::config::flags::{KeyArgs, ServeArgs};
 use crate::config::limit_flags::LimitArgs;
 use crate::limits::{
-    DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY,
-    PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+    CONSOLE_INTERVAL, CONSOLE_WRITE_DEADLINE, DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL,
+    PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE,
+    SUBSCRIPTION_SILENCE,
 };
 
 /// The validated configuration.
@@ -48,6 +51,7 @@ pub struct Config {
     /// Bytes queued for all sockets together.
     pub queued_bytes_max: usize,
     pub metrics: MetricsAccess,
+    pub console: ConsoleAccess,
     pub shutdown: Shutdown,
     pub pace: Pace,
 }
@@ -60,6 +64,8 @@ pub struct Pace {
     pub subscription_pong_deadline: Duration,
     pub drain_spread: Duration,
     pub presence: PresencePace,
+    pub console_interval: Duration,
+    pub console_write_deadline: Duration,
 }
 
 /// Presence intervals; [`crate::limits`] gives the reasons.
@@ -84,6 +90,8 @@ impl Default for Pace {
             subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
             drain_spread: DRAIN_SPREAD,
             presence: PresencePace::default(),
+            console_interval: CONSOLE_INTERVAL,
+            console_write_deadline: CONSOLE_WRITE_DEADLINE,
         }
     }
 }
@@ -123,6 +131,7 @@ impl Config {
             admission: derived::limits(&args.limits, open_files::limit())?,
             queued_bytes_max: (args.limits.queued_mib_max as usize).saturating_mul(MIB),
             metrics: derived::metrics(&args.metrics)?,
+            console: ConsoleAccess::new(&args.console, args.functions_url.as_deref())?,
             shutdown: Shutdown::new(&args.times)?,
             pace: Pace {
                 ping_interval: Duration::from_secs(args.times.ping_interval_s),
@@ -151,6 +160,7 @@ impl Config {
             admission: derived::limits(&LimitArgs::default(), open_files::limit())?,
             queued_bytes_max: QUEUED_BYTES_MAX,
             metrics: MetricsAccess::default(),
+            console: ConsoleAccess::default(),
             shutdown: Shutdown::default(),
             pace: Pace::default(),
         })
@@ -251,15 +261,18 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
     };
     let base = functions_base(url)?;
     let url = format!("{base}/admin/relay");
-    let url = url.parse().context(FUNCTIONS_URL)?;
-    Ok(Some(RelayConfig { url, token_file: token_file.into() }))
+    Ok(Some(RelayConfig { url: url.parse().context(FUNCTIONS_URL)?, token_file: token_file.into() }))
 }
 
 const FUNCTIONS_URL: &str = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
 
 /// The functions' URL without a slash at its end.
 fn functions_base(url: &str) -> Result<String> {
-    let setting = FUNCTIONS_URL;
+    Ok(base_url(url, FUNCTIONS_URL)?.as_str().trim_end_matches('/').to_owned())
+}
+
+/// The URL below which an HTTP service has its paths.
+fn base_url(url: &str, setting: &str) -> Result<Url> {
     let base = Url::parse(url).with_context(|| format!("{setting} is not a URL"))?;
     ensure!(matches!(base.scheme(), "http" | "https"), "{setting} must be http:// or https://");
     ensure!(
@@ -270,7 +283,7 @@ fn functions_base(url: &str) -> Result<String> {
         base.query().is_none() && base.fragment().is_none(),
         "{setting} must not have a query or fragment"
     );
-    Ok(base.as_str().trim_end_matches('/').to_owned())
+    Ok(base)
 }
 
 #[cfg(test)]

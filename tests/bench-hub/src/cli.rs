@@ -48,6 +48,10 @@ pub struct Args {
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub hub_arg: Vec<String>,
 
+    /// Also the hub with its console, without and with a viewer
+    #[arg(long)]
+    pub console: bool,
+
     /// Also writes the tables to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -64,7 +68,11 @@ impl Args {
     }
 
     pub fn wants(&self, kind: Kind) -> bool {
-        self.only.is_empty() || self.only.contains(&kind)
+        let is_default = match kind.has_console() {
+            true => self.console,
+            false => self.only.is_empty(),
+        };
+        is_default || self.only.contains(&kind)
     }
 }
 
@@ -73,6 +81,10 @@ impl Args {
 pub enum Kind {
     /// The hub
     Hub,
+    /// The same with its console, which nobody looks at
+    HubConsole,
+    /// The same with one viewer
+    HubViewer,
     /// The same gateway in Node: ws and ioredis
     Node,
     /// Nchan, the nginx module, if installed
@@ -82,9 +94,19 @@ pub enum Kind {
 }
 
 impl Kind {
+    pub fn is_hub(self) -> bool {
+        matches!(self, Kind::Hub | Kind::HubConsole | Kind::HubViewer)
+    }
+
+    pub fn has_console(self) -> bool {
+        matches!(self, Kind::HubConsole | Kind::HubViewer)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Kind::Hub => "hub",
+            Kind::HubConsole => "hub, console on",
+            Kind::HubViewer => "hub, console and a viewer",
             Kind::Node => "Node, ws + ioredis",
             Kind::Nchan => "Nchan, in memory",
             Kind::Floor => "floor: bare relay",

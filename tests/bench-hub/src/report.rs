@@ -1,6 +1,8 @@
 //! The tables: the measurements, their comparisons and goals, and the resulting capacity of a
 //! machine.
 
+mod console;
+
 use serde_json::{Value, json};
 use support::stats::median;
 use support::table::{Cell, Table};
@@ -83,6 +85,7 @@ pub fn to_json(args: &Args, tables: &[Table]) -> Value {
 pub fn tables(args: &Args, series: &[Series]) -> Vec<Table> {
     let mut tables = vec![sockets(series), steady(args, series), full(series), capacity(series)];
     tables.extend(goals(series));
+    tables.extend(console::table(args, series));
     tables
 }
 

@@ -71,6 +71,12 @@ async fn the_metrics_address_answers_scrapes_and_nothing_else() {
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let refused = "bellwire_hub_refused_total{code=\"forbidden\",reason=\"origin\"} 1\n";
     assert!(answer.body.contains(refused), "{}", answer.body);
+    let scrape = "GET /metrics HTTP/1.1\r\nHost: hub\r\n\
+                  Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n";
+    let answer = request(address, scrape).await;
+    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(answer.header("content-type"), Some(open_metrics));
+    assert!(answer.body.contains(refused) && answer.body.ends_with("# EOF\n"), "{}", answer.body);
     // Also while clients use every connection.
     let alive = request(address, "GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n").await;
     let ready = request(address, "GET /readyz HTTP/1.1\r\nHost: hub\r\n\r\n").await;

@@ -18,7 +18,7 @@ use hub::admission::rate_limit::Rate;
 use hub::config::derived::MetricsAccess;
 use hub::config::{Config, Pace, RedisTarget, RelayConfig};
 use hub::relay::Relay;
-use hub::server;
+use hub::server::{self, Listeners};
 use serde_json::json;
 use shared::auth::{KeyConfig, KeySet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -40,6 +40,8 @@ pub const SOON: Duration = Duration::from_secs(10);
 /// A hub in this process.
 pub struct Hub {
     pub address: SocketAddr,
+    /// Of the console, if there is one.
+    pub console_address: Option<SocketAddr>,
     pub redis: RedisServer,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<std::io::Result<()>>,
@@ -58,6 +60,10 @@ pub struct Options {
     pub metrics_token: Option<String>,
     /// Limit for all sockets together.
     pub queued_bytes_max: Option<usize>,
+    pub has_console: bool,
+    pub has_metrics_beside_console: bool,
+    /// The functions' URL for the console's page.
+    pub console_functions: Option<&'static str>,
     /// Where to listen, if not on the loopback interface.
     pub listen: Option<SocketAddr>,
 }
@@ -103,10 +109,21 @@ impl Hub {
         let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server::run(listener, None, config, relay, async {
+        let console = match options.has_console {
+            true => Some(TcpListener::bind("127.0.0.1:0").await.unwrap()),
+            false => None,
+        };
+        let console_address = console.as_ref().map(|it| it.local_addr().unwrap());
+        config.console.listen = console_address;
+        if options.has_metrics_beside_console {
+            config.metrics.listen = console_address;
+        }
+        config.console.functions = options.console_functions.map(str::to_owned);
+        let listeners = Listeners { clients: listener, metrics: None, console };
+        let running = tokio::spawn(server::run(listeners, config, relay, async {
             let _ = stopped.await;
         }));
-        Self { address, redis, stop: Some(stop), running }
+        Self { address, console_address, redis, stop: Some(stop), running }
     }
 
     pub async fn get(&self, path: &str) -> Answer {

@@ -42,13 +42,17 @@ impl Events {
     ///
     /// # Errors
     /// The connection breaks, or is closed before the head is complete.
-    pub async fn connect_over(
-        mut connection: TcpStream,
-        query: &str,
-        headers: &str,
-    ) -> Result<Self> {
+    pub async fn connect_over(connection: TcpStream, query: &str, headers: &str) -> Result<Self> {
         let request =
             format!("GET /sse/notifications{query} HTTP/1.1\r\nHost: hub\r\n{headers}\r\n");
+        Self::request(connection, &request).await
+    }
+
+    /// Sends a request as it is; the answer's body must not be chunked.
+    ///
+    /// # Errors
+    /// The connection breaks, or is closed before the head is complete.
+    pub async fn request(mut connection: TcpStream, request: &str) -> Result<Self> {
         connection.write_all(request.as_bytes()).await?;
         let (bytes, head) = (Vec::new(), String::new());
         let mut events = Self { connection, bytes, head, patience: PATIENCE };
