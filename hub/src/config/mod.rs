@@ -24,8 +24,8 @@ use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
 use crate::admission::Limits;
-use crate::config::demo::Demo;
 use crate::config::console::ConsoleAccess;
+use crate::config::demo::Demo;
 use crate::config::derived::{MetricsAccess, Shutdown};
 use crate::config::flags::{KeyArgs, ServeArgs};
 use crate::config::limit_flags::LimitArgs;
@@ -261,7 +261,10 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
     };
     let base = functions_base(url)?;
     let url = format!("{base}/admin/relay");
-    Ok(Some(RelayConfig { url: url.parse().context(FUNCTIONS_URL)?, token_file: token_file.into() }))
+    Ok(Some(RelayConfig {
+        url: url.parse().context(FUNCTIONS_URL)?,
+        token_file: token_file.into(),
+    }))
 }
 
 const FUNCTIONS_URL: &str = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
