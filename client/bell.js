@@ -8,7 +8,7 @@ import { h } from "./bell/dom.js";
 import { linkOf, safeHref, titleOf } from "./bell/item.js";
 import { Panel } from "./bell/panel.js";
 import { styles } from "./bell/style.js";
-import { langOf, speech } from "./bell/texts.js";
+import { langOf, learn, speech } from "./bell/texts.js";
 import { Toasts } from "./bell/toasts.js";
 import { tokenFrom } from "./bell/token.js";
 import { Bellwire } from "./client.js";
@@ -356,6 +356,8 @@ export class BellwireBell extends Base {
     const lang = langOf(this);
     if (anew || lang !== this.#lang) {
       this.#reader.speech = speech((this.#lang = lang), this.#texts);
+      // English until they are here, or if they cannot be loaded.
+      learn(lang).then((isNew) => isNew && this.#speak(true), () => {});
       this.#panel.articles.clear();
     }
     this.#all.dir = this.#reader.speech.isRtl && !this.closest("[dir]") ? "rtl" : "";

@@ -156,6 +156,7 @@ export class Panel {
     this.node.setAttribute("aria-label", texts.title);
     this.#heading.textContent = texts.title;
     this.#readAll.textContent = texts.readAll;
+    this.#readAll.hidden = !entries.length && !unread;
     this.#readAll.setAttribute("aria-disabled", String(unread === 0));
     const hadFocus = this.#status.matches(":focus-within");
     this.#trouble.textContent = trouble;
@@ -169,6 +170,7 @@ export class Panel {
     this.#empty.hidden = !isRead || entries.length > 0;
     this.#more.textContent = texts.more;
     this.#more.hidden = !next;
+    this.articles.feed.hidden = !entries.length && this.#skeleton.hidden;
     this.articles.feed.setAttribute("aria-label", texts.title);
     this.articles.feed.setAttribute("aria-busy", String(isLoading || !this.#skeleton.hidden));
     this.articles.draw(entries, !next, seen);

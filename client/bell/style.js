@@ -16,7 +16,7 @@ svg{display:block;width:1em;height:1em;fill:none;stroke:currentColor;stroke-widt
 .bell{position:relative;display:grid;place-items:center;width:40px;height:40px;border-radius:50%;font-family:var(--bellwire-font,inherit)}
 .bell svg{font-size:24px}
 .bell:hover,.bell[aria-expanded=true]{background:color-mix(in srgb,currentColor 10%,transparent)}
-.badge{position:absolute;top:1px;inset-inline-start:50%;box-sizing:border-box;min-width:18px;padding:0 5px;border-radius:9px;font-size:11px;font-weight:600;line-height:18px;text-align:center;white-space:nowrap;font-variant-numeric:tabular-nums;background:var(--bellwire-badge,#d02a1e);color:var(--bellwire-on-badge,#fff)}
+.badge{position:absolute;top:0;inset-inline-start:55%;box-sizing:border-box;min-width:18px;padding:0 5px;border-radius:9px;font-size:11px;font-weight:600;line-height:18px;text-align:center;white-space:nowrap;font-variant-numeric:tabular-nums;background:var(--bellwire-badge,#d02a1e);color:var(--bellwire-on-badge,#fff)}
 :host(:state(offline)) .bell svg{opacity:.5}
 .panel,.toast{box-sizing:border-box;color:var(--text);background:var(--surface);border:1px solid var(--line);border-radius:var(--radius);box-shadow:0 2px 6px #0000000f,0 12px 32px #0000002e;font-family:var(--bellwire-font,inherit);font-size:max(.875rem,14px);line-height:1.4;text-align:start}
 .panel{--w:min(var(--bellwire-width,24rem),100% - 16px);position:fixed;margin:0;padding:0;overflow:hidden;inset:auto;left:clamp(8px,var(--x),100% - 8px - var(--w));width:var(--w);max-height:min(36rem,var(--h));flex-direction:column}

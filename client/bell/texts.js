@@ -25,74 +25,17 @@ const en = {
 /** @typedef {typeof en} Texts */
 
 /** @type {Record<string, Texts>} */
-const TEXTS = {
-  en,
-  de: {
-    title: "Benachrichtigungen",
-    unread: { one: "{n} ungelesene Benachrichtigung", other: "{n} ungelesene Benachrichtigungen" },
-    arrived: { one: "{n} neue Benachrichtigung", other: "{n} neue Benachrichtigungen" },
-    isUnread: "Ungelesen",
-    readAll: "Alle als gelesen markieren",
-    more: "Mehr anzeigen",
-    remove: "Löschen",
-    removed: "Gelöscht",
-    dismiss: "Schließen",
-    empty: "Noch keine Benachrichtigungen",
-    offline: "Keine Verbindung. Neuer Versuch …",
-    closed: "Keine Verbindung.",
-    failed: "Benachrichtigungen konnten nicht geladen werden.",
-    refused: "Das hat nicht geklappt.",
-    retry: "Erneut versuchen",
-  },
-  vi: {
-    title: "Thông báo",
-    unread: "{n} thông báo chưa đọc",
-    arrived: "{n} thông báo mới",
-    isUnread: "Chưa đọc",
-    readAll: "Đánh dấu tất cả đã đọc",
-    more: "Xem thêm",
-    remove: "Xóa",
-    removed: "Đã xóa",
-    dismiss: "Đóng",
-    empty: "Chưa có thông báo nào",
-    offline: "Mất kết nối. Đang thử lại…",
-    closed: "Mất kết nối.",
-    failed: "Không tải được thông báo.",
-    refused: "Không thực hiện được.",
-    retry: "Thử lại",
-  },
-  ar: {
-    title: "الإشعارات",
-    unread: {
-      zero: "لا إشعارات غير مقروءة",
-      one: "إشعار واحد غير مقروء",
-      two: "إشعاران غير مقروءين",
-      few: "{n} إشعارات غير مقروءة",
-      many: "{n} إشعارًا غير مقروء",
-      other: "{n} إشعار غير مقروء",
-    },
-    arrived: {
-      zero: "لا إشعارات جديدة",
-      one: "إشعار جديد",
-      two: "إشعاران جديدان",
-      few: "{n} إشعارات جديدة",
-      many: "{n} إشعارًا جديدًا",
-      other: "{n} إشعار جديد",
-    },
-    isUnread: "غير مقروء",
-    readAll: "تحديد الكل كمقروء",
-    more: "عرض المزيد",
-    remove: "حذف",
-    removed: "تم الحذف",
-    dismiss: "إغلاق",
-    empty: "لا توجد إشعارات بعد",
-    offline: "لا يوجد اتصال. تجري إعادة المحاولة…",
-    closed: "لا يوجد اتصال.",
-    failed: "تعذّر تحميل الإشعارات.",
-    refused: "تعذّر تنفيذ ذلك.",
-    retry: "إعادة المحاولة",
-  },
-};
+const known = { en };
+
+const baseOf = (/** @type {string} */ lang) => lang.toLowerCase().split(/[-_]/)[0];
+
+/** Loads the texts of a language that is not English. @param {string} lang @returns {Promise<boolean>} whether there are new ones */
+export async function learn(lang) {
+  const base = baseOf(lang);
+  if (known[base] || !/^(ar|de|vi)$/.test(base)) return false;
+  Object.assign(known, await import("../languages.js"));
+  return true;
+}
 
 /** The language of an element: its own, that of what it stands in, the browser's. @param {Element} element */
 export function langOf(element) {
@@ -108,17 +51,17 @@ export function langOf(element) {
  * @param {string} lang @param {Partial<Texts> | null} [own] the page's, in place of ours
  */
 export function speech(lang, own) {
-  const base = lang.toLowerCase().split(/[-_]/)[0];
-  let locale = TEXTS[base] || own ? lang : "en";
+  const base = baseOf(lang);
+  let locale = known[base] || own ? lang : "en";
   try {
     [locale] = Intl.getCanonicalLocales(locale);
   } catch {
-    locale = TEXTS[base] ? base : "en";
+    locale = known[base] ? base : "en";
   }
-  const texts = /** @type {Texts} */ ({ ...(TEXTS[base] ?? en), ...own });
+  const texts = /** @type {Texts} */ ({ ...(known[base] ?? en), ...own });
   const number = new Intl.NumberFormat(locale);
   const rules = new Intl.PluralRules(locale);
-  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto", style: "short" });
+  const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
   return {
     texts,

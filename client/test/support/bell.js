@@ -1,10 +1,13 @@
 // Pages with a <bellwire-bell>, as a front-end developer writes them, and what a test wants to know of one.
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { until } from "./stack.js";
 
 /** Not in git: to be looked at. */
 export const PICTURES = new URL("../pictures", import.meta.url).pathname;
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let pages = 0;
 
@@ -66,6 +69,21 @@ export const focused = (page) =>
     const inner = bell.shadowRoot.activeElement;
     if (inner.localName === "article") return inner.querySelector("bdi").textContent;
     return inner.part.value || inner.getAttribute("aria-label") || inner.className;
+  });
+
+/** What axe finds, as `rule: element`; it does not know what colour a page without styles has behind its link. */
+export async function axe(page) {
+  await page.evaluate(AXE);
+  const { violations } = await page.evaluate(() => globalThis.axe.run({ exclude: ["#after"] }, { resultTypes: ["violations"] }));
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ target, any }) => `${id}: ${target} ${any.map(({ message }) => message)}`));
+}
+
+/** Texts that the bell's status told, each when it began. */
+export const listen = (page) =>
+  page.evaluate(() => {
+    globalThis.told = [];
+    const status = document.querySelector("bellwire-bell").shadowRoot.querySelector("[role=status]");
+    new MutationObserver(() => status.textContent && told.push({ text: status.textContent, at: performance.now() })).observe(status, { childList: true });
   });
 
 export const isOpen = (page) => page.evaluate(() => document.querySelector("bellwire-bell").matches(":state(open)"));
