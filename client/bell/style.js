@@ -21,12 +21,14 @@ svg{display:block;width:1em;height:1em;fill:none;stroke:currentColor;stroke-widt
 .panel,.toast{box-sizing:border-box;color:var(--text);background:var(--surface);border:1px solid var(--line);border-radius:var(--radius);box-shadow:0 2px 6px #0000000f,0 12px 32px #0000002e;font-family:var(--bellwire-font,inherit);font-size:max(.875rem,14px);line-height:1.4;text-align:start}
 .panel{--w:min(var(--bellwire-width,24rem),100% - 16px);position:fixed;margin:0;padding:0;overflow:hidden;inset:auto;left:clamp(8px,var(--x),100% - 8px - var(--w));width:var(--w);max-height:min(36rem,var(--h));flex-direction:column}
 .panel:popover-open{display:flex}
-.header{display:flex;align-items:center;justify-content:space-between;gap:12px;padding:12px 8px 12px 16px;padding-inline:16px 8px;border-bottom:1px solid var(--line)}
+.panel:focus-visible{outline-offset:0}
+.header{min-height:30px;display:flex;align-items:center;justify-content:space-between;gap:12px;padding:12px;padding-inline:16px 8px;border-bottom:1px solid var(--line)}
 h2{margin:0;font-size:1.145em;font-weight:650}
 .text{padding:6px 8px;border-radius:6px;color:var(--accent);font-size:.93em;font-weight:500}
 .text:hover,.icon:hover{background:color-mix(in srgb,currentColor 10%,transparent)}
 .text[aria-disabled=true]{color:var(--muted);background:none;cursor:default}
 .status{display:flex;align-items:center;justify-content:space-between;gap:12px;padding:6px 8px;padding-inline:16px 8px;min-height:32px;color:var(--muted);font-size:.93em;border-bottom:1px solid var(--line);background:color-mix(in srgb,var(--muted) 8%,transparent)}
+.status .text{font-size:1em}
 .scroll{overflow-y:auto;overscroll-behavior:contain;flex:1;min-height:0}
 .item{position:relative;display:flex;gap:4px;align-items:start;padding:12px 8px;padding-inline:28px 8px}
 .item+.item{border-top:1px solid var(--line)}
@@ -38,6 +40,7 @@ h2{margin:0;font-size:1.145em;font-weight:650}
 .content{flex:1;min-width:0;overflow-wrap:anywhere}
 .title{color:inherit;text-decoration:none;text-align:start;overflow-wrap:anywhere}
 .title::after{content:"";position:absolute;inset:0}
+.title:empty{position:absolute;inset:0}
 .title:focus-visible{outline:0}
 .title:focus-visible::after{outline:2px solid var(--accent);outline-offset:-2px}
 .fresh .title,.toast .title{font-weight:600}
@@ -55,7 +58,8 @@ time{display:block;margin-top:4px;color:var(--muted);font-size:.86em}
 .toasts{position:fixed;inset:auto;bottom:16px;inset-inline-end:16px;margin:0;padding:0;border:0;width:min(22rem,100% - 32px);overflow:visible;background:none}
 .toast{margin-top:8px;padding-inline-start:16px}
 [role=status]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
-::slotted([slot=footer]){border-top:1px solid var(--line)}
+::slotted([slot=header]){margin:0}
+::slotted([slot=footer]){display:block;margin:0;padding:10px 16px;border-top:1px solid var(--line);color:var(--accent);font-size:.93em;text-align:center}
 @media (hover:hover){.panel .icon{opacity:0}.item:is(:hover,:focus-within) .icon{opacity:1}}
 @media (forced-colors:active){.badge,.unseen{forced-color-adjust:none;background:Highlight;color:HighlightText}.unseen{color:Highlight}.text[aria-disabled=true]{color:GrayText}}
 @media (prefers-reduced-motion:no-preference){

@@ -24,9 +24,9 @@ export async function openBell(context, site, { hub, functions, user, attributes
       "content-security-policy": `default-src 'none'; script-src 'self'; connect-src 'self' ${hub} ${hub.replace("http", "ws")} ${functions}; require-trusted-types-for 'script'; trusted-types 'none'`,
     },
     html: `<!doctype html><html ${html}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="${scheme}"><title>Bell</title>
-<script type="module" src="/bell.js"></script></head><body><main><h1>A page</h1><p align="${side === "end" ? "right" : "left"}"><button id="before">before</button>
+<script type="module" src="/bell.js"></script></head><body><main><h1>A page</h1><div align="${side === "end" ? "right" : "left"}"><button id="before">before</button>
 <bellwire-bell ${text}>${inside}</bellwire-bell>
-<a id="after" href="#after">after</a></p>${more}</main></body></html>`,
+<a id="after" href="#after">after</a></div>${more}</main></body></html>`,
   });
   const page = await context.newPage();
   page.problems = [];
