@@ -133,7 +133,7 @@ test("the keyboard alone: open, go through, read all, delete, follow, close; the
 });
 
 test("hostile notifications are text: nothing runs, nothing leads anywhere but to http, https and the site", { timeout: 60_000 }, async () => {
-  const evil = ['<img src=x onerror="pwned=1">', "<script>pwned=1</script>", '"><svg onload=pwned=1>', "{{constructor.constructor('pwned=1')()}}", "${pwned=1}", "</article></div>\u202e\u2066x", "a\u0000b".replace("\u0000", "\u0001"), "👩‍👩‍👧‍👦 𝒳 \ud83d"];
+  const evil = ['<img src=x onerror="pwned=1">', "<script>pwned=1</script>", '"><svg onload=pwned=1>', "{{constructor.constructor('pwned=1')()}}", "${pwned=1}", "</article></div>\u202e\u2066x", "a\u0001b", "👩‍👩‍👧‍👦 𝒳"];
   const links = ["javascript:pwned=1", " JavaScript:pwned=1", "java\tscript:pwned=1", "data:text/html,<script>pwned=1</script>", "//evil.example/x", "vbscript:x", { toString: 1 }, ["javascript:pwned=1"], 7, null];
   for (const text of evil) await notify({ title: text, body: text, kind: "x", data: { link: "javascript:pwned=1", text, __proto__x: text } });
   for (const link of links) await notify({ title: "link", kind: "<b>", data: { link, url: link, href: link } });
@@ -162,7 +162,7 @@ test("hostile notifications are text: nothing runs, nothing leads anywhere but t
   assert.deepEqual(seen.elements, ["a", "bdi", "button", "div", "path", "span", "svg", "time"]);
   assert.equal(seen.handlers, 0);
   assert.deepEqual(seen.links, ["http://evil.example/x"]);
-  for (const text of evil.slice(0, -1)) assert.ok(seen.texts.includes(text), text);
+  for (const text of evil) assert.ok(seen.texts.includes(text), text);
   // What the page itself gives goes through the same filter; each item is pressed once.
   await page.evaluate(() => (document.querySelector("bellwire-bell").toHref = () => "javascript:pwned=1"));
   await page.evaluate(() => {
