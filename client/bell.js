@@ -39,9 +39,9 @@ export class BellwireBell extends Base {
   /** @type {List | null} */
   #list = null;
   #listening = new AbortController();
-  /** Deleted, and marked as read, by a request that has no answer yet. @type {Set<string>} */
+  /** Deleted here. @type {Set<string>} */
   #gone = new Set();
-  /** @type {Set<string>} */
+  /** Marked as read, by a request that has no answer yet. @type {Set<string>} */
   #seen = new Set();
   #arrived = 0;
   #isOffline = false;
@@ -294,7 +294,7 @@ export class BellwireBell extends Base {
   async #remove(n) {
     this.#gone.add(n.id);
     const { texts } = this.#reader.speech;
-    if (await this.#ask((client) => client.remove(n.id))) this.#announcer.say(() => texts.removed);
+    if (await this.#ask((client) => client.remove(n.id))) return this.#announcer.say(() => texts.removed);
     this.#gone.delete(n.id);
     this.#draw();
   }

@@ -4,7 +4,7 @@ import { h } from "./dom.js";
 const PAUSE_MS = 5_000;
 
 export class Announcer {
-  node = h("div", { role: "status", class: "hidden" });
+  node = h("div", { role: "status" });
   /** @type {(() => string) | null} */
   #next = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */

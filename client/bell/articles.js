@@ -3,7 +3,7 @@
 /** @import { Notification } from "#types" */
 /** @import { Speech } from "./texts.js" */
 import { isOurs } from "../position.js";
-import { CROSS, h, icon } from "./dom.js";
+import { CROSS, button, h, icon } from "./dom.js";
 import { content, tell, titleOf } from "./item.js";
 
 /**
@@ -25,7 +25,7 @@ import { content, tell, titleOf } from "./item.js";
  */
 
 export class Articles {
-  feed = h("div", { role: "feed", part: "feed", class: "feed" });
+  feed = h("div", { role: "feed", part: "feed" });
   /** @type {Row[]} */
   rows = [];
   #ids = 0;
@@ -113,7 +113,7 @@ export class Articles {
     let remove;
     if (isOurs(n)) {
       const label = reader.speech.texts.remove;
-      remove = h("button", { type: "button", class: "icon", "aria-label": `${label}: ${titleOf(n)}`, title: label }, icon(CROSS));
+      remove = button({ class: "icon", "aria-label": `${label}: ${titleOf(n)}`, title: label }, icon(CROSS));
       remove.addEventListener("click", () => reader.remove(row.n));
       article.append(remove);
     }

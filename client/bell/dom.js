@@ -1,25 +1,30 @@
 // Elements without innerHTML: what a page's Trusted Types forbid is not needed.
 
 /**
+ * A part of the bell is of the class of that name, too.
  * @template {keyof HTMLElementTagNameMap} T
  * @param {T} tag @param {Record<string, string>} [attributes] @param {(Node | string)[]} children
  */
 export function h(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
+  node.className = attributes.part ?? "";
   for (const name in attributes) node.setAttribute(name, attributes[name]);
   node.append(...children);
   return node;
 }
 
+/** @param {Record<string, string>} attributes @param {(Node | string)[]} children */
+export const button = (attributes, ...children) => h("button", { type: "button", ...attributes }, ...children);
+
 const SVG = "http://www.w3.org/2000/svg";
 
 /** A line drawing of 24 by 24, in the colour of the text around it. @param {string} path */
 export function icon(path) {
-  const svg = document.createElementNS(SVG, "svg");
+  const [svg, line] = ["svg", "path"].map((tag) => document.createElementNS(SVG, tag));
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
-  svg.append(document.createElementNS(SVG, "path"));
-  svg.firstElementChild?.setAttribute("d", path);
+  line.setAttribute("d", path);
+  svg.append(line);
   return svg;
 }
 

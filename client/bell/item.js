@@ -2,7 +2,7 @@
 /** @import { Notification } from "#types" */
 /** @import { Reader } from "./articles.js" */
 /** @import { Speech } from "./texts.js" */
-import { h } from "./dom.js";
+import { button, h } from "./dom.js";
 
 /** Only what leads to a page: http, https, or a path of this site. @param {unknown} link */
 export function safeHref(link, base = document.baseURI) {
@@ -38,7 +38,7 @@ export function tell(time, speech) {
  */
 export function content(n, { href, renderItem, speech }, id, select) {
   const to = href(n);
-  const title = /** @type {HTMLElement} */ (to ? h("a", { href: to }) : h("button", { type: "button" }));
+  const title = /** @type {HTMLElement} */ (to ? h("a", { href: to }) : button({}));
   title.className = "title";
   title.addEventListener("click", select);
   if (renderItem) {

@@ -2,7 +2,7 @@
 /** @import { Notification } from "#types" */
 /** @import { Reader } from "./articles.js" */
 import { Articles } from "./articles.js";
-import { BELL, h, icon } from "./dom.js";
+import { BELL, button, h, icon } from "./dom.js";
 import { place } from "./place.js";
 
 const TICK_MS = 20_000;
@@ -29,13 +29,10 @@ const NEAR_PX = 300;
  * @property {boolean} canRetry
  */
 
-const button = (/** @type {Record<string, string>} */ attributes, /** @type {(Node | string)[]} */ ...children) =>
-  h("button", { type: "button", ...attributes }, ...children);
-
 export class Panel {
-  badge = h("span", { part: "badge", class: "badge", hidden: "" });
+  badge = h("span", { part: "badge", hidden: "" });
   button = button(
-    { part: "bell", class: "bell", "aria-haspopup": "dialog", "aria-expanded": "false", "aria-controls": "panel" },
+    { part: "bell", "aria-haspopup": "dialog", "aria-expanded": "false", "aria-controls": "panel" },
     h("slot", { name: "icon" }, icon(BELL)),
     this.badge,
   );
@@ -43,10 +40,10 @@ export class Panel {
   #readAll = button({ part: "read-all", class: "text" });
   #trouble = h("span");
   #retry = button({ class: "text" });
-  #status = h("div", { part: "status", class: "status" }, this.#trouble, this.#retry);
+  #status = h("div", { part: "status" }, this.#trouble, this.#retry);
   #skeleton = h("div", { class: "skeleton", "aria-hidden": "true" }, ...Array.from({ length: 4 }, () => h("div", {}, h("i"), h("i"))));
   #nothing = h("p");
-  #empty = h("div", { part: "empty", class: "empty" }, h("slot", { name: "empty" }, icon(BELL), this.#nothing));
+  #empty = h("div", { part: "empty" }, h("slot", { name: "empty" }, icon(BELL), this.#nothing));
   #more = button({ part: "more", class: "text more" });
   #scroll;
   node;
@@ -63,8 +60,8 @@ export class Panel {
     this.#scroll = h("div", { class: "scroll" }, this.#skeleton, this.articles.feed, this.#more, this.#empty);
     this.node = h(
       "div",
-      { id: "panel", popover: "", role: "dialog", part: "panel", class: "panel", tabindex: "-1" },
-      h("div", { part: "header", class: "header" }, h("slot", { name: "header" }, this.#heading), this.#readAll),
+      { id: "panel", popover: "", role: "dialog", part: "panel", tabindex: "-1" },
+      h("div", { part: "header" }, h("slot", { name: "header" }, this.#heading), this.#readAll),
       this.#status,
       this.#scroll,
       h("slot", { name: "footer" }),

@@ -6,8 +6,7 @@ const CSS = `
 --surface:var(--bellwire-surface,light-dark(#fff,#1e2127));
 --text:var(--bellwire-text,light-dark(#1a1d23,#eceef2));
 --muted:var(--bellwire-muted,light-dark(#5c6370,#a6adba));
---line:var(--bellwire-line,light-dark(#e3e6eb,#363b44));
---radius:var(--bellwire-radius,12px)}
+--line:var(--bellwire-line,light-dark(#e3e6eb,#363b44))}
 :host([hidden]),[hidden]{display:none!important}
 .all{display:contents}
 button{font:inherit;color:inherit;background:none;border:0;margin:0;padding:0;cursor:pointer}
@@ -15,22 +14,21 @@ button{font:inherit;color:inherit;background:none;border:0;margin:0;padding:0;cu
 svg{display:block;width:1em;height:1em;fill:none;stroke:currentColor;stroke-width:1.75;stroke-linecap:round;stroke-linejoin:round}
 .bell{position:relative;display:grid;place-items:center;width:40px;height:40px;border-radius:50%;font-family:var(--bellwire-font,inherit)}
 .bell svg{font-size:24px}
-.bell:hover,.bell[aria-expanded=true]{background:color-mix(in srgb,currentColor 10%,transparent)}
 .badge{position:absolute;top:0;inset-inline-start:55%;box-sizing:border-box;min-width:18px;padding:0 5px;border-radius:9px;font-size:11px;font-weight:600;line-height:18px;text-align:center;white-space:nowrap;font-variant-numeric:tabular-nums;background:var(--bellwire-badge,#d02a1e);color:var(--bellwire-on-badge,#fff)}
 :host(:state(offline)) .bell svg{opacity:.5}
-.panel,.toast{box-sizing:border-box;color:var(--text);background:var(--surface);border:1px solid var(--line);border-radius:var(--radius);box-shadow:0 2px 6px #0000000f,0 12px 32px #0000002e;font-family:var(--bellwire-font,inherit);font-size:max(.875rem,14px);line-height:1.4;text-align:start}
+.panel,.toast{box-sizing:border-box;color:var(--text);background:var(--surface);border:1px solid var(--line);border-radius:var(--bellwire-radius,12px);box-shadow:0 2px 6px #0000000f,0 12px 32px #0000002e;font-family:var(--bellwire-font,inherit);font-size:max(.875rem,14px);line-height:1.4;text-align:start}
 .panel{--w:min(var(--bellwire-width,24rem),100% - 16px);position:fixed;margin:0;padding:0;overflow:hidden;inset:auto;left:clamp(8px,var(--x),100% - 8px - var(--w));width:var(--w);max-height:min(36rem,var(--h));flex-direction:column}
 .panel:popover-open{display:flex}
 .panel:focus-visible{outline-offset:0}
-.header{min-height:30px;display:flex;align-items:center;justify-content:space-between;gap:12px;padding:12px;padding-inline:16px 8px;border-bottom:1px solid var(--line)}
+.header,.status{display:flex;align-items:center;justify-content:space-between;gap:12px;min-height:30px;padding:12px;padding-inline:16px 8px;border-bottom:1px solid var(--line)}
 h2{margin:0;font-size:1.145em;font-weight:650}
 .text{padding:6px 8px;border-radius:6px;color:var(--accent);font-size:.93em;font-weight:500}
-.text:hover,.icon:hover{background:color-mix(in srgb,currentColor 10%,transparent)}
+.text:hover,.icon:hover,.bell:hover,.bell[aria-expanded=true]{background:color-mix(in srgb,currentColor 10%,transparent)}
 .text[aria-disabled=true]{color:var(--muted);background:none;cursor:default}
-.status{display:flex;align-items:center;justify-content:space-between;gap:12px;padding:6px 8px;padding-inline:16px 8px;min-height:32px;color:var(--muted);font-size:.93em;border-bottom:1px solid var(--line);background:color-mix(in srgb,var(--muted) 8%,transparent)}
+.status{padding-block:6px;color:var(--muted);font-size:.93em;background:color-mix(in srgb,var(--muted) 8%,transparent)}
 .status .text{font-size:1em}
 .scroll{overflow-y:auto;overscroll-behavior:contain;flex:1;min-height:0}
-.item{position:relative;display:flex;gap:4px;align-items:start;padding:12px 8px;padding-inline:28px 8px}
+.item{position:relative;display:flex;gap:4px;align-items:start;padding:12px;padding-inline:28px 8px}
 .item+.item{border-top:1px solid var(--line)}
 .item:hover{background:color-mix(in srgb,var(--text) 4%,var(--surface))}
 .fresh{background:color-mix(in srgb,var(--accent) 6%,var(--surface))}
@@ -38,9 +36,9 @@ h2{margin:0;font-size:1.145em;font-weight:650}
 .unseen{position:absolute;top:18px;inset-inline-start:12px;width:8px;height:8px;border-radius:50%;overflow:hidden;color:transparent;font-size:1px;background:var(--accent)}
 .unseen:empty{display:none}
 .content{flex:1;min-width:0;overflow-wrap:anywhere}
-.title{color:inherit;text-decoration:none;text-align:start;overflow-wrap:anywhere}
-.title::after{content:"";position:absolute;inset:0}
-.title:empty{position:absolute;inset:0}
+.title{color:inherit;text-decoration:none;text-align:start}
+.title::after{content:""}
+.title:empty,.title::after{position:absolute;inset:0}
 .title:focus-visible{outline:0}
 .title:focus-visible::after{outline:2px solid var(--accent);outline-offset:-2px}
 .fresh .title,.toast .title{font-weight:600}

@@ -1,7 +1,7 @@
 // Notifications that show up over the page for a while. They never take the focus, and stay while looked at.
 /** @import { Notification } from "#types" */
 /** @import { Reader } from "./articles.js" */
-import { CROSS, h, icon } from "./dom.js";
+import { CROSS, button, h, icon } from "./dom.js";
 import { content } from "./item.js";
 
 const TOASTS_MAX = 3;
@@ -28,7 +28,7 @@ export class Toasts {
       reader.select(n, event);
       drop();
     });
-    const close = h("button", { type: "button", class: "icon", "aria-label": texts.dismiss }, icon(CROSS));
+    const close = button({ class: "icon", "aria-label": texts.dismiss }, icon(CROSS));
     const toast = h("div", { part: "toast", class: "item toast" }, inside, close);
     close.addEventListener("click", drop);
     toast.addEventListener("keydown", (event) => {
