@@ -118,3 +118,6 @@ export class Poll {
     if (turn === this.#turn) this.#timer = setTimeout(() => this.#round(turn), wait);
   }
 }
+
+/** The objects of what should be a list of them. */
+export const objects = (value) => (Array.isArray(value) ? value.filter((item) => item && typeof item === "object") : []);

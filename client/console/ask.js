@@ -1,6 +1,6 @@
 // What changes something asks first, in a dialog that says what will happen, and tells afterwards what did.
 import { CallError, explain } from "./api.js";
-import { el, newId, say, show } from "./dom.js";
+import { el, newId, say, show, tell } from "./dom.js";
 
 /**
  * `question`: `{ title, text: [parts], fields: [{ name, label, value, long, choices }], yes, act(values) }`. Resolves
@@ -20,7 +20,7 @@ export function ask({ title, text, fields = [], yes, danger = false, act }) {
         field.input.id = field.id;
         return el("div.field", el("label", { for: field.id }, field.label), field.input);
       }),
-      show(wrong, false),
+      tell(wrong),
       el("div.buttons", el("button", { type: "button", click: () => dialog.close() }, "Cancel"), go));
     const dialog = el("dialog.ask", { "aria-labelledby": id, close: () => {
       dialog.remove();
@@ -29,14 +29,13 @@ export function ask({ title, text, fields = [], yes, danger = false, act }) {
     form.addEventListener("submit", async (event) => {
       event.preventDefault();
       go.disabled = true;
-      show(wrong, false);
+      tell(wrong);
       try {
         result = (await act(Object.fromEntries(inputs.map((field) => [field.name, field.input.value])))) ?? true;
         dialog.close();
       } catch (error) {
         if (!(error instanceof CallError)) console.error(error);
-        say(wrong, explain(error));
-        show(wrong, true);
+        tell(wrong, explain(error));
         go.disabled = false;
       }
     });
@@ -86,7 +85,7 @@ export function action(label, lacks, run, kind = "") {
   const update = () => {
     const scope = lacks();
     button.setAttribute("aria-disabled", String(Boolean(scope)));
-    say(need, scope ? `needs ${scope}` : "");
+    say(need, scope ? (scope.includes(":") ? `needs ${scope}` : scope) : "");
   };
   update();
   return { node, update, button };

@@ -1,7 +1,7 @@
 // The charts: a line or bars in SVG, a heatmap on a canvas. Each says in words what it shows; the words that stand
 // with it are given by whoever draws.
-import { el, newId, say, setAttribute, shape, show } from "./dom.js";
-import { clock, latency } from "./numbers.js";
+import { bar, el, legend, newId, say, setAttribute, shape, show } from "./dom.js";
+import { bytes, clock, latency } from "./numbers.js";
 import { KEPT_S, addCounts, height, quantile, shade, stretches, sum } from "./series.js";
 
 const WIDTH = 300;
@@ -45,23 +45,45 @@ export function spark(kinds, { bars = false, tall = 32 } = {}) {
   };
 }
 
+/** A number, what belongs to it, and perhaps its last 15 minutes. `used`: with a bar. */
+export function card(title, kinds = [], options = {}) {
+  const id = newId();
+  const value = el("p.value"), below = el("p.below"), words = el("p.words"), drawn = kinds.length && spark(kinds, options);
+  const used = options.used && bar("used");
+  const node = el("article.card", { "aria-labelledby": id }, el("h2", { id }, title), value, below, used && used.node, drawn && drawn.node, words);
+  return {
+    node,
+    /** `told`: what the small chart shows. */
+    update({ text, unit = "", sub, series, level = "", part, whole, told = "" }) {
+      if (value.dataset.text !== text + unit) {
+        value.dataset.text = text + unit;
+        value.replaceChildren(text, unit && el("span.unit", ` ${unit}`));
+      }
+      say(below, sub);
+      setAttribute(node, "class", `card ${level}`);
+      if (used) used.update([part], whole);
+      if (drawn) drawn.update(series);
+      say(words, told);
+    },
+  };
+}
+
 /** The time axis below a chart. */
 const timeAxis = (texts = ["15 min ago", "10", "5", "now"]) => el("div.times", { "aria-hidden": "true" }, texts.map((text) => el("span", text)));
 
-/** A larger chart with a scale, a legend and words. `series`: `[{ name, kind }]`. */
+/** A larger chart with a scale, a legend and words. `series`: `[kind, name]`. */
 export function chart(title, series, format, times) {
-  const drawn = spark(series.map(({ kind }) => kind), { tall: 100 });
+  const drawn = spark(series.map(([kind]) => kind), { tall: 100 });
   const top = el("span"), middle = el("span"), words = el("p.summary");
-  const legend = el("ul.legend", { "aria-hidden": "true" }, series.map(({ name, kind }) => el("li", el(`span.key.${kind}`), name)));
   const id = newId();
   const node = el("figure.chart", { "aria-labelledby": id },
-    el("div.head", el("h2", { id }, title), series.length > 1 && legend),
+    el("div.head", el("h2", { id }, title), series.length > 1 && legend(series)),
     el("div.plot", el("div.scale", { "aria-hidden": "true" }, top, middle, el("span", "0")), drawn.node),
     timeAxis(times), el("figcaption", words));
   return {
     node,
     update(values, text) {
-      const max = nice(Math.max(0, ...values.flat()));
+      const max = nice(Math.max(0, ...values.flat()), format === bytes ? 1024 : Infinity);
       drawn.update(values, max);
       say(top, format(max));
       say(middle, format(max / 2));
@@ -70,9 +92,10 @@ export function chart(title, series, format, times) {
   };
 }
 
-/** The next of 1, 2, 5, 10, 20, … */
-export function nice(value) {
+/** The next of 1, 2, 5, 10, 20, …, below `unit` of the largest power of `unit` that fits. */
+export function nice(value, unit = Infinity) {
   if (!(value > 0)) return 1;
+  if (value >= unit) return unit * nice(value / unit, unit);
   const ten = 10 ** Math.floor(Math.log10(value));
   return ten * [1, 2, 5, 10].find((step) => step * ten >= value * 0.999);
 }
@@ -91,7 +114,7 @@ export function heatmap() {
   const plot = el("div.plot.heat", scale, canvas, empty);
   const node = el("figure.chart", { "aria-labelledby": id },
     el("div.head", el("h2", { id }, "Latency: from Redis to the socket"),
-      el("ul.legend", { "aria-hidden": "true" }, el("li", el("span.key.p50"), "p50"), el("li", el("span.key.p99"), "p99"), el("li", el("span.key.ramp"), "more messages"))),
+      legend([["p50", "p50"], ["p99", "p99"], ["ramp", "more messages"]])),
     plot, timeAxis(), readout, el("figcaption", words));
   let columns = [], bounds = [], end = 0, pointed = null;
 
@@ -138,8 +161,8 @@ export function heatmap() {
       for (let y = 0; all && y < buckets; y++) {
         if (!counts[y]) continue;
         context.globalAlpha = shade(counts[y], all);
-        const left = Math.floor(x * w), top = Math.floor(tall - (y + 1) * h);
-        context.fillRect(left, top, Math.ceil((x + 1) * w) - left, Math.ceil(tall - y * h) - top);
+        const left = Math.round(x * w), top = Math.round(tall - (y + 1) * h);
+        context.fillRect(left, top, Math.round((x + 1) * w) - left, Math.round(tall - y * h) - top);
       }
     }
     context.globalAlpha = 1;

@@ -45,7 +45,7 @@ const app = {
 
 const VIEWS = {
   now: ["Now", nowView], trouble: ["Trouble", troubleView], user: ["User", userView],
-  queues: ["Queues and campaigns", queuesView], cache: ["Cache", cacheView], health: ["Health", healthView],
+  queues: ["Queues, campaigns", queuesView], cache: ["Cache", cacheView], health: ["Health", healthView],
 };
 const views = Object.fromEntries(Object.entries(VIEWS).map(([name, [title, make]]) => [name, { title, ...make(app) }]));
 
@@ -108,7 +108,7 @@ function forget() {
   [app.grant, app.fleet] = [null, {}];
   app.ring.clear();
   stream.heardAt = null;
-  current?.stop?.();
+  stopPolls();
   draw();
   entrance.focus();
 }
@@ -144,6 +144,8 @@ const fleetPoll = new Poll({
 // The route: #/view?params.
 let current = null;
 
+const stopPolls = () => current?.polls?.forEach((poll) => poll.stop());
+
 function enter() {
   const late = tokenOfAddress();
   if (late) return useToken(late);
@@ -152,7 +154,7 @@ function enter() {
   const params = new URLSearchParams(query);
   const view = views[known];
   const moved = current && current !== view;
-  current?.stop?.();
+  stopPolls();
   if (current !== view) holder.replaceChildren(view.node);
   current = view;
   say(heading, view.title);
@@ -246,9 +248,10 @@ function drawVerdict(now, snapshot) {
   say(mark, { good: "✓", warn: "!", bad: "✕" }[level]);
   say(verdictLevel, `${levelWord[level]}: `);
   say(verdictText, text);
-  otherRows.update(rest.slice(0, MORE_FINDINGS), (item) => item.key);
+  const isTrouble = current === views.trouble;
+  otherRows.update(isTrouble ? rest : rest.slice(0, MORE_FINDINGS), (item) => item.key);
   show(others, rest.length > 0);
-  show(all, found.length > 0 && current !== views.trouble);
+  show(all, found.length > 0 && !isTrouble);
   for (const { name, badge } of links) {
     const mine = found.filter((item) => item.view === name).length;
     say(badge, mine || "");
@@ -274,7 +277,7 @@ function wake() {
 
 function rest() {
   clearInterval(ticker);
-  current?.stop?.();
+  stopPolls();
   fleetPoll.stop();
   letGo = setTimeout(() => stream.stop(), HIDDEN_MS);
 }

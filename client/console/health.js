@@ -1,6 +1,6 @@
 // Health: whether hub, Redis, record and relay answer, which versions run, and how much of each limit is used.
 import { CallError, Poll, explain, functionsAddress } from "./api.js";
-import { Rows, bar, el, newId, outside, say, setAttribute, show } from "./dom.js";
+import { Rows, bar, el, lineForm, outside, say, setAttribute, show, tell } from "./dom.js";
 import { bytes, count, many, moment, share, span } from "./numbers.js";
 import { number, totals } from "./series.js";
 import { socketsOf } from "./verdict.js";
@@ -11,35 +11,21 @@ const STATS_MS = 5_000;
 const MARKS = { good: "✓", warn: "!", bad: "✕", unknown: "?" };
 const STATE_WORDS = { good: "well", warn: "look at this", bad: "broken", unknown: "not known" };
 
-/** Lines of a mark, a name, a state and what belongs to it. */
-function checks() {
-  const list = el("ul.checks");
-  const rows = new Rows(list, ({ name }) => {
-    const mark = el("span", { "aria-hidden": "true" }), state = el("span.words"), text = el("span.text");
+/** Lines of a name and words, with a mark (`level`) or a bar (`part` of `whole`). */
+function lines(className) {
+  const list = el(`ul.${className}`);
+  const rows = new Rows(list, ({ name, level }) => {
+    const mark = el("span", { "aria-hidden": "true" }), state = el("span.words"), used = bar("used"), text = el("span.text");
+    const row = el("li", level && mark, el("strong", name), level ? state : used.node, text);
     return {
-      node: el("li", mark, el("strong", name), state, text),
+      node: row,
       update(item) {
         setAttribute(mark, "class", `mark ${item.level}`);
         say(mark, MARKS[item.level]);
         say(state, `: ${STATE_WORDS[item.level]}, `);
-        say(text, item.text);
-      },
-    };
-  });
-  return { node: list, update: (items) => rows.update(items, (item) => item.name) };
-}
-
-/** Lines of a name, a bar and the words. */
-function usage() {
-  const list = el("ul.usage");
-  const rows = new Rows(list, ({ name }) => {
-    const used = bar("used"), text = el("span.text"), node = el("li", el("strong", name), used.node, text);
-    return {
-      node,
-      update(item) {
         used.update([number(item.part)], item.whole);
         show(used.node, item.whole > 0);
-        setAttribute(node, "class", item.whole > 0 && item.part / item.whole >= 0.9 ? "full" : "");
+        setAttribute(row, "class", item.whole > 0 && item.part / item.whole >= 0.9 ? "full" : "");
         say(text, item.text);
       },
     };
@@ -48,9 +34,9 @@ function usage() {
 }
 
 export function healthView(app) {
-  const state = checks(), used = usage();
+  const state = lines("checks"), used = lines("usage");
   const version = el("dd"), hubId = el("dd"), started = el("dd"), functionsVersion = el("dd", "–");
-  const fleet = el("ul.plain"), fleetWrong = el("p.wrong"), online = el("p.facts");
+  const fleet = el("ul.plain"), fleetWrong = tell(el("p.wrong")), online = el("p.facts");
   const fleetRows = new Rows(fleet, () => {
     const id = el("code"), self = el("span.chip.good", "this page talks to it");
     return { node: el("li", id, " ", self), update(item) {
@@ -58,27 +44,21 @@ export function healthView(app) {
       show(self, item.self === true);
     } };
   });
-  const address = el("input", { type: "url", id: newId(), autocomplete: "off", spellcheck: "false", placeholder: "https://api.example.com" });
-  const addressWrong = show(el("p.wrong", { role: "alert" }), false);
-  const addressForm = el("form.search", { submit: (event) => {
-    event.preventDefault();
-    const url = functionsAddress(address.value);
-    show(addressWrong, url === null);
-    say(addressWrong, url === null ? "Not a URL that begins with http:// or https://." : "");
-    if (url === null) return;
+  const address = lineForm("Functions", "https://api.example.com", "Use this URL", (text) => {
+    const url = functionsAddress(text);
+    if (url === null) return "That is no URL that begins with http:// or https://.";
     app.api.functionsUrl = url;
     app.typedFunctions = true;
     app.tell("The functions are asked at ", outside(url), " from now on, until the page is closed. Your token is sent there.");
     startPolls();
-    app.refresh();
-  } }, el("label", { for: address.id }, "Functions"), address, el("button", { type: "submit" }, "Use this URL"));
+    return "";
+  });
   const node = el("div.view.health",
     el("div.two", el("section.panel", el("h2", "What answers"), state.node), el("section.panel", el("h2", "Limits, and what is used"), used.node)),
     el("div.two", el("section.panel", el("h2", "Hubs"), online, fleetWrong, fleet),
       el("section.panel", el("h2", "Versions"), el("dl", el("dt", "Hub"), version, el("dt", "Its id"), hubId, el("dt", "Started"), started, el("dt", "Functions"), functionsVersion))),
-    el("section.panel", el("h2", "Where the functions are"), el("p.about", "The hub names them; another URL can be used until the page is closed."), addressForm, addressWrong));
-  show(fleetWrong, false);
-  let ready = null, stats = null, asked = "";
+    el("section.panel", el("h2", "Where the functions are"), el("p.about", "The hub names them; another URL can be used until the page is closed."), address.node));
+  let ready = null, stats = null, asked = "", filled = "";
 
   const readyPoll = new Poll({
     everyMs: READY_MS,
@@ -102,9 +82,8 @@ export function healthView(app) {
     if (url === app.api.functionsUrl) functionsVersion.replaceChildren(outside(answer?.info?.version ?? "–"));
   }
 
-  function startPolls() {
-    for (const poll of [readyPoll, statsPoll]) poll.start();
-  }
+  const polls = [readyPoll, statsPoll];
+  const startPolls = () => polls.forEach((poll) => poll.start());
 
   function functionChecks() {
     if (!ready) return [{ name: "Functions", level: "unknown", text: "asking …" }];
@@ -154,29 +133,21 @@ export function healthView(app) {
   }
 
   function showFleet({ hubs = [], onlineUsers, error }) {
-    say(fleetWrong, error ? explain(error) : "");
-    show(fleetWrong, Boolean(error));
+    tell(fleetWrong, error && explain(error));
     fleetRows.update(hubs, (hub) => hub.id);
     say(online, hubs.length ? `${many(hubs.length, "hub")} alive, ${many(number(onlineUsers), "user")} online on all of them together. The other views show one hub only.` : "Redis knows of no hub.");
   }
 
   return {
-    node,
-    start() {
-      if (document.activeElement !== address) address.value = app.api.functionsUrl;
-      startPolls();
-    },
-    stop() {
-      for (const poll of [readyPoll, statsPoll]) poll.stop();
-    },
+    node, polls, start: startPolls,
     update() {
+      if (filled !== app.api.functionsUrl) address.set((filled = app.api.functionsUrl));
       const { hub, ring } = app;
       const { newest: snapshot, list } = ring;
       show(node, Boolean(snapshot));
       if (!snapshot) return;
       state.update([...hubChecks(snapshot, list), ...functionChecks()]);
       used.update(limits(snapshot, list));
-      if (document.activeElement !== address && !address.value) address.value = app.api.functionsUrl;
       showFleet(app.fleet);
       say(version, hub.version);
       hubId.replaceChildren(el("code", outside(hub.id)));

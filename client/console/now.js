@@ -1,6 +1,6 @@
 // Now: what flows. Cards with the last 15 minutes behind each number, latency as a heatmap, everything as a table.
-import { bar, el, newId, say, setAttribute, show, table } from "./dom.js";
-import { chart, heatmap, spark } from "./charts.js";
+import { card, chart, heatmap } from "./charts.js";
+import { el, show, table } from "./dom.js";
 import { bytes, clock, count, latency, many, rate, share, span } from "./numbers.js";
 import { addCounts, number, quantile, stretches, sum, totals } from "./series.js";
 import { socketsOf } from "./verdict.js";
@@ -8,28 +8,6 @@ import { CLOSES, REFUSALS, meaning, reasonOf } from "./words.js";
 
 const PARTS = 90;
 const PART_S = 10;
-
-/** A number, what belongs to it, and its last 15 minutes. */
-function card(title, kinds, options) {
-  const id = newId();
-  const value = el("p.value"), below = el("p.below"), words = el("p.words"), drawn = spark(kinds, options);
-  const used = options?.used && bar("used");
-  const node = el("article.card", { "aria-labelledby": id }, el("h2", { id }, title), value, below, used && used.node, drawn.node, words);
-  return {
-    node,
-    update({ text, unit = "", sub, series, level = "", part, whole, told }) {
-      if (value.dataset.text !== text + unit) {
-        value.dataset.text = text + unit;
-        value.replaceChildren(text, unit && el("span.unit", ` ${unit}`));
-      }
-      say(below, sub);
-      setAttribute(node, "class", `card ${level}`);
-      used?.update([part], whole);
-      drawn.update(series);
-      say(words, told);
-    },
-  };
-}
 
 /** "between 3 and 20". */
 function between(values, format) {
@@ -56,8 +34,8 @@ export function nowView(app) {
     users: card("Users on this hub", ["plain"]),
   };
   const heat = heatmap();
-  const flow = chart("Messages a second", [{ name: "in from Redis", kind: "in" }, { name: "out to sockets", kind: "out" }], rate);
-  const sockets = chart("Sockets", [{ name: "v1", kind: "v1" }, { name: "raw", kind: "raw" }, { name: "event stream", kind: "sse" }], count);
+  const flow = chart("Messages a second", [["in", "in from Redis"], ["out", "out to sockets"]], rate);
+  const sockets = chart("Sockets", [["v1", "v1"], ["raw", "raw"], ["sse", "event streams"]], count);
   const minutes = table("The last 15 minutes, minute by minute", ["Minute", ">In", ">Out", ">p50", ">p99", ">Sockets", ">Closed", ">Refused", ">Gaps"]);
   const asTable = el("details.as-table", { toggle: () => app.refresh() }, el("summary", "The last 15 minutes as a table"), minutes.node);
   const node = el("div.view.now", el("div.cards", Object.values(cards).map((one) => one.node)), heat.node, el("div.two", flow.node, sockets.node), asTable);
@@ -67,7 +45,7 @@ export function nowView(app) {
   function updateCards(list, snapshot, minute, limits, bounds) {
     const each = (pick, join) => stretches(list, PARTS, pick, join);
     const perSecond = (name) => each((one) => number(one[name])).map((value) => (value === null ? null : value / PART_S));
-    const { redis = {}, sockets: open = {} } = snapshot;
+    const { redis = {} } = snapshot;
     const heard = each((one) => one.redis?.heardMsAgo ?? null, Math.max);
     const up = redis.subscription && redis.commands;
     cards.redis.update({
@@ -77,13 +55,13 @@ export function nowView(app) {
     });
     const all = socketsOf(snapshot), total = each(socketsOf, Math.max);
     cards.sockets.update({
-      text: count(all), sub: `${share(all, limits.sockets)} of ${count(limits.sockets)} · v1 ${count(open.v1)} · raw ${count(open.raw)} · sse ${count(open.sse)}`,
+      text: count(all), sub: `${share(all, limits.sockets)} of ${count(limits.sockets)}`,
       part: all, whole: limits.sockets, level: all / limits.sockets >= 0.9 ? "bad" : "", series: [total], told: `In the last 15 minutes ${between(total, count)}.`,
     });
     const [into, out] = [perSecond("received"), perSecond("delivered")];
     const recent = totals(list.slice(-5));
     cards.flow.update({
-      text: `${rate(recent.received / (recent.seconds || 1))} → ${rate(recent.delivered / (recent.seconds || 1))}`, unit: "a second",
+      text: `${rate(recent.received / (recent.seconds || 1))} → ${rate(recent.delivered / (recent.seconds || 1))}`, unit: "/s",
       sub: `${count(minute.received)} → ${count(minute.delivered)} in the last minute`, series: [into, out],
       told: `A second, in the last 15 minutes: in ${between(into, rate)}, out ${between(out, rate)}.`,
     });
@@ -142,7 +120,7 @@ export function nowView(app) {
       heat.update(list, hub.bounds, heatWords(list, minute, hub.bounds));
       flow.update([into, out], `Now ${rate(into.at(-1))} in and ${rate(out.at(-1))} out a second; at most ${rate(Math.max(0, ...into))} and ${rate(Math.max(0, ...out))} in the last 15 minutes.`);
       const open = ["v1", "raw", "sse"].map((name) => stretches(list, PARTS, (one) => number(one.sockets?.[name]), Math.max));
-      sockets.update(open, `${many(socketsOf(snapshot), "socket")}, ${between(stretches(list, PARTS, socketsOf, Math.max), count)} in the last 15 minutes.`);
+      sockets.update(open, `Now v1 ${count(snapshot.sockets?.v1)}, raw ${count(snapshot.sockets?.raw)}, event streams ${count(snapshot.sockets?.sse)}; together ${between(stretches(list, PARTS, socketsOf, Math.max), count)} in the last 15 minutes.`);
       const thisMinute = Math.floor(snapshot.at / 5000);
       if (asTable.open && drawnMinute !== thisMinute) {
         drawnMinute = thisMinute;

@@ -59,11 +59,11 @@ export const share = (part, whole) => {
 /** Local time of day. */
 export const clock = (at) => (known(at) ? new Date(at).toTimeString().slice(0, 8) : MISSING);
 
-/** A time from outside, as local date and time; the text itself if it is none. */
-export const moment = (text) => {
-  const at = Date.parse(text);
-  if (Number.isNaN(at)) return String(text ?? MISSING);
-  const date = new Date(at);
+/** A time from outside: local time of day if it is today, else date and time; the text itself if it is none. */
+export const moment = (text, now = Date.now()) => {
+  const date = new Date(Date.parse(text)), today = new Date(now);
+  if (Number.isNaN(date.getTime())) return String(text ?? MISSING);
+  if (date.toDateString() === today.toDateString()) return clock(date.getTime());
   const two = (value) => String(value).padStart(2, "0");
-  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(at)}`;
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${clock(date.getTime()).slice(0, 5)}`;
 };

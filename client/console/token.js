@@ -1,5 +1,5 @@
 // Where a token comes in: pasted, or in the fragment of a link. It is kept in memory and nowhere else.
-import { el, newId, outside, say, show } from "./dom.js";
+import { el, newId, outside, tell } from "./dom.js";
 import { USES, cleanToken, lacking, readGrant } from "./grant.js";
 import { moment, span } from "./numbers.js";
 
@@ -21,13 +21,12 @@ export function tokenOfAddress() {
 function pasteForm(use) {
   const id = newId();
   const field = el("input", { id, type: "password", autocomplete: "off", spellcheck: "false", required: true, placeholder: "eyJ…" });
-  const wrong = show(el("p.wrong", { role: "alert" }), false);
+  const wrong = tell(el("p.wrong", { role: "alert" }));
   const node = el("form.paste", { submit: (event) => {
     event.preventDefault();
     const token = cleanToken(field.value);
     const good = readGrant(token);
-    say(wrong, good ? "" : "This is no token: a JWT has three parts with a dot between them.");
-    show(wrong, !good);
+    tell(wrong, good ? "" : "This is no token: a JWT has three parts with a dot between them.");
     if (!good) return field.select();
     field.value = "";
     use(token);
@@ -44,7 +43,7 @@ const scopeList = (grant) =>
 /** What stands in the page's place until the hub accepts a token. `problem`: why it does not. */
 export function gate(use) {
   const form = pasteForm(use);
-  const title = el("h1", "Bellwire console"), problem = show(el("p.wrong", { role: "alert" }), false);
+  const title = el("h1", "Bellwire console"), problem = tell(el("p.wrong", { role: "alert" }));
   const node = el("section.gate", title, problem,
     el("p", "Paste a token with the scope ", el("code", "ops:read"), ". It stays in this page's memory: closing or reloading the page forgets it."), form.node,
     el("details", el("summary", "Which scopes, and where a token comes from"),
@@ -53,10 +52,7 @@ export function gate(use) {
   return {
     node,
     focus: form.focus,
-    update(text) {
-      say(problem, text);
-      show(problem, Boolean(text));
-    },
+    update: (text) => tell(problem, text),
   };
 }
 

@@ -1,5 +1,5 @@
 // Trouble: what was refused, closed, missed and dropped in the last 15 minutes, by code, with what it means.
-import { Rows, el, newId, say, setAttribute, show, table } from "./dom.js";
+import { el, listing, newId, say, setAttribute, show } from "./dom.js";
 import { chart, spark } from "./charts.js";
 import { bytes, count, many } from "./numbers.js";
 import { number, stretches, totals } from "./series.js";
@@ -8,27 +8,25 @@ import { CLOSES, REFUSALS, RELAYS, RESUMES, UNDELIVERED, meaning, reasonOf } fro
 const PARTS_OF_STRIP = 90;
 
 /** A table of codes: each with its meaning, its strip and its counts. */
-function strips(title, about, table_, { name: nameOf = (key) => key, none }) {
-  const id = newId();
-  const drawn = table(title, ["Code", "What it means", "15 minutes", ">Last minute", ">15 minutes"]);
-  const empty = el("p.empty", none), words = el("p.words");
-  const node = el("section.panel.strips", { "aria-labelledby": id }, el("h2", { id }, title), el("p.about", about), words, empty, drawn.node);
-  const rows = new Rows(drawn.body, ({ key }) => {
-    const { means, todo, ordinary } = meaning(table_, nameOf(key));
+function strips(title, about, none, meanings, nameOf = (key) => key) {
+  const id = newId(), words = el("p.words");
+  const isOrdinary = (key) => Boolean(meaning(meanings, nameOf(key)).ordinary);
+  const drawn = listing(title, ["Code", "What it means", "15 minutes", ">Last minute", ">15 minutes"], none, ({ key }) => {
+    const { means, todo } = meaning(meanings, nameOf(key)), ordinary = isOrdinary(key);
     const strip = spark([ordinary ? "plain" : "bad"], { bars: true, tall: 26 });
     const minute = el("td.n"), all = el("td.n");
-    const row = el(ordinary ? "tr.ordinary" : "tr", el("th", { scope: "row" }, el("code", nameOf(key))),
-      el("td", el("span.means", means), todo && el("span.todo", todo)), el("td.strip", strip.node), minute, all);
+    const node = el("tr", el("th", { scope: "row" }, el("code", nameOf(key))), el("td", el("span.means", means), todo && el("span.todo", todo)), el("td.strip", strip.node), minute, all);
     return {
-      node: row,
+      node,
       update(item) {
-        strip.update([item.series], Math.max(4, item.max));
+        strip.update([item.series], Math.max(4, ...item.series));
         say(minute, count(item.minute));
         say(all, count(item.all));
-        setAttribute(row, "class", ordinary ? "ordinary" : item.minute ? "hot" : "");
+        setAttribute(node, "class", ordinary ? "ordinary" : item.minute ? "hot" : "");
       },
     };
-  });
+  }, (item) => item.key);
+  const node = el("section.panel.strips", { "aria-labelledby": id }, el("h2", { id }, title), el("p.about", about), words, drawn.node);
   return {
     node,
     /** `pick(snapshot)`: its counts by name. */
@@ -42,49 +40,35 @@ function strips(title, about, table_, { name: nameOf = (key) => key, none }) {
           if (one.at > from) minute[key] = (minute[key] ?? 0) + value;
         }
       }
-      const isOrdinary = (key) => Boolean(meaning(table_, nameOf(key)).ordinary);
       const items = Object.keys(whole).map((key) => ({ key, all: whole[key], minute: minute[key] ?? 0, series: stretches(list, PARTS_OF_STRIP, (one) => number(pick(one)?.[key])) }));
-      for (const item of items) item.max = Math.max(...item.series);
       items.sort((a, b) => isOrdinary(a.key) - isOrdinary(b.key) || b.all - a.all || (a.key < b.key ? -1 : 1));
-      rows.update(items, (item) => item.key);
-      show(empty, !items.length);
-      show(drawn.node, items.length > 0);
+      drawn.update(items);
       say(words, items.length ? `${many(items.length, "kind")}; most: ${items.slice(0, 3).map((item) => `${nameOf(item.key)} ${count(item.all)}`).join(", ")}.` : "");
     },
   };
 }
 
+const JOBS = {
+  ...RELAYS,
+  presence: { means: "presence could not be written to Redis", todo: "See Health. Who is online is wrong until it succeeds." },
+  invalid: { means: "events from Redis that could not be read", todo: "Another service, or another version, publishes on bw:events." },
+};
+
 export function troubleView(app) {
-  const list = el("ul.findings.panel"), well = el("p.empty.good", el("span.mark", { "aria-hidden": "true" }, "✓"), "Nothing is wrong at this moment.");
-  const found = new Rows(list, () => {
-    const mark = el("span.mark", { "aria-hidden": "true" }), level = el("span.words"), text = el("span");
-    return {
-      node: el("li", mark, level, text),
-      update(item) {
-        setAttribute(mark, "class", `mark ${item.level}`);
-        say(mark, item.level === "bad" ? "✕" : "!");
-        say(level, item.level === "bad" ? "Broken: " : "Look at this: ");
-        say(text, item.text);
-      },
-    };
-  });
-  const refused = strips("Refused connections", "Handshakes, streams and tickets that the hub turned away. Its log names the page's origin and the check that failed.", REFUSALS, { name: reasonOf, none: "Nothing was refused in the last 15 minutes." });
-  const closed = strips("Closed sockets", "By close code. Those at the end are everyday.", CLOSES, { none: "No socket was closed in the last 15 minutes." });
-  const resumed = strips("Resumes and gaps", "Clients that came back with a cursor, and what they got.", RESUMES, { none: "Nobody came back in the last 15 minutes." });
-  const lost = strips("Messages that went to no socket", "Of those that Redis published.", UNDELIVERED, { none: "Every message of the last 15 minutes went to a socket." });
-  const jobs = strips("Relay and presence", "What the hub does beside delivering.", { ...RELAYS, presence: { means: "presence could not be written to Redis", todo: "See Health. Who is online is wrong until it succeeds." }, invalid: { means: "events from Redis that could not be read", todo: "Another service, or another version, publishes on bw:events." } }, { none: "Neither has run in the last 15 minutes." });
-  const waiting = chart("Waiting for slow clients", [{ name: "queued", kind: "warn" }], bytes);
-  const missing = chart("Clients told of a gap, in 10 seconds", [{ name: "gaps", kind: "bad" }], count);
-  const node = el("div.view.trouble", list, well, refused.node, closed.node, el("div.two", waiting.node, missing.node), resumed.node, lost.node, jobs.node);
+  const refused = strips("Refused connections", "Handshakes, streams and tickets that the hub turned away. Its log names the page's origin and the check that failed.", "Nothing was refused in the last 15 minutes.", REFUSALS, reasonOf);
+  const closed = strips("Closed sockets", "By close code. Those in grey are everyday.", "No socket was closed in the last 15 minutes.", CLOSES);
+  const resumed = strips("Resumes and gaps", "Clients that came back with a cursor, and what they got.", "Nobody came back in the last 15 minutes.", RESUMES);
+  const lost = strips("Messages that went to no socket", "Of those that Redis published.", "Every message of the last 15 minutes went to a socket.", UNDELIVERED);
+  const jobs = strips("Relay and presence", "What the hub does beside delivering.", "Neither failed nor ran in the last 15 minutes.", JOBS);
+  const waiting = chart("Waiting for slow clients", [["warn", "queued"]], bytes);
+  const missing = chart("Clients told of a gap, in 10 seconds", [["bad", "gaps"]], count);
+  const node = el("div.view.trouble", refused.node, closed.node, el("div.two", waiting.node, missing.node), resumed.node, lost.node, jobs.node);
   return {
     node,
     update() {
-      const { ring, found: wrong, hub } = app;
+      const { ring, hub } = app;
       show(node, Boolean(ring.newest));
       if (!ring.newest) return;
-      found.update(wrong, (item) => item.key);
-      show(list, wrong.length > 0);
-      show(well, !wrong.length);
       refused.update(ring.list, (one) => one.refusals);
       closed.update(ring.list, (one) => one.closes);
       resumed.update(ring.list, (one) => one.resumes);

@@ -1,7 +1,7 @@
 // User: for one id, the sockets on this hub, presence and the feed; sending a test notification, marking as read.
-import { CallError, Poll, explain } from "./api.js";
+import { Poll, explain, objects } from "./api.js";
 import { action, ask } from "./ask.js";
-import { Rows, el, newId, outside, say, setAttribute, show, table } from "./dom.js";
+import { el, lineForm, listing, outside, say, setAttribute, show } from "./dom.js";
 import { lacking } from "./grant.js";
 import { bytes, count, many, moment, span } from "./numbers.js";
 
@@ -11,34 +11,34 @@ const FEED_LIMIT = 20;
 
 /** Ids of users and campaigns, as every part of Bellwire has them. */
 export const isId = (text) => /^[A-Za-z0-9._~@+|-]{1,128}$/.test(text) && !/^\.\.?$/.test(text);
-export const NO_ID = "An id has 1–128 of A-Z a-z 0-9 . _ ~ @ + | -";
+export const NO_ID = "That is no id: 1–128 of A-Z a-z 0-9 . _ ~ @ + | -";
 
 const PROTOCOLS = { v1: "WebSocket, bellwire.v1", raw: "WebSocket, bellwire.raw", sse: "event stream" };
 
-const HINT = "Enter an id: which sockets the user has on this hub, whether they are online anywhere, and what stands in their feed.";
+const ENTRY_KEYS = ["id", "userId", "seq", "title", "kind", "createdAt", "delivery", "readAt"];
 
-const ENTRY_KEYS = ["id", "userId", "seq", "title", "createdAt", "delivery", "readAt"];
+/** Entries of other services have neither a seq nor a mark. */
+const isOurs = (entry) => typeof entry.seq === "number" && "delivery" in entry;
 
 function entryRow() {
-  const seq = el("td.n"), title = el("td.wide"), when = el("td"), state = el("td"), kind = el("td");
+  const seq = el("td.n"), title = el("td.wide"), kind = el("td.wide"), when = el("td"), state = el("td");
   let last = "";
-  const row = el("tr", seq, title, kind, when, state);
+  const node = el("tr", seq, title, kind, when, state);
   return {
-    node: row,
+    node,
     update({ entry }) {
       const text = JSON.stringify(entry);
       if (text === last) return;
       last = text;
-      const ours = typeof entry.seq === "number" && "delivery" in entry;
+      const ours = isOurs(entry);
       say(seq, ours ? count(entry.seq) : "–");
-      const more = Object.fromEntries(Object.entries(entry).filter(([name]) => !ENTRY_KEYS.includes(name)));
-      const rest = JSON.stringify(more, null, 1);
-      title.replaceChildren(el("strong", outside(entry.title ?? "(another service's entry)")), ...(rest === "{}" ? [] : [el("details", el("summary", "more"), el("pre", outside(rest)))]));
-      kind.replaceChildren(typeof entry.kind === "string" ? outside(entry.kind) : "–");
+      const more = Object.entries(entry).filter(([name]) => !ENTRY_KEYS.includes(name));
+      title.replaceChildren(el("strong", outside(entry.title ?? "(another service's entry)")));
+      if (more.length) title.append(el("details", el("summary", "more"), el("pre", outside(JSON.stringify(Object.fromEntries(more), null, 1)))));
+      kind.replaceChildren(outside(entry.kind ?? "–"));
       say(when, moment(entry.createdAt));
-      const told = !ours ? "no mark" : entry.readAt ? `read ${moment(entry.readAt)}` : "unread";
-      say(state, ours && entry.delivery === "pending" ? `${told}, pending` : told);
-      setAttribute(row, "class", ours && !entry.readAt ? "unread" : "");
+      say(state, `${!ours ? "no mark" : entry.readAt ? `read ${moment(entry.readAt)}` : "unread"}${entry.delivery === "pending" ? ", pending" : ""}`);
+      setAttribute(node, "class", ours && !entry.readAt ? "unread" : "");
     },
   };
 }
@@ -47,145 +47,97 @@ function socketRow() {
   const cells = [el("td"), el("td.n"), el("td.n"), el("td.n")];
   return {
     node: el("tr", cells),
-    update(socket) {
-      const texts = [PROTOCOLS[socket.protocol] ?? String(socket.protocol), span(socket.ageMs), bytes(socket.queuedBytes), socket.lastSeq === null ? "–" : count(socket.lastSeq)];
+    update({ socket }) {
+      const texts = [PROTOCOLS[socket.protocol] ?? String(socket.protocol), span(socket.ageMs), bytes(socket.queuedBytes), count(socket.lastSeq)];
       for (const [n, cell] of cells.entries()) say(cell, texts[n]);
     },
   };
 }
 
 export function userView(app) {
-  const field = el("input", { type: "search", id: newId(), autocomplete: "off", spellcheck: "false", maxlength: "128", placeholder: "id of a user, such as alice" });
-  const search = el("form.search", { role: "search", submit: (event) => {
-    event.preventDefault();
-    const id = field.value.trim();
-    if (id) app.go("user", { id });
-  } }, el("label", { for: field.id }, "User"), field, el("button.primary", { type: "submit" }, "Look up"));
-  const hint = el("p.empty", HINT);
-  const heading = el("h2"), presence = el("span.chip"), facts = el("p.facts");
-  const sockets = table("Sockets on this hub", ["Protocol", ">Open for", ">Waiting", ">Last seq sent"]);
-  const socketRows = new Rows(sockets.body, socketRow);
-  const noSocket = el("p.empty"), hubWrong = el("p.wrong"), feedWrong = el("p.wrong"), noEntry = el("p.empty", "The feed is empty.");
-  const feed = table("Feed, newest first", [">Seq", "Title", "Kind", "Created", "State"]);
-  const entries = new Rows(feed.body, entryRow);
-  const unread = el("p.facts");
-  let id = "", position = "", page = null, feedPoll = null, hubPoll = null, waitsFor = "";
+  const search = lineForm("User", "id of a user, such as alice", "Look up", (text) => (isId(text) ? app.go("user", { id: text }) : NO_ID));
+  const hint = el("p.empty", "Enter an id: which sockets the user has on this hub, whether they are online anywhere, and what stands in their feed.");
+  const heading = el("h2"), presence = el("span.chip"), facts = el("p.facts"), unread = el("p.facts");
+  const sockets = listing("Sockets on this hub", ["Protocol", ">Open for", ">Waiting", ">Last seq sent"], "", socketRow, ({ n }) => n);
+  const feed = listing("Feed, newest first", [">Seq", "Title", "Kind", "Created", "State"], "The feed is empty.", entryRow, ({ entry, n }) => (typeof entry.id === "string" ? `i${entry.id}` : n));
+  let id = "", position = "", entries = [];
+  const userPath = () => `/users/${encodeURIComponent(id)}`;
 
-  const lacksWrite = () => lacking(app.grant, "notifications:write");
-  const send = action("Send a test notification…", lacksWrite, sendTest, ".primary");
+  const send = action("Send a test notification…", () => lacking(app.grant, "notifications:write"), sendTest, ".primary");
   const mark = action("Mark all as read…", () => lacking(app.grant, "notifications:write", id), markRead);
   const details = el("div.user", el("section.panel", el("div.head", heading, presence), facts, el("div.actions", send.node, mark.node)),
-    el("section.panel", el("h2", "Sockets on this hub"), hubWrong, noSocket, sockets.node),
-    el("section.panel", el("h2", "Feed"), unread, feedWrong, noEntry, feed.node));
-  const node = el("div.view", el("section.panel", search), hint, show(details, false));
-  for (const one of [hubWrong, feedWrong, noSocket, noEntry]) show(one, false);
+    el("section.panel", el("h2", "Sockets on this hub"), sockets.node), el("section.panel", el("h2", "Feed"), unread, feed.node));
+  const node = el("div.view", el("section.panel", search.node), hint, details);
 
   async function sendTest() {
-    const user = id;
-    const key = `console-${crypto.randomUUID()}`;
+    const userId = id, key = `console-${crypto.randomUUID()}`;
     const done = await ask({
-      title: "Send a test notification?", text: ["It goes to ", el("strong", outside(user)), ": into the feed, and to every open socket. The user sees it."],
+      title: "Send a test notification?", text: ["It goes to ", el("strong", outside(userId)), ": into the feed, and to every open socket. The user sees it."],
       fields: [{ name: "title", label: "Title", value: "Test from the console", max: 200 }, { name: "body", label: "Body (may be empty)", long: true, max: 4096, required: false }], yes: "Send",
-      act: ({ title, body }) => app.api.functions("POST", "/notifications", { userId: user, title, kind: "test", ...(body && { body }) }, { "idempotency-key": key }),
+      act: ({ title, body }) => app.api.functions("POST", "/notifications", { userId, title, kind: "test", ...(body && { body }) }, { "idempotency-key": key }),
     });
     if (!done) return;
-    const where = done.delivery === "sent" ? "in the feed and published" : "stored; Redis is away, it is delivered later";
-    app.tell("Sent to ", outside(user), `: seq ${count(done.seq)}, ${where}.`);
-    feedPoll?.start();
+    app.tell("Sent to ", outside(userId), `: seq ${count(done.seq)}, ${done.delivery === "sent" ? "in the feed and published" : "stored; it is delivered when Redis is back"}.`);
+    readFeed();
   }
 
   async function markRead() {
-    const user = id;
-    const newest = page?.notifications.find((entry) => typeof entry.seq === "number" && "delivery" in entry)?.seq;
-    if (newest === undefined) return app.tell("Nothing to mark: the feed of ", outside(user), " has no entry with a seq, or could not be read.");
+    const user = id, path = userPath(), upTo = entries.find(isOurs)?.seq;
+    if (upTo === undefined) return app.tell("Nothing to mark: no entry of ", outside(user), " was read that has a seq.");
     const done = await ask({
-      title: "Mark everything as read?", text: ["All entries of ", el("strong", outside(user)), ` up to seq ${count(newest)} become read, on every device. That cannot be undone.`], yes: "Mark as read",
-      act: () => app.api.functions("POST", `/users/${encodeURIComponent(user)}/notifications/read`, { upTo: newest }),
+      title: "Mark everything as read?", text: ["All entries of ", el("strong", outside(user)), ` up to seq ${count(upTo)} become read, on every device. That cannot be undone.`], yes: "Mark as read",
+      act: () => app.api.functions("POST", `${path}/notifications/read`, { upTo }),
     });
     if (!done) return;
-    app.tell("Marked entries of ", outside(user), ` up to seq ${count(newest)} as read: ${count(done.unread)} unread left.`);
-    feedPoll?.start();
+    app.tell("Marked entries of ", outside(user), ` up to seq ${count(upTo)} as read: ${count(done.unread)} unread left.`);
+    readFeed();
   }
 
-  function showHub(answer) {
-    show(hubWrong, false);
-    const list = Array.isArray(answer.sockets) ? answer.sockets : [];
-    say(presence, answer.online === true ? "● online" : answer.online === false ? "○ offline" : "? presence not known");
-    setAttribute(presence, "class", `chip ${answer.online === true ? "good" : ""}`);
-    say(facts, answer.epoch ? `Feed at seq ${count(answer.seq)}, epoch ${answer.epoch}` : "No position of the feed is known to Redis.");
-    say(noSocket, answer.online ? "None here. The user is online on another hub, or was a moment ago." : "None.");
-    show(noSocket, !list.length);
-    show(sockets.node, list.length > 0);
-    socketRows.update(list.map((socket, n) => ({ ...socket, n })), (socket) => socket.n);
-    const now = `${answer.epoch} ${answer.seq}`;
-    if (position && now !== position) feedPoll?.start();
-    position = now;
-  }
+  const hubPoll = new Poll({
+    everyMs: SOCKETS_MS, load: () => app.api.hub(userPath()), failed: (error) => sockets.problem(explain(error)),
+    done(answer) {
+      say(presence, answer.online === true ? "● online" : answer.online === false ? "○ offline" : "? presence not known");
+      setAttribute(presence, "class", `chip ${answer.online === true ? "good" : ""}`);
+      facts.replaceChildren(...(answer.epoch ? [`Feed at seq ${count(answer.seq)}, epoch `, outside(answer.epoch)] : ["Redis knows no position of the feed."]));
+      say(sockets.empty, answer.online ? "None here: the user is online on another hub, or was a moment ago." : "None.");
+      sockets.update(objects(answer.sockets).map((socket, n) => ({ socket, n })));
+      const now = `${answer.epoch} ${answer.seq}`;
+      if (position && now !== position) readFeed();
+      position = now;
+    },
+  });
+  const feedPoll = new Poll({
+    everyMs: FEED_MS, load: () => app.api.functions("GET", `${userPath()}/notifications?limit=${FEED_LIMIT}`), failed: (error) => feed.problem(explain(error)),
+    done(answer) {
+      entries = objects(answer.notifications);
+      say(unread, `${many(answer.unread, "unread entry", "unread entries")} among the newest 100; the newest ${entries.length} are shown.`);
+      feed.update(entries.map((entry, n) => ({ entry, n })));
+    },
+  });
 
-  function showFeed(answer) {
-    page = answer;
-    const list = Array.isArray(answer.notifications) ? answer.notifications.filter((entry) => entry && typeof entry === "object") : [];
-    show(feedWrong, false);
-    show(noEntry, !list.length);
-    show(feed.node, list.length > 0);
-    say(unread, list.length ? `${many(answer.unread, "unread entry", "unread entries")} among the newest 100; the newest ${list.length} are shown.` : "");
-    entries.update(list.map((entry, n) => ({ entry, n })), ({ entry, n }) => (typeof entry.id === "string" ? `i${entry.id}` : `n${n}`));
-  }
-
-  function wrongWith(place, others) {
-    return (error) => {
-      if (!(error instanceof CallError)) throw error;
-      say(place, explain(error));
-      show(place, true);
-      for (const other of others) show(other, false);
-    };
-  }
-
-  function stop() {
-    hubPoll?.stop();
-    feedPoll?.stop();
-  }
-
-  function begin() {
-    const path = encodeURIComponent(id);
-    hubPoll = new Poll({ everyMs: SOCKETS_MS, load: () => app.api.hub(`/users/${path}`), done: showHub, failed: wrongWith(hubWrong, [sockets.node, noSocket]) });
-    feedPoll = new Poll({ everyMs: FEED_MS, load: () => app.api.functions("GET", `/users/${path}/notifications?limit=${FEED_LIMIT}`), done: showFeed, failed: wrongWith(feedWrong, [feed.node, noEntry]) });
-    hubPoll.start();
-    feedAsks();
-  }
-
-  /** Once the token allows it and the functions are known. */
-  function feedAsks() {
-    waitsFor = lacking(app.grant, "feed:read", id) ?? "";
-    if (!waitsFor) return feedPoll.start();
-    feedPoll.stop();
-    say(feedWrong, `Your token lacks the scope ${waitsFor}, which reading feeds needs.`);
-    show(feedWrong, true);
+  function readFeed() {
+    const scope = lacking(app.grant, "feed:read", id);
+    if (scope) feed.problem(`Your token lacks the scope ${scope}, which reading feeds needs.`);
+    else feedPoll.start();
   }
 
   return {
-    node,
-    stop,
+    node, polls: [hubPoll, feedPoll],
     start(params) {
-      const wanted = params.get("id") ?? "";
-      stop();
+      const wanted = params.get("id") ?? "", good = isId(wanted);
       if (wanted !== id) {
-        [id, position, page] = [wanted, "", null];
-        socketRows.update([], String);
-        entries.update([], String);
-        for (const one of [sockets.node, feed.node, noEntry, noSocket, feedWrong, hubWrong]) show(one, false);
-        say(presence, "…");
-        say(facts, "");
-        say(unread, "");
+        [id, position, entries] = [wanted, "", []];
+        for (const one of [sockets, feed]) one.update(null);
+        for (const one of [presence, facts, unread]) say(one, "");
       }
-      if (document.activeElement !== field) field.value = id;
-      const good = isId(id);
-      say(hint, id ? `This is no id of a user. ${NO_ID}` : HINT);
+      search.set(id);
+      search.wrong(id && !good ? NO_ID : "");
       show(hint, !good);
       show(details, good);
       if (!good) return;
       heading.replaceChildren(outside(id));
-      begin();
+      hubPoll.start();
+      readFeed();
     },
     update() {
       send.update();

@@ -1,5 +1,5 @@
 // What is wrong now, the worst first, in one line each. Pure: from one snapshot, the last minute and the limits.
-import { bytes, count, latency, many, rate, share, span } from "./numbers.js";
+import { bytes, latency, many, rate, share, span } from "./numbers.js";
 import { number, quantile, sum } from "./series.js";
 import { CLOSES, REFUSALS, meaning, reasonOf } from "./words.js";
 
@@ -61,5 +61,3 @@ export function allWell({ snapshot, minute, bounds = [] }) {
 }
 
 export const levelWord = { bad: "Broken", warn: "Look at this", good: "Well" };
-
-export const countWord = (found) => (found.length ? `${count(found.length)} to look at` : "");
