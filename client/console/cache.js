@@ -28,7 +28,7 @@ function resourceRow({ resource }) {
 export function cacheView(app) {
   const [hitRate, keys, memory, clients] = ["look-ups that hit", "keys", "memory", "connections"].map((name) => card(`Redis: ${name}`));
   const cards = show(el("div.cards", hitRate.node, keys.node, memory.node, clients.node), false), redisWrong = tell(el("p.wrong")), since = el("p.about");
-  const list = listing("Resources", ["Resource", "Answers", ">Reads", ">Fresh", ">Stale", ">Missed", ">Hit rate", ">Fetches", ">Failed", ">Fetch, mean", ">Worst"], "No cached resource has been read in the last day.", resourceRow, (item) => item.resource);
+  const list = listing("Resources", ["Resource", "~Answers", ">Reads", ">Fresh", ">Stale", ">Missed", ">Hit rate", ">Fetches", ">Failed", ">Fetch, mean", ">Worst"], "No cached resource has been read in the last day.", resourceRow, (item) => item.resource);
   const invalidate = action("Invalidate a tag…", () => lacking(app.grant, "cache:write"), invalidateTag, ".primary");
   const node = el("div.view", cards, redisWrong, el("section.panel", el("div.head", el("h2", "Resources"), legend([["ready", "fresh"], ["delayed", "stale"], ["dead", "missed"]], true)), since, list.node),
     el("section.panel", el("h2", "Invalidate"), el("p.about", "Values that have a tag become stale (soft: the next read gets the old value, and it is refreshed) or are removed (hard: the next read waits for the source)."), el("div.actions", invalidate.node)));

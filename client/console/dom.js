@@ -79,10 +79,10 @@ export class Rows {
 let ids = 0;
 export const newId = () => `i${++ids}`;
 
-/** A table in a frame that scrolls sideways, also by keyboard. `columns`: texts, a leading ">" puts numbers right. */
+/** A table in a frame that scrolls sideways, also by keyboard. `columns`: texts; a leading ">" puts numbers right, "~" is a bar. */
 export function table(caption, columns) {
   const body = el("tbody");
-  const head = columns.map((text) => (text[0] === ">" ? el("th.n", { scope: "col" }, text.slice(1)) : el("th", { scope: "col" }, text)));
+  const head = columns.map((text) => el({ ">": "th.n", "~": "th.strip" }[text[0]] ?? "th", { scope: "col" }, text.replace(/^[>~]/, "")));
   const node = el("div.scroll", { tabindex: "0", role: "region", "aria-label": caption }, el("table", el("caption.words", caption), el("thead", el("tr", head)), body));
   return { node, body };
 }

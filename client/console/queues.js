@@ -43,7 +43,7 @@ export function queuesView(app) {
 
   const search = lineForm("Queue", "name of a queue", "Open", (name) => (isQueue(name) ? app.go("queues", { queue: name, campaign }) : NO_QUEUE));
   const namesWrong = tell(el("p.wrong"));
-  const list = listing("Queues", ["Queue", "", ">Ready", ">Delayed", ">In flight", ">Dead", ">Oldest"], "No queue has been used in the last 14 days.", ({ name }) => {
+  const list = listing("Queues", ["Queue", "~Messages", ">Ready", ">Delayed", ">In flight", ">Dead", ">Oldest"], "No queue has been used in the last 14 days.", ({ name }) => {
     const link = el("a", outside(name)), bars = bar(...DEPTH_KINDS.map(([kind]) => kind)), cells = DEPTHS.map(() => el("td.n")), oldest = el("td.n");
     const node = el("tr", el("th", { scope: "row" }, link), el("td.strip", bars.node), cells, oldest);
     return {

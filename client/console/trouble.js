@@ -11,7 +11,7 @@ const PARTS_OF_STRIP = 90;
 function strips(title, about, none, meanings, nameOf = (key) => key) {
   const id = newId(), words = el("p.words");
   const isOrdinary = (key) => Boolean(meaning(meanings, nameOf(key)).ordinary);
-  const drawn = listing(title, ["Code", "What it means", "15 minutes", ">Last minute", ">15 minutes"], none, ({ key }) => {
+  const drawn = listing(title, ["Code", "What it means", "~15 minutes", ">Last minute", ">15 minutes"], none, ({ key }) => {
     const { means, todo } = meaning(meanings, nameOf(key)), ordinary = isOrdinary(key);
     const strip = spark([ordinary ? "plain" : "bad"], { bars: true, tall: 26 });
     const minute = el("td.n"), all = el("td.n");
