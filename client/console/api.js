@@ -54,11 +54,18 @@ export class Api {
       answer = await fetch(url, { ...init, headers, signal, cache: "no-store", credentials: "omit", redirect: "error" });
       if (answer.ok) return answer.status === 204 ? null : await answer.json();
     } catch {
-      throw new CallError(who === "the hub" ? "No answer from the hub" : `No answer from the functions at ${new URL(url).origin}: they are away, or ${location.origin} is not in their cors_origins`);
+      throw new CallError(who === "the hub" ? "No answer from the hub" : silence(new URL(url, location.href).origin));
     }
     throw await refusalOf(answer);
   }
 }
+
+/** Origins that the page's policy did not let it ask. */
+const forbidden = new Set();
+globalThis.document?.addEventListener("securitypolicyviolation", ({ blockedURI }) => forbidden.add(new URL(blockedURI, location.href).origin));
+
+const silence = (origin) =>
+  forbidden.has(origin) ? `The hub does not let this page ask ${origin}: start it with --console-functions-url ${origin}` : `No answer from the functions at ${origin}: they are away, or ${location.origin} is not in their cors_origins`;
 
 /** What to tell a person, with what to do about it. */
 export function explain(error) {

@@ -11,10 +11,10 @@ const EACH_MS = 3_000;
 
 const millis = (value) => latency(typeof value === "number" ? value * 1000 : null);
 
-function resourceRow({ resource }) {
+function resourceRow({ resource, tags }) {
   const bars = bar("ready", "delayed", "dead"), cells = Array.from({ length: 9 }, () => el("td.n"));
   return {
-    node: el("tr", el("th", { scope: "row" }, outside(resource)), el("td.strip", bars.node), cells),
+    node: el("tr", el("th", { scope: "row" }, outside(resource), Array.isArray(tags) && tags.length > 0 && el("span.todo", "tags ", outside(tags.join(", ")))), el("td.strip", bars.node), cells),
     update({ hits, stale, misses, fetches, failures, fetchMs }) {
       const served = number(hits) + number(stale), reads = served + number(misses);
       bars.update([number(hits), number(stale), number(misses)], reads);
@@ -28,7 +28,7 @@ function resourceRow({ resource }) {
 export function cacheView(app) {
   const [hitRate, keys, memory, clients] = ["look-ups that hit", "keys", "memory", "connections"].map((name) => card(`Redis: ${name}`));
   const cards = show(el("div.cards", hitRate.node, keys.node, memory.node, clients.node), false), redisWrong = tell(el("p.wrong")), since = el("p.about");
-  const list = listing("Resources", ["Resource", "~Answers", ">Reads", ">Fresh", ">Stale", ">Missed", ">Hit rate", ">Fetches", ">Failed", ">Fetch, mean", ">Worst"], "No cached resource has been read in the last day.", resourceRow, (item) => item.resource);
+  const list = listing("Resources", ["Resource", "~Answers", ">Reads", ">Fresh ≈", ">Stale ≈", ">Missed", ">Hit rate", ">Fetches", ">Failed", ">Fetch, mean", ">Worst"], "These functions declare no cached resources.", resourceRow, (item) => item.resource);
   const invalidate = action("Invalidate a tag…", () => lacking(app.grant, "cache:write"), invalidateTag, ".primary");
   const node = el("div.view", cards, redisWrong, el("section.panel", el("div.head", el("h2", "Resources"), legend([["ready", "fresh"], ["delayed", "stale"], ["dead", "missed"]], true)), since, list.node),
     el("section.panel", el("h2", "Invalidate"), el("p.about", "Values that have a tag become stale (soft: the next read gets the old value, and it is refreshed) or are removed (hard: the next read waits for the source)."), el("div.actions", invalidate.node)));
@@ -48,7 +48,7 @@ export function cacheView(app) {
     everyMs: EACH_MS, load: () => app.api.functions("GET", "/cache"),
     failed: (error) => list.problem(error.status === 404 ? "These functions are older and do not count what the cache does." : explain(error)),
     done(answer) {
-      say(since, answer.since ? `Counted since ${moment(answer.since)}, by all functions together; up to 5 s behind.` : "");
+      say(since, answer.since ? `Since ${moment(answer.since)}, all functions together, up to 5 s behind. Fresh and stale are estimates.` : "");
       list.update(objects(answer.items).filter((item) => typeof item.resource === "string"));
     },
   });

@@ -21,6 +21,7 @@ const HIDDEN_MS = 60_000;
 const HUBS_MS = 5_000;
 const ANNOUNCE_MS = 5_000;
 const MORE_FINDINGS = 3;
+const END_WORDS = { token_expired: "the token has expired", shutdown: "the hub shuts down" };
 
 const given = tokenOfAddress();
 const home = homeOf(location.href);
@@ -101,17 +102,8 @@ function useToken(token) {
   enter();
 }
 
-function forget() {
-  stream.stop();
-  fleetPoll.stop();
-  app.api.token = "";
-  [app.grant, app.fleet] = [null, {}];
-  app.ring.clear();
-  stream.heardAt = null;
-  stopPolls();
-  draw();
-  entrance.focus();
-}
+/** A new page knows nothing of the old one. */
+const forget = () => location.reload();
 
 function take(type, value) {
   if (type === "hub") takeHub(value);
@@ -119,7 +111,7 @@ function take(type, value) {
   else if (type === "snapshot") {
     app.ring.take([value]);
     drawSoon();
-  }
+  } else if (type === "end") stream.ends(END_WORDS[value.reason]);
 }
 
 function takeHub(value) {

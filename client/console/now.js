@@ -2,12 +2,11 @@
 import { card, chart, heatmap } from "./charts.js";
 import { el, show, table } from "./dom.js";
 import { bytes, clock, count, latency, many, rate, share, span } from "./numbers.js";
-import { addCounts, number, quantile, stretches, sum, totals } from "./series.js";
+import { addCounts, number, quantile, rates, stretches, sum, totals } from "./series.js";
 import { socketsOf } from "./verdict.js";
 import { CLOSES, REFUSALS, meaning, reasonOf } from "./words.js";
 
 const PARTS = 90;
-const PART_S = 10;
 
 /** "between 3 and 20". */
 function between(values, format) {
@@ -44,7 +43,6 @@ export function nowView(app) {
 
   function updateCards(list, snapshot, minute, limits, bounds) {
     const each = (pick, join) => stretches(list, PARTS, pick, join);
-    const perSecond = (name) => each((one) => number(one[name])).map((value) => (value === null ? null : value / PART_S));
     const { redis = {} } = snapshot;
     const heard = each((one) => one.redis?.heardMsAgo ?? null, Math.max);
     const up = redis.subscription && redis.commands;
@@ -58,7 +56,7 @@ export function nowView(app) {
       text: count(all), sub: `${share(all, limits.sockets)} of ${count(limits.sockets)}`,
       part: all, whole: limits.sockets, level: all / limits.sockets >= 0.9 ? "bad" : "", series: [total], told: `In the last 15 minutes ${between(total, count)}.`,
     });
-    const [into, out] = [perSecond("received"), perSecond("delivered")];
+    const [into, out] = [rates(list, PARTS, "received"), rates(list, PARTS, "delivered")];
     const recent = totals(list.slice(-5));
     cards.flow.update({
       text: `${rate(recent.received / (recent.seconds || 1))} → ${rate(recent.delivered / (recent.seconds || 1))}`, unit: "/s",

@@ -15,6 +15,8 @@ const DEAD_MS = 5_000;
 /** What GET /stats takes. */
 const NAMES_PER_CALL = 20;
 const NAMES_LIMIT = 100;
+/** A page may have fewer names than asked for, even none. */
+const PAGES_MAX = 5;
 const DEAD_LIMIT = 20;
 const REDRIVE_MAX = 500;
 const PAYLOAD_SHORT = 72;
@@ -38,7 +40,7 @@ function payloadCell(letter) {
 export function queuesView(app) {
   const lacksRead = () => lacking(app.grant, "queues:read");
   const lacksWrite = () => lacking(app.grant, "queues:write");
-  let queue = "", campaign = "", names = [], next = null, round = 0, depths = {};
+  let queue = "", campaign = "", names = [], next = null, hasMore = false, round = 0, depths = {};
   const history = new Map(), chosen = new Set(), samples = [];
 
   const search = lineForm("Queue", "name of a queue", "Open", (name) => (isQueue(name) ? app.go("queues", { queue: name, campaign }) : NO_QUEUE));
@@ -102,13 +104,18 @@ export function queuesView(app) {
     depthPoll.start();
   }
 
-  /** The first page, or the one at the cursor in addition. */
+  /** The first names, or those from the cursor on in addition. */
   async function loadNames(cursor) {
-    const page = await app.api.functions("GET", `/queues?limit=${NAMES_LIMIT}${cursor ? `&cursor=${encodeURIComponent(cursor)}` : ""}`);
-    const items = (Array.isArray(page.items) ? page.items : []).filter((name) => typeof name === "string");
-    const isMore = cursor || names.length > NAMES_LIMIT;
-    names = isMore ? [...new Set([...names, ...items])] : items;
-    if (cursor || !isMore) next = page.next ?? null;
+    const items = [];
+    let at = cursor ?? null;
+    for (let pages = 0; pages === 0 || (at !== null && items.length < NAMES_LIMIT && pages < PAGES_MAX); pages++) {
+      const page = await app.api.functions("GET", `/queues?limit=${NAMES_LIMIT}${at ? `&cursor=${encodeURIComponent(at)}` : ""}`);
+      if (Array.isArray(page.items)) items.push(...page.items.filter((name) => typeof name === "string"));
+      at = page.next ?? null;
+    }
+    hasMore ||= Boolean(cursor);
+    names = hasMore ? [...new Set([...names, ...items])] : items;
+    if (cursor || !hasMore) next = at;
   }
 
   async function readNames() {

@@ -62,13 +62,20 @@ export function addNames(total, names) {
 
 export const number = (value) => (typeof value === "number" && Number.isFinite(value) ? value : 0);
 
+/** The time that a snapshot's counts are of. */
+const msOf = (one) => (one.ms > 0 ? one.ms : 1000);
+
+/** Counts a second, in each of `parts` stretches. */
+export const rates = (list, parts, name) =>
+  stretches(list, parts, (one) => [number(one[name]), msOf(one)], ([a, b], [c, d]) => [a + c, b + d]).map((value) => value && (value[0] / value[1]) * 1000);
+
 const COUNTS = ["received", "delivered", "gaps", "invalidEvents", "presenceFailures", "cpuMs"];
 const NAMES = ["closes", "refusals", "resumes", "undelivered", "relay"];
 
 /** All counts of these snapshots. */
 export function totals(list) {
   const total = Object.fromEntries([...COUNTS.map((name) => [name, 0]), ...NAMES.map((name) => [name, Object.create(null)])]);
-  total.seconds = list.length;
+  total.seconds = list.reduce((all, one) => all + msOf(one), 0) / 1000;
   total.latency = [];
   for (const one of list) {
     for (const name of COUNTS) total[name] += number(one[name]);

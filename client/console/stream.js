@@ -19,6 +19,7 @@ export class Stream {
   #take;
   #changed;
   #run = null;
+  #end = "";
 
   /** `take(type, value)`: events; `changed()`: the state is another. */
   constructor(url, take, changed) {
@@ -44,6 +45,11 @@ export class Stream {
     return this.#run !== null;
   }
 
+  /** The hub said why it ends the stream. */
+  ends(reason = "") {
+    this.#end = reason;
+  }
+
   /** At once instead of after the wait. */
   retry() {
     if (this.#run) this.start(this.#token);
@@ -60,7 +66,7 @@ export class Stream {
       this.#go({ name: "connecting" });
       try {
         await this.#connection(signal, () => (tries = 0));
-        problem = "The hub ended the stream";
+        problem = `The hub ended the stream${this.#end && `: ${this.#end}`}`;
       } catch (error) {
         if (signal.aborted) return;
         problem = error.message;
@@ -79,6 +85,7 @@ export class Stream {
   }
 
   async #connection(signal, opened) {
+    this.#end = "";
     const mine = new AbortController();
     const all = AbortSignal.any([signal, mine.signal]);
     const give = (text) => mine.abort(new Error(text));

@@ -37,9 +37,9 @@ export function dress(fake, now = Date.now()) {
   }));
   fake.campaigns.spring = { processed: 61_400, remaining: 38_600, responses: 61_122, total: 100_000, expiresAt: iso(-20 * HOUR) };
   fake.cache = [
-    { resource: "all_blogs", hits: 184_201, stale: 912, misses: 31, fetches: 940, failures: 0, fetchMs: { mean: 42.3, worst: 310 } },
-    { resource: "profile", hits: 96_410, stale: 8_230, misses: 4_112, fetches: 12_210, failures: 17, fetchMs: { mean: 8.1, worst: 1_204 } },
-    { resource: "settings", hits: 51_003, stale: 402, misses: 88, fetches: 489, failures: 0, fetchMs: { mean: 3.4, worst: 61 } },
+    { resource: "all_blogs", tags: ["blogs"], hits: 184_201, stale: 912, misses: 31, fetches: 940, failures: 0, fetchMs: { mean: 42.3, worst: 310 } },
+    { resource: "profile/{userId}", tags: ["user:{userId}"], hits: 96_410, stale: 8_230, misses: 4_112, fetches: 12_210, failures: 17, fetchMs: { mean: 8.1, worst: 1_204 } },
+    { resource: "settings", tags: [], hits: 51_003, stale: 402, misses: 88, fetches: 489, failures: 0, fetchMs: { mean: 3.4, worst: 61 } },
   ];
   const moving = setInterval(() => {
     const roll = Math.sin(Date.now() / 900);

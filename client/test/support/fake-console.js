@@ -6,8 +6,8 @@ import { fakeToken } from "./fake-hub.js";
 
 const CLIENT = new URL("../../", import.meta.url).pathname;
 export const BOUNDS = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000];
-export const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self' http: https:; " +
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
 export const ALL_SCOPES = "ops:read feed:read queues:write campaigns:write notifications:write cache:write";
 
@@ -91,7 +91,7 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
     hub: { hub: "hub-7f3a", version: "0.1.0", startedAt: new Date(Date.now() - 273_840_000).toISOString(), functions: null, latencyBoundsUs: BOUNDS, limits: { sockets: 30_000, socketsPerUser: 20, queuedBytes: 256 << 20 }, keptSeconds: 900 },
     snapshots: [quiet(Date.now())], next: (at) => ({ ...quiet(at) }), silent: false,
     fleet: { hubs: [{ id: "hub-7f3a", self: true }], onlineUsers: 0 },
-    users: {}, feeds: {}, queues: {}, dead: {}, campaigns: {}, cache: [], ready: { auth: "ok", record: "ok", redis: "ok", status: "ok" },
+    users: {}, feeds: {}, queues: {}, namesPerPage: 4, dead: {}, campaigns: {}, cache: [], ready: { auth: "ok", record: "ok", redis: "ok", status: "ok" },
     stats: { connectedClients: 12, evictedKeys: 0, hitRate: 91, keyspaceHits: 91_000, keyspaceMisses: 9_000, maxMemory: 1 << 30, totalKeys: 84_211, uptimeSeconds: 3_600, usedMemory: 310 << 20 },
     /** `(request, url) => problem | undefined`, with a `status`. */
     refuse: () => undefined,
@@ -99,6 +99,9 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
       fake.snapshots.push(snapshot);
       fake.snapshots = fake.snapshots.slice(-900);
       if (!fake.silent) for (const stream of streams) stream.write(event("snapshot", snapshot));
+    },
+    end(reason) {
+      for (const stream of streams) stream.end(event("end", { reason }));
     },
     drop() {
       for (const stream of streams) stream.destroy();
@@ -148,7 +151,10 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
       const names = query.get("queues")?.split(",").map(decodeURIComponent) ?? [];
       return [200, { ...fake.stats, queues: Object.fromEntries(names.map((name) => [name, fake.queues[name] ?? { ready: 0, delayed: 0, inFlight: 0, dead: 0, oldestAgeSeconds: null }])) }];
     }
-    if (path === "/queues") return [200, { items: Object.keys(fake.queues), next: null }];
+    if (path === "/queues") {
+      const names = Object.keys(fake.queues), from = Number(query.get("cursor") ?? 0);
+      return [200, { items: names.slice(from, from + fake.namesPerPage), next: from + fake.namesPerPage < names.length ? String(from + fake.namesPerPage) : null }];
+    }
     if (first === "queues" && third === "dead") return [200, { items: fake.dead[second] ?? [], next: null }];
     if (first === "queues" && third === "redrive") {
       const all = fake.dead[second] ?? [];
