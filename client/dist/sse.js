@@ -1,0 +1,2 @@
+/*! bellwire 0.1.0 | Apache-2.0 OR MIT */
+function e(e){let t="",r="",a=!0,n={};return d=>{a&&d&&(a=!1,"\ufeff"===d[0]&&(d=d.slice(1))),t+=d;let i=t.split(/\r\n|\n|\r(?!$)/);t=i.pop()??"";for(let t of i){if(!t){e({...n,type:n.type||"message",id:r}),n={};continue}let[,a,d]=/^([^:]*):? ?([^]*)$/.exec(t);"data"===a?n.data=void 0===n.data?d:`${n.data}\n${d}`:"event"===a?n.type=d:"id"!==a||d.includes("\0")?"retry"===a&&/^\d+$/.test(d)&&(n.retry=Number(d)):r=d}}}export{e as parser};
