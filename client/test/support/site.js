@@ -1,11 +1,11 @@
-// A page's own server: the client's files, a page without a script, and an endpoint for tokens.
+// A page's own server: the client as a hub serves it (dist/), a page without a script, and an endpoint for tokens.
 import { createReadStream, existsSync } from "node:fs";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { IMPORT_MAP, reactModule } from "./react-page.js";
 import { token } from "./stack.js";
 
-const CLIENT = new URL("../..", import.meta.url).pathname;
+const CLIENT = new URL("../../dist", import.meta.url).pathname;
 const PAGE = '<!doctype html><html lang="en"><title>Test</title><link rel="icon" href="data:,">' + IMPORT_MAP + "<body>";
 
 /** `site.token(user)` decides what the endpoint answers; null: 503. `site.pages`: path → `{html, headers}`. */
