@@ -133,6 +133,11 @@ impl Operation {
         self.with_body()
     }
 
+    /// Rejects a body that says anything.
+    pub fn no_body(self) -> Self {
+        self.fails(&[Code::BadJson, Code::UnknownField, Code::PayloadTooLarge])
+    }
+
     /// An example of a valid body.
     pub fn example(mut self, body: Value) -> Self {
         self.example = Some(body);

@@ -75,6 +75,7 @@ pub fn operations() -> Vec<Operation> {
                 "Users are returned in the order in which they were added, each at most once: if \
                  the answer is lost, so are its users.",
             )
+            .no_body()
             .query("count", take, "The maximum number of users.")
             .answers(200, "The users, and the number remaining.", named("TakenUsers"))
             .shows(
