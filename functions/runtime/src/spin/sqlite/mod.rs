@@ -31,7 +31,12 @@ const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 0";
 pub(super) struct SpinSqlite {
     connection: RefCell<Option<Rc<Connection>>>,
     write_lock: WriteLock,
+    /// The last time that a statement found the database locked.
+    locked_at: Cell<Option<Instant>>,
 }
+
+/// A waiting statement asks for the lock more often than this.
+const LOCKED_FOR: Duration = Duration::from_millis(500);
 
 impl SpinSqlite {
     async fn connection(&self) -> Result<Rc<Connection>, Error> {
@@ -73,6 +78,7 @@ impl SpinSqlite {
                 // Without the lock, a statement has no effect.
                 Err(error) if classify(&error).failure == Failure::Locked => {
                     is_locked.set(true);
+                    self.locked_at.set(Some(Instant::now()));
                     let (since, wait) =
                         waiting.get_or_insert_with(|| (Instant::now(), Wait::default()));
                     let pause = self.write_lock.pause(wait, since.elapsed());
@@ -83,6 +89,12 @@ impl SpinSqlite {
                 Err(error) => return Err(classify(&error)),
             }
         }
+    }
+
+    /// Whether a statement is waiting for the write lock, or was just now: it may have been dropped
+    /// by a caller that waits no longer.
+    pub(super) fn is_locked(&self) -> bool {
+        self.locked_at.get().is_some_and(|at| at.elapsed() < LOCKED_FOR)
     }
 
     /// Runs a statement; the error contains SQLite's text.
