@@ -36,11 +36,15 @@ fn main() -> ExitCode {
 
 fn run(settings: &Settings) -> Result<()> {
     match &settings.cli.command {
-        None => serve(&settings.cli.serve),
-        Some(Command::Serve(args)) => serve(args),
+        None => serve(&settings.cli.serve, settings),
+        Some(Command::Serve(args)) => serve(args, settings),
         Some(Command::CheckConfig(args)) => {
             logging::check(&args.log)?;
             let shown = settings.show(&configure(args)?);
+            for name in unknown_variables(settings) {
+                writeln!(std::io::stderr(), "bellwire-hub: {name} is set, {NO_SETTING}")
+                    .context("cannot write to stderr")?;
+            }
             write!(std::io::stdout(), "{shown}").context("cannot write to stdout")
         }
         Some(Command::Token(args)) => dev_token::print(args, &environment),
@@ -60,8 +64,19 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn serve(args: &ServeArgs) -> Result<()> {
+/// What is wrong with an unknown variable. It is not an error: others may use names like ours.
+const NO_SETTING: &str = "but no setting has this name";
+
+fn unknown_variables(settings: &Settings) -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    settings.unknown_variables(names)
+}
+
+fn serve(args: &ServeArgs, settings: &Settings) -> Result<()> {
     logging::init(&args.log)?;
+    for variable in unknown_variables(settings) {
+        tracing::warn!(%variable, "a variable is set, {NO_SETTING}");
+    }
     let mut config = configure(args)?;
     let relay = config.relay.clone().map(Relay::new).transpose();
     let relay = relay.context("BELLWIRE_FUNCTIONS_URL: cannot load certificates for https")?;

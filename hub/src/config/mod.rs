@@ -14,11 +14,14 @@ pub mod open_files;
 pub mod sources;
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use http::HeaderValue;
 use redis::{ConnectionAddr, IntoConnectionInfo as _};
 use shared::auth::{KeyConfig, KeySet};
 use url::Url;
@@ -31,8 +34,8 @@ use crate::config::flags::{KeyArgs, ServeArgs};
 use crate::config::limit_flags::LimitArgs;
 use crate::limits::{
     CONSOLE_INTERVAL, CONSOLE_WRITE_DEADLINE, DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL,
-    PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE,
-    SUBSCRIPTION_SILENCE,
+    PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE, QUEUED_BYTES_MAX, RELAY_TOKEN_FILE_BYTES_MAX,
+    SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
 };
 
 /// The validated configuration.
@@ -209,7 +212,21 @@ fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> 
         issuer: args.auth_issuer.clone().unwrap_or_default(),
         audience: args.auth_audience.clone().unwrap_or_default(),
     };
-    KeySet::new(&config).context("AUTH_HS256_KEY(_FILE) or AUTH_JWKS(_FILE)")
+    let sources = [
+        key_source("AUTH_HS256_KEY", args.auth_hs256_key_file.as_deref(), &config.hs256_key),
+        key_source("AUTH_JWKS", args.auth_jwks_file.as_deref(), &config.jwks),
+    ];
+    // The error says which of the two it means.
+    KeySet::new(&config)
+        .with_context(|| sources.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// Where [`secret`] found the value: the file, or else the variable.
+fn key_source(name: &str, file: Option<&str>, value: &str) -> Option<String> {
+    match file.filter(|file| !file.is_empty()) {
+        Some(file) => Some(format!("{name}_FILE ({file})")),
+        None => (!value.is_empty()).then(|| name.to_owned()),
+    }
 }
 
 /// A secret from its file, else from the environment, else empty. An empty file name counts as
@@ -261,10 +278,9 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
     };
     let base = functions_base(url)?;
     let url = format!("{base}/admin/relay");
-    Ok(Some(RelayConfig {
-        url: url.parse().context(FUNCTIONS_URL)?,
-        token_file: token_file.into(),
-    }))
+    let token_file = PathBuf::from(token_file);
+    check_relay_token(&token_file)?;
+    Ok(Some(RelayConfig { url: url.parse().context(FUNCTIONS_URL)?, token_file }))
 }
 
 const FUNCTIONS_URL: &str = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
@@ -287,6 +303,30 @@ fn base_url(url: &str, setting: &str) -> Result<Url> {
         "{setting} must not have a query or fragment"
     );
     Ok(base)
+}
+
+/// The relay reads the file again before every call. A file that is wrong from the start would only
+/// show in the log, while nobody calls the relay.
+fn check_relay_token(path: &Path) -> Result<()> {
+    let setting = "--relay-token-file (BELLWIRE_RELAY_TOKEN_FILE)";
+    let shown = path.display();
+    let read = || -> std::io::Result<String> {
+        let mut text = String::new();
+        File::open(path)?.take(RELAY_TOKEN_FILE_BYTES_MAX).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = read().with_context(|| format!("{setting}: cannot read {shown}"))?;
+    ensure!(authorization(&text).is_some(), "{setting}: {shown} is empty or not a token");
+    Ok(())
+}
+
+/// The `Authorization` header with the text of a token file; `None` if that is no token.
+pub(crate) fn authorization(text: &str) -> Option<HeaderValue> {
+    let token = text.trim();
+    let header = HeaderValue::from_str(&format!("Bearer {token}")).ok();
+    let mut header = header.filter(|_| !token.is_empty())?;
+    header.set_sensitive(true);
+    Some(header)
 }
 
 #[cfg(test)]

@@ -210,4 +210,41 @@ mod tests {
             assert!(!told.contains("secret"), "{told}");
         }
     }
+    fn a_server_without_a_free_slot_is_asked_again() {
+        let is_refused = |text: &str| {
+            let text = format!("Error occurred while creating a new object: db error: {text}");
+            is_refused_for_now(&Error::PgError(PgError::ConnectionFailed(text)))
+        };
+        for text in [
+            "FATAL: sorry, too many clients already",
+            "FATAL: too many connections for role \"bellwire\"",
+            "FATAL: too many connections for database \"bellwire\"",
+            // Up to Postgres 15, and since 16.
+            "FATAL: remaining connection slots are reserved for non-replication superuser \
+             connections",
+            "FATAL: remaining connection slots are reserved for roles with the SUPERUSER attribute",
+            "FATAL: remaining connection slots are reserved for roles with privileges of the \
+             \"pg_use_reserved_connections\" role",
+            "FATAL: the database system is starting up",
+            "FATAL: the database system is in recovery mode",
+            "FATAL: the database system is not yet accepting connections",
+        ] {
+            assert!(is_refused(text), "{text}");
+        }
+        for text in [
+            "FATAL: password authentication failed for user \"bellwire\"",
+            "FATAL: database \"bellwire\" does not exist",
+            "FATAL: role \"bellwire\" is not permitted to log in",
+            "FATAL: database \"bellwire\" is not currently accepting connections",
+        ] {
+            assert!(!is_refused(text), "{text}");
+        }
+    }
+
+    /// The same words in a statement's error say nothing about the connection.
+    #[test]
+    fn a_statement_that_failed_is_not_a_refused_connection() {
+        let text = "too many clients".to_owned();
+        assert!(!is_refused_for_now(&Error::PgError(PgError::QueryFailed(QueryError::Text(text)))));
+    }
 }

@@ -17,6 +17,12 @@ const RUN_LIMIT: Duration = Duration::from_secs(20);
 /// Runs the program with arguments and variables; returns exit code, standard output, standard error.
 async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = Command::new(PROGRAM);
+    // Variables of the tests themselves are unknown to the hub.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BELLWIRE_") {
+            command.env_remove(name);
+        }
+    }
     command.args(arguments).envs(variables.iter().copied());
     let output = process::run(command, RUN_LIMIT).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -85,6 +91,7 @@ async fn a_wrong_setting_is_named_before_anything_starts() {
         // An unusable key is not a missing key: the hub must not start and reject every client.
         ("AUTH_HS256_KEY_FILE", "/nowhere", "AUTH_HS256_KEY_FILE"),
         ("AUTH_HS256_KEY_FILE", "/dev/null", "AUTH_HS256_KEY_FILE"),
+        ("AUTH_HS256_KEY_FILE", "/proc/self/comm", "AUTH_HS256_KEY_FILE (/proc/self/comm)"),
         ("AUTH_JWKS", "{", "AUTH_JWKS"),
         ("AUTH_JWKS", r#"{"keys":[{"kty":"oct","k":"aHVudGVyMg"}]}"#, "AUTH_JWKS"),
         ("AUTH_JWKS_FILE", "/nowhere", "AUTH_JWKS_FILE"),
@@ -135,9 +142,25 @@ async fn check_config_prints_the_resulting_settings_and_the_errors() {
     let (is_right, shown, stderr) = check("\nsocket_max = 5").await;
     assert!(!is_right && shown.is_empty());
     assert!(stderr.contains(&format!("{}:2: `socket_max`", file.display())), "{stderr}");
+    let (is_right, _, stderr) =
+        check("functions_url = \"http://f:1\"\nrelay_token_file = \"/nowhere/token\"").await;
+    assert!(!is_right && stderr.contains("cannot read /nowhere/token"), "{stderr}");
     // Checks settings together, as `serve` does, not only line by line.
     let (is_right, _, stderr) = check("connections_max = 10\nsockets_max = 11").await;
     assert!(!is_right && stderr.contains("BELLWIRE_HUB_SOCKETS_MAX"), "{stderr}");
+}
+
+#[tokio::test]
+async fn a_misspelt_variable_is_named_by_check_config_and_in_the_log() {
+    let misspelt = ("BELLWIRE_HUB_PNIG_INTERVAL_S", "7");
+    let (code, shown, stderr) = run(&["check-config"], &[misspelt]).await;
+    assert!(code == Some(0) && shown.contains("ping_interval_s = 25"), "{stderr}");
+    let expected =
+        "bellwire-hub: BELLWIRE_HUB_PNIG_INTERVAL_S is set, but no setting has this name\n";
+    assert_eq!(stderr, expected);
+    // The short key ends `serve` after that.
+    let (code, _, log) = run(&["serve"], &[misspelt, ("AUTH_HS256_KEY", "short")]).await;
+    assert!(code == Some(1) && log.contains(misspelt.0), "{log}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

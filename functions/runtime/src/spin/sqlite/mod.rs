@@ -107,17 +107,20 @@ impl SpinSqlite {
         let is_locked = Cell::new(false);
         let run = self.collect(statement, parameters, expected, &is_locked);
         let outcome = within(STATEMENT_DEADLINE, run).await;
-        let outcome = outcome.unwrap_or_else(|| {
-            Err(match is_locked.get() {
-                true => SqlError::sqlite("no answer in time: the database is locked"),
-                false => SqlError::other("no answer in time"),
-            })
-        });
+        let outcome = outcome.unwrap_or_else(|| Err(late(is_locked.get())));
         if outcome.is_err() {
             // After any error, the next statement starts with a new connection.
             *self.connection.borrow_mut() = None;
         }
         outcome
+    }
+}
+
+/// The error of a statement that has reached its deadline. Without the lock, it has had no effect.
+fn late(is_locked: bool) -> SqlError {
+    match is_locked {
+        true => SqlError::sqlite("no answer in time: the database is locked"),
+        false => SqlError::other("no answer in time"),
     }
 }
 
@@ -149,5 +152,18 @@ fn classify(error: &Error) -> SqlError {
         Error::DatabaseFull => {
             SqlError { failure: Failure::DiskFull, text: "the database is full".to_owned() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_that_never_got_the_lock_says_so() {
+        assert_eq!(late(true).failure, Failure::Locked);
+        assert_eq!(late(false).failure, Failure::Other);
+        let error = classify(&Error::Io("database is locked".to_owned()));
+        assert_eq!(error.failure, Failure::Locked);
     }
 }
