@@ -210,6 +210,8 @@ mod tests {
             assert!(!told.contains("secret"), "{told}");
         }
     }
+
+    #[test]
     fn a_server_without_a_free_slot_is_asked_again() {
         let is_refused = |text: &str| {
             let text = format!("Error occurred while creating a new object: db error: {text}");

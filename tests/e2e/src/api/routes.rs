@@ -263,7 +263,7 @@ async fn a_post_without_a_body_takes_none_that_says_anything() {
             continue;
         }
         count += 1;
-        let call = |body: &str| functions.post(&target, body).token(&everything).send();
+        let call = |body: &str| functions.post(&target, body.to_owned()).token(&everything).send();
         for body in ["", "{}", " { } "] {
             call(body).await.expect(200);
         }
