@@ -54,7 +54,7 @@ enum Caching {
 }
 
 /// The routes of all files but the pages.
-pub(crate) fn router() -> Router {
+pub(crate) fn router<S: Clone + Send + Sync + 'static>() -> Router<S> {
     ASSETS.iter().fold(Router::new(), |router, asset| match asset.path {
         Some(path) => {
             let answer = move |method: Method, headers: HeaderMap| async move {

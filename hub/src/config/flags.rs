@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::limit_flags::{LimitArgs, MetricsArgs, TimeArgs};
+use crate::config::limit_flags::{ConsoleArgs, LimitArgs, MetricsArgs, TimeArgs};
 use crate::limits::LISTEN_BACKLOG;
 
 /// Serves browsers' WebSockets and delivers the Redis channel `notifications` to them.
@@ -124,6 +124,9 @@ pub struct ServeArgs {
 
     #[command(flatten)]
     pub(crate) metrics: MetricsArgs,
+
+    #[command(flatten)]
+    pub(crate) console: ConsoleArgs,
 
     #[command(flatten)]
     pub(crate) times: TimeArgs,

@@ -1,0 +1,70 @@
+// What codes and reasons mean, and what to do. From docs/hub-protocol.md and docs/operations.md.
+
+/** Code: meaning, what to do; `ordinary` ones are no trouble. */
+export const CLOSES = {
+  none: { means: "ended without a close frame: a network that broke, a tab that was closed", ordinary: true },
+  other: { means: "closed by the client with a code of its own", ordinary: true },
+  1000: { means: "closed by the client", ordinary: true },
+  1001: { means: "the page went away", ordinary: true },
+  1002: { means: "a frame that breaks RFC 6455", todo: "Look for a proxy or a client library that alters frames." },
+  1007: { means: "text that is not UTF-8", todo: "A client sends bytes as text." },
+  1011: { means: "internal error of the hub", todo: "Read the hub's log; clients come back by themselves." },
+  1012: { means: "the hub restarts", ordinary: true },
+  4400: { means: "a frame that the protocol does not know", todo: "A client sends something that is not in docs/hub-protocol.md." },
+  4401: { means: "the token expired", ordinary: true },
+  4403: { means: "renewed with another user's token", todo: "A page mixes up the tokens of two users." },
+  4408: { means: "too slow, or pings unanswered", todo: "These clients do not read as fast as they are sent to; they resume by themselves. Many at once: the network." },
+  4410: { means: "the entries after the cursor are gone", todo: "Clients that were away for long read the feed; nothing to do." },
+  4413: { means: "a frame above the size limit", todo: "Clients send only ping and auth; look for what else they send." },
+  4429: { means: "more messages than a client may send", todo: "Look for a loop in a client." },
+};
+
+export const REFUSALS = {
+  address_connections: { means: "too many connections from one address", todo: "A proxy that is missing in --trusted-proxies, or one client that opens too many." },
+  address_rate: { means: "one address connects too often", todo: "A proxy that is missing in --trusted-proxies, or a client without a wait." },
+  connections: { means: "the hub has all connections that it may have", todo: "Add a hub, or raise --connections-max." },
+  draining: { means: "the hub is shutting down", ordinary: true },
+  handshake_rate: { means: "all clients together connect too fast: a herd", todo: "They wait and come back. If it does not end: raise --handshakes-per-s." },
+  head_malformed: { means: "not an HTTP request", todo: "A scanner, or TLS sent to the plain port." },
+  head_timeout: { means: "the request did not arrive in time" },
+  head_too_large: { means: "the request's head is too long", todo: "Large cookies are sent to the hub's host." },
+  internal: { means: "internal error of the hub", todo: "Read the hub's log." },
+  method: { means: "not a GET, or with a body" },
+  no_key: { means: "the hub has no key to verify tokens", todo: "Set --auth-hs256-key-file or --auth-jwks-file." },
+  no_token: { means: "neither a token nor a ticket", todo: "A page connects before it has a token." },
+  origin: { means: "a page of an origin that is not allowed", todo: "If it is yours, add it to --allowed-origins; the log names it." },
+  protocol: { means: "none of the subprotocols is known", todo: "The client must offer bellwire.v1 or bellwire.raw." },
+  query: { means: "an invalid query or cursor", todo: "A client makes its cursor itself." },
+  redis: { means: "tickets need Redis, which is away", todo: "See Health." },
+  sockets: { means: "the hub has all sockets that it may have", todo: "Add a hub, or raise --sockets-max." },
+  subject: { means: "the token's subject is not a user id", todo: "The service that makes tokens puts something else into `sub`." },
+  ticket: { means: "a ticket that is unknown, used or expired", todo: "Tickets are good for one connection within 30 s." },
+  ticket_rate: { means: "a user asks for tickets too often" },
+  token: { means: "an invalid token", todo: "Another key, issuer or audience: the log names the check." },
+  token_expired: { means: "an expired token", ordinary: true },
+  upgrade: { means: "not a WebSocket handshake", todo: "A proxy that does not pass upgrades on." },
+  user_sockets: { means: "a user has too many sockets", todo: "A page that opens sockets and does not close them." },
+};
+
+export const RESUMES = {
+  replayed: { means: "came back, and got what they had missed", ordinary: true },
+  nothing: { means: "came back, and had missed nothing", ordinary: true },
+  gap: { means: "came back too late: told to read the feed" },
+};
+
+export const UNDELIVERED = {
+  not_here: { means: "the user has no socket on this hub", ordinary: true },
+  shed: { means: "dropped, since the hub could not keep up; the feeds make up for it", todo: "Add a hub, or find out who sends so much." },
+  unreadable: { means: "no JSON object with a userId", todo: "Another service publishes something else on the channel." },
+};
+
+export const RELAYS = {
+  ok: { means: "calls of the relay that succeeded", ordinary: true },
+  failed: { means: "calls of the relay that failed", todo: "The log says why: the functions are away, or the relay's token has expired." },
+};
+
+/** What a code or reason means, also one that this page does not know. */
+export const meaning = (table, name) => (Object.hasOwn(table, name) ? table[name] : { means: "unknown to this page" });
+
+/** The reason of "code/reason". */
+export const reasonOf = (label) => label.slice(label.indexOf("/") + 1);
