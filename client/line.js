@@ -17,6 +17,11 @@ const PONG_LIMIT_MS = 3_000;
 const TICKET_LIMIT_MS = 5_000;
 const LEEWAY_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
+const STREAMS = "./sse.js";
+
+/** Browsers remember that a module did not load: it is asked for by another URL then. Bundlers know the first. */
+const loadStreams = () =>
+  import("./sse.js").catch(() => import(/* webpackIgnore: true */ /* @vite-ignore */ `${STREAMS}?${Date.now()}`));
 
 /**
  * @typedef {object} Owner
@@ -38,7 +43,7 @@ function refused({ code: word, status, retryInMs }) {
 /** @param {Options} options @param {Token} token @param {Owner} owner */
 export function openLine(options, token, owner) {
   const { hub, transport = "auto", WebSocket: Socket = globalThis.WebSocket } = options;
-  let stopped = false;
+  let stopped = false, renewing = false;
   /** Sockets in a row that did not open, while the hub answers over HTTP. */
   let failed = 0;
   /** @type {Connection | null} */
@@ -98,7 +103,7 @@ export function openLine(options, token, owner) {
   async function open(c, held) {
     const url = at(hub, `/${c.stream ? "sse" : "ws"}/notifications${query(owner.cursor())}`);
     if (!c.stream) return openSocket(c, url, held, Socket);
-    const { openStream } = await import("./sse.js");
+    const { openStream } = await loadStreams();
     return openStream(c, url, held, options.fetch);
   }
 
@@ -161,6 +166,8 @@ export function openLine(options, token, owner) {
 
   /** @param {Connection} c */
   async function renew(c) {
+    if (renewing) return;
+    renewing = true;
     try {
       const renewed = await token.renew(token.held);
       if (c.stream) c.stop("renewal", true);
@@ -168,6 +175,7 @@ export function openLine(options, token, owner) {
     } catch (error) {
       owner.error(error);
     }
+    renewing = false;
   }
 
   run();
