@@ -17,11 +17,13 @@ const PONG_LIMIT_MS = 3_000;
 const TICKET_LIMIT_MS = 5_000;
 const LEEWAY_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
-const STREAMS = "./sse.js";
 
-/** Browsers remember that a module did not load: it is asked for by another URL then. Bundlers know the first. */
+/**
+ * Browsers remember that a module did not load: it is asked for by another URL then. Bundlers follow the first
+ * import; a hub replaces both names by hashed ones.
+ */
 const loadStreams = () =>
-  import("./sse.js").catch(() => import(/* webpackIgnore: true */ /* @vite-ignore */ `${STREAMS}?${Date.now()}`));
+  import("./sse.js").catch(() => import(/* webpackIgnore: true */ /* @vite-ignore */ ["./sse.js", Date.now()].join("?")));
 
 /**
  * @typedef {object} Owner

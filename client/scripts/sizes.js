@@ -3,7 +3,7 @@ import { gzipSync } from "node:zlib";
 import { written } from "./dist.js";
 
 /** Bytes. */
-const BUDGETS = { "client.js": 7_168, "list.js": 1_024, "react.js": 512, "api.js": 2_048 };
+const BUDGETS = { "client.js": 6_300, "sse.js": 1_024, "list.js": 900, "react.js": 512, "api.js": 1_900 };
 
 const size = (text) => gzipSync(text, { level: 9 }).length;
 let bad = false;

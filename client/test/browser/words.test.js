@@ -5,7 +5,7 @@ import { launch, leader, openTab, opened } from "../support/chromium.js";
 import { startFakeHub } from "../support/fake-hub.js";
 import { startProxy } from "../support/proxy.js";
 import { startSite } from "../support/site.js";
-import { sleep, until } from "../support/stack.js";
+import { until } from "../support/stack.js";
 
 let site, browser, hub, proxy, context, pages;
 before(async () => {
@@ -44,7 +44,7 @@ test("a proxy that went deaf while the machine slept: noticed by a ping, right w
   proxy.goDeaf();
   hub.publish();
   hub.feed[2].readAt = "x";
-  await sleep(300);
+  await until("what is published goes nowhere", () => proxy.swallowed > 0);
   proxy.hear();
   const lead = await leader(pages);
   await lead.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
@@ -56,7 +56,7 @@ test("a proxy that went deaf while the machine slept: noticed by a ping, right w
 test("a proxy that goes deaf is noticed within 32 s, also without a wake of the page", async () => {
   proxy.goDeaf();
   hub.publish();
-  await sleep(300);
+  await until("what is published goes nowhere", () => proxy.swallowed > 0);
   proxy.hear();
   await right(32_500);
 });

@@ -4,6 +4,7 @@ import { connect, createServer } from "node:net";
 
 export async function startProxy(targetPort) {
   let deaf = false;
+  let swallowed = 0;
   /** @type {Set<import("node:net").Socket>} */
   const sockets = new Set();
   const server = createServer((client) => {
@@ -15,7 +16,7 @@ export async function startProxy(targetPort) {
     const upstream = connect(targetPort, "127.0.0.1");
     upstream.on("error", () => client.destroy());
     for (const [from, to] of [[client, upstream], [upstream, client]]) {
-      from.on("data", (data) => client.dead || to.write(data));
+      from.on("data", (data) => (client.dead ? swallowed++ : to.write(data)));
       from.once("close", () => client.dead || to.destroy());
     }
     client.once("close", () => upstream.destroy());
@@ -27,6 +28,10 @@ export async function startProxy(targetPort) {
     url: `http://127.0.0.1:${port}`,
     get open() {
       return sockets.size;
+    },
+    /** Pieces that came while the proxy was deaf, and went nowhere. */
+    get swallowed() {
+      return swallowed;
     },
     goDeaf() {
       deaf = true;
