@@ -44,9 +44,10 @@ test("a module of the hub loads across origins, by its name and by its hash, and
 test("a script with `integrity` and `crossorigin` runs, and another hash is refused", { timeout: 60_000 }, async () => {
   const { path, integrity } = (await (await fetch(`${stack.hubUrl}/assets/manifest.json`)).json())["client.js"];
   const page = await browser.newPage();
-  await page.goto(site.origin + "/page");
-  const load = (integrity) =>
-    page.evaluate(({ src, integrity }) => {
+  const load = async (integrity) => {
+    // A new document: one remembers that a module did not load.
+    await page.goto(site.origin + "/page");
+    return page.evaluate(({ src, integrity }) => {
       const script = Object.assign(document.createElement("script"), { type: "module", crossOrigin: "anonymous", src, integrity });
       return new Promise((done) => {
         script.onload = () => done("loaded");
@@ -54,6 +55,7 @@ test("a script with `integrity` and `crossorigin` runs, and another hash is refu
         document.head.append(script);
       });
     }, { src: `${stack.hubUrl}${path}`, integrity });
+  };
   assert.equal(await load(`sha384-${"A".repeat(64)}`), "refused");
   assert.equal(await load(integrity), "loaded");
 });
