@@ -34,6 +34,11 @@ pub(super) fn event(name: &str, data: &impl Serialize) -> Bytes {
     format!("event: {name}\ndata: {data}\n\n").into()
 }
 
+#[derive(Serialize)]
+struct History {
+    snapshots: Vec<Snapshot>,
+}
+
 /// One viewer's stream.
 struct Viewer {
     console: Arc<Console>,
@@ -101,7 +106,7 @@ impl Viewer {
         // Encoded page by page: the whole would be 400 kB for each viewer.
         let page: Vec<Snapshot> = self.history.by_ref().take(HISTORY_PAGE).collect();
         if !page.is_empty() {
-            return (event("history", &json!({ "snapshots": page })), Some(self));
+            return (event("history", &History { snapshots: page }), Some(self));
         }
         let end = tokio::select! {
             biased;

@@ -15,8 +15,7 @@ async fn counts_add_up_to_what_happened_before_and_after_the_viewer_came() {
     let hub = hub().await;
     let (mut v1, _) = hub.connect_v1("alice").await;
     let mut raw = hub.connect("alice").await;
-    let mut events = hub.events("alice", "", "").await;
-    events.next().await;
+    let events = hub.events("alice", "", "").await;
     hub.redis.create("alice", "e1", 1).await;
     v1.notification().await;
     let mut viewer = Viewer::connect(&hub).await;

@@ -128,7 +128,7 @@ async fn a_hub_counts_its_work() {
         "queued_frames 0",
         "resumes_total{outcome=\"replayed\"} 1",
         "resumes_total{outcome=\"gap\"} 1",
-        "replay_entries_sum 2",
+        "replay_entries_sum 2.0",
         "gaps_total 1",
         "redis_subscribed 1",
     ];
