@@ -166,6 +166,8 @@ async fn a_locked_record_is_answered_in_time_and_works_afterwards() {
     let answer = functions.create(&json!({"userId": "alice", "title": "locked"})).await;
     let answer = answer.expect_problem(503, "record_unavailable").within(Duration::from_secs(9));
     assert!(answer.header("retry-after").parse::<u32>().unwrap() > 0);
+    // Operators are told why.
+    assert!(functions.output().contains("no answer in time: the database is locked"));
     // A warm feed needs no SQL.
     let feed = functions.feed("alice").await.expect(200).within(Duration::from_secs(2));
     assert_eq!(support::functions::titles(&feed.json()), ["one"]);
