@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-client test-up autobahn chaos fuzz bench bench-hub token build new-component build-component check-sizes fmt lint deny docs-generated clean
+.PHONY: help up test test-client client-dist test-up autobahn chaos fuzz bench bench-hub token build new-component build-component check-sizes fmt lint deny docs-generated clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ test-up: ## Test `make up` itself.
 
 test-client: ## Test the npm package in client/, in Node and in Chromium.
 	@scripts/test-client
+
+client-dist: ## Write client/dist, the files that the hub serves, from client/.
+	@scripts/client-dist
 
 autobahn: ## Run the Autobahn test suite against the hub's sockets (needs python2.7).
 	@scripts/autobahn

@@ -1,13 +1,17 @@
 // Bellwire: one user's notifications, live, in every tab. What it promises stands in README.md.
+/** @import { Feed } from "./feed.js" */
+/** @import { Line } from "./line.js" */
+/** @import { Marks } from "./marks.js" */
+/** @import { Tabs } from "./tabs.js" */
 /** @import { Events, Frame, Message, Options, Status, Target } from "#types" */
 import { jitter } from "./backoff.js";
 import { BellwireError } from "./errors.js";
-import { Feed } from "./feed.js";
+import { openFeed } from "./feed.js";
 import { iterate } from "./iterate.js";
-import { Line } from "./line.js";
-import { Marks, localStore } from "./marks.js";
-import { Position } from "./position.js";
-import { Tabs, canShare } from "./tabs.js";
+import { openLine } from "./line.js";
+import { keepMarks, localStore } from "./marks.js";
+import { Position, gap } from "./position.js";
+import { canShare, joinTabs } from "./tabs.js";
 import { Token } from "./token.js";
 import { Unread } from "./unread.js";
 import { isVisible, watch } from "./wake.js";
@@ -29,6 +33,8 @@ export class Bellwire extends Base {
   #position;
   /** @type {Token} */
   #token;
+  /** @type {Marks} */
+  #marks;
   /** @type {Feed} */
   #feed;
   /** @type {AbortController | null} */
@@ -56,7 +62,8 @@ export class Bellwire extends Base {
     this.#position = new Position(since);
     this.#token = new Token(token, user, claim);
     const store = storage === undefined && user !== undefined ? localStore() : storage;
-    this.#feed = new Feed(options, this.#token, new Marks(`${this.#name}:marks`, store), {
+    this.#marks = keepMarks(`${this.#name}:marks`, store);
+    this.#feed = openFeed(options, this.#token, this.#marks, {
       epoch: () => this.cursor?.epoch,
       version: () => this.#version,
       publish: (message) => this.#publish(message),
@@ -95,7 +102,7 @@ export class Bellwire extends Base {
     this.#turn = setTimeout(() => {
       if (this.#wanted && !this.#running) this.#start();
       else if (!this.#wanted) this.#stop(1000, this.#bye ? "logged out" : "closed");
-    });
+    }, 0);
     return this;
   }
 
@@ -115,7 +122,7 @@ export class Bellwire extends Base {
   #stop(code, reason) {
     if (this.#bye) {
       this.#tabs?.say({ bye: true });
-      this.#feed.forget();
+      this.#marks.forget();
     }
     this.#bye = this.#wanted = false;
     this.#running?.abort();
@@ -130,7 +137,7 @@ export class Bellwire extends Base {
     this.#setStatus({ state: "connecting" });
     const { shared = true, user } = this.#options;
     if (!shared || user === undefined || !canShare()) return this.#lead();
-    this.#tabs = new Tabs(this.#name, {
+    this.#tabs = joinTabs(this.#name, {
       lead: () => this.#lead(),
       follow: () => {
         this.#unlead();
@@ -149,7 +156,7 @@ export class Bellwire extends Base {
   }
 
   #lead() {
-    this.#line = new Line(this.#options, this.#token, {
+    this.#line = openLine(this.#options, this.#token, {
       cursor: () => this.cursor,
       status: (status) => this.#publish({ status }),
       frame: (frame) => this.#receive(frame),
@@ -209,8 +216,7 @@ export class Bellwire extends Base {
     if (this.#line && message.term) return;
     if (epoch !== undefined) this.#position.epoch = epoch;
     if (this.#position.follow(before === undefined ? cursor : before)) {
-      const { epoch = null, seq = 0 } = this.cursor ?? {};
-      this.#apply({ frame: { type: "gap", reason: "missed", epoch, seq } });
+      this.#apply({ frame: gap(this.cursor?.epoch, this.cursor?.seq) });
     }
     if (frame?.type === "gap" || frame?.type === "notification") {
       if (this.#position.take(frame)) this.#apply(message);
@@ -252,7 +258,7 @@ export class Bellwire extends Base {
 
   #tick() {
     this.#line?.tick();
-    if (this.state === "open" && (this.#line || !this.#feed.isStored)) {
+    if (this.state === "open" && (this.#line || !this.#marks.isStored())) {
       this.#flush();
       if (this.unread === null) this.#verify();
     }

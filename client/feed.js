@@ -13,52 +13,28 @@ import { at, request } from "./request.js";
  * @property {(message: Message) => void} publish
  * @property {() => void} verify asks what is unread
  */
+/** @typedef {ReturnType<typeof openFeed>} Feed */
 
-export class Feed {
+/** @param {Options} options @param {Token} token @param {Marks} marks @param {Reader} reader */
+export function openFeed(options, token, marks, reader) {
+  const { functions, user, fetch } = options;
   /** @type {Promise<number | null> | null} */
-  #sending = null;
-  #sendAt = 0;
-  #tries = 0;
-
-  /** @param {Options} options @param {Token} token @param {Marks} marks @param {Reader} reader */
-  constructor(options, token, marks, reader) {
-    this.options = options;
-    this.token = token;
-    this.marks = marks;
-    this.reader = reader;
-  }
-
-  /** Whether other tabs see the marks that wait. */
-  get isStored() {
-    return Boolean(this.marks.store);
-  }
-
-  hurry() {
-    this.#sendAt = 0;
-  }
-
-  forget() {
-    this.marks.done(this.marks.kept);
-  }
+  let sending = null;
+  let sendAt = 0;
+  let tries = 0;
 
   /** @param {string} path @param {RequestInit} [init] */
-  async #call(path, init) {
-    const { functions, user, fetch } = this.options;
+  async function call(path, init) {
     if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
-    const id = user ?? (await this.token.subject());
-    const url = at(functions, `/users/${encodeURIComponent(id)}/notifications${path}`);
-    return request(fetch, this.token, url, init);
+    const id = encodeURIComponent(user ?? (await token.subject()));
+    return request(fetch, token, at(functions, `/users/${id}/notifications${path}`), init);
   }
 
-  /**
-   * @param {{ signal?: AbortSignal, [which: string]: any }} which
-   * @returns {Promise<FeedPage>}
-   */
-  async page({ signal, ...which }) {
-    const { reader } = this;
+  /** @param {{ signal?: AbortSignal, [which: string]: any }} which @returns {Promise<FeedPage>} */
+  async function page({ signal, ...which }) {
     const pairs = Object.entries(which).filter(([, value]) => value);
     const version = reader.version();
-    const answer = await this.#call(`?${new URLSearchParams(pairs)}`, { signal });
+    const answer = await call(`?${new URLSearchParams(pairs)}`, { signal });
     const page = await answer.json();
     if (version === reader.version()) reader.publish({ unread: page.unread });
     else reader.verify();
@@ -66,60 +42,63 @@ export class Feed {
   }
 
   /** @param {AbortSignal} [signal] */
-  async *all(signal) {
+  async function* all(signal) {
     /** @type {string | null | undefined} */
     let before;
     do {
-      const page = await this.page({ limit: 100, before, signal });
-      yield* page.notifications;
-      before = page.next;
+      const { notifications, next } = await page({ limit: 100, before, signal });
+      yield* notifications;
+      before = next;
     } while (before);
   }
 
   /** @param {number | string[]} what @returns {Promise<number | null>} */
-  async mark(what) {
-    const mark = Array.isArray(what) ? { ids: what } : { upTo: what, epoch: this.reader.epoch() };
-    this.marks.add(mark);
-    this.#sendAt = 0;
-    let unread = await this.send();
+  async function mark(what) {
+    const mark = Array.isArray(what) ? { ids: what } : { upTo: what, epoch: reader.epoch() };
+    marks.add(mark);
+    sendAt = 0;
+    let unread = await send();
     // It may have come too late for requests that were on their way.
-    if (Date.now() >= this.#sendAt && this.marks.next(this.reader.epoch())) unread = await this.send();
-    if (unread === null) this.reader.publish({ frame: { type: "read", ...mark, pending: true } });
+    if (due()) unread = await send();
+    if (unread === null) reader.publish({ frame: { type: "read", ...mark, pending: true } });
     return unread;
   }
 
+  const due = () => (Date.now() < sendAt ? null : marks.next(reader.epoch()));
+
   /** Sends the marks that are kept, one request after the other. Null: some are left, or there were none. */
-  send() {
-    return (this.#sending ??= this.#send().finally(() => (this.#sending = null)));
+  function send() {
+    return (sending ??= sendAll().finally(() => (sending = null)));
   }
 
-  async #send() {
+  async function sendAll() {
     let unread = null;
-    for (let mark; Date.now() >= this.#sendAt && (mark = this.marks.next(this.reader.epoch())); ) {
+    for (let mark; (mark = due()); tries = 0) {
       try {
-        const answer = await this.#call("/read", { method: "POST", body: JSON.stringify(mark) });
+        const answer = await call("/read", { method: "POST", body: JSON.stringify(mark) });
         ({ unread } = await answer.json());
       } catch (/** @type {any} */ error) {
-        const { code, status = 0, retryInMs } = error;
-        if (/^(network|token_failed)$/.test(code) || status >= 500 || status === 429 || status === 401) {
-          this.#sendAt = Date.now() + (retryInMs ?? jitter(this.#tries++));
+        const { code, status, retryInMs } = error;
+        if (/^(network|token_failed)$/.test(code) || status > 499 || status === 429 || status === 401) {
+          sendAt = Date.now() + (retryInMs ?? jitter(tries++));
           return null;
         }
-        this.marks.done(mark);
+        marks.done(mark);
         throw error;
       }
-      this.marks.done(mark);
-      this.#tries = 0;
-      this.reader.publish({ frame: { type: "read", ...mark, unread } });
-      this.reader.publish({ unread });
+      marks.done(mark);
+      reader.publish({ frame: { type: "read", ...mark, unread } });
+      reader.publish({ unread });
     }
     return unread;
   }
 
   /** @param {string} id */
-  async remove(id) {
-    await this.#call(`/${encodeURIComponent(id)}`, { method: "DELETE" });
-    this.reader.publish({ frame: { type: "removed", ids: [id] } });
-    this.reader.verify();
+  async function remove(id) {
+    await call(`/${encodeURIComponent(id)}`, { method: "DELETE" });
+    reader.publish({ frame: { type: "removed", ids: [id] } });
+    reader.verify();
   }
+
+  return { page, all, mark, send, remove, hurry: () => void (sendAt = 0) };
 }

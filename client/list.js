@@ -14,6 +14,8 @@ export class List {
   entries = [];
   /** @type {string | null | undefined} what `more` reads from; null at the end, undefined before the first answer */
   next;
+  /** Why it could not be read the last time; it is tried again. @type {unknown} */
+  error;
   #changes = 0;
   #reading = false;
   #again = false;
@@ -65,13 +67,18 @@ export class List {
       const limit = Math.min(PAGE_MAX, Math.max(this.limit, this.entries.length));
       const page = await this.client.feed({ limit, signal: this.#stop.signal });
       this.#tries = 0;
+      this.error = undefined;
       this.#again ||= changes !== this.#changes;
       if (!this.#again) {
         this.next = page.next;
         this.#set(page.notifications);
       }
-    } catch {
-      if (!this.#stop.signal.aborted) this.#timer = setTimeout(() => this.read(), jitter(this.#tries++));
+    } catch (error) {
+      if (!this.#stop.signal.aborted) {
+        this.#timer = setTimeout(() => this.read(), jitter(this.#tries++));
+        this.error = error;
+        this.changed();
+      }
     }
     this.#reading = false;
     if (this.#again) this.read();

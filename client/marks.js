@@ -13,64 +13,63 @@ export function localStore() {
   }
 }
 
-export class Marks {
-  #memory = "";
+/** @typedef {ReturnType<typeof keepMarks>} Marks */
 
-  /** @param {string} key @param {Store | null} [store] */
-  constructor(key, store) {
-    this.key = key;
-    this.store = store;
-  }
+/** @param {string} key @param {Store | null} [store] */
+export function keepMarks(key, store) {
+  let memory = "";
 
-  /** @returns {Mark} */
-  get kept() {
+  function kept() {
+    /** @type {Mark | undefined} */
+    let mark;
     try {
-      return JSON.parse((this.store ? this.store.getItem(this.key) : this.#memory) || "{}");
-    } catch {
-      return {};
-    }
+      mark = JSON.parse((store ? store.getItem(key) : memory) ?? "");
+    } catch {}
+    return { upTo: 0, ids: /** @type {string[]} */ ([]), ...mark };
   }
 
   /** @param {Mark} mark */
-  #keep(mark) {
-    const text = mark.upTo || mark.ids?.length ? JSON.stringify(mark) : "";
-    this.#memory = text;
+  function keep(mark) {
+    memory = mark.upTo || mark.ids?.length ? JSON.stringify(mark) : "";
     try {
-      if (text) this.store?.setItem(this.key, text);
-      else this.store?.removeItem(this.key);
+      if (memory) store?.setItem(key, memory);
+      else store?.removeItem(key);
     } catch {
       // Full or forbidden: this tab still has it.
-      this.store = null;
+      store = null;
     }
   }
 
-  /** Positions count within an epoch only. @param {Mark} mark */
-  add({ upTo, epoch, ids = [] }) {
-    const { kept } = this;
-    const same = !kept.epoch || !epoch || kept.epoch === epoch;
-    this.#keep({
-      upTo: Math.max(upTo ?? 0, same ? (kept.upTo ?? 0) : 0) || undefined,
-      epoch: epoch ?? kept.epoch,
-      ids: [...new Set([...(kept.ids ?? []), ...ids])],
-    });
-  }
-
-  /** The next request's body, or null. @param {string | null | undefined} epoch of the feed now */
-  next(epoch) {
-    const { kept } = this;
-    if (kept.upTo && kept.epoch && epoch && kept.epoch !== epoch) this.done({ upTo: kept.upTo });
-    const { upTo, ids = [] } = this.kept;
-    if (upTo) return { upTo };
-    return ids.length ? { ids: ids.slice(0, IDS_MAX) } : null;
-  }
-
   /** What was sent, or refused for good. @param {Mark} sent */
-  done({ upTo = 0, ids = [] }) {
-    const { kept } = this;
-    this.#keep({
-      ...kept,
-      upTo: (kept.upTo ?? 0) > upTo ? kept.upTo : undefined,
-      ids: kept.ids?.filter((id) => !ids.includes(id)),
-    });
+  function done({ upTo = 0, ids = [] }) {
+    const old = kept();
+    keep({ ...old, upTo: old.upTo > upTo ? old.upTo : 0, ids: old.ids.filter((id) => !ids.includes(id)) });
   }
+
+  return {
+    done,
+    forget: () => keep({}),
+    /** Whether other tabs see them. */
+    isStored: () => Boolean(store),
+
+    /** Positions count within an epoch only. @param {Mark} mark */
+    add({ upTo = 0, epoch, ids = [] }) {
+      const old = kept();
+      const same = !old.epoch || !epoch || old.epoch === epoch;
+      keep({
+        upTo: Math.max(upTo, same ? old.upTo : 0),
+        epoch: epoch ?? old.epoch,
+        ids: [...new Set([...old.ids, ...ids])],
+      });
+    },
+
+    /** The next request's body, or null. @param {string | null | undefined} epoch of the feed now */
+    next(epoch) {
+      const old = kept();
+      if (old.epoch && epoch && old.epoch !== epoch) done({ upTo: old.upTo });
+      const { upTo, ids } = kept();
+      if (upTo) return { upTo };
+      return ids.length ? { ids: ids.slice(0, IDS_MAX) } : null;
+    },
+  };
 }

@@ -1,12 +1,15 @@
 // What this tab has received: where to resume from, and what comes a second time. Every tab keeps its own,
 // because a leader that hung sends again what another tab has sent in its place.
-/** @import { Cursor, Frame, Notification } from "#types" */
+/** @import { Cursor, Frame, Gap, Notification } from "#types" */
 
 /** The hub's feed holds 100; entries of other services have nothing but an id to tell them apart. */
 const SEEN_MAX = 200;
 
 /** Whether Bellwire wrote it: others may have any `seq`, which must not move the cursor. @param {Notification} n */
 export const isOurs = (n) => Number.isInteger(n.seq) && /^[\da-f]{8}-[\da-f]{4}-7/.test(n.id);
+
+/** Something may be lost up to here. @returns {Gap} */
+export const gap = (/** @type {string | null | undefined} */ epoch = null, seq = 0) => ({ type: "gap", reason: "missed", epoch, seq });
 
 /** The query to resume with. @param {Cursor | null} cursor */
 export function query(cursor) {
@@ -40,7 +43,7 @@ export class Position {
       const lost = this.#welcomed && !this.cursor;
       this.#welcomed = true;
       if (!this.cursor && frame.epoch) this.cursor = { epoch: frame.epoch, seq: frame.seq };
-      if (lost) return { type: "gap", reason: "missed", epoch: frame.epoch, seq: frame.seq };
+      if (lost) return gap(frame.epoch, frame.seq);
     } else if (frame.type === "gap") {
       this.#welcomed = true;
       this.epoch = frame.epoch;

@@ -1,7 +1,35 @@
-// Event streams as WHATWG HTML §9.2.6 reads them, from text that comes in any pieces.
+// The event stream, for where there is no WebSocket, and where it is blocked: loaded when it is needed.
+/** @import { Connection } from "#types" */
+import { refusal } from "./errors.js";
+
+/** Ends by an error, or when the stream does. @param {Connection} c @param {URL} url @param {string} token */
+export async function openStream(c, url, token, use = fetch) {
+  const abort = new AbortController();
+  c.close = () => abort.abort();
+  const read = parser(({ type, data, id, retry }) => {
+    if (retry !== undefined) c.hear({ type: "reconnect", afterMs: retry });
+    const [, epoch = null, seq = 0] = /^(.*):(\d+)$/.exec(id) ?? [];
+    if (!c.opened) c.hear({ type: "welcome", epoch, seq: Number(seq) });
+    if (data === undefined) return;
+    const value = JSON.parse(data);
+    c.hear(type === "notification" ? { type, notification: value, epoch } : { ...value, type });
+  });
+  const headers = { accept: "text/event-stream", authorization: `Bearer ${token}` };
+  const answer = await use(url, { headers, cache: "no-store", signal: abort.signal });
+  if (!answer.ok || !answer.body) throw await refusal(answer);
+  const text = new TextDecoder("utf-8", { ignoreBOM: true });
+  const reader = answer.body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return c.stop("the stream ended");
+    c.heard = Date.now();
+    read(text.decode(value, { stream: true }));
+  }
+}
 
 /**
- * A function to give the text to. `dispatch` gets every block, also one without data.
+ * A function to give the text to, as WHATWG HTML §9.2.6 reads it, in any pieces. `dispatch` gets every block,
+ * also one without data.
  * @param {(block: { type: string, data?: string, id: string, retry?: number }) => void} dispatch
  */
 export function parser(dispatch) {

@@ -17,7 +17,7 @@ export function claims(token) {
 }
 
 export class Token {
-  #held = "";
+  held = "";
   #failures = 0;
   /** @type {Promise<string> | null} */
   #asking = null;
@@ -33,24 +33,20 @@ export class Token {
     this.claim = claim;
   }
 
-  get held() {
-    return this.#held;
-  }
-
   /** A token that holds: a new one if it is time, the old one as long as there is no new one. */
   async get() {
-    if (this.#held && Date.now() < Math.min(this.renewAt, this.expiresAt)) return this.#held;
+    if (this.held && Date.now() < Math.min(this.renewAt, this.expiresAt)) return this.held;
     try {
-      return await this.renew(this.#held);
+      return await this.renew(this.held);
     } catch (error) {
-      if (this.#held && Date.now() < this.expiresAt) return this.#held;
+      if (this.held && Date.now() < this.expiresAt) return this.held;
       throw error;
     }
   }
 
   /** Another token than `old`. @param {string} old */
   async renew(old) {
-    if (old !== this.#held) return this.#held;
+    if (old !== this.held) return this.held;
     return (this.#asking ??= this.#ask(old !== "").finally(() => (this.#asking = null)));
   }
 
@@ -61,7 +57,7 @@ export class Token {
 
   /** The hub does not take this one any more. @param {string} token */
   refuse(token) {
-    if (token === this.#held) this.expiresAt = this.renewAt = 0;
+    if (token === this.held) this.expiresAt = this.renewAt = 0;
   }
 
   /** The token held lasts so long: what the hub says is right even if this clock is not. @param {number} ms */
@@ -91,7 +87,7 @@ export class Token {
     if (this.user !== undefined && sub !== undefined && String(sub) !== this.user)
       throw new BellwireError("other_user", "the token is another user's");
     this.#failures = 0;
-    this.#held = token;
+    this.held = token;
     this.lasts(typeof exp === "number" ? exp * 1000 - Date.now() : Infinity);
     return token;
   }

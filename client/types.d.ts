@@ -145,20 +145,26 @@ export interface End {
   retryInMs?: number;
   now?: boolean;
   final?: boolean;
+  /** When it was welcomed, if it was. Milliseconds since 1970. */
+  opened?: number;
 }
 
 /** An open or opening connection, whichever its transport. */
 export interface Connection {
   done: Promise<End>;
-  /** When it was welcomed; 0 before. Milliseconds since 1970, like `heard`. */
-  opened: number;
+  opened?: number;
   /** When the hub was heard last. */
   heard: number;
   /** Whether the hub answers pings. */
-  pings: boolean;
+  pings?: boolean;
   stream: boolean;
-  send(frame: object): void;
+  /** Takes a frame. */
+  hear(frame: Frame): void;
+  end(how: End): void;
   stop(reason: string, now?: boolean): void;
+  /** Of the transport. */
+  close?(): void;
+  send?(frame: object): void;
 }
 
 /** What tabs tell each other. `term` is set by the leader. */

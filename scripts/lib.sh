@@ -55,3 +55,13 @@ make_key() {
       mv "$key.new" "$key"
   ) || fail "cannot write $key"
 }
+
+# The packages of client/package-lock.json, which the client's tests and client/dist need.
+install_client_packages() {
+  local stamp=client/node_modules/.installed
+  [ "$(cat "$stamp" 2>/dev/null)" != "$(cksum client/package-lock.json)" ] || return 0
+  say "Installing the packages of client/package-lock.json"
+  (cd client && npm ci --no-audit --no-fund --ignore-scripts --loglevel=error) ||
+    fail "npm could not install them (its message is above)"
+  cksum client/package-lock.json >"$stamp"
+}

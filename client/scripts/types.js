@@ -4,16 +4,11 @@ import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import openapi, { astToString } from "openapi-typescript";
-import ts from "typescript";
 
 const home = join(import.meta.dirname ?? dirname(new URL(import.meta.url).pathname), "..");
 const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
 const document = JSON.parse(readFileSync(join(home, "../docs/openapi.json"), "utf8"));
-const anything = ts.factory.createKeywordTypeNode(ts.SyntaxKind.UnknownKeyword);
-const nodes = await openapi(document, {
-  // JSON of any kind refers to itself, which TypeScript does not take from here.
-  transform: (_, { path }) => (path?.endsWith("/schemas/Json") ? anything : undefined),
-});
+const nodes = await openapi(document);
 writeFileSync(join(home, "openapi.d.ts"), `// From docs/openapi.json, by scripts/types.js.\n${astToString(nodes)}`);
 rmSync(join(home, "types"), { recursive: true, force: true });
 try {

@@ -1,5 +1,5 @@
-//! What Redis hands to the hub: messages of the notification channel, events of ours, and what the
-//! protocols make of them.
+//! Input from Redis to the hub: messages of the notification channel, our own events, and their
+//! encoding in each protocol.
 #![no_main]
 
 use hub::protocol::{ClientFrame, Event, Protocol};
@@ -8,8 +8,8 @@ use shared::wire::{ChannelEvent, Message, Position};
 
 fuzz_target!(|bytes: &[u8]| {
     if let Ok(message) = Message::parse(bytes) {
-        let text = std::str::from_utf8(bytes).expect("it was read");
-        // Never re-encoded: what goes out is a piece of what came in.
+        let text = std::str::from_utf8(bytes).expect("the parser accepted it");
+        // Never re-encoded: the output is a slice of the input.
         assert!(text.contains(message.notification));
         let position = message.position.map(|(epoch, seq)| Position { epoch: epoch.into(), seq });
         let event = Event::Notification { text: message.notification.to_owned().into(), position };

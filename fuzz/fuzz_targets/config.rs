@@ -1,4 +1,4 @@
-//! A hub's configuration, made once.
+//! A hub's configuration, created once.
 
 use std::sync::OnceLock;
 
@@ -10,12 +10,12 @@ pub fn get() -> &'static Config {
     CONFIG.get_or_init(|| {
         let hs256_key = "0123456789abcdef0123456789abcdef".to_owned();
         let keys = KeyConfig { hs256_key, ..KeyConfig::default() };
-        let keys = KeySet::new(&keys).expect("a good key");
-        let redis = RedisTarget::parse("redis://127.0.0.1").expect("a good URL");
+        let keys = KeySet::new(&keys).expect("a valid key");
+        let redis = RedisTarget::parse("redis://127.0.0.1").expect("a valid URL");
         Config {
             allowed_origins: vec!["https://app.example".to_owned()],
             allow_query_token: true,
-            ..Config::defaults(redis, keys).expect("sound defaults")
+            ..Config::defaults(redis, keys).expect("valid defaults")
         }
     })
 }

@@ -1,5 +1,5 @@
-//! Cursors: where a socket or an event stream resumes. Those of a feed's pages are ids; `feed` has a
-//! property test of its own.
+//! Cursors from which a socket or an event stream resumes. The cursors of feed pages are ids;
+//! `feed` has a property test of its own.
 #![no_main]
 
 use hub::protocol::{Event, Protocol, Welcome};
@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
     if let Cursor::At(position) = Cursor::from_event_id(bytes) {
-        // What the hub writes as an id comes back as the same position.
+        // The id that the hub writes must parse as the same position.
         let welcome = Welcome { position: Some(position.clone()), ..Welcome::default() };
         let stream = Event::Welcome(welcome).encode(Protocol::Events);
         let stream = stream.expect("a welcome has an encoding");

@@ -1,4 +1,4 @@
-//! Frames of a client: however the bytes are cut, the same comes out of them.
+//! A client's frames: the same frames result however the bytes are split.
 #![no_main]
 
 use hub::socket::decode::{Inbound, Inbox, Violation};

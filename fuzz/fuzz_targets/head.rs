@@ -1,4 +1,4 @@
-//! The head of a connection's first request, and what a handshake makes of it.
+//! The head of a connection's first request, and its handshake.
 #![no_main]
 
 use hub::http::request_head::Head;

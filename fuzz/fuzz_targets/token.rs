@@ -1,4 +1,4 @@
-//! Tokens: nobody who fuzzes knows the key, so none is ever accepted. And JWK sets.
+//! Tokens, none of which is ever accepted, because the fuzzer does not know the key; and JWK sets.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -6,7 +6,8 @@ use shared::auth::{KeyConfig, KeySet};
 
 mod config;
 
-/// Headers of tokens in base64url, so that what follows them is looked at: HS256, EdDSA, none.
+/// Token headers in base64url, so that the parser goes on to the parts after them: HS256, EdDSA,
+/// none.
 const HEADERS: [&str; 3] = ["eyJhbGciOiJIUzI1NiJ9", "eyJhbGciOiJFZERTQSJ9", "eyJhbGciOiJub25lIn0"];
 
 fuzz_target!(|text: &str| {

@@ -23,6 +23,8 @@
 //! - [`relay`]: the calls of the functions' relay
 //! - [`metrics`]: the counters, and whether the hub is healthy
 //! - [`ops`]: `/metrics`, `/healthz` and `/readyz`
+//! - [`assets`]: the browser client's files; [`demo`]: the demo page, if asked for
+//! - [`console`]: the page for operators, and the last 15 minutes that it shows
 //! - [`limits`]: every number, with its reason
 //!
 //! A browser's connection passes [`server`], [`accept::first_request`], [`session::upgrade`] and
@@ -37,8 +39,11 @@
 
 pub(crate) mod accept;
 pub mod admission;
+pub(crate) mod assets;
 pub mod config;
+pub(crate) mod console;
 pub(crate) mod delivery;
+pub(crate) mod demo;
 pub mod http;
 pub mod limits;
 pub mod metrics;

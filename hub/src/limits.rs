@@ -31,6 +31,9 @@ pub(crate) const HANDSHAKES_PER_S: u32 = 1000;
 /// user.
 pub const TICKETS_BURST: u32 = SOCKETS_PER_USER_MAX;
 pub(crate) const TICKETS_PER_S: u32 = 1;
+/// Validity of the demo page's tokens: long enough that one look needs none anew, short enough that
+/// a longer one shows a renewal.
+pub(crate) const DEMO_TOKEN_TTL: Duration = Duration::from_secs(15 * 60);
 /// Random bytes of a ticket: 192 bits; a multiple of three, so that base64 needs no padding.
 pub(crate) const TICKET_BYTES: usize = 24;
 
@@ -50,6 +53,20 @@ pub(crate) const REFUSAL_ORIGIN_BYTES_MAX: usize = 80;
 pub const SCRAPES_MAX: usize = 8;
 /// Time for one scrape, from its head to the end of its answer.
 pub(crate) const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
+/// Viewers of the console at the same time: a team looks at it, not an audience.
+pub const CONSOLE_VIEWERS_MAX: usize = 8;
+/// Connections to the console's address: a few for each viewer while the page is loading.
+pub(crate) const CONSOLE_CONNECTIONS_MAX: usize = 32;
+/// Time for a viewer of the console to read on, after which the connection is closed.
+pub(crate) const CONSOLE_WRITE_DEADLINE: Duration = Duration::from_secs(10);
+/// Bytes that the kernel holds for a viewer who does not read: about a minute.
+pub(crate) const CONSOLE_SEND_BUFFER_BYTES: usize = 32 * 1024;
+/// Sockets of a user that the console lists; the default limit is 20.
+pub(crate) const CONSOLE_USER_SOCKETS_MAX: usize = 200;
+/// Time between snapshots of the console.
+pub(crate) const CONSOLE_INTERVAL: Duration = Duration::from_secs(1);
+/// Time for the last events of the console's streams when the hub shuts down.
+pub(crate) const CONSOLE_CLOSE_DEADLINE: Duration = Duration::from_secs(1);
 /// Largest metrics token file in bytes.
 pub(crate) const METRICS_TOKEN_BYTES_MAX: usize = 4 * 1024;
 

@@ -12,7 +12,7 @@ use hub::config::sources::{Settings, SettingsError};
 use hub::config::{dev_token, logging, open_files};
 use hub::limits::SCRAPES_MAX;
 use hub::relay::Relay;
-use hub::server;
+use hub::server::{self, Listeners};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -36,11 +36,15 @@ fn main() -> ExitCode {
 
 fn run(settings: &Settings) -> Result<()> {
     match &settings.cli.command {
-        None => serve(&settings.cli.serve),
-        Some(Command::Serve(args)) => serve(args),
+        None => serve(&settings.cli.serve, settings),
+        Some(Command::Serve(args)) => serve(args, settings),
         Some(Command::CheckConfig(args)) => {
             logging::check(&args.log)?;
             let shown = settings.show(&configure(args)?);
+            for name in unknown_variables(settings) {
+                writeln!(std::io::stderr(), "bellwire-hub: {name} is set, {NO_SETTING}")
+                    .context("cannot write to stderr")?;
+            }
             write!(std::io::stdout(), "{shown}").context("cannot write to stdout")
         }
         Some(Command::Token(args)) => dev_token::print(args, &environment),
@@ -60,9 +64,20 @@ fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-fn serve(args: &ServeArgs) -> Result<()> {
+/// What is wrong with an unknown variable. It is not an error: others may use names like ours.
+const NO_SETTING: &str = "but no setting has this name";
+
+fn unknown_variables(settings: &Settings) -> Vec<String> {
+    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+    settings.unknown_variables(names)
+}
+
+fn serve(args: &ServeArgs, settings: &Settings) -> Result<()> {
     logging::init(&args.log)?;
-    let config = configure(args)?;
+    for variable in unknown_variables(settings) {
+        tracing::warn!(%variable, "a variable is set, {NO_SETTING}");
+    }
+    let mut config = configure(args)?;
     let relay = config.relay.clone().map(Relay::new).transpose();
     let relay = relay.context("BELLWIRE_FUNCTIONS_URL: cannot load certificates for https")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
@@ -70,13 +85,14 @@ fn serve(args: &ServeArgs) -> Result<()> {
         let mut signals = Signals::new()?;
         let listener = bind(config.listen, config.listen_backlog)
             .with_context(|| format!("--listen (BELLWIRE_HUB_LISTEN): {}", config.listen))?;
-        let scrapes = config.metrics.listen.map(|address| {
-            // One or two scrapers need no longer queue.
-            let setting = "--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)";
-            bind(address, SCRAPES_MAX as u32).with_context(|| format!("{setting}: {address}"))
-        });
-        let scrapes = scrapes.transpose()?;
-        let address = listener.local_addr()?;
+        let (metrics, console) = (config.metrics.listen, config.console.listen);
+        let own = metrics.filter(|address| Some(*address) != console);
+        let listeners = Listeners {
+            clients: listener,
+            metrics: bind_own(own, "--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)")?,
+            console: bind_own(console, "--console-listen (BELLWIRE_HUB_CONSOLE_LISTEN)")?,
+        };
+        let address = listeners.clients.local_addr()?;
         tracing::info!(%address, redis = %config.redis, "starting");
         if config.keys.is_empty() {
             tracing::warn!(
@@ -84,9 +100,16 @@ fn serve(args: &ServeArgs) -> Result<()> {
                  is refused"
             );
         }
+        config.listens_on(address.port());
+        if config.demo.is_some() {
+            tracing::warn!(
+                "--demo is on, for development only: everyone on this machine can get tokens of \
+                 its users"
+            );
+        }
         writeln!(std::io::stdout(), "Listening http://{address}")
             .context("cannot write to stdout")?;
-        server::run(listener, scrapes, config, relay, async {
+        server::run(listeners, config, relay, async {
             signals.next().await;
             // A second signal ends the process at once.
             tokio::spawn(async move {
@@ -97,6 +120,14 @@ fn serve(args: &ServeArgs) -> Result<()> {
         .await
         .context("the hub failed")
     })
+}
+
+/// The listener of an address for operators, if there is one.
+fn bind_own(address: Option<SocketAddr>, setting: &str) -> Result<Option<TcpListener>> {
+    let Some(address) = address else { return Ok(None) };
+    // Few connect there, so that they need no longer queue.
+    let listener = bind(address, SCRAPES_MAX as u32);
+    listener.map(Some).with_context(|| format!("{setting}: {address}"))
 }
 
 /// As [`TcpListener::bind`], with a configurable backlog.

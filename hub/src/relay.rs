@@ -20,7 +20,7 @@ use tokio::io::AsyncReadExt as _;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::config::RelayConfig;
+use crate::config::{RelayConfig, authorization};
 use crate::limits::{RELAY_DEADLINE, RELAY_TOKEN_FILE_BYTES_MAX};
 use crate::users::Registry;
 use schedule::{Outcome, Schedule};
@@ -160,11 +160,7 @@ async fn read_token(path: &Path) -> Result<HeaderValue, CallError> {
     let file = tokio::fs::File::open(path).await?;
     let mut text = String::new();
     file.take(RELAY_TOKEN_FILE_BYTES_MAX).read_to_string(&mut text).await?;
-    let token = text.trim();
-    let header = HeaderValue::from_str(&format!("Bearer {token}")).ok();
-    let mut header = header.filter(|_| !token.is_empty()).ok_or(CallError::NoToken)?;
-    header.set_sensitive(true);
-    Ok(header)
+    authorization(&text).ok_or(CallError::NoToken)
 }
 
 /// An error with its causes, which hyper's own texts omit.

@@ -10,18 +10,21 @@ use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, timeout_at};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::first_request::Acceptor;
+use crate::accept::listener::accept;
 use crate::accept::router::router;
 use crate::admission::Admission;
 use crate::admission::refusal_log::RefusalLog;
 use crate::config::Config;
+use crate::console::Console;
 use crate::delivery::catchup;
 use crate::delivery::dispatcher::Dispatcher;
-use crate::limits::{ACCEPT_PAUSE, DRAIN_SOCKETS_PER_S};
+use crate::demo;
+use crate::limits::DRAIN_SOCKETS_PER_S;
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
 use crate::ops::endpoint::Endpoint;
@@ -36,14 +39,21 @@ use crate::socket::timer_wheel::TimerWheel;
 use crate::socket::total_queued::TotalQueued;
 use crate::users::{FeedRequest, Registry};
 
+/// Where the hub accepts connections.
+pub struct Listeners {
+    pub clients: TcpListener,
+    /// For `/metrics`, if it has an address of its own.
+    pub metrics: Option<TcpListener>,
+    /// For the console, and for `/metrics` if that has the same address.
+    pub console: Option<TcpListener>,
+}
+
 /// Serves until `shutdown` resolves, then closes every socket, within the configured deadline.
-/// `scrapes` is the separate listener for `/metrics`, if there is one.
 ///
 /// # Errors
 /// The system lacks a thread or file descriptors to start the hub, or one of its tasks failed later.
 pub async fn run(
-    listener: TcpListener,
-    scrapes: Option<TcpListener>,
+    listeners: Listeners,
     config: Config,
     relay: Option<Relay>,
     shutdown: impl Future<Output = ()>,
@@ -56,9 +66,11 @@ pub async fn run(
     hub.spawn_readers(&mut tasks, requests, relay)?;
     let presence = hub.spawn_presence(&mut tasks);
     let endpoint = hub.endpoint();
-    if let Some(scrapes) = scrapes {
-        tasks.spawn(endpoint.clone().serve(scrapes));
+    let Listeners { clients: listener, metrics, console } = listeners;
+    if let Some(listener) = metrics {
+        tasks.spawn(endpoint.clone().serve(listener));
     }
+    let console = console.map(|listener| hub.spawn_console(&mut tasks, listener, &endpoint));
     let closing = CancellationToken::new();
     let acceptor = Acceptor::new(hub.app.clone(), hub.routes(&endpoint), closing.clone());
     let mut outcome = Ok(());
@@ -76,7 +88,12 @@ pub async fn run(
     hub.app.health.set_draining();
     drop(listener);
     closing.cancel();
-    hub.close_sockets(deadline).await;
+    let closing = async {
+        if let Some(console) = console {
+            console.close().await;
+        }
+    };
+    tokio::join!(hub.close_sockets(deadline), closing);
     hub.release_presence(presence, deadline).await;
     hub.app.refusals.sum_up();
     tracing::info!("bye");
@@ -143,7 +160,27 @@ impl Hub {
             metrics: self.app.metrics.clone(),
             refusals: self.app.refusals.clone(),
         });
-        router(self.app.clone()).merge(desk.router()).merge(endpoint.clone().router())
+        let router = router(self.app.clone()).merge(desk.router()).merge(endpoint.clone().router());
+        match self.app.config.demo.clone() {
+            Some(demo) => router.merge(demo::router(demo)),
+            None => router,
+        }
+    }
+
+    /// Spawns the console. `/metrics` is beside it if it has the same address.
+    fn spawn_console(
+        &self,
+        tasks: &mut JoinSet<()>,
+        listener: TcpListener,
+        endpoint: &Arc<Endpoint>,
+    ) -> Arc<Console> {
+        let is_shared = self.app.config.metrics.listen == self.app.config.console.listen;
+        let beside = if is_shared { endpoint.clone().routes() } else { Router::new() };
+        let (app, redis, presence) = (&self.app, &self.redis, &self.presence);
+        let console = Console::new(app.clone(), redis.clone(), presence.clone());
+        tasks.spawn(console.clone().sample());
+        tasks.spawn(console.clone().serve(listener, beside));
+        console
     }
 
     fn spawn_timers(&self, tasks: &mut JoinSet<()>) {
@@ -247,31 +284,4 @@ async fn drain(registry: &Registry, spread: Duration) {
         let share = spread.mul_f64((at + 1) as f64 / count as f64);
         tokio::time::sleep_until(start + needed.min(share)).await;
     }
-}
-
-/// Accepts connections for ever.
-async fn accept(listener: &TcpListener, acceptor: &Acceptor, connections: &TaskTracker) {
-    let mut is_failing = false;
-    loop {
-        match listener.accept().await {
-            Ok((connection, peer)) => {
-                is_failing = false;
-                acceptor.clone().accepted(connection, peer.ip(), connections);
-            }
-            Err(error) if is_about_the_connection(&error) => {}
-            Err(error) => {
-                if !is_failing {
-                    tracing::error!(%error, "cannot accept connections");
-                }
-                is_failing = true;
-                sleep(ACCEPT_PAUSE).await;
-            }
-        }
-    }
-}
-
-/// Whether the peer closed the connection before it was accepted.
-fn is_about_the_connection(error: &io::Error) -> bool {
-    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
-    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }

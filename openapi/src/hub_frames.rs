@@ -77,7 +77,7 @@ fn published() -> Value {
         ("title", text()),
         ("body?", text()),
         ("kind?", text()),
-        ("data?", anything()),
+        ("data?", about(named("Json"), "As it was sent.")),
         ("createdAt", time()),
         ("expiresAt?", time()),
     ])

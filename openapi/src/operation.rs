@@ -133,6 +133,11 @@ impl Operation {
         self.with_body()
     }
 
+    /// Rejects a body that says anything.
+    pub fn no_body(self) -> Self {
+        self.fails(&[Code::BadJson, Code::UnknownField, Code::PayloadTooLarge])
+    }
+
     /// An example of a valid body.
     pub fn example(mut self, body: Value) -> Self {
         self.example = Some(body);
@@ -220,7 +225,14 @@ impl Operation {
     fn full_description(&self) -> String {
         let needed = match &self.access {
             Access::Public => "Needs no token.".to_owned(),
-            Access::Scope(scope) => format!("Needs the scope `{}`.", scope.as_str()),
+            Access::Scope(scope) => match scope.included_in() {
+                None => format!("Needs the scope `{}`.", scope.as_str()),
+                Some(more) => format!(
+                    "Needs the scope `{}`, which `{}` includes.",
+                    scope.as_str(),
+                    more.as_str()
+                ),
+            },
             Access::SelfOr(scope) => {
                 format!("Needs the user's own token or the scope `{}`.", scope.as_str())
             }
@@ -238,7 +250,10 @@ impl Operation {
     fn security(&self) -> Value {
         match &self.access {
             Access::Public => json!([]),
-            Access::Scope(scope) => json!([{"bearer": [scope.as_str()]}]),
+            Access::Scope(scope) => {
+                let scopes = [Some(*scope), scope.included_in()].into_iter().flatten();
+                scopes.map(|scope| json!({"bearer": [scope.as_str()]})).collect()
+            }
             Access::SelfOr(scope) => json!([{"bearer": []}, {"bearer": [scope.as_str()]}]),
             Access::PerResource => {
                 json!([{}, {"bearer": []}, {"bearer": [Scope::CacheRead.as_str()]}])

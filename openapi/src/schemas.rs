@@ -6,7 +6,7 @@ use shared::Code;
 use shared::limits::ID_BYTES_MAX;
 
 use crate::schema::{
-    about, any_of, integer, map, named, nothing, object, or_null, pattern, text, words,
+    about, any_of, anything, integer, named, object, or_null, pattern, text, words,
 };
 use crate::{hub_frames, paths};
 
@@ -82,13 +82,9 @@ pub fn identifier_pattern(alphabet: &str) -> String {
     format!("([{alphabet}]{one}|[.][{alphabet}]{two}|[.]{{2}}[{alphabet}]{three}|[.]{{3}}{three})")
 }
 
-/// Any JSON without U+0000, which Postgres cannot store.
+/// Any JSON. Requests with U+0000, which Postgres cannot store, are rejected. A schema can only say so
+/// by referring to itself, which generators of types cannot take; the tests that make up requests
+/// put that one in this one's place (`tests/support`).
 fn any_json() -> Value {
-    let plain = pattern(crate::schema::NO_NUL);
-    let mut members = map(named("Json"));
-    members["propertyNames"] = plain.clone();
-    let items = json!({"type": "array", "items": named("Json")});
-    let scalars = [json!({"type": "boolean"}), json!({"type": "number"}), plain];
-    let all: Vec<Value> = [nothing()].into_iter().chain(scalars).chain([items, members]).collect();
-    about(any_of(&all), "Any JSON without the character U+0000.")
+    about(anything(), "A request must not contain the character U+0000.")
 }

@@ -28,27 +28,31 @@ pub use keys::{KeyConfig, KeyError};
 pub enum Scope {
     CacheRead,
     CacheWrite,
+    CampaignsRead,
     CampaignsWrite,
     FeedRead,
     NotificationsWrite,
     OpsRead,
     OpsWrite,
     PresenceRead,
+    QueuesRead,
     QueuesWrite,
     TokensRead,
     TokensWrite,
 }
 
 impl Scope {
-    pub const ALL: [Scope; 11] = [
+    pub const ALL: [Scope; 13] = [
         Scope::CacheRead,
         Scope::CacheWrite,
+        Scope::CampaignsRead,
         Scope::CampaignsWrite,
         Scope::FeedRead,
         Scope::NotificationsWrite,
         Scope::OpsRead,
         Scope::OpsWrite,
         Scope::PresenceRead,
+        Scope::QueuesRead,
         Scope::QueuesWrite,
         Scope::TokensRead,
         Scope::TokensWrite,
@@ -59,15 +63,27 @@ impl Scope {
         match self {
             Scope::CacheRead => "cache:read",
             Scope::CacheWrite => "cache:write",
+            Scope::CampaignsRead => "campaigns:read",
             Scope::CampaignsWrite => "campaigns:write",
             Scope::FeedRead => "feed:read",
             Scope::NotificationsWrite => "notifications:write",
             Scope::OpsRead => "ops:read",
             Scope::OpsWrite => "ops:write",
             Scope::PresenceRead => "presence:read",
+            Scope::QueuesRead => "queues:read",
             Scope::QueuesWrite => "queues:write",
             Scope::TokensRead => "tokens:read",
             Scope::TokensWrite => "tokens:write",
+        }
+    }
+
+    /// The scope that includes this one. Only these two have one: their reads needed the writing
+    /// scope before they had a scope of their own.
+    pub fn included_in(self) -> Option<Scope> {
+        match self {
+            Scope::CampaignsRead => Some(Scope::CampaignsWrite),
+            Scope::QueuesRead => Some(Scope::QueuesWrite),
+            _ => None,
         }
     }
 }
@@ -93,8 +109,10 @@ fn whole_seconds<S: serde::Serializer>(seconds: &f64, serializer: S) -> Result<S
 }
 
 impl Claims {
+    /// Whether the token has this scope, or the one that includes it.
     pub fn has(&self, scope: Scope) -> bool {
-        self.scope.split(' ').any(|word| word == scope.as_str())
+        let more = scope.included_in().map(Scope::as_str);
+        self.scope.split(' ').any(|word| word == scope.as_str() || Some(word) == more)
     }
 
     /// Whether the token's subject is this user.

@@ -61,6 +61,11 @@ pub fn queue_dedup(name: &str, dedup_id: &str) -> String {
     format!("bw:dedup:{{{name}}}:{dedup_id}")
 }
 
+/// Sorted set of the names of queues, in alphabetical order: all scores are 0.
+pub const QUEUES: &str = "bw:queues";
+/// Sorted set of the same names by the time of their last use, in seconds.
+pub const QUEUES_TOUCHED: &str = "bw:touched:{bw:queues}";
+
 /// Metadata of a cached value: freshness, cost, validators, versions of its tags.
 pub fn cache_companion(key: &str) -> String {
     format!("bw:meta:{{{key}}}")
@@ -74,6 +79,12 @@ pub fn cache_lease(key: &str) -> String {
 /// Version and last invalidations of a tag of cached values.
 pub fn cache_tag(tag: &str) -> String {
     format!("bw:tag:{{{tag}}}")
+}
+
+/// Hash of the reads and fetches of the cache in one hour, counted since the Unix epoch. All hours
+/// are in one hash slot.
+pub fn cache_counts(hour: i64) -> String {
+    format!("bw:counts:{{cache}}:{hour}")
 }
 
 /// String about a push token: the record's revision in Redis, and the time until which its absence
@@ -133,6 +144,9 @@ mod tests {
             cache_companion("KEY"),
             cache_lease("KEY"),
             cache_tag("TAG"),
+            cache_counts(0).replace('0', "HOUR"),
+            QUEUES.to_owned(),
+            QUEUES_TOUCHED.to_owned(),
             campaign(&id),
             campaign_responses(&id),
             campaign_companion(&id),
@@ -143,7 +157,7 @@ mod tests {
         all.extend(queue("QUEUE"));
         for key in all {
             let key = key.replace("DEDUP", "<dedup id>").replace("CAMPAIGN", "<id>");
-            let words = ["USER", "QUEUE", "KEY", "TAG", "NONCE", "TICKET"];
+            let words = ["USER", "QUEUE", "KEY", "TAG", "HOUR", "NONCE", "TICKET"];
             let shown = words
                 .iter()
                 .fold(key, |key, word| key.replace(word, &format!("<{}>", word.to_lowercase())));

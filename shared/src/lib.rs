@@ -7,6 +7,7 @@ pub mod campaign;
 pub mod close;
 pub mod digest;
 pub mod error;
+pub mod etag;
 pub mod feed;
 pub mod ids;
 pub mod json;

@@ -58,6 +58,10 @@ pub const CACHE_TAG_BYTES_MAX: usize = 4 * ID_BYTES_MAX;
 pub const CACHE_VALIDATOR_BYTES_MAX: usize = 256;
 /// Tags in one call of `POST /cache/invalidate`: one short script.
 pub const CACHE_INVALIDATE_TAGS_MAX: usize = 500;
+/// Hours whose reads and fetches `GET /cache` adds up, the current one included.
+pub const CACHE_COUNTS_HOURS: i64 = 24;
+/// Lifetime of an hour's counts after the last write: no clock is off by two hours.
+pub const CACHE_COUNTS_TTL_S: i64 = (CACHE_COUNTS_HOURS + 2) * 3600;
 /// Longest `If-None-Match` considered: a hundred entity tags.
 pub const IF_NONE_MATCH_BYTES_MAX: usize = 2048;
 /// Longest push token, in bytes, as in FCM.
@@ -113,6 +117,12 @@ pub const TICKET_TTL_MS: u64 = 30_000;
 
 /// Lifetime of a queue and its companion keys after the last operation.
 pub const QUEUE_TTL_S: u64 = 14 * 24 * 3600;
+/// Names of queues that the index holds; the ones used longest ago give way. With the longest names
+/// 4 MB of Redis.
+pub const QUEUES_INDEXED_MAX: i64 = 10_000;
+/// Names of one page of queues: each costs one `EXISTS`.
+pub const QUEUES_PAGE_MAX: i64 = 100;
+pub const QUEUES_PAGE_DEFAULT: i64 = 20;
 /// Messages of one send.
 pub const QUEUE_MESSAGES_MAX: usize = 500;
 /// Longest payload, in bytes of JSON text.

@@ -45,10 +45,14 @@ macro_rules! scripts {
 }
 
 scripts! {
+    /// Adds an instance's reads and fetches of the cache to those of the fleet.
+    CACHE_COUNT = / "cache_count";
     /// Invalidates one cached value.
     CACHE_INVALIDATE = "cache" / "cache_invalidate";
     /// Reads a cached value, and decides what the reader has to do.
     CACHE_READ = "cache" / "cache_read";
+    /// Adds up the fleet's reads and fetches of the cache.
+    CACHE_SUM = / "cache_sum";
     /// Invalidates all values with a tag.
     CACHE_TAGS = / "cache_tags";
     /// Ends a lease with the fetched value.
@@ -101,6 +105,10 @@ scripts! {
     QUEUE_SEND = "guard" "queue" / "queue_send";
     /// Counts a queue's messages by state.
     QUEUE_STATS = "queue" / "queue_stats";
+    /// Reads a page of the index of queues.
+    QUEUES_PAGE = / "queues_page";
+    /// Notes in the index of queues that one was used.
+    QUEUES_TOUCH = / "queues_touch";
     /// Reads a push token.
     TOKEN_READ = "token" / "token_read";
     /// Restores tokens that Redis lacks from the record.

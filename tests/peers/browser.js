@@ -1,6 +1,6 @@
-// What a browser gives its pages and this Node does not: WebSocket (a global since Node 22) and
-// EventSource (behind a flag), as far as examples/javascript use them. Preloaded by the test that runs
-// those files; BELLWIRE_OWN_BROWSER=1 has it replace Node's own, too.
+// Parts of a browser that this Node lacks: WebSocket (a global since Node 22) and EventSource (behind a
+// flag), as far as examples/javascript use them. Preloaded by the test that runs those files;
+// BELLWIRE_OWN_BROWSER=1 also replaces Node's own.
 //
 // console.log writes a line `log [...]` of JSON for the test to read.
 'use strict';
@@ -25,7 +25,7 @@ class WebSocket {
     };
     const request = http.get(url.replace(/^ws:/, 'http:'), { headers });
     request.on('error', () => this.end(NO_CLOSE_FRAME, ''));
-    // Refused: a page learns no more than that.
+    // Rejected: a page learns only that.
     request.on('response', () => request.destroy());
     request.on('upgrade', (_, socket, head) => {
       this.socket = socket;
@@ -37,7 +37,7 @@ class WebSocket {
     });
   }
 
-  // Frames of a server: unmasked, and the hub's are never fragmented.
+  // Server frames: unmasked, and never fragmented by the hub.
   read(bytes) {
     this.unread = Buffer.concat([this.unread, bytes]);
     for (;;) {
@@ -61,7 +61,7 @@ class WebSocket {
     }
   }
 
-  // Masked with zeros, which is a mask like any other. Short: control frames only.
+  // Masked with zeros, a valid mask. Short: control frames only.
   write(opcode, payload) {
     this.socket.write(Buffer.concat([Buffer.from([128 | opcode, 128 | payload.length, 0, 0, 0, 0]), payload]));
   }

@@ -1,23 +1,23 @@
-// The service that a team already runs: one Node process with Map<userId, sockets>, a plain Redis
-// client and the keys of its own making. It knows nothing of Bellwire and runs beside it in tests.
+// A team's existing service: one Node process with Map<userId, sockets>, a plain Redis client and its
+// own keys. It knows nothing of Bellwire and runs beside it in tests.
 //
 //   node gateway.js <redis port>
 //
-// A line on stdin is a JSON array, a name and what it takes (see `does`); a line on stdout answers
-// it, in order: {"ok":…}, or {"error":…} when Redis did not answer. Once subscribed it says
-// {"ready":true}. As the real one would, it dies of a message that it cannot take apart.
+// A line on stdin is a JSON array of a name and its arguments (see `does`); a line on stdout answers
+// it, in order: {"ok":…}, or {"error":…} if Redis did not answer. Once subscribed it writes
+// {"ready":true}. Like the real service, it dies of an unparsable message.
 'use strict';
 const net = require('net');
 const readline = require('readline');
 
 const PORT = Number(process.argv[2]);
-const RECONNECT_MS = 100; // as patient as usual clients are at first
-const ANSWER_MS = 5000; // half-open connections never say
+const RECONNECT_MS = 100; // a usual first delay of clients
+const ANSWER_MS = 5000; // half-open connections never answer
 const FEED_MAX = 100;
 const FEED_TTL_S = 30 * 86400;
-const KEPT_MAX = 1000; // of what a user received
+const KEPT_MAX = 1000; // messages per user
 
-// One reply of RESP2 from `buffer` at `at`: [value, next], or undefined when there is more to come.
+// One reply of RESP2 from `buffer` at `at`: [value, next], or undefined while it is incomplete.
 function parse(buffer, at) {
   const end = buffer.indexOf('\r\n', at);
   if (end < 0) return undefined;
@@ -47,8 +47,7 @@ function parse(buffer, at) {
   }
 }
 
-// A connection that comes back by itself. `opened` runs each time; replies that nobody waits for go
-// to `pushed`.
+// A connection that reconnects by itself. `opened` runs each time; unexpected replies go to `pushed`.
 class Client {
   constructor(opened, pushed) {
     Object.assign(this, { opened, pushed, waiting: [], socket: null });
@@ -97,9 +96,9 @@ class Client {
 }
 
 const tabs = new Map(); // userId -> open tabs
-const received = new Map(); // userId -> what its tabs were sent
+const received = new Map(); // userId -> messages sent to its tabs
 
-// No try: a message that is not what everybody publishes ends this process.
+// No try: an unusual message ends this process.
 function deliver(message) {
   const { notification } = JSON.parse(message);
   const { userId } = notification;
@@ -127,7 +126,7 @@ const does = {
     tabs.set(user, (tabs.get(user) ?? 0) + 1);
     return redis.call('SADD', 'online_users', user);
   },
-  // Any tab that closes takes the user out, be there others or not.
+  // Closing any tab removes the user, even if others are open.
   close: async (user) => {
     const left = (tabs.get(user) ?? 0) - 1;
     if (left > 0) tabs.set(user, left);

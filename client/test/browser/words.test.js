@@ -71,3 +71,14 @@ test("deletes are told to every tab, and the badge after a break needs no reques
   await until("badge", () => pages[1].evaluate(() => client.unread === 1 && client.state === "open"));
   assert.deepEqual(hub.requests.slice(before).filter((line) => !line.startsWith("WS")), []);
 });
+
+test("the event stream's module does not load at first: a try that failed, then a stream", async () => {
+  let asked = 0;
+  await context.route("**/sse.js*", (route) => (++asked > 2 ? route.continue() : route.abort()));
+  const page = await openTab(context, { site, hub: hub.url, functions: hub.url, options: { transport: "sse", shared: false } });
+  await opened(page, 30_000);
+  assert.ok(asked > 2);
+  const seen = await page.evaluate(() => states.filter((s) => s.state === "waiting").map((s) => s.reason));
+  assert.ok(seen.length > 0 && seen.every((reason) => reason === "network"), String(seen));
+  assert.equal(hub.streams.size, 1);
+});

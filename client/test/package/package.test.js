@@ -2,7 +2,7 @@
 // its types hold with tsc's strictest checks, for every route of the API.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -25,7 +25,7 @@ after(() => rmSync(project, { recursive: true, force: true }));
 
 test("it holds modules, declarations and the README, and no tests", () => {
   const files = packed.files.map(({ path }) => path);
-  for (const file of ["client.js", "react.js", "api.js", "types.d.ts", "openapi.d.ts", "types/client.d.ts", "README.md"]) assert.ok(files.includes(file), file);
+  for (const file of ["client.js", "react.js", "api.js", "bell.js", "languages.js", "bell/panel.js", "bell-index.d.ts", "types/bell.d.ts", "types.d.ts", "openapi.d.ts", "types/client.d.ts", "README.md"]) assert.ok(files.includes(file), file);
   assert.deepEqual(files.filter((file) => /test|scripts|node_modules|tsconfig|lock/.test(file)), []);
 });
 
@@ -38,10 +38,11 @@ test("import works, also where there is no WebSocket; what is not exported stays
   writeFileSync(join(project, "use.js"), `
     import { Bellwire, BellwireError } from "bellwire";
     import { createClient } from "bellwire/api";
+    import { BellwireBell } from "bellwire/bell";
     const client = new Bellwire({ hub: "http://127.0.0.1:9", user: "u", token: () => "t" });
-    console.log(client.state, new BellwireError("a", "b") instanceof Error, typeof createClient({ baseUrl: "http://x" }).GET);
-    for (const path of ["bellwire/line.js", "bellwire/client.js"]) await import(path).catch((error) => console.log(error.code));`);
-  assert.equal(run(process.execPath, ["use.js"]).trim(), "idle true function\nERR_PACKAGE_PATH_NOT_EXPORTED\nERR_PACKAGE_PATH_NOT_EXPORTED");
+    console.log(client.state, new BellwireError("a", "b") instanceof Error, typeof createClient({ baseUrl: "http://x" }).GET, typeof BellwireBell);
+    for (const path of ["bellwire/line.js", "bellwire/client.js", "bellwire/bell/panel.js"]) await import(path).catch((error) => console.log(error.code));`);
+  assert.equal(run(process.execPath, ["use.js"]).trim(), "idle true function function\nERR_PACKAGE_PATH_NOT_EXPORTED\nERR_PACKAGE_PATH_NOT_EXPORTED\nERR_PACKAGE_PATH_NOT_EXPORTED");
 });
 
 /** One call of each route, its body of the document's type. */
@@ -63,6 +64,24 @@ const TYPED = `
 import { Bellwire, BellwireError } from "bellwire";
 import { createClient, type Api } from "bellwire/api";
 import type { paths } from "bellwire/api";
+import type { BellwireBell, Texts } from "bellwire/bell";
+
+export function bell(given: Bellwire) {
+  const bell: BellwireBell = document.createElement("bellwire-bell");
+  const found = document.querySelector("bellwire-bell");
+  const texts: Partial<Texts> = { title: "Avis", unread: { one: "{n} avis", other: "{n} avis" } };
+  bell.token = async ({ refresh }) => String(refresh);
+  bell.texts = texts;
+  bell.client = given;
+  bell.renderItem = (n) => document.createTextNode(n.title);
+  bell.toHref = (n) => "/n/" + n.id;
+  bell.open();
+  // @ts-expect-error: there is no such text
+  bell.texts = { tittle: "x" };
+  // @ts-expect-error: it has to give a node
+  bell.renderItem = (n) => n.title;
+  return found?.client?.unread;
+}
 
 export async function client() {
   using client = new Bellwire({ hub: "https://hub", functions: "https://f", user: "u", token: async ({ refresh }) => String(refresh) });
@@ -122,3 +141,33 @@ for (const resolution of ["nodenext", "bundler"]) {
     }
   });
 }
+
+test("types of React: the hook, and the bell in JSX with attributes and properties", () => {
+  const REACT = `
+    import { useRef } from "react";
+    import type { BellwireBell } from "bellwire/bell";
+    import { useBellwire } from "bellwire/react";
+    export function Page({ user }: { user: string }) {
+      const bell = useRef<BellwireBell>(null);
+      const { unread } = useBellwire({ hub: "https://hub", user, token: "t" });
+      return <main onClick={() => bell.current?.open()}>
+        {unread}
+        <bellwire-bell ref={bell} hub="https://hub" functions="https://f" user={user} token-src="/t" toasts max={9} className="x"
+          token={async () => "t"} renderItem={(n) => document.createTextNode(n.title)} placement="top-end">
+          <a slot="footer" href="/all">All</a>
+        </bellwire-bell>
+        {/* @ts-expect-error: no such place */}
+        <bellwire-bell hub="https://hub" placement="middle" />
+      </main>;
+    }`;
+  // React's own types are not the package's to bring.
+  mkdirSync(join(project, "node_modules/@types"), { recursive: true });
+  for (const name of ["@types/react", "csstype"]) cpSync(join(require.resolve(`${name}/package.json`), ".."), join(project, "node_modules", name), { recursive: true });
+  writeFileSync(join(project, "page.tsx"), REACT);
+  const args = ["--strict", "--noEmit", "--jsx", "preserve", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable,esnext.disposable", "page.tsx"];
+  try {
+    run(process.execPath, [require.resolve("typescript/bin/tsc"), ...args]);
+  } catch (error) {
+    assert.fail(error.stdout);
+  }
+});

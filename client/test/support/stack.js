@@ -104,8 +104,8 @@ export async function hasWords(stack) {
   return "expiresInMs" in welcome;
 }
 
-/** Starts all of it. `origins`: of the pages that may call. `hub`: further flags. */
-export async function startStack({ origins = [], hub: flags = [] } = {}) {
+/** Starts all of it. `origins`: of the pages that may call. `hub`: further flags. `demo`: the hub's demo page, too. */
+export async function startStack({ origins = [], hub: flags = [], demo = false } = {}) {
   const dir = mkdtempSync(join(tmpdir(), "bellwire-client-"));
   const file = (name, text) => {
     writeFileSync(join(dir, name), text, { mode: 0o600 });
@@ -113,6 +113,10 @@ export async function startStack({ origins = [], hub: flags = [] } = {}) {
   };
   const [redisPort, functionsPort, hubPort] = [await freePort(), await freePort(), await freePort()];
   const address = `127.0.0.1:${redisPort}`;
+  if (demo) {
+    origins = [...origins, `http://127.0.0.1:${hubPort}`];
+    flags = [...flags, "--demo"];
+  }
   const record = file("runtime.toml", `[sqlite_database.default]\ntype = "spin"\npath = "${dir}/record.db"\n`);
 
   const redisArgs = ["--port", redisPort, "--bind", "127.0.0.1", "--dir", dir, "--save", "", "--appendonly", "yes"];

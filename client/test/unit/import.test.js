@@ -16,6 +16,8 @@ test("import and construction under SSR: no window, no document, no timer that k
     await import("./api.js");
     await import("./list.js");
     await import("./react.js");
+    const { BellwireBell } = await import("./bell.js");
+    if (typeof BellwireBell !== "function") throw new Error("no bell");
     console.log(typeof Bellwire);`;
   assert.equal(run(code).trim(), "function");
 });
@@ -37,8 +39,9 @@ test("the package has no dependencies, and its modules import only each other an
   const { readdirSync, readFileSync } = await import("node:fs");
   const home = new URL("../../", import.meta.url);
   assert.equal(JSON.parse(readFileSync(new URL("package.json", home))).dependencies, undefined);
-  for (const file of readdirSync(home).filter((name) => name.endsWith(".js"))) {
+  const all = [...readdirSync(home), ...readdirSync(new URL("bell/", home)).map((name) => `bell/${name}`)];
+  for (const file of all.filter((name) => name.endsWith(".js"))) {
     const text = readFileSync(new URL(file, home), "utf8");
-    for (const [, from] of text.matchAll(/^(?:import|export) .* from "([^"]+)";/gm)) assert.match(from, file === "react.js" ? /^(\.\/\w+\.js|react)$/ : /^\.\/\w+\.js$/, file);
+    for (const [, from] of text.matchAll(/^(?:import|export) .* from "([^"]+)";/gm)) assert.match(from, file === "react.js" ? /^(\.\/\w+\.js|react)$/ : /^\.\.?\/(bell\/)?\w+\.js$/, file);
   }
 });

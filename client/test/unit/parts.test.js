@@ -1,8 +1,8 @@
 // Backoff, position, marks and token on their own.
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
-import { Nap, jitter } from "../../backoff.js";
-import { Marks } from "../../marks.js";
+import { jitter, nap } from "../../backoff.js";
+import { keepMarks } from "../../marks.js";
 import { Position, isOurs, query } from "../../position.js";
 import { Token, claims } from "../../token.js";
 import { fakeToken } from "../support/fake-hub.js";
@@ -37,7 +37,7 @@ test("a nap is cut short by a wake, but not one that the hub named", async () =>
   mock.timers.enable({ apis: ["setTimeout", "Date"] });
   try {
     let over = 0;
-    const own = new Nap(30_000, false), hint = new Nap(30_000, true);
+    const own = nap(30_000, false), hint = nap(30_000, true);
     own.over.then(() => (over += 1));
     hint.over.then(() => (over += 10));
     own.hurry();
@@ -131,13 +131,13 @@ test("a tab that is behind the leader knows it", () => {
 test("marks add up: the highest position, each id once, until they are sent", () => {
   const stored = new Map();
   const store = { getItem: (k) => stored.get(k) ?? null, setItem: (k, v) => stored.set(k, v), removeItem: (k) => stored.delete(k) };
-  const marks = new Marks("k", store);
+  const marks = keepMarks("k", store);
   assert.equal(marks.next("e"), null);
   marks.add({ upTo: 3, epoch: "e" });
   marks.add({ ids: ["a", "b"] });
   marks.add({ upTo: 2, epoch: "e" });
   marks.add({ ids: ["b", "c"] });
-  const other = new Marks("k", store);
+  const other = keepMarks("k", store);
   assert.deepEqual(other.next("e"), { upTo: 3 });
   other.done({ upTo: 3 });
   assert.deepEqual(other.next("e"), { ids: ["a", "b", "c"] });
@@ -153,7 +153,7 @@ test("marks add up: the highest position, each id once, until they are sent", ()
 });
 
 test("a mark up to a position of another epoch is not sent", () => {
-  const marks = new Marks("k");
+  const marks = keepMarks("k");
   marks.add({ upTo: 9, epoch: "old" });
   assert.equal(marks.next("new"), null);
   marks.add({ upTo: 9, epoch: "old" });
@@ -163,7 +163,7 @@ test("a mark up to a position of another epoch is not sent", () => {
 
 test("a storage that throws does not lose a mark of this tab", () => {
   const full = { getItem: () => null, setItem: () => { throw new Error("full"); }, removeItem: () => {} };
-  const marks = new Marks("k", full);
+  const marks = keepMarks("k", full);
   marks.add({ ids: ["a"] });
   assert.deepEqual(marks.next("e"), { ids: ["a"] });
 });

@@ -9,5 +9,6 @@ mod read;
 mod routes;
 mod served;
 mod source;
+mod summary;
 
 runtime::component!(crate::routes::route);

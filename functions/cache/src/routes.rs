@@ -3,7 +3,7 @@
 use runtime::{Error, Method, RecordApp, Request, Response};
 
 use crate::served::Target;
-use crate::{invalidate, read};
+use crate::{invalidate, read, summary};
 
 /// Sends a request to its handler.
 ///
@@ -11,6 +11,8 @@ use crate::{invalidate, read};
 /// `not_found`, `method_not_allowed`, and the handler's errors.
 pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     match (request.path().as_slice(), request.method) {
+        (["cache"], Method::Get) => summary::read(app, request).await,
+        (["cache"], _) => Err(Error::method_not_allowed("GET, HEAD")),
         (["cache", "invalidate"], Method::Post) => invalidate::tags(app, request).await,
         (["cache", "invalidate"], _) => Err(Error::method_not_allowed("POST")),
         (["cache", path @ ..], method) => {

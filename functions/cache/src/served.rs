@@ -37,7 +37,7 @@ impl Target {
     /// `not_found`; `invalid_id`; `internal` if the declarations are invalid, which the log
     /// explains.
     pub fn find(path: &[&str]) -> Result<Self, Error> {
-        let all = LOADED.with(|loaded| loaded.get_or_init(load).clone())?;
+        let all = all()?;
         let served = all.iter().find(|served| served.resource.matches(path));
         let served = Rc::clone(served.ok_or_else(|| Error::not_found("this resource"))?);
         let segments = served.resource.segments.iter().zip(path);
@@ -64,6 +64,14 @@ impl Target {
     }
 }
 
+/// All declared resources.
+///
+/// # Errors
+/// `internal` if the declarations are invalid, which the log explains.
+pub fn all() -> Result<Rc<Vec<Rc<Served>>>, Error> {
+    LOADED.with(|loaded| loaded.get_or_init(load).clone())
+}
+
 fn load() -> Loaded {
     let unusable = |problem: &str| {
         log::error("resources_unusable", &[("file", "resources.toml"), ("error", problem)]);
@@ -88,6 +96,7 @@ fn policy(resource: &Resource) -> Policy {
         cool_down: cool_down.unwrap_or(default.cool_down),
     };
     let policy = Policy::new(&resource.path).with_windows(windows).bytes_max(resource.bytes_max);
+    let policy = policy.counted();
     let policy = timeout.into_iter().fold(policy, Policy::timeout);
     soft_timeout.into_iter().fold(policy, Policy::soft_timeout)
 }

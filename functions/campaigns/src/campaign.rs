@@ -15,7 +15,7 @@ use shared::{CampaignId, keys, script};
 /// # Errors
 /// Request errors; `not_found`; `wrong_type`; `redis_unavailable`.
 pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
-    auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
+    auth::require(&*app.authenticate(request)?, Scope::CampaignsRead)?;
     request.query(&[])?;
     let ttl = [Arg::Int(CAMPAIGN_TTL_S)];
     let reply = app.redis.eval(&script::CAMPAIGN_PROGRESS, &keys_of(id), &ttl).await?;

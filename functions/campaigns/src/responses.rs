@@ -70,7 +70,7 @@ fn check(response: &RawValue, at: usize) -> Result<(), Error> {
 /// # Errors
 /// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn page(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
-    auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
+    auth::require(&*app.authenticate(request)?, Scope::CampaignsRead)?;
     let (mut limit, mut offset) = (CAMPAIGN_PAGE_DEFAULT, 0);
     for (name, value) in request.query(&["limit", "cursor"])? {
         match name.as_str() {

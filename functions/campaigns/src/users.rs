@@ -77,6 +77,7 @@ const ROUNDS_MAX: usize = 8;
 /// Request errors; `wrong_type`; `redis_unavailable`.
 pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
+    request.no_body().await?;
     let count = count(request)?;
     let args = [Arg::Int(CAMPAIGN_TTL_S), Arg::Int(count)];
     let (mut users, mut remaining) = (String::new(), 0);

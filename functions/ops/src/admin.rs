@@ -60,6 +60,7 @@ const PRUNE_ROWS: usize = 500;
 /// Request errors; `record_unavailable`; rows deleted before stay deleted.
 pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
+    request.no_body().await?;
     request.query(&[])?;
     let retention_days = config::retention_days(variables::get).await?;
     let now_ms = clock::now_ms();
@@ -83,6 +84,7 @@ pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error
 /// `redis_unavailable` or `record_unavailable`; notifications sent before are marked.
 pub async fn relay(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
+    request.no_body().await?;
     request.query(&[])?;
     let deadline_ms = clock::now_ms() + RUN_MS;
     let outcome = relay::run(&app.redis, &app.record, clock::now_ms, deadline_ms).await?;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use runtime::app::config;
 use runtime::ports::redis::Redis;
+use runtime::ports::sql::SqlError;
 use runtime::record::RecordError;
 use runtime::spin::{clock, deadline, variables};
 use runtime::{App, Code, Error, RecordApp, Response, log};
@@ -55,7 +56,12 @@ async fn redis(app: &App) -> Result<(), Error> {
 async fn record(app: &RecordApp) -> Result<(), Error> {
     let check = app.record.check_writable(clock::now_ms());
     let outcome = deadline::within(RECORD_DEADLINE, check).await;
-    let outcome = outcome.unwrap_or(Err(RecordError::TimedOut));
+    let outcome = outcome.unwrap_or_else(|| {
+        Err(match app.record.sql().is_locked() {
+            true => RecordError::Sql(SqlError::sqlite("database is locked")),
+            false => RecordError::TimedOut,
+        })
+    });
     outcome.map_err(|error| {
         log::warn("record_not_ready", &[("error", &error.to_string())]);
         Error::new(Code::RecordUnavailable, format!("record: {}", error.reason()))

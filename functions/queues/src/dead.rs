@@ -13,6 +13,7 @@ use shared::limits::{
 use shared::time::rfc3339;
 use shared::{Code, QueueName, script};
 
+use crate::index;
 use crate::receive::{as_json, is_too_deep};
 use crate::settle::texts;
 use crate::store;
@@ -26,7 +27,7 @@ const ENTRY: usize = 5;
 /// # Errors
 /// Request errors; `redis_unavailable`; `wrong_type`.
 pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Response, Error> {
-    auth::require(&*app.authenticate(request)?, Scope::QueuesWrite)?;
+    auth::require(&*app.authenticate(request)?, Scope::QueuesRead)?;
     let (mut limit, mut cursor) = (QUEUE_DEAD_PAGE_DEFAULT, String::new());
     for (name, value) in request.query(&["limit", "cursor"])? {
         if name == "cursor" {
@@ -36,7 +37,7 @@ pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Res
         }
     }
     let args = [Arg::Text(&cursor), Arg::Int(limit), Arg::Int(QUEUE_ANSWER_BYTES)];
-    let reply = store::run(app, &script::QUEUE_DEAD, queue, &[], &args).await?;
+    let reply = store::read(app, &script::QUEUE_DEAD, queue, &[], &args).await?;
     let has_more = store::int(&reply, 0)? == 1;
     let (mut items, mut next) = (Vec::new(), "null".to_owned());
     for entry in reply.get(1..).unwrap_or_default().chunks_exact(ENTRY) {
@@ -44,6 +45,9 @@ pub async fn page(app: &App, request: &Request, queue: &QueueName) -> Result<Res
         if has_more {
             next = quoted(&format!("{}:{}", store::int(entry, 1)?, store::text(entry, 0)?));
         }
+    }
+    if !items.is_empty() {
+        index::touch(app, queue).await;
     }
     let body = format!("{{\"items\":[{}],\"next\":{next}}}", items.join(","));
     Ok(Response::json(200, body))

@@ -3,6 +3,7 @@
 //! worker.
 
 mod dead;
+mod index;
 mod name;
 mod receive;
 mod routes;

@@ -2,7 +2,7 @@
 
 use runtime::{App, Error, Method, Request, Response};
 
-use crate::{dead, name, receive, send, settle, stats};
+use crate::{dead, index, name, receive, send, settle, stats};
 
 /// Sends a request to its handler.
 ///
@@ -10,8 +10,11 @@ use crate::{dead, name, receive, send, settle, stats};
 /// `not_found`, `method_not_allowed`, and the handler's errors.
 pub async fn route(app: &App, request: &Request) -> Result<Response, Error> {
     let path = request.path();
-    let ["queues", queue, rest @ ..] = path.as_slice() else {
-        return Err(Error::not_found("this path"));
+    let (queue, rest) = match path.as_slice() {
+        ["queues"] if request.method == Method::Get => return index::list(app, request).await,
+        ["queues"] => return Err(Error::method_not_allowed("GET, HEAD")),
+        ["queues", queue, rest @ ..] => (queue, rest),
+        _ => return Err(Error::not_found("this path")),
     };
     let queue = name::parse(queue)?;
     match (rest, request.method) {

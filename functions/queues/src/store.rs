@@ -1,5 +1,6 @@
-//! Runs the queue scripts with their common keys and arguments.
+//! Runs the queue scripts with their common keys and arguments, and notes the queue in the index.
 
+use futures_util::future::join;
 use runtime::App;
 use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
 use runtime::spin::clock;
@@ -7,11 +8,29 @@ use shared::limits::QUEUE_TTL_S;
 use shared::script::Script;
 use shared::{Error, QueueName, keys};
 
-/// Runs a script on a queue's keys and the keys in `more`.
+use crate::index;
+
+/// Runs a worker's script on a queue's keys and the keys in `more`.
 ///
 /// # Errors
 /// `redis_unavailable`, `wrong_type`.
 pub async fn run(
+    app: &App,
+    script: &Script,
+    queue: &QueueName,
+    more: &[String],
+    args: &[Arg<'_>],
+) -> Result<Vec<Reply>, Error> {
+    // At the same time: the operation does not wait for the index.
+    join(read(app, script, queue, more, args), index::touch(app, queue)).await.0
+}
+
+/// As [`run`], for a reader. It notes the queue by itself if it finds any message: names that people
+/// mistype are not queues.
+///
+/// # Errors
+/// `redis_unavailable`, `wrong_type`.
+pub async fn read(
     app: &App,
     script: &Script,
     queue: &QueueName,

@@ -45,6 +45,11 @@ impl QueueDepth {
         Ok(Self { ready, delayed, in_flight, dead, oldest_age_s })
     }
 
+    /// Whether there is a message in any state.
+    pub fn has_messages(&self) -> bool {
+        self.ready + self.delayed + self.in_flight + self.dead > 0
+    }
+
     /// The body of the response: `{"ready","delayed","inFlight","dead","oldestAgeSeconds"}`.
     pub fn to_json(&self) -> Value {
         json!({

@@ -64,7 +64,7 @@ impl Acceptor {
                 // descriptor.
                 if let Ok(slot) = self.turned_away.clone().try_acquire_owned() {
                     connections.spawn(async move {
-                        let answer = refusal(&refused.error, &id);
+                        let answer = refusal(&refused.error, &id, None);
                         send_last(stream, &answer, TURNED_AWAY_DRAIN_BYTES_MAX).await;
                         drop(slot);
                     });
@@ -111,8 +111,10 @@ impl Acceptor {
             let opening = Box::pin(upgrade::open(&self.app, transport, &head, &id, visitor, early));
             if let Err(Rejected { stream, permit, refused }) = opening.await {
                 self.app.refusals.refused(&refused, head.headers.get(ORIGIN), &id);
+                let request = Some((&*self.app.config, &head.headers));
+                let answer = refusal(&refused.error, &id, request);
                 drop(head);
-                send_last(stream, &refusal(&refused.error, &id), CLOSE_DRAIN_BYTES_MAX).await;
+                send_last(stream, &answer, CLOSE_DRAIN_BYTES_MAX).await;
                 drop(permit);
             }
             return;

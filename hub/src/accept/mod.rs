@@ -5,4 +5,5 @@
 //! [`session`](crate::session) decides which clients may open a socket.
 
 pub(crate) mod first_request;
+pub(crate) mod listener;
 pub(crate) mod router;

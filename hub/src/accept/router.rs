@@ -11,6 +11,7 @@ use http::header::ORIGIN;
 use http::{Request, StatusCode};
 use shared::{Code, Error};
 
+use crate::assets;
 use crate::http::problem::Refusal;
 use crate::http::refusal_reason::Reason;
 use crate::http::request_id::RequestId;
@@ -28,6 +29,7 @@ pub(crate) fn router(app: Arc<App>) -> Router {
         .fallback(unknown)
         .with_state(app)
         .merge(health)
+        .merge(assets::router())
 }
 
 const EVENTS_METHODS: &str = "GET, OPTIONS";
@@ -35,11 +37,14 @@ const EVENTS_METHODS: &str = "GET, OPTIONS";
 /// A page that reads the stream with `fetch`, to send its token in a header, sends a preflight
 /// first.
 async fn events(State(app): State<Arc<App>>, request: Request<Body>) -> Response {
-    if request.method() != http::Method::OPTIONS {
-        return opens_nothing(&app, &request, EVENTS_METHODS).into_response();
-    }
-    let mut answer = StatusCode::NO_CONTENT.into_response();
-    allowed_origins::preflight(EVENTS_METHODS, answer.headers_mut());
+    let mut answer = match *request.method() {
+        http::Method::OPTIONS => {
+            let mut answer = StatusCode::NO_CONTENT.into_response();
+            allowed_origins::preflight(EVENTS_METHODS, answer.headers_mut());
+            answer
+        }
+        _ => opens_nothing(&app, &request, EVENTS_METHODS).into_response(),
+    };
     allowed_origins::share(&app.config.allowed_origins, request.headers(), answer.headers_mut());
     answer
 }

@@ -47,17 +47,41 @@ fn mint(args: &TokenArgs, key: &str, now: Duration) -> Result<String> {
             bail!("--scope: {word:?} is not a scope; expected: {known}");
         }
     }
-    let ttl_s = u64::from(args.ttl_hours) * 3600;
-    let claims = Claims {
-        sub: args.sub.clone(),
-        exp: (now.as_secs() + ttl_s) as f64,
-        nbf: None,
-        scope: words.join(" "),
-    };
-    let present = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-    let payload = Payload { claims, iss: present(&args.issuer), aud: present(&args.audience) };
-    encode(&Header::default(), &payload, &EncodingKey::from_secret(key.as_bytes()))
-        .context("cannot sign the token")
+    let ttl = Duration::from_secs(u64::from(args.ttl_hours) * 3600);
+    let signer = Signer::new(key, args.issuer.as_deref(), args.audience.as_deref());
+    signer.sign(&args.sub, &words.join(" "), now + ttl)
+}
+
+/// Signs development tokens with the HS256 key.
+#[derive(Clone)]
+pub(crate) struct Signer {
+    key: EncodingKey,
+    issuer: Option<String>,
+    audience: Option<String>,
+}
+
+impl Signer {
+    /// An empty issuer or audience counts as unset.
+    pub(crate) fn new(key: &str, issuer: Option<&str>, audience: Option<&str>) -> Self {
+        let present = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+        let key = EncodingKey::from_secret(key.as_bytes());
+        Self { key, issuer: present(issuer), audience: present(audience) }
+    }
+
+    /// A token that expires at `expiry`, as a time since the Unix epoch.
+    ///
+    /// # Errors
+    /// The claims are not JSON, which does not happen.
+    pub(crate) fn sign(&self, sub: &str, scope: &str, expiry: Duration) -> Result<String> {
+        let claims = Claims {
+            sub: sub.to_owned(),
+            exp: expiry.as_secs() as f64,
+            nbf: None,
+            scope: scope.to_owned(),
+        };
+        let payload = Payload { claims, iss: self.issuer.clone(), aud: self.audience.clone() };
+        encode(&Header::default(), &payload, &self.key).context("cannot sign the token")
+    }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::config::limit_flags::{LimitArgs, MetricsArgs, TimeArgs};
+use crate::config::limit_flags::{ConsoleArgs, LimitArgs, MetricsArgs, TimeArgs};
 use crate::limits::LISTEN_BACKLOG;
 
 /// Serves browsers' WebSockets and delivers the Redis channel `notifications` to them.
@@ -104,11 +104,29 @@ pub struct ServeArgs {
     #[arg(long, env = "BELLWIRE_RELAY_TOKEN_FILE", value_name = "FILE")]
     pub(crate) relay_token_file: Option<String>,
 
+    /// Serve the demo page `/demo`, which gets tokens of two users without a login. For development
+    /// only: needs a loopback address, an HS256 key and --functions-url.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_DEMO",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value = "false",
+        default_missing_value = "true",
+        value_parser = FalseyValueParser::new(),
+        value_name = "BOOL"
+    )]
+    pub(crate) demo: bool,
+
     #[command(flatten)]
     pub(crate) limits: LimitArgs,
 
     #[command(flatten)]
     pub(crate) metrics: MetricsArgs,
+
+    #[command(flatten)]
+    pub(crate) console: ConsoleArgs,
 
     #[command(flatten)]
     pub(crate) times: TimeArgs,

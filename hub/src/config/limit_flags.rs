@@ -132,6 +132,19 @@ pub(crate) struct MetricsArgs {
 }
 
 #[derive(Args, Clone, Debug)]
+pub(crate) struct ConsoleArgs {
+    /// Address and port of the console, a page for operators. Without it there is none. May be the
+    /// address of --metrics-listen.
+    #[arg(long, env = "BELLWIRE_HUB_CONSOLE_LISTEN", value_name = "ADDRESS")]
+    pub(crate) console_listen: Option<String>,
+
+    /// Base URL of the functions as browsers reach them, for the console's page; by default
+    /// --functions-url.
+    #[arg(long, env = "BELLWIRE_HUB_CONSOLE_FUNCTIONS_URL", value_name = "URL")]
+    pub(crate) console_functions_url: Option<String>,
+}
+
+#[derive(Args, Clone, Debug)]
 pub(crate) struct TimeArgs {
     /// Seconds between pings to a socket.
     #[arg(

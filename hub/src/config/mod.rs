@@ -2,6 +2,8 @@
 //!
 //! Data flow: [`flags`] and the file, [`sources`], [`Config`]. Opens no connection.
 
+pub mod console;
+pub(crate) mod demo;
 pub mod derived;
 pub mod dev_token;
 mod file;
@@ -12,22 +14,28 @@ pub mod open_files;
 pub mod sources;
 
 use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use http::HeaderValue;
 use redis::{ConnectionAddr, IntoConnectionInfo as _};
 use shared::auth::{KeyConfig, KeySet};
 use url::Url;
 
 use crate::admission::Limits;
+use crate::config::console::ConsoleAccess;
+use crate::config::demo::Demo;
 use crate::config::derived::{MetricsAccess, Shutdown};
 use crate::config::flags::{KeyArgs, ServeArgs};
 use crate::config::limit_flags::LimitArgs;
 use crate::limits::{
-    DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL, PRESENCE_BEAT, PRESENCE_EXPIRY,
-    PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+    CONSOLE_INTERVAL, CONSOLE_WRITE_DEADLINE, DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL,
+    PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE, QUEUED_BYTES_MAX, RELAY_TOKEN_FILE_BYTES_MAX,
+    SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
 };
 
 /// The validated configuration.
@@ -40,10 +48,13 @@ pub struct Config {
     pub allowed_origins: Vec<String>,
     pub allow_query_token: bool,
     pub relay: Option<RelayConfig>,
+    /// The demo page, if it is served.
+    pub demo: Option<Demo>,
     pub admission: Limits,
     /// Bytes queued for all sockets together.
     pub queued_bytes_max: usize,
     pub metrics: MetricsAccess,
+    pub console: ConsoleAccess,
     pub shutdown: Shutdown,
     pub pace: Pace,
 }
@@ -56,6 +67,8 @@ pub struct Pace {
     pub subscription_pong_deadline: Duration,
     pub drain_spread: Duration,
     pub presence: PresencePace,
+    pub console_interval: Duration,
+    pub console_write_deadline: Duration,
 }
 
 /// Presence intervals; [`crate::limits`] gives the reasons.
@@ -80,6 +93,8 @@ impl Default for Pace {
             subscription_pong_deadline: SUBSCRIPTION_PONG_DEADLINE,
             drain_spread: DRAIN_SPREAD,
             presence: PresencePace::default(),
+            console_interval: CONSOLE_INTERVAL,
+            console_write_deadline: CONSOLE_WRITE_DEADLINE,
         }
     }
 }
@@ -115,9 +130,11 @@ impl Config {
                 .context("--allowed-origins (BELLWIRE_HUB_ALLOWED_ORIGINS)")?,
             allow_query_token: args.allow_query_token,
             relay: relay(args)?,
+            demo: Demo::new(args, env)?,
             admission: derived::limits(&args.limits, open_files::limit())?,
             queued_bytes_max: (args.limits.queued_mib_max as usize).saturating_mul(MIB),
             metrics: derived::metrics(&args.metrics)?,
+            console: ConsoleAccess::new(&args.console, args.functions_url.as_deref())?,
             shutdown: Shutdown::new(&args.times)?,
             pace: Pace {
                 ping_interval: Duration::from_secs(args.times.ping_interval_s),
@@ -142,9 +159,11 @@ impl Config {
             allowed_origins: Vec::new(),
             allow_query_token: false,
             relay: None,
+            demo: None,
             admission: derived::limits(&LimitArgs::default(), open_files::limit())?,
             queued_bytes_max: QUEUED_BYTES_MAX,
             metrics: MetricsAccess::default(),
+            console: ConsoleAccess::default(),
             shutdown: Shutdown::default(),
             pace: Pace::default(),
         })
@@ -193,7 +212,21 @@ fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> 
         issuer: args.auth_issuer.clone().unwrap_or_default(),
         audience: args.auth_audience.clone().unwrap_or_default(),
     };
-    KeySet::new(&config).context("AUTH_HS256_KEY(_FILE) or AUTH_JWKS(_FILE)")
+    let sources = [
+        key_source("AUTH_HS256_KEY", args.auth_hs256_key_file.as_deref(), &config.hs256_key),
+        key_source("AUTH_JWKS", args.auth_jwks_file.as_deref(), &config.jwks),
+    ];
+    // The error says which of the two it means.
+    KeySet::new(&config)
+        .with_context(|| sources.into_iter().flatten().collect::<Vec<_>>().join(", "))
+}
+
+/// Where [`secret`] found the value: the file, or else the variable.
+fn key_source(name: &str, file: Option<&str>, value: &str) -> Option<String> {
+    match file.filter(|file| !file.is_empty()) {
+        Some(file) => Some(format!("{name}_FILE ({file})")),
+        None => (!value.is_empty()).then(|| name.to_owned()),
+    }
 }
 
 /// A secret from its file, else from the environment, else empty. An empty file name counts as
@@ -243,7 +276,22 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
             bail!("--relay-token-file needs --functions-url (BELLWIRE_FUNCTIONS_URL)")
         }
     };
-    let setting = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
+    let base = functions_base(url)?;
+    let url = format!("{base}/admin/relay");
+    let token_file = PathBuf::from(token_file);
+    check_relay_token(&token_file)?;
+    Ok(Some(RelayConfig { url: url.parse().context(FUNCTIONS_URL)?, token_file }))
+}
+
+const FUNCTIONS_URL: &str = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
+
+/// The functions' URL without a slash at its end.
+fn functions_base(url: &str) -> Result<String> {
+    Ok(base_url(url, FUNCTIONS_URL)?.as_str().trim_end_matches('/').to_owned())
+}
+
+/// The URL below which an HTTP service has its paths.
+fn base_url(url: &str, setting: &str) -> Result<Url> {
     let base = Url::parse(url).with_context(|| format!("{setting} is not a URL"))?;
     ensure!(matches!(base.scheme(), "http" | "https"), "{setting} must be http:// or https://");
     ensure!(
@@ -254,8 +302,31 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
         base.query().is_none() && base.fragment().is_none(),
         "{setting} must not have a query or fragment"
     );
-    let url = format!("{}/admin/relay", base.as_str().trim_end_matches('/'));
-    Ok(Some(RelayConfig { url: url.parse().context(setting)?, token_file: token_file.into() }))
+    Ok(base)
+}
+
+/// The relay reads the file again before every call. A file that is wrong from the start would only
+/// show in the log, while nobody calls the relay.
+fn check_relay_token(path: &Path) -> Result<()> {
+    let setting = "--relay-token-file (BELLWIRE_RELAY_TOKEN_FILE)";
+    let shown = path.display();
+    let read = || -> std::io::Result<String> {
+        let mut text = String::new();
+        File::open(path)?.take(RELAY_TOKEN_FILE_BYTES_MAX).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = read().with_context(|| format!("{setting}: cannot read {shown}"))?;
+    ensure!(authorization(&text).is_some(), "{setting}: {shown} is empty or not a token");
+    Ok(())
+}
+
+/// The `Authorization` header with the text of a token file; `None` if that is no token.
+pub(crate) fn authorization(text: &str) -> Option<HeaderValue> {
+    let token = text.trim();
+    let header = HeaderValue::from_str(&format!("Bearer {token}")).ok();
+    let mut header = header.filter(|_| !token.is_empty())?;
+    header.set_sensitive(true);
+    Some(header)
 }
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
 //! Combines command line, environment and file into the settings, and records the source of each.
 
 use std::any::TypeId;
-use std::ffi::OsString;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
 use clap::parser::ValueSource;
@@ -10,6 +11,9 @@ use clap::{Arg, ArgMatches, Command, CommandFactory as _, FromArgMatches as _};
 use crate::config::Config;
 use crate::config::file::{ConfigFile, is_number, settable};
 use crate::config::flags::Cli;
+
+/// How the names of the hub's variables start, but for those that other programs use, too.
+const OUR_VARIABLES: &str = "BELLWIRE_";
 
 /// The file's maximum size; a complete one has a few hundred lines.
 const FILE_BYTES_MAX: u64 = 256 * 1024;
@@ -84,6 +88,21 @@ impl Settings {
         shown
     }
 
+    /// Which of `names` look like variables of ours and are none: misspelt, probably.
+    pub fn unknown_variables(&self, names: impl Iterator<Item = String>) -> Vec<String> {
+        let all = [&self.command].into_iter().chain(self.command.get_subcommands());
+        let known: BTreeSet<&OsStr> =
+            all.flat_map(Command::get_arguments).filter_map(Arg::get_env).collect();
+        let is_unknown = |name: &String| {
+            name.starts_with(OUR_VARIABLES)
+                && !known.contains(OsStr::new(name))
+                && !is_of_kubernetes(name)
+        };
+        let mut unknown: Vec<String> = names.filter(is_unknown).collect();
+        unknown.sort_unstable();
+        unknown
+    }
+
     /// The value in TOML; `None` if unset.
     fn value(&self, arg: &Arg, config: &Config) -> Option<String> {
         let key = arg.get_id().as_str();
@@ -112,6 +131,15 @@ impl Settings {
             _ => self.file.place(key).unwrap_or_else(|| "default".to_owned()),
         }
     }
+}
+
+/// Kubernetes gives every container the addresses of the services in its namespace, such as
+/// `BELLWIRE_HUB_SERVICE_HOST` and `BELLWIRE_HUB_PORT_3001_TCP_ADDR` for a service `bellwire-hub`.
+fn is_of_kubernetes(name: &str) -> bool {
+    name.contains("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.ends_with("_PORT")
+        || name.contains("_PORT_")
 }
 
 /// The subcommand's matches, if there is one.

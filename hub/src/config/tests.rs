@@ -1,4 +1,5 @@
 use clap::Parser as _;
+use tempfile::NamedTempFile;
 
 use super::*;
 use crate::config::flags::Cli;
@@ -9,6 +10,12 @@ fn config(arguments: &[&str], env: &[(&str, &str)]) -> Result<Config> {
         env.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
     };
     Config::new(&Cli::try_parse_from(arguments)?.serve, &look_up)
+}
+
+fn file_with(text: &str) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    file
 }
 
 fn problem(arguments: &[&str], env: &[(&str, &str)]) -> String {
@@ -30,7 +37,7 @@ fn errors_name_the_setting() {
     let missing = problem(&["--auth-hs256-key-file", "/nowhere"], &[]);
     assert!(missing.contains("AUTH_HS256_KEY_FILE"), "{missing}");
     assert!(problem(&["--functions-url", "http://x"], &[]).contains("RELAY_TOKEN_FILE"));
-    let ftp = problem(&["--functions-url", "ftp://x", "--relay-token-file", "t"], &[]);
+    let ftp = problem(&["--functions-url", "ftp://x", "--relay-token-file", "/nowhere"], &[]);
     assert!(ftp.contains("BELLWIRE_FUNCTIONS_URL"));
     let slash = problem(&["--allowed-origins", "https://a.example/"], &[]);
     assert!(slash.contains("https://a.example\""), "{slash}");
@@ -51,9 +58,41 @@ fn tls_without_certificate_checks_is_rejected() {
 }
 
 #[test]
+fn a_key_file_is_named_and_not_the_variable_that_is_unset() {
+    let file = file_with("short");
+    let path = file.path().to_str().unwrap();
+    for (flag, name) in
+        [("--auth-hs256-key-file", "AUTH_HS256_KEY_FILE"), ("--auth-jwks-file", "AUTH_JWKS_FILE")]
+    {
+        let problem = problem(&[flag, path], &[]);
+        assert!(problem.starts_with(&format!("{name} ({path}): ")), "{problem}");
+    }
+    let problem = problem(&[], &[("AUTH_HS256_KEY", "short")]);
+    assert!(problem.starts_with("AUTH_HS256_KEY: "), "{problem}");
+}
+
+#[test]
+fn a_relay_token_that_cannot_be_used_is_refused() {
+    let problem = |path: &str| {
+        let text = problem(&["--functions-url", "http://f:3000", "--relay-token-file", path], &[]);
+        assert!(text.starts_with("--relay-token-file (BELLWIRE_RELAY_TOKEN_FILE): "), "{text}");
+        text
+    };
+    assert!(problem("/nowhere/token").contains("cannot read /nowhere/token: "));
+    for text in ["", "\n", "two\nlines"] {
+        let file = file_with(text);
+        let path = file.path().to_str().unwrap();
+        let problem = problem(path);
+        assert!(problem.ends_with(&format!("{path} is empty or not a token")), "{problem}");
+    }
+}
+
+#[test]
 fn the_relay_takes_a_base_with_and_without_slash() {
+    let token = file_with("a.b.c\n");
     for base in ["http://f:3000", "http://f:3000/"] {
-        let arguments = ["--functions-url", base, "--relay-token-file", "t"];
+        let token = token.path().to_str().unwrap();
+        let arguments = ["--functions-url", base, "--relay-token-file", token];
         let relay = config(&arguments, &[]).unwrap().relay.unwrap();
         assert_eq!(relay.url, "http://f:3000/admin/relay");
     }

@@ -1,45 +1,29 @@
-//! The hub's counters, rendered at `/metrics` (Prometheus text exposition 0.0.4).
+//! The hub's counters, rendered at `/metrics`.
 //!
-//! One struct of plain atomics without a registry: counting is one relaxed add, or two for a
-//! histogram, whatever the label. Two crates were considered. `prometheus-client` takes a lock for
-//! every observation of a histogram and every look-up of a label, and writes OpenMetrics, not
-//! 0.0.4; `metrics` needs one recorder for the whole process, which tests with several hubs cannot
-//! share. They would only replace [`ops::text`](crate::ops::text).
+//! `prometheus-client` holds the counters and gauges and writes the page: [`families`],
+//! [`ops::text`](crate::ops::text). Counting is one relaxed add, or two for a histogram, whatever
+//! the label: the hub keeps the metric of every label value, since the library's families take a
+//! lock and hash the labels at every look-up. Its histogram takes a lock for every observation and
+//! cannot be read, so that one is the hub's own ([`values`]).
 //!
 //! Other rooms write here; [`ops`](crate::ops) reads.
 
+pub(crate) mod families;
 pub(crate) mod health;
 pub(crate) mod labels;
+pub(crate) mod process;
 pub(crate) mod values;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
 
 use crate::http::refusal_reason::Reason;
 pub(crate) use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
-use crate::metrics::values::{Counter, Gauge, Histogram};
+use crate::metrics::values::Histogram;
 use crate::protocol::Protocol;
-
-/// Buckets for the time from a message's receipt to its last byte in the kernel, in nanoseconds:
-/// from 50 µs, as on an idle machine, to 2.5 s, which is no longer live.
-const DELIVERY_NS: [u64; 15] = [
-    50_000,
-    100_000,
-    250_000,
-    500_000,
-    1_000_000,
-    2_500_000,
-    5_000_000,
-    10_000_000,
-    25_000_000,
-    50_000_000,
-    100_000_000,
-    250_000_000,
-    500_000_000,
-    1_000_000_000,
-    2_500_000_000,
-];
-/// Buckets for the entries of a replay: a feed has 100, and those of other services.
-const REPLAY_ENTRIES: [u64; 7] = [0, 1, 3, 10, 30, 100, 300];
 
 /// Close codes with a counter each: the hub's, and common ones of clients and libraries.
 pub(crate) const CLOSES: [u16; 13] =
@@ -48,8 +32,8 @@ pub(crate) const CLOSES: [u16; 13] =
 /// All counters, since the start of the process; see the module.
 #[derive(Debug)]
 pub struct Metrics {
-    /// Start of the process, in seconds since the Unix epoch.
-    pub(crate) started_s: f64,
+    /// All families, for `/metrics`.
+    pub(crate) families: Registry,
     /// Indexed by [`Protocol`].
     pub(crate) sockets: [Gauge; Protocol::COUNT],
     pub(crate) users: Gauge,
@@ -68,8 +52,8 @@ pub struct Metrics {
     pub(crate) gaps: Counter,
     pub(crate) catch_ups: [Counter; 2],
     pub(crate) catch_up_failures: [Counter; 2],
-    pub(crate) subscriptions_lost: Counter,
-    pub(crate) commands_lost: Counter,
+    /// Of the subscription, then of the connection for commands.
+    pub(crate) connections_lost: [Counter; 2],
     pub(crate) commands_connected: Gauge,
     pub(crate) presence_failures: Counter,
     pub(crate) relay_calls: [Counter; 2],
@@ -77,41 +61,10 @@ pub struct Metrics {
     pub(crate) tickets_redeemed: Counter,
 }
 
-impl Default for Metrics {
-    fn default() -> Self {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self {
-            started_s: now.as_secs_f64(),
-            sockets: Default::default(),
-            users: Gauge::default(),
-            connects: Counter::default(),
-            refusals: std::array::from_fn(|_| Counter::default()),
-            closes: std::array::from_fn(|_| Counter::default()),
-            messages: Default::default(),
-            undelivered: Default::default(),
-            invalid_events: Counter::default(),
-            delivered: Counter::default(),
-            delivery: Histogram::new(&DELIVERY_NS),
-            resumes: Default::default(),
-            replays: Histogram::new(&REPLAY_ENTRIES),
-            gaps: Counter::default(),
-            catch_ups: Default::default(),
-            catch_up_failures: Default::default(),
-            subscriptions_lost: Counter::default(),
-            commands_lost: Counter::default(),
-            commands_connected: Gauge::default(),
-            presence_failures: Counter::default(),
-            relay_calls: Default::default(),
-            tickets_issued: Counter::default(),
-            tickets_redeemed: Counter::default(),
-        }
-    }
-}
-
 impl Metrics {
     /// Counts an accepted TCP connection, whether or not it is admitted.
     pub(crate) fn connected(&self) {
-        self.connects.add(1);
+        self.connects.inc();
     }
 
     /// Counts a rejected connection, handshake or ticket request.
@@ -120,12 +73,12 @@ impl Metrics {
     }
 
     pub(crate) fn socket_opened(&self, protocol: Protocol) {
-        gauge(&self.sockets, protocol as usize, |gauge| gauge.add(1));
+        gauge(&self.sockets, protocol as usize, |gauge| gauge.inc());
     }
 
     /// Called once per [`Self::socket_opened`]. `code` is the close code of either side, if any.
     pub(crate) fn socket_closed(&self, protocol: Protocol, code: Option<u16>) {
-        gauge(&self.sockets, protocol as usize, |gauge| gauge.sub(1));
+        gauge(&self.sockets, protocol as usize, |gauge| gauge.dec());
         self.closed(code);
     }
 
@@ -140,11 +93,11 @@ impl Metrics {
 
     /// Counts a user with a first socket on this hub.
     pub(crate) fn user_came(&self) {
-        self.users.add(1);
+        self.users.inc();
     }
 
     pub(crate) fn user_left(&self) {
-        self.users.sub(1);
+        self.users.dec();
     }
 
     /// Counts a message from Redis.
@@ -154,19 +107,18 @@ impl Metrics {
 
     pub(crate) fn undelivered(&self, why: Undelivered, messages: u64) {
         if let Some(counter) = self.undelivered.get(why as usize) {
-            counter.add(messages);
+            counter.inc_by(messages);
         }
     }
 
     /// Counts an invalid event; returns the total.
     pub(crate) fn invalid_event(&self) -> u64 {
-        self.invalid_events.add(1);
-        self.invalid_events.get()
+        self.invalid_events.inc() + 1
     }
 
     /// Counts frames passed to the kernel, pings included.
     pub(crate) fn delivered(&self, frames: u64) {
-        self.delivered.add(frames);
+        self.delivered.inc_by(frames);
     }
 
     /// Observes the time from a message's receipt to the writes to its sockets. It excludes the
@@ -185,20 +137,20 @@ impl Metrics {
 
     /// Counts a socket that was sent a gap.
     pub(crate) fn gap(&self) {
-        self.gaps.add(1);
+        self.gaps.inc();
     }
 
     /// Counts users whose heads or feeds were requested.
     pub(crate) fn caught_up(&self, what: CatchUp, users: usize, is_ok: bool) {
         let counters = if is_ok { &self.catch_ups } else { &self.catch_up_failures };
         if let Some(counter) = counters.get(what as usize) {
-            counter.add(users as u64);
+            counter.inc_by(users as u64);
         }
     }
 
     /// Counts a lost or silent subscription.
     pub(crate) fn subscription_lost(&self) {
-        self.subscriptions_lost.add(1);
+        count(&self.connections_lost, 0);
     }
 
     /// Counts a new connection for commands.
@@ -208,11 +160,11 @@ impl Metrics {
 
     pub(crate) fn commands_lost(&self) {
         self.commands_connected.set(0);
-        self.commands_lost.add(1);
+        count(&self.connections_lost, 1);
     }
 
     pub(crate) fn presence_failed(&self) {
-        self.presence_failures.add(1);
+        self.presence_failures.inc();
     }
 
     pub(crate) fn relay_called(&self, is_ok: bool) {
@@ -220,22 +172,22 @@ impl Metrics {
     }
 
     pub(crate) fn ticket_issued(&self) {
-        self.tickets_issued.add(1);
+        self.tickets_issued.inc();
     }
 
     pub(crate) fn ticket_redeemed(&self) {
-        self.tickets_redeemed.add(1);
+        self.tickets_redeemed.inc();
     }
 }
 
 /// Increments the counter at `at`; each array has one counter per value of its enum.
 fn count(counters: &[Counter], at: usize) {
     if let Some(counter) = counters.get(at) {
-        counter.add(1);
+        counter.inc();
     }
 }
 
-fn gauge(gauges: &[Gauge], at: usize, change: impl FnOnce(&Gauge)) {
+fn gauge(gauges: &[Gauge], at: usize, change: impl FnOnce(&Gauge) -> i64) {
     if let Some(gauge) = gauges.get(at) {
         change(gauge);
     }

@@ -1,51 +1,24 @@
-//! Counters, gauges and histograms: independent values, hence relaxed atomics.
+//! What `prometheus-client` has not: a histogram without a lock, and families that need no look-up.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-pub(crate) const RELAXED: Ordering = Ordering::Relaxed;
+use prometheus_client::encoding::{EncodeLabelSet, EncodeMetric, MetricEncoder, NoLabelSet};
+use prometheus_client::metrics::{MetricType, TypedMetric};
 
-/// A value that only grows.
-#[derive(Debug, Default)]
-pub(crate) struct Counter(AtomicU64);
-
-impl Counter {
-    pub(crate) fn add(&self, n: u64) {
-        self.0.fetch_add(n, RELAXED);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(RELAXED)
-    }
-}
-
-/// A current number. Increments and decrements on different threads may be seen out of order, which
-/// makes it negative for a moment; it is rendered as 0 then.
-#[derive(Debug, Default)]
-pub(crate) struct Gauge(AtomicU64);
-
-impl Gauge {
-    pub(crate) fn add(&self, n: u64) {
-        self.0.fetch_add(n, RELAXED);
-    }
-
-    pub(crate) fn sub(&self, n: u64) {
-        self.0.fetch_sub(n, RELAXED);
-    }
-
-    pub(crate) fn set(&self, n: u64) {
-        self.0.store(n, RELAXED);
-    }
-
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(RELAXED).cast_signed().max(0).cast_unsigned()
-    }
-}
-
-/// Observations counted per bucket; integers in the smallest unit.
-#[derive(Debug)]
+/// Observations counted per bucket; integers in the smallest unit. Clones share the counts.
+#[derive(Clone, Debug)]
 pub(crate) struct Histogram<const N: usize> {
     bounds: &'static [u64; N],
-    /// Per bucket, not cumulative, so that an observation is one add.
+    /// Smallest units per base unit, in which it is shown.
+    per_unit: f64,
+    values: Arc<Values<N>>,
+}
+
+/// Independent values, hence relaxed atomics.
+#[derive(Debug)]
+struct Values<const N: usize> {
+    /// Per bucket, not cumulative, so that an observation increments one of them.
     counts: [AtomicU64; N],
     /// Observations above the last bound.
     beyond: AtomicU64,
@@ -54,39 +27,66 @@ pub(crate) struct Histogram<const N: usize> {
 
 impl<const N: usize> Histogram<N> {
     /// An empty histogram; `bounds` must ascend.
-    pub(crate) fn new(bounds: &'static [u64; N]) -> Self {
-        Self {
-            bounds,
+    pub(crate) fn new(bounds: &'static [u64; N], per_unit: f64) -> Self {
+        let values = Arc::new(Values {
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
             beyond: AtomicU64::new(0),
             sum: AtomicU64::new(0),
-        }
+        });
+        Self { bounds, per_unit, values }
     }
 
     pub(crate) fn observe(&self, value: u64) {
+        let values = &*self.values;
         // For a dozen bounds, a linear search is faster than a binary one.
         let at = self.bounds.iter().position(|bound| value <= *bound);
-        let count = at.and_then(|at| self.counts.get(at)).unwrap_or(&self.beyond);
-        count.fetch_add(1, RELAXED);
-        self.sum.fetch_add(value, RELAXED);
+        let count = at.and_then(|at| values.counts.get(at)).unwrap_or(&values.beyond);
+        count.fetch_add(1, Relaxed);
+        values.sum.fetch_add(value, Relaxed);
     }
 
-    /// Each bound with the number of observations up to it.
-    pub(crate) fn cumulated(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
-        let counts = self.counts.iter().scan(0, |sum, count| {
-            *sum += count.load(RELAXED);
-            Some(*sum)
-        });
-        self.bounds.iter().copied().zip(counts)
+    /// The observations of each bucket, and those above the last bound.
+    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
+        self.values.counts.iter().chain([&self.values.beyond]).map(|count| count.load(Relaxed))
+    }
+}
+
+impl<const N: usize> EncodeMetric for Histogram<N> {
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> std::fmt::Result {
+        let bounds = self.bounds.iter().map(|bound| *bound as f64 / self.per_unit);
+        let buckets: Vec<(f64, u64)> = bounds.chain([f64::INFINITY]).zip(self.counts()).collect();
+        // Summed from the same loads as the buckets, so that the parts agree while other threads
+        // count.
+        let count = buckets.iter().map(|(_, count)| count).sum();
+        let sum = self.values.sum.load(Relaxed) as f64 / self.per_unit;
+        encoder.encode_histogram::<NoLabelSet>(sum, count, &buckets, None)
     }
 
-    /// The number of observations above the last bound.
-    pub(crate) fn beyond(&self) -> u64 {
-        self.beyond.load(RELAXED)
+    fn metric_type(&self) -> MetricType {
+        MetricType::Histogram
+    }
+}
+
+/// A family with a metric for each of its label sets. All of them exist from the start: a rate over
+/// a series that begins with its first event misses that event.
+#[derive(Debug)]
+pub(crate) struct Family<L, M, const N: usize> {
+    pub(crate) labels: [L; N],
+    pub(crate) metrics: [M; N],
+}
+
+impl<L: EncodeLabelSet, M: EncodeMetric + TypedMetric, const N: usize> EncodeMetric
+    for Family<L, M, N>
+{
+    fn encode(&self, mut encoder: MetricEncoder<'_>) -> std::fmt::Result {
+        for (labels, metric) in self.labels.iter().zip(&self.metrics) {
+            metric.encode(encoder.encode_family(labels)?)?;
+        }
+        Ok(())
     }
 
-    pub(crate) fn sum(&self) -> u64 {
-        self.sum.load(RELAXED)
+    fn metric_type(&self) -> MetricType {
+        M::TYPE
     }
 }
 
@@ -96,20 +96,10 @@ mod tests {
 
     #[test]
     fn a_bound_belongs_to_its_bucket() {
-        let histogram = Histogram::new(&[0, 10, 20]);
+        let histogram = Histogram::new(&[0, 10, 20], 1.0);
         for value in [0, 1, 10, 11, 20, 21, 1000] {
             histogram.observe(value);
         }
-        assert_eq!(histogram.cumulated().collect::<Vec<_>>(), [(0, 1), (10, 3), (20, 5)]);
-        assert_eq!((histogram.beyond(), histogram.sum()), (2, 1063));
-    }
-
-    #[test]
-    fn a_gauge_is_never_shown_below_zero() {
-        let gauge = Gauge::default();
-        gauge.sub(1);
-        assert_eq!(gauge.get(), 0);
-        gauge.add(3);
-        assert_eq!(gauge.get(), 2);
+        assert_eq!(histogram.counts().collect::<Vec<_>>(), [1, 2, 2, 2]);
     }
 }

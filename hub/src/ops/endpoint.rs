@@ -8,7 +8,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, VARY};
 use http::{Method, Request};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -26,7 +26,7 @@ use crate::http::request_id::RequestId;
 use crate::limits::{ACCEPT_PAUSE, SCRAPE_DEADLINE, SCRAPES_MAX};
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
-use crate::ops::text;
+use crate::ops::text::{Format, Now, Sources};
 use crate::session::token::bearer;
 use crate::users::Registry;
 
@@ -44,12 +44,16 @@ impl Endpoint {
         Router::new().route("/metrics", any(beside_clients)).with_state(self)
     }
 
+    /// The routes of an address that is not the clients'.
+    pub(crate) fn routes(self: Arc<Self>) -> Router {
+        let health = crate::ops::health_routes::health_router(self.health.clone());
+        Router::new().route("/metrics", any(on_its_own)).with_state(self).merge(health)
+    }
+
     /// Serves scrapes and health checks on the separate address, where they are answered even if
     /// clients have taken every connection. Ends only by being dropped.
     pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let health = crate::ops::health_routes::health_router(self.health.clone());
-        let router = Router::new().route("/metrics", any(on_its_own)).fallback(unknown);
-        let router = router.with_state(self).merge(health);
+        let router = self.routes().fallback(unknown);
         let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
         // Dropped with this task, which closes its connections.
         let mut scrapes = JoinSet::new();
@@ -84,14 +88,20 @@ impl Endpoint {
                 return Err(Error::new(Code::Unauthorized, "`/metrics` requires its bearer token"));
             }
         }
-        let head = [(CONTENT_TYPE, text::CONTENT_TYPE), (CACHE_CONTROL, "no-store")];
-        Ok((head, self.render()).into_response())
-    }
-}
-
-impl Endpoint {
-    fn render(&self) -> String {
-        self.metrics.render(&self.health, &self.admission, &self.registry.queues())
+        let now = Now {
+            health: self.health.clone(),
+            admission: self.admission.clone(),
+            queues: self.registry.queues(),
+        };
+        let sources = Sources { metrics: self.metrics.clone(), now };
+        let format = Format::accepted(headers);
+        let page = sources
+            .render(format)
+            .map_err(|_| Error::new(Code::Internal, "the metrics cannot be written"))?;
+        // The format depends on what the scraper accepts.
+        let head =
+            [(CONTENT_TYPE, format.content_type()), (CACHE_CONTROL, "no-store"), (VARY, "accept")];
+        Ok((head, page).into_response())
     }
 }
 

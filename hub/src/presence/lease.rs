@@ -123,6 +123,10 @@ impl Incarnation {
         self.cursor = first_cursor();
     }
 
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
     pub(crate) fn size(&self) -> u64 {
         self.size
     }

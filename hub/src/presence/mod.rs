@@ -51,6 +51,8 @@ pub struct Presence {
     changed: Notify,
     // An async lock, held across calls, which have to be sequential.
     incarnation: tokio::sync::Mutex<Incarnation>,
+    /// The id of the incarnation, readable while a call is under way.
+    id: Mutex<String>,
 }
 
 #[derive(Default)]
@@ -62,13 +64,20 @@ struct Changes {
 
 impl Presence {
     pub fn new(pace: PresencePace, metrics: Arc<Metrics>) -> Self {
+        let incarnation = Incarnation::new(pace);
         Self {
             pace,
             metrics,
             changes: Mutex::default(),
             changed: Notify::new(),
-            incarnation: tokio::sync::Mutex::new(Incarnation::new(pace)),
+            id: Mutex::new(incarnation.id().to_owned()),
+            incarnation: tokio::sync::Mutex::new(incarnation),
         }
+    }
+
+    /// The id by which Redis knows this hub; a new one begins when either has lost its state.
+    pub(crate) fn id(&self) -> String {
+        self.id.lock().clone()
     }
 
     /// Records a user's first socket, or the loss of the last one. The caller holds the user's
@@ -192,6 +201,7 @@ impl Presence {
         // Before the walk: users that it misses arrive as changes.
         *self.changes.lock() = Changes::default();
         incarnation.begin();
+        *self.id.lock() = incarnation.id().to_owned();
         let sent = self.send_parts(incarnation, redis, users).await;
         if sent.is_err() {
             // A partly sent incarnation is treated as lost.

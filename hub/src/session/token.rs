@@ -39,9 +39,14 @@ impl Authority {
 /// The token in `Authorization`, if the header is present.
 ///
 /// # Errors
-/// `unauthorized`: the header is not `Bearer <token>`.
+/// `unauthorized`: the header is not `Bearer <token>`, or stands twice. A proxy may have looked at
+/// the other one.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let Some(value) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(Error::new(Code::Unauthorized, "the header `authorization` stands twice"));
+    }
     match value.to_str().unwrap_or_default().split_once(' ') {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
         _ => Err(Error::new(Code::Unauthorized, "`Authorization` is not `Bearer <token>`")),

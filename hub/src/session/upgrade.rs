@@ -10,7 +10,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use bytes::Bytes;
 use futures_util::FutureExt as _;
 use http::header::{
-    CONNECTION, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Version};
 use sha1_smol::Sha1;
@@ -20,11 +21,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 use crate::admission::{ConnectionPermit, SocketPermit};
+use crate::config::Config;
 use crate::http::refusal_reason::{Reason, Refused};
 use crate::http::request_head::Head;
 use crate::http::request_id::RequestId;
 use crate::limits::CLIENT_FRAME_BYTES_MAX;
 use crate::protocol::Protocol;
+use crate::session::allowed_origins;
 use crate::session::checks::{self, Accepted, Bearer, Credential, Transport};
 use crate::session::member::{Member, SocketGuard};
 use crate::session::state::App;
@@ -120,7 +123,7 @@ pub(crate) async fn open(
         Transport::WebSocket => {
             switching_protocols(&accept_key, is_offered.then_some(protocol), id)
         }
-        Transport::Events => event_stream(head, id),
+        Transport::Events => event_stream(&app.config, head, id),
     };
     connection.open(answer.into());
     app.wheel.add(&connection, connection.due());
@@ -171,16 +174,24 @@ pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &Re
 
 /// The head of an event stream's answer. The body has no length and ends with the connection
 /// (RFC 9112 §6.3).
-fn event_stream(head: &Head, id: &RequestId) -> String {
-    // It was found in the list of allowed origins.
-    let origin = head.headers.get(ORIGIN).and_then(|origin| origin.to_str().ok());
-    let origin = origin.map_or_else(String::new, |origin| {
-        format!("access-control-allow-origin: {origin}\r\nvary: origin\r\n")
-    });
+fn event_stream(config: &Config, head: &Head, id: &RequestId) -> String {
+    let mut shared = HeaderMap::new();
+    allowed_origins::share(&config.allowed_origins, &head.headers, &mut shared);
     format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncache-control: no-store\r\n\
-         connection: close\r\nx-accel-buffering: no\r\n{origin}x-request-id: {id}\r\n\r\n"
+         connection: close\r\nx-accel-buffering: no\r\n{}x-request-id: {id}\r\n\r\n",
+        lines(&shared)
     )
+}
+
+/// Headers as lines.
+fn lines(headers: &HeaderMap) -> String {
+    let mut lines = String::new();
+    for (name, value) in headers {
+        let value = value.to_str().unwrap_or_default();
+        lines.push_str(&format!("{name}: {value}\r\n"));
+    }
+    lines
 }
 
 /// Returns the `Sec-WebSocket-Accept` value, after the checks of RFC 6455 §4.2.1 that were not made
@@ -216,18 +227,23 @@ fn not_a_websocket(detail: &str) -> Error {
 }
 
 /// A rejection in bytes, for a connection without an HTTP server. It always names the supported
-/// WebSocket version (RFC 6455 §4.4).
-pub(crate) fn refusal(error: &Error, id: &RequestId) -> Bytes {
-    let (parts, body) = crate::http::problem::problem(error).into_parts();
-    let mut text = format!("HTTP/1.1 {}\r\n", parts.status);
-    for (name, value) in &parts.headers {
-        let value = value.to_str().unwrap_or_default();
-        text.push_str(&format!("{name}: {value}\r\n"));
+/// WebSocket version (RFC 6455 §4.4). A listed page may read the answer to `request`, if there is
+/// one: a stream read with `fetch` then learns why it was rejected.
+pub(crate) fn refusal(
+    error: &Error,
+    id: &RequestId,
+    request: Option<(&Config, &HeaderMap)>,
+) -> Bytes {
+    let (mut parts, body) = crate::http::problem::problem(error).into_parts();
+    if let Some((config, headers)) = request {
+        allowed_origins::share(&config.allowed_origins, headers, &mut parts.headers);
     }
-    text.push_str(&format!(
-        "sec-websocket-version: 13\r\nx-request-id: {id}\r\ncontent-length: {}\r\n\
-         connection: close\r\n\r\n{body}",
+    let text = format!(
+        "HTTP/1.1 {}\r\n{}sec-websocket-version: 13\r\nx-request-id: {id}\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        parts.status,
+        lines(&parts.headers),
         body.len()
-    ));
+    );
     text.into()
 }

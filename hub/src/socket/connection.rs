@@ -29,6 +29,7 @@ use crate::socket::total_queued::TotalQueued;
 pub struct Connection {
     /// The socket's number, for the log.
     pub(crate) id: u64,
+    pub(crate) opened_at: Instant,
     pub(crate) protocol: Protocol,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) stream: TcpStream,
@@ -53,6 +54,7 @@ impl Connection {
     ) -> Arc<Self> {
         Arc::new(Self {
             id,
+            opened_at: Instant::now(),
             protocol,
             metrics,
             stream,

@@ -35,7 +35,7 @@ impl TotalQueued {
         }
     }
 
-    #[cfg(test)]
+    /// The bytes that the kernel does not accept yet.
     pub(crate) fn bytes(&self) -> usize {
         self.bytes.load(Ordering::Relaxed)
     }

@@ -12,6 +12,7 @@
 mod all_users;
 mod inquiries;
 mod inquiry;
+mod inspection;
 mod membership;
 pub(crate) mod pending;
 pub mod resume;

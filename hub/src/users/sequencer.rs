@@ -86,6 +86,11 @@ impl Default for Sequencer {
 }
 
 impl Sequencer {
+    /// The `seq` that the user's sockets have reached, if it is known.
+    pub(crate) fn seq(&self) -> Option<i64> {
+        self.known.seq()
+    }
+
     /// Whether messages are held for a read that is under way.
     pub(crate) fn is_held(&self) -> bool {
         self.held.is_some()

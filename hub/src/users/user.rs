@@ -154,6 +154,11 @@ impl UserSocket {
         Self { connection, ready: Some(ready), cursor, known: None, pings: 0 }
     }
 
+    /// The `seq` that it has reached, if the user's other sockets have not.
+    pub(crate) fn known_seq(&self) -> Option<i64> {
+        self.known.as_ref().map(|known| known.seq)
+    }
+
     /// Whether it resumes, and its user's feed was not read yet.
     pub(crate) fn is_waiting_for_feed(&self) -> bool {
         self.cursor.is_some()

@@ -2,17 +2,21 @@
 //!
 //! | folder | |
 //! |---|---|
-//! | `sessions` | handshakes: tokens, tickets, limits, refusals; the life of one session |
+//! | `sessions` | handshakes: tokens, tickets, limits, rejections; a session's events |
 //! | `sockets` | RFC 6455, event streams, closing, peers whose link is down |
 //! | `delivery` | order, resume, outages of Redis, calls of the relay |
-//! | `presence` | who is online, also after faults |
+//! | `pages` | the browser client's files, and the demo page |
+//! | `presence` | the online users, also after faults |
+//! | `console` | the console: who may read it, what it shows, viewers who come, lag and leave |
 //! | `process` | the program: command line, signals, `/metrics`, drain, the rooms of its code |
 //! | `support` | a hub in this process, and clients down to bytes |
 
 // clippy.toml allows this in `#[test]` functions; the harness around them fails the same way.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
+mod console;
 mod delivery;
+mod pages;
 mod presence;
 mod process;
 mod sessions;

@@ -9,7 +9,8 @@ use super::REDIS;
 use crate::headers::{AGE, CACHE_CONTROL, CACHE_STATUS, ETAG, if_none_match};
 use crate::operation::Operation;
 use crate::schema::{
-    about, anything, count, list_max, named, object, pattern, request, with_default, words,
+    about, anything, count, list, list_max, named, object, or_null, pattern, request, text, time,
+    with_default, words,
 };
 use crate::schemas::{Named, id, name};
 
@@ -31,12 +32,68 @@ pub fn schemas() -> Vec<Named> {
         ("InvalidationMode", mode),
         ("TagInvalidation", request([("tags", tags), ("mode?", named("InvalidationMode"))])),
         ("TagsInvalidated", object([("invalidated", about(count(), "The number of tags."))])),
+        ("CachedResource", cached_resource()),
+        (
+            "CacheSummary",
+            object([
+                ("items", about(list(named("CachedResource")), "In the order of declaration.")),
+                ("since", about(time(), "The beginning of the first hour that is counted.")),
+            ]),
+        ),
     ]
+}
+
+fn cached_resource() -> serde_json::Value {
+    let ms = |words| about(count(), words);
+    let windows = object([
+        ("fresh", ms("Milliseconds for which a value is served without a fetch.")),
+        ("stale", ms("Milliseconds after that in which it is served while it is refreshed.")),
+        ("error", ms("Milliseconds after `fresh` in which it is served if that fails.")),
+    ]);
+    let fetch = object([
+        ("mean", ms("Milliseconds of a fetch on average.")),
+        ("worst", ms("Milliseconds of the longest fetch.")),
+    ]);
+    object([
+        ("resource", about(text(), "The path as declared, such as `profile/{userId}`.")),
+        ("key", about(text(), "The Redis key, with the parameters in braces.")),
+        ("tags", list(text())),
+        ("access", about(text(), "`public`, `subject:<parameter>` or `cache:read`.")),
+        ("windowsMs", windows),
+        ("hits", about(count(), "Reads answered from Redis while fresh. An estimate.")),
+        ("stale", about(count(), "Reads answered from Redis past that. An estimate.")),
+        ("misses", about(count(), "Reads that waited for the source, or failed.")),
+        ("fetches", about(count(), "Requests to the source.")),
+        ("failures", about(count(), "Requests to the source that failed.")),
+        ("fetchMs", or_null(fetch)),
+    ])
+}
+
+fn summary() -> Operation {
+    let profile = json!({
+        "resource": "profile/{userId}", "key": "profile:{userId}", "tags": ["user:{userId}"],
+        "access": "subject:userId",
+        "windowsMs": {"fresh": 3_600_000, "stale": 600_000, "error": 86_400_000},
+        "hits": 18204, "stale": 311, "misses": 97, "fetches": 402, "failures": 3,
+        "fetchMs": {"mean": 14, "worst": 812},
+    });
+    Operation::new("cache", "readCacheSummary", "get /cache", "Reads the declared resources.")
+        .says(
+            "With what happened to them in the last day, everywhere together, at most five seconds \
+             ago. Reads that are answered from Redis are counted after their answers, and in part \
+             by samples, so that counting costs no read a call; instances that die lose what they \
+             had not written.",
+        )
+        .scope(Scope::OpsRead)
+        .answers(200, "The resources.", named("CacheSummary"))
+        .shows(200, json!({"items": [profile], "since": "2026-11-28T13:00:00.000Z"}))
+        .fails(&REDIS)
 }
 
 pub fn operations() -> Vec<Operation> {
     // OpenAPI has no parameter for several segments, so there is one path per length.
     vec![
+        summary(),
         read("readResource", "get /cache/{resource}"),
         remove("invalidateResource", "delete /cache/{resource}"),
         read("readResourcePart", "get /cache/{resource}/{part}"),

@@ -20,7 +20,6 @@ pub fn schemas() -> Vec<Named> {
     let user = request([("userId", named("UserIdInput")), ("fcmToken?", named("PushToken"))]);
     let users = list_max(named("CampaignUserInput"), CAMPAIGN_ADD_MAX);
     let ours = object([("userId", named("UserId")), ("fcmToken?", text())]);
-    let user_words = "A user of a campaign. An entry of another service is returned unchanged.";
     let words = format!(
         "Each is any JSON of at most {CAMPAIGN_RESPONSE_BYTES_MAX} bytes and is stored unchanged."
     );
@@ -29,17 +28,19 @@ pub fn schemas() -> Vec<Named> {
     vec![
         ("CampaignUserInput", user),
         ("CampaignUsersInput", request([("users", users)])),
-        ("CampaignUser", about(any_of(&[ours, map(anything())]), user_words)),
+        ("CampaignUser", about(ours, "A user who was added through this API.")),
         (
-            "TakenUsers",
-            object([("users", list(named("CampaignUser"))), ("remaining", remaining())]),
+            "ForeignCampaignUser",
+            about(map(anything()), "An entry of another service, as that service wrote it."),
         ),
+        ("TakenUser", any_of(&[named("CampaignUser"), named("ForeignCampaignUser")])),
+        ("TakenUsers", object([("users", list(named("TakenUser"))), ("remaining", remaining())])),
         ("Remaining", object([("remaining", remaining())])),
         ("CampaignResponses", request([("responses", responses)])),
         ("Accepted", object([("accepted", about(count(), "The number of responses added."))])),
         (
             "CampaignResponsePage",
-            object([("items", list(anything())), ("next", named("NextCursor"))]),
+            object([("items", list(named("Json"))), ("next", named("NextCursor"))]),
         ),
         (
             "Campaign",
@@ -74,6 +75,7 @@ pub fn operations() -> Vec<Operation> {
                 "Users are returned in the order in which they were added, each at most once: if \
                  the answer is lost, so are its users.",
             )
+            .no_body()
             .query("count", take, "The maximum number of users.")
             .answers(200, "The users, and the number remaining.", named("TakenUsers"))
             .shows(
@@ -86,12 +88,14 @@ pub fn operations() -> Vec<Operation> {
             .answers(200, "The responses are added.", named("Accepted"))
             .shows(200, json!({"accepted": 1})),
         new("readResponses", "get /campaigns/{campaign}/responses", "Reads a page of responses.")
+            .scope(Scope::CampaignsRead)
             .says("The oldest come first.")
             .query("limit", limit, "The maximum number of responses.")
             .query("cursor", decimal(u32::MAX.into()), "The `next` of the previous page.")
             .answers(200, "A page of responses.", named("CampaignResponsePage"))
             .shows(200, json!({"items": [{"userId": "alice", "delivered": true}], "next": null})),
         new("readCampaign", "get /campaigns/{campaign}", "Reads a campaign's progress.")
+            .scope(Scope::CampaignsRead)
             .answers(200, "The campaign's progress.", named("Campaign"))
             .shows(200, progress_example())
             .fails(&[Code::NotFound]),

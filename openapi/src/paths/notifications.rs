@@ -12,8 +12,8 @@ use shared::limits::{
 use crate::headers::LOCATION;
 use crate::operation::Operation;
 use crate::schema::{
-    about, anything, bytes_max, integer, list, list_max, named, object, one_of, or_null, pattern,
-    request, text, text_max, time, words,
+    about, bytes_max, integer, list, list_max, named, object, one_of, or_null, pattern, request,
+    text, text_max, time, words,
 };
 use crate::schemas::Named;
 
@@ -164,7 +164,7 @@ fn notification() -> Value {
         ("title", text()),
         ("body?", text()),
         ("kind?", text()),
-        ("data?", anything()),
+        ("data?", about(named("Json"), "As it was sent.")),
         ("createdAt", time()),
         ("expiresAt?", time()),
         ("readAt?", time()),

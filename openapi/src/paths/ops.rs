@@ -118,6 +118,7 @@ fn administration() -> [Operation; 3] {
             .fails(&[Code::RecordUnavailable]),
         new("relay", "post /admin/relay", "Delivers pending notifications.")
             .scope(Scope::OpsWrite)
+            .no_body()
             .answers(200, "The numbers of users.", named("Relayed"))
             .shows(200, json!({"sent": 2, "pending": 0}))
             .fails(&BOTH),
@@ -128,6 +129,7 @@ fn administration() -> [Operation; 3] {
         )
         .says("A call runs for at most ten seconds: repeat it while `done` is false.")
         .scope(Scope::OpsWrite)
+        .no_body()
         .answers(200, "The number of rows deleted.", named("Pruned"))
         .shows(200, json!({"pruned": 1200, "done": true}))
         .fails(&[Code::RecordUnavailable]),

@@ -1,4 +1,4 @@
-//! `/queues/{queue}`.
+//! `/queues`.
 
 use serde_json::json;
 use shared::Code;
@@ -8,14 +8,14 @@ use shared::limits::{
     QUEUE_PAYLOAD_BYTES_MAX, QUEUE_PAYLOAD_DEPTH_MAX, QUEUE_REASON_BYTES_MAX,
     QUEUE_RECEIPT_CHARS_MAX, QUEUE_RECEIPTS_MAX, QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX,
     QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX,
-    REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
+    QUEUES_PAGE_DEFAULT, QUEUES_PAGE_MAX, REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
 };
 
 use super::REDIS;
 use crate::operation::Operation;
 use crate::schema::{
-    about, anything, bytes_max, count, flag, integer, list, named, object, or_null, pattern,
-    request, some_max, text, time, with_default,
+    about, bytes_max, count, flag, integer, list, named, object, or_null, pattern, request,
+    some_max, text, time, with_default,
 };
 use crate::schemas::{Named, id, name};
 
@@ -92,10 +92,17 @@ fn requests() -> Vec<Named> {
 }
 
 fn answers() -> Vec<Named> {
-    let payload = || about(anything(), "The payload, unchanged.");
+    let payload = || about(named("Json"), "The payload, unchanged.");
     let raw = about(text(), "Replaces `payload` if that is not JSON, or nested too deep.");
     let oldest = about(or_null(count()), "The age of the oldest message; null without messages.");
     vec![
+        (
+            "QueuePage",
+            object([
+                ("items", about(list(named("QueueName")), "In alphabetical order.")),
+                ("next", named("NextCursor")),
+            ]),
+        ),
         (
             "QueueMessagesSent",
             object([
@@ -165,7 +172,9 @@ pub fn operations() -> Vec<Operation> {
             .example(json!({"max": 10, "visibilitySeconds": 30}))
             .answers(200, "The messages, if there are any.", named("ReceivedMessages"))
             .shows(200, received_example()),
+        queues(),
         new("readQueue", "get /queues/{queue}", "Counts the messages of a queue.")
+            .scope(Scope::QueuesRead)
             .answers(200, "The numbers of messages.", named("QueueDepth"))
             .shows(200, depth_example()),
         dead(),
@@ -245,10 +254,27 @@ fn settle() -> [Operation; 3] {
     ]
 }
 
+fn queues() -> Operation {
+    let limit = with_default(integer(1, QUEUES_PAGE_MAX), QUEUES_PAGE_DEFAULT);
+    Operation::new("queues", "listQueues", "get /queues", "Lists the queues that are in use.")
+        .says(
+            "A queue is listed for 14 days after its last use through this API, unless nothing is \
+             left of it. A list that only other services have used is not. A page may have fewer \
+             names than `limit`, even none: the last page is the one whose `next` is null.",
+        )
+        .scope(Scope::QueuesRead)
+        .query("limit", limit, "The maximum number of names.")
+        .query("cursor", named("QueueName"), "The `next` of the previous page.")
+        .answers(200, "A page of names.", named("QueuePage"))
+        .shows(200, json!({"items": ["mails", "notification:responses"], "next": null}))
+        .fails(&REDIS)
+}
+
 fn dead() -> Operation {
     let limit = with_default(integer(1, QUEUE_DEAD_PAGE_MAX), QUEUE_DEAD_PAGE_DEFAULT);
     let cursor = format!("^[0-9]{{1,15}}:[A-Za-z0-9]{{1,{QUEUE_RECEIPT_CHARS_MAX}}}$");
     new("readDeadLetters", "get /queues/{queue}/dead", "Reads a page of dead letters.")
+        .scope(Scope::QueuesRead)
         .says("The oldest come first.")
         .query("limit", limit, "The maximum number of dead letters.")
         .query("cursor", pattern(&cursor), "The `next` of the previous page.")

@@ -1,4 +1,4 @@
-//! The users of a turn: their feeds in Redis, their sockets, and who publishes to them.
+//! The users of a turn: their feeds in Redis, their sockets, and the load on them.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -14,17 +14,17 @@ use crate::gateway::Gateway;
 use crate::publisher::{Burst, Pace, Publisher};
 
 const OPEN_LIMIT: Duration = Duration::from_secs(120);
-/// Without a delivery for so long the rest is lost.
+/// After this time without a delivery the remaining messages count as lost.
 const STALL: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(10);
 const COMPANIONS_PAGE: usize = 1_000;
 /// Expiry of the feeds' companions: longer than a turn.
 const FEED_S: i64 = 24 * 3600;
 
-/// Users who have a feed and a token, and no socket yet.
+/// Users with a feed and a token, but no socket yet.
 pub struct Users {
     names: Arc<Vec<String>>,
-    /// Another one every time, since all count from 1.
+    /// The epoch, different every time, since every feed counts from 1.
     epoch: String,
     requests: Vec<Vec<u8>>,
 }
@@ -37,14 +37,14 @@ pub struct Audience {
     epoch: String,
 }
 
-/// A load and how it was borne. Microseconds are per delivered message.
+/// The results of a load. Microseconds are per delivered message.
 #[derive(Clone, Copy, Debug)]
 pub struct Borne {
     pub per_s: f64,
     pub server_us: f64,
     pub redis_us: f64,
     pub load_us: f64,
-    /// Cores that the server used.
+    /// Number of cores that the server used.
     pub cores: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
@@ -53,7 +53,7 @@ pub struct Borne {
 }
 
 impl Users {
-    /// `count` of them with a feed that is empty yet.
+    /// Prepares `count` users with an empty feed.
     pub async fn prepare(
         gateway: &Gateway,
         redis: &RedisServer,
@@ -68,7 +68,7 @@ impl Users {
         Ok(users)
     }
 
-    /// All sockets, open.
+    /// Opens all sockets.
     pub async fn come(self, gateway: &Gateway, redis: &RedisServer) -> Result<Audience> {
         let Self { names, epoch, requests } = self;
         let begun = Instant::now();
@@ -81,7 +81,7 @@ impl Users {
 }
 
 impl Audience {
-    /// Publishes for a while, and waits until all is delivered or lost.
+    /// Publishes for a while, and waits until everything is delivered or lost.
     pub async fn hear(
         &mut self,
         pace: Pace,
@@ -116,12 +116,12 @@ impl Audience {
         let (closed, astray) = (&seen.closed, &seen.astray);
         let (closed, astray) = (closed.load(Ordering::Relaxed), astray.load(Ordering::Relaxed));
         ensure!(closed == 0, "{closed} sockets were closed");
-        ensure!(astray == 0, "{astray} messages came to somebody else");
-        // What the functions would have done with every message; all are quiet now.
+        ensure!(astray == 0, "{astray} messages reached another user");
+        // The functions would have updated the heads with every message.
         write_heads(redis, &self.names, &self.epoch, self.publisher.counts()).await?;
 
         let count = delivered() - delivered_before;
-        ensure!(count > 0, "not one message was delivered");
+        ensure!(count > 0, "no message was delivered");
         let us = |time: Duration| time.as_secs_f64() * 1e6 / count as f64;
         let mut latencies = seen.latencies();
         latencies.sort_unstable();
@@ -142,8 +142,8 @@ impl Audience {
     }
 }
 
-/// The companions of the users' feeds, as far as a hub reads them. Lists are left out: nobody reads
-/// them unless something was lost.
+/// Writes the companions of the users' feeds, the part that a hub reads. Lists are omitted: the hub
+/// only reads them after a loss.
 async fn write_heads(
     redis: &RedisServer,
     names: &[String],

@@ -1,22 +1,22 @@
-//! Owns the command line.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 
-/// What `--quick` makes of the defaults: a look whether everything works.
+/// The defaults with `--quick`, a check whether everything works.
 const QUICK_SOCKETS: usize = 1_000;
 const QUICK_TIME: Duration = Duration::from_secs(2);
 
-/// Measures the hub beside the same gateway in Node and a bare relay, in turns, and prints tables.
+/// Measures the hub, the same gateway in Node and a bare relay in turns, and prints tables.
 ///
-/// Starts everything itself (Redis, gateways) and stops it at the end. Variables of the environment
-/// reach the hub. Build first: see `make bench-hub`.
+/// Starts everything itself (Redis, gateways) and stops it at the end. The hub inherits the
+/// environment variables. Build first: see `make bench-hub`.
 #[derive(Debug, Parser)]
 #[command(name = "bench-hub")]
 pub struct Args {
-    /// Sockets, each of a user of its own
+    /// Number of sockets, each with its own user
     #[arg(long, default_value_t = 10_000, value_parser = parse_sockets)]
     pub sockets: usize,
 
@@ -28,33 +28,37 @@ pub struct Args {
     #[arg(long, default_value = "10", value_parser = parse_seconds)]
     pub seconds: Duration,
 
-    /// Measurements of everything, in turns; the tables show medians
+    /// Rounds of all measurements, in turns; the tables show medians
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
 
-    /// Only a look whether it works: 1,000 sockets, 2 s, one round
+    /// Only checks that everything works: 1,000 sockets, 2 s, one round
     #[arg(long)]
     pub quick: bool,
 
-    /// Only this gateway; may stand several times [default: all]
+    /// Measures only this gateway; may be repeated [default: all]
     #[arg(long)]
     pub only: Vec<Kind>,
 
-    /// Another hub than the one beside this program
+    /// Uses another hub than the one beside this program
     #[arg(long, value_name = "PROGRAM")]
     pub hub: Option<PathBuf>,
 
-    /// A further argument of the hub; may stand several times
+    /// Adds an argument of the hub; may be repeated
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub hub_arg: Vec<String>,
 
-    /// Writes the tables to a file as JSON, too
+    /// Also the hub with its console, without and with a viewer
+    #[arg(long)]
+    pub console: bool,
+
+    /// Also writes the tables to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
 
 impl Args {
-    /// As they were meant.
+    /// The arguments with the effect of `--quick`.
     pub fn parsed() -> Self {
         let args = Self::parse();
         match args.quick {
@@ -64,27 +68,45 @@ impl Args {
     }
 
     pub fn wants(&self, kind: Kind) -> bool {
-        self.only.is_empty() || self.only.contains(&kind)
+        let is_default = match kind.has_console() {
+            true => self.console,
+            false => self.only.is_empty(),
+        };
+        is_default || self.only.contains(&kind)
     }
 }
 
-/// What can be measured.
+/// The subjects of the benchmark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Kind {
     /// The hub
     Hub,
+    /// The same with its console, which nobody looks at
+    HubConsole,
+    /// The same with one viewer
+    HubViewer,
     /// The same gateway in Node: ws and ioredis
     Node,
-    /// Nchan, the module of nginx, where it is installed
+    /// Nchan, the nginx module, if installed
     Nchan,
     /// A bare relay: the floor
     Floor,
 }
 
 impl Kind {
+    pub fn is_hub(self) -> bool {
+        matches!(self, Kind::Hub | Kind::HubConsole | Kind::HubViewer)
+    }
+
+    pub fn has_console(self) -> bool {
+        matches!(self, Kind::HubConsole | Kind::HubViewer)
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Kind::Hub => "hub",
+            Kind::HubConsole => "hub, console on",
+            Kind::HubViewer => "hub, console and a viewer",
             Kind::Node => "Node, ws + ioredis",
             Kind::Nchan => "Nchan, in memory",
             Kind::Floor => "floor: bare relay",
@@ -92,7 +114,7 @@ impl Kind {
     }
 }
 
-/// Users are numbered with five digits; two ends of every socket need files and ports.
+/// User numbers have five digits, and both ends of every socket need files and ports.
 fn parse_sockets(text: &str) -> Result<usize, String> {
     let sockets: Option<usize> = text.parse().ok().filter(|s| (1..=50_000).contains(s));
     sockets.ok_or_else(|| "must be from 1 to 50000".to_owned())

@@ -1,7 +1,7 @@
 //! The clients: all sockets in one thread with one epoll, each reading frames and answering pings.
 //!
-//! They have to be cheap, since they share the machine with what is measured: one read per message,
-//! no task, no timer and no buffer per socket.
+//! They must be cheap, since they share the machine with the measured gateway: one read per
+//! message, no task, no timer and no buffer per socket.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpStream};
@@ -18,31 +18,31 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType};
 
 use crate::{frames, payload};
 
-/// Handshakes at the same time: a busy morning, not a stampede.
+/// Concurrent handshakes: a busy morning, not a reconnect storm.
 const HANDSHAKES_MAX: usize = 64;
-/// Sockets of one address, below any sensible limit per address.
+/// Sockets per address, below any sensible limit per address.
 const SOCKETS_PER_ADDRESS: usize = 50;
 const FIRST_ADDRESS: Ipv4Addr = Ipv4Addr::new(127, 0, 1, 1);
 const READ_BYTES: usize = 64 * 1024;
-/// Of a handshake's answer.
+/// Longest head of the handshake's answer.
 const HEAD_BYTES_MAX: usize = 4096;
 const EVENTS_MAX: usize = 512;
-/// How soon a wish from outside is noticed.
+/// Longest time until the thread notices a request.
 const WAIT: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-/// What the clients have seen so far.
+/// The clients' counts so far.
 #[derive(Default)]
 pub struct Seen {
     pub open: AtomicUsize,
-    /// Notifications that came for the first time.
+    /// Notifications received for the first time.
     pub delivered: AtomicU64,
-    /// That came again, or behind a later one.
+    /// Notifications received again, or after a later one.
     pub doubled: AtomicU64,
-    /// That were somebody else's.
+    /// Notifications of another user.
     pub astray: AtomicU64,
-    /// Sockets that the server closed.
+    /// Sockets closed by the server.
     pub closed: AtomicUsize,
-    /// Microseconds from publishing, of what was delivered since the last look.
+    /// Microseconds since publishing, for the messages delivered since the last call.
     latencies: Mutex<Vec<u32>>,
     /// The clients' thread, for its CPU time; 0 until it runs.
     pub tid: AtomicU32,
@@ -63,7 +63,7 @@ pub struct Crowd {
 }
 
 impl Crowd {
-    /// One socket per request, which is sent as it is. `begun` is the zero of the messages' times.
+    /// Opens one socket per request, sent unchanged. `begun` is the zero of the messages' times.
     pub fn start(server: SocketAddr, requests: Vec<Vec<u8>>, begun: Instant) -> Result<Self> {
         let seen = Arc::new(Seen::default());
         let clients = Clients {
@@ -118,7 +118,7 @@ struct Socket {
     is_open: bool,
     /// Number of the last notification.
     last: u32,
-    /// The beginning of a frame, or of the handshake's answer.
+    /// The start of a frame, or of the handshake's answer.
     rest: Vec<u8>,
 }
 
@@ -127,7 +127,7 @@ struct Clients {
     epoll: OwnedFd,
     requests: Vec<Vec<u8>>,
     sockets: Vec<Option<Socket>>,
-    /// Next request to be sent.
+    /// Index of the next request to send.
     next: usize,
     begun: Instant,
     seen: Arc<Seen>,
@@ -176,7 +176,7 @@ impl Clients {
         let Some(socket) = self.sockets.get_mut(at).and_then(Option::as_mut) else {
             return Ok(());
         };
-        // Epoll tells again if this was not all: one call per message, not two.
+        // Epoll reports the rest again: one call per message, not two.
         let count = match socket.stream.read(buffer) {
             Ok(count) => count,
             Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(()),
@@ -186,7 +186,7 @@ impl Clients {
             ensure!(socket.is_open, "refused without an answer");
             self.seen.open.fetch_sub(1, Ordering::Relaxed);
             self.seen.closed.fetch_add(1, Ordering::Relaxed);
-            // Closing the file takes it out of the epoll.
+            // Closing the file removes it from the epoll.
             self.sockets[at] = None;
             return Ok(());
         }
@@ -208,13 +208,14 @@ impl Clients {
             done = end;
         }
         done += take(socket, &bytes[done..], at, &self.seen, self.begun, latencies)?;
-        // A buffer of its own only for what is there: ten thousand of them add up.
+        // A separate buffer only for the bytes present: 10,000 buffers add up.
         socket.rest = bytes[done..].to_vec();
         Ok(())
     }
 }
 
-/// From one of many addresses of this machine. A reset at the end, so that no connection lingers.
+/// Connects from one of many addresses of this machine. Closes with a reset, so that no connection
+/// lingers.
 fn connect(at: usize, server: SocketAddr) -> Result<TcpStream> {
     let offset = u32::try_from(at / SOCKETS_PER_ADDRESS)?;
     let address = Ipv4Addr::from(u32::from(FIRST_ADDRESS) + offset);
@@ -227,7 +228,7 @@ fn connect(at: usize, server: SocketAddr) -> Result<TcpStream> {
     Ok(TcpStream::from(socket))
 }
 
-/// Where the answer to the handshake ends.
+/// The end of the answer to the handshake.
 fn head(bytes: &[u8]) -> Result<Option<usize>> {
     let Some(end) = bytes.windows(4).position(|part| part == b"\r\n\r\n") else {
         ensure!(bytes.len() < HEAD_BYTES_MAX, "an answer without an end");
@@ -239,7 +240,7 @@ fn head(bytes: &[u8]) -> Result<Option<usize>> {
     Ok(Some(end + 4))
 }
 
-/// Takes whole frames from the front; returns how many bytes they were.
+/// Reads whole frames from the front; returns their length in bytes.
 fn take(
     socket: &mut Socket,
     bytes: &[u8],
@@ -253,7 +254,7 @@ fn take(
         done += frame.bytes;
         match frame.opcode {
             frames::TEXT => {
-                // Protocols other than raw have frames beside the notifications.
+                // Protocols other than raw also have other frames.
                 let Some(mark) = payload::read(frame.payload) else { continue };
                 if usize::try_from(mark.to) != Ok(at) {
                     seen.astray.fetch_add(1, Ordering::Relaxed);
@@ -271,7 +272,7 @@ fn take(
                 // A few bytes on a socket that never sends: they fit, or the server is gone.
                 let _ = socket.stream.write(&frames::pong(frame.payload));
             }
-            // The end follows.
+            // The end of the connection follows.
             frames::CLOSE => {}
             other => bail!("a frame with opcode {other}"),
         }

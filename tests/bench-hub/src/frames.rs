@@ -1,8 +1,8 @@
-//! Frames of servers (RFC 6455 §5.2), found in bytes, and the one frame that our clients send.
+//! Parses server frames (RFC 6455 §5.2), and builds the only frame that the clients send.
 
 use anyhow::{Result, bail, ensure};
 
-/// Nothing here sends more.
+/// No gateway here sends larger payloads.
 const PAYLOAD_BYTES_MAX: usize = 1 << 20;
 const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
 
@@ -15,14 +15,14 @@ pub const PING: u8 = 9;
 pub struct Frame<'a> {
     pub opcode: u8,
     pub payload: &'a [u8],
-    /// Bytes it takes with its header.
+    /// Length in bytes, header included.
     pub bytes: usize,
 }
 
-/// The frame that `bytes` begin with; `None` while it has not come whole.
+/// The frame at the start of `bytes`; `None` while it is incomplete.
 ///
 /// # Errors
-/// It is nothing that a server may send, or more than ours send.
+/// A frame that a server must not send, or that is larger than any gateway's.
 pub fn first(bytes: &[u8]) -> Result<Option<Frame<'_>>> {
     let &[head, length, ..] = bytes else { return Ok(None) };
     ensure!(head & 0x80 != 0, "a fragment");
@@ -44,8 +44,8 @@ pub fn first(bytes: &[u8]) -> Result<Option<Frame<'_>>> {
     Ok(payload.map(|payload| Frame { opcode: head & 0xf, payload, bytes: at + length }))
 }
 
-/// The answer to a ping. Its mask is zero: a mask keeps proxies from reading things into the
-/// bytes, and there is none here.
+/// The answer to a ping. Its mask is zero: masks protect proxies from misreading the bytes, and
+/// there are no proxies here.
 pub fn pong(payload: &[u8]) -> Vec<u8> {
     let payload = payload.get(..CONTROL_PAYLOAD_BYTES_MAX).unwrap_or(payload);
     let mut frame = vec![0x8a, 0x80 | u8::try_from(payload.len()).unwrap_or(0), 0, 0, 0, 0];
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_no_server_sends() {
+    fn rejects_frames_that_no_server_sends() {
         let masked = pong(b"x");
         let too_large = [0x81, 127, 0, 0, 1, 0, 0, 0, 0, 0];
         for bad in [&b"\x01\x00"[..], b"\xc1\x00", &masked, &too_large] {

@@ -1,4 +1,4 @@
-//! The gateways under test: started on a free port, asked for by the same handshake.
+//! The gateways under test: started on a free port, with the same handshake.
 
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
@@ -9,6 +9,8 @@ use anyhow::{Context as _, Result, ensure};
 use support::process::Process;
 use support::{Http, RedisServer, eventually_within, jwt, node, ports};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::task::JoinHandle;
 
 use crate::cli::{Args, Kind};
 use crate::nchan;
@@ -16,14 +18,14 @@ use crate::wire::Wire;
 
 const START_LIMIT: Duration = Duration::from_secs(20);
 
-/// What has to be there before anything is measured.
+/// Programs and modules needed for the measurements.
 pub struct Programs {
     hub: PathBuf,
     hub_args: Vec<String>,
     floor: PathBuf,
-    /// Where there is no Node it is left out.
+    /// `None` without Node, which omits this peer.
     node: Option<PathBuf>,
-    /// And where there is no nginx with it.
+    /// `None` without an nginx that has the module.
     nchan: Option<PathBuf>,
     sockets: usize,
     dir: TempDir,
@@ -54,22 +56,27 @@ impl Programs {
 
     pub fn has(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Hub | Kind::Floor => true,
+            Kind::Hub | Kind::HubConsole | Kind::HubViewer | Kind::Floor => true,
             Kind::Node => self.node.is_some(),
             Kind::Nchan => self.nchan.is_some(),
         }
     }
 
-    fn command(&self, kind: Kind, port: u16, redis: &RedisServer) -> Result<Command> {
+    fn command(&self, kind: Kind, ports: [u16; 2], redis: &RedisServer) -> Result<Command> {
+        let [port, console] = ports;
         Ok(match kind {
-            Kind::Hub => {
+            Kind::Hub | Kind::HubConsole | Kind::HubViewer => {
                 let mut command = Command::new(&self.hub);
                 command.arg("--listen").arg(format!("127.0.0.1:{port}"));
                 command.arg("--redis-url").arg(redis.url());
                 command.arg("--auth-hs256-key-file").arg(key_file(self.dir.path()));
-                // More clients than the defaults let in from so few addresses, and all at once.
+                // More clients than the default limits let in from so few addresses, and all at
+                // once.
                 command.args(["--connections-per-address-max=100000", "--handshakes-per-s=100000"]);
                 command.arg("--connects-per-address-per-s=100000");
+                if kind.has_console() {
+                    command.arg(format!("--console-listen=127.0.0.1:{console}"));
+                }
                 command.args(&self.hub_args);
                 command
             }
@@ -97,61 +104,87 @@ fn key_file(dir: &Path) -> PathBuf {
     dir.join("key")
 }
 
+/// Opens the console's stream, and reads it until the task is aborted.
+async fn watch(port: u16) -> Result<JoinHandle<()>> {
+    let mut stream = tokio::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await?;
+    let token = jwt::token("viewer", "ops:read");
+    let request =
+        format!("GET /console/live HTTP/1.1\r\nHost: hub\r\nAuthorization: Bearer {token}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut bytes = vec![0; 64 * 1024];
+    let count = stream.read(&mut bytes).await?;
+    ensure!(bytes.get(..count).is_some_and(|it| it.starts_with(b"HTTP/1.1 200")), "no viewer");
+    Ok(tokio::spawn(async move { while stream.read(&mut bytes).await.is_ok_and(|n| n > 0) {} }))
+}
+
 /// A running gateway.
 pub struct Gateway {
     pub kind: Kind,
     process: Process,
     pub address: SocketAddr,
+    viewer: Option<JoinHandle<()>>,
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.viewer.iter().for_each(JoinHandle::abort);
+    }
 }
 
 impl Gateway {
     pub async fn start(programs: &Programs, kind: Kind, redis: &RedisServer) -> Result<Self> {
-        let port = ports::free();
-        let mut command = programs.command(kind, port, redis)?;
+        let [port, console] = [ports::free(), ports::free()];
+        let mut command = programs.command(kind, [port, console], redis)?;
         let process = Process::start(kind.name(), &mut command);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listens = || match kind {
-            Kind::Hub => process.has_printed("Listening http://"),
+            Kind::Hub | Kind::HubConsole | Kind::HubViewer => {
+                process.has_printed("Listening http://")
+            }
             Kind::Node | Kind::Floor => process.has_printed("listening"),
             Kind::Nchan => TcpStream::connect(address).is_ok(),
         };
         let what = format!("{} listens", kind.name());
         eventually_within(START_LIMIT, &what, async || listens().then_some(())).await;
-        if kind == Kind::Hub {
+        if kind.is_hub() {
             let http = Http::plain(&format!("127.0.0.1:{port}"));
             eventually_within(START_LIMIT, "the hub is ready", async || {
                 (http.get("/readyz").send().await.status == 200).then_some(())
             })
             .await;
         }
-        Ok(Self { kind, process, address })
+        let viewer = match kind {
+            Kind::HubViewer => Some(watch(console).await?),
+            _ => None,
+        };
+        Ok(Self { kind, process, address, viewer })
     }
 
     pub fn pid(&self) -> u32 {
         self.process.pid()
     }
 
-    /// What it printed, for whoever has to explain a failure.
+    /// Its output, to explain a failure.
     pub fn output(&self) -> String {
         self.process.output()
     }
 
-    /// How messages get to it.
+    /// The way of publishing to it.
     pub fn wire(&self, redis: &RedisServer) -> Wire {
         match self.kind {
-            Kind::Hub | Kind::Node | Kind::Floor => Wire::Redis(redis.address()),
             Kind::Nchan => Wire::Nchan(self.address),
+            _ => Wire::Redis(redis.address()),
         }
     }
 
-    /// A user's handshake as a browser makes it: the token in the list of protocols.
+    /// A user's handshake as from a browser, with the token in the list of protocols.
     pub fn handshake(&self, user: &str) -> Vec<u8> {
         let path = match self.kind {
             Kind::Floor | Kind::Nchan => format!("/ws/{user}"),
-            Kind::Hub | Kind::Node => "/ws/notifications".to_owned(),
+            _ => "/ws/notifications".to_owned(),
         };
         let protocols = match self.kind {
-            // It would take a list of protocols for one of its own.
+            // Nchan would look for its own protocol in the list.
             Kind::Nchan => String::new(),
             _ => {
                 let token = jwt::token(user, "");

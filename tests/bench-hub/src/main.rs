@@ -1,5 +1,5 @@
-//! The benchmark of the hub: `make bench-hub`. Owns the order of things; `docs/BENCHMARKS.md` says
-//! what is measured and why so.
+//! The benchmark of the hub: `make bench-hub`. Runs the measurements in order; `docs/BENCHMARKS.md`
+//! explains them.
 //!
 //! Linux only: CPU time and memory come from `/proc`.
 
@@ -27,7 +27,7 @@ use crate::cli::{Args, Kind};
 use crate::gateway::Programs;
 use crate::report::Series;
 
-/// Files beside the sockets: programs, Redis, epoll.
+/// Files besides the sockets: programs, Redis, epoll.
 const FILES_BESIDE: u64 = 200;
 
 #[tokio::main]
@@ -46,7 +46,7 @@ async fn main() -> Result<()> {
         for place in 0..count {
             let at = if round % 2 == 0 { place } else { count - 1 - place };
             let one = &mut series[at];
-            // A Redis of its own: nobody's leftovers are anybody's load.
+            // A fresh Redis: earlier turns leave no load behind.
             let redis = RedisServer::start().await;
             let turn = format!("bench-{round}-{place}");
             let sample = session::run(&args, &programs, one.kind, &redis, &turn).await?;

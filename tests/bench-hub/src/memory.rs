@@ -1,13 +1,14 @@
-//! Memory: of a process, in which pages that several share count by their share (PSS), and of the
-//! kernel for sockets, which no process is charged with.
+//! Memory: of a process, as its proportional share (PSS), and of the kernel for sockets, which
+//! belongs to no process.
 
 use std::fs;
 
 use anyhow::{Context as _, Result};
 
 const PAGE_BYTES: u64 = 4096;
-/// What a socket takes in the kernel beside its buffers: the connection, the file, and its place
-/// in an epoll. Named one by one; the sum of all slabs has everybody else's files in it.
+/// Slabs that a socket uses in the kernel besides its buffers: the connection, the file, and its
+/// entry in an epoll. Listed one by one, because the sum of all slabs includes all files of the
+/// machine.
 const SLABS: &[&str] = &[
     "TCP",
     "sock_inode_cache",
@@ -21,7 +22,7 @@ const SLABS: &[&str] = &[
     "tw_sock_TCP",
 ];
 
-/// Proportional set size of a process and its children (nginx' workers), in bytes.
+/// Proportional set size (PSS) of a process and its children (nginx workers), in bytes.
 pub fn pss(pid: u32) -> Result<u64> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     let children = children.unwrap_or_default();
@@ -49,15 +50,15 @@ pub struct Kernel {
 }
 
 impl Kernel {
-    /// `None` where it may not be read (`/proc/slabinfo` is root's).
+    /// `None` without the permission to read it (`/proc/slabinfo` needs root).
     pub fn now() -> Option<Self> {
         let slabs = fs::read_to_string("/proc/slabinfo").ok()?;
         let (sockets, pages) = parse_sockets(&fs::read_to_string("/proc/net/sockstat").ok()?)?;
         Some(Self { bytes: slab_bytes(&slabs) + PAGE_BYTES * pages, sockets })
     }
 
-    /// Bytes per socket of those that came since `before`. They are counted, both ends each: others
-    /// on this machine open and close sockets, too. `None` when fewer than `expected` came.
+    /// Bytes per socket of the sockets added since `before`. They are counted, at both ends: other
+    /// programs open and close sockets, too. `None` when fewer than `expected` were added.
     pub fn per_socket(self, before: Self, expected: u64) -> Option<f64> {
         let sockets = self.sockets.checked_sub(before.sockets).filter(|&s| s >= expected)?;
         Some((self.bytes as f64 - before.bytes as f64) / sockets as f64)
@@ -89,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_what_proc_says() {
+    fn reads_the_files_of_proc() {
         assert_eq!(parse_pss("55..60 ---p\nRss: 12 kB\nPss:        7 kB\n"), Some(7 * 1024));
         assert_eq!(parse_pss("Pss_Dirty: 7 kB"), None);
         let slabs = "slabinfo - version: 2.1\n\
@@ -102,7 +103,7 @@ mod tests {
         assert_eq!(parse_sockets(""), None);
     }
     #[test]
-    fn shares_memory_among_the_sockets_that_came() {
+    fn divides_memory_by_the_sockets_added() {
         let before = Kernel { bytes: 1_000, sockets: 10 };
         let now = Kernel { bytes: 5_000, sockets: 14 };
         assert_eq!(now.per_socket(before, 4), Some(1_000.0));

@@ -1,5 +1,5 @@
-//! Nchan, the module of nginx: where it lies, and how it is set up for the same users. It holds
-//! messages in its own memory, checks no tokens and knows no presence; only where it is installed.
+//! Nchan, the nginx module: its path and its configuration for the same users. It stores messages
+//! in its own memory, checks no tokens and has no presence; measured only if installed.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,14 +12,14 @@ const MODULES: &[&str] = &[
     "/usr/share/nginx/modules/ngx_nchan_module.so",
 ];
 
-/// The module, where nginx is there, too.
+/// The module, if nginx is installed, too.
 pub fn find() -> Option<PathBuf> {
     let module = MODULES.iter().map(PathBuf::from).find(|path| path.is_file())?;
     let version = Command::new("nginx").arg("-v").stderr(Stdio::null()).status();
     version.is_ok_and(|status| status.success()).then_some(module)
 }
 
-/// nginx with one worker, whose files lie in `dir`.
+/// nginx with one worker and its files in `dir`.
 pub fn command(module: &Path, dir: &Path, port: u16, sockets: usize) -> Result<Command> {
     let path = dir.join("nginx.conf");
     std::fs::write(&path, configuration(module, dir, port, sockets))?;
@@ -28,8 +28,8 @@ pub fn command(module: &Path, dir: &Path, port: u16, sockets: usize) -> Result<C
     Ok(command)
 }
 
-/// Requests on the publisher's connection have no end; messages are kept for a moment only, since
-/// the others keep none.
+/// The publisher's connection accepts unlimited requests; messages are stored only briefly, since
+/// the other gateways store none.
 fn configuration(module: &Path, dir: &Path, port: u16, sockets: usize) -> String {
     // Nchan counts a socket twice, the second time without an open file.
     let connections = 2 * sockets + 1000;

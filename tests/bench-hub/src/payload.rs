@@ -1,10 +1,9 @@
-//! The messages: notifications of 200 bytes that say when they were published, to whom, and which
-//! of the user's they are. All of that stands at the end in a fixed width, so that ten thousand
-//! clients find it without parsing JSON.
+//! The messages: notifications of 200 bytes with their publishing time, user and number. These
+//! stand at the end in a fixed width, so that 10,000 clients find them without parsing JSON.
 
 use std::io::Write as _;
 
-/// Bytes of a notification, which are the payload of the frame.
+/// Bytes of a notification, which is the payload of the frame.
 pub const NOTIFICATION_BYTES: usize = 200;
 const TITLE: &str = "Your order is on its way to your door";
 const AFTER_TITLE: &[u8] = br#"","createdAt":"2026-11-22T05:22:14.000Z","#;
@@ -17,25 +16,25 @@ const TO_AT: usize = AT_DIGITS + 8;
 const NTH_AT: usize = TO_AT + TO_DIGITS + 7;
 const AFTER_TITLE_BYTES: usize = AFTER_TITLE.len() + TAIL.len() + NTH_AT + NTH_DIGITS + 3;
 
-/// What a notification says about itself.
+/// The data inside a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     /// Microseconds since the run began.
     pub at_us: u64,
     /// Number of the user.
     pub to: u32,
-    /// The user's first notification is number 1.
+    /// Number of the notification; each user's first is 1.
     pub nth: u32,
 }
 
-/// Appends the message of the channel, as the functions publish it.
+/// Appends the channel message, as the functions publish it.
 pub fn message(bytes: &mut Vec<u8>, user: &str, epoch: &str, mark: Mark) {
     bytes.extend_from_slice(b"{\"notification\":");
     notification(bytes, user, mark);
     put(bytes, format_args!(r#","bw":{{"epoch":"{epoch}","seq":{}}}}}"#, mark.nth));
 }
 
-/// Appends the notification alone. Its title is as long as the whole needs.
+/// Appends only the notification, with a title that fills it to its size.
 pub fn notification(bytes: &mut Vec<u8>, user: &str, mark: Mark) {
     let Mark { at_us, to, nth } = mark;
     let begin = bytes.len();
@@ -54,7 +53,7 @@ fn put(bytes: &mut Vec<u8>, text: std::fmt::Arguments<'_>) {
     let _ = bytes.write_fmt(text);
 }
 
-/// Reads it back out of a frame, whatever stands around the notification.
+/// Reads the data from a frame, regardless of the bytes around the notification.
 pub fn read(payload: &[u8]) -> Option<Mark> {
     let at = payload.windows(TAIL.len()).rposition(|part| part == TAIL)?;
     let fields = payload.get(at + TAIL.len()..)?;
@@ -77,7 +76,7 @@ mod tests {
     use shared::wire::Message;
 
     #[test]
-    fn messages_are_sound_and_of_their_size() {
+    fn messages_are_valid_and_have_their_size() {
         for nth in [1, 99_999_999] {
             let mark = Mark { at_us: 1_234_567, to: 9_999, nth };
             let mut bytes = Vec::new();

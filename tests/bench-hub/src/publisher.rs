@@ -1,4 +1,4 @@
-//! The publishing service: messages over one connection, at a rate or as fast as the gateway
+//! The publishing service: messages over one connection, at a fixed rate or as fast as the gateway
 //! delivers.
 
 use std::io::{Read as _, Write as _};
@@ -14,20 +14,20 @@ use crate::crowd::Seen;
 use crate::payload::Mark;
 use crate::wire::{Answers, Wire};
 
-/// Messages that are published and not delivered, at full speed. Some hundred KiB: enough that the
-/// gateway never waits for work, far from what makes Redis cut off a slow subscriber (8 MiB for a
-/// minute, 32 MiB at once).
+/// Messages published but not delivered, at full speed. Some hundred KiB: enough that the gateway
+/// never waits for work, and far below the limits at which Redis closes a slow subscriber (8 MiB
+/// for 1 min, 32 MiB at once).
 const WINDOW: u64 = 2_000;
-/// Of one pipeline.
+/// Longest pipeline.
 const BATCH_MAX: u64 = 128;
-/// At full speed a smaller one is not worth a round trip.
+/// Shortest pipeline at full speed: a smaller one is not worth a round trip.
 const BATCH_MIN: u64 = 32;
-/// At full speed: how long to wait for room in the window.
+/// Pause until there is room in the window, at full speed.
 const PAUSE: Duration = Duration::from_micros(100);
-/// Without a single delivery the rest counts as lost.
+/// After this time without a delivery the rest counts as lost.
 const STALL: Duration = Duration::from_secs(5);
 const ANSWER_DEADLINE: Duration = Duration::from_secs(10);
-/// Prime, so that turns meet every user, and neighbours in time are no neighbours elsewhere.
+/// Prime, so that turns reach every user, and consecutive messages go to distant users.
 const STRIDE: usize = 7_919;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub enum Pace {
     Full,
 }
 
-/// A connection and how far every user has come.
+/// A connection, and every user's last number.
 pub struct Publisher {
     wire: Wire,
     connection: TcpStream,
@@ -54,11 +54,11 @@ pub struct Publisher {
     message: Vec<u8>,
 }
 
-/// What a burst came to.
+/// The results of a burst.
 #[derive(Clone, Copy, Debug)]
 pub struct Burst {
     pub sent: u64,
-    /// Delivered when the last was sent, and the time until then.
+    /// Messages delivered when the last one was sent, and the time until then.
     pub delivered: u64,
     pub took: Duration,
     /// CPU time of publishing.
@@ -91,12 +91,12 @@ impl Publisher {
         })
     }
 
-    /// How many messages every user has had.
+    /// Number of messages of every user.
     pub fn counts(&self) -> &[u32] {
         &self.counts
     }
 
-    /// Publishes for a while. Blocks; `seen` says what arrives.
+    /// Publishes for a while. Blocks; `seen` counts the deliveries.
     pub fn run(&mut self, pace: Pace, duration: Duration, seen: &Seen) -> Result<Burst> {
         let tid = u32::try_from(rustix::thread::gettid().as_raw_pid()).unwrap_or(0);
         let cpu_before = cpu::of_thread(tid);
@@ -109,8 +109,8 @@ impl Publisher {
                 progress = (now, Instant::now());
             }
             let pause = match pace {
-                // One by one, as they come from many services that know nothing of each other:
-                // gathering them would spare the gateway most of its wake-ups.
+                // One by one, as from many independent services: batches would save the gateway
+                // most of its wake-ups.
                 Pace::Steady(per_s) => {
                     let due = begun.elapsed().as_secs_f64() * f64::from(per_s);
                     let behind = (due as u64).saturating_sub(self.sent - sent_before);

@@ -1,4 +1,7 @@
-//! The tables: what was measured, beside whom, against which goals, and what it means for a machine.
+//! The tables: the measurements, their comparisons and goals, and the resulting capacity of a
+//! machine.
+
+mod console;
 
 use serde_json::{Value, json};
 use support::stats::median;
@@ -8,7 +11,7 @@ use crate::cli::{Args, Kind};
 use crate::payload::NOTIFICATION_BYTES;
 use crate::session::Sample;
 
-/// What one thread uses of a core at full speed when nobody else wants it.
+/// The share of a core that one thread uses at full speed on an idle machine.
 const NODE_CORES: f64 = 0.85;
 const KIB_PER_GIB: f64 = 1024.0 * 1024.0;
 
@@ -55,7 +58,7 @@ pub fn head(args: &Args) -> String {
     )
 }
 
-/// What a turn came to, while the others are still running.
+/// A turn's results, while other turns are still running.
 pub fn line(round: u32, kind: Kind, sample: &Sample) -> String {
     let Sample { connect_us, idle_kib, steady, full, .. } = sample;
     format!(
@@ -82,6 +85,7 @@ pub fn to_json(args: &Args, tables: &[Table]) -> Value {
 pub fn tables(args: &Args, series: &[Series]) -> Vec<Table> {
     let mut tables = vec![sockets(series), steady(args, series), full(series), capacity(series)];
     tables.extend(goals(series));
+    tables.extend(console::table(args, series));
     tables
 }
 
@@ -165,7 +169,7 @@ fn full(series: &[Series]) -> Table {
             Cell::Number(one.sum(|s| s.full.doubled as f64), 0),
         ]
     }));
-    table.note("At most 2,000 messages are under way, which is what the latencies here show.");
+    table.note("At most 2,000 messages are under way; this determines the latencies here.");
     let node = series.iter().find(|one| one.kind == Kind::Node);
     if let Some(cores) = node.map(|node| node.of(|s| s.full.cores)).filter(|&c| c < NODE_CORES) {
         table.note(format!(
@@ -176,7 +180,7 @@ fn full(series: &[Series]) -> Table {
     table
 }
 
-/// What the measurements mean for a machine: the numbers of `docs/CAPACITY.md`.
+/// Capacity per machine: the numbers of `docs/CAPACITY.md`.
 fn capacity(series: &[Series]) -> Table {
     let mut table = Table::new(
         "Capacity",
@@ -190,9 +194,9 @@ fn capacity(series: &[Series]) -> Table {
         ],
     );
     table.rows.extend(series.iter().map(|one| {
-        // Whatever is more: what was used once may be used again.
+        // The larger value: memory used once may be reused.
         let own = one.of(|s| s.idle_kib.max(s.later_kib));
-        // A socket is the same for the kernel, whoever holds it.
+        // A socket costs the kernel the same for every gateway.
         let kernel = one.kernel_kib().or_else(|| series.iter().find_map(Series::kernel_kib));
         vec![
             Cell::text(one.kind.name()),
@@ -209,7 +213,7 @@ fn capacity(series: &[Series]) -> Table {
     table
 }
 
-/// A goal of the hub: a ratio to Node, or a number by itself.
+/// A goal of the hub: a ratio to Node, or an absolute number.
 struct Goal {
     what: &'static str,
     read: Read,
@@ -276,7 +280,7 @@ fn goals(series: &[Series]) -> Option<Table> {
         };
         let ours = match is_ratio {
             true => value(hub),
-            // The worst round counts where nothing may happen.
+            // For goals of zero, the worst round counts.
             false if matches!(bound, Bound::AtMost(0.0)) => hub.sum(*read),
             false => value(hub),
         };

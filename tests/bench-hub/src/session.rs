@@ -1,4 +1,4 @@
-//! One gateway's turn: it is started, filled with sockets, left alone, loaded, and stopped.
+//! One gateway's turn: start, sockets, idle time, load, stop.
 
 use std::time::Duration;
 
@@ -11,23 +11,23 @@ use crate::gateway::{Gateway, Programs};
 use crate::memory::{Kernel, pss};
 use crate::publisher::Pace;
 
-/// Sockets that come and go first, with messages: code that is loaded and tables that are made once
-/// are no socket's memory.
+/// Sockets opened and closed first, with messages: one-time allocations must not count as the
+/// sockets' memory.
 const WARM_UP_SOCKETS: usize = 100;
 const WARM_UP_TIME: Duration = Duration::from_millis(500);
-/// After the last handshake presence is written, and what connecting needed is given back.
+/// After the last handshake, presence is written and temporary memory is released.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// One turn. CPU times are microseconds, memory is KiB per socket.
+/// The results of a turn. CPU times are microseconds, memory is KiB per socket.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// CPU of the server until all is quiet, per connection.
+    /// CPU of the server until it is quiet, per connection.
     pub connect_us: f64,
     pub connects_per_s: f64,
-    /// Of the whole process, before the sockets came.
+    /// Of the whole process, before the sockets connect.
     pub base_mib: f64,
     pub idle_kib: f64,
-    /// When it is quiet again after all the messages.
+    /// When it is quiet again after all messages.
     pub later_kib: f64,
     /// One end of the connection, in the kernel.
     pub kernel_kib: Option<f64>,
@@ -35,7 +35,7 @@ pub struct Sample {
     pub full: Borne,
 }
 
-/// `turn` is a name that no other turn has.
+/// `turn` is a unique name of the turn.
 pub async fn run(
     args: &Args,
     programs: &Programs,
@@ -72,8 +72,8 @@ async fn measure(
     tokio::time::sleep(SETTLE).await;
     let connect = server_cpu(gateway).saturating_sub(cpu_base);
     let idle_kib = per_socket(pss(gateway.pid())?, base);
-    // Both ends of all connections are on this machine, and alike. With fewer than half of them
-    // others have closed so many that the number would mean little.
+    // Both ends of all connections are on this machine, and alike. Below half of them, other
+    // programs have closed so many that the number would mean little.
     let kernel = Kernel::now().zip(kernel_base);
     let kernel = kernel.and_then(|(now, before)| now.per_socket(before, args.sockets as u64));
     let kernel_kib = kernel.map(|bytes| bytes / 1024.0);

@@ -1,5 +1,5 @@
-//! How a message gets to a gateway: `PUBLISH` to Redis, or an HTTP request to Nchan, which takes no
-//! others. Requests are pipelined, answers counted.
+//! The way of a message to a gateway: `PUBLISH` to Redis, or an HTTP request to Nchan, which
+//! accepts nothing else. Requests are pipelined, answers counted.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
@@ -10,7 +10,7 @@ use crate::payload::{self, Mark};
 
 const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
 
-/// To whom to send what.
+/// The target of the messages.
 #[derive(Clone, Debug)]
 pub enum Wire {
     /// Address of Redis.
@@ -21,7 +21,7 @@ pub enum Wire {
 /// Counts the answers on a connection.
 #[derive(Debug, Default)]
 pub struct Answers {
-    /// The beginning of something that the next bytes decide on.
+    /// A partial answer that the next bytes complete.
     rest: Vec<u8>,
 }
 
@@ -33,7 +33,7 @@ impl Wire {
         }
     }
 
-    /// Appends a request to `batch`; `message` is scratch.
+    /// Appends a request to `batch`; `message` is scratch space.
     pub fn request(
         &self,
         batch: &mut Vec<u8>,
@@ -62,10 +62,10 @@ impl Wire {
         Ok(())
     }
 
-    /// Answers that are complete, or at least decided, with these bytes.
+    /// Number of answers whose result is known with these bytes.
     ///
     /// # Errors
-    /// One of them says that something else happened than one gateway being reached.
+    /// An answer reports anything but one receiving gateway.
     pub fn count(&self, answers: &mut Answers, bytes: &[u8]) -> Result<u64> {
         match self {
             Wire::Redis(_) => {
@@ -79,7 +79,7 @@ impl Wire {
 }
 
 impl Answers {
-    /// Bodies are short texts of Nchan's own, in which no status line stands.
+    /// Bodies are short texts of Nchan, without a status line in them.
     fn status_lines(&mut self, bytes: &[u8]) -> Result<u64> {
         self.rest.extend_from_slice(bytes);
         let (mut count, mut done) = (0, 0);
@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn requests_say_how_long_they_are() {
+    fn requests_state_their_length() {
         let redis = request(&Wire::Redis("127.0.0.1:1".to_owned()));
         let (head, message) = redis.split_once("$13\r\nnotifications\r\n$").unwrap();
         assert_eq!(head, "*3\r\n$7\r\nPUBLISH\r\n");
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_answers_of_redis_and_refuses_others() {
+    fn counts_answers_of_redis_and_rejects_errors() {
         let wire = Wire::Redis(String::new());
         let count = |bytes: &[u8]| wire.count(&mut Answers::default(), bytes);
         assert_eq!(count(b":1\r\n:1\r\n:1").unwrap(), 2);
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_answers_of_nchan_however_they_are_cut() {
+    fn counts_answers_of_nchan_split_at_any_byte() {
         let wire = Wire::Nchan("127.0.0.1:1".parse().unwrap());
         let answer = "HTTP/1.1 201 Created\r\nContent-Length: 10\r\n\r\nqueued: 1\n";
         let answers = answer.repeat(3);

@@ -1,8 +1,8 @@
-//! Reads as much of an HTTP/1.1 answer as the load must know: status and length.
+//! Parses the parts of an HTTP/1.1 answer that the load needs: status and length.
 
 use anyhow::{Result, bail};
 
-/// The head of an answer that lies in a buffer.
+/// The head of an answer in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Answer {
     pub status: u16,
@@ -11,10 +11,10 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// `None` while the head is not complete.
+    /// Parses the head; `None` while it is incomplete.
     ///
     /// # Errors
-    /// An answer without `Content-Length`, which nothing here may send.
+    /// An answer without `Content-Length`, which no server here may send.
     pub fn parse(buffer: &[u8]) -> Result<Option<Self>> {
         let Some(end) = buffer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
             return Ok(None);
@@ -33,7 +33,7 @@ impl Answer {
         }
     }
 
-    /// Head and body.
+    /// Length of head and body.
     pub fn bytes(&self) -> usize {
         self.head_bytes + self.body_bytes
     }
@@ -42,15 +42,15 @@ impl Answer {
         buffer.get(self.head_bytes..self.bytes()).unwrap_or_default()
     }
 
-    /// Whether `text` stands in the body.
+    /// Whether the body contains `text`.
     pub fn body_has(&self, buffer: &[u8], text: &str) -> bool {
         let (body, text) = (self.body(buffer), text.as_bytes());
-        // Members are added at the end, so that is where the search is short.
+        // New members are added at the end, so a search from the end is short.
         text.is_empty() || body.windows(text.len()).rev().any(|window| window == text)
     }
 }
 
-/// A request with a token and, where `body` is not empty, JSON.
+/// A request with a token and, unless `body` is empty, JSON.
 pub fn request(method: &str, target: &str, token: &str, body: &str) -> Vec<u8> {
     let mut head = format!("{method} {target} HTTP/1.1\r\nhost: bench\r\n");
     if !token.is_empty() {

@@ -1,11 +1,11 @@
-//! Owns the command line.
+//! The command line.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Measures the functions beside a floor or a native peer, in turns, and prints tables.
+/// Measures the functions and a floor or a native peer in turns, and prints tables.
 ///
 /// Starts everything itself (Redis, hosts, Postgres) and stops it at the end. Build first: see
 /// `make bench`.
@@ -19,54 +19,54 @@ pub struct Args {
     #[arg(long, default_value = "3", value_parser = parse_seconds)]
     pub seconds: Duration,
 
-    /// Length of one measurement of `tails`, which is made once
+    /// Length of one measurement of `tails`, which is done once
     #[arg(long, default_value = "60", value_parser = parse_seconds)]
     pub tail_seconds: Duration,
 
-    /// Measurements of everything, in turns; the tables show medians
+    /// Rounds of all measurements, in turns; the tables show medians
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
 
-    /// Only this scenario; may stand several times [default: all]
+    /// Runs only this scenario; may be repeated [default: all]
     #[arg(long)]
     pub only: Vec<Scenario>,
 
-    /// Only this record [default: both]
+    /// Uses only this record [default: both]
     #[arg(long)]
     pub record: Option<RecordKind>,
 
-    /// Writes the tables to a file as JSON, too
+    /// Also writes the tables to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
 }
 
-/// What can be measured.
+/// The scenarios.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Scenario {
-    /// Warm feed reads beside one Redis GET on the same host
+    /// Warm feed reads, compared with one Redis GET on the same host
     Feed,
-    /// Fresh cache hits beside one Redis GET and a Node server, and fetches of the origin
+    /// Fresh cache hits, compared with one Redis GET and a Node server, and fetches of the origin
     Cache,
-    /// Queue throughput beside BullMQ
+    /// Queue throughput, compared with BullMQ
     Queues,
     /// Calls per request: scripts, commands, connections, SQL statements
     Counts,
-    /// Creates beside a native axum service that does the same
+    /// Creates, compared with an equivalent native axum service
     Create,
-    /// The slowest creates, and the connections that are held meanwhile
+    /// The slowest creates, and the connections held meanwhile
     Tails,
-    /// Start of the host, and the sizes of the components
+    /// Start time of the host, and the sizes of the components
     Start,
 }
 
-/// Where the functions' record lies.
+/// The database of the record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum RecordKind {
     Sqlite,
     Postgres,
 }
 
-/// What the program runs as when it is its own peer.
+/// The role of the program as its own peer.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
     /// The native peer of `create`; started by the benchmark itself
@@ -74,7 +74,7 @@ pub enum Command {
     Native(NativeArgs),
 }
 
-/// Where the native peer listens and writes.
+/// The address and the databases of the native peer.
 #[derive(Clone, Debug, clap::Args)]
 pub struct NativeArgs {
     /// Port on 127.0.0.1

@@ -1,5 +1,6 @@
-//! The load: keep-alive HTTP/1.1 over plain TCP on one thread, as cheap as it gets, since it
-//! shares the machine with what it measures. Every answer must have the expected status and text.
+//! The load: keep-alive HTTP/1.1 over plain TCP on one thread, as cheap as possible, since it
+//! shares the machine with the measured programs. Every answer must have the expected status and
+//! text.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -17,29 +18,29 @@ use tokio::time::{Instant, timeout};
 
 use crate::answer::Answer;
 
-/// Connections, each with one request at a time: the number of the platform's own measurements.
-/// [`Load::of`] takes another number.
+/// Connections, each with one request at a time: the number in the platform's own measurements.
+/// [`Load::of`] uses another number.
 pub const CONNECTIONS: usize = 32;
-/// Whatever is measured answers within this, or the measurement fails instead of hanging.
+/// Longest wait for an answer; then the measurement fails instead of hanging.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
-/// Room for a page with its headers, so that reading one grows nothing.
+/// Room for a page with its headers, so that reading one allocates nothing.
 const BUFFER_BYTES: usize = 64 * 1024;
 
-/// What is sent, and what must come back.
+/// The requests, and the expected answers.
 #[derive(Clone)]
 pub struct Load {
     pub address: SocketAddr,
-    /// Requests as bytes, per connection; each connection goes through its own in turns.
+    /// Requests as bytes, per connection; each connection repeats its own in turns.
     pub requests: Arc<Vec<Vec<Vec<u8>>>>,
     pub status: u16,
-    /// Must stand in every body.
+    /// Text that every body must contain.
     pub text: &'static str,
-    /// Whether an answer with another status or text is counted; otherwise it ends the measurement.
+    /// Whether an unexpected status or text is counted; otherwise it ends the measurement.
     pub counts_failures: bool,
 }
 
 impl Load {
-    /// `make` gives the request of connection `c` and its turn.
+    /// `make` returns the request for a connection `c` and its turn.
     pub fn new(
         address: SocketAddr,
         turns: usize,
@@ -63,13 +64,13 @@ impl Load {
     }
 }
 
-/// What a load has seen while it was measured.
+/// The results of a load while it was measured.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Of expected answers: microseconds, ascending after [`Running::finish`].
+    /// Of expected answers, in microseconds; ascending after [`Running::finish`].
     pub latencies: Vec<u32>,
-    /// Unexpected answers by status, where the load counts them. An expected status with another
-    /// text is here, too.
+    /// Unexpected answers by status, where the load counts them, including an expected status with
+    /// another text.
     pub failures: BTreeMap<u16, u64>,
 }
 
@@ -90,22 +91,22 @@ const STOPPING: u8 = 2;
 pub struct Running {
     phase: Arc<AtomicU8>,
     thread: JoinHandle<Result<Seen>>,
-    /// Of the thread, for its CPU time.
+    /// Id of the thread, for its CPU time.
     pub tid: u32,
 }
 
 impl Running {
-    /// From now on answers are counted.
+    /// Counts answers from now on.
     pub fn measure(&self) {
         self.phase.store(MEASURING, Ordering::Relaxed);
     }
 
-    /// From now on they are not.
+    /// Stops counting answers.
     pub fn stop(&self) {
         self.phase.store(STOPPING, Ordering::Relaxed);
     }
 
-    /// Blocks until the last answer has come.
+    /// Blocks until the last answer has arrived.
     pub fn finish(self) -> Result<Seen> {
         let joined = self.thread.join().map_err(|_| anyhow!("the load's thread panicked"))?;
         let mut seen = joined?;
@@ -114,15 +115,15 @@ impl Running {
     }
 }
 
-/// Starts a load that runs until it is stopped or, with `count`, has had as many answers. It is
-/// warming up until [`Running::measure`].
+/// Starts a load that runs until it is stopped or, with `count`, until it has that many answers. It
+/// is warming up until [`Running::measure`].
 pub fn start(load: Load, count: Option<u64>) -> Result<Running> {
     let phase = Arc::new(AtomicU8::new(WARMING));
     let shared_phase = Arc::clone(&phase);
     let (tid_sender, tid) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
         let tid = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
-        tid_sender.send(tid).context("nobody waits for the load")?;
+        tid_sender.send(tid).context("the load was dropped")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         LocalSet::new().block_on(&runtime, run(load, shared_phase, count))
     })?;
@@ -131,7 +132,7 @@ pub fn start(load: Load, count: Option<u64>) -> Result<Running> {
 
 async fn run(load: Load, phase: Arc<AtomicU8>, count: Option<u64>) -> Result<Seen> {
     let load = Rc::new(load);
-    // More than anybody can send, where no number is given.
+    // Without a number: more than the load can ever send.
     let left = Rc::new(AtomicU64::new(count.unwrap_or(u64::MAX)));
     let connections: Vec<_> = (0..load.requests.len())
         .map(|at| connection(Rc::clone(&load), at, Arc::clone(&phase), Rc::clone(&left)))
@@ -162,7 +163,7 @@ async fn connection(
         left.fetch_sub(1, Ordering::Relaxed);
         let begun = Instant::now();
         stream.write_all(request).await?;
-        // The timer is touched only where an answer is not there at once.
+        // Sets the timer only if the answer is not there at once.
         let answer = timeout(ANSWER_LIMIT, read(&mut stream, &mut buffer)).await;
         let answer = answer.context("no answer in time")??;
         let is_expected = answer.status == load.status && answer.body_has(&buffer, load.text);

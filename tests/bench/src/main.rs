@@ -1,8 +1,7 @@
-//! The benchmarks: `make bench`. Owns the order of things; `docs/BENCHMARKS.md` says what is
-//! measured and why so.
+//! The benchmarks: `make bench`. Runs the scenarios in order; `docs/BENCHMARKS.md` explains them.
 //!
-//! Refuses to say how fast anything is by itself: every number stands beside a floor or a peer
-//! that was measured in turns with it.
+//! Prints no number alone: each is compared with a floor or a peer that was measured in turns with
+//! it.
 
 mod answer;
 mod cli;

@@ -1,4 +1,4 @@
-//! Measurements in turns: A B C, C B A, A B C … so that whatever else the machine does meets all of
+//! Measurements in turns: A B C, C B A, A B C … so that other load on the machine affects all of
 //! them alike.
 
 use std::time::{Duration, Instant};
@@ -11,17 +11,17 @@ use support::cpu;
 use support::stats::{median, percentile};
 use support::table::Cell;
 
-/// Before counting begins: connections are open by then, instances made, files cached.
+/// Warm-up before counting: opens connections, makes instances, caches files.
 const WARM_UP: Duration = Duration::from_millis(300);
 
-/// What is measured.
+/// A measured program with its load.
 pub struct Subject {
     pub name: String,
     pub load: Load,
     pub pids: Pids,
 }
 
-/// The processes that work for a request.
+/// The processes that work on a request.
 #[derive(Clone, Copy)]
 pub struct Pids {
     pub server: u32,
@@ -42,7 +42,7 @@ struct Sample {
 }
 
 impl Sample {
-    /// What a request costs the machine; where all cores are busy this decides on the rest.
+    /// CPU per request of the whole machine; it limits the throughput when all cores are busy.
     fn all_us(&self) -> f64 {
         self.server_us + self.redis_us + self.database_us.unwrap_or(0.0) + self.load_us
     }
@@ -54,7 +54,7 @@ pub struct Series {
     samples: Vec<Sample>,
 }
 
-/// Measures every subject once per round; `before` sets up what a subject needs.
+/// Measures every subject once per round; `before` prepares a subject.
 pub async fn in_turns(
     args: &Args,
     subjects: &[Subject],
@@ -84,12 +84,12 @@ async fn once(subject: &Subject, duration: Duration) -> Result<Sample> {
     running.measure();
     let begun = Instant::now();
     tokio::time::sleep(duration).await;
-    // Before the load ends: a thread that is gone has no times.
+    // Before the load ends: an ended thread has no times.
     let after = Times::now(&subject.pids, running.tid);
     let took = begun.elapsed();
     running.stop();
     let latencies = tokio::task::block_in_place(|| running.finish())?.latencies;
-    ensure!(!latencies.is_empty(), "{}: not one answer in time", subject.name);
+    ensure!(!latencies.is_empty(), "{}: no answer in time", subject.name);
     let count = latencies.len() as f64;
     let us = |after: Duration, before: Duration| {
         after.saturating_sub(before).as_secs_f64() * 1e6 / count
@@ -117,7 +117,7 @@ struct Times {
 impl Times {
     fn now(pids: &Pids, load_tid: u32) -> Self {
         let Pids { server, redis, database } = *pids;
-        // No process has the largest number.
+        // The largest number is not a process.
         let [server, redis, other] =
             cpu::of_processes([server, redis, database.unwrap_or(u32::MAX)]);
         let load = cpu::of_thread(load_tid);
@@ -125,7 +125,7 @@ impl Times {
     }
 }
 
-/// Names of [`Series::cells`].
+/// Column names of [`Series::cells`].
 pub const COLUMNS: &[&str] = &[
     "",
     "requests/s",

@@ -1,9 +1,9 @@
-//! The native peer of `create`: what a team would write in Rust without WASM. axum, the very same
+//! The native peer of `create`: an equivalent service in Rust without WASM. axum, exactly the same
 //! SQL text and Lua, the same checks and the same answer.
 //!
-//! Refuses to do less per create than the functions do; what only happens on other days (a cold
-//! feed, a gap, an idempotency key) it leaves out and answers `pending`, which fails the benchmark.
-//! A token is verified on every request, which natively costs a few microseconds.
+//! Does all the work of the functions per create. It omits rare cases (a cold feed, a gap, an
+//! idempotency key) and answers them `pending`, which fails the benchmark. Every request's token is
+//! verified, which natively costs a few microseconds.
 
 mod feed;
 mod postgres;
@@ -44,13 +44,13 @@ enum Record {
     Postgres(Postgres),
 }
 
-/// What a committed entry got from the record.
+/// The record's data of a committed entry.
 struct Committed {
     seq: i64,
     epoch: String,
 }
 
-/// Serves until it is killed.
+/// Serves until killed.
 pub async fn serve(args: &NativeArgs) -> Result<()> {
     let config = KeyConfig { hs256_key: args.key.clone(), ..KeyConfig::default() };
     let record = match (&args.sqlite, &args.postgres) {

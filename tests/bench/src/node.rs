@@ -16,7 +16,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// `None` where there is no Node or its packages cannot be installed.
+    /// `None` without Node, or if its packages cannot be installed.
     pub async fn start(redis_url: &str, origin_url: &str) -> Option<Self> {
         let dir = dir("cache-node", "server.js")?;
         let port = ports::free();
@@ -35,7 +35,7 @@ impl Node {
     }
 }
 
-/// Where a peer of these benchmarks lies; `None`, with a word, where it cannot be had.
+/// The folder of a peer of these benchmarks; `None`, with a message, if it cannot be installed.
 pub fn dir(name: &str, program: &str) -> Option<PathBuf> {
     node::dir("tests/bench/peers", name, program)
 }

@@ -1,4 +1,4 @@
-//! The databases that the record can lie in: one for the functions and one for the native peer.
+//! The databases for the record: one for the functions and one for the native peer.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -15,13 +15,13 @@ pub struct Backend {
     kind: RecordKind,
     pub name: &'static str,
     postgres: Option<Postgres>,
-    /// Where the native peer's file lies, with SQLite.
+    /// The native peer's file, with SQLite.
     native: Record,
 }
 
 impl Backend {
-    /// Every backend that this checkout can use, and a word on the one that it cannot. Postgres is
-    /// started with `settings`.
+    /// Every backend that this checkout can use, and a message about a missing one. Postgres starts
+    /// with `settings`.
     pub async fn all(settings: &[&str]) -> Result<(Vec<Self>, Option<String>)> {
         let sqlite = Self {
             kind: RecordKind::Sqlite,
@@ -46,7 +46,7 @@ impl Backend {
         Ok((vec![sqlite, postgres], None))
     }
 
-    /// Those of [`Backend::all`] that the command line asks for.
+    /// The backends of [`Backend::all`] that the command line selects.
     pub async fn chosen(args: &Args, settings: &[&str]) -> Result<(Vec<Self>, Option<String>)> {
         let (mut backends, word) = Self::all(settings).await?;
         backends.retain(|backend| args.record.is_none_or(|kind| kind == backend.kind));
@@ -64,13 +64,13 @@ impl Backend {
                 .variable("postgres_host", postgres.address()),
         };
         let functions = setup.start().await;
-        // As it is done once per installation.
+        // As done once per installation.
         let token = token("an operator", "ops:write");
         functions.post("/admin/migrate", "").token(&token).send().await.expect(200);
         functions
     }
 
-    /// Tells the native peer where its record lies.
+    /// Passes the location of its record to the native peer.
     pub fn name_to(&self, command: &mut Command) {
         match &self.postgres {
             None => command.arg("--sqlite").arg(self.native.path()),
@@ -78,18 +78,18 @@ impl Backend {
         };
     }
 
-    /// The server, where there is one.
+    /// The server, if there is one.
     pub fn pid(&self) -> Option<u32> {
         self.postgres.as_ref().map(Postgres::pid)
     }
 
-    /// For those who look on, where there is a server.
+    /// The URL for observers, if there is a server.
     pub fn watch_url(&self) -> Option<String> {
         self.postgres.as_ref().map(Postgres::url)
     }
 
-    /// Statements that the functions have run so far, counted by the server, by their beginnings;
-    /// `None` for SQLite, which has no server.
+    /// Statements run by the functions so far, counted by the server, by their first words; `None`
+    /// for SQLite, which has no server.
     pub fn statements(&self) -> Option<BTreeMap<String, u64>> {
         let sql = "SELECT s.calls,
                 regexp_replace(regexp_replace(s.query, '--[^\\n]*', '', 'g'), '\\s+', ' ', 'g')
@@ -104,7 +104,7 @@ impl Backend {
         Some(calls)
     }
 
-    /// What [`Backend::statements`] reads; needs the setting [`COUNTING`].
+    /// Prepares the counts of [`Backend::statements`]; needs the setting [`COUNTING`].
     pub fn count_statements(&self) {
         if let Some(postgres) = &self.postgres {
             postgres.run("CREATE EXTENSION pg_stat_statements");
@@ -112,15 +112,15 @@ impl Backend {
     }
 }
 
-/// Enough of a statement to know it by.
+/// Enough text to identify a statement.
 const STATEMENT_CHARS: usize = 60;
 
 /// Postgres counts statements.
 pub const COUNTING: &str = "shared_preload_libraries=pg_stat_statements";
-/// Postgres writes a commit to the disk before it answers, as in production (and as SQLite does).
+/// Postgres writes a commit to the disk before it answers, as in production and as SQLite does.
 pub const DURABLE: &str = "fsync=on";
 
-/// As Spin takes it; the database `postgres` stays for those who look on.
+/// In Spin's format; the database `postgres` is for observers.
 fn url(postgres: &Postgres, database: &str) -> String {
     postgres.url().replace("/postgres?", &format!("/{database}?"))
 }

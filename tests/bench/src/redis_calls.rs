@@ -1,5 +1,5 @@
-//! Counts what reaches Redis: `INFO`, and `MONITOR`, which alone tells a client's commands from
-//! those that scripts call.
+//! Counts calls to Redis with `INFO`, and with `MONITOR`, which distinguishes the commands of
+//! clients from those of scripts.
 
 use std::collections::BTreeMap;
 
@@ -10,17 +10,17 @@ use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 
-/// Ends a count: seen by `MONITOR` after everything that came before it.
+/// Ends a count: `MONITOR` shows it after all earlier commands.
 const END: &str = "bench-counted";
 
-/// A count that is running.
+/// A running count.
 pub struct Counter {
     control: MultiplexedConnection,
     before: Totals,
     monitor: JoinHandle<Result<Commands>>,
 }
 
-/// What Redis has counted since its start.
+/// The counters of Redis since its start.
 #[derive(Clone, Copy, Debug)]
 struct Totals {
     scripts: u64,
@@ -34,21 +34,21 @@ struct Commands {
     by_scripts: u64,
 }
 
-/// What has reached Redis during a count.
+/// The calls during a count.
 #[derive(Debug)]
 pub struct Counted {
     /// EVALSHA and EVAL.
     pub scripts: u64,
-    /// Everything else that clients sent, by name.
+    /// All other commands of clients, by name.
     pub others: BTreeMap<String, u64>,
-    /// Commands that scripts called.
+    /// Commands called by scripts.
     pub in_scripts: u64,
     pub connections: u64,
 }
 
 impl Counter {
     pub async fn start(redis: &RedisServer) -> Result<Self> {
-        // First, so that what it says when it connects is not counted.
+        // First, so that the commands of its connection are not counted.
         let mut control = redis.connection().await;
         let mut stream = BufReader::new(TcpStream::connect(redis.address()).await?);
         stream.write_all(b"MONITOR\r\n").await?;
@@ -66,7 +66,7 @@ impl Counter {
         let after = Totals::read(&mut self.control).await?;
         let _: String = redis::cmd("PING").arg(END).query_async(&mut self.control).await?;
         let Commands { mut by_clients, by_scripts } = self.monitor.await??;
-        // Ours.
+        // The commands of the count itself, and the scripts.
         by_clients.retain(|name, _| !matches!(name.as_str(), "info" | "evalsha" | "eval"));
         Ok(Counted {
             scripts: after.scripts - self.before.scripts,

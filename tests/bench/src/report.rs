@@ -1,4 +1,4 @@
-//! What a run prints and writes beside its tables.
+//! The output of a run besides its tables.
 
 use serde_json::{Value, json};
 use support::table::Table;
@@ -11,7 +11,7 @@ pub struct Report {
     seconds: f64,
     rounds: u32,
     cores: usize,
-    /// Of the machine when the run began: what others were doing.
+    /// Load average at the start of the run, caused by other programs.
     load_average: String,
     pub tables: Vec<Table>,
 }

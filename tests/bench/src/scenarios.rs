@@ -1,4 +1,4 @@
-//! The scenarios, and the users and addresses that they share.
+//! The scenarios, and their shared users and addresses.
 
 pub mod cache;
 pub mod counts;
@@ -17,8 +17,8 @@ use support::{Functions, token};
 use crate::answer::request;
 use crate::load::{CONNECTIONS, Load};
 
-/// About a thousand users with names of their own, spread over the connections. A user belongs to
-/// one connection: creates for one user that overtake each other are another thing to measure.
+/// About 1,000 users with names of their own, spread over the connections. A user belongs to one
+/// connection: overtaking creates for one user are not measured here.
 #[derive(Clone, Copy)]
 pub struct Users(&'static str);
 
@@ -33,7 +33,7 @@ impl Users {
         format!("{}-{connection:02}-{turn:02}", self.0)
     }
 
-    /// Each makes an entry of about 250 bytes.
+    /// Each body makes an entry of about 250 bytes.
     fn body(self, connection: usize, turn: usize) -> String {
         let body = json!({
             "userId": self.name(connection, turn),
@@ -50,7 +50,7 @@ impl Users {
         self.creates_over(CONNECTIONS, address)
     }
 
-    /// [`Users::creates`] over another number of connections.
+    /// [`Users::creates`] with another number of connections.
     fn creates_over(self, connections: usize, address: SocketAddr) -> Load {
         let token = token("a service", "notifications:write");
         let turns = USERS.div_ceil(connections);

@@ -1,6 +1,5 @@
-//! A client that checks itself. It knows from the record what there is, takes what the hub tells,
-//! and comes back with a cursor, as a real one does: after a gap it reads the feed over HTTP (here:
-//! from the record).
+//! A client that checks itself. It compares the hub's messages with the record and returns with a
+//! cursor, as a real client does: after a gap it reads the feed over HTTP (here: from the record).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use crate::counts::{Counts, add};
 use crate::record::Record;
 use crate::stream::{Cursor, Event, Kind, Stream};
 
-/// A hub that comes back brings everyone up to date within this time, however slow the machine.
+/// A returning hub brings everyone up to date within this time, even on a slow machine.
 const LATELY: Duration = Duration::from_secs(30);
 
 pub struct World {
@@ -26,19 +25,19 @@ pub struct World {
     pub counts: Counts,
 }
 
-/// What a client is made to do.
+/// An order to a client.
 #[derive(Clone, Copy, Debug)]
 pub enum Order {
-    /// Hangs up without a word and comes back after this time.
+    /// Disconnects without a close frame and reconnects after this time.
     Vanish(Duration),
     /// Stops reading for this time.
     Stall(Duration),
 }
 
-/// What others see of a client.
+/// A client's state, visible to others.
 #[derive(Default)]
 pub struct Status {
-    /// It has everything up to here.
+    /// The client has everything up to this seq.
     pub have: AtomicI64,
     pub is_connected: AtomicBool,
 }
@@ -56,15 +55,15 @@ pub struct Client {
 struct View {
     since: Instant,
     has_cursor: bool,
-    /// The newest that the hub has told, or was told by the cursor.
+    /// The newest seq that the hub sent, or that the cursor named.
     told: Option<i64>,
 }
 
 impl Client {
     pub async fn run(mut self) {
-        // Far enough: a run is minutes long.
+        // Long enough: a run lasts minutes.
         let token = Jwt::of(&self.user).claim("exp", 4_000_000_000_u64).sign(KEY);
-        // From when on something may have been missed.
+        // From this time on the client may have missed entries.
         let mut left_at = Instant::now();
         let mut cursor_is_good = false;
         loop {
@@ -74,7 +73,7 @@ impl Client {
             let has_cursor = !matches!(cursor, Cursor::None);
             let Ok(stream) = Stream::open(hub, self.kind, &token, &cursor).await else {
                 add(&self.world.counts.refused);
-                // An order that comes now finds nothing to do.
+                // An order that arrives now has no effect.
                 while self.orders.try_recv().is_ok() {}
                 sleep(Duration::from_millis(fastrand::u64(50..500))).await;
                 continue;
@@ -91,7 +90,8 @@ impl Client {
             let (code, away) = self.listen(stream, view).await;
             self.status.is_connected.store(false, Ordering::SeqCst);
             left_at = Instant::now();
-            // 4410 before any frame: the feed over HTTP, and then without a cursor.
+            // 4410 before any frame: the client reads the feed over HTTP and continues without a
+            // cursor.
             cursor_is_good = code != Some(4410);
             match away {
                 Some(time) => sleep(time).await,
@@ -100,7 +100,7 @@ impl Client {
         }
     }
 
-    /// Until the connection is over. Gives the code, or how long to stay away.
+    /// Runs until the connection is over. Returns the close code, or how long to stay away.
     async fn listen(
         &mut self,
         mut stream: Stream,
@@ -143,14 +143,14 @@ impl Client {
         let counts = &self.world.counts;
         add(&counts.delivered);
         if view.told.is_some_and(|told| seq <= told) {
-            let text = format!("{}: {seq} is a double, told {:?}", self.name, view.told);
+            let text = format!("{}: {seq} is a double, position {:?}", self.name, view.told);
             counts.defect(&counts.doubles, &text);
             return;
         }
         let have = self.have();
         if seq > have + 1 {
             let text = format!(
-                "{}: {seq} follows {have} silently; connected {:.1} s ago, cursor {}",
+                "{}: {seq} follows {have} without a gap message; connected {:.1} s ago, cursor {}",
                 self.name,
                 view.since.elapsed().as_secs_f64(),
                 view.has_cursor
@@ -164,20 +164,20 @@ impl Client {
     fn gap(&self, reason: &str, seq: Option<i64>, view: &mut View) {
         let counts = &self.world.counts;
         let (have, head) = (self.have(), self.world.record.head(&self.user));
-        // A gap that comes in the middle is about what happened lately.
+        // A gap in the middle of a stream concerns recent events.
         let lately = Instant::now().checked_sub(LATELY).unwrap_or(view.since);
         let why = if self.world.record.was_lost_since(&self.user, view.since.max(lately)) {
             "Redis had lost the feed"
         } else if head - have > FEED_ENTRIES_MAX as i64 {
             "away for longer than the feed holds"
         } else if self.kind == Kind::Raw && have > self.world.record.pushed(&self.user) {
-            // Read over HTTP from the record while Redis was away.
+            // The client read it over HTTP, from the record, while Redis was down.
             "the id of the cursor is not in the feed yet"
         } else if !view.has_cursor && view.told.is_none() {
-            "where the stream begins was not known"
+            "the stream's first position was unknown"
         } else {
             let text = format!(
-                "{}: gap {reason} {seq:?}, has {have} of {head}, told {:?}, left {:.1} s ago",
+                "{}: gap {reason} {seq:?}, has {have} of {head}, position {:?}, left {:.1} s ago",
                 self.name,
                 view.told,
                 view.since.elapsed().as_secs_f64()
@@ -190,12 +190,12 @@ impl Client {
         self.fetch();
     }
 
-    /// The feed over HTTP, which also loads a cold one.
+    /// Reads the feed over HTTP, which also loads a cold feed.
     fn fetch(&self) {
         self.status.have.fetch_max(self.world.record.head(&self.user), Ordering::SeqCst);
         let (world, user) = (self.world.clone(), self.user.clone());
         tokio::spawn(async move {
-            // With Redis away it is answered from the record.
+            // During an outage of Redis the record answers.
             let _ = world.record.read(&user).await;
         });
     }
@@ -204,7 +204,7 @@ impl Client {
         self.status.have.load(Ordering::SeqCst)
     }
 
-    /// The last that it has; raw frames carry no epoch.
+    /// The last seq of the client; raw frames carry no epoch.
     fn cursor(&self) -> Cursor {
         let have = self.have();
         match (self.kind, self.world.record.id(&self.user, have)) {

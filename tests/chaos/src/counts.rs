@@ -1,4 +1,4 @@
-//! What happened, counted by everybody, and printed at the end.
+//! Counts of everything that happened, printed at the end.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 
-/// Defects of a kind that are shown in full; the rest is only counted.
+/// Defects of each kind that are printed in full; the rest is only counted.
 const SHOWN_MAX: u64 = 10;
 
 #[derive(Default)]
@@ -22,7 +22,8 @@ pub struct Counts {
     pub other_defects: AtomicU64,
     gaps: Mutex<BTreeMap<String, u64>>,
     closes: Mutex<BTreeMap<u16, u64>>,
-    /// By fault: how often, the longest until everyone had everything, and until presence was true.
+    /// For each fault: its number, the longest time until all deliveries, and until correct
+    /// presence.
     faults: Mutex<BTreeMap<&'static str, (u64, Duration, Duration)>>,
 }
 
@@ -35,7 +36,7 @@ fn get(counter: &AtomicU64) -> u64 {
 }
 
 impl Counts {
-    /// Something that must not be.
+    /// A violation of the contract.
     pub fn defect(&self, counter: &AtomicU64, text: &str) {
         if counter.fetch_add(1, Ordering::Relaxed) < SHOWN_MAX {
             eprintln!("DEFECT  {text}");
@@ -81,7 +82,7 @@ impl Counts {
         for (why, count) in &*self.gaps.lock() {
             text.push_str(&format!("  gap, {why}: {count}\n"));
         }
-        text.push_str("fault                          times  all delivered  presence true\n");
+        text.push_str("fault                          times  all delivered presence right\n");
         for (fault, (times, delivery, presence)) in &*self.faults.lock() {
             let (delivery, presence) = (delivery.as_secs_f64(), presence.as_secs_f64());
             text.push_str(&format!("{fault:<30} {times:>5} {delivery:>13.1}s {presence:>13.1}s\n"));

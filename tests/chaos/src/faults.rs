@@ -1,4 +1,4 @@
-//! The faults. Each is done and made good before it returns; several happen at once.
+//! The faults. Each is repaired before it returns; several run at once.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,10 +50,10 @@ pub const ALL: [Fault; 16] = [
     Fault::ClientsVanish,
 ];
 
-/// What faults happen to.
+/// The targets of the faults.
 pub struct Scene {
     pub world: Arc<World>,
-    // Faults of one Redis, or of one hub, come one after the other.
+    // Faults of the same Redis, or of the same hub, run one after the other.
     pub redis: Mutex<RedisServer>,
     pub hubs: Vec<Mutex<Hub>>,
     pub proxies: Vec<Proxy>,
@@ -61,7 +61,7 @@ pub struct Scene {
     pub copy: Mutex<Option<TempDir>>,
 }
 
-/// Of a hub that was asked to end.
+/// Longest end of a hub after SIGTERM.
 const END_LIMIT: Duration = Duration::from_secs(20);
 
 fn millis(range: std::ops::Range<u64>) -> Duration {
@@ -181,14 +181,14 @@ impl Fault {
     }
 }
 
-/// Orders some of the clients.
+/// Sends orders to some of the clients.
 fn order(scene: &Scene, share: f64, order: impl Fn() -> Order) {
     for client in scene.clients.iter().filter(|_| fastrand::f64() < share) {
         let _ = client.orders.send(order());
     }
 }
 
-/// Large messages of another service for some users: who does not read is soon too slow.
+/// Large messages of another service for some users: a client that does not read soon is too slow.
 async fn stuff(scene: &Scene) {
     let redis = scene.redis.lock().await;
     for client in scene.clients.iter().filter(|_| fastrand::f64() < 0.05) {

@@ -1,6 +1,6 @@
 //! The chaos run: `make chaos`. Two hubs, a Redis with an append-only file, an existing service and
 //! some hundred clients that check themselves, under random faults for a bounded time. It ends with
-//! what was counted, and with an error when something was lost, doubled, or not made good in time.
+//! the counts, and with an error if a message was lost, doubled or late.
 
 mod client;
 mod counts;
@@ -26,10 +26,10 @@ use crate::faults::{ALL, Fault, Scene};
 /// Mixes faults and checks that nothing is lost or doubled.
 #[derive(Parser)]
 struct Args {
-    /// How long faults happen; the end takes up to a minute more.
+    /// How long faults happen; the end of the run takes up to 1 minute more.
     #[arg(long, default_value_t = 60)]
     seconds: u64,
-    /// Which faults happen in which order. Timing is the machine's, so a run is not repeated exactly.
+    /// Determines the faults and their order. Timing differs, so a run is not repeated exactly.
     #[arg(long)]
     seed: Option<u64>,
     #[arg(long, default_value_t = 300)]
@@ -43,7 +43,7 @@ struct Args {
 async fn main() -> Result<()> {
     let args = Args::parse();
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(..1_000_000));
-    // Of this thread, which chooses the faults.
+    // The random numbers of this thread, which chooses the faults.
     fastrand::seed(seed);
     let hub = match args.hub {
         Some(hub) => hub,
@@ -66,7 +66,7 @@ async fn main() -> Result<()> {
     stop.store(true, Ordering::Relaxed);
     stop_service.store(true, Ordering::Relaxed);
     writing.await?;
-    // Its error is the run's: it must survive everything.
+    // The run fails if the existing service fails: it must survive everything.
     service.await?;
     end(&scene).await?;
     let counts = &scene.world.counts;
@@ -85,7 +85,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// One to three faults at once, and then time to make them good.
+/// Runs one to three faults at once, then waits for recovery.
 async fn round(scene: &Scene) -> Result<()> {
     let mut faults: Vec<Fault> =
         (0..fastrand::usize(1..=3)).filter_map(|_| fastrand::choice(ALL)).collect();
@@ -110,7 +110,7 @@ async fn round(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// Waits until all is well, which it has to be in time.
+/// Waits for recovery, within its deadline.
 async fn settled(scene: &Scene, faults: &[Fault], since: Option<Instant>) {
     let counts = &scene.world.counts;
     let (delivery, presence) = tokio::join!(stage::delivered(scene), stage::present(scene));
@@ -132,14 +132,15 @@ async fn settled(scene: &Scene, faults: &[Fault], since: Option<Instant>) {
         _ => "several at once",
     };
     eprintln!(
-        "    all delivered after {:.1} s, presence true after {:.1} s",
+        "    all delivered after {:.1} s, presence right after {:.1} s",
         times.0.as_secs_f64(),
         times.1.as_secs_f64()
     );
     counts.recovered(name, times.0, times.1);
 }
 
-/// All is quiet: everyone has everything, those who left are offline, and every key of ours expires.
+/// After recovery everyone has everything, disconnected users are offline, and every key of ours
+/// expires.
 async fn end(scene: &Scene) -> Result<()> {
     let counts = &scene.world.counts;
     stage::close_books(scene).await?;

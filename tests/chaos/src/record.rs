@@ -1,6 +1,5 @@
-//! What the functions do, in small: a record in memory that is the truth, `feed_push.lua` to bring
-//! it to Redis, and the relay. The record never goes back in time, so a feed is only ever cold,
-//! behind, or right.
+//! A small model of the functions: a record in memory, `feed_push.lua` to write feeds in Redis, and
+//! the relay. The record never goes back in time, so a feed is always cold, behind, or right.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -13,9 +12,9 @@ use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::{Draft, Notification};
 use shared::{UserId, keys, script};
 
-/// As the functions have it: nothing waits longer for Redis.
+/// As in the functions: no call waits longer for Redis.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
-/// Rounds of one delivery; the relay comes later.
+/// Rounds of one delivery; the relay delivers the rest.
 const ROUNDS_MAX: usize = 8;
 
 #[derive(Clone)]
@@ -29,9 +28,9 @@ pub struct Entry {
 struct Feed {
     entries: Vec<Entry>,
     sent: i64,
-    /// The newest that a script has answered for.
+    /// The newest seq that the script has confirmed.
     pushed: i64,
-    /// When Redis has lost it, and until when it had none: `None` while that lasts.
+    /// When Redis lost the feed, and when it was restored: `None` until then.
     losses: Vec<(Instant, Option<Instant>)>,
 }
 
@@ -41,7 +40,7 @@ pub struct Record {
     feeds: Mutex<HashMap<String, Feed>>,
     connection: tokio::sync::Mutex<Option<MultiplexedConnection>>,
     run_id: Mutex<String>,
-    /// One relay at a time is enough.
+    /// Only one relay runs at a time.
     relaying: tokio::sync::Mutex<()>,
 }
 
@@ -63,12 +62,12 @@ impl Record {
         }
     }
 
-    /// The user's newest entry: 0 where there is none.
+    /// The seq of the user's newest entry; 0 without entries.
     pub fn head(&self, user: &str) -> i64 {
         self.feeds.lock().get(user).and_then(|feed| feed.entries.last()).map_or(0, |last| last.seq)
     }
 
-    /// The newest that is known to be in Redis.
+    /// The newest seq known to be in Redis.
     pub fn pushed(&self, user: &str) -> i64 {
         self.feeds.lock().get(user).map_or(0, |feed| feed.pushed)
     }
@@ -87,20 +86,20 @@ impl Record {
         feeds.get(user)?.entries.iter().find(|entry| entry.seq == seq).map(|entry| entry.id.clone())
     }
 
-    /// Redis has lost everything, or went back in time.
+    /// Notes that Redis has lost everything, or went back in time.
     pub fn lost(&self) {
         let now = Instant::now();
         self.feeds.lock().values_mut().for_each(|feed| feed.losses.push((now, None)));
     }
 
-    /// Whether the feed was not, or not wholly, in Redis at some time since `from`.
+    /// Whether the feed was missing or incomplete in Redis at some time since `from`.
     pub fn was_lost_since(&self, user: &str, from: Instant) -> bool {
         let feeds = self.feeds.lock();
         let Some(feed) = feeds.get(user) else { return false };
         feed.losses.iter().any(|(_, until)| until.is_none_or(|until| until >= from))
     }
 
-    /// Commits one more, and delivers it if Redis is there.
+    /// Commits an entry, and delivers it if Redis is available.
     pub async fn create(&self, user: &str) -> Result<()> {
         let entry = self.commit(user)?;
         self.deliver(user, Pushed::Gap(entry.seq - 1), entry.seq).await.map(drop)
@@ -129,13 +128,13 @@ impl Record {
         Ok(entry)
     }
 
-    /// What a `GET` of the feed does besides answering: a cold feed is loaded.
+    /// The side effect of a `GET` of the feed: it loads a cold feed.
     pub async fn read(&self, user: &str) -> Result<()> {
         let head = self.head(user);
         self.deliver(user, Pushed::Ok(0), head).await.map(drop)
     }
 
-    /// From an answer of the script on until the feed has everything up to `goal`.
+    /// Continues from an answer of the script until the feed has everything up to `goal`.
     async fn deliver(&self, user: &str, first: Pushed, goal: i64) -> Result<i64> {
         let mut state = match first {
             Pushed::Gap(after) => self.push(user, after).await?,
@@ -214,15 +213,16 @@ impl Record {
             }
             "cold" => Ok(Pushed::Cold),
             "gap" => Ok(Pushed::Gap(head)),
-            // Fell out of the window while it waited; whoever brought the others is further.
+            // It fell out of the window while it waited; the feed is further ahead.
             "old" if mode == "push" => Ok(Pushed::Ok(head)),
-            // Another load came first.
+            // Another load was first.
             "old" => Ok(Pushed::Cold),
             other => bail!("feed_push says {other} {head} to {mode} after {after}"),
         }
     }
 
-    /// Sends what is unsent, as `POST /admin/relay`: after a restart of Redis everyone is looked at.
+    /// Sends unsent entries, as `POST /admin/relay` does; after a restart of Redis it checks every
+    /// user.
     pub async fn relay(&self) -> Result<()> {
         let _one = self.relaying.lock().await;
         let mut connection = self.connection().await?;
@@ -263,7 +263,7 @@ impl Record {
         Ok(slot.insert(connection).clone())
     }
 
-    /// A connection that failed is not used again.
+    /// Discards the connection after an error of the connection.
     pub async fn answered<T>(&self, answer: redis::RedisResult<T>) -> Result<T> {
         if let Err(error) = &answer
             && (error.is_io_error() || error.is_timeout() || error.is_unrecoverable_error())

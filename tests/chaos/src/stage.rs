@@ -1,4 +1,4 @@
-//! Sets everything up, and what goes on beside the faults: notifications, the relay, the existing
+//! Starts everything, and runs the load beside the faults: notifications, the relay, the existing
 //! service.
 
 use std::collections::BTreeSet;
@@ -24,14 +24,15 @@ use crate::record::Record;
 use crate::stream::Kind;
 
 const HUBS: usize = 2;
-/// Notifications a second, over all users.
+/// Notifications per second, over all users.
 const CREATES_PER_S: u64 = 100;
-/// The contract's 20 s, and what a loaded machine takes to look.
+/// The contract's 20 s, with slack for a busy machine.
 pub const PRESENCE_DEADLINE: Duration = Duration::from_secs(25);
-/// Until everyone has everything once all is well: silence on a subscription is noticed within 25 s.
+/// Time until everyone has everything after recovery: a silent subscription is detected within
+/// 25 s.
 pub const DELIVERY_DEADLINE: Duration = Duration::from_secs(40);
 
-/// A client, as those see it who order it about.
+/// A client, with the means to send it orders.
 pub struct Handle {
     pub name: String,
     pub user: String,
@@ -40,7 +41,7 @@ pub struct Handle {
 }
 
 pub async fn set_up(hub: &Path, clients: usize) -> Result<(Arc<Scene>, Gateway)> {
-    // It looks at keys without an expiry itself, among other services' keys.
+    // The run itself checks for keys without an expiry, among other services' keys.
     let options = Options { persistence: Persistence::EverySecond, may_leave_keys: true };
     let redis = RedisServer::start_with(options).await;
     let functions = TcpListener::bind(("127.0.0.1", 0)).await?;
@@ -48,7 +49,7 @@ pub async fn set_up(hub: &Path, clients: usize) -> Result<(Arc<Scene>, Gateway)>
     let (mut hubs, mut proxies) = (Vec::new(), Vec::new());
     for number in 1..=HUBS {
         let proxy = Proxy::to(&redis.address()).await;
-        // The log is read when something went wrong; one file over all lives.
+        // For explaining failures: one log file for all runs of this hub.
         let log = format!("chaos-{}-hub-{number}.log", std::process::id());
         let setup = Hub::with(&proxy.url()).program(hub).relay(&functions_url);
         hubs.push(setup.log(std::env::temp_dir().join(log)).start().await);
@@ -73,7 +74,7 @@ pub async fn set_up(hub: &Path, clients: usize) -> Result<(Arc<Scene>, Gateway)>
     Ok((Arc::new(scene), gateway))
 }
 
-/// Three clients a user, of all kinds, and every fourth user has but one.
+/// Three clients per user, one of each kind; every fourth user has only one.
 fn spawn_client(world: &Arc<World>, number: usize) -> Handle {
     let (group, place) = (number / 10, number % 10);
     let user = format!("user-{group}-{}", place.min(9) / 3);
@@ -93,13 +94,13 @@ fn spawn_client(world: &Arc<World>, number: usize) -> Handle {
     Handle { name, user, status, orders }
 }
 
-/// `POST /admin/relay`, the one call of the functions that a hub makes.
+/// `POST /admin/relay`, the only function that a hub calls.
 async fn serve_relay(listener: TcpListener, world: Arc<World>) {
     while let Ok((mut connection, _)) = listener.accept().await {
         let world = world.clone();
         tokio::spawn(async move {
             let mut head = [0; 4096];
-            // The head comes in one piece: it is one write of a loopback peer.
+            // The head arrives in one piece: it is a single write over loopback.
             let _ = connection.read(&mut head).await;
             let status = if world.record.relay().await.is_ok() { "200 OK" } else { "503 Away" };
             let answer =
@@ -109,7 +110,7 @@ async fn serve_relay(listener: TcpListener, world: Arc<World>) {
     }
 }
 
-/// Creates notifications until told to stop.
+/// Creates notifications until stopped.
 pub async fn write(scene: Arc<Scene>, stop: Arc<AtomicBool>) {
     let users: Vec<String> = users(&scene).into_iter().collect();
     while !stop.load(Ordering::Relaxed) {
@@ -123,7 +124,7 @@ pub async fn write(scene: Arc<Scene>, stop: Arc<AtomicBool>) {
 
 async fn create(scene: &Scene, user: &str) {
     if let Err(error) = scene.world.record.create(user).await {
-        // Redis away is a fault of this run; what the script refuses is not.
+        // Redis being down is an intended fault; a rejection by the script is a defect.
         let text = format!("{error:#}");
         if text.contains("feed_push says") {
             scene.world.counts.defect(&scene.world.counts.other_defects, &text);
@@ -131,7 +132,7 @@ async fn create(scene: &Scene, user: &str) {
     }
 }
 
-/// One more for everybody, after which nothing can be hidden.
+/// Creates one more notification for every user, after which no loss stays hidden.
 pub async fn close_books(scene: &Scene) -> Result<()> {
     for user in users(scene) {
         scene.world.record.create(&user).await.context("Redis is well")?;
@@ -139,8 +140,8 @@ pub async fn close_books(scene: &Scene) -> Result<()> {
     Ok(())
 }
 
-/// The existing service at work. Its users are ours too: it takes them out when one of its tabs
-/// closes. Panics when it dies.
+/// The existing service at work. Its users are ours, too: it removes a user when one of its tabs
+/// closes. Panics when the service dies.
 pub async fn work(scene: Arc<Scene>, mut gateway: Gateway, stop: Arc<AtomicBool>) {
     let users: Vec<String> = users(&scene).into_iter().collect();
     let mut open = Vec::new();
@@ -179,7 +180,7 @@ pub async fn work(scene: Arc<Scene>, mut gateway: Gateway, stop: Arc<AtomicBool>
         sleep(Duration::from_millis(50)).await;
     }
     for user in open {
-        // With Redis away its set stays as it is, like the real one's.
+        // While Redis is down the set stays unchanged, as with the real service.
         while gateway.attempt(json!(["close", user])).await.is_none() {
             sleep(Duration::from_millis(200)).await;
         }
@@ -190,7 +191,8 @@ fn users(scene: &Scene) -> BTreeSet<String> {
     scene.clients.iter().map(|client| client.user.clone()).collect()
 }
 
-/// Waits until everybody has everything that there is now; gives the time, or who has not.
+/// Waits until every client has everything that exists now; returns the time, or the incomplete
+/// clients.
 pub async fn delivered(scene: &Scene) -> Result<Duration, Vec<String>> {
     let (start, goal) = (Instant::now(), scene.world.record.heads());
     loop {
@@ -217,7 +219,7 @@ pub async fn delivered(scene: &Scene) -> Result<Duration, Vec<String>> {
     }
 }
 
-/// Waits until exactly those are online who are; gives the time, or who is told wrong.
+/// Waits until exactly the connected users are online; returns the time, or the wrong users.
 pub async fn present(scene: &Scene) -> Result<Duration, Vec<String>> {
     let start = Instant::now();
     loop {
@@ -248,7 +250,7 @@ async fn online(scene: &Scene) -> Result<BTreeSet<String>> {
     record.answered(answer).await
 }
 
-/// Keys of ours that would stay for ever.
+/// Keys of ours without an expiry.
 pub async fn keys_without_expiry(scene: &Scene) -> Result<Vec<String>> {
     let mut connection = scene.world.record.connection().await?;
     let (mut cursor, mut found) = (0_u64, Vec::new());

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Message;
 
 /// A handshake waits for Redis for up to 3 s.
 const OPEN_DEADLINE: Duration = Duration::from_secs(10);
-/// Small, so that a client that does not read is soon behind.
+/// Small, so that a client that does not read soon falls behind.
 const RECEIVE_BYTES: u32 = 8 * 1024;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,16 +27,16 @@ pub enum Kind {
 
 #[derive(Debug)]
 pub enum Event {
-    /// Nothing of interest.
+    /// Irrelevant for the checks.
     Other,
-    /// One of ours.
+    /// An own notification.
     Ours(i64),
     Foreign,
     Gap {
         reason: String,
         seq: Option<i64>,
     },
-    /// Over, with the code where there is one.
+    /// The end of the connection, with its close code, if any.
     Closed(Option<u16>),
 }
 
@@ -45,7 +45,7 @@ pub enum Stream {
     Events(Events),
 }
 
-/// Where a client sets out.
+/// The position from which a client starts.
 #[derive(Debug)]
 pub enum Cursor {
     None,
@@ -82,7 +82,7 @@ impl Stream {
         Ok(Stream::Events(events))
     }
 
-    /// The next event. Nothing is lost when the caller stops waiting.
+    /// The next event. No event is lost when the caller stops waiting.
     pub async fn next(&mut self) -> Result<Event> {
         match self {
             Stream::Socket(kind, socket) => match socket.stream.next().await {
@@ -104,7 +104,7 @@ impl Stream {
 }
 
 fn notification(object: &Value) -> Result<Event> {
-    ensure!(object.get("userId").is_some(), "no notification: {object}");
+    ensure!(object.get("userId").is_some(), "not a notification: {object}");
     Ok(object.get("seq").and_then(Value::as_i64).map_or(Event::Foreign, Event::Ours))
 }
 

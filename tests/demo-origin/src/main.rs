@@ -10,7 +10,7 @@ use std::time::Duration;
 
 const SETTINGS: &str = r#"{"theme":"dark","itemsPerPage":20,"features":["feeds","cache"]}"#;
 const ETAG: &str = "\"settings-1\"";
-/// Whoever sends less in this time, or a longer head, is no client of this.
+/// Longest wait for each read and write of a connection.
 const PATIENCE: Duration = Duration::from_secs(5);
 const HEAD_BYTES_MAX: u64 = 16 * 1024;
 
@@ -42,7 +42,7 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     let head: Vec<String> =
         lines.map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
     if head.is_empty() {
-        return Ok(()); // Somebody looked whether the port is taken.
+        return Ok(()); // A check whether the port is in use.
     }
     let is_settings = head.first().is_some_and(|line| line.starts_with("GET /settings "));
     let is_known = head.iter().any(|line| {

@@ -1,6 +1,6 @@
-//! Owns `allowed_outbound_hosts`: what may be reached, in Spin's notation.
+//! `allowed_outbound_hosts`: the permitted addresses, in Spin's notation.
 //!
-//! Refuses to connect and to resolve names: a rule speaks about the address as the guest wrote it.
+//! Opens no connection and resolves no names: a rule applies to the address as the guest wrote it.
 
 use std::ops::Range;
 
@@ -12,13 +12,13 @@ use crate::expressions::Template;
 use crate::stdio::say;
 use crate::variables::Variables;
 
-/// The rules of one component, templates resolved.
+/// The rules of one component, with templates resolved.
 #[derive(Debug, Default)]
 pub struct AllowedHosts(Vec<Rule>);
 
 #[derive(Debug)]
 struct Rule {
-    /// None: any.
+    /// `None` permits any.
     scheme: Option<String>,
     host: HostRule,
     port: PortRule,
@@ -29,7 +29,7 @@ enum HostRule {
     Any,
     /// The application itself.
     ToSelf,
-    /// With a leading dot.
+    /// Includes the leading dot.
     Subdomains(String),
     Literal(Host),
     Network(IpNetwork),
@@ -47,7 +47,7 @@ impl AllowedHosts {
         for host in hosts {
             let template = Template::parse(host)?;
             let resolved = template.resolve(|name| variables.value(name))?;
-            // An optional endpoint: Spin skips a template that came out empty.
+            // An optional endpoint: like Spin, skips a template that resolves to nothing.
             let empty = matches!(resolved.as_str(), "" | "http://" | "https://");
             if empty && !template.is_literal() {
                 continue;
@@ -59,7 +59,7 @@ impl AllowedHosts {
         Ok(Self(rules))
     }
 
-    /// `scheme` is put before an address that has none.
+    /// `scheme` applies to an address without one.
     pub fn check_url(&self, address: &str, scheme: &str) -> bool {
         let Some((scheme, host, port)) = parse_address(address, scheme) else {
             say(format_args!("A component tried to reach an address that cannot be parsed"));
@@ -74,7 +74,7 @@ impl AllowedHosts {
         allowed
     }
 
-    /// May the component call its own application?
+    /// Whether the component may call its own application.
     pub fn check_self(&self) -> bool {
         let http = |rule: &Rule| matches!(rule.scheme.as_deref(), None | Some("http" | "https"));
         let to_self = |rule: &Rule| matches!(rule.host, HostRule::Any | HostRule::ToSelf);
@@ -99,7 +99,7 @@ impl Rule {
         let Some((scheme, rest)) = text.split_once("://") else {
             bail!("does not contain a scheme (e.g., 'http://' or '*://')");
         };
-        // A colon may belong to an IPv6 address: then the whole of it is a host.
+        // A colon may belong to an IPv6 address: then all of `rest` is the host.
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if port.is_empty() || HostRule::parse(rest).is_err() => (host, port),
             _ => (rest, ""),
@@ -223,7 +223,7 @@ fn parse_address(address: &str, scheme: &str) -> Option<(String, Host, Option<u1
     Some((url.scheme().to_owned(), host, url.port()))
 }
 
-/// Passwords may hold characters that are not allowed in a URL; only the host matters here.
+/// Passwords may contain characters that are invalid in a URL; only the host matters here.
 fn encode_userinfo(address: &str) -> String {
     let start = address.find("://").map_or(0, |at| at + 3);
     let path = address[start..].find('/').map_or(usize::MAX, |at| at + start);

@@ -1,5 +1,5 @@
-//! Owns the start: from the command line to a serving application. Everything that can be wrong
-//! is found before the port is open.
+//! The start: from the command line to a serving application. Finds every error of the
+//! configuration before the port opens.
 
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -24,12 +24,12 @@ use crate::variables::Variables;
 use crate::worker::{Limits, Workers};
 use crate::{engine, files, runtime_config, seed};
 
-/// An application that listens and does not serve yet.
+/// An application that listens but does not serve yet.
 pub struct App {
     server: Arc<Server>,
     listener: TcpListener,
     address: SocketAddr,
-    /// The components' files; deleted when this is dropped.
+    /// The components' files; deleted when dropped.
     _files: Vec<TempDir>,
     table: Vec<(String, String, bool)>,
 }
@@ -86,13 +86,13 @@ impl App {
         Ok(Self { server, listener, address, _files: all_files, table })
     }
 
-    /// Where it listens; the real port also when port 0 was asked for.
+    /// The address it listens on, with the real port if port 0 was requested.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The first line is what others wait for; the table is for people. One text, written once: a
-    /// reader may close the pipe after the first line.
+    /// Prints the first line, which programs wait for, and a table for people. Written at once,
+    /// because a reader may close the pipe after the first line.
     pub fn routes(&self) -> String {
         let base = format!("http://{}", self.address);
         let mut text = format!("Serving {base}\nAvailable Routes:\n");
@@ -125,7 +125,7 @@ fn cache_dir(given: Option<&Path>) -> Option<PathBuf> {
     }
     let program = std::env::current_exe().ok()?;
     let dir = program.parent()?.join("bellwire-host-cache");
-    // An installed program may lie where nothing can be written: then it works without a cache.
+    // An installed program may be in a read-only directory: then it works without a cache.
     std::fs::create_dir_all(&dir).is_ok().then_some(dir)
 }
 
@@ -134,7 +134,7 @@ async fn listen(address: &str) -> anyhow::Result<TcpListener> {
         .await
         .with_context(|| format!("--listen {address:?} is not an address and a port"))?
         .collect();
-    // Spin, too, takes the IPv4 address of localhost where there are both.
+    // Like Spin, prefers the IPv4 address of localhost.
     let local = resolved.iter().find(|found| found.ip() == std::net::Ipv4Addr::LOCALHOST);
     let chosen = *local
         .or(resolved.first())

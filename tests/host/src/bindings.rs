@@ -1,5 +1,5 @@
-//! Owns the Rust side of the WIT in `wit/`. Generated; refuses to hold behaviour: that is in
-//! `postgres`, `redis`, `sqlite` and `variables`.
+//! The Rust side of the WIT in `wit/`. Generated; the behaviour is in `postgres`, `redis`, `sqlite`
+//! and `variables`.
 
 wasmtime::component::bindgen!({
     path: "wit",

@@ -1,4 +1,4 @@
-//! Owns the command line. Flags are named and written as `spin up`'s where it has them.
+//! The command line, with the names and formats of `spin up` where it has the flag.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,37 +25,37 @@ pub struct Args {
     #[arg(long, env = "RUNTIME_CONFIG_FILE")]
     pub runtime_config_file: Option<PathBuf>,
 
-    /// Statements for the default SQLite database before anything is served; may stand several times
+    /// Statements for the default SQLite database, run before serving; may be repeated
     #[arg(long = "sqlite", value_name = "SQL | @FILE | @FILE:LABEL")]
     pub sqlite_statements: Vec<String>,
 
-    /// Where the default database lies [default: .spin beside the manifest; empty: in memory]
+    /// Where the default database is stored [default: .spin beside the manifest; empty: in memory]
     #[arg(long)]
     pub state_dir: Option<String>,
 
-    /// Requests one instance serves before it is dropped
+    /// Requests that one instance serves before it is dropped
     #[arg(long, default_value_t = 128, value_parser = parse_count)]
     pub max_instance_reuse_count: usize,
 
-    /// Requests one instance serves at the same time
+    /// Requests that one instance serves at the same time
     #[arg(long, default_value_t = 16, value_parser = parse_count)]
     pub max_instance_concurrent_reuse_count: usize,
 
-    /// How long an instance without work is kept
+    /// How long an idle instance is kept
     #[arg(long, default_value = "1s", value_parser = parse_duration)]
     pub idle_instance_timeout: Duration,
 
-    /// How long a component may take to answer, and to finish afterwards [default: for ever]
+    /// How long a component may take to answer, and to finish afterwards [default: unlimited]
     #[arg(long, value_parser = parse_limit)]
     pub request_timeout: Option<Limit>,
 
-    /// Requests served at the same time by all components; more wait up to a second for their turn, and
-    /// are then answered 503. wasmtime has room for 1,000 tasks; where it is full, an instance fails
+    /// Requests that all components serve at the same time; further ones wait for up to 1 s and are
+    /// then answered 503. wasmtime has room for 1,000 tasks; when it is full, an instance fails
     /// with all of its requests
     #[arg(long, default_value_t = 500, value_parser = parse_count)]
     pub max_requests_in_flight: usize,
 
-    /// Do not show what components print
+    /// Do not show the output of components
     #[arg(short, long)]
     pub quiet: bool,
 
@@ -64,7 +64,7 @@ pub struct Args {
     pub cache_dir: Option<PathBuf>,
 }
 
-/// A duration or `none`. Not an `Option`, which clap takes for "may be left out".
+/// A duration or `none`. Not an `Option`, which means an optional flag to clap.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Limit(pub Option<Duration>);
 
@@ -77,11 +77,11 @@ fn parse_variable(text: &str) -> Result<(String, String), String> {
     Ok((name.to_owned(), value))
 }
 
-/// With 0 no instance would ever accept a request.
+/// At least 1: with 0, no instance would ever accept a request.
 fn parse_count(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(count @ 1..) => Ok(count),
-        _ => Err("must be a number from 1 on".into()),
+        _ => Err("must be a number of at least 1".into()),
     }
 }
 
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_read_like_spin_reads_them() {
+    fn durations_are_parsed_as_in_spin() {
         assert_eq!(parse_duration("3"), Ok(Duration::from_secs(3)));
         assert_eq!(parse_duration("3s"), Ok(Duration::from_secs(3)));
         assert_eq!(parse_duration("250ms"), Ok(Duration::from_millis(250)));
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_those_of_spin() {
+    fn the_defaults_are_spins() {
         let args = Args::parse_from(["bellwire-host"]);
         assert_eq!(args.max_instance_reuse_count, 128);
         assert_eq!(args.max_instance_concurrent_reuse_count, 16);

@@ -1,4 +1,4 @@
-//! Owns the wasmtime engine, what components can import, and compiling them.
+//! The wasmtime engine, the imports of components, and their compilation.
 
 use std::path::{Path, PathBuf};
 
@@ -21,7 +21,7 @@ use crate::variables::HasVariables;
 const INSTANCES_MAX: u32 = 1_000;
 const MIB: usize = 1 << 20;
 
-/// `cache_dir` None: every start compiles everything.
+/// `cache_dir`: `None` compiles everything on every start.
 pub(crate) fn engine(cache_dir: Option<&Path>) -> anyhow::Result<Engine> {
     let mut config = Config::new();
     config.wasm_component_model(true);
@@ -35,12 +35,12 @@ pub(crate) fn engine(cache_dir: Option<&Path>) -> anyhow::Result<Engine> {
     if let Ok(engine) = Engine::new(&config) {
         return Ok(engine);
     }
-    // The pool reserves 4 GiB of address space per instance, which not every system gives.
+    // The pool reserves 4 GiB of address space per instance, more than some systems permit.
     config.allocation_strategy(InstanceAllocationStrategy::OnDemand);
     Ok(Engine::new(&config)?)
 }
 
-/// The sizes Spin has.
+/// Spin's sizes.
 fn pool() -> PoolingAllocationConfig {
     let mut pool = PoolingAllocationConfig::new();
     pool.total_component_instances(INSTANCES_MAX)
@@ -77,7 +77,7 @@ fn linker(engine: &Engine) -> anyhow::Result<Linker<State>> {
     Ok(linker)
 }
 
-/// Compiles every component of the manifest, all at once, in the manifest's order.
+/// Compiles all components of the manifest in parallel; returns them in the manifest's order.
 pub(crate) fn compile(
     engine: &Engine,
     manifest: &Manifest,

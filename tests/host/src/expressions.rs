@@ -1,10 +1,10 @@
-//! Owns `{{ name }}` templates and the rules for variable names.
+//! `{{ name }}` templates and the rules for variable names.
 //!
-//! Refuses to know where values come from: a lookup is an argument.
+//! Knows no values: the lookup is an argument.
 
 use std::fmt;
 
-/// Why a template or a name is no good, or a variable has no value.
+/// An invalid template, an invalid name, or a variable without a value.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Error {
     InvalidName(String),
@@ -68,7 +68,7 @@ impl Template {
         })
     }
 
-    /// Puts values in, or fails with what `lookup` says of the first variable without one.
+    /// Inserts the values, or fails with the error of the first failed `lookup`.
     pub fn resolve(&self, lookup: impl Fn(&str) -> Result<String, Error>) -> Result<String, Error> {
         let mut text = String::new();
         for part in &self.0 {
@@ -81,7 +81,7 @@ impl Template {
     }
 }
 
-/// Spin's rules: they allow a name to become an environment variable and a file name.
+/// Spin's rules: a valid name can become an environment variable and a file name.
 pub fn check_name(name: &str) -> Result<(), Error> {
     let invalid = |c: &char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || *c == '_');
     let reason = if name.is_empty() {
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn variables_are_replaced_wherever_they_stand() {
+    fn variables_are_replaced_everywhere() {
         assert_eq!(resolve("").unwrap(), "");
         assert_eq!(resolve("plain }} text").unwrap(), "plain }} text");
         assert_eq!(resolve("redis://{{ host }}:6379").unwrap(), "redis://db:6379");
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn names_follow_the_rules_of_spin() {
+    fn names_follow_spins_rules() {
         for good in ["a", "redis_url", "a1", "a_1"] {
             assert_eq!(check_name(good), Ok(()), "{good}");
         }

@@ -1,7 +1,7 @@
-//! Owns the `files` of a component: copied to a directory of its own, mounted read-only at `/`.
+//! The `files` of a component: copied to a directory of its own, mounted read-only at `/`.
 //!
-//! Copied, not mounted in place, because that is what `spin up` does: a change needs a restart.
-//! Refuses files outside the application's directory.
+//! Copied, as by `spin up`, not mounted in place: a change needs a restart. Rejects files outside
+//! the application's directory.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::manifest::{Component, FileMount};
 
-/// None for a component without files. `app_dir` is the manifest's directory, absolute.
+/// `None` for a component without files. `app_dir` is the manifest's directory, absolute.
 pub(crate) fn copy(component: &Component, app_dir: &Path) -> anyhow::Result<Option<TempDir>> {
     if component.files.is_empty() {
         return Ok(None);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn files_lie_where_the_manifest_places_them() {
+    fn files_are_where_the_manifest_places_them() {
         assert_eq!(copied("['z.toml']").unwrap(), ["z.toml"]);
         assert_eq!(copied("['**/*']").unwrap(), ["a/x.toml", "z.toml"]);
         let directory = "[{ source = 'a', destination = '/conf' }]";

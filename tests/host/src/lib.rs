@@ -1,9 +1,9 @@
-//! A small host for `spin.toml` applications of WASI 0.3 HTTP components, so that a machine
-//! without the Spin CLI can run and test everything.
+//! A small host for `spin.toml` applications of WASI 0.3 HTTP components, for running and testing
+//! everything on a machine without the Spin CLI.
 //!
-//! It copies Spin 4.1's behaviour, never a kinder one: what works here works there. What it lacks
-//! it refuses by name at the start. One thing Spin does not do: it bounds how many requests are served
-//! at a time (`turns`). Not for production.
+//! It copies Spin 4.1's behaviour and is never more permissive: an application that works here
+//! works there. At the start it rejects unsupported features by name. Unlike Spin, it limits the
+//! number of concurrent requests (`turns`). Not for production.
 
 pub mod allowed_hosts;
 pub mod app;

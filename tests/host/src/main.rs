@@ -1,4 +1,4 @@
-//! Owns the process: the runtime, signals, the exit code.
+//! The process: the runtime, signals, the exit code.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ fn main() -> ExitCode {
         Err(error) => return fail(&error.into()),
     };
     let result = runtime.block_on(run(args));
-    // Spin does not wait for requests or for work after them, so neither does this.
+    // Like Spin, does not wait for requests or for work after them.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,7 +28,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let serve = async {
         let app = App::start(&args).await?;
-        // It serves also when nobody wants to know.
+        // Serves even if standard output is closed.
         let _ = std::io::stdout().write_all(app.routes().as_bytes());
         app.serve().await
     };

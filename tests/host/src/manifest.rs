@@ -1,7 +1,7 @@
-//! Owns the part of `spin.toml` (manifest version 2) that this host can serve.
+//! The part of `spin.toml` (manifest version 2) that this host can serve.
 //!
-//! Refuses, by name, every key it does not know, also keys Spin has and this host lacks: a
-//! component must not run here without something it would have there.
+//! Rejects every unknown key by name, including Spin's keys that this host lacks: a component must
+//! not run here without a feature that it would have there.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -39,7 +39,7 @@ pub struct Application {
     _tool: toml::Table,
 }
 
-/// Either required or with a default, never both and never neither.
+/// Required or with a default: exactly one of the two.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Variable {
@@ -48,7 +48,7 @@ pub struct Variable {
     #[serde(default)]
     required: bool,
     pub default: Option<String>,
-    // A label for people; Spin does nothing with it either.
+    // A label for people; Spin ignores it, too.
     #[serde(default, rename = "secret")]
     _secret: bool,
 }
@@ -120,7 +120,7 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// In the order of the manifest, which decides between equal routes.
+    /// In the manifest's order, which decides between equal routes.
     pub fn http_triggers(&self) -> &[HttpTrigger] {
         &self.trigger.http
     }
@@ -153,7 +153,7 @@ impl Manifest {
     }
 }
 
-/// Kebab case, as Spin demands it.
+/// Kebab case, as in Spin.
 fn check_component_id(id: &str) -> anyhow::Result<()> {
     for word in id.split('-') {
         ensure!(
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_small_manifest_is_read() {
+    fn a_small_manifest_is_parsed() {
         let manifest = Manifest::parse(SMALL).unwrap();
         assert_eq!(manifest.components["a"].source, "a.wasm");
         assert_eq!(manifest.http_triggers().len(), 1);
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn other_triggers_and_private_routes_are_refused() {
+    fn other_triggers_and_private_routes_are_rejected() {
         let other = error("[[trigger.http]]", "[[trigger.redis]]");
         assert!(other.contains("unknown field `redis`"), "{other}");
         let private = error("\"/...\"", "{ private = true }");

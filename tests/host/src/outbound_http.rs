@@ -1,7 +1,7 @@
-//! Owns `wasi:http` requests that components send.
+//! `wasi:http` requests that components send.
 //!
-//! Refuses what `allowed_outbound_hosts` does not contain, TLS (this host has no certificates; a
-//! test that needs it runs on Spin) and service chaining.
+//! Rejects addresses outside `allowed_outbound_hosts`, TLS (this host has no certificates; a test
+//! that needs it runs on Spin) and service chaining.
 
 use std::error::Error as _;
 use std::fmt;
@@ -31,15 +31,15 @@ use crate::stdio::say;
 const TIMEOUT_DEFAULT: Duration = Duration::from_secs(600);
 
 tokio::task_local! {
-    /// The client cannot hand this to the connector as an argument.
+    /// The client cannot pass this to the connector as an argument.
     static CONNECT_TIMEOUT: Duration;
 }
 
-/// One pool of connections for all components, as in Spin.
+/// One connection pool for all components, as in Spin.
 #[derive(Clone)]
 pub(crate) struct HttpClient {
     client: Client<Connector, WasiBody>,
-    /// Where the application itself listens, once it does.
+    /// The address of the application itself, once it listens.
     own_address: Arc<OnceLock<SocketAddr>>,
 }
 
@@ -66,7 +66,7 @@ impl HttpClient {
             say(format_args!("This host does not send https requests: {}", request.uri()));
             return Err(Error::TlsProtocolError);
         }
-        // The client adds the one that belongs to the URI.
+        // The client adds the host of the URI.
         request.headers_mut().remove(HOST);
         let connect = options.connect_timeout.unwrap_or(TIMEOUT_DEFAULT);
         let first_byte = options.first_byte_timeout.unwrap_or(TIMEOUT_DEFAULT);
@@ -96,7 +96,7 @@ fn is_to_self(uri: &Uri) -> bool {
     uri.authority().is_none_or(|to| matches!(to.host(), "" | "self.alt"))
 }
 
-/// What one instance needs to send requests.
+/// One instance's state for sending requests.
 pub(crate) struct OutboundHttp {
     pub(crate) client: HttpClient,
     pub(crate) allowed_hosts: Arc<AllowedHosts>,
@@ -180,9 +180,9 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// Fails when the guest's limit between two frames of an answer has passed.
+/// Fails when the pause between two frames of an answer exceeds the guest's limit.
 struct BetweenBytes {
-    /// None once it has failed: the connection is given up then.
+    /// `None` after a failure, which drops the connection.
     body: Option<WasiBody>,
     limit: Duration,
     sleep: Option<Pin<Box<Sleep>>>,

@@ -1,6 +1,6 @@
-//! Owns what a request looks like to a component: URI and headers, as Spin sets them.
+//! A request as the component sees it: URI and headers, set as by Spin.
 //!
-//! Refuses to touch the path, the query and the body.
+//! Leaves the path, the query and the body unchanged.
 
 use std::net::SocketAddr;
 
@@ -10,7 +10,7 @@ use http::uri::{Authority, Scheme, Uri};
 
 use crate::router::RouteMatch;
 
-/// Headers that are between the client and the host.
+/// Removes headers that concern only the client and the host.
 pub(crate) fn strip(headers: &mut HeaderMap) {
     headers.remove(CONNECTION);
     let host = headers.get(HOST).and_then(|host| host.to_str().ok());
@@ -21,7 +21,7 @@ pub(crate) fn strip(headers: &mut HeaderMap) {
     }
 }
 
-/// Adds scheme and authority; fails when the request does not tell the latter.
+/// Adds scheme and authority; fails if the request lacks an authority.
 pub(crate) fn absolute_uri(uri: &Uri, headers: &HeaderMap) -> anyhow::Result<Uri> {
     let mut parts = uri.clone().into_parts();
     let from_header = match headers.get(HOST) {
@@ -43,11 +43,12 @@ pub(crate) fn absolute_uri(uri: &Uri, headers: &HeaderMap) -> anyhow::Result<Uri
     Ok(Uri::from_parts(parts)?)
 }
 
-/// Adds `spin-*`. Spin 4.1 answers a request by itself, with an empty 500, if any header is not UTF-8;
-/// here the component gets the bytes, as the interface has them, so that tests see what it makes of them.
+/// Adds `spin-*`. Spin 4.1 answers a request with any non-UTF-8 header itself, with an empty 500;
+/// here the component gets the bytes, as the interface has them, so that tests can check its
+/// answer.
 ///
-/// They come after headers of the same name that the client sent, which Spin
-/// leaves in place: a component that reads the first value reads the client's.
+/// They follow headers of the same name from the client, which Spin leaves in place: a component
+/// that reads the first value reads the client's.
 pub(crate) fn add_headers(
     headers: &mut HeaderMap,
     uri: &Uri,
@@ -72,7 +73,7 @@ pub(crate) fn add_headers(
         added.push((format!("spin-path-match-{name}"), value.clone()));
     }
     for (name, value) in added {
-        // What cannot be a header is left out without a word, as in Spin.
+        // An invalid header is omitted silently, as in Spin.
         if let (Ok(name), Ok(value)) = (name.parse::<HeaderName>(), HeaderValue::try_from(value)) {
             headers.append(name, value);
         }

@@ -1,6 +1,6 @@
-//! Owns which component answers a path and the parts of the path Spin reports.
+//! Selects the component for a path, and splits the path into the parts that Spin reports.
 //!
-//! Matching is done by the crate Spin uses; this file adds what Spin adds around it. Refuses to
+//! The crate that Spin uses does the matching; this file adds Spin's additions. It does not
 //! normalise or decode: `//x`, `/x` and `/x/` match the same routes, `%2F` never separates.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use anyhow::anyhow;
 use crate::manifest::{Manifest, Route};
 use crate::stdio::say;
 
-/// Paths under it belong to the host.
+/// Paths below it belong to the host.
 pub const WELL_KNOWN_PREFIX: &str = "/.well-known/spin/";
 
 /// All routes of an application.
@@ -23,7 +23,7 @@ struct Target {
     component: String,
     /// As written in the manifest.
     raw_route: String,
-    /// With a leading and without a trailing slash.
+    /// With a leading slash, without a trailing one.
     route: String,
 }
 
@@ -32,7 +32,7 @@ pub struct RouteMatch<'a> {
     target: &'a Target,
     /// In the order of the route.
     pub params: Vec<(String, String)>,
-    /// What `/...` stands for, from its slash on; empty for other routes.
+    /// The part matched by `/...`, from its slash on; empty for other routes.
     pub path_info: String,
 }
 
@@ -47,7 +47,7 @@ impl Router {
         Self::build(&routes)
     }
 
-    /// `routes` are (route, component). Of equal routes the last one counts.
+    /// `routes` are pairs of route and component. Of equal routes the last one counts.
     fn build(routes: &[(&str, &str)]) -> anyhow::Result<Self> {
         let mut finder = routefinder::Router::new();
         for (index, (raw_route, component)) in routes.iter().enumerate() {
@@ -82,7 +82,7 @@ impl Router {
         let best = self.routes.best_match(path)?;
         let captures = best.captures();
         let params = captures.iter().map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
-        // The matcher drops slashes at the end; Spin gives one back.
+        // The matcher drops trailing slashes; Spin restores one.
         let end = if path.ends_with('/') { "/" } else { "" };
         let path_info = match captures.wildcard() {
             None => String::new(),
@@ -92,7 +92,7 @@ impl Router {
         Some(RouteMatch { target: best.handler(), params, path_info })
     }
 
-    /// For the table at start-up: (component, path, trailing wildcard?), by path.
+    /// Rows of the table at start-up: (component, path, whether it ends in a wildcard), by path.
     pub fn table(&self) -> Vec<(String, String, bool)> {
         let mut table = BTreeMap::new();
         for (_, target) in self.routes.iter() {
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn slashes_at_both_ends_do_not_count() {
+    fn leading_and_trailing_slashes_do_not_count() {
         for path in ["/exact", "/exact/", "//exact", "///exact//"] {
             assert_eq!(component(path), "exact", "{path}");
         }
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn path_info_is_what_the_wildcard_matched_from_its_slash_on() {
+    fn path_info_is_the_part_matched_by_the_wildcard_with_its_slash() {
         let router = router();
         let info = |path| router.route(path).unwrap().path_info;
         assert_eq!(info("/cache"), "");

@@ -1,4 +1,4 @@
-//! Owns the stream of rows that a component reads, for the databases that have one.
+//! The stream of rows that a component reads, for the databases with streams.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Destination, StreamProducer, StreamResult};
 
-/// Hands one row at a time from the channel to the guest.
+/// Passes one row at a time from the channel to the guest.
 pub(crate) struct RowProducer<T>(pub(crate) mpsc::Receiver<T>);
 
 impl<D, T: Send + Sync + 'static> StreamProducer<D> for RowProducer<T>
@@ -24,7 +24,7 @@ where
         mut destination: Destination<'a, Self::Item, Self::Buffer>,
         finish: bool,
     ) -> Poll<wasmtime::Result<StreamResult>> {
-        // A read of zero rows only asks whether the stream is ready; no row may be taken for it.
+        // A read of zero rows only asks whether the stream is ready; it must not take a row.
         if destination.remaining(store) == Some(0) {
             return Poll::Ready(Ok(StreamResult::Completed));
         }

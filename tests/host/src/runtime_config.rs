@@ -1,6 +1,6 @@
-//! Owns the runtime configuration file and the state directory: where SQLite databases lie.
+//! The runtime configuration file and the state directory: the locations of SQLite databases.
 //!
-//! Refuses keys it does not know, so that nothing is configured in vain.
+//! Rejects unknown keys, so that no setting is silently ignored.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf, absolute};
@@ -29,8 +29,8 @@ struct Database {
     allow_attach_file: bool,
 }
 
-/// Database label → location; always has `default`. `state_dir` is the flag: empty means none.
-/// Relative paths in the file are relative to the working directory, as in Spin.
+/// Database label → location; always contains `default`. An empty `state_dir` (the flag) means
+/// none. Relative paths in the file are relative to the working directory, as in Spin.
 pub(crate) fn databases(
     file: Option<&Path>,
     state_dir: Option<&str>,
@@ -66,7 +66,7 @@ pub(crate) fn databases(
     Ok(databases)
 }
 
-/// A component must not find out at its first request that its database has no place.
+/// Fails if a component uses an undefined database, at the start instead of at the first request.
 pub(crate) fn check_databases(
     manifest: &Manifest,
     databases: &BTreeMap<String, Location>,
@@ -96,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn the_default_database_lies_in_the_state_directory() {
+    fn the_default_database_is_in_the_state_directory() {
         let path = |state_dir| {
             databases(None, state_dir, Path::new("/app")).unwrap()["default"].path.clone()
         };
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_file_names_databases_and_the_flag_beats_its_state_dir() {
+    fn the_file_defines_databases_and_the_flag_overrides_its_state_dir() {
         let text = "state_dir = '/f'\n[sqlite_database.log]\ntype = 'spin'\npath = '/d/log.db'";
         let found = parse(text, None).unwrap();
         assert_eq!(found["log"].path, Some("/d/log.db".into()));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn unknown_keys_and_kinds_are_refused() {
+    fn unknown_keys_and_kinds_are_rejected() {
         let error = |text| format!("{:#}", parse(text, None).unwrap_err());
         assert!(error("statedir = ''").contains("unknown field `statedir`"));
         assert!(error("[sqlite_database.x]\ntype = 'libsql'").contains("\"libsql\""));

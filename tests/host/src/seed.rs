@@ -1,4 +1,4 @@
-//! Owns `--sqlite`: statements that are run before the application serves.
+//! `--sqlite`: statements run before the application serves.
 
 use std::collections::BTreeMap;
 
@@ -8,8 +8,8 @@ use crate::sqlite::Location;
 
 const DEFAULT_LABEL: &str = "default";
 
-/// Runs each of `statements`, in order: SQL for the default database, or `@file`, or
-/// `@file:label` for the database with that label, as `spin up --sqlite` takes them.
+/// Runs `statements` in order: each is SQL for the default database, `@file`, or `@file:label` for
+/// the database with that label, as for `spin up --sqlite`.
 pub(crate) fn run(
     statements: &[String],
     databases: &BTreeMap<String, Location>,
@@ -33,7 +33,7 @@ pub(crate) fn run(
 }
 
 fn execute(sql: &str, location: &Location) -> anyhow::Result<()> {
-    // Statements on a database in memory would be gone with this connection.
+    // An in-memory database would end with this connection, and with it the statements' effect.
     let path = location.path.as_deref().context("the database lies in memory")?;
     if let Some(parent) = path.parent() {
         std::fs::create_dir_all(parent)?;
@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn runs_texts_and_files_on_the_database_they_name() {
+    fn runs_texts_and_files_on_the_named_database() {
         let dir = tempfile::tempdir().unwrap();
         let location = |name: &str| Location {
             path: Some(dir.path().join("made/here").join(name)),

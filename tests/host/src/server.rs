@@ -1,7 +1,7 @@
-//! Owns the listening socket and the way of a request: route, headers, component, answer.
+//! The listening socket and the steps of a request: route, headers, component, answer.
 //!
-//! Refuses to help beyond what Spin does: no TCP_NODELAY, no limits on bodies, no cancelling when
-//! a client goes away, no graceful end. The exception is `turns`: how much is served at a time.
+//! As in Spin: no TCP_NODELAY, no limits on bodies, no cancellation when a client disconnects, no
+//! graceful end. The exception is `turns`: the number of concurrent requests is limited.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -55,7 +55,7 @@ impl Server {
             let server = self.clone();
             async move { server.handle(request, client).await }
         });
-        // Its errors are clients that went away; Spin does not show them either.
+        // Its errors are disconnected clients; Spin does not show them either.
         let _ = Builder::new(TokioExecutor::new())
             .serve_connection(TokioIo::new(stream), service)
             .await;
@@ -81,7 +81,7 @@ impl Server {
         *request.uri_mut() = request::absolute_uri(request.uri(), request.headers())?;
         let Some(turn) = self.turns.take().await else { return Ok(busy()) };
         match self.call(request, &route, client).await {
-            // The component is at work until its answer has been read.
+            // The component works until its answer has been read.
             Ok(response) => Ok(response.map(|body| holding(turn, body))),
             Err(error) => {
                 say(format_args!("Error processing request: {error:#}"));
@@ -106,7 +106,7 @@ impl Server {
     }
 }
 
-/// The same body; `turn` ends with it.
+/// The same body, which holds `turn` until its end.
 fn holding(turn: Turn, body: WasiBody) -> WasiBody {
     let passed_on = body.map_frame(move |frame| {
         let _ = &turn;
@@ -115,13 +115,13 @@ fn holding(turn: Turn, body: WasiBody) -> WasiBody {
     passed_on.boxed_unsync()
 }
 
-/// Too many requests at a time: this one has reached no component.
+/// Too many concurrent requests: this one has not reached a component.
 fn busy() -> Response<WasiBody> {
     let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, BUSY);
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-    // As every answer of the components has one.
+    // Every answer of the components has one.
     let refused = REFUSED.fetch_add(1, Ordering::Relaxed);
     headers.insert("x-request-id", HeaderValue::from(refused));
     response
@@ -130,7 +130,7 @@ fn busy() -> Response<WasiBody> {
 /// Requests refused so far.
 static REFUSED: AtomicU64 = AtomicU64::new(1);
 
-/// As the components write their errors.
+/// In the format of the components' errors.
 const BUSY: &str = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
     \"detail\":\"too many requests at a time: this one was not begun\",\"code\":\"not_ready\"}";
 

@@ -1,7 +1,7 @@
-//! Owns what belongs to one instance: its WASI context and its side of every interface.
+//! The state of one instance: its WASI context and its side of every interface.
 //!
-//! Refuses to share anything between components: permissions are copied in per instance, and only
-//! instances of one component share its connections.
+//! Components share nothing: permissions are copied per instance, and only instances of the same
+//! component share its connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -19,7 +19,7 @@ use crate::sqlite::{Location, SqliteState};
 use crate::stdio::Lines;
 use crate::variables::{Variables, VariablesState};
 
-/// What a component may do; the same for all its instances.
+/// A component's permissions; the same for all its instances.
 pub(crate) struct Permissions {
     pub(crate) component: Arc<str>,
     pub(crate) variables: Arc<Variables>,
@@ -50,7 +50,7 @@ pub(crate) struct State {
 impl State {
     pub(crate) fn new(permissions: &Permissions) -> wasmtime::Result<Self> {
         let mut wasi = WasiCtxBuilder::new();
-        // Sockets stay denied: `tcp://` rules are for drivers this host does not have.
+        // Sockets stay denied: `tcp://` rules are for drivers that this host lacks.
         wasi.envs(&permissions.environment);
         if !permissions.quiet {
             wasi.stdout(Lines).stderr(Lines);

@@ -1,5 +1,5 @@
-//! Owns standard error: what components print, in whole lines as `spin up` shows it, and what the
-//! host says itself. Standard output has only the table of routes.
+//! Standard error: the output of components, in whole lines as with `spin up`, and the host's own
+//! messages. Standard output has only the table of routes.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -9,10 +9,10 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// A line longer than this is written in pieces.
+/// A longer line is written in pieces.
 const LINE_BYTES_MAX: usize = 64 * 1024;
 
-/// One line of the host. Not `eprintln!`, which panics when nobody reads standard error any more.
+/// Prints one line of the host. Not `eprintln!`, which panics if standard error is closed.
 pub(crate) fn say(line: fmt::Arguments<'_>) {
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }
@@ -33,7 +33,7 @@ impl StdoutStream for Lines {
     }
 }
 
-/// Keeps the start of a line until its end comes, so that instances do not mix within a line.
+/// Keeps the start of a line until its end arrives, so that instances do not mix within a line.
 struct LineWriter(Vec<u8>);
 
 impl AsyncWrite for LineWriter {
@@ -63,7 +63,7 @@ impl Drop for LineWriter {
     fn drop(&mut self) {
         if !self.0.is_empty() {
             self.0.push(b'\n');
-            // Nobody is left to tell that standard error is gone.
+            // An error of standard error cannot be reported.
             let _ = io::stderr().write_all(&self.0);
         }
     }

@@ -1,8 +1,8 @@
-//! Owns how many requests are served at the same time, and who waits for a turn.
+//! Limits the number of concurrent requests; further ones wait for a turn.
 //!
-//! Spin has no such limit. Beyond its engine's room for 1,000 tasks an instance fails, and up to 16
-//! requests with it, some of them after they have committed. This host refuses in time instead:
-//! whoever is answered 503 here has changed nothing.
+//! Spin has no such limit: beyond its engine's room for 1,000 tasks an instance fails with up to 16
+//! requests, some of which have already committed. This host rejects in time instead: a request
+//! that is answered 503 here has changed nothing.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,15 +11,15 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// A burst that the components are through with in this time is served whole.
+/// A burst that the components finish within this time is served whole.
 const WAIT_MAX: Duration = Duration::from_secs(1);
-/// Each holds a connection and the head of a request, about 10 KiB.
+/// Each holds a connection and a request head, about 10 KiB.
 const WAITING_MAX: usize = 4_000;
 
-/// A turn; it ends when this is dropped.
+/// A turn, released when dropped.
 pub(crate) type Turn = OwnedSemaphorePermit;
 
-/// Turns, given out in the order in which they are asked for.
+/// Turns, granted in the order of the requests.
 pub(crate) struct Turns {
     free: Arc<Semaphore>,
     waiting: AtomicUsize,
@@ -32,7 +32,7 @@ impl Turns {
         Self { free, waiting: AtomicUsize::new(0), wait_max: WAIT_MAX }
     }
 
-    /// `None`: there is none in time.
+    /// `None` if no turn was free in time.
     pub(crate) async fn take(&self) -> Option<Turn> {
         if let Ok(turn) = self.free.clone().try_acquire_owned() {
             return Some(turn);
@@ -42,7 +42,7 @@ impl Turns {
     }
 }
 
-/// Counts one who waits, also when its client goes away meanwhile.
+/// Counts a waiting request, also if its client disconnects meanwhile.
 struct Waiting<'a>(&'a AtomicUsize);
 
 impl<'a> Waiting<'a> {
@@ -68,7 +68,7 @@ mod tests {
         let first = turns.take().await;
         let second = async {
             let second = turns.take().await;
-            assert_eq!(turns.waiting.load(Ordering::Relaxed), 1, "the third one waits still");
+            assert_eq!(turns.waiting.load(Ordering::Relaxed), 1, "the third one still waits");
             drop(second);
         };
         let third = async { turns.take().await.is_some() };
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_waits_for_ever_and_the_line_is_bounded() {
+    async fn waiting_is_limited_in_time_and_number() {
         let turns = Turns { wait_max: Duration::from_millis(1), ..Turns::new(1) };
         let _first = turns.take().await;
         assert!(turns.take().await.is_none());

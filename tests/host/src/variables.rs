@@ -1,7 +1,7 @@
-//! Owns the values of application variables and `spin:variables`.
+//! The values of application variables, and `spin:variables`.
 //!
 //! Precedence, as in Spin: `--variable`, then `SPIN_VARIABLE_<NAME>` in the environment, then the
-//! default. Refuses to show a component what it does not declare, and to read `.env` files.
+//! default. A component sees only the variables that it declares. `.env` files are not read.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,17 +13,17 @@ use crate::bindings::variables::{Error as WitError, Host, HostWithStore};
 use crate::expressions::{Error, Template, check_name};
 use crate::manifest::Manifest;
 
-/// The values of all variables and what each component may see of them.
+/// The values of all variables, and each component's view of them.
 #[derive(Debug, Default)]
 pub struct Variables {
     values: BTreeMap<String, String>,
-    /// Component → its variable → the value, templates resolved.
+    /// Component → its variable → the value, with templates resolved.
     by_component: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl Variables {
     /// `given` are the `--variable` flags; `environment` looks up one environment variable.
-    /// Fails on a bad or unknown name and on a required variable nobody gave a value.
+    /// Fails on an invalid or unknown name, and on a required variable without a value.
     pub fn new(
         manifest: &Manifest,
         given: &[(String, String)],
@@ -71,7 +71,7 @@ impl Variables {
         })
     }
 
-    /// The value of an application variable, for templates outside of components' variables.
+    /// The value of an application variable, for templates outside of a component's variables.
     pub fn value(&self, name: &str) -> Result<String, Error> {
         match self.values.get(name) {
             Some(value) => Ok(value.clone()),
@@ -79,7 +79,7 @@ impl Variables {
         }
     }
 
-    /// What `spin:variables` answers this component.
+    /// The answer of `spin:variables` to this component.
     pub fn get(&self, component: &str, name: &str) -> Result<String, Error> {
         check_name(name)?;
         let seen = self.by_component.get(component);
@@ -90,7 +90,7 @@ impl Variables {
     }
 }
 
-/// What one instance knows about variables.
+/// One instance's state of variables.
 pub struct VariablesState {
     pub component: Arc<str>,
     pub variables: Arc<Variables>,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_beat_the_environment_and_it_beats_the_default() {
+    fn flags_override_the_environment_and_it_overrides_the_default() {
         let environment = [("SPIN_VARIABLE_PLAIN", "env"), ("SPIN_VARIABLE_NEEDED", "env")];
         let both = variables(&[("plain", "flag")], &environment).unwrap();
         assert_eq!(both.get("a", "mine").unwrap(), "flag-env");

@@ -1,6 +1,6 @@
-//! Owns the life of instances: when one is made, how many requests it takes, when it is dropped.
+//! The life of instances: their creation, their number of requests, their end.
 //!
-//! wasmtime's `ProxyHandler` does the work, as it does in Spin; this file holds the limits.
+//! wasmtime's `ProxyHandler` does the work, as in Spin; this file holds the limits.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -18,13 +18,13 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 use crate::state::{Permissions, State};
 use crate::stdio::say;
 
-/// How long instances live; the same for all components.
+/// Limits on the life of instances; the same for all components.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     pub(crate) requests_max: usize,
     pub(crate) requests_concurrent_max: usize,
     pub(crate) idle: Duration,
-    /// `Duration::MAX`: none.
+    /// `Duration::MAX` means no limit.
     pub(crate) request: Duration,
 }
 
@@ -59,7 +59,7 @@ impl HandlerState for Workers {
     }
 }
 
-/// Ends an instance from outside, even while the guest hangs.
+/// Ends an instance from outside, even if the guest hangs.
 pub(crate) struct Expiration {
     limits: Limits,
     sleep: Pin<Box<Sleep>>,
@@ -72,7 +72,7 @@ impl WorkerExpiration for Expiration {
         status: WorkerStatus,
         start: Instant,
     ) -> Poll<()> {
-        // Spin has no limit of its own for work after the answer: it reuses the one for requests.
+        // Spin has no separate limit for work after the answer: it uses the one for requests.
         let limit = match status {
             WorkerStatus::Idle => self.limits.idle,
             WorkerStatus::Requests | WorkerStatus::PostReturn => self.limits.request,
@@ -87,7 +87,7 @@ impl WorkerExpiration for Expiration {
     }
 }
 
-/// Decides over one instance's requests.
+/// Decides whether an instance accepts further requests.
 pub(crate) struct Worker {
     component: String,
     limits: Limits,
@@ -120,10 +120,10 @@ impl WorkerState for Worker {
         let component = &self.component;
         match result {
             Err(error) => say(format_args!("An instance of {component} failed: {error:?}")),
-            // No request runs any more, nor work after one: what is there still belongs to none.
-            // Spin 4.1's wasmtime, 47, looks for the ended request when such a call returns, and
-            // fails the instance with all its requests unless another one has taken its place
-            // (https://github.com/bytecodealliance/wasmtime/issues/13890).
+            // All requests, and their work after the answer, have ended: remaining calls belong to
+            // none. When such a call returns, Spin 4.1's wasmtime, 47, looks for the ended request,
+            // and fails the instance with all its requests unless another request has taken its
+            // place (https://github.com/bytecodealliance/wasmtime/issues/13890).
             Ok(()) => match store.concurrent_state_table_size() {
                 0 => {}
                 left => say(format_args!("An instance of {component} left behind {left} calls")),

@@ -1,21 +1,21 @@
-//! The harness of all tests and benchmarks: a Redis, a record, functions and hubs of a test's own on
-//! free ports, a network that can be disturbed, and clients that show bytes as they came. There is
-//! one of each; a test that needs more of one extends it here.
+//! The harness of all tests and benchmarks: a test's own Redis, record, functions and hubs on free
+//! ports, a network with faults, and clients that show bytes as received. There is one of each; a
+//! test that needs more of one extends it here.
 //!
 //! | room | contents |
 //! |---|---|
 //! | `processes` | [`process`]: the launcher of programs; [`ports`], [`paths`]; [`Schemathesis`] |
-//! | `servers` | [`RedisServer`], [`Postgres`], [`Record`], [`SmallDisk`]: where data lies |
+//! | `servers` | [`RedisServer`], [`Postgres`], [`Record`], [`SmallDisk`]: storage |
 //! | | [`Functions`], [`Hub`]: the programs under test |
-//! | | [`Proxy`], [`Origin`], [`Gateway`]: a disturbed network, an HTTP origin, an existing service |
+//! | | [`Proxy`], [`Origin`], [`Gateway`]: network faults, an HTTP origin, an existing service |
 //! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`]: requests, and three ways to receive |
 //! | | [`jwt`]: tokens; [`api`]: every answer against `docs/openapi.json` |
 //! | `benchmarks` | [`cpu`] time, [`stats`], [`table`]s, peers in [`node`] |
 //! | [`wait`] | deadlines |
 //!
-//! Nothing here knows how the system works inside, and nothing depends on the hub's library.
-//! Everything that a test starts ends with the test, also when it panics; the last lines of its
-//! output are then shown. Every wait has a deadline.
+//! The harness knows nothing of the system's internals, and does not depend on the hub's library.
+//! Everything that a test starts ends with the test, also when it panics; then the last lines of
+//! the output are shown. Every wait has a deadline.
 
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "how a test fails")]
 

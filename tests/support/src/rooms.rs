@@ -1,4 +1,4 @@
-//! The arrows between the rooms of a crate, or between the modules of a room: which depends on which.
+//! Dependencies ("arrows") between the rooms of a crate, or between the modules of a room.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use crate::paths;
 
-/// The modules of a folder, each with those of its siblings that it uses.
+/// The modules of a folder, each with the siblings that it uses.
 pub type Arrows = BTreeMap<String, BTreeSet<String>>;
 
 /// The arrows between the modules in `folder`: paths that begin with one of `prefixes`, and names
-/// that `root`, the file that declares the modules, re-exports from them.
+/// re-exported by `root`, the file that declares the modules.
 pub fn arrows(folder: &str, root: &str, prefixes: &[&str]) -> Arrows {
     let folder = paths::workspace().join(folder);
     let mut texts: BTreeMap<String, String> = BTreeMap::new();
@@ -35,7 +35,7 @@ pub fn arrows(folder: &str, root: &str, prefixes: &[&str]) -> Arrows {
     arrows
 }
 
-/// The text of a file, or of all files in a folder, without comments on lines of their own.
+/// The text of a file, or of all files in a folder, without full-line comments.
 fn code(path: &Path) -> String {
     let files: Vec<PathBuf> = match path.is_dir() {
         true => fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()).collect(),
@@ -48,8 +48,7 @@ fn code(path: &Path) -> String {
     files.iter().map(|file| code(file)).collect()
 }
 
-/// The first names behind `prefix`: of `prefix::a::b` it is `a`, of `prefix::{a::b, c}` they are
-/// `a` and `c`.
+/// The first names after `prefix`: `a` in `prefix::a::b`, `a` and `c` in `prefix::{a::b, c}`.
 fn names(text: &str, prefix: &str) -> Vec<String> {
     let mut names = Vec::new();
     for rest in text.split(prefix).skip(1) {
@@ -80,8 +79,8 @@ fn first_name(path: &str) -> Option<String> {
     (!name.is_empty()).then(|| name.to_owned())
 }
 
-/// The names that `use module::name;` and `use module::{name, …};` bring into `root`, with their
-/// modules.
+/// The names that `use module::name;` and `use module::{name, …};` bring into `root`, each with its
+/// module.
 fn re_exports(root: &str) -> BTreeMap<String, String> {
     let mut exported = BTreeMap::new();
     for (_, path) in root.split(';').filter_map(|statement| statement.split_once("use ")) {
@@ -94,7 +93,8 @@ fn re_exports(root: &str) -> BTreeMap<String, String> {
     exported
 }
 
-/// Removes modules that use none of the remaining ones, until none is left.
+/// Fails if modules depend on each other in a circle: removes modules without dependencies until
+/// none is left.
 pub fn assert_no_circle(mut arrows: Arrows) {
     while !arrows.is_empty() {
         let is_last = |uses: &BTreeSet<String>| uses.iter().all(|used| !arrows.contains_key(used));
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_paths_are_taken_apart() {
+    fn lists_of_paths_are_split() {
         let text = "use crate::a::B;\nuse crate::{c::{D, E}, f, g::H};\ncrate::i();";
         assert_eq!(names(text, "crate::"), ["a", "c", "f", "g", "i"]);
         let exported = re_exports("mod a;\npub use a::{B, C};\npub(crate) use d::E;\n");

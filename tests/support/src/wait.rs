@@ -1,18 +1,18 @@
-//! Waiting for conditions, never for luck: every wait has a deadline and says what it waited for.
+//! Waiting for conditions instead of sleeping: every wait has a deadline and names its condition.
 
 use std::time::{Duration, Instant};
 
-/// Long enough for a machine that builds and tests at the same time; a test that passes never
-/// waits this long.
+/// Long enough for a machine that builds and tests at the same time; a passing test never waits
+/// this long.
 pub const PATIENCE: Duration = Duration::from_secs(15);
 pub(crate) const POLL: Duration = Duration::from_millis(10);
 
-/// Repeats `check` until it gives a value.
+/// Repeats `check` until it returns a value.
 pub async fn eventually<T>(what: &str, check: impl AsyncFnMut() -> Option<T>) -> T {
     eventually_within(PATIENCE, what, check).await
 }
 
-/// Repeats `check` until it gives a value, for at most `limit`.
+/// Repeats `check` until it returns a value, for at most `limit`.
 pub async fn eventually_within<T>(
     limit: Duration,
     what: &str,

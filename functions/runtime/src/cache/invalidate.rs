@@ -8,7 +8,6 @@ use super::entry::Entry;
 use super::host::Host;
 use super::limits::Limits;
 use super::policy::Policy;
-use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError};
 
 /// Whether an invalidated value may still be served.
@@ -50,7 +49,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         policy: &Policy,
         mode: Mode,
     ) -> Result<(), RedisError> {
-        let reader = Reader::new(self.store.clone(), self.host.clone(), entry, policy);
+        let reader = self.reader(entry, policy);
         let keep = i64::try_from(policy.keep_ms(policy.windows().fresh, &Limits::default()))
             .unwrap_or(i64::MAX);
         let args = [

@@ -12,6 +12,7 @@
 //! see [`crate::http::cached`].
 
 mod answer;
+mod counts;
 mod entry;
 mod fetched;
 mod host;
@@ -22,6 +23,7 @@ mod lookup;
 mod policy;
 mod reader;
 mod refresh;
+mod totals;
 
 pub use answer::{Answer, Content, How, etag_of};
 pub use entry::Entry;
@@ -31,6 +33,7 @@ pub use hot::{Fresh, Verdict, judge};
 pub use invalidate::Mode;
 pub use limits::{Limits, Word};
 pub use policy::{Policy, Windows};
+pub use totals::Totals;
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -38,6 +41,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 
 use crate::ports::redis::{Arg, Redis, RedisError};
+use counts::{Counts, When};
 use hot::Hot;
 use lookup::{Decision, Lookup, lookup};
 use reader::Reader;
@@ -55,12 +59,13 @@ pub struct Cache<S, H> {
     store: S,
     host: H,
     hot: Rc<Hot>,
+    counts: Rc<Counts>,
 }
 
 impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     /// A cache in `store`. Components use [`App::cache`](crate::App::cache).
     pub fn new(store: S, host: H) -> Self {
-        Self { store, host, hot: Rc::default() }
+        Self { store, host, hot: Rc::default(), counts: Rc::default() }
     }
 
     /// The value of `entry`: from the store if `policy` allows it, else from `fetch`.
@@ -84,7 +89,35 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         F: FnOnce(Known) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let reader = Reader::new(self.store.clone(), self.host.clone(), entry, policy);
+        let answer = self.find(entry, policy, fetch).await?;
+        if policy.is_counted() {
+            match self.counts.read(policy.name(), &answer, || self.host.random()) {
+                When::Now => {
+                    let this = self.clone();
+                    self.host.spawn(Box::pin(async move { this.write_counts().await }));
+                }
+                When::Later => {
+                    let (store, host) = (self.store.clone(), self.host.clone());
+                    let writing = Rc::clone(&self.counts).write_later(store, host);
+                    self.host.spawn(Box::pin(writing));
+                }
+                When::Never => {}
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn find<F, Fut>(
+        &self,
+        entry: Entry<'_>,
+        policy: &Policy,
+        fetch: F,
+    ) -> Result<Answer, RedisError>
+    where
+        F: FnOnce(Known) -> Fut + 'static,
+        Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
+    {
+        let reader = self.reader(entry, policy);
         match self.still_fresh(entry, &reader).await {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
@@ -126,8 +159,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 Decision::StaleFollow => search.done(found.serve()),
                 Decision::EarlyLead | Decision::StaleLead => {
                     let known = found.known.clone();
-                    let work = reader.lead(fetch, known);
-                    self.host.spawn(Box::pin(async move { drop(work.await) }));
+                    self.finish(reader.lead(fetch, known));
                     search.done(found.serve())
                 }
                 Decision::Absent | Decision::Cooldown => search.done(found.without_value()),
@@ -145,6 +177,24 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 }
             });
         }
+    }
+
+    fn reader(&self, entry: Entry<'_>, policy: &Policy) -> Reader<S, H> {
+        let counts = policy.is_counted().then(|| Rc::clone(&self.counts));
+        Reader::new(self.store.clone(), self.host.clone(), entry, policy, counts)
+    }
+
+    /// Runs a fetch in the background.
+    fn finish(&self, work: impl Future<Output = Led> + 'static) {
+        let this = self.clone();
+        self.host.spawn(Box::pin(async move {
+            drop(work.await);
+            this.write_counts().await;
+        }));
+    }
+
+    async fn write_counts(&self) {
+        self.counts.write(&self.store, &self.host).await;
     }
 
     /// The value if it was fresh a moment ago and still is, without a script. Reads with
@@ -185,7 +235,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
             Either::Left((Led::Same(times), _)) => found.renewed(times),
             Either::Left((led, _)) => Answer { how: How::Expired, ..led.answer() },
             Either::Right(((), work)) => {
-                self.host.spawn(Box::pin(async move { drop(work.await) }));
+                self.finish(work);
                 found.serve()
             }
         }

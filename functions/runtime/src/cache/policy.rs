@@ -61,6 +61,7 @@ struct Settings {
     soft_timeout: Duration,
     timeout: Duration,
     bytes_max: usize,
+    is_counted: bool,
     /// The times as arguments of `cache_read.lua`, derived from the other fields by every setter.
     text: String,
 }
@@ -82,6 +83,7 @@ impl Policy {
             soft_timeout: SOFT_TIMEOUT,
             timeout: TIMEOUT,
             bytes_max: CACHE_VALUE_BYTES,
+            is_counted: false,
             text: String::new(),
         };
         Self(Rc::new(settings)).set(|_| {})
@@ -143,6 +145,14 @@ impl Policy {
         self.set(|settings| settings.bytes_max = bytes)
     }
 
+    /// Counts reads and fetches under the policy's name, for [`Totals::read`](super::Totals::read).
+    /// The instances write what they have counted about once a second. Use it for a fixed set of
+    /// names only: each is some fields in Redis.
+    #[must_use]
+    pub fn counted(self) -> Self {
+        self.set(|settings| settings.is_counted = true)
+    }
+
     /// The times of the resource.
     pub fn windows(&self) -> Windows {
         self.0.windows
@@ -171,6 +181,10 @@ impl Policy {
 
     pub(super) fn name(&self) -> &str {
         &self.0.name
+    }
+
+    pub(super) fn is_counted(&self) -> bool {
+        self.0.is_counted
     }
 
     pub(super) fn soft_wait(&self) -> Duration {

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use shared::keys;
 
+use super::counts::Counts;
 use super::entry::Entry;
 use super::host::{Host, unit};
 use super::policy::Policy;
@@ -23,17 +24,25 @@ pub(super) struct Reader<S, H> {
     /// XFetch: the draw for an early refresh, exponentially distributed, in thousandths of the cost
     /// of a fetch. Drawn once per reader: a read that looks twice must not get two draws.
     pub(super) chance: i64,
+    /// Where fetches are counted.
+    pub(super) counts: Option<Rc<Counts>>,
 }
 
 impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
-    pub(super) fn new(store: S, host: H, entry: Entry<'_>, policy: &Policy) -> Self {
+    pub(super) fn new(
+        store: S,
+        host: H,
+        entry: Entry<'_>,
+        policy: &Policy,
+        counts: Option<Rc<Counts>>,
+    ) -> Self {
         let own =
             [entry.key.to_owned(), keys::cache_companion(entry.key), keys::cache_lease(entry.key)];
         let tags = entry.tags.iter().map(|tag| keys::cache_tag(tag));
         let keys = own.into_iter().chain(tags).collect();
         let token = format!("{:016x}", host.random());
         let chance = (-unit(host.random()).ln() * 1000.0) as i64;
-        Self { store, host, policy: policy.clone(), keys, token, chance }
+        Self { store, host, policy: policy.clone(), keys, token, chance, counts }
     }
 
     /// The keys without the lease, which does not matter for a fresh value.

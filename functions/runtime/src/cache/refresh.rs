@@ -108,8 +108,22 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         }
     }
 
-    /// Runs `fetch` within the policy's timeout and checks the result.
+    /// Runs `fetch` and counts it.
     async fn fetch<F, Fut>(&self, fetch: F, known: Known) -> Result<Fetched, FetchError>
+    where
+        F: FnOnce(Known) -> Fut + 'static,
+        Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
+    {
+        let begun_ms = self.host.now_ms();
+        let fetched = self.checked(fetch, known).await;
+        if let Some(counts) = &self.counts {
+            counts.fetched(self.policy.name(), self.host.now_ms() - begun_ms, fetched.is_err());
+        }
+        fetched
+    }
+
+    /// Runs `fetch` within the policy's timeout and checks the result.
+    async fn checked<F, Fut>(&self, fetch: F, known: Known) -> Result<Fetched, FetchError>
     where
         F: FnOnce(Known) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
 
+use shared::limits::REQUEST_BYTES_MAX;
 use shared::{Code, Error, json, path};
 
 /// The method of a request (RFC 9110 §9).
@@ -151,6 +152,16 @@ impl Request {
             None => Ok(Vec::new()),
             Some(body) => body.read(bytes_max, declared).await?.ok_or_else(|| too_large(bytes_max)),
         }
+    }
+
+    /// Rejects a body that says anything, for a route that takes none: the caller expects it to have
+    /// an effect. An empty object says nothing.
+    ///
+    /// # Errors
+    /// `payload_too_large`; `bad_json`; `unknown_field`, naming the member.
+    pub async fn no_body(&self) -> Result<(), Error> {
+        let body = self.body(REQUEST_BYTES_MAX).await?;
+        if body.is_empty() { Ok(()) } else { json::Object::parse(&body)?.finish() }
     }
 
     /// The decoded query parameters, in their order. Each must be in `known` and may appear once.

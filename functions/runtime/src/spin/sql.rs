@@ -27,6 +27,16 @@ impl SpinSql {
         }
     }
 
+    /// Whether a statement waits, or did until just now, for a lock that SQLite gives to one writer
+    /// at a time.
+    pub fn is_locked(&self) -> bool {
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(sqlite) => sqlite.is_locked(),
+            Database::Postgres(_) => false,
+        }
+    }
+
     async fn run(
         &self,
         statement: &str,

@@ -97,6 +97,29 @@ fn mistakes_have_a_line_and_a_name() {
 }
 
 #[test]
+fn variables_that_no_setting_has_are_found() {
+    let (_directory, path) = file("");
+    let settings = read(&path, &[]).unwrap();
+    let names = [
+        "BELLWIRE_HUB_PNIG_INTERVAL_S",
+        "BELLWIRE_PING_INTERVAL_S",
+        // Known.
+        "BELLWIRE_HUB_PING_INTERVAL_S",
+        "BELLWIRE_HUB_CONFIG",
+        "BELLWIRE_RELAY_TOKEN_FILE",
+        // Of Kubernetes, for services `bellwire-hub` and `bellwire-functions`.
+        "BELLWIRE_HUB_SERVICE_HOST",
+        "BELLWIRE_HUB_SERVICE_PORT_HTTP",
+        "BELLWIRE_HUB_PORT",
+        "BELLWIRE_FUNCTIONS_PORT_3000_TCP_PROTO",
+        // Of others.
+        "HUB_PING_INTERVAL_S",
+    ];
+    let unknown = settings.unknown_variables(names.into_iter().map(str::to_owned));
+    assert_eq!(unknown, ["BELLWIRE_HUB_PNIG_INTERVAL_S", "BELLWIRE_PING_INTERVAL_S"]);
+}
+
+#[test]
 fn a_password_is_not_printed() {
     let (_directory, path) = file("redis_url = \"redis://u:hunter2@redis.example/1\"");
     let shown = shown(&read(&path, &[]).unwrap());

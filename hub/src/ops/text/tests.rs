@@ -1,54 +1,98 @@
-//! The page, parsed as a scraper does.
+//! The page: which format, which series, which values. How a format is written is the library's.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
+use serde_json::Value;
 use shared::CloseCode;
 
 use super::*;
-use crate::admission::{Admission, plenty};
+use crate::admission::plenty;
+use crate::http::refusal_reason::Reason;
 use crate::metrics::{CatchUp, Channel, Resume, Undelivered};
 use crate::protocol::Protocol;
 
-/// Samples by name and labels; checks every line against the format.
+/// A page of a hub with these values.
+fn page(
+    metrics: Metrics,
+    health: Health,
+    admission: Arc<Admission>,
+    queues: Queues,
+    format: Format,
+) -> String {
+    let now = Now { health: Arc::new(health), admission, queues };
+    Sources { metrics: Arc::new(metrics), now }.render(format).unwrap()
+}
+
+fn new_page(format: Format) -> String {
+    let admission = Admission::new(plenty());
+    page(Metrics::default(), Health::default(), admission, Queues::default(), format)
+}
+
+/// Samples by name and labels, each of which may be there once.
 fn samples(page: &str) -> HashMap<String, f64> {
-    let mut kinds: HashMap<&str, &str> = HashMap::new();
     let mut samples = HashMap::new();
-    let mut family = "";
-    let mut closed = HashSet::new();
-    for line in page.lines() {
-        if let Some(help) = line.strip_prefix("# HELP ") {
-            let (name, text) = help.split_once(' ').expect(line);
-            assert!(!text.is_empty() && closed.insert(name), "{line} stands twice");
-            family = name;
-            continue;
-        }
-        if let Some(kind) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = kind.split_once(' ').expect(line);
-            assert_eq!(name, family, "TYPE follows its HELP");
-            assert_eq!(name.ends_with("_total"), kind == "counter", "{line}");
-            kinds.insert(name, kind);
-            continue;
-        }
+    for line in page.lines().filter(|line| !line.starts_with('#')) {
         let (series, value) = line.rsplit_once(' ').expect(line);
-        let name = series.split('{').next().unwrap();
-        let is_histogram = kinds[family] == "histogram";
-        let base = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end));
-        assert_eq!(if is_histogram { base.expect(line) } else { name }, family, "{line}");
-        assert!(name.starts_with("bellwire_hub_") || name.starts_with("process_"), "{line}");
+        assert!(series.starts_with("bellwire_hub_") || series.starts_with("process_"), "{line}");
         let value: f64 = value.parse().expect(line);
         assert!(samples.insert(series.to_owned(), value).is_none(), "{line} stands twice");
     }
-    assert!(page.ends_with('\n'));
     samples
 }
 
+fn accepted(accept: &'static str) -> Format {
+    let value = http::HeaderValue::from_static(accept);
+    Format::accepted(&HeaderMap::from_iter([(ACCEPT, value)]))
+}
+
 #[test]
-fn every_series_exists_from_the_start_in_the_right_format() {
-    let metrics = Metrics::default();
-    let samples =
-        samples(&metrics.render(&Health::default(), &Admission::new(plenty()), &Queues::default()));
+fn a_scraper_gets_the_format_that_it_asks_for() {
+    assert_eq!(Format::accepted(&HeaderMap::new()), Format::Prometheus);
+    assert_eq!(accepted("*/*"), Format::Prometheus);
+    assert_eq!(accepted("text/plain;version=0.0.4"), Format::Prometheus);
+    // Prometheus 3, by default and with its formats in another order.
+    let default = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
+                   application/openmetrics-text;version=0.0.1;q=0.5,\
+                   text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
+                   text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
+    assert_eq!(accepted(default), Format::OpenMetrics);
+    let text_first = "text/plain;version=0.0.4;q=0.6, Application/OpenMetrics-Text; q=0.5";
+    assert_eq!(accepted(text_first), Format::Prometheus);
+    assert_eq!(accepted("application/openmetrics-text"), Format::OpenMetrics);
+    assert_eq!(accepted("application/openmetrics-text;q=0, text/html"), Format::Prometheus);
+    assert_eq!(accepted("application/openmetrics-text;q=high"), Format::Prometheus);
+}
+
+#[test]
+fn both_formats_have_the_same_series_and_help() {
+    let [open_metrics, prometheus] = [Format::OpenMetrics, Format::Prometheus].map(new_page);
+    let names = |page: &str| {
+        // Bounds are written differently: 5e-5 and 5e-05.
+        let of_series = |series: String| match series.split_once("{le=\"") {
+            None | Some((_, "+Inf\"}")) => series,
+            Some((name, bound)) => {
+                format!("{name} {}", bound.trim_end_matches("\"}").parse::<f64>().unwrap())
+            }
+        };
+        samples(page).into_keys().map(of_series).collect::<BTreeSet<_>>()
+    };
+    assert_eq!(names(&open_metrics), names(&prometheus));
+    assert!(open_metrics.ends_with("# EOF\n") && !prometheus.contains("EOF"));
+    // As they were before a library wrote the page.
+    let family = "# HELP bellwire_hub_gaps_total Gaps sent to sockets.\n\
+                  # TYPE bellwire_hub_gaps_total counter\nbellwire_hub_gaps_total 0\n";
+    assert!(prometheus.contains(family), "{prometheus}");
+    let version = env!("CARGO_PKG_VERSION");
+    for page in [open_metrics, prometheus] {
+        assert!(page.contains(&format!("\nbellwire_hub_build_info{{version=\"{version}\"}} 1\n")));
+    }
+}
+
+#[test]
+fn every_series_exists_from_the_start() {
+    let samples = samples(&new_page(Format::Prometheus));
     assert_eq!(samples["bellwire_hub_sockets{protocol=\"sse\"}"], 0.0);
     assert_eq!(
         samples["bellwire_hub_refused_total{code=\"too_many_sockets\",reason=\"user_sockets\"}"],
@@ -108,7 +152,7 @@ fn every_counter_is_shown_in_its_series() {
     metrics.relay_called(false);
     metrics.ticket_issued();
     metrics.ticket_redeemed();
-    let samples = samples(&metrics.render(&health, &admission, &queues));
+    let samples = samples(&page(metrics, health, admission, queues, Format::Prometheus));
     for (series, value) in [
         ("sockets{protocol=\"v1\"}", 0.0),
         ("sockets{protocol=\"raw\"}", 1.0),
@@ -129,7 +173,7 @@ fn every_counter_is_shown_in_its_series() {
         ("undelivered_total{reason=\"shed\"}", 5.0),
         ("odd_events_total", 1.0),
         ("delivered_total", 3.0),
-        ("delivery_seconds_bucket{le=\"0.00005\"}", 1.0),
+        ("delivery_seconds_bucket{le=\"5e-05\"}", 1.0),
         ("delivery_seconds_bucket{le=\"0.0001\"}", 2.0),
         ("delivery_seconds_bucket{le=\"2.5\"}", 2.0),
         ("delivery_seconds_bucket{le=\"+Inf\"}", 3.0),
@@ -162,8 +206,7 @@ fn every_counter_is_shown_in_its_series() {
 /// Every metric in the operators' documents, with its labels, is on the page.
 #[test]
 fn the_documented_metrics_are_on_the_page() {
-    let (metrics, admission) = (Metrics::default(), Admission::new(plenty()));
-    let page = metrics.render(&Health::default(), &admission, &Queues::default());
+    let page = new_page(Format::Prometheus);
     let series: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut documents = vec![root.join("README.md")];
@@ -196,6 +239,54 @@ fn the_documented_metrics_are_on_the_page() {
         }
     }
     assert!(found > 10, "{found}");
+}
+
+/// Every metric of the dashboard, and every label that it groups by.
+#[test]
+fn the_dashboard_shows_metrics_that_exist() {
+    let page = new_page(Format::Prometheus);
+    let series: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/grafana.json");
+    let dashboard: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    let mut expressions = Vec::new();
+    collect_expressions(&dashboard, &mut expressions);
+    let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());
+    for expression in &expressions {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let words = expression.split(|c| !is_word(c));
+        names
+            .extend(words.filter(|it| ["bellwire_", "process_"].iter().any(|p| it.starts_with(p))));
+        let groups = expression.split(" by (").skip(1).filter_map(|rest| rest.split_once(')'));
+        labels.extend(groups.flat_map(|(group, _)| group.split(", ")));
+    }
+    assert!(names.len() > 25, "{names:?}");
+    for name in names {
+        let has =
+            |line: &&str| line.strip_prefix(name).is_some_and(|it| it.starts_with([' ', '{']));
+        assert!(series.iter().any(has), "{name} is not exported");
+    }
+    // The scraper adds `instance`.
+    for label in labels.into_iter().filter(|label| *label != "instance") {
+        let labelled = [format!("{{{label}=\""), format!(",{label}=\"")];
+        assert!(labelled.iter().any(|it| page.contains(it)), "no metric has the label {label}");
+    }
+}
+
+fn collect_expressions<'a>(value: &'a Value, expressions: &mut Vec<&'a str>) {
+    match value {
+        Value::Array(values) => values.iter().for_each(|it| collect_expressions(it, expressions)),
+        Value::Object(fields) => {
+            for (name, field) in fields {
+                match field {
+                    Value::String(text) if name == "expr" || name == "query" => {
+                        expressions.push(text);
+                    }
+                    _ => collect_expressions(field, expressions),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// The label selectors after a name, as on the page; each alternative of `=~` separately. One empty

@@ -31,6 +31,13 @@ pub(super) enum Step {
 }
 
 impl Known {
+    pub(super) fn seq(&self) -> Option<i64> {
+        match self {
+            Known::At(position) => Some(position.seq),
+            Known::Unread | Known::Unknown | Known::Empty { .. } => None,
+        }
+    }
+
     pub(super) fn step(&self, position: &Position, is_synced: bool) -> Step {
         match self {
             Known::Unread | Known::Unknown => Step::Gap(GapReason::Missed),

@@ -1,5 +1,5 @@
-//! Faults in the middle of delivery: every kind of client gets everything once and in order, and the
-//! existing service beside the hub survives. What presence makes of faults: `presence/faults.rs`.
+//! Faults during delivery: every kind of client receives everything once and in order, and the
+//! existing service survives. Presence under faults: `presence/faults.rs`.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::support::redis::ours;
 use crate::support::{Client, Events, Gateway, Hub, Options, Program, RedisServer, token, until};
 use ::support::Proxy;
 
-/// One client of each kind of one user.
+/// One user's clients, one of each kind.
 struct Clients {
     v1: Client,
     raw: Client,
@@ -23,7 +23,7 @@ impl Clients {
         let (v1, _) = hub.connect_v1(user).await;
         let raw = hub.connect(user).await;
         let mut events = hub.events(user, "", "").await;
-        // Where it stands, if there is a feed, comes before anything is told.
+        // With a feed, the position comes before the first notification.
         if hub.redis.exists(user).await {
             assert!(events.next().await.unwrap().id.is_some());
         }
@@ -38,7 +38,7 @@ impl Clients {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_forgets_in_the_middle_of_delivery_loses_and_doubles_nothing() {
+async fn redis_losing_its_data_during_delivery_loses_and_doubles_nothing() {
     let hub = Hub::start().await;
     let mut gateway = Gateway::start(&hub.redis).await;
     gateway.call(json!(["open", "alice"])).await;
@@ -48,21 +48,21 @@ async fn a_redis_that_forgets_in_the_middle_of_delivery_loses_and_doubles_nothin
         record.push(hub.redis.create("alice", "e1", record.len() as i64 + 1).await);
         clients.get(record.last().unwrap()).await;
         if is_failover {
-            // The subscription is gone as well, and what is published meanwhile with it.
+            // The subscription breaks as well, and misses all messages published meanwhile.
             hub.redis.kill();
             hub.until_not_ready().await;
             hub.redis.restart().await;
         } else {
             hub.redis.command(&["FLUSHALL"]).await;
         }
-        // The next creates find a cold feed. The record does not know how far it was published.
+        // The next creates find a cold feed. The record does not know the newest published entry.
         let known = record.len() as i64;
         record.extend((known + 1..known + 4).map(|seq| ours("alice", seq)));
         hub.redis.load("alice", "e1", &record, known - 2).await;
         for notification in &record[record.len() - 3..] {
             clients.get(notification).await;
         }
-        // Whoever comes back now finds all of it in the feed.
+        // A client that returns now finds all of it in the feed.
         let query = format!("?since=seq:{}&epoch=e1", record.len() - 1);
         let mut back = hub.resume("alice", &query, "bellwire.raw").await;
         assert_eq!(&back.text().await, record.last().unwrap());
@@ -71,13 +71,13 @@ async fn a_redis_that_forgets_in_the_middle_of_delivery_loses_and_doubles_nothin
     let theirs = json!({"userId": "alice", "text": "theirs"});
     gateway.insist(json!(["notify", theirs])).await;
     clients.get(&theirs.to_string()).await;
-    // It heard all of it too, doubles included: that is what the raw channel promises.
+    // The gateway received all of it too, doubles included, as the raw channel promises.
     let received = gateway.call(json!(["received", "alice"])).await;
     assert_eq!(received.as_array().unwrap().last(), Some(&theirs));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_resumes_on_a_feed_that_went_back_gets_what_others_had_already() {
+async fn a_client_resuming_on_an_older_feed_gets_the_entries_that_others_received_before() {
     let hub = Hub::start().await;
     let mut record = vec![hub.redis.create("alice", "e1", 1).await];
     let mut clients = Clients::connect(&hub, "alice").await;
@@ -85,14 +85,14 @@ async fn who_resumes_on_a_feed_that_went_back_gets_what_others_had_already() {
         record.push(hub.redis.create("alice", "e1", seq).await);
         clients.get(record.last().unwrap()).await;
     }
-    // As a failover to an older replica leaves it.
+    // The feed after a failover to an older replica.
     hub.redis.load("alice", "e1", &record[..2], 2).await;
     let (mut behind, mut between) = tokio::join!(
         hub.resume("alice", "?since=seq:1&epoch=e1", "bellwire.raw"),
         hub.resume("alice", "?since=seq:4&epoch=e1", "bellwire.raw"),
     );
     assert_eq!(behind.text().await, record[1]);
-    // The relay brings the rest, and then life goes on.
+    // The relay sends the rest; then new entries follow.
     hub.redis.load("alice", "e1", &record, 2).await;
     record.push(hub.redis.create("alice", "e1", 6).await);
     for notification in &record[2..] {
@@ -105,7 +105,7 @@ async fn who_resumes_on_a_feed_that_went_back_gets_what_others_had_already() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_redis_delays_and_loses_nothing() {
+async fn a_slow_redis_delays_messages_and_loses_none() {
     let redis = RedisServer::start().await;
     let mut gateway = Gateway::start(&redis).await;
     let proxy = Proxy::to(&redis.address()).await;
@@ -119,7 +119,7 @@ async fn a_slow_redis_delays_and_loses_nothing() {
         let notification = hub.redis.create("alice", "e1", seq).await;
         clients.get(&notification).await;
     }
-    // A jump: the feed is read, slowly, while more is published.
+    // A gap: the hub reads the feed, slowly, while more is published.
     let missed = hub.redis.push("alice", "e1", 5).await;
     let mut live = Vec::new();
     for seq in 6..=20 {
@@ -129,7 +129,7 @@ async fn a_slow_redis_delays_and_loses_nothing() {
     for notification in &live {
         clients.get(notification).await;
     }
-    // A server that does nothing else for a while, as a slow script of somebody makes it.
+    // Blocks Redis for a while, as a slow script would.
     let busy = "local function ms() local t = redis.call('TIME') return t[1] * 1000 + t[2] / 1000 end \
                 local start = ms() repeat until ms() > start + 400";
     hub.redis.command(&["EVAL", busy, "0"]).await;
@@ -151,16 +151,16 @@ async fn resume(hub: &Program, user: &str, seq: i64) -> Client {
     client
 }
 
-/// The client receives exactly these, in order.
+/// Receives exactly these, in order.
 async fn get(client: &mut Client, seqs: std::ops::RangeInclusive<i64>) {
     for seq in seqs {
         let text = client.text().await;
-        assert!(text.contains(&format!(r#""seq":{seq},"#)), "not {seq}: {text}");
+        assert!(text.contains(&format!(r#""seq":{seq},"#)), "expected seq {seq}: {text}");
     }
 }
 
-/// Kills a hub with 1,000 sockets while notifications flow. All of them resume on another hub, where
-/// there is one, or on the same one when it is started again.
+/// Kills a hub with 1,000 sockets while notifications flow. All of them resume on another hub, or on
+/// the same one after its restart.
 async fn killed_with_sockets(has_another: bool) {
     const SOCKETS: usize = 1_000;
     let redis = RedisServer::start().await;
@@ -172,7 +172,7 @@ async fn killed_with_sockets(has_another: bool) {
     let mut clients = join_all(users.iter().map(|user| resume(&killed, user, 0))).await;
     create_for_all(&redis, &users, 2).await;
     join_all(clients.iter_mut().map(|client| get(client, 1..=2))).await;
-    // Half of them have got this one when the hub dies, the others have not.
+    // Half of the clients have received seq 3 when the hub dies.
     let (first, second) = users.split_at(SOCKETS / 2);
     create_for_all(&redis, first, 3).await;
     join_all(clients[..SOCKETS / 2].iter_mut().map(|client| get(client, 3..=3))).await;
@@ -217,12 +217,12 @@ pub async fn create_for_all(redis: &RedisServer, users: &[String], seq: i64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_was_on_a_hub_that_is_killed_resumes_elsewhere_without_loss_or_doubles() {
+async fn clients_of_a_killed_hub_resume_elsewhere_without_loss_or_doubles() {
     tokio::join!(killed_with_sockets(true), killed_with_sockets(false));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_existing_service_and_the_hub_share_who_is_online() {
+async fn an_existing_service_and_the_hub_share_the_set_of_online_users() {
     let hub = Hub::start().await;
     let mut gateway = Gateway::start(&hub.redis).await;
     let _alice = hub.connect("alice").await;
@@ -231,14 +231,14 @@ async fn an_existing_service_and_the_hub_share_who_is_online() {
         gateway.call(json!(["open", user])).await;
     }
     assert_eq!(hub.online().await, ["alice", "theirs"]);
-    // Its tab closes, and it takes her out, though she is here: the hub puts her back.
+    // The service's tab closes and it removes alice, who is still on the hub: the hub adds her again.
     gateway.call(json!(["close", "alice"])).await;
     assert_eq!(gateway.call(json!(["online"])).await, json!(["theirs"]));
     let start = Instant::now();
     while hub.online().await != ["alice", "theirs"] {
-        assert!(start.elapsed() < Duration::from_secs(20), "she is not put back");
+        assert!(start.elapsed() < Duration::from_secs(20), "alice was not added again");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     gateway.call(json!(["close", "theirs"])).await;
-    until("only ours", async || hub.online().await == ["alice"]).await;
+    until("only alice is online", async || hub.online().await == ["alice"]).await;
 }

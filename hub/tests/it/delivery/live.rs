@@ -1,9 +1,9 @@
-//! Who gets what, in which order.
+//! Recipients and order of live messages.
 
 use crate::support::{Hub, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_tab_of_the_user_gets_it_and_nobody_else() {
+async fn every_tab_of_the_user_and_no_other_user_receives_a_message() {
     let hub = Hub::start().await;
     let (mut tab, mut other_tab) = (hub.connect("alice").await, hub.connect("alice").await);
     let (mut v1_tab, _) = hub.connect_v1("alice").await;
@@ -13,14 +13,14 @@ async fn every_tab_of_the_user_gets_it_and_nobody_else() {
     assert_eq!(tab.text().await, notification);
     assert_eq!(other_tab.text().await, notification);
     assert_eq!(v1_tab.notification().await, notification);
-    // What comes next for bob is his own: alice's went past him.
+    // Bob's next message is his own: he did not receive alice's.
     hub.redis.publish(r#"{"notification":{"userId":"bob"}}"#).await;
     assert_eq!(bob.text().await, r#"{"userId":"bob"}"#);
     assert!(tab.is_silent().await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_integer_user_id_is_its_decimal_text() {
+async fn an_integer_user_id_means_its_decimal_text() {
     let hub = Hub::start().await;
     let mut client = hub.connect("42").await;
     hub.redis.publish(r#"{"notification":{"userId":42,"a":1}}"#).await;
@@ -28,7 +28,7 @@ async fn an_integer_user_id_is_its_decimal_text() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn garbage_on_the_channel_stops_nothing() {
+async fn invalid_messages_on_the_channel_are_skipped() {
     let hub = Hub::start().await;
     let mut client = hub.connect("alice").await;
     for garbage in ["", "hello", "[]", "{}", r#"{"notification":{}}"#, r#"{"notification":[1]}"#] {
@@ -62,7 +62,7 @@ async fn read_marks_reach_every_v1_socket_of_their_user() {
     ] {
         event(odd).await;
     }
-    // What belongs on the other channel is no event, and an event is no notification.
+    // On the wrong channel, neither a notification nor an event is delivered.
     event(r#"{"notification":{"userId":"alice"}}"#).await;
     hub.redis.publish(r#"{"type":"read","userId":"alice","upTo":5,"unread":2}"#).await;
     event(r#"{"type":"read","userId":"alice","upTo":5,"unread":2}"#).await;
@@ -79,7 +79,7 @@ async fn read_marks_reach_every_v1_socket_of_their_user() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_welcome_says_where_the_feed_stands() {
+async fn the_welcome_states_the_feeds_position() {
     let hub = Hub::start().await;
     let (mut first, welcome) = hub.connect_v1("alice").await;
     assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0,"unread":null}"#);
@@ -94,7 +94,7 @@ async fn the_welcome_says_where_the_feed_stands() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ours_come_once_and_in_order_and_foreign_always() {
+async fn own_notifications_arrive_once_and_in_order_and_foreign_ones_always() {
     let hub = Hub::start().await;
     hub.redis.push("alice", "e1", 4).await;
     let mut client = hub.connect("alice").await;
@@ -110,7 +110,7 @@ async fn ours_come_once_and_in_order_and_foreign_always() {
     for expected in [five.as_str(), foreign, foreign, &six] {
         assert_eq!(client.text().await, expected);
     }
-    // A replaced record counts from 1 again; late messages of the old one are not new.
+    // A replaced record counts from 1 again; late messages of the old one are not delivered.
     let one = hub.redis.create("alice", "e2", 1).await;
     hub.redis.publish_ours("alice", "e1", 7).await;
     let two = hub.redis.create("alice", "e2", 2).await;
@@ -119,7 +119,7 @@ async fn ours_come_once_and_in_order_and_foreign_always() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_jump_is_caught_up_from_the_feed() {
+async fn missing_seqs_are_filled_from_the_feed() {
     let hub = Hub::start().await;
     hub.redis.push("alice", "e1", 1).await;
     let mut raw = hub.connect("alice").await;
@@ -137,7 +137,7 @@ async fn a_jump_is_caught_up_from_the_feed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_feed_does_not_hold_is_told_as_a_gap() {
+async fn entries_missing_from_the_feed_are_reported_as_a_gap() {
     let hub = Hub::start().await;
     hub.redis.push("alice", "e1", 1).await;
     let (mut v1, _) = hub.connect_v1("alice").await;
@@ -150,7 +150,7 @@ async fn what_the_feed_does_not_hold_is_told_as_a_gap() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_another_type_hurts_only_its_user() {
+async fn a_feed_key_of_the_wrong_type_affects_only_its_user() {
     let hub = Hub::start().await;
     hub.redis.command(&["SET", "bw:feed:{notifications:odd}", "x"]).await;
     hub.redis.command(&["SET", "notifications:odd", "x"]).await;
@@ -164,8 +164,8 @@ async fn a_key_of_another_type_hurts_only_its_user() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_published_after_the_handshake_is_never_lost() {
-    // Users come while others are published to; each gets the one that follows their handshake.
+async fn messages_published_after_the_handshake_are_never_lost() {
+    // Users connect while others receive; each gets the message that follows their handshake.
     let hub = Hub::start().await;
     let rounds = (0..200).map(|round| {
         let user = format!("u{round}");
@@ -177,5 +177,5 @@ async fn what_is_published_after_the_handshake_is_never_lost() {
         }
     });
     futures_util::future::join_all(rounds).await;
-    until("everyone is gone", async || hub.online().await.is_empty()).await;
+    until("all users are offline", async || hub.online().await.is_empty()).await;
 }

@@ -1,4 +1,4 @@
-//! From Redis to the sockets: order, resume, and what outages of Redis may not lose.
+//! From Redis to the sockets: order, resume, and outages of Redis without loss.
 
 pub mod faults;
 mod live;

@@ -1,4 +1,4 @@
-//! What nobody well-behaved would do: odd content in Redis, and clients that break rules.
+//! Unusual content in Redis, and clients that break rules.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use hub::config::Pace;
 
 use crate::support::{Hub, Options, RedisServer, SOON, token, until};
 
-/// One user's companion must never concern anybody else.
+/// An invalid companion must not affect other users.
 #[tokio::test(flavor = "multi_thread")]
-async fn odd_companions_stop_nobody() {
+async fn invalid_companions_stop_no_other_user() {
     let hub = Hub::start().await;
     let heads = ["-9223372036854775808", "-1", "9223372036854775807", "1e3", "", "x"];
     let mut clients = Vec::new();
@@ -37,7 +37,7 @@ async fn odd_companions_stop_nobody() {
     }
 }
 
-/// Sends a head and gives the status of the answer; `None` where the hub just hangs up.
+/// Sends a request head and returns the answer's status; `None` if the hub only closes.
 async fn status(hub: &Hub, head: &str) -> Option<u16> {
     let mut connection = TcpStream::connect(hub.address).await.unwrap();
     connection.write_all(head.as_bytes()).await.unwrap();
@@ -49,7 +49,7 @@ async fn status(hub: &Hub, head: &str) -> Option<u16> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heads_that_are_odd_get_an_answer_that_says_why() {
+async fn unusual_request_heads_get_the_right_status() {
     let hub = Hub::start().await;
     let bearer = token("alice");
     let upgrade = format!(
@@ -74,9 +74,9 @@ async fn heads_that_are_odd_get_an_answer_that_says_why() {
     }
 }
 
-/// The user would be online for as long as the kernel tries.
+/// Otherwise the user would stay online for as long as the kernel retransmits.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_of_events_that_takes_nothing_any_more_is_gone() {
+async fn an_event_stream_whose_client_stops_reading_is_closed() {
     let ping_interval = Duration::from_millis(200);
     let pace = Pace { ping_interval, ..Pace::default() };
     let hub = Hub::start_with(Options { pace, ..Options::default() }).await;
@@ -89,7 +89,7 @@ async fn a_reader_of_events_that_takes_nothing_any_more_is_gone() {
     );
     connection.write_all(request.as_bytes()).await.unwrap();
     hub.until_online(&["alice"]).await;
-    // More than the kernels keep, and less than the hub does.
+    // More than the kernels buffer, and less than the hub queues.
     let filler = "x".repeat(800 * 1024);
     for _ in 0..2 {
         let notification = format!(r#"{{"userId":"alice","x":"{filler}"}}"#);
@@ -98,16 +98,16 @@ async fn a_reader_of_events_that_takes_nothing_any_more_is_gone() {
     hub.until_online(&[]).await;
 }
 
-/// Whoever may not read feeds, or has one that is too large to be read, is asked after again: with
-/// pauses, not as fast as Redis refuses.
+/// A feed that the hub may not read, or that is too large, is read again after pauses, not as fast as
+/// Redis rejects the reads.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_can_never_be_read_is_not_asked_for_all_the_time() {
+async fn an_unreadable_feed_is_not_read_all_the_time() {
     let redis = RedisServer::start().await;
     redis.command(&["ACL", "SETUSER", "hub", "on", "nopass", "~*", "&*", "+@all", "-lrange"]).await;
     redis.push("alice", "e1", 1).await;
     let redis_url = Some(redis.url().replace("redis://", "redis://hub:x@"));
     let hub = Hub::start_on(redis, Options { redis_url, ..Options::default() }).await;
-    // It hears Redis, and says what it may not do there.
+    // The hub receives from Redis, and names the command that it may not call.
     until("the hub names the command", async || {
         let answer = hub.get("/readyz").await;
         answer.status == 503 && answer.body.to_lowercase().contains("lrange")
@@ -115,7 +115,7 @@ async fn a_feed_that_can_never_be_read_is_not_asked_for_all_the_time() {
     .await;
     let mut v1 = hub.resume("alice", "?since=seq:0&epoch=e1", "bellwire.v1").await;
     assert_eq!(v1.welcome().await, r#"{"type":"welcome","epoch":null,"seq":0,"unread":null}"#);
-    // Long enough for thousands.
+    // Long enough for thousands of reads.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut connection = hub.redis.connection().await;
     let stats: String =

@@ -1,4 +1,4 @@
-//! Redis goes away and comes back.
+//! Outages of Redis.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn a_cut_subscription_loses_nothing_even_for_new_users() {
     let hub = Hub::start().await;
     let mut raw = hub.connect("alice").await;
     let (mut v1, _) = hub.connect_v1("alice").await;
-    // Redis cuts subscribers off whose output buffer is full.
+    // Redis closes subscribers whose output buffer is full.
     let one = hub.redis.push("alice", "e1", 1).await;
     let two = hub.redis.push("alice", "e1", 2).await;
     hub.redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
@@ -51,7 +51,7 @@ async fn a_cut_subscription_loses_nothing_even_for_new_users() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_was_replaced_meanwhile_is_told() {
+async fn a_record_replaced_during_an_outage_is_reported() {
     let hub = Hub::start().await;
     hub.redis.push("alice", "e1", 5).await;
     let (mut v1, _) = hub.connect_v1("alice").await;
@@ -67,7 +67,7 @@ async fn a_record_that_was_replaced_meanwhile_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_sockets_are_accepted_and_told_later() {
+async fn without_redis_sockets_are_accepted_and_get_their_position_later() {
     let hub = Hub::start_on(RedisServer::prepare(), Options::default()).await;
     assert_eq!(hub.get("/readyz").await.status, 503);
     let (mut v1, welcome) = hub.connect_v1("alice").await;
@@ -80,7 +80,7 @@ async fn without_redis_sockets_are_accepted_and_told_later() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_silent_connection_is_noticed() {
+async fn a_silent_redis_connection_is_detected() {
     let pace = Pace {
         subscription_silence: Duration::from_millis(300),
         subscription_pong_deadline: Duration::from_millis(300),
@@ -88,7 +88,7 @@ async fn a_silent_connection_is_noticed() {
     };
     let hub = Hub::start_with(Options { pace, ..Options::default() }).await;
     let mut client = hub.connect("alice").await;
-    // Stopped, it keeps the connections and answers nothing: half-open TCP looks like that.
+    // A stopped Redis keeps its connections and answers nothing, like half-open TCP.
     hub.redis.pause();
     hub.until_not_ready().await;
     hub.redis.resume();
@@ -98,7 +98,7 @@ async fn a_silent_connection_is_noticed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_service_pushed_meanwhile_is_told_when_the_subscription_is_back() {
+async fn entries_that_another_service_pushed_meanwhile_arrive_when_the_subscription_is_back() {
     let hub = Hub::start().await;
     hub.redis.create("alice", "e1", 1).await;
     let foreign = |n: u32, user: &str| format!(r#"{{"userId":"{user}","n":{n}}}"#);
@@ -107,14 +107,14 @@ async fn what_another_service_pushed_meanwhile_is_told_when_the_subscription_is_
     };
     push("bob", &foreign(0, "bob")).await;
     let (mut alice, mut bob) = (hub.connect_v1("alice").await.0, hub.connect("bob").await);
-    // Live, pushed and published: known.
+    // Pushed and published live: delivered.
     for (user, n) in [("alice", 1), ("bob", 1)] {
         push(user, &foreign(n, user)).await;
         hub.redis.publish(&format!(r#"{{"notification":{}}}"#, foreign(n, user))).await;
     }
     assert_eq!(alice.notification().await, foreign(1, "alice"));
     assert_eq!(bob.text().await, foreign(1, "bob"));
-    // Nobody hears this: as while the connection is away.
+    // Pushed without being received, as during an outage of the subscription.
     let two = hub.redis.push("alice", "e1", 2).await;
     push("alice", &foreign(2, "alice")).await;
     push("bob", &foreign(2, "bob")).await;

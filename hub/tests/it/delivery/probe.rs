@@ -1,4 +1,4 @@
-//! A subscription that no longer hears what is published, although its server answers.
+//! A subscription that no longer receives messages, although its server answers.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ async fn start(redis: RedisServer, proxy: &Proxy) -> Hub {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_subscription_left_behind_by_a_failover_is_noticed_and_replaced() {
+async fn a_subscription_left_behind_by_a_failover_is_detected_and_replaced() {
     let (old, new) = (RedisServer::start().await, RedisServer::start().await);
     let proxy = Proxy::to(&old.address()).await;
     let hub = start(old, &proxy).await;
@@ -49,14 +49,14 @@ async fn a_hub_is_not_ready_while_new_subscriptions_are_deaf_as_well() {
         "{}",
         answer.body
     );
-    // Any message that is delivered shows that it hears.
+    // Any delivered message shows that the subscription receives.
     let mut client = hub.connect("alice").await;
     subscribed.publish(r#"{"notification":{"userId":"alice"}}"#).await;
     assert_eq!(client.text().await, r#"{"userId":"alice"}"#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_quiet_hub_hears_its_own_probes_and_keeps_its_subscription() {
+async fn a_quiet_hub_receives_its_own_probes_and_keeps_its_subscription() {
     let hub = Hub::start_with(Options { pace: quick(), ..Options::default() }).await;
     let client = redis::Client::open(hub.redis.url()).unwrap();
     let mut channel = client.get_async_pubsub().await.unwrap();

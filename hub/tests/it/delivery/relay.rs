@@ -1,4 +1,4 @@
-//! The functions' relay is called.
+//! The hub's calls of the functions' relay.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::support::{Hub, Options, until};
 
-/// Keeps the heads of requests and answers each, the last answer again and again.
+/// Stores the heads of requests and sends the answers in order; the last one repeats.
 async fn functions(answers: &'static [(&str, &str)]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/admin/relay", listener.local_addr().unwrap());
@@ -45,7 +45,7 @@ async fn hub(url: String) -> (Hub, TempDir) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn is_called_whenever_redis_is_back_with_the_token_of_the_moment() {
+async fn is_called_with_the_current_token_whenever_redis_is_back() {
     let (url, requests) = functions(&[NOTHING]).await;
     let (hub, directory) = hub(url).await;
     let token_file = directory.path().join("relay.token");
@@ -60,11 +60,11 @@ async fn is_called_whenever_redis_is_back_with_the_token_of_the_moment() {
     assert!(requests.lock()[1].to_lowercase().contains("authorization: bearer second\r\n"));
 }
 
-/// `hub::limits::REDIS_BACKOFF_MAX`, a few times; the usual pause is 24 s at least.
+/// Several times `hub::limits::REDIS_BACKOFF_MAX`; the usual pause is at least 24 s.
 const SOON_AFTER: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn is_called_again_soon_until_it_works_and_nothing_is_pending() {
+async fn is_called_again_soon_until_it_succeeds_and_nothing_is_pending() {
     const AWAY: (&str, &str) = ("503 Service Unavailable", r#"{"code":"redis_unavailable"}"#);
     let answers = &[AWAY, AWAY, ("200 OK", r#"{"sent":4,"pending":3}"#), NOTHING];
     let (url, requests) = functions(answers).await;
@@ -72,14 +72,14 @@ async fn is_called_again_soon_until_it_works_and_nothing_is_pending() {
     let (_hub, _directory) = hub(url).await;
     until("everything is sent", async || requests.lock().len() >= answers.len()).await;
     assert!(start.elapsed() < SOON_AFTER);
-    // Once more, as the functions may have noticed late that they asked the wrong one, and then no more.
-    until("it is asked once more", async || requests.lock().len() > answers.len()).await;
+    // One more call, because the functions may detect the failover late; then none.
+    until("it is called once more", async || requests.lock().len() > answers.len()).await;
     sleep(2 * hub::limits::RELAY_FINAL_AFTER).await;
     assert_eq!(requests.lock().len(), answers.len() + 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_is_refused_is_not_tried_again_at_once() {
+async fn a_rejected_token_is_not_tried_again_at_once() {
     let (url, requests) = functions(&[("403 Forbidden", r#"{"code":"forbidden"}"#)]).await;
     let (_hub, _directory) = hub(url).await;
     until("the first call", async || requests.lock().len() == 1).await;
@@ -87,10 +87,10 @@ async fn a_token_that_is_refused_is_not_tried_again_at_once() {
     assert_eq!(requests.lock().len(), 1);
 }
 
-/// A reader may have loaded a feed, which publishes nothing, after the hub looked at it: the relay then
-/// finds that everything is there.
+/// A reader may load a feed, which publishes nothing, after the hub has read it. The relay then finds
+/// nothing to send.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_reader_loaded_meanwhile_is_told_once_the_relay_is_through() {
+async fn entries_that_a_reader_loaded_meanwhile_arrive_after_the_relay_call() {
     let (url, requests) = functions(&[NOTHING]).await;
     let (hub, _directory) = hub(url).await;
     hub.redis.push("alice", "e1", 1).await;
@@ -98,20 +98,20 @@ async fn what_a_reader_loaded_meanwhile_is_told_once_the_relay_is_through() {
     assert!(welcome.contains(r#""seq":1"#), "{welcome}");
     hub.redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
     let before = requests.lock().len();
-    until("everyone was looked at", async || requests.lock().len() > before).await;
+    until("all feeds were compared", async || requests.lock().len() > before).await;
     let two = hub.redis.push("alice", "e1", 2).await;
     assert_eq!(client.notification().await, two);
 }
 
-/// One user's feed that can never be read must not keep the others from what is pending.
+/// One user's unreadable feed must not delay the pending entries of others.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_cannot_be_read_does_not_keep_the_relay_from_being_called() {
+async fn an_unreadable_feed_does_not_prevent_relay_calls() {
     let (url, requests) = functions(&[NOTHING]).await;
     let (hub, _directory) = hub(url).await;
     hub.redis.push("alice", "e1", 1).await;
     let (_alice, _) = hub.connect_v1("alice").await;
-    until("the hub is calm", async || requests.lock().len() >= 2).await;
-    // The head tells of more, and the list is of another type.
+    until("the relay calls are done", async || requests.lock().len() >= 2).await;
+    // The head is ahead of the hub's position, and the list has the wrong type.
     hub.redis.command(&["DEL", "notifications:alice"]).await;
     hub.redis.command(&["SET", "notifications:alice", "x"]).await;
     hub.redis.command(&["HSET", "bw:feed:{notifications:alice}", "head", "2"]).await;

@@ -1,13 +1,13 @@
-//! Clients that come back say what they had last, and get the rest once and in order.
+//! Clients that return with a cursor receive everything after it, once and in order.
 
 use std::time::Duration;
 
 use crate::support::{Hub, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_missed_comes_before_what_is_live() {
+async fn missed_notifications_come_before_live_ones() {
     let hub = Hub::start().await;
-    // With and without another socket of the user, whose position is known then.
+    // With and without another socket of the user, which makes their position known.
     for (user, is_known) in [("alice", false), ("bob", true)] {
         let mut expected = Vec::new();
         for seq in 1..=5 {
@@ -31,7 +31,7 @@ async fn what_was_missed_comes_before_what_is_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_is_a_cursor_too_and_foreign_entries_keep_their_places() {
+async fn an_id_is_also_a_cursor_and_foreign_entries_keep_their_places() {
     let hub = Hub::start().await;
     let first = hub.redis.push("alice", "e1", 1).await;
     let foreign = r#"{"id":"their 1","userId":"alice"}"#;
@@ -61,7 +61,7 @@ async fn a_feed_that_another_service_writes_is_resumed_by_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_cursor_that_leads_nowhere_is_a_gap_or_the_end_of_a_raw_socket() {
+async fn an_unknown_cursor_is_a_gap_or_closes_a_raw_socket() {
     let hub = Hub::start().await;
     for seq in 5..=6 {
         hub.redis.push("alice", "e2", seq).await;
@@ -76,7 +76,7 @@ async fn a_cursor_that_leads_nowhere_is_a_gap_or_the_end_of_a_raw_socket() {
         let mut raw = hub.resume("alice", query, "bellwire.raw").await;
         assert_eq!(raw.close_code().await, 4410);
     }
-    // What the feed still holds follows.
+    // The rest of the feed follows.
     let mut v1 = hub.resume("alice", "?since=seq:2&epoch=e2", "bellwire.v1").await;
     assert!(v1.text().await.contains("welcome"));
     assert_eq!(v1.text().await, r#"{"type":"gap","reason":"missed","epoch":"e2","seq":4}"#);
@@ -89,7 +89,7 @@ async fn a_cursor_that_leads_nowhere_is_a_gap_or_the_end_of_a_raw_socket() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_is_ahead_of_a_feed_hears_nothing_twice() {
+async fn a_client_ahead_of_the_feed_receives_nothing_twice() {
     let hub = Hub::start().await;
     hub.redis.push("alice", "e1", 5).await;
     let (mut other, _) = hub.connect_v1("alice").await;
@@ -107,7 +107,7 @@ async fn a_client_that_is_ahead_of_a_feed_hears_nothing_twice() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_resumes_from_a_feed_that_is_behind_the_users_others_hears_it_come_back() {
+async fn a_client_resuming_on_a_feed_behind_other_sockets_receives_the_rest_later() {
     let hub = Hub::start().await;
     let (mut other, _) = hub.connect_v1("alice").await;
     for seq in 1..=10 {
@@ -122,7 +122,7 @@ async fn who_resumes_from_a_feed_that_is_behind_the_users_others_hears_it_come_b
     assert!(v1.notification().await.contains(r#""seq":7,"#));
     let mut raw = hub.resume("alice", "?since=seq:6&epoch=e1", "bellwire.raw").await;
     assert!(raw.text().await.contains(r#""seq":7,"#));
-    // The relay sends again what was lost: nobody is told twice, and nobody misses it.
+    // The relay sends the lost entries again: each client receives each entry once.
     for seq in 8..=11 {
         hub.redis.create("alice", "e1", seq).await;
         let expected = format!(r#""seq":{seq},"#);
@@ -133,7 +133,7 @@ async fn who_resumes_from_a_feed_that_is_behind_the_users_others_hears_it_come_b
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn cursors_that_cannot_be_read_are_refused_by_name() {
+async fn invalid_cursors_are_rejected_by_name() {
     let hub = Hub::start().await;
     let bearer = crate::support::token("alice");
     for (query, code) in [
@@ -154,7 +154,7 @@ async fn cursors_that_cannot_be_read_are_refused_by_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_resumes_while_redis_is_away_gets_it_all_when_it_is_back() {
+async fn a_client_resuming_during_an_outage_of_redis_receives_everything_afterwards() {
     let hub = Hub::start().await;
     let mut expected = Vec::new();
     for seq in 1..=4 {
@@ -200,7 +200,10 @@ async fn resuming_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
                 for _ in 0..(7 + client) {
                     let text = socket.text().await;
                     let next = seq + 1;
-                    assert!(text.contains(&format!(r#""seq":{next},"#)), "not {next}: {text}");
+                    assert!(
+                        text.contains(&format!(r#""seq":{next},"#)),
+                        "expected seq {next}: {text}"
+                    );
                     seq = next;
                     if seq == LAST {
                         break;
@@ -213,12 +216,12 @@ async fn resuming_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
         for seq in 2..=LAST {
             hub.redis.create("alice", "e1", seq).await;
             if seq % 90 == 0 {
-                // As the functions do, and never so far that somebody falls out of it.
+                // As the functions do, and never enough to push an entry out of the window.
                 hub.redis.command(&["LTRIM", "notifications:alice", "0", "99"]).await;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     };
     tokio::join!(futures_util::future::join_all(clients), publishing);
-    until("everyone is gone", async || hub.online().await.is_empty()).await;
+    until("all users are offline", async || hub.online().await.is_empty()).await;
 }

@@ -1,4 +1,4 @@
-//! The number of unread entries in welcomes and pongs, and what changes it.
+//! The number of unread entries in welcomes and pongs, and its changes.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::support::{Client, Hub, RedisServer, now_s, until};
 
 const PING: &str = r#"{"type":"ping","n":[1]}"#;
 
-/// The answer to a ping; frames before it are dropped.
+/// The answer to a ping; earlier frames are dropped.
 async fn pong(client: &mut Client) -> Value {
     client.send(Message::text(PING)).await;
     loop {
@@ -33,14 +33,14 @@ fn welcome(seq: i64, unread: i64) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ping_is_answered_with_what_the_feed_holds() {
+async fn a_ping_is_answered_with_the_feeds_unread_number() {
     let hub = Hub::start().await;
     let (mut bob, _) = hub.connect_v1("bob").await;
     assert_eq!(pong(&mut bob).await, expected(0, Value::Null));
     let mut feed = Feed::with(&hub.redis, "alice", 3).await;
     let (mut alice, first) = hub.connect_v1("alice").await;
     assert_eq!(first, welcome(3, 3));
-    // What is known is not read again.
+    // A known number is not read again.
     let reads = hub.redis.calls("evalsha").await;
     assert_eq!(pong(&mut alice).await, expected(3, 3));
     feed.mark(1).await;
@@ -61,7 +61,7 @@ async fn a_ping_is_answered_with_what_the_feed_holds() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_pings_take_one_read_and_count_as_frames() {
+async fn many_pings_cost_one_read_and_count_as_frames() {
     let hub = Hub::start().await;
     let mut feed = Feed::with(&hub.redis, "alice", 1).await;
     let (mut alice, _) = hub.connect_v1("alice").await;
@@ -88,7 +88,7 @@ async fn many_pings_take_one_read_and_count_as_frames() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_resume_knows_of_marks_and_deletes_made_elsewhere() {
+async fn a_resume_includes_marks_and_deletes_made_elsewhere() {
     let hub = Hub::start().await;
     let mut feed = Feed::with(&hub.redis, "alice", 5).await;
     for is_known in [false, true] {
@@ -103,7 +103,7 @@ async fn a_resume_knows_of_marks_and_deletes_made_elsewhere() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deletes_and_erases_are_told_to_v1_and_streams() {
+async fn deletes_and_erases_are_sent_to_v1_sockets_and_streams() {
     let hub = Hub::start().await;
     let mut feed = Feed::with(&hub.redis, "alice", 4).await;
     let (mut v1, _) = hub.connect_v1("alice").await;
@@ -120,7 +120,7 @@ async fn deletes_and_erases_are_told_to_v1_and_streams() {
         assert_eq!(events.data("removed").await, frame);
         assert_eq!(pong(&mut v1).await["unread"], unread);
     }
-    // Deleted before it was pushed: the feed is loaded without it, and its number is not known.
+    // Deleted before it was pushed: the feed is loaded without it, and the unread number is unknown.
     feed.entries.push(ours("alice", 5));
     let id = feed.delete(5).await;
     let frame = format!(r#"{{"type":"removed","ids":["{id}"],"unread":null}}"#);
@@ -133,7 +133,7 @@ async fn deletes_and_erases_are_told_to_v1_and_streams() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_expires_is_no_longer_counted() {
+async fn expired_entries_are_no_longer_counted() {
     let hub = Hub::start().await;
     let mut feed = Feed::with(&hub.redis, "alice", 1).await;
     let end_ms = (now_s() * 1000.0) as i64 + 1_500;
@@ -142,7 +142,7 @@ async fn what_expires_is_no_longer_counted() {
     assert_eq!(first, welcome(2, 2));
     until("it is expired", async || now_s() * 1000.0 > end_ms as f64).await;
     assert_eq!(pong(&mut alice).await, expected(2, 1));
-    // A mark's event says how long its number holds.
+    // The event of a mark says until when its number is valid.
     let end_ms = (now_s() * 1000.0) as i64 + 1_500;
     feed.push_until(end_ms).await;
     feed.mark(1).await;
@@ -152,14 +152,14 @@ async fn what_expires_is_no_longer_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_is_away_delays_a_pong_for_a_moment_only() {
+async fn an_unavailable_redis_delays_a_pong_only_briefly() {
     let hub = Hub::start().await;
     let mut feed = Feed::with(&hub.redis, "alice", 2).await;
     hub.redis.command(&["SAVE"]).await;
     let (mut alice, _) = hub.connect_v1("alice").await;
     feed.push().await;
     alice.notification().await;
-    // It hangs.
+    // Redis hangs.
     hub.redis.pause();
     let start = Instant::now();
     assert_eq!(pong(&mut alice).await, expected(3, Value::Null));
@@ -167,7 +167,7 @@ async fn a_redis_that_is_away_delays_a_pong_for_a_moment_only() {
     hub.redis.resume();
     hub.until_ready().await;
     until("it is known again", async || pong_slowly(&mut alice).await == expected(3, 3)).await;
-    // It is gone, and what is not on its disk as well.
+    // Redis is down, and has lost its data.
     hub.redis.kill();
     hub.until_not_ready().await;
     let start = Instant::now();
@@ -179,14 +179,14 @@ async fn a_redis_that_is_away_delays_a_pong_for_a_moment_only() {
     assert_eq!(pong(&mut bob).await, expected(0, Value::Null));
 }
 
-/// Within the rate of frames.
+/// Stays within the rate limit for frames.
 async fn pong_slowly(client: &mut Client) -> Value {
     tokio::time::sleep(Duration::from_millis(250)).await;
     pong(client).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_script_that_redis_forgets_or_rejects_keeps_nobody_from_connecting() {
+async fn a_script_that_redis_lost_or_rejects_prevents_no_connection() {
     let hub = Hub::start().await;
     Feed::with(&hub.redis, "alice", 2).await;
     hub.redis.command(&["SCRIPT", "FLUSH"]).await;
@@ -202,7 +202,7 @@ async fn a_script_that_redis_forgets_or_rejects_keeps_nobody_from_connecting() {
     let mut back = hub.resume("alice", "?since=seq:1&epoch=e", "bellwire.v1").await;
     assert_eq!(back.welcome().await, unknown);
     assert!(back.notification().await.contains(r#""seq":2,"#));
-    // A feed of another type concerns its user alone.
+    // A feed of the wrong type affects only its user.
     hub.redis.command(&["ACL", "SETUSER", "default", "+@all"]).await;
     hub.redis.command(&["SET", "notifications:odd", "x"]).await;
     let (odd, alice) = tokio::join!(hub.connect_v1("odd"), hub.connect_v1("alice"));
@@ -210,7 +210,7 @@ async fn a_script_that_redis_forgets_or_rejects_keeps_nobody_from_connecting() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_number_that_a_client_hears_is_the_right_one() {
+async fn the_last_number_that_a_client_receives_is_right() {
     // Marks and deletes at the moment of a ping: each client keeps the number of the last frame.
     let redis = RedisServer::start().await;
     let hub = Hub::start_on(redis, Default::default()).await;
@@ -222,7 +222,7 @@ async fn the_last_number_that_a_client_hears_is_the_right_one() {
             let mut feed = Feed::with(&hub.redis, &user, 10).await;
             let (mut client, _) = hub.connect_v1(&user).await;
             for at in 1..=8 {
-                // Unknown from now on.
+                // Unknown from here on.
                 let foreign = format!(r#"{{"notification":{{"userId":"{user}"}}}}"#);
                 hub.redis.publish(&foreign).await;
                 client.notification().await;

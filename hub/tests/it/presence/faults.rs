@@ -1,5 +1,5 @@
-//! Presence with real hubs, real faults and the real times: true again within 20 s. The faults happen
-//! at once, each to a Redis of its own, since most of them take time.
+//! Presence with real hubs, real faults and real times: correct again within 20 s. The faults run at
+//! the same time, each on a Redis of its own, since most of them take long.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use redis::AsyncCommands as _;
 
 use crate::support::{Client, Program, RedisServer, SOON};
 
-/// What the contract promises.
+/// The contract's limit.
 const CONTRACT: Duration = Duration::from_secs(20);
 const LEASE: Duration = Duration::from_secs(12);
 
@@ -29,7 +29,7 @@ async fn online(redis: &RedisServer) -> BTreeSet<String> {
     redis.connection().await.smembers("online_users").await.unwrap()
 }
 
-/// Waits until exactly these are online, as long as the contract allows; tells the seconds.
+/// Waits until exactly these users are online, at most for the contract's time; prints the seconds.
 async fn restored(redis: &RedisServer, fault: &str, users: &[&str]) {
     let start = Instant::now();
     let expected: BTreeSet<String> = users.iter().map(|user| (*user).to_owned()).collect();
@@ -41,7 +41,7 @@ async fn restored(redis: &RedisServer, fault: &str, users: &[&str]) {
             return;
         }
         let unexpected = online.symmetric_difference(&expected).count();
-        assert!(start.elapsed() < CONTRACT, "{fault}: {unexpected} are told wrong");
+        assert!(start.elapsed() < CONTRACT, "{fault}: {unexpected} users are wrong");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -58,7 +58,7 @@ async fn a_hub_killed_beside_another() {
     restored(&redis, "many come", &names(&all)).await;
     killed.kill();
     let watch = async {
-        // Whom the other one holds is online all the time.
+        // Users with a socket on the other hub are online all the time.
         loop {
             let mut connection = redis.connection().await;
             let held: Vec<bool> = connection.smismember("online_users", &half).await.unwrap();
@@ -126,7 +126,7 @@ async fn redis_paused_for_longer_than_a_lease() {
     redis.pause();
     drop(bob);
     let _dave = second.connect("dave").await;
-    // This is the fault itself.
+    // The sleep is the fault.
     tokio::time::sleep(LEASE + Duration::from_secs(2)).await;
     redis.resume();
     restored(&redis, "Redis paused for 14 s", &["alice", "carol", "dave"]).await;
@@ -146,7 +146,7 @@ async fn others_take_users_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn true_again_within_20_s() {
+async fn presence_is_correct_again_within_20_s() {
     tokio::join!(
         a_hub_killed_beside_another(),
         the_only_hub_killed(),
@@ -159,7 +159,7 @@ async fn true_again_within_20_s() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_clean_end_leaves_what_others_hold_for_good() {
+async fn a_clean_end_leaves_the_users_of_others_online() {
     let redis = RedisServer::start().await;
     redis.command(&["SADD", "online_users", "theirs"]).await;
     let (first, second) = (Program::start(&redis).await, Program::start(&redis).await);

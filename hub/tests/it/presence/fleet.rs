@@ -1,4 +1,4 @@
-//! Presence of several hubs at once on one Redis, without sockets, and what it costs.
+//! Presence of several hubs on one Redis, without sockets, and its cost.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ async fn online(redis: &RedisServer) -> BTreeSet<String> {
     redis.connection().await.smembers(ONLINE_USERS).await.unwrap()
 }
 
-/// Calls of a command since the last reset, and the microseconds that they took.
+/// Calls of a command since the last reset, and their total time in microseconds.
 async fn cost(redis: &RedisServer, command: &str) -> (u64, f64) {
     let mut connection = redis.connection().await;
     let stats: String =
@@ -90,7 +90,7 @@ async fn cost(redis: &RedisServer, command: &str) -> (u64, f64) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fleet_under_way_comes_to_the_truth() {
+async fn a_fleet_converges_to_the_right_set() {
     let redis = RedisServer::start().await;
     let members: Vec<_> = (0..6).map(|_| Member::new(&redis, FAST)).collect();
     let works: Vec<_> = members.iter().map(Member::work).collect();
@@ -119,7 +119,7 @@ async fn a_fleet_under_way_comes_to_the_truth() {
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    // Two are killed; what they did last may be under way.
+    // Two hubs are killed, with their last calls possibly still running.
     works[0].abort();
     works[1].abort();
     for task in changing {
@@ -131,7 +131,7 @@ async fn a_fleet_under_way_comes_to_the_truth() {
         expected.extend(member.users.lock().iter().map(ToString::to_string));
     }
     until("exactly those are online", async || online(&redis).await == expected).await;
-    // Until then the dead count as alive, and their users may be the same.
+    // Until then the dead hubs count as alive, and their users may be the same.
     let mut leases = connection.clone();
     until("the dead are taken out", async || leases.zcard(PRESENCE_LEASES).await == Ok(4)).await;
     for (member, work) in members.iter().zip(&works).skip(2) {
@@ -144,7 +144,7 @@ async fn a_fleet_under_way_comes_to_the_truth() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_users_of_a_dead_hub_go_with_one_beat() {
+async fn one_beat_removes_the_many_users_of_a_dead_hub() {
     let redis = RedisServer::start().await;
     let (dead, alive) = (Member::new(&redis, FAST), Member::new(&redis, FAST));
     for number in 0..2_600 {
@@ -168,7 +168,7 @@ async fn many_users_of_a_dead_hub_go_with_one_beat() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn hubs_without_users_never_end_what_others_hold() {
+async fn hubs_without_users_never_remove_the_users_of_others() {
     let redis = RedisServer::start().await;
     redis.command(&["SADD", ONLINE_USERS, "theirs"]).await;
     let member = Member::new(&redis, FAST);
@@ -185,7 +185,7 @@ async fn hubs_without_users_never_end_what_others_hold() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hub_whose_users_redis_has_evicted_tells_them_again() {
+async fn a_hub_whose_users_redis_evicted_writes_them_again() {
     let redis = RedisServer::start().await;
     let (first, second) = (Member::new(&redis, FAST), Member::new(&redis, FAST));
     for member in [&first, &second] {
@@ -203,7 +203,7 @@ async fn a_hub_whose_users_redis_has_evicted_tells_them_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_comes_to_another_service_after_the_last_hub_died_stays() {
+async fn a_user_of_another_service_who_connects_after_the_last_hub_died_stays_online() {
     let redis = RedisServer::start().await;
     let dead = Member::new(&redis, FAST);
     dead.join("alice");
@@ -218,7 +218,7 @@ async fn who_comes_to_another_service_after_the_last_hub_died_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_of_another_type_is_survived_and_does_no_harm() {
+async fn a_key_of_the_wrong_type_does_no_harm() {
     let redis = RedisServer::start().await;
     let member = Member::new(&redis, FAST);
     let work = member.work();
@@ -240,7 +240,7 @@ async fn a_key_of_another_type_is_survived_and_does_no_harm() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn presence_stays_true_on_a_redis_without_memory() {
+async fn presence_stays_correct_on_a_redis_without_memory() {
     let redis = RedisServer::start().await;
     let member = Member::new(&redis, FAST);
     redis.command(&["SADD", ONLINE_USERS, "theirs"]).await;

@@ -1,4 +1,4 @@
-//! Who is online: with real hubs, with faults, as a fleet, and against a model.
+//! The online users: with real hubs, with faults, as a fleet, and against a model.
 
 mod faults;
 mod fleet;

@@ -1,5 +1,5 @@
 //! Presence against a model: random interleavings of hubs, faults and other services on a real
-//! Redis. Time passes by moving what Redis keeps of it.
+//! Redis. Time passes by shifting the times stored in Redis.
 
 mod line;
 mod store;
@@ -20,21 +20,21 @@ enum Op {
     Leave(usize, usize),
     Sync(usize, Fault),
     Beat(usize, Fault),
-    /// As kill -9 does; another process takes its place.
+    /// As `kill -9` does; another process replaces the hub.
     Die(usize),
     Release(usize, Fault),
-    /// Time during which nobody calls.
+    /// Time without calls.
     Pass(u64),
-    /// A call that was given up is carried out after all.
+    /// Redis executes a call after its client gave up.
     RunLate,
     OthersAdd(usize),
     OthersRemove(usize),
     OthersDelete,
     Flush,
-    /// The companions are lost alone.
+    /// Redis loses only the companions.
     LoseRevs,
     Snapshot,
-    /// A failover to a replica that stands where the snapshot was taken.
+    /// A failover to a replica in the state of the snapshot.
     Restore,
 }
 
@@ -90,7 +90,7 @@ async fn run(world: &mut World, op: Op) {
 }
 
 #[test]
-fn once_quiet_exactly_those_are_online_who_should_be() {
+fn after_quiet_time_exactly_the_right_users_are_online() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let redis = runtime.block_on(RedisServer::start());
     let config = Config { failure_persistence: None, ..Config::default() };

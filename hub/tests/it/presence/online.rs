@@ -1,11 +1,11 @@
-//! Who is online.
+//! Users become online and offline.
 
 use redis::AsyncCommands as _;
 
 use crate::support::{Hub, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn online_from_the_first_tab_to_the_last() {
+async fn a_user_is_online_from_the_first_tab_to_the_last() {
     let hub = Hub::start().await;
     let (first, second) = (hub.connect("alice").await, hub.connect("alice").await);
     let bob = hub.connect("bob").await;
@@ -20,7 +20,7 @@ async fn online_from_the_first_tab_to_the_last() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn heals_after_a_flush_and_after_another_service_took_a_user_out() {
+async fn presence_heals_after_a_flush_and_after_another_service_removed_a_user() {
     let hub = Hub::start().await;
     let _alice = hub.connect("alice").await;
     hub.until_online(&["alice"]).await;
@@ -29,11 +29,11 @@ async fn heals_after_a_flush_and_after_another_service_took_a_user_out() {
     hub.redis.command(&["SREM", "online_users", "alice"]).await;
     hub.until_online(&["alice"]).await;
     let ttl_ms: i64 = hub.redis.connection().await.pttl("online_users").await.unwrap();
-    assert!(ttl_ms > 0, "it has to expire when the hub is gone");
+    assert!(ttl_ms > 0, "the set must expire after the hub's end");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_users_come_and_go() {
+async fn many_users_connect_and_disconnect() {
     let mut hub = Hub::start().await;
     let users: Vec<String> = (0..1200).map(|number| format!("u{number}")).collect();
     let connecting = users.iter().map(|user| hub.connect(user));

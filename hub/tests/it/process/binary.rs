@@ -11,12 +11,18 @@ use tokio::net::TcpStream;
 use crate::support::program::PROGRAM;
 use crate::support::{Client, Hub, KEY, Options, Program, RedisServer, SOON, now_s, token, until};
 
-/// Longest run of a command that serves nothing.
+/// Time limit of a command that does not serve.
 const RUN_LIMIT: Duration = Duration::from_secs(20);
 
-/// Runs the program with arguments and variables: exit code, standard output, standard error.
+/// Runs the program with arguments and variables; returns exit code, standard output, standard error.
 async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
     let mut command = Command::new(PROGRAM);
+    // Variables of the tests themselves are unknown to the hub.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("BELLWIRE_") {
+            command.env_remove(name);
+        }
+    }
     command.args(arguments).envs(variables.iter().copied());
     let output = process::run(command, RUN_LIMIT).await;
     let text = |bytes| String::from_utf8(bytes).unwrap();
@@ -24,7 +30,7 @@ async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, St
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_says_goodbye_and_ends() {
+async fn sigterm_sends_reconnect_and_ends() {
     let redis = RedisServer::start().await;
     let hub = Program::start(&redis).await;
     let address = hub.address();
@@ -47,7 +53,7 @@ async fn sigterm_says_goodbye_and_ends() {
 async fn a_second_signal_ends_at_once() {
     let redis = RedisServer::start().await;
     let hub = Program::start(&redis).await;
-    // It never answers the close, so the hub would wait for it.
+    // This client never answers the close frame, so the hub would wait for it.
     let _silent = Client::connect(hub.address(), &token("alice"), None).await.unwrap();
     hub.signal(Signal::INT);
     until("it has stopped accepting", async || TcpStream::connect(hub.address()).await.is_err())
@@ -82,16 +88,17 @@ async fn a_wrong_setting_is_named_before_anything_starts() {
         ("BELLWIRE_HUB_LISTEN", "nowhere", "--listen"),
         ("BELLWIRE_FUNCTIONS_URL", "http://127.0.0.1:1", "BELLWIRE_RELAY_TOKEN_FILE"),
         ("BELLWIRE_HUB_LOG", "a=b=c", "BELLWIRE_HUB_LOG"),
-        // Keys that cannot be used are no keys that are missing: no hub starts that refuses everyone.
+        // An unusable key is not a missing key: the hub must not start and reject every client.
         ("AUTH_HS256_KEY_FILE", "/nowhere", "AUTH_HS256_KEY_FILE"),
         ("AUTH_HS256_KEY_FILE", "/dev/null", "AUTH_HS256_KEY_FILE"),
+        ("AUTH_HS256_KEY_FILE", "/proc/self/comm", "AUTH_HS256_KEY_FILE (/proc/self/comm)"),
         ("AUTH_JWKS", "{", "AUTH_JWKS"),
         ("AUTH_JWKS", r#"{"keys":[{"kty":"oct","k":"aHVudGVyMg"}]}"#, "AUTH_JWKS"),
         ("AUTH_JWKS_FILE", "/nowhere", "AUTH_JWKS_FILE"),
         ("AUTH_JWKS_FILE", "/dev/null", "AUTH_JWKS_FILE"),
     ] {
         let (code, output, text) = run(&["serve"], &[(name, value)]).await;
-        // 2 is the command line's.
+        // The command-line parser exits with 2.
         let expected = if name == "BELLWIRE_HUB_LISTEN" { 2 } else { 1 };
         assert_eq!(code, Some(expected), "{name}: {text}");
         assert!(text.contains(named), "{name}: {text}");
@@ -100,10 +107,10 @@ async fn a_wrong_setting_is_named_before_anything_starts() {
     }
 }
 
-/// The process then ends with 1, as after every error.
+/// The process then exits with 1, as after every error.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_fails_ends_the_hub_with_an_error() {
-    // No timer takes an interval of nothing: the task of presence panics.
+    // A zero interval makes the presence task panic.
     let presence = PresencePace { beat: Duration::ZERO, ..PresencePace::default() };
     let pace = Pace { presence, ..Pace::default() };
     let options = Options { pace, ..Options::default() };
@@ -113,7 +120,7 @@ async fn a_part_that_fails_ends_the_hub_with_an_error() {
 }
 
 #[tokio::test]
-async fn check_config_says_what_it_comes_to_and_what_is_wrong() {
+async fn check_config_prints_the_resulting_settings_and_the_errors() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("hub.toml");
     let check = async |text: &str| {
@@ -135,13 +142,29 @@ async fn check_config_says_what_it_comes_to_and_what_is_wrong() {
     let (is_right, shown, stderr) = check("\nsocket_max = 5").await;
     assert!(!is_right && shown.is_empty());
     assert!(stderr.contains(&format!("{}:2: `socket_max`", file.display())), "{stderr}");
-    // As `serve` would, and not only line by line.
+    let (is_right, _, stderr) =
+        check("functions_url = \"http://f:1\"\nrelay_token_file = \"/nowhere/token\"").await;
+    assert!(!is_right && stderr.contains("cannot read /nowhere/token"), "{stderr}");
+    // Checks settings together, as `serve` does, not only line by line.
     let (is_right, _, stderr) = check("connections_max = 10\nsockets_max = 11").await;
     assert!(!is_right && stderr.contains("BELLWIRE_HUB_SOCKETS_MAX"), "{stderr}");
 }
 
+#[tokio::test]
+async fn a_misspelt_variable_is_named_by_check_config_and_in_the_log() {
+    let misspelt = ("BELLWIRE_HUB_PNIG_INTERVAL_S", "7");
+    let (code, shown, stderr) = run(&["check-config"], &[misspelt]).await;
+    assert!(code == Some(0) && shown.contains("ping_interval_s = 25"), "{stderr}");
+    let expected =
+        "bellwire-hub: BELLWIRE_HUB_PNIG_INTERVAL_S is set, but no setting has this name\n";
+    assert_eq!(stderr, expected);
+    // The short key ends `serve` after that.
+    let (code, _, log) = run(&["serve"], &[misspelt, ("AUTH_HS256_KEY", "short")]).await;
+    assert!(code == Some(1) && log.contains(misspelt.0), "{log}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn the_file_is_what_it_serves_with_and_its_open_files_are_raised() {
+async fn serve_uses_the_file_and_raises_the_limit_of_open_files() {
     let redis = RedisServer::start().await;
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("hub.toml");
@@ -154,7 +177,7 @@ async fn the_file_is_what_it_serves_with_and_its_open_files_are_raised() {
     hub.signal(Signal::TERM);
     assert!(hub.ended(SOON).await.success());
     assert!(address.starts_with("127.0.0.1:"), "{address}");
-    // Linux only: elsewhere there is no such file.
+    // Only Linux has this file.
     if let Ok(limits) = limits {
         let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
         let mut numbers = files.split_whitespace().skip(3);

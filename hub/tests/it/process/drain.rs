@@ -1,11 +1,11 @@
-//! A hub that ends sends its clients away a few at a time.
+//! A draining hub closes its sockets a few at a time.
 
 use std::time::{Duration, Instant};
 
 use crate::support::Hub;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_are_sent_away_over_a_while_and_told_when_to_come_back() {
+async fn sockets_are_closed_over_the_spread_with_a_reconnect_time() {
     const CLIENTS: usize = 300;
     let mut hub = Hub::start().await;
     let connecting = (0..CLIENTS).map(|client| {
@@ -23,7 +23,7 @@ async fn clients_are_sent_away_over_a_while_and_told_when_to_come_back() {
     });
     let leaving = futures_util::future::join_all(leaving);
     let (_, left) = tokio::join!(hub.stop(), leaving);
-    // At most a thousand a second.
+    // At most 1,000 a second.
     let last = left.iter().map(|(_, at)| *at).max().unwrap();
     assert!(last >= Duration::from_millis(CLIENTS as u64 - 50), "{last:?}");
     let mut waits: Vec<u64> = left.iter().map(|(after_ms, _)| *after_ms).collect();

@@ -1,4 +1,4 @@
-//! `/metrics`: where it is, and for whom.
+//! `/metrics`: its address and its access.
 
 use std::sync::Arc;
 
@@ -47,13 +47,13 @@ async fn status(router: &Router, token: Option<&str>) -> u16 {
 }
 
 #[tokio::test]
-async fn beside_clients_it_is_for_its_token_only() {
+async fn on_the_clients_address_metrics_require_their_token() {
     let router = endpoint(with_token("secret")).router();
     assert_eq!(status(&router, Some("secret")).await, 200);
     for wrong in [None, Some(""), Some("secre"), Some("secret2"), Some("sEcret")] {
         assert_eq!(status(&router, wrong).await, 401, "{wrong:?}");
     }
-    // Nowhere by default, and not here when it has an address of its own.
+    // Missing by default, and missing here if it has an address of its own.
     assert_eq!(status(&endpoint(MetricsAccess::default()).router(), None).await, 404);
     let listen = Some(([127, 0, 0, 1], 1).into());
     let elsewhere = MetricsAccess { listen, ..with_token("secret") };
@@ -61,7 +61,7 @@ async fn beside_clients_it_is_for_its_token_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_its_own_address_it_answers_scrapes_and_nothing_else() {
+async fn the_metrics_address_answers_scrapes_and_nothing_else() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let access = MetricsAccess { listen: Some(address), token: None };
@@ -71,7 +71,13 @@ async fn on_its_own_address_it_answers_scrapes_and_nothing_else() {
     assert_eq!(answer.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
     let refused = "bellwire_hub_refused_total{code=\"forbidden\",reason=\"origin\"} 1\n";
     assert!(answer.body.contains(refused), "{}", answer.body);
-    // Also while clients have taken every connection.
+    let scrape = "GET /metrics HTTP/1.1\r\nHost: hub\r\n\
+                  Accept: application/openmetrics-text;version=1.0.0,text/plain;q=0.5\r\n\r\n";
+    let answer = request(address, scrape).await;
+    let open_metrics = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!(answer.header("content-type"), Some(open_metrics));
+    assert!(answer.body.contains(refused) && answer.body.ends_with("# EOF\n"), "{}", answer.body);
+    // Also while clients use every connection.
     let alive = request(address, "GET /healthz HTTP/1.1\r\nHost: hub\r\n\r\n").await;
     let ready = request(address, "GET /readyz HTTP/1.1\r\nHost: hub\r\n\r\n").await;
     assert_eq!((alive.status, ready.status), (200, 503));
@@ -80,7 +86,7 @@ async fn on_its_own_address_it_answers_scrapes_and_nothing_else() {
     let answer =
         request(address, "POST /metrics HTTP/1.1\r\nHost: hub\r\nContent-Length: 0\r\n\r\n").await;
     assert_eq!((answer.status, answer.header("allow")), (405, Some("GET, HEAD")));
-    // It ends with its task: an open connection does not outlive it.
+    // Its connections end with its task.
     let mut idle = TcpStream::connect(address).await.unwrap();
     let _ = request(address, "GET /metrics HTTP/1.1\r\nHost: hub\r\n\r\n").await;
     serving.abort();
@@ -89,7 +95,7 @@ async fn on_its_own_address_it_answers_scrapes_and_nothing_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_hub_does_is_counted() {
+async fn a_hub_counts_its_work() {
     let options =
         Options { metrics_token: Some("secret-of-the-scraper".to_owned()), ..Options::default() };
     let hub = Hub::start_with(options).await;
@@ -117,7 +123,7 @@ async fn what_a_hub_does_is_counted() {
         "messages_total{channel=\"notifications\"} 3",
         "undelivered_total{reason=\"unreadable\"} 1",
         "undelivered_total{reason=\"not_here\"} 1",
-        // Three sockets of one message.
+        // One message to three sockets.
         "delivery_seconds_count 3",
         "queued_frames 0",
         "resumes_total{outcome=\"replayed\"} 1",

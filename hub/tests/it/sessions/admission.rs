@@ -1,4 +1,4 @@
-//! Limits, tickets and metrics as a client of a whole hub meets them.
+//! Limits, tickets and metrics, seen by the clients of a whole hub.
 
 use shared::Code;
 use tokio::io::AsyncReadExt as _;
@@ -17,7 +17,7 @@ async fn hub(limit: fn(&mut Limits)) -> Hub {
     Hub::start_with(Options { limit: Some(limit), ..Options::default() }).await
 }
 
-/// A handshake as text, with whatever headers.
+/// A handshake as text, with any headers.
 async fn handshake(
     hub: &Hub,
     path: &str,
@@ -59,7 +59,7 @@ fn refused(code: Code) -> (u16, String, bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_with_too_many_sockets_is_told_so_and_others_are_not_concerned() {
+async fn a_user_with_too_many_sockets_is_rejected_and_others_are_not_affected() {
     let hub = hub(|limits| limits.sockets_per_user_max = 2).await;
     let first = with_token(&hub, "alice", "").await.unwrap();
     let _second = with_token(&hub, "alice", "").await.unwrap();
@@ -70,7 +70,7 @@ async fn a_user_with_too_many_sockets_is_told_so_and_others_are_not_concerned() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn all_sockets_taken_is_a_503_and_probes_get_through() {
+async fn a_full_hub_answers_503_and_still_answers_probes() {
     let hub = hub(|limits| limits.sockets_max = 1).await;
     let _only = with_token(&hub, "alice", "").await.unwrap();
     assert_eq!(code(with_token(&hub, "bob", "").await), refused(Code::NotReady));
@@ -78,13 +78,13 @@ async fn all_sockets_taken_is_a_503_and_probes_get_through() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_with_too_many_connections_is_answered_before_it_asks() {
+async fn an_address_with_too_many_connections_is_rejected_before_its_request() {
     let hub = hub(|limits| limits.connections_per_address_max = 3).await;
     let mut kept = Vec::new();
     let problem = loop {
         let mut connection = TcpStream::connect(hub.address).await.unwrap();
         let mut text = String::new();
-        // Whoever is let in is asked for a request and hears nothing before.
+        // An admitted connection receives nothing before its request.
         let reading = connection.read_to_string(&mut text);
         match timeout(std::time::Duration::from_millis(300), reading).await {
             Ok(read) => break read.map(|_| text).unwrap(),
@@ -124,7 +124,7 @@ async fn ticket(hub: &Hub) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_opens_one_socket() {
+async fn a_ticket_opens_exactly_one_socket() {
     let hub = Hub::start().await;
     let path = format!("/ws/notifications?ticket={}", ticket(&hub).await);
     let mut client = handshake(&hub, &path, "").await.unwrap();
@@ -146,7 +146,7 @@ async fn sample(hub: &Hub, series: &str) -> f64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_numbers_follow_what_happens() {
+async fn metrics_follow_connections_and_sockets() {
     let metrics_token = Some("secret".to_owned());
     let limit: fn(&mut Limits) = |limits| limits.sockets_per_user_max = 1;
     let options = Options { metrics_token, limit: Some(limit), ..Options::default() };
@@ -169,7 +169,7 @@ async fn the_numbers_follow_what_happens() {
     assert_eq!(sample(&hub, "undelivered_total{reason=\"unreadable\"}").await, 1.0);
     assert_eq!(sample(&hub, "undelivered_total{reason=\"not_here\"}").await, 1.0);
     client.stream.close(None).await.unwrap();
-    until("the socket is counted as over", async || {
+    until("the socket is counted as closed", async || {
         sample(&hub, "sockets{protocol=\"raw\"}").await == 0.0
     })
     .await;

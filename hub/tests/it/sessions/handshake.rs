@@ -1,4 +1,4 @@
-//! Who gets in, and how refusals look.
+//! Accepted and rejected handshakes, and the form of rejections.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
@@ -37,7 +37,7 @@ async fn a_browser_selects_a_protocol_and_the_token_is_not_echoed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refusals_are_problems_over_http() {
+async fn rejected_handshakes_are_answered_with_problems() {
     let hub = Hub::start().await;
     let claims = |seconds: f64| json!({"sub": "alice", "exp": now_s() + seconds});
     let bearer = |token: String| format!("Authorization: Bearer {token}");
@@ -67,7 +67,7 @@ async fn refusals_are_problems_over_http() {
         let challenge = (status == 401).then_some("Bearer");
         assert_eq!(answer.header("www-authenticate"), challenge, "{name}");
     }
-    // An `Origin` from the list, and none at all, are fine; a plain GET is not a handshake.
+    // A listed `Origin` and a missing one are accepted; a plain GET is not a handshake.
     let path = format!("/ws/notifications?access_token={}", token("alice"));
     assert_eq!(hub.get(&path).await.status, 401);
     let text = format!("GET /ws/notifications HTTP/1.1\r\nHost: hub\r\n{good}\r\n\r\n");
@@ -76,7 +76,7 @@ async fn refusals_are_problems_over_http() {
 
 /// RFC 6455 §4.2.1, §4.4.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_a_handshake_of_version_13_is_refused() {
+async fn only_valid_handshakes_of_version_13_are_accepted() {
     let hub = Hub::start().await;
     let good = "GET /ws/notifications HTTP/1.1|Connection: keep-alive, Upgrade|\
                 Upgrade: WebSocket|Sec-WebSocket-Version: 13|\
@@ -102,9 +102,9 @@ async fn what_is_not_a_handshake_of_version_13_is_refused() {
     }
 }
 
-/// The same words as the functions'.
+/// The same words as in the functions.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_refused_token_is_told_which_check_failed() {
+async fn a_rejected_token_is_answered_with_the_failed_check() {
     let hub = Hub::start().await;
     let exp = now_s() + 60.0;
     let cases = [
@@ -125,11 +125,31 @@ async fn a_refused_token_is_told_which_check_failed() {
     }
 }
 
+/// As the functions do: a proxy may have checked the other one.
 #[tokio::test(flavor = "multi_thread")]
-async fn without_a_key_nobody_gets_in() {
+async fn two_tokens_in_headers_are_refused_everywhere() {
+    let options = Options { metrics_token: Some("scrape".to_owned()), ..Options::default() };
+    let hub = Hub::start_with(options).await;
+    let good = format!("Authorization: Bearer {}", token("alice"));
+    for headers in [[good.as_str(), &good], [&good, "Authorization: Bearer x"]] {
+        let answer = handshake(&hub, &headers).await;
+        assert_eq!((answer.status, answer.code().as_str()), (401, "unauthorized"));
+        assert!(answer.body.contains("the header `authorization` stands twice"), "{}", answer.body);
+    }
+    for start in ["GET /sse/notifications", "POST /ws/ticket"] {
+        let text = format!("{start} HTTP/1.1\r\nHost: hub\r\n{good}\r\n{good}\r\n\r\n");
+        assert_eq!(request(hub.address, &text).await.status, 401, "{start}");
+    }
+    let scrape = "Authorization: Bearer scrape\r\n";
+    let text = format!("GET /metrics HTTP/1.1\r\nHost: hub\r\n{scrape}{scrape}\r\n");
+    assert_eq!(request(hub.address, &text).await.status, 401);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_key_every_handshake_is_rejected() {
     let options = Options { has_no_key: true, ..Options::default() };
     let hub = Hub::start_on(RedisServer::start().await, options).await;
-    // Whatever else becomes of it, and not only of those who come.
+    // `/readyz` reports it, too, before any client comes.
     let ready = hub.get("/readyz").await;
     assert_eq!((ready.status, ready.code().as_str()), (503, "auth_not_configured"));
     assert!(ready.body.contains("auth: no key is configured"), "{}", ready.body);

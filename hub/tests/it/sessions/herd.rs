@@ -1,4 +1,4 @@
-//! Thousands at once: all come back, and all are brought up to date.
+//! Thousands of clients reconnect at once, and all are brought up to date.
 
 use std::time::{Duration, Instant};
 
@@ -9,11 +9,11 @@ use redis::AsyncCommands as _;
 use crate::delivery::faults::create_for_all;
 use crate::support::{Client, Hub, RedisServer};
 
-/// With the test's own ends 10,000 files, of 20,000 that are common.
+/// The test's own ends make it 10,000 files; a limit of 20,000 is common.
 const SOCKETS: usize = 5_000;
-/// Far beyond what it takes; a machine may be busy.
+/// Far more than needed, since the machine may be busy.
 const ALL_IN: Duration = Duration::from_secs(60);
-/// Handshakes under way at the same time: a herd, in so many lanes.
+/// Handshakes at the same time.
 const LANES: usize = 1_000;
 
 async fn connect_all(hub: &Hub, users: &[String], query: &str) -> Vec<(usize, Client)> {
@@ -35,7 +35,7 @@ async fn get_all(clients: &mut [(usize, Client)], seqs: std::ops::RangeInclusive
             let is_his = text.contains(&format!(r#""userId":"u{at}""#));
             assert!(
                 is_his && text.contains(&format!(r#""seq":{seq},"#)),
-                "not {at}'s {seq}: {text}"
+                "expected seq {seq} of {at}: {text}"
             );
         }
     }
@@ -62,7 +62,7 @@ async fn calls(redis: &RedisServer) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn thousands_come_back_at_once_and_are_brought_up_to_date_after_a_restart_of_redis() {
+async fn thousands_reconnect_at_once_and_are_brought_up_to_date_after_a_restart_of_redis() {
     let hub = Hub::start().await;
     let users: Vec<String> = (0..SOCKETS).map(|user| format!("u{user}")).collect();
     create_for_all(&hub.redis, &users, 1).await;
@@ -86,7 +86,7 @@ async fn thousands_come_back_at_once_and_are_brought_up_to_date_after_a_restart_
         took.as_secs_f64()
     );
 
-    // Everyone misses three: they lie in the feeds, and nothing was heard of them.
+    // Every user misses three entries: they are in the feeds, but were not received.
     for page in users.chunks(100) {
         let pushing = page.iter().map(|user| async {
             for seq in 2..=4 {

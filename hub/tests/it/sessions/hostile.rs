@@ -1,4 +1,4 @@
-//! Clients that mean no good, or cannot help it: others are served meanwhile.
+//! Hostile or broken clients: the hub serves the others meanwhile.
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -10,11 +10,11 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::{Hub, token, until};
 
-/// `hub::limits::HEADER_DEADLINE`, and what a loaded machine takes to look.
+/// `hub::limits::HEADER_DEADLINE`, with slack for a busy machine.
 const HEADER_DEADLINE: Duration = Duration::from_secs(15 + 10);
 
-/// Sends one byte after another, as slowly as goes unnoticed by a deadline for each; gives how long it
-/// was let.
+/// Sends one byte after another, slowly enough to pass a deadline for each byte; returns the time until
+/// the hub closed.
 async fn trickle(address: SocketAddr, head: String) -> Duration {
     let mut connection = TcpStream::connect(address).await.unwrap();
     let start = Instant::now();
@@ -23,28 +23,28 @@ async fn trickle(address: SocketAddr, head: String) -> Duration {
             break;
         }
         let mut answer = [0; 1024];
-        // Closed: what came before is an answer, if it has one.
+        // Closed: earlier bytes are the answer, if any.
         let reading = timeout(Duration::from_millis(200), connection.read(&mut answer));
         if let Ok(Ok(0) | Err(_)) = reading.await {
             break;
         }
-        assert!(start.elapsed() < HEADER_DEADLINE, "it is still let");
+        assert!(start.elapsed() < HEADER_DEADLINE, "the hub has not closed");
     }
     start.elapsed()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn handshakes_that_never_end_are_closed_and_stop_nobody() {
+async fn endless_handshakes_are_closed_and_delay_no_other_client() {
     let hub = Hub::start().await;
     let bearer = token("alice");
     let slow = (0..100).map(|number| {
-        // Endless in a header, and in the request line.
+        // An endless header, and an endless request line.
         let head =
             format!("GET /ws/notifications HTTP/1.1\r\nAuthorization: Bearer {bearer}\r\nX: ");
         trickle(hub.address, if number % 2 == 0 { head } else { "GET /aaaaaaaaaaaa".to_owned() })
     });
-    // These say next to nothing. Not nothing: a machine that is busy may drop the last packet of a
-    // handshake of TCP, and then only the next one tells it that there is somebody.
+    // These send one byte instead of none: a busy machine may drop the last packet of a TCP handshake,
+    // and only a further packet then completes the connection.
     let idle = join_all((0..500).map(|_| async {
         let mut connection = TcpStream::connect(hub.address).await?;
         connection.write_all(b"G").await.map(|()| connection)
@@ -64,10 +64,7 @@ async fn handshakes_that_never_end_are_closed_and_stop_nobody() {
     };
     let (let_for, ()) = tokio::join!(join_all(slow), others);
     let shortest = let_for.iter().min().unwrap();
-    assert!(
-        *shortest > Duration::from_secs(5),
-        "closed at once, for some other reason: {shortest:?}"
-    );
+    assert!(*shortest > Duration::from_secs(5), "closed at once, for another reason: {shortest:?}");
     for connection in idle {
         let mut connection = connection.unwrap();
         let closed = timeout(HEADER_DEADLINE, connection.read(&mut [0; 16])).await;
@@ -76,7 +73,7 @@ async fn handshakes_that_never_end_are_closed_and_stop_nobody() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn garbage_is_answered_or_closed_and_the_hub_goes_on() {
+async fn garbage_is_answered_or_closed_and_the_hub_keeps_serving() {
     let hub = Hub::start().await;
     let bearer = token("alice");
     let handshake = format!(
@@ -94,22 +91,22 @@ async fn garbage_is_answered_or_closed_and_the_hub_goes_on() {
             let (head, rest): (&[u8], &[u8]) = match number % 4 {
                 0 => (&garbage, b""),
                 1 => (handshake.as_bytes(), &garbage),
-                // Torn anywhere, and the rest is something else.
+                // A handshake cut anywhere, followed by garbage.
                 2 => (&handshake.as_bytes()[..fastrand::usize(..handshake.len())], &garbage),
-                // What is a head to nobody, and ends like one.
+                // Garbage with the end of a head.
                 _ => (&garbage, b"\r\n\r\n"),
             };
-            // It may hang up before all has arrived.
+            // The hub may close before everything has arrived.
             let _ = connection.write_all(head).await;
             let _ = connection.write_all(rest).await;
             let _ = connection.shutdown().await;
             let mut answer = Vec::new();
             let reading = timeout(HEADER_DEADLINE, connection.read_to_end(&mut answer)).await;
-            let _ = reading.expect("it is over in time");
+            let _ = reading.expect("the hub closes in time");
         }
     });
     join_all(throwing).await;
-    until("nobody of them is online", async || hub.online().await.is_empty()).await;
+    until("none of them is online", async || hub.online().await.is_empty()).await;
     let mut client = hub.connect("alice").await;
     hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
     assert_eq!(client.text().await, r#"{"userId":"alice"}"#);

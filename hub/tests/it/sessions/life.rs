@@ -1,4 +1,4 @@
-//! One socket's life.
+//! Events in the life of one socket.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::support::{self, Client, Hub, Options, now_s, token, token_until, until};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_client_is_closed_and_nobody_else_is_delayed() {
+async fn a_slow_client_is_closed_and_delays_no_other() {
     let hub = Hub::start().await;
     let connection = TcpSocket::new_v4().unwrap();
     connection.set_recv_buffer_size(4096).unwrap();
@@ -33,8 +33,8 @@ async fn a_slow_client_is_closed_and_nobody_else_is_delayed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_crowd_is_closed_before_it_takes_the_memory() {
-    // Half of what one alone may be behind by.
+async fn many_slow_clients_are_closed_before_they_use_up_the_memory() {
+    // Half of the limit for a single client.
     const BYTES_MAX: usize = 1024 * 1024;
     let metrics_token = Some("scrape".to_owned());
     let queued_bytes_max = Some(BYTES_MAX);
@@ -52,9 +52,9 @@ async fn a_slow_crowd_is_closed_before_it_takes_the_memory() {
     let filler = "x".repeat(60_000);
     let closed = r#"bellwire_hub_closed_total{code="4408"}"#;
     let start = Instant::now();
-    // Kernels take megabytes of a connection first, each another number.
+    // Kernels buffer megabytes per connection first, each a different number.
     while metric(&hub, closed).await < 8 {
-        assert!(start.elapsed() < Duration::from_secs(60), "not all who are behind are closed");
+        assert!(start.elapsed() < Duration::from_secs(60), "not all slow clients are closed");
         for user in 0..8 {
             let text =
                 format!(r#"{{"notification":{{"userId":"slow-{user}","data":"{filler}"}}}}"#);
@@ -63,7 +63,7 @@ async fn a_slow_crowd_is_closed_before_it_takes_the_memory() {
         hub.redis.publish(r#"{"notification":{"userId":"bob"}}"#).await;
         assert_eq!(bob.text().await, r#"{"userId":"bob"}"#);
         let waiting = metric(&hub, "bellwire_hub_queued_bytes").await;
-        // Each may be found behind by the one frame that makes it too much.
+        // Each may exceed the limit by one frame.
         assert!(waiting < BYTES_MAX + 8 * 61_000, "{waiting} bytes wait");
     }
     assert_eq!(metric(&hub, "bellwire_hub_queued_bytes").await, 0);
@@ -79,7 +79,7 @@ async fn metric(hub: &Hub, name: &str) -> usize {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_expired_token_closes_the_socket_and_a_new_one_keeps_it() {
     let hub = Hub::start().await;
-    // Two seconds, leeway included.
+    // 2 s, leeway included.
     let short = token_until("alice", now_s() - 58.0);
     let mut expiring = Client::connect(hub.address, &short, None).await.unwrap();
     let mut renewed = Client::connect(hub.address, &short, Some("bellwire.v1")).await.unwrap();
@@ -88,18 +88,18 @@ async fn an_expired_token_closes_the_socket_and_a_new_one_keeps_it() {
     assert_eq!(expiring.close_code().await, 4401);
     let first = renewed.json().await;
     assert_eq!(first["type"], "welcome");
-    // Two seconds, leeway included.
+    // 2 s, leeway included.
     assert!((1..=2_000).contains(&first["expiresInMs"].as_u64().unwrap()), "{first}");
     let answer = renewed.json().await;
     assert_eq!(answer["type"], "auth");
-    // An hour, and the leeway.
+    // An hour and the leeway.
     assert!((3_600_000..=3_660_000).contains(&answer["expiresInMs"].as_u64().unwrap()), "{answer}");
     hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
     assert_eq!(renewed.notification().await, r#"{"userId":"alice"}"#);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_renewal_has_to_be_the_same_users_and_good() {
+async fn a_renewal_requires_a_valid_token_of_the_same_user() {
     let hub = Hub::start().await;
     for (token, code) in [(token("bob"), 4403), ("x.y.z".to_owned(), 4401)] {
         let mut client = hub.connect("alice").await;
@@ -123,14 +123,14 @@ async fn frames_outside_the_protocol_close_v1_and_are_ignored_on_raw() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn large_frames_and_many_frames_are_refused() {
+async fn large_frames_and_many_frames_are_rejected() {
     let hub = Hub::start().await;
     let mut large = hub.connect("alice").await;
     large.send(Message::text("x".repeat(16 * 1024 + 1))).await;
     assert_eq!(large.close_code().await, 4413);
     let mut many = hub.connect("alice").await;
     for _ in 0..200 {
-        // The hub may have hung up already.
+        // The hub may have closed already.
         if futures_util::SinkExt::send(&mut many.stream, Message::text("x")).await.is_err() {
             break;
         }
@@ -142,7 +142,7 @@ async fn large_frames_and_many_frames_are_refused() {
 async fn pings_are_answered_both_ways_and_a_silent_peer_is_closed() {
     let pace = Pace { ping_interval: Duration::from_millis(300), ..Pace::default() };
     let hub = Hub::start_with(Options { pace, ..Options::default() }).await;
-    // One that answers (by reading) stays over many pings; one that never reads does not.
+    // A client that answers (by reading) stays over many pings; one that never reads is closed.
     let mut alive = hub.connect("alice").await;
     let silent = hub.connect("bob").await;
     alive.send(Message::Ping("hello".into())).await;

@@ -1,4 +1,4 @@
-//! From a handshake to the end of a session: who is let in, how refusals look, what limits hold.
+//! From a handshake to the end of a session: admission, the form of rejections, limits.
 
 mod admission;
 mod handshake;

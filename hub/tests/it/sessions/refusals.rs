@@ -1,4 +1,4 @@
-//! What an operator sees of refused handshakes: a line in the log and a counter for each reason.
+//! Rejected handshakes as an operator sees them: a log line and a counter for each reason.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -16,12 +16,12 @@ use crate::support::{
     Client, KEY, ORIGIN, Program, RedisServer, SOON, now_s, sign, token, token_until, until,
 };
 
-/// `hub::limits::HEADER_DEADLINE`, and what a loaded machine takes to look.
+/// `hub::limits::HEADER_DEADLINE`, with slack for a busy machine.
 const HEAD_LIMIT: Duration = Duration::from_secs(15 + 10);
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
-/// A hub whose log is read.
+/// A hub with a readable log.
 struct Watched {
     hub: Program,
     metrics: SocketAddr,
@@ -54,7 +54,7 @@ impl Watched {
         line.unwrap_or_else(|| panic!("{reason}: {page}")).parse().unwrap()
     }
 
-    /// Waits for the line and the count of a refusal; gives the line.
+    /// Waits for the log line and the count of a rejection; returns the line.
     async fn refused(&self, reason: &str) -> Value {
         let mut line = Value::Null;
         until(&format!("{reason} is logged and counted"), async || {
@@ -68,13 +68,13 @@ impl Watched {
     }
 }
 
-/// The lines of a log with a message.
+/// The log lines with this message.
 fn lines(log: &str, message: &str) -> Vec<Value> {
     let lines = log.lines().filter_map(|line| serde_json::from_str(line).ok());
     lines.filter(|line: &Value| line["message"] == message).collect()
 }
 
-/// Sends a request and reads until the hub hangs up.
+/// Sends a request and reads until the hub closes.
 async fn ask(address: SocketAddr, request: &str) -> String {
     let mut connection = TcpStream::connect(address).await.unwrap();
     connection.write_all(request.as_bytes()).await.unwrap();
@@ -93,7 +93,7 @@ fn bearer(token: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_refused_handshake_is_logged_and_counted_by_its_reason() {
+async fn every_rejected_handshake_is_logged_and_counted_by_its_reason() {
     let redis = RedisServer::start().await;
     let hub = Watched::start(&redis, KEY, &[]).await;
     let good = bearer(&token("alice"));
@@ -126,7 +126,7 @@ async fn every_refused_handshake_is_logged_and_counted_by_its_reason() {
     let line = hub.refused("origin").await;
     assert_eq!(line["origin"], "https://evil.example");
     assert_eq!(line["code"], "forbidden");
-    // The client was told the same id.
+    // The client received the same id.
     assert_eq!(line["request"].as_str().map(str::len), Some(16), "{line}");
     assert!(hub.refused("token").await["detail"].as_str().unwrap().contains("signature"));
     let ask_ticket = format!("POST /ws/ticket HTTP/1.1\r\nHost: hub\r\n{good}\r\n");
@@ -143,7 +143,7 @@ async fn every_refused_handshake_is_logged_and_counted_by_its_reason() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn limits_that_refuse_are_logged_and_counted_by_their_reason() {
+async fn rejections_by_limits_are_logged_and_counted_by_their_reason() {
     let good = UPGRADE.to_owned() + &bearer(&token("alice"));
     for (flag, reason, status) in [
         ("--sockets-per-user-max=1", "user_sockets", 429),
@@ -161,7 +161,7 @@ async fn limits_that_refuse_are_logged_and_counted_by_their_reason() {
         let hub = Watched::start(&redis, KEY, &flags).await;
         let first = Client::connect(hub.address(), &token("alice"), None).await.unwrap();
         let mut refused = String::new();
-        // A rate allows some more.
+        // The rate limit lets some more pass.
         while refused.is_empty() {
             let mut connection = TcpStream::connect(hub.address()).await.unwrap();
             let request = format!("GET /ws/notifications HTTP/1.1\r\nHost: hub\r\n{good}\r\n");
@@ -193,7 +193,7 @@ async fn a_missing_key_and_a_missing_redis_are_logged_and_counted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_refusals_takes_a_bounded_number_of_lines() {
+async fn a_flood_of_rejections_writes_a_bounded_number_of_lines() {
     const REFUSALS: usize = 10_000;
     let redis = RedisServer::start().await;
     let hub = Watched::start(&redis, KEY, &[]).await;
@@ -209,7 +209,7 @@ async fn a_flood_of_refusals_takes_a_bounded_number_of_lines() {
     }
     assert_eq!(hub.count("no_token").await, REFUSALS as u64);
     let (_, log) = hub.hub.end_by(Signal::TERM, SOON).await;
-    // Where the flood took longer than a minute, there are the lines of two.
+    // A flood that lasts more than a minute writes the lines of two minutes.
     let (refused, sums) = (lines(&log, "refused"), lines(&log, "refused more"));
     assert!(refused.len() <= REFUSAL_LINES_MAX * sums.len(), "{}", refused.len());
     let summed: u64 = sums.iter().map(|line| line["count"].as_u64().unwrap()).sum();

@@ -1,4 +1,4 @@
-//! One-time tickets: over hubs, once, in time, and for listed pages.
+//! One-time tickets: shared by all hubs, used once, limited in time, for listed pages only.
 
 use std::sync::Arc;
 
@@ -32,7 +32,7 @@ fn claims(user: &str, exp: f64) -> Claims {
     Claims { sub: user.to_owned(), exp, nbf: None, scope: "ops:write".to_owned() }
 }
 
-/// The route of a hub.
+/// The ticket route of a hub.
 fn desk(redis: &RedisServer) -> (Router, Arc<Tickets>) {
     let keys = KeySet::new(&KeyConfig { hs256_key: KEY.to_owned(), ..KeyConfig::default() });
     let target = RedisTarget::parse(&redis.url()).unwrap();
@@ -63,7 +63,7 @@ fn code(body: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_ticket_of_one_hub_opens_at_exactly_one_of_many() {
+async fn a_ticket_of_one_hub_opens_one_socket_on_any_hub() {
     let redis = RedisServer::start().await;
     let exp = (now_s() + 3600.0).floor();
     let ticket = tickets(&redis).issue(&claims("alice", exp), Instant::now()).await.unwrap();
@@ -86,7 +86,7 @@ async fn a_ticket_of_one_hub_opens_at_exactly_one_of_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lies_in_redis_expires_and_is_no_token() {
+async fn the_value_in_redis_expires_and_contains_no_token() {
     let redis = RedisServer::start().await;
     let (router, _) = desk(&redis);
     let token = token("alice");
@@ -108,10 +108,10 @@ async fn what_lies_in_redis_expires_and_is_no_token() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_ticket_opens_nothing() {
+async fn invalid_tickets_open_nothing() {
     let redis = RedisServer::start().await;
     let hub = tickets(&redis);
-    // A key of that name exists: the text is refused before it becomes part of one.
+    // A key with that name exists: the text is rejected before it becomes part of a key.
     redis.command(&["SET", "bw:ticket:x", r#"{"sub":"alice","exp":99999999999}"#]).await;
     redis.command(&["SET", &format!("bw:ticket:{}", "y".repeat(32)), "nonsense"]).await;
     for text in ["", "x", &"A".repeat(32), &"*".repeat(32), &"y".repeat(32), &"é".repeat(16)] {
@@ -125,7 +125,7 @@ async fn what_is_no_ticket_opens_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_user_gets_so_many_and_no_more() {
+async fn tickets_per_user_are_limited() {
     let redis = RedisServer::start().await;
     let hub = tickets(&redis);
     let now = Instant::now();
@@ -141,7 +141,7 @@ async fn a_user_gets_so_many_and_no_more() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_redis_there_are_none_and_clients_are_told() {
+async fn without_redis_tickets_fail_with_an_error() {
     let redis = RedisServer::start().await;
     let (router, tickets) = desk(&redis);
     let ticket = tickets.issue(&claims("alice", now_s() + 60.0), Instant::now()).await.unwrap();
@@ -157,7 +157,7 @@ async fn without_redis_there_are_none_and_clients_are_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_a_token_from_a_listed_page_gets_one() {
+async fn only_a_token_from_a_listed_page_gets_a_ticket() {
     let redis = RedisServer::start().await;
     let (router, _) = desk(&redis);
     let good = format!("Bearer {}", token("alice"));

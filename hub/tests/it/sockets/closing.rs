@@ -1,5 +1,5 @@
-//! Connections that the hub ends while the client is still sending: the client learns why, and a client
-//! that never stops is cut off in time.
+//! The hub closes connections while the client is still sending: the client receives the reason, and a
+//! client that never stops sending is cut off in time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,7 +21,7 @@ use crate::support::peer::{Peer, frame, handshake, header};
 use crate::support::{Client, Hub, Options, SOON, token, until};
 
 const LARGE: usize = 5 * 1024 * 1024;
-/// What a loaded machine takes beyond the hub's deadline.
+/// Slack for a busy machine beyond the hub's deadline.
 const SLACK: Duration = Duration::from_secs(5);
 const TEXT: u8 = 0x81;
 const BINARY: u8 = 0x82;
@@ -40,7 +40,7 @@ async fn peer(hub: &Hub, headers: &str) -> Peer {
     Peer::connect(hub.address, &handshake(headers), b"").await
 }
 
-/// The code of the one frame that is no notification, ping or pong.
+/// The code of the only frame besides notifications, pings and pongs.
 async fn code(peer: Peer) -> u16 {
     let frames = peer.frames().await;
     let closes = frames.into_iter().filter(|(first, _)| *first == 0x88);
@@ -65,11 +65,11 @@ async fn a_message_of_5_mb_is_answered_with_4413_however_it_is_sent() {
             assert_eq!(code(peer).await, 4413, "{name} in pieces of {piece}");
         }
     }
-    // As slowly as still is over in time.
+    // As slowly as the deadline allows.
     let mut slow = peer(&hub, &bearer("alice")).await;
     slow.send_all(&whole, LARGE / 100, CLOSE_DEADLINE / 250).await.unwrap();
     assert_eq!(code(slow).await, 4413);
-    // A client library, which reads only once it has sent everything.
+    // A client library that reads only after sending everything.
     let mut client = hub.connect("alice").await;
     client.send(Message::text("x".repeat(LARGE))).await;
     assert_eq!(client.close_code().await, 4413);
@@ -91,7 +91,7 @@ async fn every_code_arrives_while_the_client_is_still_sending() {
         (renewal("x.y.z"), "", 4401),
         (renewal(&token("bob")), "", 4403),
         (pings, "", 4429),
-        // The client's own: it is repeated.
+        // The client's own code is repeated.
         (frame(0x88, b"\x03\xe8"), "", 1000),
     ] {
         let mut peer = peer(&hub, &format!("{}{headers}", bearer("alice"))).await;
@@ -101,7 +101,7 @@ async fn every_code_arrives_while_the_client_is_still_sending() {
     }
 }
 
-/// The kernels' buffers are full in both directions: somebody has to read first.
+/// The kernels' buffers are full in both directions: one side must read first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_client_that_reads_only_after_sending_gets_everything_and_the_code() {
     let hub = with_metrics().await;
@@ -112,7 +112,7 @@ async fn a_client_that_reads_only_after_sending_gets_everything_and_the_code() {
     let (mut reader, count) = (hub.connect("alice").await, 100);
     let notification = format!(r#"{{"userId":"alice","x":"{}"}}"#, "x".repeat(60_000));
     for _ in 0..count {
-        // One after the other, so that the hub has written what the kernel takes.
+        // One by one, so that the hub fills the kernel's buffer.
         hub.redis.publish(&format!(r#"{{"notification":{notification}}}"#)).await;
         assert_eq!(reader.text().await, notification);
         if hub.metric("queued_frames").await > 5.0 {
@@ -135,10 +135,10 @@ async fn a_client_that_reads_only_after_sending_gets_everything_and_the_code() {
     assert_eq!(code, 4413);
 }
 
-/// Sends a request in full, whatever comes back, and then reads all of that.
+/// Sends a request in full, whatever the answer, and then reads the whole answer.
 async fn exchange(hub: &Hub, request: &[u8]) -> String {
     let mut connection = TcpStream::connect(hub.address).await.unwrap();
-    connection.write_all(request).await.expect("everything is taken");
+    connection.write_all(request).await.expect("the hub accepts everything");
     let mut answer = Vec::new();
     let reading = timeout(SOON, connection.read_to_end(&mut answer)).await;
     reading.expect("in time").expect("no reset");
@@ -146,7 +146,7 @@ async fn exchange(hub: &Hub, request: &[u8]) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn http_refusals_arrive_while_the_request_is_still_being_sent() {
+async fn http_rejections_arrive_while_the_request_is_still_being_sent() {
     let hub = Hub::start().await;
     let (body, bearer) = ("x".repeat(LARGE), bearer("alice"));
     let with_body = |start: &str, headers: &str| {
@@ -159,10 +159,10 @@ async fn http_refusals_arrive_while_the_request_is_still_being_sent() {
         (with_body("POST /ws/ticket", ""), 401),
         (with_body("POST /ws/ticket", &bearer), 201),
         (with_body("POST /nowhere", ""), 404),
-        // No body, but a client that goes on all the same.
+        // No body announced, but the client keeps sending.
         (handshake("") + &body, 401),
         (handshake(&format!("{bearer}Origin: https://evil.example\r\n")) + &body, 403),
-        // Before the head has come to its end.
+        // Before the end of the head.
         (format!("GET /ws/notifications HTTP/1.1\r\nX: {body}"), 431),
         (format!("GET / HTTP/1.1\r\n{}\r\n{body}", "X: y\r\n".repeat(200)), 431),
         (format!("nonsense\r\n\r\n{body}"), 400),
@@ -173,19 +173,22 @@ async fn http_refusals_arrive_while_the_request_is_still_being_sent() {
     }
 }
 
-/// Sends until the hub hangs up; gives the time and the bytes that were taken.
+/// Sends until the hub closes; returns the time and the accepted bytes.
 async fn flood(mut connection: TcpStream, piece: usize, pause: Duration) -> (Duration, usize) {
     let (piece, start, mut sent) = (vec![0; piece], Instant::now(), 0);
     while connection.write_all(&piece).await.is_ok() {
         sent += piece.len();
-        assert!(start.elapsed() < CLOSE_DEADLINE + SLACK, "it is still let, after {sent} bytes");
+        assert!(
+            start.elapsed() < CLOSE_DEADLINE + SLACK,
+            "the hub has not closed after {sent} bytes"
+        );
         sleep(pause).await;
     }
     (start.elapsed(), sent)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_never_stops_is_cut_off_after_a_time_and_an_amount() {
+async fn a_client_that_never_stops_sending_is_cut_off_by_time_and_by_bytes() {
     let hub = with_metrics().await;
     let endless = [header(TEXT, 1 << 40), vec![0; 100]].concat();
     let begin = async |start: &[u8]| {
@@ -194,7 +197,7 @@ async fn a_client_that_never_stops_is_cut_off_after_a_time_and_an_amount() {
         connection
     };
     let socket = [handshake(&bearer("alice")), endless].concat();
-    // Socket buffers of both sides come on top.
+    // Plus the socket buffers of both sides.
     let bytes_max = hub::limits::CLOSE_DRAIN_BYTES_MAX + 16 * 1024 * 1024;
     for start in [&socket[..], &handshake("")] {
         let (_, sent) = flood(begin(start).await, 64 * 1024, Duration::ZERO).await;
@@ -206,7 +209,7 @@ async fn a_client_that_never_stops_is_cut_off_after_a_time_and_an_amount() {
     until("their places are free", async || hub.metric("connections").await == 1.0).await;
 }
 
-/// A refused client that is still being listened to takes a place all the same.
+/// A rejected client holds its place while the hub still reads from it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_connection_counts_until_it_is_closed() {
     let limit: fn(&mut Limits) = |limits| limits.connections_per_address_max = 2;
@@ -229,17 +232,17 @@ async fn a_connection_counts_until_it_is_closed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_socket_whose_pings_stay_unanswered_hears_why_while_it_sends() {
+async fn a_socket_that_answers_no_pings_receives_the_close_code_while_it_sends() {
     let pace = Pace { ping_interval: Duration::from_millis(200), ..Pace::default() };
     let hub = Hub::start_with(Options { pace, ..Options::default() }).await;
     let mut peer = peer(&hub, &bearer("alice")).await;
-    // A message that never ends, a byte at a time; pings are not answered.
+    // An endless message, one byte at a time; pings are not answered.
     peer.send_all(&header(BINARY, 16_000), usize::MAX, Duration::ZERO).await.unwrap();
     peer.send_all(&[b'x'; 100], 1, Duration::from_millis(20)).await.unwrap();
     assert_eq!(code(peer).await, 4408);
 }
 
-/// Fails as only a bug could.
+/// Panics, like a bug.
 struct Broken;
 
 impl Listener for Broken {

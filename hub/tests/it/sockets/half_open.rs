@@ -1,4 +1,4 @@
-//! Peers that are gone without a word: their link is down, and no packet says so.
+//! Peers whose link goes down without a packet.
 
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -8,8 +8,8 @@ use hub::config::Pace;
 
 use crate::support::{Hub, Options, token, until};
 
-/// Opens a socket and an event stream from wherever it runs, and keeps the socket alive by
-/// answering pings. Arguments: address, port, and the two tokens.
+/// Opens a socket and an event stream, and keeps the socket alive by answering pings. Arguments:
+/// address, port, and the two tokens.
 const CLIENT: &str = r#"
 const [host, port, socketToken, eventsToken] = process.argv.slice(1);
 const open = (path, token, more) => {
@@ -27,7 +27,7 @@ socket.on('data', (bytes) => {
 open('/sse/notifications', eventsToken, '').resume();
 "#;
 
-/// A network namespace with a pair of interfaces; gone when it is dropped.
+/// A network namespace with a pair of interfaces, removed when dropped.
 struct Namespace {
     name: String,
     here: String,
@@ -39,11 +39,11 @@ fn run(program: &str, words: &[&str]) -> bool {
 }
 
 impl Namespace {
-    /// `None` where this is not permitted.
+    /// `None` without the permission.
     fn new() -> Option<Self> {
         let id = fastrand::u32(..1 << 24);
         let (name, inside) = (format!("bw{id:06x}"), format!("bwi{id:06x}"));
-        // 198.18.0.0/15 is for such tests (RFC 2544).
+        // 198.18.0.0/15 is reserved for such tests (RFC 2544).
         let net = format!("198.18.{}", fastrand::u8(..));
         let this = Self { name, here: format!("{net}.1") };
         let (name, here) = (this.name.as_str(), format!("{net}.1/24"));
@@ -64,7 +64,7 @@ impl Namespace {
         run("ip", &[&["netns", "exec", &self.name], words].concat())
     }
 
-    /// From now on packets go nowhere.
+    /// From now on packets are lost.
     fn cut(&self) {
         let inside = self.name.replacen("bw", "bwi", 1);
         assert!(self.inside(&["ip", "link", "set", &inside, "down"]));
@@ -73,7 +73,7 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // The interfaces go with it.
+        // This removes the interfaces, too.
         run("ip", &["netns", "del", &self.name]);
     }
 }
@@ -95,10 +95,10 @@ async fn a_peer_whose_link_is_down_is_closed_and_offline() {
     let mut here = hub.connect("here").await;
     let reading = tokio::spawn(async move { here.close_code().await });
     hub.until_online(&["here", "socket", "stream"]).await;
-    // Over several pings that are answered.
+    // Long enough for several answered pings.
     tokio::time::sleep(Duration::from_secs(3)).await;
     assert_eq!(hub.online().await, ["here", "socket", "stream"]);
     namespace.cut();
-    until("who is cut off is offline", async || hub.online().await == ["here"]).await;
+    until("the cut-off user is offline", async || hub.online().await == ["here"]).await;
     reading.abort();
 }

@@ -1,4 +1,4 @@
-//! Sockets and event streams as bytes: frames, closing, peers that are gone.
+//! Sockets and event streams as bytes: frames, closing, half-open peers.
 
 mod closing;
 mod events;

@@ -1,5 +1,5 @@
-//! RFC 6455, case by case and byte by byte, against the hub's sockets: with an echo behind them, and
-//! the same bytes against the hub itself, which ignores what a raw client says.
+//! RFC 6455, case by case and byte by byte: against the hub's sockets with an echo behind them, and
+//! against the hub itself, which ignores the messages of a raw client.
 
 mod cases;
 
@@ -11,11 +11,11 @@ use crate::support::peer::{Frame, Peer, frame, handshake};
 use crate::support::{Hub, echo, token};
 use cases::{Case, answered, refused};
 
-/// How the bytes of a case travel.
+/// How the bytes of a case are cut into packets.
 #[derive(Clone, Copy, Debug)]
 enum Way {
     AtOnce,
-    /// Each byte on its own.
+    /// One byte at a time.
     Byte,
     /// In the same segment as the handshake.
     Pipelined,
@@ -23,9 +23,9 @@ enum Way {
 
 const WAYS: [Way; 3] = [Way::AtOnce, Way::Byte, Way::Pipelined];
 
-/// Longer ones are not sent byte by byte: a system call each.
+/// Longer cases are not sent byte by byte: each byte is a system call.
 const BYTEWISE_MAX: usize = 2_000;
-/// The hub takes shorter messages than the echo, and fewer frames.
+/// The hub accepts shorter messages and fewer frames than the echo.
 const HUB_BYTES_MAX: usize = 16 * 1024;
 const HUB_FRAMES_MAX: usize = 30;
 
@@ -64,24 +64,24 @@ async fn check_all(address: SocketAddr, headers: &str, cases: &[Case]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_rfc_allows_is_answered() {
+async fn valid_messages_are_answered() {
     check_all(start_echo().await, "", &answered()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_rfc_forbids_ends_the_connection_with_its_code() {
+async fn violations_of_the_rfc_close_the_connection_with_the_right_code() {
     check_all(start_echo().await, "", &refused()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_hub_itself_answers_the_same_less_the_echo() {
+async fn the_hub_itself_answers_the_same_except_for_the_echo() {
     let hub = Hub::start().await;
     let cases: Vec<Case> = [answered(), refused()]
         .concat()
         .into_iter()
         .filter(|case| case.sent.len() <= HUB_BYTES_MAX && case.frames < HUB_FRAMES_MAX)
         .map(|mut case| {
-            // Control frames only: opcodes from 8 on.
+            // Control frames only: opcodes from 8.
             case.expected.retain(|(first, _)| first & 0x08 != 0);
             case
         })
@@ -90,10 +90,10 @@ async fn the_hub_itself_answers_the_same_less_the_echo() {
     check_all(hub.address, &format!("Authorization: Bearer {}\r\n", token("alice")), &cases).await;
 }
 
-/// The peer's last frames may be on their way when the server closes. They are not looked at, but
-/// they must not make the kernel take back the server's last word either.
+/// The peer's last frames may still be on their way when the server closes. The server ignores them,
+/// but they must not make the kernel discard the server's close frame.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_comes_behind_the_last_frame_does_not_take_the_goodbye_with_it() {
+async fn bytes_after_the_last_frame_do_not_destroy_the_close_frame() {
     let address = start_echo().await;
     let flood = frame(0x82, &[0; 100_000]);
     for (last, code) in [(frame(0x88, b"\x03\xe8bye"), 1000_u16), (frame(0x83, b""), 1002)] {

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::http::Request;
 
 use super::SOON;
 
-/// An open socket of a user. Every wait for a frame ends after [`SOON`].
+/// A user's open socket. Every wait for a frame ends after [`SOON`].
 pub struct Client(Socket);
 
 impl Client {
@@ -22,7 +22,7 @@ impl Client {
         Socket::connect(address, token, protocol).await.map(Self::impatient)
     }
 
-    /// The welcome, without the validity of the token, which differs with every run.
+    /// The welcome without the validity of the token, which differs on every run.
     pub async fn welcome(&mut self) -> String {
         let text = self.text().await;
         let (start, end) = text.split_once(r#","expiresInMs":"#).expect("a welcome");
@@ -39,7 +39,7 @@ impl Client {
         Self::connect_to(connection, "", token, protocol).await
     }
 
-    /// `query` with its `?`.
+    /// `query` includes its `?`.
     pub async fn connect_to(
         connection: TcpStream,
         query: &str,
@@ -49,7 +49,7 @@ impl Client {
         Socket::connect_over(connection, query, token, protocol).await.map(Self::impatient)
     }
 
-    /// Sends a handshake as it is.
+    /// Sends a handshake unchanged.
     pub async fn open(connection: TcpStream, request: Request<()>) -> Result<Self, Error> {
         Socket::open(connection, request).await.map(Self::impatient)
     }

@@ -1,5 +1,5 @@
-//! A server that sends back what it hears, over the hub's own handshake, frames and sockets: what
-//! the cases of RFC 6455 talk to. The hub itself has nothing to say to a client's messages.
+//! A server that echoes messages, with the hub's own handshake, frames and sockets: the peer for the
+//! cases of RFC 6455, since the hub itself does not answer a client's messages.
 
 use std::io;
 use std::sync::Arc;
@@ -19,10 +19,10 @@ use tokio::time::Instant;
 
 /// Autobahn's largest message has 16 MiB.
 const MESSAGE_BYTES_MAX: usize = 32 * 1024 * 1024;
-/// Nobody keeps the time here, so neither a ping nor an end is ever due.
+/// Times are never due here: neither a ping nor an end.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
 
-/// Serves until it is dropped.
+/// Serves until dropped.
 pub async fn serve(listener: TcpListener) -> io::Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
@@ -30,7 +30,7 @@ pub async fn serve(listener: TcpListener) -> io::Result<()> {
     }
 }
 
-/// A request that is not a handshake gets no answer.
+/// Any other request gets no answer.
 async fn open(mut stream: TcpStream) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let (mut bytes, end) = request_head::read(&mut stream).await.ok()?;

@@ -1,4 +1,4 @@
-//! A feed as the functions' own scripts write it.
+//! A feed written by the functions' own scripts.
 
 use shared::script::{FEED_DELETE, FEED_MARK, FEED_PUSH, Script};
 use shared::time::rfc3339;
@@ -7,7 +7,7 @@ use shared::{UserId, keys};
 use super::now_s;
 use super::redis::{RedisServer, ours, ours_until};
 
-/// A feed that the functions' scripts write.
+/// A feed written by the functions' scripts.
 pub struct Feed<'a> {
     redis: &'a RedisServer,
     user: UserId,

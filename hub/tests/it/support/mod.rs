@@ -1,5 +1,5 @@
-//! A hub in this process, and its clients. What other tests need too comes from the crate `support`:
-//! redis-server, the proxy, the gateway in Node, WebSockets, event streams, the hub's program.
+//! A hub in this process, and its clients. Shared parts come from the crate `support`: redis-server,
+//! the proxy, the gateway in Node, WebSockets, event streams, the hub's program.
 
 pub mod client;
 pub mod echo;
@@ -18,7 +18,7 @@ use hub::admission::rate_limit::Rate;
 use hub::config::derived::MetricsAccess;
 use hub::config::{Config, Pace, RedisTarget, RelayConfig};
 use hub::relay::Relay;
-use hub::server;
+use hub::server::{self, Listeners};
 use serde_json::json;
 use shared::auth::{KeyConfig, KeySet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -34,31 +34,37 @@ pub use program::Program;
 pub use redis::RedisServer;
 
 pub const ORIGIN: &str = "https://app.example";
-/// Longest wait for anything that should happen soon.
+/// Longest wait for anything expected soon.
 pub const SOON: Duration = Duration::from_secs(10);
 
-/// A hub that runs in this process.
+/// A hub in this process.
 pub struct Hub {
     pub address: SocketAddr,
+    /// Of the console, if there is one.
+    pub console_address: Option<SocketAddr>,
     pub redis: RedisServer,
     stop: Option<oneshot::Sender<()>>,
     running: JoinHandle<std::io::Result<()>>,
 }
 
-/// What a test may want otherwise.
+/// A test's deviations from the usual setup.
 #[derive(Default)]
 pub struct Options {
     pub pace: Pace,
     pub relay: Option<(String, PathBuf)>,
     pub has_no_key: bool,
-    /// Where Redis seems to be, if something lies between.
+    /// The address of Redis for the hub, for example a proxy's.
     pub redis_url: Option<String>,
-    /// Changes the limits, which are the defaults.
+    /// Changes the default limits.
     pub limit: Option<fn(&mut Limits)>,
     pub metrics_token: Option<String>,
-    /// Of all sockets together.
+    /// Limit for all sockets together.
     pub queued_bytes_max: Option<usize>,
-    /// Where to listen, if not on the loopback.
+    pub has_console: bool,
+    pub has_metrics_beside_console: bool,
+    /// The functions' URL for the console's page.
+    pub console_functions: Option<&'static str>,
+    /// Where to listen, if not on the loopback interface.
     pub listen: Option<SocketAddr>,
 }
 
@@ -68,14 +74,14 @@ impl Hub {
     }
 
     pub async fn start_with(options: Options) -> Self {
-        // Thousands of sockets of some tests, and the hub's ends of them, are this process's.
+        // This process has both ends of the thousands of sockets of some tests.
         hub::config::open_files::raise().unwrap();
         let hub = Self::start_on(RedisServer::start().await, options).await;
         hub.until_ready().await;
         hub
     }
 
-    /// Also on a Redis that does not run (yet).
+    /// Also works while Redis is not running.
     pub async fn start_on(redis: RedisServer, options: Options) -> Self {
         let hs256_key = if options.has_no_key { "" } else { KEY }.to_owned();
         let keys = KeySet::new(&KeyConfig { hs256_key, ..KeyConfig::default() }).unwrap();
@@ -90,7 +96,7 @@ impl Hub {
             metrics: MetricsAccess { listen: None, token: options.metrics_token },
             ..Config::defaults(redis_target, keys).unwrap()
         };
-        // All clients of a test have one address, and come at once.
+        // All clients of a test have one address and connect at once.
         let rate = Rate { per_s: 100_000, burst: 100_000 };
         config.admission.connections_per_address_max = rate.burst;
         config.admission.connects_per_address = rate;
@@ -103,10 +109,21 @@ impl Hub {
         let listener = TcpListener::bind(config.listen).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let running = tokio::spawn(server::run(listener, None, config, relay, async {
+        let console = match options.has_console {
+            true => Some(TcpListener::bind("127.0.0.1:0").await.unwrap()),
+            false => None,
+        };
+        let console_address = console.as_ref().map(|it| it.local_addr().unwrap());
+        config.console.listen = console_address;
+        if options.has_metrics_beside_console {
+            config.metrics.listen = console_address;
+        }
+        config.console.functions = options.console_functions.map(str::to_owned);
+        let listeners = Listeners { clients: listener, metrics: None, console };
+        let running = tokio::spawn(server::run(listeners, config, relay, async {
             let _ = stopped.await;
         }));
-        Self { address, redis, stop: Some(stop), running }
+        Self { address, console_address, redis, stop: Some(stop), running }
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -131,12 +148,12 @@ impl Hub {
         until("the hub is not ready", async || self.get("/readyz").await.status == 503).await;
     }
 
-    /// A raw socket of a user.
+    /// A user's raw socket.
     pub async fn connect(&self, user: &str) -> Client {
         Client::connect(self.address, &token(user), None).await.unwrap()
     }
 
-    /// A `bellwire.v1` socket of a user, after its welcome.
+    /// A user's `bellwire.v1` socket, after its welcome.
     pub async fn connect_v1(&self, user: &str) -> (Client, String) {
         let mut client =
             Client::connect(self.address, &token(user), Some("bellwire.v1")).await.unwrap();
@@ -144,24 +161,24 @@ impl Hub {
         (client, welcome)
     }
 
-    /// A socket of a user that resumes; `query` with its `?`.
+    /// A user's socket that resumes; `query` includes its `?`.
     pub async fn resume(&self, user: &str, query: &str, protocol: &str) -> Client {
         let connection = TcpStream::connect(self.address).await.unwrap();
         Client::connect_to(connection, query, &token(user), Some(protocol)).await.unwrap()
     }
 
-    /// An event stream of a user; `query` with its `?`, `headers` each with its line break.
+    /// A user's event stream; `query` includes its `?`, each of the `headers` its line break.
     pub async fn events(&self, user: &str, query: &str, headers: &str) -> Events {
         let bearer = format!("Authorization: Bearer {}\r\n{headers}", token(user));
         Events::connect(self.address, query, &bearer).await.patience(SOON)
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until the hub has ended by itself.
     pub async fn ended(&mut self) -> std::io::Result<()> {
         tokio::time::timeout(SOON, &mut self.running).await.unwrap().unwrap()
     }
 
-    /// Ends the hub as a signal would and waits for it.
+    /// Ends the hub as a signal would, and waits for it.
     pub async fn stop(&mut self) {
         let _ = self.stop.take().unwrap().send(());
         tokio::time::timeout(SOON, &mut self.running).await.unwrap().unwrap().unwrap();
@@ -179,7 +196,7 @@ impl Hub {
     }
 }
 
-/// Waits for a condition, and fails with its name when it does not come true soon.
+/// Waits for a condition, and fails with its name if it does not become true soon.
 pub async fn until(name: &str, mut condition: impl AsyncFnMut() -> bool) {
     eventually_within(SOON, name, async || condition().await.then_some(())).await;
 }
@@ -217,7 +234,7 @@ impl Answer {
     }
 }
 
-/// Sends a request as it is and reads one answer, which has to say how long it is.
+/// Sends a request unchanged and reads one answer, which must state its length.
 pub async fn request(address: SocketAddr, text: &str) -> Answer {
     let mut connection = TcpStream::connect(address).await.unwrap();
     connection.write_all(text.as_bytes()).await.unwrap();
@@ -234,7 +251,7 @@ pub async fn request(address: SocketAddr, text: &str) -> Answer {
     let mut answer = Answer { status, head, body: String::new() };
     let length: usize = answer.header("content-length").expect("Content-Length").parse().unwrap();
     while bytes.len() < head_end + length {
-        assert!(connection.read_buf(&mut bytes).await.unwrap() > 0, "a short body");
+        assert!(connection.read_buf(&mut bytes).await.unwrap() > 0, "the body is too short");
     }
     answer.body = String::from_utf8(bytes[head_end..].to_vec()).unwrap();
     answer

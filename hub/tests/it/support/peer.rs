@@ -1,4 +1,4 @@
-//! A WebSocket client down to the bytes, for what no client library would send.
+//! A WebSocket client at the level of bytes, for frames that no client library sends.
 
 use std::io::ErrorKind;
 use std::net::SocketAddr;
@@ -10,12 +10,12 @@ use tokio::time::{sleep, timeout};
 
 use super::SOON;
 
-/// A frame as it came: the first byte (FIN, reserved bits, opcode) and the payload.
+/// A received frame: the first byte (FIN, reserved bits, opcode) and the payload.
 pub type Frame = (u8, Vec<u8>);
 
 const MASK: [u8; 4] = [0x37, 0xfa, 0x21, 0x3d];
 
-/// A handshake; `headers` each with its line break.
+/// A handshake; each of the `headers` includes its line break.
 pub fn handshake(headers: &str) -> Vec<u8> {
     format!(
         "GET /ws/notifications HTTP/1.1\r\nHost: hub\r\nConnection: keep-alive, Upgrade\r\n\
@@ -25,14 +25,14 @@ pub fn handshake(headers: &str) -> Vec<u8> {
     .into()
 }
 
-/// A masked frame whose first byte is given; its length in as few bytes as it takes.
+/// A masked frame with this first byte; its length field is as short as possible.
 pub fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     let mut header = header(first, payload.len());
     header.extend(payload.iter().zip(MASK.iter().cycle()).map(|(byte, mask)| byte ^ mask));
     header
 }
 
-/// The header of [`frame`], for what is never sent.
+/// The header of [`frame`], for payloads that are never sent.
 pub fn header(first: u8, length: usize) -> Vec<u8> {
     let mut header = vec![first];
     match (u8::try_from(length), u16::try_from(length)) {
@@ -55,7 +55,7 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Sends a handshake, with what is to follow it in the same segment.
+    /// Sends a handshake and `early` in the same segment.
     pub async fn connect(address: SocketAddr, handshake: &[u8], early: &[u8]) -> Self {
         let mut connection = TcpStream::connect(address).await.unwrap();
         connection.set_nodelay(true).unwrap();
@@ -63,7 +63,7 @@ impl Peer {
         Self { connection }
     }
 
-    /// Sends bytes in pieces. A server that has hung up is not an error here.
+    /// Sends bytes in pieces. A server that has closed is not an error here.
     pub async fn send(&mut self, bytes: &[u8], piece: usize) {
         for piece in bytes.chunks(piece) {
             if self.connection.write_all(piece).await.is_err() {
@@ -72,7 +72,7 @@ impl Peer {
         }
     }
 
-    /// Sends bytes in pieces, all of which have to be taken, with a pause behind each.
+    /// Sends bytes in pieces, with a pause after each; the server must accept all of them.
     pub async fn send_all(
         &mut self,
         bytes: &[u8],
@@ -88,11 +88,11 @@ impl Peer {
         Ok(())
     }
 
-    /// All that comes until the server hangs up, less the answer to the handshake.
+    /// Everything received until the server closes, except for the answer to the handshake.
     pub async fn frames(mut self) -> Vec<Frame> {
         let mut bytes = Vec::new();
         let read = timeout(SOON, self.connection.read_to_end(&mut bytes)).await;
-        match read.expect("the server hangs up in time") {
+        match read.expect("the server closes in time") {
             Ok(_) => {}
             Err(error) if error.kind() == ErrorKind::ConnectionReset => {
                 panic!("reset, so that the last frame may be lost: {bytes:?}");
@@ -102,7 +102,7 @@ impl Peer {
         let end = bytes.windows(4).position(|window| window == b"\r\n\r\n").expect("a head") + 4;
         let (head, mut rest) = bytes.split_at(end);
         let head = String::from_utf8_lossy(head);
-        // The key's answer is the example of §1.3.
+        // The key and its answer are the example of §1.3.
         let is_switched = head.starts_with("HTTP/1.1 101 ")
             && head.contains("sec-websocket-accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n");
         assert!(is_switched, "{head}");

@@ -1,4 +1,4 @@
-//! The hub's program, for tests that kill it, signal it, or read its log. `support::Hub` starts it.
+//! The hub's program, for tests that kill it, signal it, or read its log; started by `support::Hub`.
 
 use std::net::SocketAddr;
 use std::ops::Deref;
@@ -10,7 +10,7 @@ use super::{Client, RedisServer, token};
 
 pub const PROGRAM: &str = env!("CARGO_BIN_EXE_bellwire-hub");
 
-/// A running hub, killed when it is dropped.
+/// A running hub, killed when dropped.
 pub struct Program(Hub);
 
 impl Program {
@@ -18,13 +18,13 @@ impl Program {
         Self::start_with(Self::with(redis).arguments(&["--log=off"])).await
     }
 
-    /// The usual setup, to be changed.
+    /// The usual setup, for tests to change.
     pub fn with(redis: &RedisServer) -> Setup {
         Hub::with(&redis.url()).program(PROGRAM)
     }
 
     pub async fn start_with(setup: Setup) -> Self {
-        // The hub inherits it.
+        // The hub inherits the limit.
         hub::config::open_files::raise().unwrap();
         Self(setup.start().await)
     }
@@ -33,7 +33,7 @@ impl Program {
         self.0.address
     }
 
-    /// A raw socket of a user.
+    /// A user's raw socket.
     pub async fn connect(&self, user: &str) -> Client {
         Client::connect(self.address(), &token(user), None).await.unwrap()
     }

@@ -1,4 +1,4 @@
-//! The harness's redis-server, and what services do with it.
+//! The harness's redis-server, and the writes of services.
 
 use std::ops::Deref;
 
@@ -8,7 +8,7 @@ use shared::{UserId, keys};
 
 use super::now_s;
 
-/// A redis-server of the test's own.
+/// The test's own redis-server.
 pub struct RedisServer(::support::RedisServer);
 
 /// These tests write feeds and other keys as services do, without an expiry.
@@ -19,7 +19,7 @@ impl RedisServer {
         Self(::support::RedisServer::start_with(OPTIONS).await)
     }
 
-    /// A place for a server that does not run yet: `restart` starts it.
+    /// Prepares a server that is not running yet: `restart` starts it.
     pub fn prepare() -> Self {
         Self(::support::RedisServer::prepare(OPTIONS))
     }
@@ -37,7 +37,7 @@ impl RedisServer {
         self.command(&["PUBLISH", "notifications", message]).await;
     }
 
-    /// Brings a feed that Redis has lost back, as the functions do from the record.
+    /// Restores a feed that Redis has lost, as the functions do from the record.
     pub async fn load(
         &self,
         user: &str,
@@ -63,7 +63,7 @@ impl RedisServer {
         }
     }
 
-    /// Publishes one of ours without touching the feed.
+    /// Publishes an own notification without touching the feed.
     pub async fn publish_ours(&self, user: &str, epoch: &str, seq: i64) -> String {
         let notification = ours(user, seq);
         self.publish_at(&notification, epoch, seq).await;
@@ -75,7 +75,7 @@ impl RedisServer {
         self.publish(&format!(r#"{{"notification":{notification},"bw":{bw}}}"#)).await;
     }
 
-    /// Puts one of ours into the feed without publishing it: what a hub hears of it is lost.
+    /// Adds an own notification to the feed without publishing it, like a lost message.
     pub async fn push(&self, user: &str, epoch: &str, seq: i64) -> String {
         let notification = ours(user, seq);
         let user = UserId::parse(user).unwrap();
@@ -93,7 +93,7 @@ impl RedisServer {
         notification
     }
 
-    /// Both, as the functions do.
+    /// Pushes and publishes, as the functions do.
     pub async fn create(&self, user: &str, epoch: &str, seq: i64) -> String {
         let notification = self.push(user, epoch, seq).await;
         self.publish_at(&notification, epoch, seq).await;
@@ -109,12 +109,12 @@ impl Deref for RedisServer {
     }
 }
 
-/// As the one serialiser writes it, created now.
+/// An own notification as the serialiser writes it, created now.
 pub fn ours(user: &str, seq: i64) -> String {
     ours_until(user, seq, None)
 }
 
-/// The same with a time at which it expires.
+/// The same with an expiry time.
 pub fn ours_until(user: &str, seq: i64, expires_at_ms: Option<i64>) -> String {
     let created_at_ms = (now_s() * 1000.0) as i64;
     let hex = format!("{created_at_ms:012x}");

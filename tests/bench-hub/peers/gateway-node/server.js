@@ -1,7 +1,7 @@
-// The peer of the hub's benchmark: what a team that needs this writes in an afternoon, and well. One
+// The peer in the hub's benchmark: a good solution that a team can write in an afternoon. One
 // process, `ws` and `ioredis`, `Map<userId, Set<socket>>`, tokens verified, presence, pings.
 //
-// No resume, no order, no limits, no queue per socket, no presence that survives a crash.
+// Without resume, order, limits, queues per socket, and presence that survives a crash.
 //
 //   AUTH_HS256_KEY=… node server.js PORT REDIS_URL
 "use strict";
@@ -21,7 +21,7 @@ const redis = new Redis(redisUrl);
 const subscriber = new Redis(redisUrl);
 const socketsOf = new Map();
 
-// The user of a good token, else null.
+// The user of a valid token, else null.
 function verify(token) {
   const parts = token.split(".");
   if (parts.length !== 3) return null;
@@ -82,7 +82,7 @@ function markAlive() {
   this.isAlive = true;
 }
 
-// Its `close` follows.
+// The `close` event follows.
 function ignore() {}
 
 function report(error) {

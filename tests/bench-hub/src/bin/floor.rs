@@ -1,8 +1,8 @@
-//! The floor of the hub's benchmark: the least that a relay from Redis to WebSockets can do.
+//! The floor of the hub's benchmark: the least work of a relay from Redis to WebSockets.
 //!
-//! It believes whoever connects (the user is the path), follows one channel, finds `userId` by
-//! looking for the bytes, and writes each message with one call. No tokens, presence, pings, order,
-//! queues or limits: a slow socket loses messages. Never run it anywhere else.
+//! It performs no validation (the user is the path), follows one channel, finds `userId` by
+//! searching for the bytes, and writes each message with one call. No tokens, presence, pings,
+//! order, queues or limits: a slow socket loses messages. Never run it anywhere else.
 //!
 //! `bench-hub-floor PORT REDIS_ADDRESS`
 
@@ -22,7 +22,7 @@ const MESSAGE_BYTES_MAX: usize = 1 << 20;
 const ACCEPT_SALT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 const SUBSCRIBE: &[u8] = b"*2\r\n$9\r\nSUBSCRIBE\r\n$13\r\nnotifications\r\n";
 const SUBSCRIBED: &[u8] = b"*3\r\n$9\r\nsubscribe\r\n";
-/// What stands before the length of a message.
+/// The bytes before the length of a message.
 const PUSH: &[u8] = b"*3\r\n$7\r\nmessage\r\n$13\r\nnotifications\r\n$";
 const NOTIFICATION: &[u8] = b"{\"notification\":";
 const USER_ID: &[u8] = b"\"userId\":\"";
@@ -86,7 +86,7 @@ async fn handshake(mut stream: TcpStream) -> Option<(Vec<u8>, TcpStream)> {
     Some((user, stream))
 }
 
-/// Throws away what a client sends; nobody asked for it.
+/// Reads and drops a client's bytes.
 async fn until_closed(stream: &TcpStream) {
     while stream.readable().await.is_ok() {
         match stream.try_read(&mut [0; 64]) {
@@ -114,7 +114,7 @@ async fn follow(redis: &str, sockets: &Sockets) -> Result<()> {
     }
 }
 
-/// The first message, and the bytes up to its end; the answer to SUBSCRIBE is an empty one.
+/// The first message, and its length in bytes; the answer to SUBSCRIBE counts as an empty message.
 fn next(bytes: &[u8]) -> Result<Option<(&[u8], usize)>> {
     if bytes.starts_with(SUBSCRIBED) {
         return Ok(find(bytes, b":1\r\n").map(|at| (&bytes[..0], at + 4)));
@@ -152,7 +152,7 @@ fn deliver(message: &[u8], sockets: &Sockets, frame: &mut Vec<u8>) {
         }
     }
     frame.extend(payload);
-    // One call; what does not fit is lost.
+    // One call; the part that does not fit is lost.
     let _ = socket.try_write(frame);
 }
 
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_messages_however_they_are_cut() {
+    fn reads_messages_split_at_any_byte() {
         let message = "*3\r\n$7\r\nmessage\r\n$13\r\nnotifications\r\n$5\r\nhello\r\n";
         let subscribed = "*3\r\n$9\r\nsubscribe\r\n$13\r\nnotifications\r\n:1\r\n";
         let all = format!("{subscribed}{message}{message}");

@@ -1,6 +1,6 @@
-// The peer of the benchmark `cache`: what many teams have today. GET of the key; where there is
-// none, the origin is asked and the answer SET with an expiry. No stale values, no single flight,
-// no tokens, no entity tags.
+// The peer in the benchmark `cache`: the usual cache of many teams. It GETs the key; if it is missing,
+// it asks the origin and SETs the answer with an expiry. Without stale values, single flight, tokens
+// and entity tags.
 //
 //   node server.js PORT REDIS_URL ORIGIN_URL
 "use strict";

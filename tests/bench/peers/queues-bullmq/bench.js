@@ -1,5 +1,5 @@
-// The peer of the benchmark `queues`: jobs that do nothing, added in bulk and worked off by BullMQ's
-// own worker, for some seconds. Prints {"done":n,"seconds":s,"cpuSeconds":c}.
+// The peer in the benchmark `queues`: empty jobs, added in bulk and processed by BullMQ's own worker,
+// for some seconds. Prints {"done":n,"seconds":s,"cpuSeconds":c}.
 //
 //   node bench.js REDIS_PORT BATCH PRODUCERS SECONDS
 "use strict";
@@ -9,7 +9,7 @@ const { Queue, Worker } = require("bullmq");
 const [port, batch, producers, seconds] = process.argv.slice(2).map(Number);
 const connection = { host: "127.0.0.1", port, maxRetriesPerRequest: null };
 const name = "bench";
-// As many jobs wait at most as the producers can add at once, twice.
+// Limits the waiting jobs to twice the number that the producers can add at once.
 const WAITING_MAX = 2 * batch * producers;
 
 let added = 0;

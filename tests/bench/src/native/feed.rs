@@ -1,4 +1,4 @@
-//! The peer's way to the feed: the functions' script over one multiplexed connection.
+//! The peer's access to the feed: the functions' script over one multiplexed connection.
 
 use anyhow::Result;
 use redis::aio::MultiplexedConnection;
@@ -17,8 +17,8 @@ impl Feed {
         Ok(Self { connection: client.get_multiplexed_async_connection().await? })
     }
 
-    /// The arguments are explained in `feed_push.lua`. A user's first entry is all that the record
-    /// has, so it is loaded, as the functions do.
+    /// `feed_push.lua` explains the arguments. A user's first entry is the whole record, so it is
+    /// loaded, as by the functions.
     pub(super) async fn push(&self, new: &Notification, json: &str, epoch: &str) -> Delivery {
         let is_first = new.seq == 1;
         let fill = |command: &mut Cmd| {

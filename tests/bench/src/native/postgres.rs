@@ -13,7 +13,7 @@ const MIGRATIONS: [&str; 3] = [
     include_str!("../../../../functions/runtime/sql/postgres/004_erased_keys.sql"),
 ];
 const CREATE: &str = include_str!("../../../../functions/runtime/sql/postgres/create.sql");
-/// Connections that a host keeps per database.
+/// Connections of a host per database.
 const CONNECTIONS_MAX: usize = 64;
 
 pub(super) struct Postgres {

@@ -17,13 +17,13 @@ const MIGRATIONS: [&str; 2] = [
     include_str!("../../../../functions/runtime/sql/sqlite/003_erased_keys.sql"),
 ];
 const CREATE: &str = include_str!("../../../../functions/runtime/sql/sqlite/create.sql");
-/// What every connection of the functions has.
+/// As on every connection of the functions.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 type Job = (Notification, oneshot::Sender<rusqlite::Result<Committed>>);
 
 pub(super) struct Sqlite {
-    /// The load sends one request per connection at a time, so that this never grows.
+    /// The load sends one request per connection at a time, so this queue stays short.
     jobs: Sender<Job>,
 }
 
@@ -48,12 +48,12 @@ impl Sqlite {
 
     pub(super) async fn create(&self, new: Notification) -> Result<Committed> {
         let (sender, answer) = oneshot::channel();
-        self.jobs.send((new, sender)).ok().context("SQLite's threads are gone")?;
+        self.jobs.send((new, sender)).ok().context("SQLite's threads have ended")?;
         Ok(answer.await??)
     }
 }
 
-/// The functions' migrations; an epoch is what the last statement of the first one takes.
+/// Runs the functions' migrations; the last statement of the first one needs an epoch.
 fn migrate(connection: &Connection) -> Result<()> {
     for statement in MIGRATIONS.iter().flat_map(|migration| migration.split("--;")) {
         let mut statement = connection.prepare(statement.trim())?;
@@ -71,7 +71,7 @@ fn work(connection: &Connection, queue: &Mutex<Receiver<Job>>) {
     loop {
         let job = queue.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok((new, answer)) = job else { return };
-        // Nobody waits any more when the peer ends.
+        // The receiver is dropped when the peer ends.
         let _ = answer.send(create(connection, &new));
     }
 }
@@ -95,7 +95,7 @@ fn create(connection: &Connection, new: &Notification) -> rusqlite::Result<Commi
     let mut rows = statement.query(parameters)?;
     let row = rows.next()?.ok_or(rusqlite::Error::QueryReturnedNoRows)?;
     let committed = Committed { seq: row.get(1)?, epoch: row.get(2)? };
-    // A statement that is not run to its end is not committed.
+    // A statement commits only when it is run to its end.
     while rows.next()?.is_some() {}
     Ok(committed)
 }

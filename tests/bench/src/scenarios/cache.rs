@@ -1,5 +1,5 @@
-//! `cache`: a fresh hit beside one Redis GET on the same host and beside a Node server; fetches of
-//! the origin under load, and for a crowd in front of a cold key.
+//! `cache`: a fresh hit, compared with one Redis GET on the same host and with a Node server;
+//! fetches of the origin under load, and for many readers of a cold key.
 
 use std::time::Duration;
 
@@ -17,11 +17,11 @@ use support::table::{Cell, Table};
 
 /// Bytes of the value: a small page of JSON.
 const VALUE_BYTES: usize = 1024;
-/// What the fixture's `/redis-get` reads.
+/// The key that the fixture's `/redis-get` reads.
 const FLOOR_KEY: &str = "bench";
 const KEY_S: u64 = 24 * 3600;
 const GOAL: f64 = 0.75;
-/// The run: 30 fetches are ideal with a freshness of 2 s.
+/// 30 fetches are ideal with a freshness of 2 s.
 const RUN: Duration = Duration::from_secs(60);
 const RUN_FETCHES_MAX: usize = 33;
 const CROWD: usize = 500;

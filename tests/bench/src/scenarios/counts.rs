@@ -1,5 +1,5 @@
-//! `counts`: what one request costs Redis and the record in calls. Numbers of calls do not depend
-//! on the machine.
+//! `counts`: the calls to Redis and to the record for one request. They do not depend on the
+//! machine.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::redis_calls::{Counted, Counter};
 use crate::scenarios::{Users, address};
 use support::table::{Cell, Table};
 
-/// Requests of the first count, with instances that begin, and of the second, once they run.
+/// Requests of the first count, with new instances, and of the second, with running ones.
 const FIRST: u64 = 1_000;
 const NEXT: u64 = 5_000;
-/// Hosts drop instances after a second without work.
+/// Hosts drop instances after 1 s without work.
 const REST: Duration = Duration::from_millis(1_500);
 
 const COLUMNS: &[&str] = &[
@@ -44,7 +44,7 @@ pub async fn run() -> Result<Vec<Table>> {
             request("GET", &format!("/users/{user}/notifications"), &token(&user, ""), "")
         });
         for (name, load) in [("create", &create), ("warm feed read", &read)] {
-            // The first entry of every user comes by another way, the first call loads the script.
+            // Another call makes every user's first entry; the first call loads the script.
             send(load, (users.per_connection() * CONNECTIONS) as u64)?;
             tokio::time::sleep(REST).await;
             for (state, requests) in [("first", FIRST), ("next", NEXT)] {
@@ -92,7 +92,7 @@ fn row(
     ]
 }
 
-/// What was added between two counts.
+/// The difference between two counts.
 fn since(
     before: &BTreeMap<String, u64>,
     mut after: BTreeMap<String, u64>,
@@ -112,7 +112,7 @@ fn send(load: &Load, count: u64) -> Result<()> {
     Ok(())
 }
 
-/// The creates that were counted did what they are for.
+/// Checks that the counted creates were delivered.
 async fn check_feed(functions: &Functions, users: &Users) {
     let titles = functions.titles(&users.name(0, 0)).await;
     assert!(titles.len() >= 2, "{titles:?}");

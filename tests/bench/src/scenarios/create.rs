@@ -1,5 +1,5 @@
-//! `create`: creates per second beside a native service that does the same work on the same
-//! machine, Redis and kind of record.
+//! `create`: creates per second, compared with an equivalent native service on the same machine,
+//! Redis and kind of record.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::records::{Backend, DURABLE};
 use crate::scenarios::{Users, address};
 use support::table::Table;
 
-/// The issue's.
+/// The goal.
 const GOAL: f64 = 0.5;
 
 pub async fn run(args: &Args) -> Result<Vec<Table>> {
@@ -75,12 +75,12 @@ impl Native {
     }
 }
 
-/// Both sides must answer with the same members, in the same order, with the same values where
-/// these can be the same.
+/// Checks that both answers have the same members, in the same order, with the same values where
+/// possible.
 async fn check_same_answer(functions: &Http, native: &Http) -> Result<()> {
     let token = jwt::token("a service", "notifications:write");
     let mut shown = Vec::new();
-    // Users of their own: one feed in one Redis cannot belong to two records.
+    // Separate users: one feed in one Redis cannot belong to two records.
     for (http, users) in [(functions, Users("spin")), (native, Users("axum"))] {
         let call = http.post("/notifications", users.body(0, 0)).token(&token);
         let answer = call.send().await.expect(201);

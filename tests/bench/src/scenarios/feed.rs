@@ -1,4 +1,4 @@
-//! `feed`: a warm page beside the least that a component can do with Redis on the same host.
+//! `feed`: a warm page, compared with the least Redis work of a component on the same host.
 
 use anyhow::Result;
 use redis::AsyncCommands as _;
@@ -12,18 +12,18 @@ use crate::measure::{COLUMNS, Pids, Series, Subject, in_turns, verdict};
 use crate::scenarios::address;
 use support::table::Table;
 
-/// Entries of a full feed: more than a page, so that there is a next one.
+/// Entries of a full feed: more than a page, so that there is a next page.
 const ENTRIES: usize = 25;
 const SMALL_ENTRIES: usize = 3;
-/// Readers per connection where no instance is to meet a token twice: 32 × 8 readers in turns, and
-/// an instance serves 128 requests.
+/// Readers per connection for new tokens at every instance: 32 × 8 readers in turns, and an
+/// instance serves 128 requests.
 const READERS_PER_CONNECTION: usize = 8;
-/// What the fixture's `/redis-get` reads.
+/// The key that the fixture's `/redis-get` reads.
 const FLOOR_KEY: &str = "bench";
 const SMALL_VALUE: &str = "a small value";
-/// A run is shorter; the harness wants an expiry on every key.
+/// Longer than a run; the harness requires an expiry on every key.
 const FLOOR_KEY_S: u64 = 24 * 3600;
-/// The issue's.
+/// The goal.
 const GOAL: f64 = 0.7;
 
 pub async fn run(args: &Args) -> Result<Vec<Table>> {
@@ -103,7 +103,7 @@ fn table(rows: &[(&Series, Option<&Series>)], sizes: &str) -> Table {
     table
 }
 
-/// Gives every user `entries` notifications of about 250 bytes.
+/// Creates `entries` notifications of about 250 bytes for every user.
 async fn fill(functions: &Functions, users: &[String], entries: usize) {
     let token = token("a service", "notifications:write");
     let drafts: Vec<Value> =
@@ -132,7 +132,7 @@ async fn page_bytes(functions: &Functions, user: &str) -> usize {
     page_bytes_of(functions, user, shared::limits::FEED_PAGE_DEFAULT).await
 }
 
-/// Bytes of a page that must have so many entries.
+/// Bytes of a page, which must have this number of entries.
 async fn page_bytes_of(functions: &Functions, user: &str, entries: usize) -> usize {
     let target = format!("/users/{user}/notifications");
     let page = functions.get(&target).token(&token(user, "")).send().await.expect(200);

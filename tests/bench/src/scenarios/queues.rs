@@ -1,5 +1,5 @@
-//! `queues`: messages sent, received and acknowledged per second, beside BullMQ with jobs that do
-//! nothing, on the same Redis.
+//! `queues`: messages sent, received and acknowledged per second, compared with BullMQ and empty
+//! jobs on the same Redis.
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,12 +16,12 @@ use support::stats::median;
 use support::table::{Cell, Table};
 
 const BATCHES: [usize; 2] = [10, 100];
-/// Callers that send, receive and acknowledge in turns; the peer has as many that add jobs.
+/// Callers that send, receive and acknowledge in turns; the peer has as many producers.
 const WORKERS: usize = 4;
 const WARM_UP: Duration = Duration::from_millis(500);
-/// The peer's own start and end come on top of its run.
+/// Time for the peer's start and end, in addition to its run.
 const PEER_LIMIT: Duration = Duration::from_secs(60);
-/// The issue's, at the larger batch.
+/// The goal, at the larger batch.
 const GOAL: f64 = 3.0;
 
 const COLUMNS: &[&str] =
@@ -115,11 +115,11 @@ async fn functions_once(
     };
     let (sample, outcomes) = tokio::join!(measuring, futures_util::future::join_all(workers));
     outcomes.into_iter().collect::<Result<Vec<()>>>()?;
-    ensure!(sample.messages_per_s > 0.0, "no message went through");
+    ensure!(sample.messages_per_s > 0.0, "no message was processed");
     Ok(sample)
 }
 
-/// Sends, receives and acknowledges a batch after the other.
+/// Sends, receives and acknowledges one batch after the other.
 async fn work(
     functions: &Functions,
     batch: usize,
@@ -164,10 +164,10 @@ async fn peer_once(
     let output = process::run(command, PEER_LIMIT + args.seconds).await;
     let after = cpu::of_processes([redis.pid()]);
     ensure!(output.status.success(), "the peer ended with {}", output.status);
-    let told: Value = serde_json::from_slice(&output.stdout).context("what the peer printed")?;
+    let told: Value = serde_json::from_slice(&output.stdout).context("the peer's output")?;
     let number = |name: &str| told[name].as_f64().with_context(|| name.to_owned());
     let (done, took) = (number("done")?, number("seconds")?);
-    // Its warm-up counts in Redis as well, so that this is an upper bound.
+    // Includes the commands of its warm-up in Redis, so this is an upper bound.
     let redis_us = (after[0] - before[0]).as_secs_f64() * 1e6 / done;
     let server_us = number("cpuSeconds")? * 1e6 / done;
     Ok(Sample { messages_per_s: done / took, server_us, redis_us, client_us: 0.0 })

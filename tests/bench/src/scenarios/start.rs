@@ -1,5 +1,5 @@
-//! `start`: how long the host takes until it answers, with compiled components in its cache, and
-//! how large the components are.
+//! `start`: the time until the host's first answer, with compiled components in its cache, and the
+//! sizes of the components.
 
 use std::time::Instant;
 
@@ -20,7 +20,7 @@ pub async fn run(args: &Args) -> Result<Vec<Table>> {
         let manifest = paths::workspace().join("tests/host/fixture/spin.toml");
         Functions::with(&redis).manifest(manifest).variable("secret", "none")
     };
-    // Compiles what is not in the cache.
+    // Compiles the components that are not cached.
     let (floor, ours) =
         (until_answer(fixture(), "/ok"), until_answer(Functions::with(&redis), "/healthz"));
     let _ = (floor.await, ours.await);
@@ -45,7 +45,7 @@ pub async fn run(args: &Args) -> Result<Vec<Table>> {
 async fn until_answer(setup: Setup, target: &str) -> f64 {
     let begun = Instant::now();
     let functions = setup.start().await;
-    // The fixture does not keep the contract of the API.
+    // The fixture does not follow the contract of the API.
     let http = support::Http::plain(functions.url().trim_start_matches("http://"));
     http.get(target).send().await.expect(200);
     begun.elapsed().as_secs_f64() * 1000.0

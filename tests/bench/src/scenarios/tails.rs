@@ -1,4 +1,5 @@
-//! `tails`: how long the slowest creates wait, and what is held meanwhile. Medians hide both.
+//! `tails`: the waits of the slowest creates, and the connections held meanwhile. Medians hide
+//! both.
 
 use std::time::{Duration, Instant};
 
@@ -15,15 +16,15 @@ use crate::scenarios::{Users, address};
 
 /// The usual number of connections, and more than the host has for one component's database.
 const CROWDS: [usize; 2] = [32, 128];
-/// Requests that arrive in the same moment at a host that has served nobody for a while.
+/// Concurrent requests at a host that has been idle for a while.
 const BURST: usize = 300;
 const WARM_UP: Duration = Duration::from_secs(2);
-/// Pause between two looks at what is held.
+/// Pause between two samples of the connections.
 const LOOK: Duration = Duration::from_millis(100);
-/// Longer than the host keeps an instance that rests.
+/// Longer than the host keeps an idle instance.
 const REST: Duration = Duration::from_millis(1500);
 
-/// The goals.
+/// The goals.
 const WORST_MS: f64 = 500.0;
 const P99_BESIDE_P50: f64 = 4.0;
 
@@ -112,7 +113,7 @@ async fn burst(load: Load, watch: &Watch, functions: &Functions) -> Result<Row> 
     Ok(Row { seen, took, server: after.saturating_sub(before), held })
 }
 
-/// The most connections seen.
+/// The highest numbers of connections seen.
 #[derive(Default)]
 struct Held {
     /// Not idle, idle.
@@ -120,7 +121,7 @@ struct Held {
     redis: u64,
 }
 
-/// Connections of its own to look at the others'.
+/// Separate connections for observing.
 struct Watch {
     redis: MultiplexedConnection,
     database: Option<tokio_postgres::Client>,
@@ -150,8 +151,8 @@ impl Watch {
         let mut redis = self.redis.clone();
         let info: String = redis::cmd("INFO").arg("clients").query_async(&mut redis).await?;
         let clients = info.lines().find_map(|line| line.strip_prefix("connected_clients:"));
-        let clients: u64 = clients.context("Redis tells no connected_clients")?.trim().parse()?;
-        // This one is not the functions'.
+        let clients: u64 = clients.context("INFO has no connected_clients")?.trim().parse()?;
+        // Without the observer's own connection.
         held.redis = held.redis.max(clients.saturating_sub(1));
         Ok(())
     }

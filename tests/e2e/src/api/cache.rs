@@ -11,6 +11,7 @@ mod resources;
 mod rfc9111;
 mod sql;
 mod stale;
+mod summary;
 mod typed;
 
 use support::functions::Setup;

@@ -2,6 +2,7 @@
 
 mod faults;
 mod foreign;
+mod index;
 mod names;
 mod order;
 mod order_model;

@@ -253,6 +253,31 @@ async fn an_unknown_member_or_parameter_is_named() {
 }
 
 #[tokio::test]
+async fn a_post_without_a_body_takes_none_that_says_anything() {
+    let redis = RedisServer::start().await;
+    let functions = start(&redis).await;
+    let everything = everything();
+    let mut count = 0;
+    for Operation { method, target, it } in operations() {
+        if method != "POST" || it.get("requestBody").is_some() {
+            continue;
+        }
+        count += 1;
+        let call = |body: &str| functions.post(&target, body.to_owned()).token(&everything).send();
+        for body in ["", "{}", " { } "] {
+            call(body).await.expect(200);
+        }
+        let problem = call(r#"{"surprise":1}"#).await.expect_problem(400, "unknown_field").json();
+        assert_eq!(problem["field"], "surprise", "{target}");
+        for bad in ["x", "[]", "null"] {
+            call(bad).await.expect_problem(400, "bad_json");
+        }
+        call(&" ".repeat(100_000)).await.expect_problem(413, "payload_too_large");
+    }
+    assert!(count >= 3, "{count} operations");
+}
+
+#[tokio::test]
 async fn what_is_no_object_is_no_body() {
     let redis = RedisServer::start().await;
     let functions = start(&redis).await;

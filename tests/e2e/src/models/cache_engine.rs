@@ -1,6 +1,7 @@
 //! The cache as a library, natively on a real Redis: single flight, fencing, windows, faults.
 
 mod adoption;
+mod counts;
 mod faults;
 mod flight;
 mod hot;
@@ -66,6 +67,7 @@ pub enum Plan {
 #[derive(Clone)]
 pub struct World {
     pub cache: Cache<Rc<FaultyRedis>, TokioHost>,
+    pub host: TokioHost,
     pub policy: Policy,
     tags: Rc<Vec<String>>,
     pub fetches: Rc<Cell<u32>>,
@@ -98,7 +100,8 @@ impl World {
         let seed = u64::from(redis.pid()) << 20 | 1;
         let host = TokioHost { begun: Instant::now(), random: Rc::new(Cell::new(seed)) };
         Self {
-            cache: Cache::new(Rc::new(store), host),
+            cache: Cache::new(Rc::new(store), host.clone()),
+            host,
             policy,
             tags: Rc::new(vec![TAG.to_owned()]),
             fetches: Rc::default(),

@@ -17,7 +17,7 @@ fn parse(rules: &[&str], redis_host: &str) -> anyhow::Result<AllowedHosts> {
 }
 
 #[test]
-fn scheme_host_and_port_must_all_fit() {
+fn scheme_host_and_port_must_all_match() {
     let hosts = hosts(&["redis://127.0.0.1:6380"]);
     assert!(hosts.check_url("redis://127.0.0.1:6380", "redis"));
     assert!(hosts.check_url("redis://user:p@127.0.0.1:6380/2", "redis"));
@@ -68,7 +68,7 @@ fn self_is_allowed_by_name_only() {
 }
 
 #[test]
-fn templates_are_resolved_and_empty_ones_skipped() {
+fn templates_are_resolved_and_empty_ones_are_skipped() {
     let rule = ["redis://{{ redis_host }}:6379"];
     assert!(parse(&rule, "db").unwrap().check_url("redis://db:6379", "redis"));
     assert!(!parse(&["{{ redis_host }}"], "").unwrap().check_url("redis://db:6379", "redis"));
@@ -76,7 +76,7 @@ fn templates_are_resolved_and_empty_ones_skipped() {
 }
 
 #[test]
-fn mistakes_in_rules_are_errors() {
+fn invalid_rules_are_errors() {
     let mistakes = [
         "",
         "*",

@@ -1,6 +1,6 @@
-//! Owns the connection string: reading it, and the check against `allowed_outbound_hosts`.
+//! The connection string: parsing, and the check against `allowed_outbound_hosts`.
 //!
-//! Refuses to connect. Stricter than Spin in one place: Spin does not look at `hostaddr`, although
+//! Opens no connection. Stricter than Spin in one place: Spin does not check `hostaddr`, although
 //! the client connects to it rather than to `host`.
 
 use std::net::IpAddr;
@@ -12,7 +12,7 @@ use super::connection_failed;
 use crate::allowed_hosts::AllowedHosts;
 use crate::bindings::postgres::Error;
 
-/// A connection string, as a URL or as words, whose every host is allowed.
+/// A connection string, as a URL or as key-value pairs, with all its hosts allowed.
 pub(crate) fn parse_allowed(address: &str, allowed: &AllowedHosts) -> Result<Config, Error> {
     let config: Config = address.parse().map_err(|error| connection_failed(&error))?;
     for (index, host) in config.get_hosts().iter().enumerate() {
@@ -34,7 +34,7 @@ pub(crate) fn parse_allowed(address: &str, allowed: &AllowedHosts) -> Result<Con
     Ok(config)
 }
 
-/// One port serves all hosts; several belong to one host each.
+/// A single port applies to all hosts; several belong to one host each.
 fn port(config: &Config, index: usize) -> Option<u16> {
     match config.get_ports() {
         [port] => Some(*port),
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn both_notations_are_read_and_5432_is_the_default() {
+    fn both_notations_are_parsed_and_5432_is_the_default() {
         let rule = "postgres://db.example";
         assert_eq!(error("postgres://u:p%40@db.example/d", rule), None);
         assert_eq!(error("postgresql://db.example:5432/d?sslmode=disable", rule), None);
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_beside_the_host_must_be_allowed_too() {
+    fn a_hostaddr_must_be_allowed_too() {
         let rule = "postgres://db.example:5432";
         assert!(error("host=db.example hostaddr=10.0.0.1", rule).is_some());
         assert!(error("hostaddr=10.0.0.1", rule).is_some());
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn sockets_and_nonsense_are_refused_with_words() {
+    fn unix_sockets_and_invalid_strings_are_rejected_with_a_reason() {
         let rule = "*://*:*";
         assert!(error("host=/var/run/postgresql", rule).unwrap().contains("Unix sockets"));
         assert!(error("hosts=db.example", rule).unwrap().contains("invalid connection string"));

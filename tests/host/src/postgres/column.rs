@@ -1,7 +1,7 @@
-//! Owns the way from Postgres to a component: which type becomes which value.
+//! Conversion of values from Postgres to a component.
 //!
-//! Refuses to be more helpful than Spin: what has no value of its own (json, enums, names, most
-//! arrays) arrives as the bytes that Postgres sent, and a `timestamptz` does not arrive at all.
+//! Exactly as in Spin: types without a value of their own (json, enums, names, most arrays) arrive
+//! as the bytes that Postgres sent, and a `timestamptz` does not arrive at all.
 
 use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Timelike};
 use postgres_range::{Normalizable, Range};
@@ -67,7 +67,7 @@ fn value(row: &Row, index: usize) -> anyhow::Result<DbValue> {
         Type::INT4 => get(row, index, DbValue::Int32),
         Type::INT8 => get(row, index, DbValue::Int64),
         Type::TEXT | Type::VARCHAR | Type::BPCHAR => get(row, index, DbValue::Str),
-        // The second one fails always: it cannot be had as a NaiveDateTime. So it does in Spin.
+        // The second one always fails, as in Spin: it cannot be read as a NaiveDateTime.
         Type::TIMESTAMP | Type::TIMESTAMPTZ => try_get(row, index, datetime),
         Type::DATE => try_get(row, index, date),
         Type::TIME => try_get(row, index, time),
@@ -133,13 +133,13 @@ fn of_the_day(value: NaiveTime) -> anyhow::Result<(u8, u8, u8, u32)> {
     Ok((hour, minute, value.second().try_into()?, value.nanosecond()))
 }
 
-/// Written anew, so the members come in another order and numbers in another notation than Postgres
-/// would print them.
+/// Serialised again, so members may have another order and numbers another notation than Postgres
+/// would print.
 fn jsonb(value: serde_json::Value) -> anyhow::Result<DbValue> {
     Ok(DbValue::Jsonb(serde_json::to_vec(&value)?))
 }
 
-/// An empty range looks like one without bounds.
+/// An empty range looks like an unbounded one.
 fn bounds<T: PartialOrd + Normalizable, U>(
     range: &Range<T>,
     convert: impl Fn(&T) -> U,
@@ -149,7 +149,7 @@ fn bounds<T: PartialOrd + Normalizable, U>(
     (lower, upper)
 }
 
-/// Counted as Spin counts.
+/// Counts like Spin.
 pub(crate) fn row_bytes(row: &[DbValue]) -> usize {
     let texts = |texts: &[Option<String>]| -> usize {
         let text = |text: &Option<String>| size_of_val(text) + text.as_ref().map_or(0, String::len);

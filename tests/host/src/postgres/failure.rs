@@ -1,4 +1,4 @@
-//! Owns how errors of Postgres and of its client look to a component.
+//! The form in which a component sees errors of Postgres and of its client.
 
 use std::fmt::Display;
 
@@ -6,8 +6,8 @@ use tokio_postgres::error::DbError as Reported;
 
 use crate::bindings::postgres::{DbError, Error, QueryError};
 
-/// An error of the server's has its fields, one of the client's (a lost connection, a parameter of
-/// the wrong type) has only a text.
+/// A server error has its fields; a client error (a lost connection, a parameter of the wrong type)
+/// has only a text.
 pub(crate) fn failed(error: &tokio_postgres::Error) -> Error {
     let as_text = format!("{error:?}");
     Error::QueryFailed(match error.as_db_error() {
@@ -27,7 +27,7 @@ pub(crate) fn failed_text(text: &impl Display) -> Error {
     Error::QueryFailed(QueryError::Text(text.to_string()))
 }
 
-/// An error with its causes below it, as `anyhow` prints them, but never with a backtrace.
+/// An error with its causes, as `anyhow` prints them, but never with a backtrace.
 pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     let causes: Vec<_> = error.chain().skip(1).collect();
@@ -43,7 +43,7 @@ pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     text
 }
 
-/// The other fields that are there, under Spin's names.
+/// The other fields, if present, under Spin's names.
 fn extras(reported: &Reported) -> Vec<(String, String)> {
     let text = |field: Option<&str>| field.map(ToOwned::to_owned);
     let fields = [

@@ -1,7 +1,7 @@
-//! Owns `spin:postgres`: connections and builders, the address check, both kinds of calls.
+//! `spin:postgres`: connections and builders, the address check, both kinds of calls.
 //!
-//! Refuses to talk SQL; that is `statement`. As in Spin, a handle holds one connection of its
-//! component's pool until it is dropped; a broken one stays broken.
+//! Contains no SQL; that is in `statement`. As in Spin, a handle holds one connection of its
+//! component's pool until it is dropped, and a broken connection stays broken.
 
 #![expect(clippy::result_large_err, reason = "the interface has this error, with all its fields")]
 
@@ -40,16 +40,16 @@ type Rows = (Vec<Column>, StreamReader<Row>, FutureReader<Result<(), Error>>);
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct PostgresConnection(Arc<Object>);
 
-/// An address that is not connected to yet.
+/// An address without a connection yet.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct PostgresConnectionBuilder(String);
 
-/// What one instance knows about Postgres.
+/// One instance's state of Postgres.
 pub(crate) struct PostgresState {
     allowed_hosts: Arc<AllowedHosts>,
     /// Shared by all instances of the component.
     pools: Arc<Pools>,
-    // Tables of their own, because Spin counts these separately.
+    // Separate tables, because Spin counts these separately.
     connections: ResourceTable,
     builders: ResourceTable,
 }
@@ -90,7 +90,7 @@ impl PostgresState {
     }
 }
 
-/// An allowed address and where its connections are.
+/// An allowed address and the pools of its connections.
 struct Opening {
     pools: Arc<Pools>,
     address: String,
@@ -208,7 +208,7 @@ impl HostConnectionBuilder for PostgresState {
         Ok(self.builders.push(PostgresConnectionBuilder(address))?)
     }
 
-    /// Without TLS there is nothing a certificate could be for.
+    /// Without TLS a certificate has no use.
     async fn set_ca_root(
         &mut self,
         _: Resource<PostgresConnectionBuilder>,

@@ -1,7 +1,7 @@
-//! Owns the way from a component to Postgres: what a parameter becomes.
+//! Conversion of parameters from a component to Postgres.
 //!
-//! Refuses to convert: the statement decides a parameter's type, and a value of another one is an
-//! error of the client's library, even `int32` where Postgres expects a `bigint`.
+//! The statement decides a parameter's type; as in Spin, a value of another type is an error of the
+//! client library, even `int32` where Postgres expects a `bigint`.
 
 use anyhow::{Context, ensure};
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, Utc};
@@ -83,7 +83,7 @@ fn time(hour: u8, minute: u8, second: u8, nanosecond: u32) -> anyhow::Result<Nai
         .with_context(|| format!("invalid time {hour}:{minute}:{second}:{nanosecond}"))
 }
 
-/// Read and written again: what Postgres gets is not byte for byte what the component gave.
+/// Parsed and serialised again: Postgres does not get the component's exact bytes.
 fn jsonb(bytes: &[u8]) -> anyhow::Result<serde_json::Value> {
     serde_json::from_slice(bytes)
         .with_context(|| format!("invalid JSON {}", String::from_utf8_lossy(bytes)))
@@ -101,7 +101,7 @@ fn bound<S: BoundSided, T: Normalizable + PartialOrd>((value, kind): Bound<T>) -
     RangeBound::new(value, bound_type(kind))
 }
 
-/// The library adds one to an end where Postgres would, and panics where it cannot, in Spin too.
+/// The library adds 1 to an end where Postgres would, and panics on overflow, in Spin too.
 fn check_ends<T: PartialEq>([lower, upper]: [&Option<Bound<T>>; 2], max: T) -> anyhow::Result<()> {
     let is_over = |end: &Option<Bound<T>>, moved: RangeBoundKind| {
         end.as_ref().is_some_and(|(value, kind)| *value == max && *kind == moved)

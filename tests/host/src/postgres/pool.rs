@@ -1,9 +1,9 @@
-//! Owns the connections of one component: a pool per address, as Spin has it.
+//! The connections of one component: a pool per address, as in Spin.
 //!
-//! Refuses TLS, which is not compiled in: `sslmode=disable` works, `prefer` (the default) works
-//! with a server that has none, and everything else is an error that says so. Refuses timeouts,
-//! too: waiting for one of the 64 connections, for an answer while one is cleaned, or for a server
-//! that does not answer has no end but the one the connection string sets (`connect_timeout`).
+//! Has no TLS, which is not compiled in: `sslmode=disable` works, `prefer` (the default) works with
+//! a server without TLS, and everything else is an error that says so. Has no timeouts: waiting for
+//! one of the 64 connections, for the clean-up of a connection, or for a silent server is limited
+//! only by the connection string (`connect_timeout`).
 
 use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,14 +18,14 @@ const CONNECTIONS_MAX: usize = 64;
 /// Spin's limit on addresses of one component that keep their connections.
 const POOLS_MAX: usize = 16;
 
-/// The pools of one component, the one used last at the end.
+/// The pools of one component; the last one was used last.
 #[derive(Default)]
 pub(crate) struct Pools(Mutex<Vec<(String, Pool)>>);
 
 impl Pools {
-    /// A connection for `address`, of which `config` is the parsed form. It goes back when the
-    /// last clone is dropped, with whatever is open on it: before the next one gets it, its
-    /// session is reset, but neither a transaction nor a running statement is ended.
+    /// A connection to `address`; `config` is its parsed form. It returns to the pool when the last
+    /// clone is dropped. Before its next use the session is reset, but an open transaction or a
+    /// running statement is not ended.
     pub(crate) async fn connection(
         &self,
         address: &str,
@@ -36,7 +36,7 @@ impl Pools {
     }
 
     fn pool(&self, address: &str, config: Config) -> anyhow::Result<Pool> {
-        // A panic while the lock was held leaves at worst one pool less.
+        // A panic while the lock was held costs at most one pool.
         let mut pools = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = pools.iter().position(|(known, _)| known == address);
         let entry = match known {
@@ -44,7 +44,7 @@ impl Pools {
             None => (address.to_owned(), new(config)?),
         };
         if pools.len() >= POOLS_MAX {
-            // Connections in use are closed when they come back.
+            // Connections in use are closed when they return.
             pools.remove(0);
         }
         let pool = entry.1.clone();
@@ -62,12 +62,12 @@ fn new(config: Config) -> anyhow::Result<Pool> {
         .context("building Postgres connection pool")
 }
 
-/// Unlike tokio-postgres's own type of this name it asks the server for TLS where Spin would ask:
-/// a connection that Spin encrypts must not quietly go through in the clear here.
+/// Unlike tokio-postgres's own `NoTls`, it asks the server for TLS where Spin would: a connection
+/// that Spin encrypts must not be unencrypted here without notice.
 #[derive(Clone, Copy)]
 struct NoTls;
 
-/// Reaches the component at the end of the connection's error.
+/// Reaches the component at the end of the connection error.
 #[derive(Debug)]
 struct TlsMissing;
 
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_address_unused_longest_loses_its_pool() {
+    fn the_least_recently_used_address_loses_its_pool() {
         let pools = Pools::default();
         let known = || pools.0.lock().unwrap().iter().map(|(address, _)| address.clone()).collect();
         for port in 0..POOLS_MAX {

@@ -1,8 +1,8 @@
-//! Owns running statements on one connection, and rows through a bounded channel.
+//! Runs statements on one connection, and sends rows through a bounded channel.
 //!
-//! Refuses to know about components and permissions; that is `postgres`. Every statement is
-//! prepared and then run, two round trips, and is forgotten after it, as in Spin. Order and bounds
-//! are Spin's too, because what an error looks like depends on them.
+//! Knows nothing of components and permissions; that is in `postgres`. As in Spin, every statement
+//! is prepared, run and closed, in two round trips. Order and bounds are Spin's, too, because
+//! errors depend on them.
 
 use std::pin::pin;
 
@@ -16,34 +16,34 @@ use super::failure::{failed, failed_text, with_causes};
 use super::parameter::parameters;
 use crate::bindings::postgres::{Column, Error, ParameterValue, Row, RowSet};
 
-/// Rows that wait between Postgres and a component; one more is in the sender's hand, and what the
-/// connection has read from the network waits beside them.
+/// Rows that wait between Postgres and a component, besides one with the sender and the bytes that
+/// the connection has already read.
 const ROWS_BUFFERED_MAX: usize = 4;
 /// Spin's limit on a result (`query`) and on a row (`query-async`).
 const RESULT_BYTES_MAX: usize = 128 * 1024 * 1024;
 
-/// A running query: the first row or the end was seen, the rows and the verdict follow.
+/// A running query after its first row or its end; further rows and the verdict follow.
 pub(crate) struct Streamed {
-    /// None when there is no row.
+    /// Empty without a row.
     pub(crate) columns: Vec<Column>,
     pub(crate) rows: mpsc::Receiver<Row>,
     pub(crate) verdict: oneshot::Receiver<Result<(), Error>>,
 }
 
-/// Runs a statement to its end and returns how many rows it changed, or found.
+/// Runs a statement to its end and returns the number of changed (or found) rows.
 pub(crate) async fn execute(
     connection: &Object,
     statement: &str,
     arguments: &[ParameterValue],
 ) -> Result<u64, Error> {
-    // The one call in which Spin names this error so.
+    // The only call in which Spin uses this error.
     let parameters =
         parameters(arguments).map_err(|error| Error::ValueConversionFailed(with_causes(&error)))?;
     let changed = connection.execute_raw(statement, parameters).await;
     changed.map_err(|error| failed(&error))
 }
 
-/// Runs a statement to its end and returns everything at once.
+/// Runs a statement to its end and returns the whole result.
 pub(crate) async fn query(
     connection: &Object,
     statement: &str,
@@ -53,7 +53,7 @@ pub(crate) async fn query(
     let mut set = RowSet { columns: Vec::new(), rows: Vec::new() };
     let mut bytes = size_of::<RowSet>();
     while let Some(row) = found.next().await {
-        // Spin makes a text of what fails from here on, of an error of the server's too.
+        // From here on Spin turns every error into text, including server errors.
         let row = row.map_err(|error| failed_text(&failed(&error)))?;
         if set.rows.is_empty() {
             set.columns = columns(&row);
@@ -66,9 +66,9 @@ pub(crate) async fn query(
     Ok(set)
 }
 
-/// Starts a statement. It returns when the first row is there, or the end: an error in preparing
-/// the statement or binding its parameters comes at once, one in running it comes as a failed
-/// verdict, and then without columns if there was no row before it.
+/// Starts a statement. Returns at the first row or at the end: errors of preparing the statement or
+/// binding its parameters come at once, later errors as a failed verdict, without columns if there
+/// was no row before.
 pub(crate) async fn stream(
     connection: &Object,
     statement: &str,
@@ -106,7 +106,7 @@ async fn send(
     loop {
         let next = tokio::select! {
             biased;
-            // Nobody reads any more: a success, whatever the statement would have come to.
+            // The rows are no longer read: a success, whatever the statement's result.
             () = rows.closed() => return Ok(()),
             next = found.next() => next,
         };

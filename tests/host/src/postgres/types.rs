@@ -1,5 +1,5 @@
-//! Owns the types that the client's library lacks: NULL of any type, intervals, bytes as they are,
-//! decimals in ranges.
+//! Types that the client library lacks: NULL of any type, intervals, raw bytes, decimals in
+//! ranges.
 
 use std::error::Error;
 
@@ -29,7 +29,7 @@ pub(crate) fn bound_type(kind: RangeBoundKind) -> BoundType {
     }
 }
 
-/// NULL, whatever the statement wants there: `Option::<T>::None` would fit only where `T` fits.
+/// NULL of any type: `Option::<T>::None` would only fit where `T` fits.
 #[derive(Debug)]
 pub(crate) struct Null;
 
@@ -45,7 +45,7 @@ impl ToSql for Null {
     to_sql_checked!();
 }
 
-/// What Postgres sent, for the types that have no value of their own.
+/// The bytes from Postgres, for types without a value of their own.
 #[derive(Debug)]
 pub(crate) struct Raw(pub(crate) Vec<u8>);
 
@@ -59,7 +59,7 @@ impl FromSql<'_> for Raw {
     }
 }
 
-/// `interval`; the interface has its parts as Postgres keeps them.
+/// `interval`, in the parts that Postgres stores.
 #[derive(Debug)]
 pub(crate) struct Interval(pub(crate) WitInterval);
 
@@ -93,7 +93,7 @@ impl FromSql<'_> for Interval {
     }
 }
 
-/// A decimal that ranges can be made of.
+/// A decimal that can be a bound of a range.
 #[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
 pub(crate) struct RangeDecimal(pub(crate) Decimal);
 

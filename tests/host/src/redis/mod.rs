@@ -1,7 +1,7 @@
-//! Owns `spin:redis`: connections, the address check, the calls.
+//! `spin:redis`: connections, the address check, the calls.
 //!
-//! Refuses to be kinder than Spin: a broken connection stays broken, nothing has a timeout, and
-//! the error texts are those of the client version Spin has.
+//! Exactly as in Spin: a broken connection stays broken, calls have no timeout, and the error texts
+//! are those of Spin's client version.
 
 mod reply;
 
@@ -26,10 +26,10 @@ type Called<T> = wasmtime::Result<Result<T, Error>>;
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct RedisConnection(MultiplexedConnection);
 
-/// What one instance knows about Redis.
+/// One instance's state of Redis.
 pub(crate) struct RedisState {
     allowed_hosts: Arc<AllowedHosts>,
-    // A table of its own, because Spin counts these connections separately.
+    // A separate table, because Spin counts these connections separately.
     connections: ResourceTable,
 }
 
@@ -67,7 +67,7 @@ impl HostConnection for RedisState {
     }
 }
 
-/// This version of the client has no timeouts unless they are asked for.
+/// This version of the client sets no timeouts by default.
 async fn connect(address: &str) -> Result<MultiplexedConnection, Error> {
     let client = redis::Client::open(address).map_err(|_| Error::InvalidAddress)?;
     client.get_multiplexed_async_connection().await.map_err(other)
@@ -155,7 +155,7 @@ impl<T: Send> HostConnectionWithStore<T> for HasRedis {
             Ok(connection) => connection,
             Err(error) => return Ok(Err(error)),
         };
-        // The one command for which Spin maps the kind of the error.
+        // The only command for which Spin maps the kind of the error.
         Ok(connection.sadd(&key, &values).await.map_err(|error| match error.kind() {
             ErrorKind::TypeError => Error::TypeError,
             _ => other(error),

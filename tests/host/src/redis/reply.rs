@@ -1,10 +1,10 @@
-//! Owns the shape of replies: what `execute` can return, and how large a reply may be.
+//! The form of replies: the values that `execute` can return, and the size limit.
 
 use redis::{ErrorKind, FromRedisValue, RedisError, Value};
 
 use crate::bindings::redis::{Error, RedisResult};
 
-/// Spin's limit on one reply, counted after it has been read.
+/// Spin's limit on one reply, counted after reading it.
 const REPLY_BYTES_MAX: usize = 128 * 1024 * 1024;
 
 pub(crate) fn check_size(bytes: usize) -> Result<(), Error> {
@@ -23,7 +23,7 @@ fn memory_bytes(value: &RedisResult) -> usize {
         }
 }
 
-/// A reply as `execute` returns it: nested arrays flattened, no maps.
+/// A reply as `execute` returns it: nested arrays are flattened, maps are rejected.
 pub(crate) struct FlatReply(pub(crate) Vec<RedisResult>);
 
 impl FlatReply {

@@ -1,7 +1,7 @@
-//! Owns SQLite itself: opening a file, running statements, rows through a bounded channel.
+//! SQLite itself: opens a file, runs statements, sends rows through a bounded channel.
 //!
-//! Refuses to know about components and permissions; that is `sqlite::mod`. Order and bounds are
-//! Spin's, because a component that does not drain its rows hangs there as it hangs here.
+//! Knows nothing of components and permissions; that is in `sqlite::mod`. Order and bounds are
+//! Spin's, because a component that does not read its rows hangs there as it hangs here.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -12,26 +12,26 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::bindings::sqlite::{Error, QueryResult, RowResult, Value};
 
-/// Rows that wait between SQLite and a component; one more is in the sender's hand.
+/// Rows that wait between SQLite and a component, besides one with the sender.
 const ROWS_BUFFERED_MAX: usize = 4;
 /// Spin's limit on a result (`execute`) and on a row (`execute_async`).
 const RESULT_BYTES_MAX: usize = 128 * 1024 * 1024;
 
-/// Where a label's data lie.
+/// The location of a label's data.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Location {
-    /// None: in memory, new for every connection.
+    /// `None`: in memory, new for every connection.
     pub(crate) path: Option<PathBuf>,
     pub(crate) allow_attach_file: bool,
 }
 
-/// One connection of one component instance; the file is opened at the first statement.
+/// One connection of one component instance; the first statement opens the file.
 pub(crate) struct Database {
     location: Location,
     connection: OnceLock<Arc<Mutex<rusqlite::Connection>>>,
 }
 
-/// A running query: the columns are known, the rows and the verdict follow.
+/// A running query with known columns; the rows and the verdict follow.
 pub(crate) struct Streamed {
     pub(crate) columns: Vec<String>,
     pub(crate) rows: mpsc::Receiver<RowResult>,
@@ -55,7 +55,7 @@ impl Database {
         Ok(self.connection.get_or_init(|| new).clone())
     }
 
-    /// rusqlite's own default gives every connection a busy timeout of 5 s, here and in Spin.
+    /// rusqlite's default busy timeout of 5 s applies, here and in Spin.
     fn connect(&self) -> rusqlite::Result<rusqlite::Connection> {
         let mut connection = match &self.location.path {
             None => rusqlite::Connection::open_in_memory()?,
@@ -72,7 +72,7 @@ impl Database {
         Ok(connection)
     }
 
-    /// Runs a statement to its end and returns everything at once.
+    /// Runs a statement to its end and returns the whole result.
     pub(crate) async fn query(
         &self,
         sql: String,
@@ -84,8 +84,8 @@ impl Database {
         joined.map_err(|_| Error::Io("internal runtime error".into()))?
     }
 
-    /// Starts a statement. An error before the columns are known comes as no columns, no rows and
-    /// a failed verdict.
+    /// Starts a statement. An error before the columns are known comes as a failed verdict without
+    /// columns and rows.
     pub(crate) async fn stream(&self, sql: String, values: Vec<Value>) -> Result<Streamed, Error> {
         let connection = self.connection()?;
         let (columns_tx, columns_rx) = oneshot::channel();
@@ -108,7 +108,7 @@ impl Database {
     }
 }
 
-/// A panic while the lock was held leaves SQLite itself in order.
+/// A panic while the lock was held does not harm SQLite itself.
 fn lock(connection: &Mutex<rusqlite::Connection>) -> MutexGuard<'_, rusqlite::Connection> {
     connection.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -202,7 +202,7 @@ impl FromSql for Cell {
             ValueRef::Null => Value::Null,
             ValueRef::Integer(number) => Value::Integer(number),
             ValueRef::Real(number) => Value::Real(number),
-            // Spin panics on text that is not UTF-8, which the component sees as an error too.
+            // Spin panics on text that is not UTF-8, which is also an error to the component.
             ValueRef::Text(text) => match String::from_utf8(text.to_vec()) {
                 Ok(text) => Value::Text(text),
                 Err(error) => return Err(FromSqlError::other(error)),

@@ -1,6 +1,6 @@
-//! Owns `spin:sqlite`: which component may open which label, handles, both kinds of calls.
+//! `spin:sqlite`: the labels that a component may open, handles, both kinds of calls.
 //!
-//! Refuses to talk SQL; that is `database`.
+//! Contains no SQL; that is in `database`.
 
 mod database;
 
@@ -26,11 +26,11 @@ type Rows = (Vec<String>, StreamReader<RowResult>, FutureReader<Result<(), Error
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct SqliteConnection(Arc<Database>);
 
-/// What one instance knows about SQLite.
+/// One instance's state of SQLite.
 pub(crate) struct SqliteState {
     allowed: Arc<BTreeSet<String>>,
     locations: Arc<BTreeMap<String, Location>>,
-    // A table of its own, because Spin counts these connections separately.
+    // A separate table, because Spin counts these connections separately.
     connections: ResourceTable,
 }
 
@@ -72,7 +72,7 @@ impl HasData for HasSqlite {
 
 impl Host for SqliteState {}
 
-/// `changes` and `last_insert_rowid` have no error in the interface: a failure traps.
+/// `changes` and `last_insert_rowid` return no error in the interface: a failure traps.
 fn trap(error: Error) -> wasmtime::Error {
     wasmtime::format_err!("sqlite: {error:?}")
 }

@@ -1,4 +1,4 @@
-//! What requests and answers look like.
+//! Requests and answers as seen through the host.
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -6,7 +6,7 @@ use tokio::net::TcpStream;
 use crate::support::{App, Host};
 
 #[tokio::test]
-async fn the_raw_path_arrives_with_the_headers_of_spin() {
+async fn the_raw_path_arrives_with_spins_headers() {
     let host = Host::start(&[]).await;
     let path = "/echo/42/notifications/a%2Fb//c?x=%20&y";
     let echo = host.ok(path, "").await;
@@ -28,7 +28,7 @@ async fn the_raw_path_arrives_with_the_headers_of_spin() {
 }
 
 #[tokio::test]
-async fn slashes_at_the_ends_match_the_same_route_and_stay_in_the_path() {
+async fn leading_and_trailing_slashes_match_the_same_route_and_stay_in_the_path() {
     let host = Host::start(&[]).await;
     let echo = host.ok("//echo//7/notifications/", "").await;
     assert!(echo.contains("//echo//7/notifications/\n"), "{echo}");
@@ -65,7 +65,7 @@ async fn bodies_have_no_limit() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_host_is_dropped_without_an_answer() {
+async fn a_request_without_a_host_is_closed_without_an_answer() {
     let host = Host::start(&[]).await;
     let mut stream = TcpStream::connect(&host.address).await.unwrap();
     stream.write_all(b"GET /ok HTTP/1.1\r\n\r\n").await.unwrap();
@@ -86,7 +86,7 @@ async fn a_header_that_is_not_utf_8_reaches_the_component() {
 }
 
 #[tokio::test]
-async fn what_components_print_is_on_standard_error() {
+async fn the_output_of_components_is_on_standard_error() {
     let mut host = Host::start(&[]).await;
     host.ok("/print", "a line of a component").await;
     host.line("a line of a component").await;

@@ -1,4 +1,4 @@
-//! How long instances live and what ends them.
+//! The life of instances and its end.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::support::{Host, Redis};
 
-/// (instance, requests it has seen).
+/// The instance and the number of its requests.
 async fn seen(host: &Host) -> (String, u32) {
     let answer = host.ok("/seen", "").await;
     let (instance, count) = answer.split_once(' ').unwrap();
@@ -36,7 +36,7 @@ async fn an_idle_instance_is_dropped() {
     assert_eq!(count, 1);
 }
 
-/// Spin fails the instance, or not, as it happens: here it must at least be seen.
+/// Spin's instance fails only sometimes: this host must at least report the call.
 #[tokio::test]
 async fn a_call_that_outlives_its_request_is_reported() {
     let mut host = Host::start(&["--idle-instance-timeout", "50ms"]).await;
@@ -69,7 +69,7 @@ async fn a_trap_fails_every_request_of_its_instance() {
         };
         let mut stream = sleeping.await;
         let instance = host.line("sleeping in ").await;
-        // Other instances answer that it was not meant for them.
+        // Other instances reply that they were not meant.
         let trapped = timeout(Duration::from_secs(30), async {
             while host.call("/trap", &instance).await.status != 500 {}
         });
@@ -91,7 +91,7 @@ async fn a_request_timeout_ends_a_slow_request() {
 }
 
 #[tokio::test]
-async fn a_client_that_goes_away_does_not_cancel_the_component() {
+async fn a_disconnecting_client_does_not_cancel_the_component() {
     let redis = Redis::start().await;
     let mut host = Host::start(&["--variable", &redis.variable()]).await;
     let mut stream = TcpStream::connect(&host.address).await.unwrap();
@@ -113,7 +113,7 @@ async fn sigterm_ends_the_host_at_once_with_requests_in_flight() {
 }
 
 #[tokio::test]
-async fn beyond_its_bound_the_host_lets_requests_wait_and_then_refuses_them() {
+async fn beyond_its_limit_the_host_lets_requests_wait_and_then_rejects_them() {
     let mut host = Host::start(&["--max-requests-in-flight", "1"]).await;
     let address = host.address.clone();
     let sleeping = |millis: &'static str| {
@@ -129,11 +129,11 @@ async fn beyond_its_bound_the_host_lets_requests_wait_and_then_refuses_them() {
             stream
         }
     };
-    // One that is over in time is waited for.
+    // A request waits for one that ends in time.
     let _short = sleeping("300").await;
     host.line("sleeping in ").await;
     assert_eq!(host.ok("/ok", "").await, "ok");
-    // One that is not keeps the others out, with words.
+    // A longer one keeps the others out, and they are answered 503.
     let _long = sleeping("60000").await;
     host.line("sleeping in ").await;
     let mut refused = sleeping("1").await;

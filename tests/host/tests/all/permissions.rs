@@ -1,4 +1,4 @@
-//! What a component may not do, and what it may only do when told so.
+//! The permissions of a component.
 
 use crate::support::{App, Host};
 
@@ -15,7 +15,7 @@ async fn a_component_sees_the_variables_it_declares_and_no_others() {
 }
 
 #[tokio::test]
-async fn outbound_http_reaches_only_what_is_allowed() {
+async fn outbound_http_reaches_only_allowed_hosts() {
     let host = Host::start(&[]).await;
     assert_eq!(host.ok("/outbound", "http://self.alt/ok").await, "Ok(200)");
     let own = format!("http://{}/ok", host.address);
@@ -28,7 +28,7 @@ async fn outbound_http_reaches_only_what_is_allowed() {
 }
 
 #[tokio::test]
-async fn an_allowed_address_nobody_listens_on_is_refused() {
+async fn an_allowed_address_without_a_listener_is_refused() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", free.local_addr().unwrap());
     drop(free);
@@ -39,7 +39,7 @@ async fn an_allowed_address_nobody_listens_on_is_refused() {
 }
 
 #[tokio::test]
-async fn files_and_environment_are_what_the_manifest_declares() {
+async fn a_component_sees_the_files_and_environment_of_the_manifest() {
     let host = Host::start(&[]).await;
     assert_eq!(host.ok("/file", "/texts/greeting.txt").await, r#"Ok("hello from a file\n")"#);
     assert_eq!(host.ok("/file", "/etc/hostname").await, "Err(NotFound)");

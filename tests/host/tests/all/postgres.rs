@@ -16,7 +16,7 @@ async fn started() -> (Postgres, Host) {
     (postgres, host)
 }
 
-/// What a route answers to the address and the lines after it.
+/// A route's answer to the address and the following lines.
 pub(crate) async fn ask(host: &Host, route: &str, postgres: &Postgres, lines: &[&str]) -> String {
     let body = format!("{}\n{}", postgres.url(), lines.join("\n"));
     host.ok(route, &body).await
@@ -28,7 +28,7 @@ async fn query(host: &Host, postgres: &Postgres, line: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_kind_of_value_goes_there_and_comes_back() {
+async fn every_kind_of_value_makes_a_round_trip() {
     let (postgres, host) = started().await;
     let answer = host.ok("/postgres-types", &postgres.url()).await;
     let expected = [
@@ -44,7 +44,7 @@ async fn every_kind_of_value_goes_there_and_comes_back() {
         "bytea: DbValue::Binary([0, 255])",
         "date: DbValue::Date((-44, 3, 15))",
         "time: DbValue::Time((23, 59, 58, 123456000))",
-        // Postgres keeps microseconds.
+        // Postgres stores microseconds.
         "timestamp: DbValue::Datetime((2026, 11, 21, 23, 59, 58, 123456000))",
         "uuid: DbValue::Uuid(\"12341234-1234-1234-1234-1234123412ab\")",
         &format!("jsonb: DbValue::Jsonb({:?})", br#"{"a":[null],"b":1.0}"#),
@@ -70,7 +70,7 @@ async fn every_kind_of_value_goes_there_and_comes_back() {
 }
 
 #[tokio::test]
-async fn other_types_arrive_as_bytes_and_some_values_not_at_all() {
+async fn other_types_arrive_as_bytes_and_some_values_do_not_arrive() {
     let (postgres, host) = started().await;
     let statement = r#"SELECT '{}'::json, 'a'::name, 1::oid, pg_notify('c', ''), NULL::json"#;
     assert_eq!(
@@ -90,7 +90,7 @@ async fn other_types_arrive_as_bytes_and_some_values_not_at_all() {
 }
 
 #[tokio::test]
-async fn a_parameter_must_have_the_type_that_the_statement_gives_it() {
+async fn a_parameter_must_have_the_type_of_the_statement() {
     let (postgres, host) = started().await;
     let refused = [
         ("SELECT $1::int8 ;; int32 1", r#"WrongType { postgres: Int8, rust: \"i32\" }"#),
@@ -126,13 +126,13 @@ async fn a_parameter_must_have_the_type_that_the_statement_gives_it() {
 }
 
 #[tokio::test]
-async fn an_error_in_the_statement_itself_comes_at_once() {
+async fn an_error_in_the_statement_is_returned_at_once() {
     let (postgres, host) = started().await;
     let cases = [
         ("SELECT nonsense", "42703"),
         ("SELECT * FROM nowhere", "42P01"),
         ("SELECT 1; SELECT 2", "42601"),
-        // Computed while it is planned.
+        // Computed during planning.
         ("SELECT 1/0", "22012"),
     ];
     for (line, code) in cases {
@@ -143,7 +143,7 @@ async fn an_error_in_the_statement_itself_comes_at_once() {
 }
 
 #[tokio::test]
-async fn an_error_while_the_statement_runs_comes_as_the_verdict_after_the_rows_before_it() {
+async fn an_error_of_a_running_statement_is_its_verdict_after_the_earlier_rows() {
     let (postgres, host) = started().await;
     let line = "SELECT 1/(3-n) AS a FROM generate_series(1, 5) AS n";
     let answer = query(&host, &postgres, line).await;
@@ -169,7 +169,7 @@ async fn a_statement_may_change_data_and_return_rows() {
     let answer = query(&host, &postgres, line).await;
     assert_eq!(answer, r#"["n", "max"] [DbValue::Int64(3), DbValue::Int64(3)] Ok(())"#);
     assert_eq!(postgres.run("SELECT string_agg(text, '') FROM t"), "xxx");
-    // Columns are known by the first row only.
+    // The columns are known only from the first row.
     assert_eq!(query(&host, &postgres, "SELECT id FROM t WHERE id > 3").await, "[] Ok(())");
 }
 
@@ -190,7 +190,7 @@ async fn execute_counts_rows() {
 }
 
 #[tokio::test]
-async fn the_blocking_functions_do_the_same() {
+async fn the_blocking_functions_return_the_same() {
     let (postgres, host) = started().await;
     postgres.run("CREATE TABLE t (id int4)");
     let lines = ["INSERT INTO t VALUES ($1) RETURNING id ;; int32 7", "SELECT 1/(id-7) FROM t"];
@@ -203,7 +203,7 @@ async fn the_blocking_functions_do_the_same() {
 }
 
 #[tokio::test]
-async fn rows_nobody_reads_block_their_connection_if_there_are_many() {
+async fn many_unread_rows_block_their_connection() {
     let (postgres, host) = started().await;
     let few = ["SELECT n FROM generate_series(1, 12) AS n"];
     let few = ask(&host, "/postgres-undrained", &postgres, &few).await;
@@ -214,7 +214,7 @@ async fn rows_nobody_reads_block_their_connection_if_there_are_many() {
 }
 
 #[tokio::test]
-async fn whoever_lets_go_of_the_rows_does_not_learn_the_verdict() {
+async fn dropping_the_rows_loses_the_verdict() {
     let (postgres, host) = started().await;
     // The second row is so large that the server sends the first one before it computes the third.
     let error_later = "SELECT n, repeat('x', CASE n WHEN 2 THEN 100000 ELSE 1 END), \

@@ -1,4 +1,4 @@
-//! Postgres as components see it through the host: connections, addresses, a server that dies.
+//! Postgres as components see it through the host: connections, addresses, a crashing server.
 
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity \
                       WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
 
 #[tokio::test]
-async fn statements_at_once_need_a_connection_each_and_later_ones_reuse_them() {
+async fn concurrent_statements_need_a_connection_each_and_later_ones_reuse_them() {
     let postgres = Postgres::start().await;
     let host = host_with(&postgres).await;
     let answer = ask(&host, "/postgres-concurrent", &postgres, &["10"]).await;
@@ -52,28 +52,28 @@ async fn a_used_connection_has_a_clean_session_but_keeps_its_transaction() {
     assert_eq!(answer, expected);
     assert_eq!(postgres.run("SELECT to_regclass('t') IS NULL"), "t");
 
-    // A failed one cannot be cleaned: its connection is closed, and with it the transaction.
+    // After a failed statement it cannot be cleaned: the connection and its transaction are closed.
     ask(&host, "/postgres", &postgres, &["SELECT nonsense"]).await;
     let answer = ask(&host, "/postgres", &postgres, &["SELECT to_regclass('t')::text AS a"]).await;
     assert_eq!(answer, "[\"a\"] [DbValue::DbNull] Ok(())\n");
 }
 
 #[tokio::test]
-async fn a_statement_that_was_given_up_runs_on_and_keeps_its_connection_busy() {
+async fn a_dropped_statement_keeps_running_and_its_connection_busy() {
     let postgres = Postgres::start().await;
     let host = host_with(&postgres).await;
     let begun = Instant::now();
     let lines = ["50", "SELECT pg_sleep(3)::text"];
     assert_eq!(ask(&host, "/postgres-abandon", &postgres, &lines).await, "abandoned");
     assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
-    // The pool has only this connection, and waits for it instead of making another one.
+    // The pool's only connection is busy: the pool waits for it instead of opening another one.
     ask(&host, "/postgres", &postgres, &["SELECT 1"]).await;
     assert!(begun.elapsed() >= Duration::from_secs(3), "{:?}", begun.elapsed());
     assert_eq!(postgres.run(OTHERS), "1");
 }
 
 #[tokio::test]
-async fn a_time_limit_in_the_address_holds_for_every_statement() {
+async fn a_time_limit_in_the_address_applies_to_every_statement() {
     let postgres = Postgres::start().await;
     let host = host_with(&postgres).await;
     let url = format!("{}&options=-c%20statement_timeout%3D100", postgres.url());
@@ -159,7 +159,7 @@ async fn only_allowed_addresses_can_be_opened() {
 }
 
 #[tokio::test]
-async fn a_builder_opens_and_takes_no_certificate() {
+async fn a_builder_opens_connections_and_rejects_certificates() {
     let postgres = Postgres::start().await;
     let host = host_with(&postgres).await;
     let answer = host.ok("/postgres-builders", &postgres.url()).await;
@@ -169,7 +169,7 @@ async fn a_builder_opens_and_takes_no_certificate() {
 }
 
 #[tokio::test]
-async fn without_tls_only_servers_without_it_can_be_reached() {
+async fn without_tls_only_servers_without_tls_can_be_reached() {
     let postgres = Postgres::start().await;
     let host = host_with(&postgres).await;
     let url = postgres.url().replace("?sslmode=disable", "");
@@ -178,7 +178,7 @@ async fn without_tls_only_servers_without_it_can_be_reached() {
     let required = host.ok("/postgres", &format!("{url}?sslmode=require")).await;
     assert!(required.contains("server does not support TLS"), "{required}");
 
-    // A server that has TLS says so with one byte.
+    // A server with TLS says so in one byte.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

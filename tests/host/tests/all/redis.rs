@@ -17,7 +17,7 @@ async fn every_typed_call_works() {
 }
 
 #[tokio::test]
-async fn nested_replies_arrive_flat() {
+async fn nested_replies_are_flattened() {
     let redis = Redis::start().await;
     let host = host_with(&redis).await;
     let nested = host.ok("/execute", "EVAL\nreturn {1,{'a',{}},{{ok='OK'}},false}\n0").await;
@@ -29,7 +29,7 @@ async fn nested_replies_arrive_flat() {
 }
 
 #[tokio::test]
-async fn errors_of_the_server_arrive_in_the_words_of_spins_client() {
+async fn server_errors_arrive_in_the_words_of_spins_client() {
     let redis = Redis::start().await;
     let host = host_with(&redis).await;
     host.ok("/execute", "SET\nk\nv").await;
@@ -53,10 +53,10 @@ async fn errors_of_the_server_arrive_in_the_words_of_spins_client() {
 }
 
 #[tokio::test]
-async fn maps_are_refused() {
+async fn maps_are_rejected() {
     let redis = Redis::start().await;
     let variable = format!("redis_url={}/?protocol=resp3", redis.url);
-    // The address rule is made of the same variable and must be one without a path.
+    // The address rule uses the same variable and must not have a path.
     let app = crate::support::App::edited(|manifest| {
         manifest.replace("\"{{ redis_url }}\", ", "\"redis://127.0.0.1:*\", ")
     });
@@ -93,7 +93,7 @@ async fn only_allowed_addresses_can_be_opened() {
 }
 
 #[tokio::test]
-async fn an_allowed_address_nobody_listens_on_is_an_error_with_words() {
+async fn an_allowed_address_without_a_listener_is_an_error_with_a_reason() {
     let redis = Redis::start().await;
     let host = host_with(&redis).await;
     redis.stop();

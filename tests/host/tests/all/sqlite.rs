@@ -15,7 +15,7 @@ async fn statements_run_and_report_rows_columns_and_changes() {
 }
 
 #[tokio::test]
-async fn data_are_still_there_for_another_host_on_the_same_state_directory() {
+async fn another_host_on_the_same_state_directory_reads_the_data() {
     let state = tempfile::tempdir().unwrap();
     let state = state.path().to_str().unwrap();
     let first = Host::start(&["--state-dir", state]).await;
@@ -28,7 +28,7 @@ async fn data_are_still_there_for_another_host_on_the_same_state_directory() {
 }
 
 #[tokio::test]
-async fn a_statement_that_cannot_be_prepared_fails_in_the_verdict() {
+async fn an_invalid_statement_fails_in_the_verdict() {
     let host = Host::start(&[]).await;
     let answer = host.ok("/sqlite", "default\nSELECT nonsense FROM nowhere").await;
     assert!(answer.starts_with("columns [] rows 0 verdict Err("), "{answer}");
@@ -36,7 +36,7 @@ async fn a_statement_that_cannot_be_prepared_fails_in_the_verdict() {
 }
 
 #[tokio::test]
-async fn an_error_in_the_middle_comes_after_the_rows_before_it() {
+async fn an_error_in_the_middle_comes_after_the_earlier_rows() {
     let host = Host::start(&[]).await;
     let statement = "default\nSELECT abs(n) FROM (SELECT 1 AS n UNION ALL \
                      SELECT -9223372036854775808)";
@@ -45,7 +45,7 @@ async fn an_error_in_the_middle_comes_after_the_rows_before_it() {
 }
 
 #[tokio::test]
-async fn rows_nobody_reads_block_the_connection() {
+async fn unread_rows_block_the_connection() {
     let host = Host::start(&[]).await;
     let answer = host.ok("/sqlite-undrained", "").await;
     assert_eq!(answer, "blocked, then 10 rows, then free");

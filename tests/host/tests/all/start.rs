@@ -1,16 +1,16 @@
-//! What must be said before the port is open.
+//! Errors that must be reported before the port opens.
 
 use crate::support::{App, Host};
 
 #[tokio::test]
-async fn a_component_that_is_not_built_is_named_with_the_command_that_builds_it() {
+async fn a_missing_component_is_named_with_the_command_that_builds_it() {
     let app = App::edited(|manifest| manifest.replace("host_fixture.wasm", "nothing.wasm"));
     let error = app.failure(&[]).await;
     assert!(error.contains("nothing.wasm") && error.contains("make build"), "{error}");
 }
 
 #[tokio::test]
-async fn a_taken_port_is_said_plainly() {
+async fn a_port_in_use_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let error = App::new().failure(&["--listen", &address]).await;
@@ -27,7 +27,7 @@ async fn a_missing_required_variable_is_named() {
 }
 
 #[tokio::test]
-async fn unknown_keys_and_bad_rules_are_named() {
+async fn unknown_keys_and_invalid_rules_are_named() {
     let unknown = App::edited(|manifest| manifest.replace("environment", "enviroment"));
     let error = unknown.failure(&[]).await;
     assert!(error.contains("unknown field `enviroment`"), "{error}");

@@ -1,5 +1,5 @@
-//! The host's program with the fixture, and requests to it. What is not the host's own comes from the
-//! crate `support`.
+//! The host's program with the fixture, and requests to it. Everything else comes from the crate
+//! `support`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 /// Long enough for a cold compile on a busy machine.
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// The host's program and the fixture lie in one target directory.
+/// The host's program and the fixture are in the same target directory.
 pub(crate) fn program() -> PathBuf {
     env!("CARGO_BIN_EXE_bellwire-host").into()
 }
@@ -53,7 +53,7 @@ impl App {
         self.dir.path()
     }
 
-    /// The host on this manifest, not started; `secret` has a value, the port is free.
+    /// The command of the host with this manifest: `secret` has a value, the port is free.
     fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program());
         command
@@ -64,7 +64,7 @@ impl App {
         command
     }
 
-    /// For a start that is expected to fail: what the host writes on standard error.
+    /// Runs a start that must fail; returns the host's standard error.
     pub(crate) async fn failure(&self, arguments: &[&str]) -> String {
         let output = process::run(self.command(arguments), START_MAX).await;
         assert!(!output.status.success(), "the host started");
@@ -80,7 +80,7 @@ pub(crate) struct Host {
     _app: App,
 }
 
-/// An answer, read to its end.
+/// An answer, fully read.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: String,
@@ -98,7 +98,7 @@ impl Host {
         Self { address, process, http, _app: app }
     }
 
-    /// GET for an empty body, POST else.
+    /// Sends a GET for an empty body, otherwise a POST.
     pub(crate) async fn call(&self, path: &str, body: &str) -> Answer {
         self.send(path, body, &[]).await
     }
@@ -118,12 +118,13 @@ impl Host {
         answer.body
     }
 
-    /// Waits for the next line on the host's standard error with this start; what follows it.
+    /// Waits for the next line on the host's standard error with this start; returns the rest of
+    /// it.
     pub(crate) async fn line(&mut self, prefix: &str) -> String {
         self.process.error_line(prefix, START_MAX).await
     }
 
-    /// SIGTERM; the way it ended.
+    /// Sends SIGTERM; returns the exit status.
     pub(crate) async fn terminate(&mut self, limit: Duration) -> ExitStatus {
         self.process.signal(Signal::TERM);
         self.process.ended(limit).await
@@ -147,12 +148,12 @@ impl Redis {
         format!("redis_url={}", self.url)
     }
 
-    /// Ends it and starts an empty one on the same port.
+    /// Stops it and starts an empty one on the same port.
     pub(crate) async fn restart(&self) {
         self.server.replace_with_empty().await;
     }
 
-    /// Returns when nobody listens any more.
+    /// Returns once the port is closed.
     pub(crate) fn stop(&self) {
         self.server.kill();
     }

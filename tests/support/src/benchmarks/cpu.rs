@@ -1,16 +1,16 @@
-//! CPU time of processes from `/proc`: unlike seconds, it hardly depends on who else is working on
-//! the machine.
+//! CPU time of processes from `/proc`: unlike elapsed time, it hardly depends on other load of the
+//! machine.
 
 use std::fs;
 use std::time::Duration;
 
-/// Fields of `/proc/<pid>/stat` after the name, which may hold spaces: `proc(5)` counts from 3.
+/// Fields of `/proc/<pid>/stat` after the name, which may contain spaces: `proc(5)` counts from 3.
 const PARENT: usize = 4 - 3;
 const USER: usize = 14 - 3;
 const SYSTEM: usize = 15 - 3;
 
-/// User and system times of processes, of all threads and of children, even of those that a
-/// Postgres or a Spin has just begun. One that has ended takes its time with it.
+/// User and system time of processes, with all their threads and children, including new children
+/// of Postgres or Spin. An ended process no longer counts.
 pub fn of_processes<const N: usize>(pids: [u32; N]) -> [Duration; N] {
     let mut sums = [0; N];
     let processes = fs::read_dir("/proc").into_iter().flatten();

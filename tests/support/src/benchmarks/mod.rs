@@ -1,4 +1,4 @@
-//! What the benchmarks have in common.
+//! Shared parts of the benchmarks.
 
 pub mod cpu;
 pub mod node;

@@ -1,5 +1,5 @@
-//! Peers of benchmarks that run in Node, installed beside the program that asks, with the versions
-//! of their own files.
+//! Benchmark peers that run in Node, installed beside the benchmark's program, with the versions of
+//! their own lock files.
 
 use std::io;
 use std::path::PathBuf;
@@ -7,8 +7,8 @@ use std::process::Command;
 
 use crate::paths;
 
-/// Where the peer `name` of the folder `peers` lies when it is installed; `None`, with a word, where there is no Node or its packages
-/// cannot be had.
+/// The folder of the installed peer `name`; `None`, with a message, without Node or if its packages
+/// cannot be installed.
 pub fn dir(peers: &str, name: &str, program: &str) -> Option<PathBuf> {
     install(peers, name, program)
         .inspect_err(|error| eprintln!("without the Node peer {name}: {error}"))
@@ -24,7 +24,7 @@ fn install(peers: &str, name: &str, program: &str) -> io::Result<PathBuf> {
             std::fs::copy(from.join(file), to.join(file))?;
         }
     }
-    // `npm ci` refuses a lock file without the packages for other platforms, which some have.
+    // `npm ci` rejects a lock file without the packages for other platforms, as some peers have.
     let is_locked = from.join("package-lock.json").exists();
     let how: &[&str] =
         if is_locked { &["ci"] } else { &["install", "--no-package-lock", "--omit=optional"] };

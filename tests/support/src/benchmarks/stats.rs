@@ -1,6 +1,6 @@
-//! Medians and percentiles: of a noisy machine's measurements, the ones in the middle.
+//! Medians and percentiles, for measurements on a noisy machine.
 
-/// The middle value; the mean of the two in the middle of an even number; 0 of nothing.
+/// The median; the mean of the two middle values for an even number; 0 without values.
 pub fn median(values: impl IntoIterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.into_iter().collect();
     values.sort_by(f64::total_cmp);
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_what_is_in_the_middle() {
+    fn takes_the_middle_values() {
         assert_eq!(median([]), 0.0);
         assert_eq!(median([3.0, 1.0, 2.0]), 2.0);
         assert_eq!(median([4.0, 1.0, 2.0, 3.0]), 2.5);

@@ -1,4 +1,4 @@
-//! What benchmarks print and write: tables of a few numbers, as Markdown and as JSON.
+//! The output of benchmarks: tables of a few numbers, as Markdown and as JSON.
 
 use serde_json::{Map, Value, json};
 
@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 #[derive(Clone, Debug)]
 pub enum Cell {
     Text(String),
-    /// With decimals that are shown.
+    /// The value and its number of decimals.
     Number(f64, usize),
     /// Not measured here.
     Nothing,
@@ -56,7 +56,7 @@ impl Table {
         self.notes.push(text.into());
     }
 
-    /// As a table in Markdown, columns aligned.
+    /// A Markdown table with aligned columns.
     pub fn to_text(&self) -> String {
         let head = self.columns.iter().map(|&name| name.to_owned()).collect();
         let mut lines: Vec<Vec<String>> = vec![head];

@@ -1,5 +1,5 @@
-//! Holds answers against `docs/openapi.json`: the status is listed, and the body is as its schema says.
-//! Only the words of JSON Schema that the document uses.
+//! Checks answers against `docs/openapi.json`: the status is listed, and the body fits its schema.
+//! Supports only the keywords of JSON Schema that the document uses.
 
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ pub fn document() -> &'static Value {
     })
 }
 
-/// The template of a path, and what is said of it; literal segments come before parameters.
+/// The path template that matches, and its description; literal segments come before parameters.
 pub fn find(path: &str) -> Option<(&'static str, &'static Value)> {
     let paths = document()["paths"].as_object().unwrap();
     let candidates = paths.iter().filter(|(template, _)| fits(template, path));
@@ -30,7 +30,7 @@ fn fits(template: &str, path: &str) -> bool {
     loop {
         match (wanted.next(), given.next()) {
             (None, None) => return true,
-            // Resources with longer paths are read the same way.
+            // Resources with longer paths have the same description.
             (Some("{part3}"), Some(_)) => return true,
             (Some(name), Some(_)) if name.starts_with('{') => {}
             (Some(name), Some(segment)) if name == segment => {}
@@ -50,7 +50,7 @@ pub fn check(answer: &Answer, body: Option<&Value>) {
     }
     let operation = find(path).and_then(|(_, item)| item.get(&method));
     let Some(operation) = operation else {
-        // The path breaks a rule or does not exist, or the method does not; `internal` without its
+        // An invalid or unknown path, an unknown method, or `internal` without its
         // configuration.
         let listed = [400, 404, 405, 500];
         assert!(listed.contains(&answer.status), "not in docs/openapi.json: {answer:#?}");
@@ -70,7 +70,7 @@ pub fn check(answer: &Answer, body: Option<&Value>) {
 
 /// Checks one text frame of a `bellwire.v1` socket.
 pub fn check_frame(text: &str) {
-    // What other services publish need not be JSON in every detail.
+    // Messages of other services need not be valid JSON in every detail.
     let Ok(frame) = serde_json::from_str(text) else { return };
     if let Err(problem) =
         fits_schema(&document()["components"]["schemas"]["HubFrame"], &frame, "frame")
@@ -87,7 +87,7 @@ fn resolved(value: &'static Value) -> &'static Value {
 }
 
 /// # Errors
-/// What does not fit, and where.
+/// The mismatch, and its place.
 pub fn fits_schema(schema: &'static Value, value: &Value, at: &str) -> Result<(), String> {
     if schema["$ref"].is_string() {
         fits_schema(resolved(schema), value, at)?;
@@ -106,11 +106,11 @@ pub fn fits_schema(schema: &'static Value, value: &Value, at: &str) -> Result<()
         let problems: Vec<String> =
             one.iter().filter_map(|schema| fits_schema(schema, value, at).err()).collect();
         if one.len() - problems.len() != 1 {
-            return Err(format!("{at} fits not one, but for {}", problems.join("; ")));
+            return Err(format!("{at} fits no alternative: {}", problems.join("; ")));
         }
     }
     if schema["not"].is_object() && fits_schema(&schema["not"], value, at).is_ok() {
-        return Err(format!("{at} is what it must not be"));
+        return Err(format!("{at} fits a forbidden schema"));
     }
     has_type(&schema["type"], value, at)?;
     if schema["enum"].as_array().is_some_and(|all| !all.contains(value))
@@ -143,14 +143,14 @@ fn has_type(wanted: &Value, value: &Value, at: &str) -> Result<(), String> {
         "integer" => value.is_i64() || value.is_u64(),
         "array" => value.is_array(),
         "object" => value.is_object(),
-        other => panic!("{other} is no type that the checker knows"),
+        other => panic!("the checker does not know the type {other}"),
     };
     let fits = match wanted {
         Value::Null => true,
         Value::Array(names) => names.iter().any(|name| is(name.as_str().unwrap())),
         name => is(name.as_str().unwrap()),
     };
-    if fits { Ok(()) } else { Err(format!("{at} is no {wanted}: {value}")) }
+    if fits { Ok(()) } else { Err(format!("{at} is not of the type {wanted}: {value}")) }
 }
 
 fn fits_members(schema: &'static Value, value: &Value, at: &str) -> Result<(), String> {

@@ -1,4 +1,4 @@
-//! The one reader of event streams, which reads them as an `EventSource` does (WHATWG HTML §9.2.6).
+//! The only reader of event streams; reads them as an `EventSource` does (WHATWG HTML §9.2.6).
 
 use std::io::{Error, ErrorKind, Result};
 use std::time::Duration;
@@ -8,13 +8,13 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 
 use crate::wait::{PATIENCE, within};
 
-/// Longest head or block that is read.
+/// Longest head or block.
 const TEXT_BYTES_MAX: usize = 1024 * 1024;
 
-/// An open stream, or a refusal: `head` says which.
+/// An open stream, or a rejection, according to `head`.
 pub struct Events {
     connection: TcpStream,
-    /// What came and is not read yet.
+    /// Received bytes that are not read yet.
     bytes: Vec<u8>,
     /// The status line and the headers.
     pub head: String,
@@ -31,24 +31,28 @@ pub struct Block {
 }
 
 impl Events {
-    /// Opens a stream; `query` with its `?`, `headers` each with its line break.
+    /// Opens a stream; `query` includes its `?`, each of the `headers` its line break.
     pub async fn connect(address: impl ToSocketAddrs, query: &str, headers: &str) -> Self {
         let connection = TcpStream::connect(address).await.unwrap();
         let opening = Self::connect_over(connection, query, headers);
         within(PATIENCE, "a head", opening).await.unwrap()
     }
 
-    /// The same over a connection of the caller's.
+    /// Opens a stream over the caller's connection.
     ///
     /// # Errors
     /// The connection breaks, or is closed before the head is complete.
-    pub async fn connect_over(
-        mut connection: TcpStream,
-        query: &str,
-        headers: &str,
-    ) -> Result<Self> {
+    pub async fn connect_over(connection: TcpStream, query: &str, headers: &str) -> Result<Self> {
         let request =
             format!("GET /sse/notifications{query} HTTP/1.1\r\nHost: hub\r\n{headers}\r\n");
+        Self::request(connection, &request).await
+    }
+
+    /// Sends a request as it is; the answer's body must not be chunked.
+    ///
+    /// # Errors
+    /// The connection breaks, or is closed before the head is complete.
+    pub async fn request(mut connection: TcpStream, request: &str) -> Result<Self> {
         connection.write_all(request.as_bytes()).await?;
         let (bytes, head) = (Vec::new(), String::new());
         let mut events = Self { connection, bytes, head, patience: PATIENCE };
@@ -56,21 +60,21 @@ impl Events {
         Ok(events)
     }
 
-    /// Waits this long for a block from now on.
+    /// Limits every further wait for a block.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
 
-    /// The next block that is more than a sign of life; `None` when the stream ends.
+    /// The next block that is not a keep-alive comment; `None` at the end of the stream.
     pub async fn next(&mut self) -> Option<Block> {
         let patience = self.patience;
         within(patience, "a block", self.read()).await.unwrap()
     }
 
-    /// The same without a deadline. No byte is lost when the caller stops waiting.
+    /// [`Self::next`] without a deadline. No byte is lost when the caller stops waiting.
     ///
     /// # Errors
-    /// The connection breaks; `InvalidData` for a block that no `EventSource` would understand.
+    /// The connection breaks; `InvalidData` for a block that an `EventSource` would not understand.
     pub async fn read(&mut self) -> Result<Option<Block>> {
         loop {
             let Some(text) = self.up_to("\n\n").await? else { return Ok(None) };
@@ -83,7 +87,7 @@ impl Events {
 
     /// The data of the next block, which must be of this kind.
     pub async fn data(&mut self, event: &str) -> String {
-        let block = self.next().await.expect("the stream goes on");
+        let block = self.next().await.expect("the stream is open");
         assert_eq!(block.event.as_deref(), Some(event), "{block:?}");
         block.data
     }

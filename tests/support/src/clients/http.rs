@@ -1,5 +1,5 @@
-//! An HTTP client that sends paths as they are and shows headers as they came. What the contract
-//! promises of every answer is checked here, on every answer of every test.
+//! An HTTP client that sends paths unchanged and shows headers as received. It checks the
+//! contract's promises for every answer, on every answer of every test.
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use tokio::net::TcpStream;
 use crate::api;
 use crate::wait::within;
 
-/// Whatever happens, an answer must come within this time.
+/// Every answer must arrive within this time.
 const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// A client of one server.
@@ -25,17 +25,17 @@ const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 pub struct Http {
     address: String,
     client: Client<HttpConnector, Full<Bytes>>,
-    /// Whether the server is held to the contract of the functions' API.
+    /// Whether answers are checked against the contract of the functions' API.
     is_api: bool,
 }
 
 impl Http {
-    /// For the functions: every answer is checked against the contract.
+    /// A client of the functions: every answer is checked against the contract.
     pub fn api(address: &str) -> Self {
         Self { is_api: true, ..Self::plain(address) }
     }
 
-    /// For anything else.
+    /// A client of any other server.
     pub fn plain(address: &str) -> Self {
         let client = Client::builder(TokioExecutor::new()).build(HttpConnector::new());
         Self { address: address.to_owned(), client, is_api: false }
@@ -49,7 +49,7 @@ impl Http {
         self.call("POST", target).body(body)
     }
 
-    /// `target` goes out as it is: `//`, `/x/../y` and `/%00` too.
+    /// Sends `target` unchanged, including `//`, `/x/../y` and `/%00`.
     pub fn call(&self, method: &str, target: &str) -> Call<'_> {
         let uri: Uri = format!("http://{}{target}", self.address)
             .parse()
@@ -60,12 +60,12 @@ impl Http {
         Call { http: self, request }
     }
 
-    /// Sends bytes over a connection of their own and returns what comes back until the server
-    /// closes it or `enough` says so.
+    /// Sends bytes over a separate connection and returns everything received until the server
+    /// closes it or `enough` returns true.
     pub async fn raw(&self, bytes: &[u8], enough: impl Fn(&str) -> bool) -> String {
         let (mut read, mut write) = TcpStream::connect(&self.address).await.unwrap().into_split();
         let bytes = bytes.to_vec();
-        // At the same time: a server that refuses early does not take everything.
+        // Reads at the same time: a server that rejects early does not read everything.
         let writing = tokio::spawn(async move {
             let _ = write.write_all(&bytes).await;
             write
@@ -89,9 +89,9 @@ impl Http {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         stream.shutdown().await.unwrap();
-        // The server closes its side when it is done with the request.
+        // The server closes its side when it has finished with the request.
         let rest = async { while let Ok(1..) = stream.read(&mut [0; 4096]).await {} };
-        within(ANSWER_LIMIT, "the server gives up the request", rest).await;
+        within(ANSWER_LIMIT, "the server closes the connection", rest).await;
     }
 }
 
@@ -123,7 +123,7 @@ impl Call<'_> {
         self.try_send().await.unwrap_or_else(|error| panic!("{shown}: {error}"))
     }
 
-    /// The same to a server that may die before it has answered.
+    /// Sends the request to a server that may crash before it answers.
     pub async fn try_send(self) -> Result<Answer, String> {
         let shown = self.shown();
         let is_head = self.request.method() == Method::HEAD;
@@ -166,7 +166,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// A header that must be there, once.
+    /// A header that must be present exactly once.
     pub fn header(&self, name: &str) -> &str {
         let value = self.header_opt(name);
         value.unwrap_or_else(|| panic!("no {name} in {self:#?}"))
@@ -187,14 +187,14 @@ impl Answer {
         serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:#?}"))
     }
 
-    /// The answer, provided it has this status.
+    /// The answer, which must have this status.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}: {}", self.shown, String::from_utf8_lossy(&self.body));
         self
     }
 
-    /// The answer, provided it is this problem.
+    /// The answer, which must be this problem.
     #[track_caller]
     pub fn expect_problem(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
@@ -202,14 +202,14 @@ impl Answer {
         answer
     }
 
-    /// The answer, provided it came within `limit`.
+    /// The answer, which must have arrived within `limit`.
     #[track_caller]
     pub fn within(self, limit: Duration) -> Self {
         assert!(self.took < limit, "{} took {:?}", self.shown, self.took);
         self
     }
 
-    /// What section 3 says of every answer.
+    /// Checks the promises of section 3 for every answer.
     fn check_contract(&self, is_head: bool) {
         assert!(!self.header("x-request-id").is_empty(), "{self:#?}");
         let has_no_body = matches!(self.status, 204 | 304);
@@ -224,7 +224,7 @@ impl Answer {
             return;
         }
         assert_eq!(length, self.body.len(), "{self:#?}");
-        // `data` stays the bytes it was, among them JSON that this parser has no value for: 1E400, or half
+        // `data` keeps its bytes, including JSON that this parser cannot represent: 1E400, or half
         // of a surrogate pair.
         let body = serde_json::from_slice::<Value>(&self.body);
         api::check(self, body.as_ref().ok());
@@ -246,7 +246,7 @@ impl Answer {
     }
 }
 
-/// The contract's seconds after which a client may try again.
+/// The contract's seconds until a client may try again.
 fn retry_after(code: &str) -> Option<&'static str> {
     match code {
         "redis_unavailable" | "record_unavailable" | "not_ready" => Some("2"),

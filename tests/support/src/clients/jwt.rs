@@ -1,4 +1,4 @@
-//! Tokens of every kind: good ones, and the ones that attackers send.
+//! Tokens of every kind: valid ones, and those of attackers.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -9,10 +9,10 @@ use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
 
-/// The HS256 key that functions and hubs of tests have.
+/// The HS256 key of all functions and hubs in tests.
 pub const KEY: &str = "a test's own key, 32 bytes or more";
 
-/// A good token: `sub`, scopes separated by spaces, an hour to live.
+/// A valid token: `sub`, scopes separated by spaces, valid for an hour.
 pub fn token(sub: &str, scope: &str) -> String {
     Jwt::of(sub).scope(scope).sign(KEY)
 }
@@ -45,7 +45,7 @@ impl Jwt {
         self.claim("scope", scope)
     }
 
-    /// Seconds from now; below zero for one that has expired.
+    /// Sets `exp` in seconds from now; negative for an expired token.
     pub fn expires_in(self, seconds: i64) -> Self {
         self.claim("exp", now_s() + seconds)
     }
@@ -75,12 +75,12 @@ impl Jwt {
         self.sign_as(Algorithm::RS256, &EncodingKey::from_rsa_der(&key.der))
     }
 
-    /// With another HMAC than the one a key is pinned to.
+    /// Signs with another HMAC algorithm than the key's.
     pub fn sign_hs512(&self, key: &str) -> String {
         self.sign_as(Algorithm::HS512, &EncodingKey::from_secret(key.as_bytes()))
     }
 
-    /// `"alg":"none"` and no signature.
+    /// A token with `"alg":"none"` and without a signature.
     pub fn unsigned(&self) -> String {
         let header = json!({"alg": "none", "typ": "JWT"}).to_string();
         format!("{}.{}.", BASE64URL.encode(header), BASE64URL.encode(self.claims.to_string()))
@@ -93,7 +93,7 @@ impl Jwt {
     }
 }
 
-/// An RSA key, made on the spot.
+/// An RSA key, generated for the test.
 pub struct RsaKey {
     der: Vec<u8>,
     modulus: Vec<u8>,
@@ -105,7 +105,7 @@ impl RsaKey {
         Self::of_bits(2048)
     }
 
-    /// Also one that is too short to be taken.
+    /// A key of any size, including sizes too small to be accepted.
     pub fn of_bits(bits: usize) -> Self {
         let key = rsa::RsaPrivateKey::new(&mut rand_core::OsRng, bits).unwrap();
         Self {
@@ -115,12 +115,12 @@ impl RsaKey {
         }
     }
 
-    /// The public modulus: bytes that everybody knows.
+    /// The public modulus, known to attackers.
     pub fn modulus(&self) -> &[u8] {
         &self.modulus
     }
 
-    /// The modulus as it stands in a JWK.
+    /// The modulus as in a JWK.
     pub fn modulus_text(&self) -> String {
         BASE64URL.encode(&self.modulus)
     }

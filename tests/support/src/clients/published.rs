@@ -1,4 +1,4 @@
-//! A subscriber of the channel `notifications`, in the role of an existing gateway.
+//! A subscriber of the channel `notifications`, like an existing gateway.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -10,13 +10,13 @@ use serde_json::Value;
 use crate::redis_server::RedisServer;
 use crate::wait::eventually;
 
-/// Everything that was published since the subscription.
+/// Everything published since the subscription.
 pub struct Published {
     messages: Arc<Mutex<Vec<String>>>,
     connection: MultiplexedConnection,
 }
 
-/// Begins a message that nobody but the subscriber itself is to know; no JSON, so hubs pass over it.
+/// Starts a message for this subscriber only; not JSON, so hubs skip it.
 const MARK: &str = "mark ";
 
 impl Published {
@@ -35,13 +35,13 @@ impl Published {
         Self { messages, connection }
     }
 
-    /// The messages so far, exactly as they were published.
+    /// The messages so far, exactly as published.
     pub fn messages(&self) -> Vec<String> {
         let messages = self.messages.lock().unwrap();
         messages.iter().filter(|text| !text.starts_with(MARK)).cloned().collect()
     }
 
-    /// Waits until everything has arrived that was published before: a mark that follows it has.
+    /// Waits until all earlier messages have arrived, by publishing a mark and waiting for it.
     async fn caught_up(&self) {
         static MARKS: AtomicU64 = AtomicU64::new(0);
         let mark = format!("{MARK}{}", MARKS.fetch_add(1, Ordering::Relaxed));
@@ -52,7 +52,7 @@ impl Published {
         eventually("the mark arrives", async || is_here().then_some(())).await;
     }
 
-    /// Waits for `count` messages; more are a failure.
+    /// Waits for `count` messages; fails on more.
     pub async fn exactly(&self, count: usize) -> Vec<String> {
         let what = format!("{count} published messages");
         eventually(&what, async || (self.messages().len() >= count).then_some(())).await;

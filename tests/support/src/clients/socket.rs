@@ -1,4 +1,4 @@
-//! The one WebSocket client: frames in the order in which they came, each awaited with a deadline.
+//! The only WebSocket client: frames in the order received, each awaited with a deadline.
 
 use std::time::Duration;
 
@@ -13,28 +13,28 @@ use tokio_tungstenite::{WebSocketStream, client_async};
 use crate::clients::api;
 use crate::wait::{PATIENCE, within};
 
-/// How long a frame that must not come is waited for.
+/// How long to wait for a frame that must not arrive.
 const SILENCE: Duration = Duration::from_millis(100);
 
 /// An open socket.
 pub struct Socket {
     pub stream: WebSocketStream<TcpStream>,
-    /// The subprotocol that the hub chose.
+    /// The subprotocol chosen by the hub.
     pub protocol: Option<String>,
-    /// How long a frame may take.
+    /// Longest wait for a frame.
     patience: Duration,
 }
 
-/// A handshake on `path` (with its query) to which headers can be added.
+/// A handshake on `path` (with its query), to which headers can be added.
 pub fn handshake(path: &str) -> Request<()> {
     format!("ws://hub{path}").into_client_request().unwrap()
 }
 
 impl Socket {
-    /// Opens a socket with a token of a user.
+    /// Opens a socket with a user's token.
     ///
     /// # Errors
-    /// The hub refuses the handshake, or the connection breaks.
+    /// The hub rejects the handshake, or the connection breaks.
     pub async fn connect(
         address: impl ToSocketAddrs,
         token: &str,
@@ -44,7 +44,7 @@ impl Socket {
         Self::connect_over(connection, "", token, protocol).await
     }
 
-    /// The same over a connection of the caller's; `query` with its `?`.
+    /// Opens a socket over the caller's connection; `query` includes its `?`.
     ///
     /// # Errors
     /// As `connect`.
@@ -63,7 +63,7 @@ impl Socket {
         Self::open(connection, request).await
     }
 
-    /// Sends a handshake as it is.
+    /// Sends a handshake unchanged.
     ///
     /// # Errors
     /// As `connect`.
@@ -74,7 +74,7 @@ impl Socket {
         Ok(Self { stream, protocol, patience: PATIENCE })
     }
 
-    /// Waits this long for a frame from now on.
+    /// Limits every further wait for a frame.
     pub fn patience(self, patience: Duration) -> Self {
         Self { patience, ..self }
     }
@@ -98,7 +98,7 @@ impl Socket {
                 match self.stream.next().await {
                     Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                     Some(Ok(message)) => return message,
-                    other => panic!("the socket broke off: {other:?}"),
+                    other => panic!("the socket broke: {other:?}"),
                 }
             }
         };
@@ -127,7 +127,7 @@ impl Socket {
         serde_json::from_str(&self.text().await).unwrap()
     }
 
-    /// The next frame of a `bellwire.v1` socket, which must be a notification: exactly its bytes.
+    /// The exact bytes of the next notification of a `bellwire.v1` socket; fails on another frame.
     pub async fn notification(&mut self) -> String {
         let frame = self.text().await;
         let inner = frame.strip_prefix(r#"{"type":"notification","notification":"#);
@@ -135,7 +135,7 @@ impl Socket {
         inner.unwrap_or_else(|| panic!("expected a notification, not {frame}")).to_owned()
     }
 
-    /// The titles of the next notifications, which must follow each other directly.
+    /// The titles of the next notifications, with no other frame between them.
     pub async fn titles(&mut self, count: usize) -> Vec<String> {
         let mut titles = Vec::new();
         for _ in 0..count {
@@ -145,7 +145,7 @@ impl Socket {
         titles
     }
 
-    /// Waits until the hub closes the socket; the code. Frames before that are dropped.
+    /// Waits until the hub closes the socket; returns the code. Earlier frames are dropped.
     pub async fn close_code(&mut self) -> u16 {
         loop {
             if let Message::Close(frame) = self.message().await {
@@ -154,8 +154,8 @@ impl Socket {
         }
     }
 
-    /// Whether nothing comes for a moment. Where possible, have something come that would follow it
-    /// instead.
+    /// Whether no frame arrives for a moment. Where possible, send a later message and wait for
+    /// that instead.
     pub async fn is_silent(&mut self) -> bool {
         tokio::time::timeout(SILENCE, self.stream.next()).await.is_err()
     }

@@ -1,4 +1,4 @@
-//! Programs: how they are found and started, and on which port.
+//! Programs: their paths, their start, and their ports.
 
 pub mod paths;
 pub mod ports;

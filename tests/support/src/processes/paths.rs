@@ -1,4 +1,4 @@
-//! Where the programs under test lie.
+//! Paths of the programs under test.
 
 use std::path::{Path, PathBuf};
 
@@ -7,7 +7,7 @@ pub fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
 }
 
-/// A native program of the release profile.
+/// A native program, built with the release profile.
 pub fn program(name: &str) -> PathBuf {
     let target = match std::env::var_os("CARGO_TARGET_DIR") {
         Some(dir) => workspace().join(dir),
@@ -16,7 +16,7 @@ pub fn program(name: &str) -> PathBuf {
     existing(target.join("release").join(name))
 }
 
-/// The manifest, once its components are there.
+/// The manifest; fails if its components are not built.
 pub fn manifest() -> PathBuf {
     let manifest = workspace().join("spin.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();
@@ -29,12 +29,12 @@ pub fn manifest() -> PathBuf {
 
 /// A built component.
 pub fn component(id: &str) -> PathBuf {
-    // Cargo writes - as _.
+    // Cargo replaces - with _.
     let file = id.replace('-', "_");
     existing(workspace().join(format!("target/wasm32-wasip2/component/{file}.wasm")))
 }
 
-/// A component that was built without SQLite.
+/// A component built without SQLite.
 pub fn without_sqlite(id: &str) -> PathBuf {
     let path = workspace().join(format!("target/without-sqlite/wasm32-wasip2/component/{id}.wasm"));
     let built = path.is_file();

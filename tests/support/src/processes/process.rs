@@ -1,5 +1,5 @@
-//! The one launcher of programs: output is captured, every wait is bounded, and the program ends
-//! with the value that stands for it.
+//! The only launcher of programs: output is captured, every wait has a deadline, and the program
+//! ends when its value is dropped.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write as _};
@@ -15,9 +15,9 @@ use rustix::process::{Pid, kill_process, kill_process_group};
 
 use crate::wait::{POLL, eventually_within, within};
 
-/// Lines shown of a server when its test fails.
+/// Lines of a server shown when its test fails.
 const SHOWN_LINES_MAX: usize = 60;
-/// How long the last lines of a program that has ended may take to be read.
+/// Time limit for reading the last lines of an ended program.
 const OUTPUT_LIMIT: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +26,7 @@ enum Pipe {
     Error,
 }
 
-/// A line that a program has printed.
+/// A line printed by a program.
 struct Line {
     pipe: Pipe,
     text: String,
@@ -36,11 +36,11 @@ struct Line {
 pub struct Process {
     name: String,
     child: Child,
-    /// Whether signals go to the programs that it has started, too.
+    /// Whether signals also go to its child processes.
     leads_group: bool,
-    /// Everything printed so far, standard output and error in the order in which it came.
+    /// Everything printed so far, standard output and error in the order of arrival.
     lines: Arc<Mutex<Vec<Line>>>,
-    /// The lines that `line` has passed.
+    /// Number of lines that `line` has passed.
     lines_passed: usize,
     readers: Vec<JoinHandle<()>>,
 }
@@ -51,7 +51,7 @@ impl Process {
         Self::launch(name, command.stdin(Stdio::null()).stdout(Stdio::piped())).reading(None)
     }
 
-    /// Starts a program that starts others (Spin, Postgres) in a process group of its own: signals
+    /// Starts a program that starts others (Spin, Postgres), in a process group of its own: signals
     /// go to all of them.
     pub fn start_group(name: &str, command: &mut Command) -> Self {
         let mut process = Self::start(name, command.process_group(0));
@@ -59,7 +59,7 @@ impl Process {
         process
     }
 
-    /// Starts a program and appends its output to a file as well, for runs that keep their logs.
+    /// Starts a program and also appends its output to a file, for runs that keep their logs.
     pub fn start_logged(name: &str, command: &mut Command, log: &Path) -> Self {
         let log = File::options().create(true).append(true).open(log);
         let log = log.unwrap_or_else(|error| panic!("the log of {name}: {error}"));
@@ -67,7 +67,7 @@ impl Process {
         Self::launch(name, command).reading(Some(&log))
     }
 
-    /// Starts a program that takes questions on its standard input and answers on its standard
+    /// Starts a program that reads questions from its standard input and answers on its standard
     /// output. Only standard error is captured.
     pub fn start_dialogue(name: &str, command: &mut Command) -> (Self, ChildStdin, ChildStdout) {
         let mut process = Self::launch(name, command.stdin(Stdio::piped()).stdout(Stdio::piped()));
@@ -103,18 +103,18 @@ impl Process {
         self.child.id()
     }
 
-    /// Whether a line with `text` was printed.
+    /// Whether a line containing `text` was printed.
     pub fn has_printed(&self, text: &str) -> bool {
         self.lines.lock().unwrap().iter().any(|line| line.text.contains(text))
     }
 
-    /// Waits for the next line that begins with `start`, behind the one that the last call returned;
-    /// what follows `start`.
+    /// Waits for the next line that begins with `start`, after the line returned by the previous
+    /// call; returns the rest of it.
     pub async fn line(&mut self, start: &str, limit: Duration) -> String {
         self.next_line(start, &[Pipe::Output, Pipe::Error], limit).await
     }
 
-    /// The same on standard error only.
+    /// [`Self::line`] on standard error only.
     pub async fn error_line(&mut self, start: &str, limit: Duration) -> String {
         self.next_line(start, &[Pipe::Error], limit).await
     }
@@ -122,7 +122,7 @@ impl Process {
     async fn next_line(&mut self, start: &str, pipes: &[Pipe], limit: Duration) -> String {
         let name = self.name.clone();
         eventually_within(limit, &format!("{name} prints {start:?}"), async || {
-            // Before the lines are looked at: a program that ends may have printed it last.
+            // Checked before the lines: an ending program may have printed the line last.
             let has_ended = self.exit_status().is_some() && self.is_read();
             let lines = self.lines.lock().unwrap();
             let next = lines.iter().enumerate().skip(self.lines_passed);
@@ -156,9 +156,9 @@ impl Process {
         self.child.try_wait().unwrap()
     }
 
-    /// Waits for the process to end by itself, and for its last lines.
+    /// Waits until the process ends by itself and its last lines are read.
     pub async fn ended(&mut self, limit: Duration) -> ExitStatus {
-        // A plain loop: futures with `AsyncFnMut` inside are not `Send` enough to be spawned.
+        // A plain loop: futures that contain `AsyncFnMut` are not `Send` enough to be spawned.
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.exit_status() {
@@ -167,7 +167,7 @@ impl Process {
             assert!(begun.elapsed() < limit, "not within {limit:?}: {} ends", self.name);
             tokio::time::sleep(POLL).await;
         };
-        // Not an error when the time is over: a child that it left behind may hold the pipe.
+        // Not an error after the deadline: an orphaned child may keep the pipe open.
         let begun = Instant::now();
         while !self.is_read() && begun.elapsed() < OUTPUT_LIMIT {
             tokio::time::sleep(POLL).await;
@@ -179,7 +179,7 @@ impl Process {
         self.readers.iter().all(JoinHandle::is_finished)
     }
 
-    /// `kill -9`, and waits until it is gone.
+    /// Sends `kill -9` and waits for the end.
     pub fn kill(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             let _ = self.try_signal(Signal::KILL);
@@ -199,7 +199,7 @@ impl Drop for Process {
     }
 }
 
-/// Runs a program to its end: exit status, standard output, standard error.
+/// Runs a program to its end; returns exit status, standard output, standard error.
 pub async fn run(command: Command, limit: Duration) -> Output {
     let what = format!("{} ends", command.get_program().display());
     let mut command = tokio::process::Command::from(command);
@@ -212,7 +212,7 @@ fn text(lines: &[Line]) -> String {
     lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join("\n")
 }
 
-/// Reads until the process, and what it has started, has closed its end.
+/// Reads until the process and its children have closed the pipe.
 fn collect(
     output: impl Read + Send + 'static,
     (pipe, lines, mut log): (Pipe, Arc<Mutex<Vec<Line>>>, Option<File>),

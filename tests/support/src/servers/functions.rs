@@ -1,4 +1,4 @@
-//! The functions, served by `bellwire-host` or by the Spin that `SPIN_BIN` names.
+//! The functions, served by `bellwire-host` or by the Spin in `SPIN_BIN`.
 
 use std::collections::BTreeMap;
 use std::ops::Deref;
@@ -18,7 +18,7 @@ use crate::wait::eventually_within;
 use crate::{paths, ports};
 
 const STARTS_MAX: usize = 10;
-/// The first start compiles the components; the others find them in the cache.
+/// Includes compilation: the first start compiles the components; later ones use the cache.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// A functions host. Dereferences to the client of its API.
@@ -30,7 +30,7 @@ pub struct Functions {
     pub record: Record,
 }
 
-/// What a host is started with.
+/// The setup of a host.
 pub struct Setup {
     manifest: Option<PathBuf>,
     variables: BTreeMap<&'static str, String>,
@@ -44,7 +44,7 @@ impl Setup {
         self
     }
 
-    /// A directory that lives as long as the host.
+    /// Keeps a directory for as long as the host lives.
     pub fn dir(&self) -> &std::path::Path {
         self.record.dir()
     }
@@ -64,19 +64,19 @@ impl Setup {
         self.manifest(path)
     }
 
-    /// Replaces the value of a variable of the manifest.
+    /// Sets a variable of the manifest.
     pub fn variable(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.variables.insert(name, value.into());
         self
     }
 
-    /// Shares another host's record.
+    /// Shares the record of another host.
     pub fn record(mut self, record: &Record) -> Self {
         self.record = record.clone();
         self
     }
 
-    /// Reaches Redis at `address` (`host:port`), which may be a proxy's.
+    /// Connects to Redis at `address` (`host:port`), for example a proxy's.
     pub fn redis_at(self, address: &str) -> Self {
         self.variable("redis_url", format!("redis://{address}")).variable("redis_host", address)
     }
@@ -93,7 +93,7 @@ impl Setup {
         panic!("the functions host found no free port");
     }
 
-    /// `None` when the port was taken meanwhile.
+    /// `None` if the port was taken meanwhile.
     async fn launch(&self, port: u16) -> Option<Process> {
         let spin = std::env::var_os("SPIN_BIN").map(PathBuf::from);
         let program = spin.clone().unwrap_or_else(|| paths::program("bellwire-host"));
@@ -125,7 +125,7 @@ impl Setup {
 }
 
 impl Functions {
-    /// The usual setup: the test key, and `redis` as the only address that can be reached.
+    /// The usual setup: the test key, and `redis` as the only permitted address.
     pub fn with(redis: &RedisServer) -> Setup {
         let variables = BTreeMap::from([("auth_hs256_key", jwt::KEY.to_owned())]);
         Setup { manifest: None, variables, record: Record::new() }.redis_at(&redis.address())
@@ -135,14 +135,14 @@ impl Functions {
         Self::with(redis).start().await
     }
 
-    /// Another application, given no variables but `redis_url` and `redis_host`.
+    /// Another application, with only the variables `redis_url` and `redis_host`.
     pub fn of(manifest: PathBuf, redis: &RedisServer) -> Setup {
         let variables = BTreeMap::new();
         let setup = Setup { manifest: None, variables, record: Record::new() };
         setup.manifest(manifest).redis_at(&redis.address())
     }
 
-    /// A client for routes that `docs/openapi.json` does not describe.
+    /// A client for routes outside `docs/openapi.json`.
     pub fn plain(&self) -> Http {
         Http::plain(&format!("127.0.0.1:{}", self.port))
     }
@@ -155,14 +155,14 @@ impl Functions {
         self.process.lock().unwrap().as_ref().expect("a running host").pid()
     }
 
-    /// SIGTERM; the way it ended.
+    /// Sends SIGTERM; returns the exit status.
     pub async fn terminate(&self, limit: Duration) -> ExitStatus {
         let mut process = self.process.lock().unwrap().take().expect("a running host");
         process.signal(Signal::TERM);
         process.ended(limit).await
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, like a crash.
     pub fn kill(&self) {
         self.process.lock().unwrap().take().expect("a running host").kill();
     }
@@ -174,23 +174,23 @@ impl Functions {
         *self.process.lock().unwrap() = Some(process.expect("the host starts again on its port"));
     }
 
-    /// What the host printed so far, with the components' logs.
+    /// The output of the host so far, with the components' logs.
     pub fn output(&self) -> String {
         self.process.lock().unwrap().as_ref().expect("a running host").output()
     }
 
-    /// `POST /notifications` as a service that may create.
+    /// `POST /notifications`, with a service's token that permits creates.
     pub async fn create(&self, body: &Value) -> Answer {
         self.create_raw(&body.to_string()).await
     }
 
-    /// The same with a body that goes out as it is.
+    /// [`Self::create`] with a body sent unchanged.
     pub async fn create_raw(&self, body: &str) -> Answer {
         let token = jwt::token("a service", "notifications:write");
         self.post("/notifications", body.to_owned()).token(&token).send().await
     }
 
-    /// Creates a notification that must be answered 201, and returns the answer's object.
+    /// Creates a notification; fails unless it is answered 201. Returns the answer's object.
     pub async fn notify(&self, user: &str, title: &str) -> Value {
         self.create(&json!({"userId": user, "title": title})).await.expect(201).json()
     }
@@ -201,7 +201,7 @@ impl Functions {
         self.get(&target).token(&jwt::token(user, "")).send().await
     }
 
-    /// The titles of a feed that must be answered 200, newest first.
+    /// The titles of a feed, newest first; fails unless it is answered 200.
     pub async fn titles(&self, user: &str) -> Vec<String> {
         titles(&self.feed(user).await.expect(200).json())
     }
@@ -215,7 +215,8 @@ impl Functions {
 
 impl Drop for Functions {
     fn drop(&mut self) {
-        // A call that outlives its request can fail the instance on Spin; `bellwire-host` tells.
+        // On Spin, a call that outlives its request can fail the instance; `bellwire-host` reports
+        // it.
         let process = self.process.get_mut().ok().and_then(|process| process.as_ref());
         if !std::thread::panicking() {
             assert!(!process.is_some_and(|it| it.has_printed(" left behind ")), "a call is left");
@@ -231,7 +232,7 @@ impl Deref for Functions {
     }
 }
 
-/// The titles of a feed's answer, newest first.
+/// The titles in the answer of a feed, newest first.
 pub fn titles(feed: &Value) -> Vec<String> {
     let entries = feed["notifications"].as_array().unwrap();
     entries.iter().map(|entry| entry["title"].as_str().unwrap_or_default().to_owned()).collect()

@@ -1,5 +1,5 @@
-//! The one driver of `tests/peers/gateway.js`: the service that a team already has, a plain Redis
-//! client in Node that knows nothing of Bellwire.
+//! The only driver of `tests/peers/gateway.js`: a team's existing service, a plain Redis client in
+//! Node that knows nothing of Bellwire.
 
 use std::process::Command;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::process::Process;
 use crate::wait::within;
 use crate::{RedisServer, paths};
 
-/// Longer than it waits for Redis, which is 5 s.
+/// Longer than the gateway waits for Redis, which is 5 s.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
-/// A running service. It fails its test, with the words of Node, when it is dead.
+/// A running gateway. A dead one fails its test with Node's message.
 pub struct Gateway {
     process: Process,
     stdin: ChildStdin,
@@ -25,7 +25,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Returns once it is subscribed.
+    /// Returns once the gateway is subscribed.
     pub async fn start(redis: &RedisServer) -> Self {
         let mut command = Command::new("node");
         command.arg(paths::workspace().join("tests/peers/gateway.js"));
@@ -38,19 +38,19 @@ impl Gateway {
         gateway
     }
 
-    /// Has it do something that must work.
+    /// Calls an operation, which must succeed.
     pub async fn call(&mut self, words: Value) -> Value {
         let question = words.to_string();
         let answer = self.ask(question.clone()).await;
         answer.get("ok").unwrap_or_else(|| panic!("{question}: {answer}")).clone()
     }
 
-    /// Has it do something; `None` when Redis did not answer it.
+    /// Calls an operation; `None` if Redis did not answer.
     pub async fn attempt(&mut self, words: Value) -> Option<Value> {
         self.ask(words.to_string()).await.get_mut("ok").map(Value::take)
     }
 
-    /// Has it do something, again until Redis answers it.
+    /// Calls an operation, repeatedly until Redis answers.
     pub async fn insist(&mut self, words: Value) -> Value {
         loop {
             if let Some(answer) = self.attempt(words.clone()).await {

@@ -1,4 +1,4 @@
-//! The one launcher of the hub's program, and how clients come in.
+//! The only launcher of the hub's program, and the connections of clients.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -21,28 +21,28 @@ use crate::{jwt, paths, ports};
 
 const STARTS_MAX: usize = 10;
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// All clients of a test have one address, and come at once.
+/// All clients of a test have one address and connect at once.
 const RATES: [&str; 3] =
     ["connections-per-address-max", "connects-per-address-per-s", "handshakes-per-s"];
 
-/// What a hub is started with.
+/// The setup of a hub.
 pub struct Setup {
     redis_url: String,
     program: Option<PathBuf>,
     key: String,
     arguments: Vec<String>,
     log: Option<PathBuf>,
-    /// Holds the files with the key and the relay's token.
+    /// Contains the files of the key and of the relay's token.
     dir: TempDir,
 }
 
 impl Setup {
-    /// Another program than the one that lies in the target directory.
+    /// Uses another program than the one in the target directory.
     pub fn program(self, path: impl Into<PathBuf>) -> Self {
         Self { program: Some(path.into()), ..self }
     }
 
-    /// Another HS256 key than that of the tests; none when it is empty.
+    /// Uses another HS256 key than the tests'; an empty one means none.
     pub fn key(self, key: &str) -> Self {
         Self { key: key.to_owned(), ..self }
     }
@@ -55,18 +55,18 @@ impl Setup {
         self.arguments(&[&format!("--functions-url={url}"), &token])
     }
 
-    /// More arguments, each with its value behind `=`.
+    /// Adds arguments, each with its value after `=`.
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
         self
     }
 
-    /// Appends the output of all of its lives to a file.
+    /// Appends the output of all its runs to a file.
     pub fn log(self, path: PathBuf) -> Self {
         Self { log: Some(path), ..self }
     }
 
-    /// Starts a hub that listens; it may not have reached Redis yet.
+    /// Starts a hub that listens; it may not have connected to Redis yet.
     pub async fn start(self) -> Hub {
         for _ in 0..STARTS_MAX {
             let port = ports::free();
@@ -79,7 +79,7 @@ impl Setup {
         panic!("the hub found no free port");
     }
 
-    /// `None` when the port was taken meanwhile.
+    /// `None` if the port was taken meanwhile.
     async fn launch(&self, port: u16) -> Option<Process> {
         let program = self.program.clone().unwrap_or_else(|| paths::program("bellwire-hub"));
         let mut command = Command::new(program);
@@ -137,12 +137,13 @@ impl Hub {
         hub
     }
 
-    /// A hub that also asks `functions` to send what is pending, once it is ready.
+    /// A hub that also asks `functions` to send pending entries, once it is ready.
     pub async fn start_with_relay(redis: &RedisServer, functions: &Functions) -> Self {
         Self::start_at(&redis.address(), functions).await
     }
 
-    /// The same with Redis at an address (`host:port`), which may be a proxy's.
+    /// [`Self::start_with_relay`] with Redis at another address (`host:port`), for example a
+    /// proxy's.
     pub async fn start_at(redis: &str, functions: &Functions) -> Self {
         let setup = Self::with(&format!("redis://{redis}"));
         let hub = setup.relay(&functions.url()).start().await;
@@ -150,7 +151,7 @@ impl Hub {
         hub
     }
 
-    /// Waits until the hub follows the channel.
+    /// Waits until the hub is ready.
     pub async fn ready(&self) {
         eventually("the hub is ready", async || {
             (self.http.get("/readyz").send().await.status == 200).then_some(())
@@ -179,7 +180,7 @@ impl Hub {
         headers.insert("authorization", format!("Bearer {token}").parse().unwrap());
         headers.insert("sec-websocket-protocol", protocol.parse().unwrap());
         let socket = self.handshake(request).await;
-        socket.unwrap_or_else(|status| panic!("the handshake was refused with {status}"))
+        socket.unwrap_or_else(|status| panic!("the handshake was rejected with {status}"))
     }
 
     /// A handshake to which headers can be added; `query` without `?`.
@@ -188,7 +189,7 @@ impl Hub {
         socket::handshake(&format!("/ws/notifications{separator}{query}"))
     }
 
-    /// The socket, or the status with which the handshake was refused.
+    /// The socket, or the status that rejected the handshake.
     pub async fn handshake(&self, request: Request<()>) -> Result<Socket, u16> {
         let connection = TcpStream::connect(self.address).await.unwrap();
         match within(PATIENCE, "a handshake", Socket::open(connection, request)).await {
@@ -206,7 +207,7 @@ impl Hub {
         self.running(|process| process.pid())
     }
 
-    /// Everything that it has printed since it was started.
+    /// The whole output since its start.
     pub fn output(&self) -> String {
         self.running(|process| process.output())
     }
@@ -224,7 +225,7 @@ impl Hub {
         self.running(|process| process.exit_status().is_some())
     }
 
-    /// Ends it at once, as a crash would.
+    /// Kills it, like a crash.
     pub fn kill(&self) {
         self.process.lock().unwrap().take().expect("a running hub").kill();
     }
@@ -236,18 +237,18 @@ impl Hub {
         *self.process.lock().unwrap() = Some(process.expect("the hub starts again on its port"));
     }
 
-    /// SIGTERM; the way it ended.
+    /// Sends SIGTERM; returns the exit status.
     pub async fn terminate(&self, limit: Duration) -> ExitStatus {
         self.end_by(Signal::TERM, limit).await.0
     }
 
-    /// Sends a signal that ends it; the way it ended, and everything that it printed.
+    /// Sends a signal that ends it; returns the exit status and the whole output.
     pub async fn end_by(&self, signal: Signal, limit: Duration) -> (ExitStatus, String) {
         self.signal(signal);
         self.ended(limit).await
     }
 
-    /// Waits until it has ended by itself; the way it ended, and everything that it printed.
+    /// Waits until it has ended by itself; returns the exit status and the whole output.
     pub async fn ended(&self, limit: Duration) -> (ExitStatus, String) {
         let mut process = self.process.lock().unwrap().take().expect("a running hub");
         (process.ended(limit).await, process.output())

@@ -1,4 +1,4 @@
-//! What a test starts: databases, the programs under test, and the services around them.
+//! Servers that tests start: databases, the programs under test, and the services around them.
 
 pub mod functions;
 pub mod gateway;

@@ -1,4 +1,4 @@
-//! An HTTP origin that counts: it answers as it is told, slowly, wrongly or not at all.
+//! An HTTP origin that counts requests and answers as told: slowly, wrongly or not at all.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
@@ -7,22 +7,22 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What the origin answers from now on.
+/// The origin's answer from now on.
 #[derive(Clone, Debug)]
 pub struct Plan {
     pub status: u16,
     pub headers: Vec<(&'static str, String)>,
     /// `{n}` stands for the number of the request.
     pub body: String,
-    /// The body is repeated so often.
+    /// Number of repetitions of the body.
     pub times: usize,
     pub delay: Duration,
-    /// It never answers.
+    /// Never answers.
     pub hangs: bool,
 }
 
 impl Default for Plan {
-    /// A value that says which request it answers.
+    /// A value that contains the number of its request.
     fn default() -> Self {
         Self::json(r#"{"n":{n}}"#)
     }
@@ -63,9 +63,9 @@ pub struct Origin {
 #[derive(Default)]
 struct State {
     plan: Plan,
-    /// What some targets are answered instead.
+    /// Other answers, for some targets.
     plans: BTreeMap<String, Plan>,
-    /// Heads of all requests, in lower case but for their first line.
+    /// Heads of all requests, in lower case except for their first line.
     requests: Vec<String>,
     bytes_sent: usize,
 }
@@ -93,19 +93,19 @@ impl Origin {
         self.state.lock().unwrap().plan = plan;
     }
 
-    /// What requests for one target (path and query) are answered from now on.
+    /// Sets the answer to requests for one target (path and query).
     pub fn plan_for(&self, target: &str, plan: Plan) {
         self.state.lock().unwrap().plans.insert(target.to_owned(), plan);
     }
 
-    /// How often it was asked for one target.
+    /// Number of requests for one target.
     pub fn count_of(&self, target: &str) -> usize {
         let line = format!("GET {target} ");
         let state = self.state.lock().unwrap();
         state.requests.iter().filter(|request| request.starts_with(&line)).count()
     }
 
-    /// How often it was asked.
+    /// Number of requests.
     pub fn count(&self) -> usize {
         self.state.lock().unwrap().requests.len()
     }
@@ -115,7 +115,7 @@ impl Origin {
         self.state.lock().unwrap().requests.last().cloned().unwrap_or_default()
     }
 
-    /// Bytes of bodies that went out.
+    /// Number of body bytes sent.
     pub fn bytes_sent(&self) -> usize {
         self.state.lock().unwrap().bytes_sent
     }

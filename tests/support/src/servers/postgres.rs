@@ -1,4 +1,4 @@
-//! A Postgres cluster of the test's own, which can die and come back. Needs the server's programs
+//! A test's own Postgres cluster, which can crash and restart. Needs the server's programs
 //! (`apt-get install postgresql`), not a running server.
 
 use std::os::unix::fs::chown;
@@ -16,7 +16,7 @@ use crate::wait::{PATIENCE, eventually};
 
 const STARTS_MAX: usize = 10;
 
-/// A cluster on a port of its own. Its superuser is `postgres`; any password will do.
+/// A cluster on a port of its own. Its superuser is `postgres`, with any password.
 pub struct Postgres {
     port: u16,
     dir: TempDir,
@@ -57,12 +57,12 @@ impl Postgres {
         self.process.lock().unwrap().as_ref().expect("a running Postgres").pid()
     }
 
-    /// What it has logged since it was started.
+    /// Its log since its start.
     pub fn output(&self) -> String {
         self.process.lock().unwrap().as_ref().expect("a running Postgres").output()
     }
 
-    /// Runs statements with `psql`: a line per row, columns separated by `|`.
+    /// Runs statements with `psql`; returns a line per row, with columns separated by `|`.
     pub fn run(&self, sql: &str) -> String {
         let output = Command::new(program("psql"))
             .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()])
@@ -73,7 +73,7 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
-    /// Ends it as a crash would: connections break, and the next start recovers.
+    /// Stops it like a crash: connections break, and the next start recovers.
     pub fn kill(&self) {
         stop(self.process.lock().unwrap().take().expect("a running Postgres"));
     }
@@ -104,11 +104,11 @@ fn stop(mut process: Process) {
     }
 }
 
-/// `None` when the port was taken meanwhile.
+/// `None` if the port was taken meanwhile.
 async fn launch(port: u16, dir: &Path, settings: &[String]) -> Option<Process> {
     let mut command = as_postgres("postgres");
     command.arg("-D").arg(data(dir)).arg("-k").arg(dir).args(["-p", &port.to_string()]);
-    // Nothing here must survive the machine.
+    // The data need not survive a crash of the machine.
     command.args(["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off"]);
     command.args(["-c", "shared_buffers=16MB"]);
     command.args(settings.iter().flat_map(|setting| ["-c", setting]));
@@ -124,7 +124,7 @@ async fn launch(port: u16, dir: &Path, settings: &[String]) -> Option<Process> {
     .then_some(process)
 }
 
-/// An empty cluster, made once per build directory: `initdb` takes a second, a copy of it does not.
+/// An empty cluster, made once per build directory: `initdb` takes 1 s, a copy far less.
 fn template() -> &'static Path {
     static TEMPLATE: OnceLock<PathBuf> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
@@ -138,10 +138,10 @@ fn template() -> &'static Path {
             let dir = directory();
             let options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N"];
             let mut initdb = as_postgres("initdb");
-            // A whole segment of the log is written at every first start: 1 MB instead of 16.
+            // Every first start writes a whole log segment: 1 MB instead of 16.
             initdb.args(options).arg("--wal-segsize=1").arg("-D").arg(data(dir.path()));
             output(&mut initdb);
-            // Several test programs may be at it: whoever renames first is right.
+            // Concurrent test programs may do the same: the first rename wins.
             let own = target.join(format!("postgres-template-{}", std::process::id()));
             copy(&data(dir.path()), &own);
             if std::fs::rename(&own, &template).is_err() {
@@ -160,7 +160,7 @@ fn copy(from: &Path, to: &Path) {
     output(Command::new("cp").arg("-a").args([from, to]));
 }
 
-/// An empty directory of the user that the server runs as.
+/// An empty directory, owned by the server's user.
 fn directory() -> TempDir {
     let dir = tempfile::tempdir().unwrap();
     if let Some((user, group)) = other_user() {
@@ -178,7 +178,7 @@ fn as_postgres(name: &str) -> Command {
     command
 }
 
-/// Postgres does not run as root: then it is the user that its package made.
+/// The user of the Postgres package if the test runs as root, which Postgres rejects.
 fn other_user() -> Option<(u32, u32)> {
     let id = |option| {
         let id = output(Command::new("id").args([option, "postgres"]));
@@ -187,7 +187,7 @@ fn other_user() -> Option<(u32, u32)> {
     rustix::process::geteuid().is_root().then(|| (id("-u"), id("-g")))
 }
 
-/// Where Debian keeps the newest version, or on PATH.
+/// The program in Debian's directory of the newest version, or on PATH.
 fn program(name: &str) -> PathBuf {
     let on_path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&on_path).map(|dir| dir.join(name));

@@ -1,5 +1,5 @@
-//! The one proxy between a program and its Redis: a network that can be slow, silent, cut or led
-//! elsewhere. Counts what tests wait for.
+//! The only proxy between a program and its Redis: a network that can be slow, silent, cut or
+//! redirected. Counts bytes and connections for tests.
 
 mod connection;
 
@@ -16,9 +16,9 @@ use connection::forward;
 enum Mode {
     #[default]
     Open,
-    /// Bytes towards the server wait here.
+    /// Bytes to the server are kept.
     Held,
-    /// Bytes vanish, both ways; connections that lost some end with the silence.
+    /// Bytes are dropped, both ways; `release` closes the connections that lost some.
     Silent,
     /// New connections are closed.
     Cut,
@@ -27,23 +27,23 @@ enum Mode {
 #[derive(Clone, Copy, Debug, Default)]
 struct State {
     mode: Mode,
-    /// How much later every piece arrives: of requests, and of answers.
+    /// Delay of every piece, for requests and for answers.
     delays: [Duration; 2],
-    /// A connection from before the last cut ends, even if it sees the change late.
+    /// Number of cuts: a connection older than the last cut ends, even if it sees the change late.
     cuts: usize,
-    /// The same for connections that have not subscribed.
+    /// Number of failovers, which end only connections without a subscription.
     failovers: usize,
 }
 
-/// Where connections go.
+/// The server for connections.
 #[derive(Debug)]
 struct Servers {
     server: String,
-    /// Where they go once they subscribe, if elsewhere.
+    /// Another server for connections that subscribe.
     subscribed: Option<String>,
 }
 
-/// What the proxy and its connections share.
+/// State shared by the proxy and its connections.
 struct Shared {
     state: watch::Sender<State>,
     servers: Mutex<Servers>,
@@ -82,7 +82,7 @@ impl Proxy {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// The proxy as a Redis.
+    /// The proxy's URL as a Redis.
     pub fn url(&self) -> String {
         format!("redis://{}", self.address())
     }
@@ -97,13 +97,13 @@ impl Proxy {
         self.shared.state.send_modify(|state| state.mode = mode);
     }
 
-    /// How many bytes wait since the last `hold`.
+    /// Number of bytes kept since the last `hold`.
     pub fn held_bytes(&self) -> usize {
         self.shared.held_bytes.load(Ordering::SeqCst)
     }
 
-    /// Drops every byte, both ways, from now on: half-open connections. A connection that lost bytes
-    /// is closed on `release`, as the peer's kernel would.
+    /// Drops every byte, both ways, from now on, like half-open connections. `release` closes a
+    /// connection that lost bytes, as the peer's kernel would.
     pub fn silence(&self) {
         self.set(Mode::Silent);
     }
@@ -113,7 +113,7 @@ impl Proxy {
         self.shared.state.send_modify(|state| state.delays = [requests, answers]);
     }
 
-    /// Sends on the bytes that were kept; forwards again, without delay.
+    /// Sends the kept bytes; forwards again, without delay.
     pub fn release(&self) {
         self.shared.state.send_modify(|state| {
             state.mode = Mode::Open;
@@ -121,7 +121,7 @@ impl Proxy {
         });
     }
 
-    /// Closes every connection, and new ones, until `release`. Bytes that were kept are lost.
+    /// Closes every connection, and new ones, until `release`. Kept bytes are lost.
     pub fn cut(&self) {
         let state = &self.shared.state;
         state.send_modify(|state| (state.mode, state.cuts) = (Mode::Cut, state.cuts + 1));
@@ -132,25 +132,25 @@ impl Proxy {
         self.shared.state.send_modify(|state| state.cuts += 1);
     }
 
-    /// After `cut`: where connections go from now on. A failover, seen from the clients.
+    /// Sets the server for new connections, after `cut`: a failover, as clients see it.
     pub fn lead_to(&self, server: &str) {
         server.clone_into(&mut self.shared.servers.lock().unwrap().server);
         self.release();
     }
 
-    /// A failover that leaves subscriptions behind: they stay with the old server, all other
-    /// connections are closed, and new ones go to `server`.
+    /// A failover that leaves subscriptions on the old server: all other connections are closed,
+    /// and new ones go to `server`.
     pub fn fail_over_to(&self, server: &str) {
         server.clone_into(&mut self.shared.servers.lock().unwrap().server);
         self.shared.state.send_modify(|state| state.failovers += 1);
     }
 
-    /// Connections go to `server` once they subscribe; answers that are on their way then are lost.
+    /// Redirects connections to `server` when they subscribe; answers still on their way are lost.
     pub fn lead_subscriptions_to(&self, server: &str) {
         self.shared.servers.lock().unwrap().subscribed = Some(server.to_owned());
     }
 
-    /// How many connections have subscribed.
+    /// Number of connections that have subscribed.
     pub fn subscriptions(&self) -> usize {
         self.shared.subscriptions.load(Ordering::SeqCst)
     }

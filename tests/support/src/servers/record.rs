@@ -1,4 +1,4 @@
-//! The record's file, seen from outside: read, disturbed, swapped and restored by tests.
+//! The record's database file: tests read, disturb, swap and restore it.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// A database file in a directory of its own, together with the runtime configuration that names
-/// it. Clones share it, and so do hosts.
+/// A database file in a directory of its own, with the runtime configuration that names it. Clones,
+/// and the hosts that use it, share it.
 #[derive(Clone)]
 pub struct Record {
     dir: Arc<TempDir>,
@@ -24,7 +24,7 @@ impl Record {
         Self::lying_in(&std::env::temp_dir())
     }
 
-    /// In a directory of its own below `parent`.
+    /// A record in a directory of its own below `parent`.
     pub fn lying_in(parent: &Path) -> Self {
         let dir = tempfile::tempdir_in(parent).unwrap();
         let record = Self { dir: Arc::new(dir) };
@@ -43,12 +43,12 @@ impl Record {
         self.dir.path()
     }
 
-    /// The file that both hosts take with `--runtime-config-file`.
+    /// The file for `--runtime-config-file` of both hosts.
     pub fn runtime_config(&self) -> PathBuf {
         self.dir.path().join("runtime-config.toml")
     }
 
-    /// A second connection to the database, beside the functions.
+    /// Another connection to the database, besides the functions'.
     pub fn open(&self) -> rusqlite::Connection {
         let connection = rusqlite::Connection::open(self.path()).unwrap();
         connection.busy_timeout(Duration::from_secs(5)).unwrap();
@@ -64,7 +64,7 @@ impl Record {
         self.value("SELECT epoch FROM record")
     }
 
-    /// The user's counter, 0 before the first create.
+    /// The user's counter; 0 before the first create.
     pub fn seq(&self, user: &str) -> i64 {
         let sql = "SELECT coalesce(max(seq), 0) FROM feed WHERE user_id = ?1";
         self.open().query_row(sql, [user], |row| row.get(0)).unwrap()
@@ -79,13 +79,13 @@ impl Record {
         rows.map(Result::unwrap).collect()
     }
 
-    /// Copies the database as it lies on the disk. Nobody may have it open.
+    /// Copies the database files. The database must not be open.
     pub fn save(&self) -> Saved {
         let files = self.files().into_iter();
         Saved(files.map(|path| (path.clone(), std::fs::read(&path).unwrap())).collect())
     }
 
-    /// Puts an older copy back. Nobody may have the database open.
+    /// Restores an older copy. The database must not be open.
     pub fn restore(&self, saved: &Saved) {
         self.remove();
         for (path, bytes) in &saved.0 {
@@ -93,14 +93,14 @@ impl Record {
         }
     }
 
-    /// Removes the database, as if it had never been. Nobody may have it open.
+    /// Deletes the database. It must not be open.
     pub fn remove(&self) {
         for path in self.files() {
             std::fs::remove_file(path).unwrap();
         }
     }
 
-    /// The database with its log and index: what is not checkpointed yet lies in the log.
+    /// The database with its log, which contains the latest changes, and its index.
     fn files(&self) -> Vec<PathBuf> {
         let names = ["record.db", "record.db-wal", "record.db-shm"];
         names.map(|name| self.dir.path().join(name)).into_iter().filter(|f| f.exists()).collect()

@@ -1,6 +1,6 @@
-//! The one launcher of redis-server: a Redis of the test's own, which can die, hang, forget and come
-//! back. When it ends, no key may be left that never expires, since that would fill the memory of
-//! a Redis shared with other services.
+//! The only launcher of redis-server: a test's own Redis, which can crash, hang, lose its data and
+//! restart. At its end, every key must have an expiry: other keys would fill the memory of a Redis
+//! shared with other services.
 
 mod options;
 
@@ -19,7 +19,7 @@ use crate::process::{Process, Signal};
 use crate::wait::{PATIENCE, eventually, eventually_within};
 
 const STARTS_MAX: usize = 10;
-/// Loading its file takes a while on a busy machine.
+/// Loading the file takes a while on a busy machine.
 const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// A redis-server on a port of its own.
@@ -28,17 +28,17 @@ pub struct RedisServer {
     dir: TempDir,
     options: Options,
     process: Mutex<Option<Process>>,
-    /// Keys that the test wrote as another service: their expiry is not ours to set.
+    /// Keys that the test wrote as another service, which may lack an expiry.
     foreign: Mutex<BTreeSet<String>>,
 }
 
 impl RedisServer {
-    /// One that forgets everything when it ends.
+    /// A server that loses its data when it ends.
     pub async fn start() -> Self {
         Self::start_with(Options::default()).await
     }
 
-    /// One with an append-only file that is written before a command is answered.
+    /// A server with an append-only file, written before each answer.
     pub async fn start_durable() -> Self {
         let persistence = Persistence::EveryCommand;
         Self::start_with(Options { persistence, ..Options::default() }).await
@@ -55,7 +55,7 @@ impl RedisServer {
         panic!("redis-server found no free port");
     }
 
-    /// A port and a directory for a server that `restart` starts for the first time.
+    /// Reserves a port and a directory; `restart` starts the server for the first time.
     pub fn prepare(options: Options) -> Self {
         Self {
             port: ports::free(),
@@ -83,7 +83,7 @@ impl RedisServer {
         self.process.lock().unwrap().as_ref().expect("a running Redis").pid()
     }
 
-    /// A connection for the test itself, in the role of another service.
+    /// A connection for the test itself, as another service.
     pub async fn connection(&self) -> MultiplexedConnection {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
@@ -108,12 +108,12 @@ impl RedisServer {
         }
     }
 
-    /// Runs one command whose answer does not matter, unless it is an error.
+    /// Runs one command and ignores its answer, except for an error.
     pub async fn command(&self, words: &[&str]) {
         let _: redis::Value = self.run_words(words).await;
     }
 
-    /// How often a command was called, by clients and by scripts.
+    /// Number of calls of a command, by clients and by scripts.
     pub async fn calls(&self, command: &str) -> u64 {
         let stats: String = self.run("INFO commandstats").await;
         let start = format!("cmdstat_{command}:calls=");
@@ -126,12 +126,12 @@ impl RedisServer {
         self.run_words(&["LRANGE", key, "0", "-1"]).await
     }
 
-    /// Excepts a key that the test writes as another service from the check at the end.
+    /// Exempts a key that the test writes as another service from the check at the end.
     pub fn expect_foreign(&self, key: &str) {
         self.foreign.lock().unwrap().insert(key.to_owned());
     }
 
-    /// Follows `primary` from now on; returns when it has everything that the other one has now.
+    /// Replicates `primary` from now on; returns once it is in sync.
     pub async fn replicate(&self, primary: &Self) {
         let _: () = self.run(&format!("REPLICAOF 127.0.0.1 {}", primary.port)).await;
         eventually("the replica is in sync", async || {
@@ -141,7 +141,7 @@ impl RedisServer {
         .await;
     }
 
-    /// Follows nobody any more and takes writes, with what it has by now.
+    /// Stops replicating and accepts writes, with the data received so far.
     pub async fn promote(&self) {
         let _: () = self.run("REPLICAOF NO ONE").await;
     }
@@ -151,29 +151,28 @@ impl RedisServer {
         self.process.lock().unwrap().take().expect("a running Redis").kill();
     }
 
-    /// Starts it (again) on its port, with what its file holds.
+    /// Starts it (again) on its port, with the data of its file.
     pub async fn restart(&self) {
         assert!(self.process.lock().unwrap().is_none(), "Redis still runs");
         let process = self.launch().await.expect("Redis starts again on its port");
         *self.process.lock().unwrap() = Some(process);
     }
 
-    /// Kills it and starts one that knows nothing on the same port.
+    /// Kills it and starts an empty one on the same port.
     pub async fn replace_with_empty(&self) {
         self.kill();
         self.replace_files(None);
         self.restart().await;
     }
 
-    /// A copy of the append-only file of a running server: what an asynchronous replica would have
-    /// by now.
+    /// A copy of the append-only file of a running server: the state of an asynchronous replica.
     pub fn copy_files(&self) -> TempDir {
         let copy = tempfile::tempdir().unwrap();
         copy_files(&self.append_only_dir(), copy.path());
         copy
     }
 
-    /// Puts a copy in the place of what a killed server had on the disk; without one, nothing.
+    /// Replaces the files of a killed server with a copy, or with nothing.
     pub fn replace_files(&self, copy: Option<&TempDir>) {
         assert!(self.process.lock().unwrap().is_none(), "Redis still runs");
         for entry in std::fs::read_dir(self.dir.path()).unwrap() {
@@ -193,7 +192,7 @@ impl RedisServer {
         self.dir.path().join("appendonlydir")
     }
 
-    /// Stops it without closing anything: connections stay open and nobody answers.
+    /// Pauses it: connections stay open and get no answers.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
     }
@@ -206,7 +205,7 @@ impl RedisServer {
         self.process.lock().unwrap().as_ref().expect("a running Redis").signal(signal);
     }
 
-    /// `None` when the port was taken meanwhile.
+    /// `None` if the port was taken meanwhile.
     async fn launch(&self) -> Option<Process> {
         let mut command = self.options.command(self.port, self.dir.path());
         let mut process = Process::start("redis-server", &mut command);
@@ -219,7 +218,8 @@ impl RedisServer {
             let mut connection = client.get_multiplexed_async_connection().await.ok()?;
             let pong: redis::RedisResult<String> =
                 redis::cmd("PING").query_async(&mut connection).await;
-            // Loading its file it answers with an error. A stranger on the port is not our process.
+            // While loading, it answers with an error. Another server on the port is not our
+            // process.
             (pong.is_ok() && process.has_printed("Ready to accept connections")).then_some(true)
         })
         .await
@@ -244,7 +244,7 @@ impl RedisServer {
     }
 }
 
-/// Signals that may come while the last question is asked: more processes than a test has.
+/// Signals that may interrupt the last question: more than a test has processes.
 const SIGNALS_MAX: usize = 20;
 
 impl Drop for RedisServer {
@@ -255,7 +255,7 @@ impl Drop for RedisServer {
         }
         self.resume();
         let mut eternal = self.keys_without_expiry();
-        // A child that ends sends a signal, and the kernel resumes no read that has a deadline.
+        // An ending child sends a signal, and the kernel resumes no read that has a deadline.
         for _ in 0..SIGNALS_MAX {
             if !eternal.as_ref().is_err_and(|error| error.to_string().contains("Interrupted")) {
                 break;

@@ -6,13 +6,13 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-/// Mounted in memory until it is dropped.
+/// A file system in memory, mounted until dropped.
 pub struct SmallDisk {
     dir: TempDir,
 }
 
 impl SmallDisk {
-    /// `None`, with a word, where this user may not mount anything.
+    /// `None`, with a message, if this user may not mount anything.
     pub fn mount(kib: usize) -> Option<Self> {
         let dir = tempfile::tempdir().unwrap();
         let mut mount = Command::new("mount");
@@ -32,7 +32,7 @@ impl SmallDisk {
         self.path().join("filler")
     }
 
-    /// Leaves no byte free.
+    /// Fills it completely.
     pub fn fill(&self) {
         let mut file = std::fs::File::create(self.filler()).unwrap();
         let page = [1; 4096];
@@ -51,7 +51,7 @@ impl SmallDisk {
 
 impl Drop for SmallDisk {
     fn drop(&mut self) {
-        // Lazily: whatever still has a file open there ends later.
+        // Lazily: open files delay the end.
         let _ = Command::new("umount").arg("-l").arg(self.path()).status();
     }
 }

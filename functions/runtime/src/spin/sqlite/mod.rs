@@ -31,7 +31,12 @@ const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 0";
 pub(super) struct SpinSqlite {
     connection: RefCell<Option<Rc<Connection>>>,
     write_lock: WriteLock,
+    /// The last time that a statement found the database locked.
+    locked_at: Cell<Option<Instant>>,
 }
+
+/// A waiting statement asks for the lock more often than this.
+const LOCKED_FOR: Duration = Duration::from_millis(500);
 
 impl SpinSqlite {
     async fn connection(&self) -> Result<Rc<Connection>, Error> {
@@ -73,6 +78,7 @@ impl SpinSqlite {
                 // Without the lock, a statement has no effect.
                 Err(error) if classify(&error).failure == Failure::Locked => {
                     is_locked.set(true);
+                    self.locked_at.set(Some(Instant::now()));
                     let (since, wait) =
                         waiting.get_or_insert_with(|| (Instant::now(), Wait::default()));
                     let pause = self.write_lock.pause(wait, since.elapsed());
@@ -85,6 +91,12 @@ impl SpinSqlite {
         }
     }
 
+    /// Whether a statement is waiting for the write lock, or was just now: it may have been dropped
+    /// by a caller that waits no longer.
+    pub(super) fn is_locked(&self) -> bool {
+        self.locked_at.get().is_some_and(|at| at.elapsed() < LOCKED_FOR)
+    }
+
     /// Runs a statement; the error contains SQLite's text.
     pub(super) async fn query(
         &self,
@@ -95,17 +107,20 @@ impl SpinSqlite {
         let is_locked = Cell::new(false);
         let run = self.collect(statement, parameters, expected, &is_locked);
         let outcome = within(STATEMENT_DEADLINE, run).await;
-        let outcome = outcome.unwrap_or_else(|| {
-            Err(match is_locked.get() {
-                true => SqlError::sqlite("no answer in time: the database is locked"),
-                false => SqlError::other("no answer in time"),
-            })
-        });
+        let outcome = outcome.unwrap_or_else(|| Err(late(is_locked.get())));
         if outcome.is_err() {
             // After any error, the next statement starts with a new connection.
             *self.connection.borrow_mut() = None;
         }
         outcome
+    }
+}
+
+/// The error of a statement that has reached its deadline. Without the lock, it has had no effect.
+fn late(is_locked: bool) -> SqlError {
+    match is_locked {
+        true => SqlError::sqlite("no answer in time: the database is locked"),
+        false => SqlError::other("no answer in time"),
     }
 }
 
@@ -137,5 +152,18 @@ fn classify(error: &Error) -> SqlError {
         Error::DatabaseFull => {
             SqlError { failure: Failure::DiskFull, text: "the database is full".to_owned() }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_that_never_got_the_lock_says_so() {
+        assert_eq!(late(true).failure, Failure::Locked);
+        assert_eq!(late(false).failure, Failure::Other);
+        let error = classify(&Error::Io("database is locked".to_owned()));
+        assert_eq!(error.failure, Failure::Locked);
     }
 }

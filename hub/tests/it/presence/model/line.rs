@@ -8,7 +8,7 @@ use redis::aio::MultiplexedConnection;
 use redis::{ErrorKind, RedisResult, Value};
 use shared::script::Script;
 
-/// Few are enough: the rest is lost.
+/// Late calls kept; further ones are lost.
 const LATE_MAX: usize = 4;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub enum Fault {
     None,
     CallLost,
     AnswerLost,
-    /// The client gave up; the server reads the call when it has time.
+    /// Redis executes the call after the client gave up.
     CarriedOutLate,
 }
 
@@ -26,7 +26,7 @@ pub struct Call {
     args: Vec<String>,
 }
 
-/// A hub's connection, which may break.
+/// A hub's connection to Redis, which may fail.
 pub struct Line<'a> {
     pub connection: MultiplexedConnection,
     pub fault: Fault,

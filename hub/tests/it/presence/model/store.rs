@@ -1,10 +1,10 @@
-//! What presence keeps in Redis, to be moved in time, kept, and put back.
+//! The keys of presence in Redis: to shift their times, to copy and to restore them.
 
 use redis::AsyncCommands as _;
 use redis::aio::MultiplexedConnection;
 use shared::keys::{ONLINE_USERS, PRESENCE_HUB_PREFIX, PRESENCE_LEASES, PRESENCE_REVS};
 
-/// A copy of all of presence's keys.
+/// A copy of all presence keys.
 pub struct Store {
     online: Vec<String>,
     online_ttl_ms: i64,
@@ -16,7 +16,7 @@ pub struct Store {
 const TTL_S: i64 = 3600;
 
 impl Store {
-    /// Lets time pass; says whether the set expired meanwhile.
+    /// Lets time pass; returns whether the set expired meanwhile.
     pub async fn pass(connection: &mut MultiplexedConnection, ms: u64) -> bool {
         let ms = i64::try_from(ms).unwrap();
         let leases: Vec<String> = connection.zrange(PRESENCE_LEASES, 0, -1).await.unwrap();
@@ -46,7 +46,7 @@ impl Store {
         }
     }
 
-    /// In place of what is there.
+    /// Replaces the current keys.
     pub async fn write(&self, connection: &mut MultiplexedConnection) {
         let mut pipeline = redis::pipe();
         pipeline.cmd("FLUSHALL");

@@ -1,4 +1,4 @@
-//! Hubs, other services, their Redis, and what should be true of them.
+//! Hubs, other services, their Redis, and the expected state.
 
 use std::collections::BTreeSet;
 
@@ -15,22 +15,22 @@ use super::store::Store;
 use crate::support::RedisServer;
 
 pub const HUBS: usize = 3;
-/// The last three never come to a hub: only other services know them.
+/// The last three never connect to a hub: only other services add them.
 pub const USERS: [&str; 9] = ["a", "b", "c", "d", "e", "f", "x", "y", "z"];
 const HUB_USERS: usize = 6;
 const LEASE_MS: u64 = 12_000;
 struct Hub {
     presence: Presence,
     users: Mutex<BTreeSet<UserId>>,
-    /// Whom a beat has told, and nobody but time or another service may take out since.
+    /// Users written by a beat and since then removable only by time or another service.
     sure: BTreeSet<UserId>,
-    /// Since its last beat that was answered.
+    /// Time since the last answered beat.
     silent_ms: u64,
 }
 
 impl Users for Hub {
     fn parts(&self) -> impl Iterator<Item = Vec<UserId>> + Send {
-        // In parts, as the registry's shards.
+        // In parts, like the registry's shards.
         let users: Vec<UserId> = self.users.lock().iter().cloned().collect();
         users.into_iter().map(|user| vec![user])
     }
@@ -51,7 +51,7 @@ pub struct World {
     connection: MultiplexedConnection,
     hubs: Vec<Hub>,
     late: Mutex<Vec<Call>>,
-    /// Members that other services added, and nobody took out.
+    /// Members that other services added and did not remove.
     others: BTreeSet<&'static str>,
     snapshot: Option<(Store, BTreeSet<&'static str>)>,
     passed_since_ms: u64,
@@ -108,13 +108,13 @@ impl World {
         self.hubs.iter_mut().for_each(|hub| hub.sure.clear());
     }
 
-    /// Who is told by a live hub stays online, whatever other hubs do.
+    /// A user of a live hub stays online, whatever other hubs do.
     pub async fn check_sure(&self) -> Result<(), String> {
         let mut connection = self.connection.clone();
         let online: BTreeSet<String> = connection.smembers(ONLINE_USERS).await.unwrap();
         let mut sure = self.hubs.iter().flat_map(|hub| &hub.sure);
         match sure.find(|user| !online.contains(user.as_str())) {
-            Some(user) => Err(format!("{user} was taken out although a hub holds them")),
+            Some(user) => Err(format!("{user} was removed although a hub holds them")),
             None => Ok(()),
         }
     }
@@ -133,7 +133,7 @@ impl World {
         self.passed_since_ms += ms;
         for hub in &mut self.hubs {
             hub.silent_ms += ms;
-            // Real time passes as well.
+            // Real time passes, too.
             if hub.silent_ms >= LEASE_MS - 100 {
                 hub.sure.clear();
             }
@@ -191,7 +191,7 @@ impl World {
         self.pass(self.passed_since_ms).await;
     }
 
-    /// Waits as long as the contract allows, with nothing but beats, and compares.
+    /// Runs only beats, for as long as the contract allows, and compares.
     pub async fn come_to_rest(&mut self) -> Result<(), String> {
         while !self.late.lock().is_empty() {
             self.run_late().await;
@@ -216,12 +216,12 @@ impl World {
             let is_right = match (at < HUB_USERS, held(user), is_others) {
                 (true, true, _) => is_online,
                 (true, false, false) => !is_online,
-                // Other services hold them still, but our last socket took them out, or not.
+                // Other services still hold them, but our last socket may have removed them.
                 (true, false, true) => true,
                 (false, _, is_others) => is_online == is_others,
             };
             if !is_right {
-                return Err(format!("{user} is online: {is_online}, of others: {is_others}"));
+                return Err(format!("{user} is online: {is_online}, added by others: {is_others}"));
             }
         }
         self.check_companions(USERS.into_iter().any(held)).await
@@ -246,7 +246,7 @@ impl World {
         let ttl_ms: i64 = connection.pttl(ONLINE_USERS).await.unwrap();
         let is_right = match (is_anyone_held, ttl_ms) {
             (true, ttl_ms) => (15_000..=20_000).contains(&ttl_ms),
-            // Only others' members, or nobody.
+            // Only members of others, or none.
             (false, ttl_ms) => ttl_ms < 0,
         };
         if is_right { Ok(()) } else { Err(format!("the set expires in {ttl_ms} ms")) }

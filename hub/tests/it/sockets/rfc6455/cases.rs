@@ -1,4 +1,4 @@
-//! The table. Every case ends the connection, so that what came of it is all that came.
+//! The table of cases. Every case ends the connection, so the bytes received are complete.
 
 use crate::support::peer::{Frame, frame, header};
 
@@ -6,7 +6,7 @@ use crate::support::peer::{Frame, frame, header};
 pub struct Case {
     pub name: String,
     pub sent: Vec<u8>,
-    /// So many frames are sent.
+    /// Number of frames sent.
     pub frames: usize,
     pub expected: Vec<Frame>,
 }
@@ -16,7 +16,7 @@ const BINARY: u8 = 0x82;
 const CLOSE: u8 = 0x88;
 const PING: u8 = 0x89;
 const PONG: u8 = 0x8a;
-/// Without FIN: more of the message follows.
+/// Without FIN: the message continues.
 const TEXT_BEGINS: u8 = 0x01;
 const BINARY_BEGINS: u8 = 0x02;
 const GOES_ON: u8 = 0x00;
@@ -25,12 +25,12 @@ const ENDS: u8 = 0x80;
 const PROTOCOL: (u16, &str) = (1002, "malformed frame");
 const NOT_UTF8: (u16, &str) = (1007, "not UTF-8");
 
-/// Control frames of any size, codes of any kind.
+/// Control frames of any size, with any code.
 fn close(code: u16, reason: &[u8]) -> Vec<u8> {
     [&code.to_be_bytes(), reason].concat()
 }
 
-/// A case that goes well and ends with a close of the client.
+/// A valid case that ends with the client's close frame.
 fn good(name: &str, sent: &[(u8, &[u8])], expected: &[(u8, &[u8])]) -> Case {
     let goodbye = close(1000, b"");
     let sent = [sent, &[(CLOSE, &goodbye)]].concat();
@@ -43,8 +43,8 @@ fn good(name: &str, sent: &[(u8, &[u8])], expected: &[(u8, &[u8])]) -> Case {
     }
 }
 
-/// A case that ends with a close of the server: after `before`, which is echoed, `bytes` are too
-/// much, without anything behind them.
+/// A case closed by the server: `before` is echoed; `bytes`, with nothing behind them, violate the
+/// RFC.
 fn bad(name: &str, before: &[(u8, &[u8])], bytes: Vec<u8>, (code, why): (u16, &str)) -> Case {
     let mut case = good(name, before, &[]);
     case.sent = before.iter().flat_map(|(first, payload)| frame(*first, payload)).collect();
@@ -75,7 +75,7 @@ fn messages() -> Vec<Case> {
     }
     let every_byte: Vec<u8> = (0..=255).collect();
     cases.push(good("every byte", &[(BINARY, &every_byte)], &[(BINARY, &every_byte)]));
-    // The ends of every length of UTF-8, around the surrogates, and what is no character.
+    // The ends of every length of UTF-8, the neighbours of the surrogates, and noncharacters.
     for character in [
         '\0',
         '\u{7f}',
@@ -95,7 +95,7 @@ fn messages() -> Vec<Case> {
         let bytes = text.as_bytes();
         let name = format!("{character:?}");
         cases.push(good(&name, &[(TEXT, bytes)], &[(TEXT, bytes)]));
-        // A character may be cut by frames, and by control frames.
+        // Frames, and control frames, may split a character.
         let mut sent = vec![(TEXT_BEGINS, &b""[..])];
         sent.extend(bytes.chunks(1).flat_map(|byte| [(GOES_ON, byte), (PONG, b"")]));
         sent.push((ENDS, b""));
@@ -129,7 +129,7 @@ fn fragments() -> Vec<Case> {
             &[(TEXT_BEGINS, b"a"), (ENDS, b"b"), (BINARY_BEGINS, b"c"), (ENDS, b"d"), (TEXT, b"e")],
             &[(TEXT, b"ab"), (BINARY, b"cd"), (TEXT, b"e")],
         ),
-        good("a message that never ends", &[(TEXT_BEGINS, b"a"), (GOES_ON, b"b")], &[]),
+        good("an endless message", &[(TEXT_BEGINS, b"a"), (GOES_ON, b"b")], &[]),
     ]
 }
 
@@ -145,7 +145,7 @@ fn pings() -> Vec<Case> {
     let pings: Vec<(u8, &[u8])> = numbers.iter().map(|number| (PING, &number[..])).collect();
     let pongs: Vec<(u8, &[u8])> = numbers.iter().map(|number| (PONG, &number[..])).collect();
     cases.push(good("pings in order", &pings, &pongs));
-    cases.push(good("pongs that nobody asked for", &pongs, &[]));
+    cases.push(good("unsolicited pongs", &pongs, &[]));
     cases
 }
 
@@ -180,7 +180,7 @@ pub fn refused() -> Vec<Case> {
     cases
 }
 
-/// §5.1, §5.2, §5.5: a header is refused for itself, without its payload.
+/// §5.1, §5.2, §5.5: a header is rejected at once, without its payload.
 fn headers() -> Vec<Case> {
     let mut cases = Vec::new();
     let hello: &[(u8, &[u8])] = &[(TEXT, b"hello")];
@@ -220,14 +220,14 @@ fn order() -> Vec<Case> {
     let mut cases = Vec::new();
     for first in [GOES_ON, ENDS] {
         let next = || header(first, 1);
-        cases.push(bad("goes on from nothing", &[], next(), PROTOCOL));
-        cases.push(bad("goes on from a whole message", &[(TEXT, b"a")], next(), PROTOCOL));
-        cases.push(bad("goes on from a pong", &[(PONG, b"a")], next(), PROTOCOL));
+        cases.push(bad("continuation without a start", &[], next(), PROTOCOL));
+        cases.push(bad("continuation after a whole message", &[(TEXT, b"a")], next(), PROTOCOL));
+        cases.push(bad("continuation after a pong", &[(PONG, b"a")], next(), PROTOCOL));
     }
     for first in [TEXT, BINARY, TEXT_BEGINS, BINARY_BEGINS] {
         for begun in [TEXT_BEGINS, BINARY_BEGINS] {
             let before: &[(u8, &[u8])] = &[(begun, b"a"), (GOES_ON, b"b")];
-            cases.push(bad("begins inside another", before, header(first, 1), PROTOCOL));
+            cases.push(bad("start inside another message", before, header(first, 1), PROTOCOL));
         }
     }
     cases
@@ -250,13 +250,13 @@ fn bad_closes() -> Vec<Case> {
     cases
 }
 
-/// §8.1: as soon as it is hopeless, whatever was to follow.
+/// §8.1: rejected at the first invalid byte, whatever would follow.
 fn bad_texts() -> Vec<Case> {
     let mut cases = Vec::new();
     for (name, text) in [
         ("a continuation byte", &b"\x80"[..]),
-        ("bytes that never occur", b"\xfe"),
-        ("the other one", b"\xff"),
+        ("the invalid byte fe", b"\xfe"),
+        ("the invalid byte ff", b"\xff"),
         ("two bytes for ASCII", b"\xc0\x80"),
         ("two bytes for ASCII, beginning", b"\xc1"),
         ("three bytes for two", b"\xe0\x80"),
@@ -271,7 +271,7 @@ fn bad_texts() -> Vec<Case> {
     ] {
         let whole = frame(TEXT, &[b"ok", text].concat());
         cases.push(bad(name, &[(TEXT, b"a")], whole, NOT_UTF8));
-        // The frame announces more than ever comes, and is not the last one.
+        // The frame announces more than it sends, and is not the last one.
         let announced = text.len() + 1000;
         let begun = frame(TEXT_BEGINS, text);
         let payload = begun.get(begun.len() - text.len()..).unwrap();
@@ -284,7 +284,7 @@ fn bad_texts() -> Vec<Case> {
     for text in [&b"\xc3"[..], b"\xe2\x82", b"\xf0\x9f\x98"] {
         cases.push(bad("a text that ends too early", &[], frame(TEXT, text), NOT_UTF8));
         let sent = [frame(TEXT_BEGINS, text), frame(ENDS, b"")].concat();
-        cases.push(bad("the same, in the last frame", &[], sent, NOT_UTF8));
+        cases.push(bad("a text that ends too early, in the last frame", &[], sent, NOT_UTF8));
     }
     cases
 }

@@ -23,10 +23,10 @@ async fn campaigns_are_for_services_only() {
                 continue;
             }
             sent.expect(401);
-            let other = token("alice", "queues:write tokens:write campaigns:read");
+            let other = token("alice", "queues:write tokens:write campaigns:reads");
             let refused = functions.call(method, path).token(&other).send().await.expect(403);
             if method != "HEAD" {
-                assert!(refused.text().contains("campaigns:write"), "{}", refused.text());
+                assert!(refused.text().contains("the scope campaigns:"), "{}", refused.text());
             }
         }
     }
@@ -35,6 +35,32 @@ async fn campaigns_are_for_services_only() {
         let answer = functions.get(path).token(&everything).send().await;
         answer.expect_problem(404, "not_found");
     }
+}
+
+#[tokio::test]
+async fn readers_read_progress_and_responses_and_do_nothing_else() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    call(&functions, "PUT", "c1/users", users(0..2)).await.expect(200);
+    for (method, path, status) in [
+        ("GET", "/campaigns/c1", 200),
+        ("GET", "/campaigns/c1/responses", 200),
+        ("PUT", "/campaigns/c1/users", 403),
+        ("POST", "/campaigns/c1/users", 403),
+        ("POST", "/campaigns/c1/next", 403),
+        ("POST", "/campaigns/c1/responses", 403),
+        ("DELETE", "/campaigns/c1", 403),
+    ] {
+        let reader = token("a console", "campaigns:read queues:write");
+        let answer = functions.call(method, path).token(&reader).send().await;
+        assert_eq!(answer.status, status, "{method} {path}");
+        // The reading scope is included in the writing one.
+        if status == 200 {
+            let writer = token("svc", "campaigns:write");
+            functions.call(method, path).token(&writer).send().await.expect(200);
+        }
+    }
+    assert_eq!(redis.list("campaign:c1").await.len(), 2);
 }
 
 #[tokio::test]

@@ -82,6 +82,24 @@ async fn a_receive() {
 }
 
 #[tokio::test]
+async fn a_use() {
+    let keys = [keys::QUEUES.to_owned(), keys::QUEUES_TOUCHED.to_owned()];
+    let touch = |name: &str, max: &str| call(&script::QUEUES_TOUCH, &keys, &[name, "1000", max]);
+    let old = ["ZADD", &keys[1], "XX", "1000000000", "old"];
+    check(vec![
+        Case::new("first use", Vec::new(), touch("new", "10")),
+        Case::new("drops what is old", vec![touch("old", "10")], touch("new", "10")).command(&old),
+        Case::new(
+            "drops what is too much",
+            vec![touch("a", "2"), touch("b", "2")],
+            touch("c", "2"),
+        )
+        .command(&["ZINCRBY", &keys[1], "-9", "a"]),
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn a_word_about_messages() {
     let mut buried = received();
     buried.push(settle(&script::QUEUE_NACK, &["0", "no", "1"]));

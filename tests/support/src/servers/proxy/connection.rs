@@ -1,4 +1,4 @@
-//! One connection through the proxy.
+//! A connection through the proxy.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,8 +11,8 @@ use tokio::time::sleep;
 
 use super::{Mode, Shared, State};
 
-/// As a command, since others may name it in an argument. It comes in one piece: it is one write of
-/// a loopback peer.
+/// The command with its framing, since other commands may contain the word in an argument. It
+/// arrives in one piece: it is a single write over loopback.
 const SUBSCRIBE: &[u8] = b"$9\r\nSUBSCRIBE\r\n";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -24,13 +24,13 @@ enum Direction {
 /// Why forwarding stopped.
 enum End {
     Closed,
-    /// The client subscribes, which another server is to answer: the bytes for it.
+    /// The client subscribes, and another server must answer: the bytes for that server.
     Subscribes(Vec<u8>),
 }
 
 struct Connection {
     shared: Arc<Shared>,
-    /// The cuts and failovers that it does not end with: those before it began.
+    /// The cuts and failovers before the connection began, which do not end it.
     begun: State,
     has_subscribed: AtomicBool,
 }
@@ -50,7 +50,7 @@ pub(super) async fn forward(client: TcpStream, shared: Arc<Shared>) {
     loop {
         let requests = connection.copy(&mut client_read, &mut server_write, Direction::Requests);
         let answers = connection.copy(&mut server_read, &mut client_write, Direction::Answers);
-        // Whichever side ends first ends both.
+        // The end of either side ends both.
         let end = tokio::select! {
             end = requests => end,
             end = answers => end,
@@ -102,7 +102,7 @@ impl Connection {
         }
     }
 
-    /// Notes the first subscription; whether another server is to answer it.
+    /// Notes the first subscription; returns whether another server must answer it.
     fn subscribes_elsewhere(&self, piece: &[u8]) -> bool {
         let subscribes = piece.windows(SUBSCRIBE.len()).any(|window| window == SUBSCRIBE);
         if !subscribes || self.has_subscribed.swap(true, Ordering::SeqCst) {
@@ -112,8 +112,8 @@ impl Connection {
         self.shared.servers.lock().unwrap().subscribed.is_some()
     }
 
-    /// Waits as long as the proxy wants a piece to wait; `false` when it is lost, and the connection
-    /// with it.
+    /// Waits for the proxy's delay of a piece; `false` if the piece, and with it the connection, is
+    /// lost.
     async fn may_pass(
         &self,
         bytes: usize,

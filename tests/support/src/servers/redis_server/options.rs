@@ -1,30 +1,30 @@
-//! How a redis-server is started.
+//! Settings of a redis-server.
 
 use std::path::Path;
 use std::process::Command;
 
-/// What of the data outlives the process.
+/// The data that outlives the process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Persistence {
-    /// Only what a `SAVE` wrote.
+    /// Only the data of a `SAVE`.
     #[default]
     None,
-    /// An append-only file that is synced before a command is answered.
+    /// An append-only file, synced before each answer.
     EveryCommand,
-    /// An append-only file that is synced every second, as most servers have it.
+    /// An append-only file, synced every second, as on most servers.
     EverySecond,
 }
 
-/// How a server is started, and what it may leave behind.
+/// How a server is started, and whether it may leave keys behind.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     pub persistence: Persistence,
-    /// Keys without an expiry do not fail the test: it writes some itself, or looks on its own.
+    /// Keys without an expiry do not fail the test: it writes some itself, or has its own check.
     pub may_leave_keys: bool,
 }
 
 impl Options {
-    /// Listens on the loopback only, and writes to `dir` only.
+    /// Listens on the loopback interface only, and writes only to `dir`.
     pub(super) fn command(&self, port: u16, dir: &Path) -> Command {
         let (append_only, sync) = match self.persistence {
             Persistence::None => ("no", "no"),

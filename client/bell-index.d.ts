@@ -1,0 +1,12 @@
+// Declarations of `bellwire/bell`.
+import type { BellwireBell } from "./types/bell.js";
+
+export { BellwireBell } from "./types/bell.js";
+export type { Text, Texts } from "./types/bell/texts.js";
+export type * from "./types.js";
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "bellwire-bell": BellwireBell;
+  }
+}

@@ -1,0 +1,68 @@
+// Writes dist/, what a hub serves: each entry one module, minified, whose imports of other entries stay imports.
+// With `--check` it writes nothing, and fails when dist/ is not what it would write.
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { build } from "esbuild";
+import { minify } from "terser";
+
+const HOME = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "..");
+const DIST = join(HOME, "dist");
+
+/** Sources; in dist/ they have the same names, without folders. */
+const ENTRIES = ["api.js", "bell.js", "client.js", "languages.js", "list.js", "react.js", "sse.js"];
+const PAGES = ["console/console.css", "console/console.html", "console/console.js", "demo/demo.css", "demo/demo.html", "demo/demo.js"];
+
+const nameOf = (source) => source.replace(/.*\//, "");
+
+/** Imports of other entries: by their names in dist/, and not bundled. */
+const siblings = (entry, entries) => ({
+  name: "siblings",
+  setup: (bundler) =>
+    bundler.onResolve({ filter: /^\.{0,2}\// }, ({ path, resolveDir }) => {
+      const source = entries.find((source) => join(HOME, source) === resolve(resolveDir, path));
+      return source && source !== entry ? { path: `./${nameOf(source)}`, external: true } : undefined;
+    }),
+});
+
+/** esbuild puts modules together and renames #private members, which terser leaves; terser makes the rest smaller. */
+async function minified(entry, entries) {
+  const options = { bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none", write: false };
+  const { outputFiles } = await build({
+    ...options, absWorkingDir: HOME, entryPoints: [entry], external: ["react"], plugins: [siblings(entry, entries)],
+  });
+  const [{ text }] = outputFiles;
+  if (!entry.endsWith(".js")) return text;
+  const { code } = await minify(text, { module: true, ecma: 2022, compress: { passes: 3 }, format: { comments: false } });
+  return `${code}\n`;
+}
+
+/** Name → text of every file. */
+export async function dist() {
+  const { name, version, license } = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8"));
+  const entries = [...ENTRIES, ...PAGES].filter((source) => existsSync(join(HOME, source)));
+  const files = {};
+  for (const entry of entries)
+    files[nameOf(entry)] = /\.(js|css)$/.test(entry)
+      ? `/*! ${name} ${version} | ${license} */\n${await minified(entry, entries)}`
+      : readFileSync(join(HOME, entry), "utf8");
+  return files;
+}
+
+/** What is in dist/. */
+export const written = () =>
+  Object.fromEntries((existsSync(DIST) ? readdirSync(DIST) : []).map((name) => [name, readFileSync(join(DIST, name), "utf8")]));
+
+if (process.argv[1] && resolve(process.argv[1]) === join(HOME, "scripts/dist.js")) {
+  const [wanted, found] = [await dist(), written()];
+  const stale = [...new Set([...Object.keys(wanted), ...Object.keys(found)])].filter((name) => wanted[name] !== found[name]);
+  if (!process.argv.includes("--check")) {
+    mkdirSync(DIST, { recursive: true });
+    for (const name of stale) {
+      if (wanted[name] === undefined) rmSync(join(DIST, name));
+      else writeFileSync(join(DIST, name), wanted[name]);
+    }
+  } else if (stale.length) {
+    console.error(`error: client/dist is not made from these sources (${stale.join(", ")}): make client-dist`);
+    process.exit(1);
+  }
+}

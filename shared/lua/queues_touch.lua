@@ -1,0 +1,32 @@
+-- Notes in the index of queues that one was used. This script has no prelude; repeating it is
+-- harmless.
+--
+-- KEYS[1]  names    zset of names, all scores 0: in alphabetical order
+-- KEYS[2]  touched  zset name -> time of the last use, s
+-- ARGV[1]  queue
+-- ARGV[2]  keep_s   time that a name is kept after the last use
+-- ARGV[3]  max      names kept; those used longest ago are dropped
+--
+-- Returns the number of names.
+
+local DROPPED_MAX = 100
+
+local function drop(names)
+  if #names > 0 then
+    redis.call('ZREM', KEYS[1], unpack(names))
+    redis.call('ZREM', KEYS[2], unpack(names))
+  end
+end
+
+local now = tonumber(redis.call('TIME')[1])
+-- A name without a time would never be dropped.
+redis.call('ZADD', KEYS[2], now, ARGV[1])
+redis.call('ZADD', KEYS[1], 0, ARGV[1])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+drop(redis.call('ZRANGEBYSCORE', KEYS[2], '-inf', now - ARGV[2], 'LIMIT', 0, DROPPED_MAX))
+local excess = redis.call('ZCARD', KEYS[1]) - ARGV[3]
+if excess > 0 then
+  drop(redis.call('ZRANGE', KEYS[2], 0, math.min(excess, DROPPED_MAX) - 1))
+end
+return redis.call('ZCARD', KEYS[1])
