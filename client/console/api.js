@@ -25,7 +25,7 @@ export const homeOf = (href) => href.replace(/[?#].*$/, "").replace(/\/(console\
 
 export class Api {
   token = "";
-  /** URL of the functions, or "". From the hub or typed in, never from the page's address. */
+  /** URL of the functions as the hub names it, or "". */
   functionsUrl = "";
   #home;
 
@@ -34,18 +34,18 @@ export class Api {
   }
 
   hub(path) {
-    return this.#call("the hub", this.#home + path, {});
+    return this.#call(true, this.#home + path, {});
   }
 
   /** `path` begins with a slash; `body` is sent as JSON. */
   async functions(method, path, body, headers = {}) {
     const { functionsUrl } = this;
-    if (!functionsUrl) throw new CallError("The hub does not say where the functions are: enter their URL in Health", { code: "no_functions" });
+    if (!functionsUrl) throw new CallError("The hub does not know where the functions are: --console-functions-url", { code: "no_functions" });
     if (body !== undefined) headers = { ...headers, "content-type": "application/json" };
-    return this.#call("the functions", functionsUrl + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
+    return this.#call(false, functionsUrl + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   }
 
-  async #call(who, url, init) {
+  async #call(hub, url, init) {
     const headers = { accept: "application/json", ...init.headers };
     if (this.token) headers.authorization = `Bearer ${this.token}`;
     let answer;
@@ -54,36 +54,17 @@ export class Api {
       answer = await fetch(url, { ...init, headers, signal, cache: "no-store", credentials: "omit", redirect: "error" });
       if (answer.ok) return answer.status === 204 ? null : await answer.json();
     } catch {
-      throw new CallError(who === "the hub" ? "No answer from the hub" : silence(new URL(url, location.href).origin));
+      throw new CallError(hub ? "No answer from the hub" : `No answer from the functions at ${new URL(url).origin}: they are away, or ${location.origin} is not in their cors_origins`);
     }
     throw await refusalOf(answer);
   }
 }
-
-/** Origins that the page's policy did not let it ask. */
-const forbidden = new Set();
-globalThis.document?.addEventListener("securitypolicyviolation", ({ blockedURI }) => forbidden.add(new URL(blockedURI, location.href).origin));
-
-const silence = (origin) =>
-  forbidden.has(origin) ? `The hub does not let this page ask ${origin}: start it with --console-functions-url ${origin}` : `No answer from the functions at ${origin}: they are away, or ${location.origin} is not in their cors_origins`;
 
 /** What to tell a person, with what to do about it. */
 export function explain(error) {
   if (error.status === 401) return `${error.message}. Paste another token.`;
   if (error.status === 403) return `Refused: ${error.message}`;
   return error.message;
-}
-
-/** A URL of functions as typed: http or https, without credentials, query, fragment or a slash at the end; or null. */
-export function functionsAddress(text) {
-  let url;
-  try {
-    url = new URL(text.trim());
-  } catch {
-    return null;
-  }
-  if (!/^https?:$/.test(url.protocol) || url.username || url.password) return null;
-  return (url.origin + url.pathname).replace(/\/+$/, "");
 }
 
 /**

@@ -69,17 +69,17 @@ export function card(title, kinds = [], options = {}) {
 }
 
 /** The time axis below a chart. */
-const timeAxis = (texts = ["15 min ago", "10", "5", "now"]) => el("div.times", { "aria-hidden": "true" }, texts.map((text) => el("span", text)));
+const timeAxis = () => el("div.times", { "aria-hidden": "true" }, ["15 min ago", "10", "5", "now"].map((text) => el("span", text)));
 
 /** A larger chart with a scale, a legend and words. `series`: `[kind, name]`. */
-export function chart(title, series, format, times) {
+export function chart(title, series, format) {
   const drawn = spark(series.map(([kind]) => kind), { tall: 100 });
   const top = el("span"), middle = el("span"), words = el("p.summary");
   const id = newId();
   const node = el("figure.chart", { "aria-labelledby": id },
     el("div.head", el("h2", { id }, title), series.length > 1 && legend(series)),
     el("div.plot", el("div.scale", { "aria-hidden": "true" }, top, middle, el("span", "0")), drawn.node),
-    timeAxis(times), el("figcaption", words));
+    timeAxis(), el("figcaption", words));
   return {
     node,
     update(values, text) {

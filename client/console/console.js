@@ -28,7 +28,7 @@ const home = homeOf(location.href);
 const told = teller();
 
 const app = {
-  ring: new Ring(), minute: totals([]), found: [], silentMs: 0, fleet: {}, grant: null, typedFunctions: false,
+  ring: new Ring(), minute: totals([]), found: [], silentMs: 0, fleet: {}, grant: null,
   hub: { id: "", version: "", startedAt: "", limits: {}, bounds: [] },
   api: new Api(home),
   tell: told.tell,
@@ -121,8 +121,9 @@ function takeHub(value) {
   const bounds = Array.isArray(value.latencyBoundsUs) ? value.latencyBoundsUs.filter(Number.isFinite) : [];
   app.hub = { ...texts, id: String(value.hub ?? ""), limits, bounds };
   app.ring.clear();
-  if (!app.typedFunctions && typeof value.functions === "string" && app.api.functionsUrl !== value.functions.replace(/\/+$/, "")) {
-    app.api.functionsUrl = value.functions.replace(/\/+$/, "");
+  const functions = String(value.functions ?? "").replace(/\/+$/, "");
+  if (app.api.functionsUrl !== functions) {
+    app.api.functionsUrl = functions;
     setTimeout(enter);
   }
   if (before && before !== app.hub.id) app.tell("The page talks to another hub now: ", outside(app.hub.id), " instead of ", outside(before), ".");
@@ -209,7 +210,7 @@ function refusalText(problem) {
 function drawLink({ name, retryAt, problem }) {
   const fresh = name === "live" && app.silentMs < HUB_SILENT_MS;
   const wait = retryAt ? ` in ${Math.max(0, Math.ceil((retryAt - Date.now()) / 1000))} s` : "";
-  const before = stream.heardAt === null ? (problem ?? "Connecting") : `Hub silent for ${span(app.silentMs)}`;
+  const before = stream.heardAt === null ? (problem ?? "Connecting") : `Hub silent for ${span(app.silentMs)}${problem ? ` (${problem})` : ""}`;
   const text = fresh ? "● Live" : name === "refused" ? "✕ Refused" : name === "connecting" && stream.heardAt === null ? "Connecting …" : `✕ ${before}, trying again${wait}`;
   say(link, text);
   setAttribute(link, "class", `link ${fresh ? "good" : name === "connecting" ? "" : "bad"}`);

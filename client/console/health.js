@@ -1,6 +1,6 @@
 // Health: whether hub, Redis, record and relay answer, which versions run, and how much of each limit is used.
-import { CallError, Poll, explain, functionsAddress } from "./api.js";
-import { Rows, bar, el, lineForm, outside, say, setAttribute, show, tell } from "./dom.js";
+import { CallError, Poll, explain } from "./api.js";
+import { Rows, bar, el, outside, say, setAttribute, show, tell } from "./dom.js";
 import { bytes, count, many, moment, share, span } from "./numbers.js";
 import { number, totals } from "./series.js";
 import { socketsOf } from "./verdict.js";
@@ -35,7 +35,7 @@ function lines(className) {
 
 export function healthView(app) {
   const state = lines("checks"), used = lines("usage");
-  const version = el("dd"), hubId = el("dd"), started = el("dd"), functionsVersion = el("dd", "–");
+  const version = el("dd"), hubId = el("dd"), started = el("dd"), functionsVersion = el("span", "–"), address = el("span");
   const fleet = el("ul.plain"), fleetWrong = tell(el("p.wrong")), online = el("p.facts");
   const fleetRows = new Rows(fleet, () => {
     const id = el("code"), self = el("span.chip.good", "this page talks to it");
@@ -44,21 +44,11 @@ export function healthView(app) {
       show(self, item.self === true);
     } };
   });
-  const address = lineForm("Functions", "https://api.example.com", "Use this URL", (text) => {
-    const url = functionsAddress(text);
-    if (url === null) return "That is no URL that begins with http:// or https://.";
-    app.api.functionsUrl = url;
-    app.typedFunctions = true;
-    app.tell("The functions are asked at ", outside(url), " from now on, until the page is closed. Your token is sent there.");
-    startPolls();
-    return "";
-  });
   const node = el("div.view.health",
     el("div.two", el("section.panel", el("h2", "What answers"), state.node), el("section.panel", el("h2", "Limits, and what is used"), used.node)),
     el("div.two", el("section.panel", el("h2", "Hubs"), online, fleetWrong, fleet),
-      el("section.panel", el("h2", "Versions"), el("dl", el("dt", "Hub"), version, el("dt", "Its id"), hubId, el("dt", "Started"), started, el("dt", "Functions"), functionsVersion))),
-    el("section.panel", el("h2", "Where the functions are"), el("p.about", "The hub names them; another URL can be used until the page is closed."), address.node));
-  let ready = null, stats = null, asked = "", filled = "";
+      el("section.panel", el("h2", "Versions"), el("dl", el("dt", "Hub"), version, el("dt", "Its id"), hubId, el("dt", "Started"), started, el("dt", "Functions"), el("dd", functionsVersion, " at ", address)))));
+  let ready = null, stats = null, asked = "";
 
   const readyPoll = new Poll({
     everyMs: READY_MS,
@@ -83,7 +73,6 @@ export function healthView(app) {
   }
 
   const polls = [readyPoll, statsPoll];
-  const startPolls = () => polls.forEach((poll) => poll.start());
 
   function functionChecks() {
     if (!ready) return [{ name: "Functions", level: "unknown", text: "asking …" }];
@@ -139,9 +128,8 @@ export function healthView(app) {
   }
 
   return {
-    node, polls, start: startPolls,
+    node, polls, start: () => polls.forEach((poll) => poll.start()),
     update() {
-      if (filled !== app.api.functionsUrl) address.set((filled = app.api.functionsUrl));
       const { hub, ring } = app;
       const { newest: snapshot, list } = ring;
       show(node, Boolean(snapshot));
@@ -149,6 +137,7 @@ export function healthView(app) {
       state.update([...hubChecks(snapshot, list), ...functionChecks()]);
       used.update(limits(snapshot, list));
       showFleet(app.fleet);
+      address.replaceChildren(outside(app.api.functionsUrl || "–"));
       say(version, hub.version);
       hubId.replaceChildren(el("code", outside(hub.id)));
       say(started, `${moment(hub.startedAt)}, ${span(Date.now() - Date.parse(hub.startedAt))} ago`);

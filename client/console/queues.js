@@ -1,11 +1,10 @@
 // Queues and campaigns: depths as bars, dead letters with their reasons, putting them back; a campaign's progress.
 import { Poll, explain, objects } from "./api.js";
 import { action, ask } from "./ask.js";
-import { chart } from "./charts.js";
 import { bar, el, legend, lineForm, listing, outside, say, setAttribute, show, tell } from "./dom.js";
 import { lacking } from "./grant.js";
 import { count, many, moment, rate, share, span } from "./numbers.js";
-import { KEPT_S, number } from "./series.js";
+import { number } from "./series.js";
 import { NO_ID, isId } from "./user.js";
 
 const DEPTHS_MS = 2_000;
@@ -19,6 +18,7 @@ const NAMES_LIMIT = 100;
 const PAGES_MAX = 5;
 const DEAD_LIMIT = 20;
 const REDRIVE_MAX = 500;
+const TREND_MS = 60_000;
 const PAYLOAD_SHORT = 72;
 const DEPTHS = ["ready", "delayed", "inFlight", "dead"];
 const DEPTH_KINDS = [["ready", "ready"], ["delayed", "delayed"], ["flight", "in flight"], ["dead", "dead"]];
@@ -41,7 +41,8 @@ export function queuesView(app) {
   const lacksRead = () => lacking(app.grant, "queues:read");
   const lacksWrite = () => lacking(app.grant, "queues:write");
   let queue = "", campaign = "", names = [], next = null, hasMore = false, round = 0, depths = {};
-  const history = new Map(), chosen = new Set(), samples = [];
+  let readings = [];
+  const chosen = new Set(), samples = [];
 
   const search = lineForm("Queue", "name of a queue", "Open", (name) => (isQueue(name) ? app.go("queues", { queue: name, campaign }) : NO_QUEUE));
   const namesWrong = tell(el("p.wrong"));
@@ -64,7 +65,6 @@ export function queuesView(app) {
   const more = show(el("button", { type: "button", click: () => loadNames(next).catch((error) => tell(namesWrong, explain(error))) }, "More queues"), false);
 
   const heading = el("h2"), facts = el("p.facts");
-  const depth = chart("Messages, since this queue was opened here", DEPTH_KINDS, count, ["first reading", "now"]);
   const dead = listing("Dead letters, oldest first", ["Choose", "Died", "Reason", ">Attempts", "Payload", "Id"], "No dead letters.", (letter) => {
     const id = String(letter.id);
     const box = el("input", { type: "checkbox", "aria-label": `Choose ${id}`, change: () => {
@@ -76,7 +76,7 @@ export function queuesView(app) {
   }, (letter) => String(letter.id));
   const redriveAll = action("Put all back…", lacksWrite, () => redrive(null), ".primary");
   const redriveChosen = action("Put chosen ones back…", () => lacksWrite() || (chosen.size ? null : "choose some below"), () => redrive([...chosen]));
-  const detail = show(el("section.panel", heading, facts, depth.node, el("h3", "Dead letters"), el("div.actions", redriveAll.node, redriveChosen.node), dead.node), false);
+  const detail = show(el("section.panel", heading, facts, el("h3", "Dead letters"), el("div.actions", redriveAll.node, redriveChosen.node), dead.node), false);
 
   const campaigns = lineForm("Campaign", "id of a campaign", "Watch", (id) => (isId(id) ? app.go("queues", { queue, campaign: id }) : NO_ID));
   const progress = bar("used"), campaignFacts = el("p.facts"), campaignName = el("h3");
@@ -152,13 +152,12 @@ export function queuesView(app) {
   });
 
   function showDepth(now) {
-    const at = Date.now(), from = at - KEPT_S * 1000;
-    const kept = [...(history.get(queue) ?? []).filter((one) => one.at > from), { at, values: parts(now) }];
-    history.set(queue, kept);
-    const [ready, delayed, flight, died] = parts(now);
-    say(facts, `${count(ready)} ready, ${count(delayed)} delayed, ${count(flight)} in flight, ${count(died)} dead. ${typeof now.oldestAgeSeconds === "number" ? `The oldest has waited ${span(now.oldestAgeSeconds * 1000)}.` : "Nothing waits."}`);
-    const change = whole(now) - kept[0].values.reduce((all, value) => all + value, 0);
-    depth.update(DEPTHS.map((_, n) => kept.map(({ values }) => values[n])), `In the last ${span(at - kept[0].at)} ${change ? `${count(Math.abs(change))} ${change > 0 ? "more" : "fewer"}` : "neither more nor fewer"} messages.`);
+    const at = Date.now(), all = whole(now);
+    readings = [...readings.filter((one) => one.at > at - TREND_MS), { at, all }];
+    const [{ at: from, all: before }] = readings;
+    const change = all === before ? "as many as" : `${count(Math.abs(all - before))} ${all > before ? "more" : "fewer"} than`;
+    const waits = typeof now.oldestAgeSeconds === "number" ? `The oldest has waited ${span(now.oldestAgeSeconds * 1000)}.` : "Nothing waits.";
+    say(facts, `${count(now.ready)} ready, ${count(now.delayed)} delayed, ${count(now.inFlight)} in flight, ${count(now.dead)} dead: ${change} ${span(at - from)} ago. ${waits}`);
   }
 
   const deadPoll = new Poll({
@@ -180,7 +179,7 @@ export function queuesView(app) {
     done({ processed, remaining, responses, total }) {
       const at = Date.now();
       samples.push({ at, processed });
-      while (samples.length > 2 && samples[0].at < at - 60_000) samples.shift();
+      while (samples.length > 2 && samples[0].at < at - TREND_MS) samples.shift();
       const seconds = (at - samples[0].at) / 1000, perSecond = seconds > 0 ? (processed - samples[0].processed) / seconds : 0;
       const eta = !remaining ? "Done." : perSecond > 0 ? `At ${rate(perSecond)} a second, done in ${span((remaining / perSecond) * 1000)}.` : seconds > 10 ? `Nobody was taken in the last ${span(seconds * 1000)}.` : "";
       progress.update([processed], total);
@@ -193,6 +192,7 @@ export function queuesView(app) {
   function openQueue(name) {
     if (name !== queue) {
       chosen.clear();
+      readings = [];
       dead.update(null);
       say(facts, "");
     }

@@ -19,7 +19,7 @@ export class Stream {
   #take;
   #changed;
   #run = null;
-  #end = "";
+  #end;
 
   /** `take(type, value)`: events; `changed()`: the state is another. */
   constructor(url, take, changed) {
@@ -46,7 +46,7 @@ export class Stream {
   }
 
   /** The hub said why it ends the stream. */
-  ends(reason = "") {
+  ends(reason) {
     this.#end = reason;
   }
 
@@ -66,7 +66,7 @@ export class Stream {
       this.#go({ name: "connecting" });
       try {
         await this.#connection(signal, () => (tries = 0));
-        problem = `The hub ended the stream${this.#end && `: ${this.#end}`}`;
+        problem = this.#end || "the stream ended";
       } catch (error) {
         if (signal.aborted) return;
         problem = error.message;
@@ -85,7 +85,7 @@ export class Stream {
   }
 
   async #connection(signal, opened) {
-    this.#end = "";
+    this.#end = null;
     const mine = new AbortController();
     const all = AbortSignal.any([signal, mine.signal]);
     const give = (text) => mine.abort(new Error(text));

@@ -36,8 +36,8 @@ function pasteForm(use) {
 
 const scopeList = (grant) =>
   el("ul.scopes", Object.entries(USES).map(([scope, use]) => {
-    const has = grant && !lacking(grant, scope);
-    return el(grant ? (has ? "li.has" : "li.lacks") : "li", grant && el("span.mark", { "aria-hidden": "true" }, has ? "✓" : "–"), el("code", scope), grant && el("span.words", has ? " granted" : " missing"), el("span.use", ` ${use}`));
+    const has = !lacking(grant, scope);
+    return el("li", el(has ? "span.mark" : "span.mark.unknown", { "aria-hidden": "true" }, has ? "✓" : "–"), el("code", scope), el("span.words", has ? " granted" : " missing"), el("span.use", use));
   }));
 
 /** What stands in the page's place until the hub accepts a token. `problem`: why it does not. */
@@ -46,9 +46,7 @@ export function gate(use) {
   const title = el("h1", "Bellwire console"), problem = tell(el("p.wrong", { role: "alert" }));
   const node = el("section.gate", title, problem,
     el("p", "Paste a token with the scope ", el("code", "ops:read"), ". It stays in this page's memory: closing or reloading the page forgets it."), form.node,
-    el("details", el("summary", "Which scopes, and where a token comes from"),
-      el("p", "Each part needs its scope; without it the page says so."), scopeList(null),
-      el("p", "In production your login service signs it. With ", el("code", "make up"), " running: ", el("code", 'make token SUB=me SCOPE="ops:read feed:read queues:read notifications:write queues:write cache:write"'), ".")));
+    el("p.about", "Each part asks for its own scope and says so; docs/console.md lists them."));
   return {
     node,
     focus: form.focus,

@@ -1,5 +1,5 @@
 // Trouble: what was refused, closed, missed and dropped in the last 15 minutes, by code, with what it means.
-import { el, listing, newId, say, setAttribute, show } from "./dom.js";
+import { el, listing, say, setAttribute, show } from "./dom.js";
 import { chart, spark } from "./charts.js";
 import { bytes, count, many } from "./numbers.js";
 import { number, stretches, totals } from "./series.js";
@@ -9,7 +9,7 @@ const PARTS_OF_STRIP = 90;
 
 /** A table of codes: each with its meaning, its strip and its counts. */
 function strips(title, about, none, meanings, nameOf = (key) => key) {
-  const id = newId(), words = el("p.words");
+  const words = el("p.words");
   const isOrdinary = (key) => Boolean(meaning(meanings, nameOf(key)).ordinary);
   const drawn = listing(title, ["Code", "What it means", "~15 minutes", ">Last minute", ">15 minutes"], none, ({ key }) => {
     const { means, todo } = meaning(meanings, nameOf(key)), ordinary = isOrdinary(key);
@@ -26,7 +26,7 @@ function strips(title, about, none, meanings, nameOf = (key) => key) {
       },
     };
   }, (item) => item.key);
-  const node = el("section.panel.strips", { "aria-labelledby": id }, el("h2", { id }, title), el("p.about", about), words, drawn.node);
+  const node = el("section.panel.strips", el("h2", title), el("p.about", about), words, drawn.node);
   return {
     node,
     /** `pick(snapshot)`: its counts by name. */

@@ -6,26 +6,26 @@ export const CLOSES = {
   other: { means: "closed by the client with a code of its own", ordinary: true },
   1000: { means: "closed by the client", ordinary: true },
   1001: { means: "the page went away", ordinary: true },
-  1002: { means: "a frame that breaks RFC 6455", todo: "Look for a proxy or a client library that alters frames." },
+  1002: { means: "a frame that breaks RFC 6455", todo: "Look for a proxy or library that alters frames." },
   1007: { means: "text that is not UTF-8", todo: "A client sends bytes as text." },
-  1011: { means: "internal error of the hub", todo: "Read the hub's log; clients come back by themselves." },
+  1011: { means: "internal error of the hub", todo: "Read the hub's log." },
   1012: { means: "the hub restarts", ordinary: true },
   4400: { means: "a frame that the protocol does not know", todo: "A client sends something that is not in docs/hub-protocol.md." },
   4401: { means: "the token expired", ordinary: true },
   4403: { means: "renewed with another user's token", todo: "A page mixes up the tokens of two users." },
-  4408: { means: "too slow, or pings unanswered", todo: "These clients do not read as fast as they are sent to; they resume by themselves. Many at once: the network." },
-  4410: { means: "the entries after the cursor are gone", todo: "Clients that were away for long read the feed; nothing to do." },
-  4413: { means: "a frame above the size limit", todo: "Clients send only ping and auth; look for what else they send." },
+  4408: { means: "too slow, or pings unanswered", todo: "They resume by themselves. Many at once: look at the network." },
+  4410: { means: "the entries after the cursor are gone", todo: "They read the feed; nothing to do." },
+  4413: { means: "a frame above the size limit", todo: "Clients send only ping and auth." },
   4429: { means: "more messages than a client may send", todo: "Look for a loop in a client." },
 };
 
 export const REFUSALS = {
-  address_connections: { means: "too many connections from one address", todo: "A proxy that is missing in --trusted-proxies, or one client that opens too many." },
-  address_rate: { means: "one address connects too often", todo: "A proxy that is missing in --trusted-proxies, or a client without a wait." },
+  address_connections: { means: "too many connections from one address", todo: "A proxy that is missing in --trusted-proxies, or a client in a loop." },
+  address_rate: { means: "one address connects too often", todo: "A proxy that is missing in --trusted-proxies, or a client in a loop." },
   connections: { means: "the hub has all connections that it may have", todo: "Add a hub, or raise --connections-max." },
   draining: { means: "the hub is shutting down", ordinary: true },
   handshake_rate: { means: "all clients together connect too fast: a herd", todo: "They wait and come back. If it does not end: raise --handshakes-per-s." },
-  head_malformed: { means: "not an HTTP request", todo: "A scanner, or TLS sent to the plain port." },
+  head_malformed: { means: "not an HTTP request", todo: "A scanner, or TLS." },
   head_timeout: { means: "the request did not arrive in time" },
   head_too_large: { means: "the request's head is too long", todo: "Large cookies are sent to the hub's host." },
   internal: { means: "internal error of the hub", todo: "Read the hub's log." },
@@ -43,7 +43,7 @@ export const REFUSALS = {
   token: { means: "an invalid token", todo: "Another key, issuer or audience: the log names the check." },
   token_expired: { means: "an expired token", ordinary: true },
   upgrade: { means: "not a WebSocket handshake", todo: "A proxy that does not pass upgrades on." },
-  user_sockets: { means: "a user has too many sockets", todo: "A page that opens sockets and does not close them." },
+  user_sockets: { means: "a user has too many sockets", todo: "A page that does not close its sockets." },
 };
 
 export const RESUMES = {

@@ -341,15 +341,7 @@ test("health: what answers, limits as used bars, which hub; functions that are a
   await sees(page, "this page talks to it");
   fake.ready = { status: 503, code: "record_unavailable", detail: "the record is read-only" };
   await sees(page, "not ready: the record is read-only", 9_000);
-  await page.getByRole("textbox", { name: "Functions" }).fill("javascript:alert(1)");
-  await page.keyboard.press("Enter");
-  await sees(page, "That is no URL");
-  assert.deepEqual(page.seen.violations, []);
-  await page.getByRole("textbox", { name: "Functions" }).fill("http://127.0.0.1:9");
-  await page.keyboard.press("Enter");
-  await sees(page, "The hub does not let this page ask http://127.0.0.1:9: start it with --console-functions-url http://127.0.0.1:9");
-  assert.match(page.seen.violations.join(), /^connect-src/);
-  assert.deepEqual(page.seen.errors, []);
+  clean(page);
 });
 
 test("functions that do not answer are told apart from functions that refuse the page's origin only as far as one can", async () => {
@@ -364,7 +356,7 @@ test("a stream that the hub ends says why, and comes back", async () => {
   await verdictSays(page, /All well/);
   fake.refuse = (_request, url) => (url.pathname === "/console/live" ? { status: 503, code: "not_ready", detail: "shutting down" } : undefined);
   fake.end("shutdown");
-  await sees(page, /trying again/);
+  await sees(page, /Hub silent for .* \((the hub shuts down|shutting down)\), trying again/);
   fake.refuse = () => undefined;
   await sees(page, "● Live", 15_000);
   clean(page);
@@ -453,7 +445,6 @@ for (const [scheme, viewport] of [["light", undefined], ["dark", undefined], ["l
     fake.next = (at) => ({ ...quiet(at), closes: { 4408: 2, 1011: 1 }, refusals: { "forbidden/origin": 1 }, gaps: 1 });
     const gate = await openConsole(context, fake.page);
     await sees(gate, "Paste a token");
-    await gate.getByText("Which scopes").click();
     assert.deepEqual(await axe(gate), []);
     await gate.close();
     const page = await open("now");
