@@ -57,7 +57,7 @@ const press = () => page.click(`${bell} [part=bell]`);
 const inside = (selector) => page.locator(`${bell} ${selector}`);
 
 for (const scheme of ["light", "dark"]) {
-  test(`axe finds nothing in a ${scheme} page: closed, loading, empty, open, with the focus inside, toasts, offline`, { timeout: 60_000 }, async () => {
+  test(`axe finds nothing in a ${scheme} page: closed, loading, empty, open, with the focus inside, toasts, offline`, { timeout: 120_000 }, async () => {
     await show({ scheme, attributes: { toasts: "" } });
     await says(page, "Notifications");
     const clean = async (name) => {
@@ -241,7 +241,7 @@ test("reduced motion: nothing moves", async () => {
   assert.equal(await moving(), 0);
 });
 
-test("toasts: three at most, focus stays where it was, they wait while looked at, Escape and the cross dismiss them", { timeout: 40_000 }, async () => {
+test("toasts: three at most, focus stays where it was, they wait while looked at, Escape and the cross dismiss them", { timeout: 120_000 }, async () => {
   await show({ attributes: { toasts: "" } });
   await says(page, "Notifications");
   await page.clock.install();
@@ -274,7 +274,7 @@ test("toasts: three at most, focus stays where it was, they wait while looked at
   assert.deepEqual(await shown(), [], "none while the panel is open");
 });
 
-test("the status tells one text in five seconds, with the number of what came", { timeout: 40_000 }, async () => {
+test("the status tells one text in five seconds, with the number of what came", { timeout: 120_000 }, async () => {
   await show();
   await says(page, "Notifications");
   await listen(page);
@@ -317,7 +317,7 @@ test("a delete that is refused comes back, and it is said; one that works is gon
   await until("it is quiet again", () => inside("[part=status]").isHidden());
 });
 
-test("a feed that cannot be read: said, with a retry that works; a token that is refused for good, too", { timeout: 40_000 }, async () => {
+test("a feed that cannot be read: said, with a retry that works; a token that is refused for good, too", { timeout: 120_000 }, async () => {
   fill();
   hub.refuse = (request) => (request.method === "GET" && request.url.startsWith("/users/") ? 403 : undefined);
   await show();

@@ -54,7 +54,7 @@ async function shows(page, wanted) {
   await says(page, label(wanted.filter((title) => title.startsWith("*")).length));
 }
 
-test("two tabs, one socket: what arrives, is read or deleted in one is so in the other", { timeout: 60_000 }, async () => {
+test("two tabs, one socket: what arrives, is read or deleted in one is so in the other", { timeout: 120_000 }, async () => {
   await fill("one");
   const [a, b] = [await open(), await open()];
   for (const page of [a, b]) await says(page, label(1));
@@ -73,7 +73,7 @@ test("two tabs, one socket: what arrives, is read or deleted in one is so in the
   assert.equal(await a.getAttribute(`${bell} [part=read-all]`, "aria-disabled"), "true");
 });
 
-test("the keyboard alone: open, go through, read all, delete, follow, close; the focus after each step", { timeout: 60_000 }, async () => {
+test("the keyboard alone: open, go through, read all, delete, follow, close; the focus after each step", { timeout: 120_000 }, async () => {
   await fill("one", "two", "three", "four");
   const page = await open({ more: '<p id="x">x</p>' });
   await notify({ title: "five", data: { link: `${new URL(page.url()).pathname}#there` } });
@@ -132,7 +132,7 @@ test("the keyboard alone: open, go through, read all, delete, follow, close; the
   assert.equal(await focused(page), "panel", "nothing is left to have it");
 });
 
-test("hostile notifications are text: nothing runs, nothing leads anywhere but to http, https and the site", { timeout: 60_000 }, async () => {
+test("hostile notifications are text: nothing runs, nothing leads anywhere but to http, https and the site", { timeout: 120_000 }, async () => {
   const evil = ['<img src=x onerror="pwned=1">', "<script>pwned=1</script>", '"><svg onload=pwned=1>', "{{constructor.constructor('pwned=1')()}}", "${pwned=1}", "</article></div>\u202e\u2066x", "a\u0001b", "👩‍👩‍👧‍👦 𝒳"];
   const links = ["javascript:pwned=1", " JavaScript:pwned=1", "java\tscript:pwned=1", "data:text/html,<script>pwned=1</script>", "//evil.example/x", "vbscript:x", { toString: 1 }, ["javascript:pwned=1"], 7, null];
   for (const text of evil) await notify({ title: text, body: text, kind: "x", data: { link: "javascript:pwned=1", text, __proto__x: text } });
@@ -172,7 +172,7 @@ test("hostile notifications are text: nothing runs, nothing leads anywhere but t
   assert.equal(await page.locator(`${bell} article a`).count(), 0);
 });
 
-test("older entries: by the button, with the focus on the first of them, and by themselves near the end", { timeout: 60_000 }, async () => {
+test("older entries: by the button, with the focus on the first of them, and by themselves near the end", { timeout: 120_000 }, async () => {
   const many = Array.from({ length: 70 }, (_, n) => ({ userId: user, title: `t${n + 1}` }));
   await stack.call("POST", "/notifications/batch", { notifications: many });
   const page = await open();
@@ -193,7 +193,7 @@ test("older entries: by the button, with the focus on the first of them, and by 
   assert.equal(await page.locator(`${bell} [part=more]`).isVisible(), false);
 });
 
-test("moved in the page it keeps its connection; removed it closes it; another user's bell shows nothing of the first", { timeout: 60_000 }, async () => {
+test("moved in the page it keeps its connection; removed it closes it; another user's bell shows nothing of the first", { timeout: 120_000 }, async () => {
   await fill("mine");
   const page = await open();
   await says(page, label(1));
@@ -233,7 +233,7 @@ test("moved in the page it keeps its connection; removed it closes it; another u
   assert.deepEqual(await titles(page), []);
 });
 
-test("the hub is killed: the bell says so, goes on with what the functions have, and is right when it is back", { timeout: 60_000 }, async () => {
+test("the hub is killed: the bell says so, goes on with what the functions have, and is right when it is back", { timeout: 120_000 }, async () => {
   await fill("one");
   const page = await open();
   await says(page, label(1));
@@ -252,7 +252,7 @@ test("the hub is killed: the bell says so, goes on with what the functions have,
   assert.equal(await page.locator(`${bell} [part=status]`).isVisible(), false);
 });
 
-test("the page's own client, its router, its token, and what was set before the module came", { timeout: 60_000 }, async () => {
+test("the page's own client, its router, its token, and what was set before the module came", { timeout: 120_000 }, async () => {
   await notify({ title: "one", data: { href: "/away" } });
   const page = await open({ attributes: { "token-src": null } });
   await sleep(300);
@@ -281,7 +281,9 @@ test("the page's own client, its router, its token, and what was set before the 
   await says(page, label(2));
   assert.equal(page.url(), before, "the page's router takes it");
   const away = `${site.origin}/away`;
-  assert.deepEqual(await events.jsonValue(), [["notification", "quiet"], ["notification", "loud"], ["open", null], ["select", away], ["close", null], ["read", 1]]);
+  // `read` may repeat: what this tab has done, and what the hub says of it.
+  const once = (await events.jsonValue()).filter((event, n, all) => JSON.stringify(event) !== JSON.stringify(all[n - 1]));
+  assert.deepEqual(once, [["notification", "quiet"], ["notification", "loud"], ["open", null], ["select", away], ["close", null], ["read", 1]]);
   await page.evaluate(async () => {
     const { Bellwire } = await import("/client.js");
     const host = document.querySelector("bellwire-bell");
