@@ -79,10 +79,12 @@ impl Counts {
     pub(super) fn read(&self, name: &str, answer: &Answer, draw: impl FnOnce() -> u64) -> When {
         let is_first = !self.has_read.replace(true);
         let is_lone = is_first && answer.how == How::Hit;
-        let weight = match is_lone {
-            true if draw().is_multiple_of(LONE_READS) => LONE_READS,
-            true => 0,
-            false => 1,
+        let weight = if !is_lone {
+            1
+        } else if draw().is_multiple_of(LONE_READS) {
+            LONE_READS
+        } else {
+            0
         };
         self.add(name, |tally| *field(tally, answer) += weight);
         let is_urgent = is_lone || answer.how != How::Hit || self.has_fetched.get();

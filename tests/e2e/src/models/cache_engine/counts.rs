@@ -12,6 +12,11 @@ use crate::models::record_model::redis::FaultyRedis;
 async fn world(redis: &RedisServer) -> World {
     let world = World::new(redis, policy(windows(LONG, LONG, LONG)).counted()).await;
     world.read().await;
+    let store = store(redis).await;
+    eventually("the miss is written at once", async || {
+        (totals(&store).await.misses == 1).then_some(())
+    })
+    .await;
     world
 }
 
@@ -30,10 +35,6 @@ async fn an_instance_that_lives_counts_exactly_and_writes_once_a_second() {
     let redis = RedisServer::start().await;
     local(async {
         let (world, store) = (world(&redis).await, store(&redis).await);
-        eventually("the miss is written at once", async || {
-            (totals(&store).await.misses == 1).then_some(())
-        })
-        .await;
         let _: String = redis.run("CONFIG RESETSTAT").await;
         for _ in 0..1_000 {
             world.read().await;
