@@ -73,8 +73,7 @@ impl SpinSqlite {
                 // Without the lock, a statement has no effect.
                 Err(error) if classify(&error).failure == Failure::Locked => {
                     is_locked.set(true);
-                    let place =
-                        place.get_or_insert_with(|| self.write_lock.join(Instant::now()));
+                    let place = place.get_or_insert_with(|| self.write_lock.join(Instant::now()));
                     wait(place).await;
                 }
                 Err(error) => return Err(classify(&error)),
