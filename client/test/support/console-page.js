@@ -32,12 +32,12 @@ export function clean(page) {
   assert.deepEqual(page.seen, { errors: [], violations: [], elsewhere: [] });
 }
 
-export const sees = (page, text, limitMs = 6_000) =>
+export const sees = (page, text, limitMs = 20_000) =>
   page.locator("body").getByText(text).filter({ visible: true }).first().waitFor({ timeout: limitMs });
 
 export const verdictOf = (page) => page.locator(".verdict").innerText();
 
-export const verdictSays = (page, pattern, limitMs = 8_000) => until(`verdict says ${pattern}`, async () => pattern.test(await verdictOf(page).catch(() => "")), limitMs);
+export const verdictSays = (page, pattern, limitMs = 20_000) => until(`verdict says ${pattern}`, async () => pattern.test(await verdictOf(page).catch(() => "")), limitMs);
 
 /** What axe finds in WCAG 2.2 A and AA and its best practices. The policy forbids scripts of the page, not of the browser. */
 export async function axe(page) {

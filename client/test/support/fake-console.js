@@ -1,6 +1,6 @@
 // The hub's side of the console and the functions that it calls, in one server, for what the real ones cannot be made
 // to show on demand: silence, 15 minutes of history, refusals, hostile strings. Speaks docs/console.md's interface.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { fakeToken } from "./fake-hub.js";
 
@@ -189,12 +189,9 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
   const TYPES = { html: "text/html", js: "text/javascript", css: "text/css" };
   function file(response, name) {
     const extension = name.split(".").at(-1);
-    let text;
-    try {
-      text = readFileSync(`${CLIENT}${dist ? "dist/" : name === "sse.js" ? "" : "console/"}${name}`, "utf8");
-    } catch {
-      return response.writeHead(404).end();
-    }
+    const path = [dist ? "dist/" : "console/", ""].map((folder) => CLIENT + folder + name).find(existsSync);
+    if (!path) return response.writeHead(404).end();
+    let text = readFileSync(path, "utf8");
     if (extension === "html") text = text.replaceAll('"./', '"./console/assets/');
     response.writeHead(200, { "content-type": `${TYPES[extension]}; charset=utf-8`, "content-security-policy": POLICY, "x-content-type-options": "nosniff" });
     response.end(text);
