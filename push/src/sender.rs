@@ -1,0 +1,284 @@
+//! Sends pushes and says what became of each. A worker drives it with as many batches at once as it
+//! likes: the number of pushes in flight is bounded here, and so is every wait.
+
+mod apns;
+mod config;
+mod fcm;
+mod webpush;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use http::HeaderMap;
+use http::header::{AUTHORIZATION, HeaderValue};
+use parking_lot::Mutex;
+use tokio::sync::Semaphore;
+
+pub use crate::apns::Environment;
+pub use config::{ApnsConfig, Config, ConfigError, FcmConfig, WebPushConfig};
+
+use crate::collapse::Ids;
+use crate::hold::Holds;
+use crate::io::{Client, Failure, Filter, Received};
+use crate::limits::HOLD;
+use crate::message::Message;
+use crate::metrics::{Kind, Metrics};
+use crate::origin::Origin;
+use crate::outcome::{Answer, Outcome, Reason, Verdict};
+use crate::secret::Secret;
+
+/// Where a push goes.
+#[derive(Clone)]
+pub enum Address {
+    Fcm { token: String },
+    WebPush { endpoint: String, p256dh: String, auth: String },
+    Apns { token: String, topic: String, environment: Environment },
+}
+
+impl Address {
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Address::Fcm { .. } => Kind::Fcm,
+            Address::WebPush { .. } => Kind::WebPush,
+            Address::Apns { .. } => Kind::Apns,
+        }
+    }
+}
+
+/// Addresses are permissions to send, so no log shows them.
+impl std::fmt::Debug for Address {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.kind().as_str())
+    }
+}
+
+/// One push to one device.
+#[derive(Clone, Debug)]
+pub struct Push {
+    pub address: Address,
+    pub message: Arc<Message>,
+    pub ids: Ids,
+    /// What is left of the TTL, for which the service keeps the push.
+    pub ttl_s: u64,
+    /// FCM only: check and send nothing.
+    pub validate_only: bool,
+}
+
+/// Connections, credentials and holds of one process.
+pub struct Sender {
+    client: Arc<Client>,
+    fcm: Option<fcm::Fcm>,
+    webpush: Option<webpush::WebPush>,
+    apns: Option<apns::Apns>,
+    in_flight: Semaphore,
+    deadline: Duration,
+    holds: Mutex<Holds>,
+    metrics: Metrics,
+}
+
+/// A request that is ready but for its authorization.
+struct Prepared {
+    origin: Origin,
+    filter: Filter,
+    path: String,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    classify: fn(Answer<'_>) -> Verdict,
+    /// What a hold concerns: a credential, or a push service with it.
+    hold: String,
+}
+
+/// What sends for one service.
+trait Service {
+    /// The value of `authorization`.
+    async fn authorization(&self, origin: &Origin, now_s: u64) -> Result<Secret, Outcome>;
+    /// The service refused `refused`. Returns whether another one can be had.
+    async fn renew(&self, origin: &Origin, refused: &Secret, now_s: u64) -> bool;
+}
+
+impl Sender {
+    /// Reads the credentials.
+    ///
+    /// # Errors
+    /// A part of the configuration is invalid or a file cannot be read.
+    pub async fn new(config: Config) -> Result<Self, ConfigError> {
+        config.check()?;
+        let client = Client::new(&config.roots, config.connections_per_host);
+        let client = Arc::new(client.map_err(ConfigError::Certificates)?);
+        let plain = config.is_development;
+        let (fcm, webpush, apns) = (config.fcm, config.webpush, config.apns);
+        Ok(Self {
+            fcm: match fcm {
+                Some(config) => Some(fcm::Fcm::new(config, client.clone(), plain).await?),
+                None => None,
+            },
+            webpush: match webpush {
+                Some(config) => Some(webpush::WebPush::new(config).await?),
+                None => None,
+            },
+            apns: match apns {
+                Some(config) => Some(apns::Apns::new(config, plain).await?),
+                None => None,
+            },
+            client,
+            in_flight: Semaphore::new(config.in_flight_max),
+            deadline: config.deadline,
+            holds: Mutex::default(),
+            metrics: Metrics::default(),
+        })
+    }
+
+    /// The key that browsers subscribe with, where Web Push is configured.
+    pub async fn vapid_public_key(&self) -> Option<String> {
+        match &self.webpush {
+            Some(webpush) => Some(webpush.public_key().await),
+            None => None,
+        }
+    }
+
+    #[must_use]
+    pub fn metrics(&self) -> &Metrics {
+        &self.metrics
+    }
+
+    /// Open connections to all services.
+    #[must_use]
+    pub fn open_connections(&self) -> usize {
+        self.client.open_connections()
+    }
+
+    /// Credentials, and push services, that must wait.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        self.holds.lock().count(Instant::now())
+    }
+
+    /// Sends all of `pushes` at once, within the bound of pushes in flight. The results have their
+    /// order. Dropping the future drops what is in flight, and leaves it in doubt.
+    pub async fn send(&self, pushes: &[Push]) -> Vec<Outcome> {
+        let sending: FuturesOrdered<_> = pushes.iter().map(|push| self.send_one(push)).collect();
+        sending.collect().await
+    }
+
+    /// Sends one push. Takes at most twice the deadline, and the time until others in flight end.
+    pub async fn send_one(&self, push: &Push) -> Outcome {
+        // The semaphore is never closed.
+        let _permit = self.in_flight.acquire().await;
+        let _entered = self.metrics.entered();
+        let outcome = match push.address.kind() {
+            Kind::Fcm => match &self.fcm {
+                Some(fcm) => self.send_by(fcm, fcm.prepare(push, now_s()).await).await,
+                None => Outcome::Stop("fcm_not_configured"),
+            },
+            Kind::WebPush => match &self.webpush {
+                Some(webpush) => self.send_by(webpush, webpush.prepare(push).await).await,
+                None => Outcome::Stop("webpush_not_configured"),
+            },
+            Kind::Apns => match &self.apns {
+                Some(apns) => self.send_by(apns, apns.prepare(push, now_s()).await).await,
+                None => Outcome::Stop("apns_not_configured"),
+            },
+        };
+        self.metrics.ended(push.address.kind(), &outcome);
+        outcome
+    }
+
+    async fn send_by(
+        &self,
+        service: &impl Service,
+        prepared: Result<Prepared, Outcome>,
+    ) -> Outcome {
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(outcome) => return outcome,
+        };
+        if let Some(outcome) = self.holds.lock().check(&prepared.hold, Instant::now()) {
+            return outcome;
+        }
+        let key = prepared.hold.clone();
+        let outcome = self.exchange(service, prepared).await;
+        let held = match outcome {
+            // About this address or this moment, not about the credential: see `Failure` and OAuth2's
+            // own backoff, which hold by themselves.
+            Outcome::Hold { reason, wait } if !is_own(reason) => Some((wait, reason, false)),
+            Outcome::Stop(reason) => Some((HOLD, reason, true)),
+            _ => None,
+        };
+        if let Some((wait, reason, is_stop)) = held {
+            self.holds.lock().hold(&key, wait, reason, is_stop, Instant::now());
+        }
+        outcome
+    }
+
+    async fn exchange(&self, service: &impl Service, prepared: Prepared) -> Outcome {
+        let Prepared { origin, filter, path, headers, body, classify, .. } = prepared;
+        let body = Bytes::from(body);
+        let mut is_renewed = false;
+        loop {
+            let token = match service.authorization(&origin, now_s()).await {
+                Ok(token) => token,
+                Err(outcome) => return outcome,
+            };
+            let Ok(mut value) = HeaderValue::from_str(token.expose()) else {
+                return Outcome::Stop("invalid_authorization");
+            };
+            // Neither in logs, nor in HTTP/2's table of headers.
+            value.set_sensitive(true);
+            let mut headers = headers.clone();
+            headers.insert(AUTHORIZATION, value);
+            let began = Instant::now();
+            let sent =
+                self.client.post(&origin, filter, &path, headers, body.clone(), self.deadline);
+            let received = sent.await;
+            self.metrics.took(began.elapsed());
+            let verdict = match received {
+                Ok(received) => judge(&received, classify),
+                Err(failure) => return failed(failure),
+            };
+            match verdict {
+                Verdict::Final(outcome) => return outcome,
+                Verdict::Renew(reason) => {
+                    if is_renewed || !service.renew(&origin, &token, now_s()).await {
+                        return Outcome::Hold { reason, wait: HOLD };
+                    }
+                    is_renewed = true;
+                }
+            }
+        }
+    }
+}
+
+fn judge(received: &Received, classify: fn(Answer<'_>) -> Verdict) -> Verdict {
+    classify(received.answer())
+}
+
+/// Holds that end by themselves: the connection's and the token server's backoff.
+const UNREACHABLE: Reason = "service_unreachable";
+
+fn is_own(reason: Reason) -> bool {
+    reason == UNREACHABLE || reason.starts_with("oauth_")
+}
+
+fn failed(failure: Failure) -> Outcome {
+    match failure {
+        Failure::Unreachable { error, wait } => {
+            tracing::debug!(reason = error.reason(), "a push was not sent");
+            Outcome::Hold { reason: UNREACHABLE, wait: wait.max(Duration::from_secs(1)) }
+        }
+        Failure::Late { is_sent } => {
+            Outcome::Retry { reason: "timeout", after: None, in_doubt: is_sent }
+        }
+        Failure::Broken { is_sent } => {
+            Outcome::Retry { reason: "connection_lost", after: None, in_doubt: is_sent }
+        }
+        Failure::Invalid => Outcome::refused("invalid_request"),
+    }
+}
+
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
