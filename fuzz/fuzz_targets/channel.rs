@@ -2,7 +2,7 @@
 //! encoding in each protocol.
 #![no_main]
 
-use hub::protocol::{ClientFrame, Event, Protocol};
+use hub::protocol::{ClientFrame, Outgoing, Protocol};
 use libfuzzer_sys::fuzz_target;
 use shared::wire::{ChannelEvent, Message, Position};
 
@@ -12,13 +12,13 @@ fuzz_target!(|bytes: &[u8]| {
         // Never re-encoded: the output is a slice of the input.
         assert!(text.contains(message.notification));
         let position = message.position.map(|(epoch, seq)| Position { epoch: epoch.into(), seq });
-        let event = Event::Notification { text: message.notification.to_owned().into(), position };
+        let event = Outgoing::Notification { text: message.notification.to_owned().into(), position };
         for protocol in [Protocol::Raw, Protocol::V1, Protocol::Events] {
             assert!(event.encode(protocol).is_some());
         }
     }
     if let Ok(ChannelEvent::Change { change, unread, .. }) = ChannelEvent::parse(bytes) {
-        let event = Event::Change { change, unread };
+        let event = Outgoing::Change { change, unread };
         assert!(event.encode(Protocol::V1).is_some() && event.encode(Protocol::Raw).is_none());
     }
     if let Ok(text) = std::str::from_utf8(bytes) {

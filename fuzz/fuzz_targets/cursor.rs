@@ -2,7 +2,7 @@
 //! `feed` has a property test of its own.
 #![no_main]
 
-use hub::protocol::{Event, Protocol, Welcome};
+use hub::protocol::{Outgoing, Protocol, Welcome};
 use hub::users::resume::Cursor;
 use libfuzzer_sys::fuzz_target;
 
@@ -10,7 +10,7 @@ fuzz_target!(|bytes: &[u8]| {
     if let Cursor::At(position) = Cursor::from_event_id(bytes) {
         // The id that the hub writes must parse as the same position.
         let welcome = Welcome { position: Some(position.clone()), ..Welcome::default() };
-        let stream = Event::Welcome(welcome).encode(Protocol::Events);
+        let stream = Outgoing::Welcome(welcome).encode(Protocol::Events);
         let stream = stream.expect("a welcome has an encoding");
         if let Some(id) = stream.strip_prefix(b"id: ") {
             let id = id.strip_suffix(b"\n\n").expect("one line and an empty one");

@@ -1,7 +1,7 @@
 //! The head of a connection's first request, and its handshake.
 #![no_main]
 
-use hub::http::request_head::Head;
+use hub::http::request_head::RequestHead;
 use hub::session::checks;
 use hub::session::upgrade;
 use libfuzzer_sys::fuzz_target;
@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 mod config;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Some(head) = Head::parse(bytes) else { return };
+    let Some(head) = RequestHead::parse(bytes) else { return };
     let _ = (upgrade::transport(&head), upgrade::accept_key(&head));
     let Ok(query) = shared::path::query_pairs(head.query.as_deref().unwrap_or_default()) else {
         return;

@@ -97,7 +97,7 @@ impl Relay {
     pub(crate) async fn run(self, signs: Signs, registry: Arc<Registry>, again: Arc<Notify>) {
         let mut is_failing = false;
         let mut schedule = Schedule::default();
-        let mut wait = schedule.called(Outcome::Pending(0), Instant::now(), Instant::now()).wait;
+        let mut wait = schedule.called(Outcome::Held(0), Instant::now(), Instant::now()).wait;
         loop {
             let is_sign = tokio::select! {
                 () = signs.swept.notified() => true,
@@ -121,7 +121,7 @@ impl Relay {
                 _ => {}
             }
             is_failing = answer.is_err();
-            let outcome = answer.map_or_else(|error| error.outcome(), Outcome::Pending);
+            let outcome = answer.map_or_else(|error| error.outcome(), Outcome::Held);
             let next = schedule.called(outcome, began, Instant::now());
             if next.recheck {
                 registry.recheck();

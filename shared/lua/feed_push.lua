@@ -21,7 +21,7 @@
 --                       the record was rolled back
 --   {"old", head}       the feed is so far ahead that it cannot show whether it had the entries:
 --                       the record was rolled back if its counter is below head
---   {"stale", rev}      load: the record was at this revision already; read again
+--   {"outdated", rev}   load: the record was at this revision already; read again
 --   {"untold", seq, why}  everything is in the feed, but published only up to seq: Redis denies
 --                       PUBLISH. The next call begins there, so that nothing is pushed twice.
 --
@@ -102,7 +102,7 @@ if mode == 'push' then
   if not warm then return {'cold', 0} end
   if after > state.told then return {'gap', state.told} end
 elseif state.rev_epoch == epoch and state.rev > tonumber(ARGV[8]) then
-  return {'stale', state.rev}
+  return {'outdated', state.rev}
 elseif not warm and state.epoch == epoch and head > tonumber(ARGV[7]) then
   return {'old', head}
 end

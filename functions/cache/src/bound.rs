@@ -91,14 +91,14 @@ fn type_of(resource: &Resource, param: usize) -> ParamType {
 mod tests {
     use super::*;
     use resources::Resources;
-    use resources::origins::Origin;
+    use resources::sources::Source;
 
     fn bound(path: &str, query: &str, backend: Backend, params: &[&str]) -> Bound {
         let text = format!(
             "[[resource]]\npath = {path:?}\nfresh = \"1s\"\nsql = {{ query = {query:?} }}\n"
         );
         let resource = Resources::parse(&text).unwrap().0.remove(0);
-        let Origin::Sql { postgres, .. } = &resource.origin else { panic!("SQL") };
+        let Source::Sql { postgres, .. } = &resource.source else { panic!("SQL") };
         let params: Vec<String> = params.iter().map(|param| (*param).to_owned()).collect();
         Bound::new(postgres, backend, &resource, &params)
     }

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use runtime::cache::{Limits, Windows, Word};
+use runtime::cache::{Demands, Windows, Word};
 
 use crate::directives::{Directives, SECONDS_MAX, has_item, items, seconds};
 
@@ -38,88 +38,88 @@ pub struct Declared {
     pub honours_times: bool,
 }
 
-/// The origin's demands.
+/// How a value may be cached, by the headers of its origin.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Demands {
+pub struct Caching {
     /// Remaining time of freshness according to the origin, if it says.
     pub fresh: Option<Duration>,
     /// Age of the content on arrival.
     pub age: Duration,
     /// The value must not be stored.
     pub no_store: bool,
-    pub limits: Limits,
+    pub demands: Demands,
 }
 
 /// Evaluates the headers of an answer that arrived at `now`, `delay` after the request.
-pub fn demands(
+pub fn caching(
     headers: &Headers<'_>,
     declared: &Declared,
     now: SystemTime,
     delay: Duration,
-) -> Demands {
+) -> Caching {
     let directives = Directives::parse(headers.cache_control);
-    let mut limits = directives.words();
+    let mut demands = directives.words();
     let is_http10 = headers.cache_control.is_empty();
     if (is_http10 && has_item(headers.pragma, "no-cache")) || has_item(headers.vary, "*") {
-        limits.add(Word::NoCache);
+        demands.add(Word::NoCache);
     }
     if declared.honours_times {
-        directives.times(&mut limits);
-        if limits.fresh.is_none() && !headers.expires.is_empty() {
-            limits.fresh = Some(expires_in(headers, now));
+        directives.times(&mut demands);
+        if demands.fresh.is_none() && !headers.expires.is_empty() {
+            demands.fresh = Some(expires_in(headers, now));
         }
     }
-    if limits.has(Word::MustRevalidate) || limits.has(Word::ProxyRevalidate) {
-        (limits.stale, limits.error) = (Some(Duration::ZERO), Some(Duration::ZERO));
+    if demands.has(Word::MustRevalidate) || demands.has(Word::ProxyRevalidate) {
+        (demands.stale, demands.error) = (Some(Duration::ZERO), Some(Duration::ZERO));
     }
-    concluded(limits, headers, declared, delay)
+    concluded(demands, headers, declared, delay)
 }
 
-/// The demands on a value that has not changed (304).
-pub fn still_demanded(
+/// The same for a value that has not changed (304).
+pub fn caching_of_unchanged(
     headers: &Headers<'_>,
-    before: Limits,
+    before: Demands,
     declared: &Declared,
     now: SystemTime,
     delay: Duration,
-) -> Demands {
+) -> Caching {
     match headers.is_silent() {
         true => concluded(before, headers, declared, delay),
-        false => demands(headers, declared, now, delay),
+        false => caching(headers, declared, now, delay),
     }
 }
 
 fn concluded(
-    mut limits: Limits,
+    mut demands: Demands,
     headers: &Headers<'_>,
     declared: &Declared,
     delay: Duration,
-) -> Demands {
+) -> Caching {
     let Windows { stale, error, .. } = declared.windows;
     let age = match declared.honours_times {
         true => age(headers.age) + delay,
         false => Duration::ZERO,
     };
-    let left = limits.fresh.map(|whole| whole.saturating_sub(age));
+    let left = demands.fresh.map(|whole| whole.saturating_sub(age));
     if left == Some(Duration::ZERO) {
         // Stale content is only served if the origin explicitly allows it.
-        limits.stale.get_or_insert(Duration::ZERO);
-        limits.error.get_or_insert(Duration::ZERO);
+        demands.stale.get_or_insert(Duration::ZERO);
+        demands.error.get_or_insert(Duration::ZERO);
         let may_be_stale = |limit: Option<Duration>, most: Duration| {
             !most.is_zero() && limit.is_some_and(|limit| !limit.is_zero())
         };
-        if !may_be_stale(limits.stale, stale) && !may_be_stale(limits.error, error) {
-            limits.add(Word::NoCache);
+        if !may_be_stale(demands.stale, stale) && !may_be_stale(demands.error, error) {
+            demands.add(Word::NoCache);
         }
     }
-    let is_anothers = limits.has(Word::Private) && declared.is_shared;
-    let no_store = limits.has(Word::NoStore) || limits.has(Word::NoCache) || is_anothers;
+    let is_anothers = demands.has(Word::Private) && declared.is_shared;
+    let no_store = demands.has(Word::NoStore) || demands.has(Word::NoCache) || is_anothers;
     if is_anothers {
         // The request had no user's credentials, so it is unknown how long the answer stays private
         // to that user.
-        limits.add(Word::NoCache);
+        demands.add(Word::NoCache);
     }
-    Demands { fresh: left, age, no_store, limits }
+    Caching { fresh: left, age, no_store, demands }
 }
 
 /// The first of several values; an invalid number counts as missing (RFC 9111 §5.1).
@@ -153,16 +153,16 @@ mod tests {
         Declared { windows, is_shared: true, honours_times: true }
     }
 
-    fn said(headers: &Headers<'_>) -> Demands {
-        demands(headers, &declared(), UNIX_EPOCH + S(1_000_000_000), Duration::ZERO)
+    fn said(headers: &Headers<'_>) -> Caching {
+        caching(headers, &declared(), UNIX_EPOCH + S(1_000_000_000), Duration::ZERO)
     }
 
     #[test]
     fn freshness_is_the_remaining_time() {
         let left = |cache_control, age, delay| {
             let headers = Headers { cache_control, age, ..Headers::default() };
-            let demands = demands(&headers, &declared(), UNIX_EPOCH, S(delay));
-            (demands.fresh, demands.age, demands.no_store)
+            let caching = caching(&headers, &declared(), UNIX_EPOCH, S(delay));
+            (caching.fresh, caching.age, caching.no_store)
         };
         assert_eq!(left("max-age=50", "20", 3), (Some(S(27)), S(23), false));
         assert_eq!(left("max-age=50", "20", 30), (Some(S(0)), S(50), true));
@@ -212,10 +212,10 @@ mod tests {
             age in "\\PC{0,12}",
         ) {
             let headers = Headers { cache_control: &text, age: &age, ..Headers::default() };
-            let Demands { fresh, age, no_store, limits } = said(&headers);
+            let Caching { fresh, age, no_store, demands } = said(&headers);
             assert!(fresh.unwrap_or_default().max(age) <= S(SECONDS_MAX));
-            assert_eq!(Limits::parse(&limits.to_text()), Some(limits));
-            assert!(no_store || fresh != Some(Duration::ZERO) || limits.stale.is_some());
+            assert_eq!(Demands::parse(&demands.to_text()), Some(demands));
+            assert!(no_store || fresh != Some(Duration::ZERO) || demands.stale.is_some());
             // Another item never relaxes the demands.
             let more = format!("no-store, {text}");
             assert!(said(&Headers { cache_control: &more, ..headers }).no_store);
@@ -225,13 +225,13 @@ mod tests {
     #[test]
     fn a_304_without_caching_headers_keeps_the_demands() {
         let first = Headers { cache_control: "max-age=50, must-revalidate", ..Headers::default() };
-        let before = said(&first).limits;
+        let before = said(&first).demands;
         let silent = Headers { age: "10", ..Headers::default() };
         let still = |headers: &Headers<'_>| {
-            still_demanded(headers, before, &declared(), UNIX_EPOCH, Duration::ZERO)
+            caching_of_unchanged(headers, before, &declared(), UNIX_EPOCH, Duration::ZERO)
         };
-        assert_eq!((still(&silent).limits, still(&silent).fresh), (before, Some(S(40))));
+        assert_eq!((still(&silent).demands, still(&silent).fresh), (before, Some(S(40))));
         let other = Headers { cache_control: "max-age=5", ..Headers::default() };
-        assert_eq!((still(&other).limits.stale, still(&other).fresh), (None, Some(S(5))));
+        assert_eq!((still(&other).demands.stale, still(&other).fresh), (None, Some(S(5))));
     }
 }

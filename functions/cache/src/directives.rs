@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use runtime::cache::{Limits, Word};
+use runtime::cache::{Demands, Word};
 
 /// The largest number of seconds (RFC 9111 §1.2.2).
 pub const SECONDS_MAX: u64 = 1 << 31;
@@ -27,40 +27,40 @@ impl<'a> Directives<'a> {
 
     /// The directives without a number. `private="…"` and `no-cache="…"` count as if they named no
     /// fields.
-    pub fn words(&self) -> Limits {
-        let mut limits = Limits::default();
+    pub fn words(&self) -> Demands {
+        let mut demands = Demands::default();
         for (name, _) in &self.0 {
             match name.as_str() {
-                "no-store" => limits.add(Word::NoStore),
-                "no-cache" => limits.add(Word::NoCache),
-                "private" => limits.add(Word::Private),
-                "must-revalidate" => limits.add(Word::MustRevalidate),
-                "proxy-revalidate" => limits.add(Word::ProxyRevalidate),
-                "no-transform" => limits.add(Word::NoTransform),
+                "no-store" => demands.add(Word::NoStore),
+                "no-cache" => demands.add(Word::NoCache),
+                "private" => demands.add(Word::Private),
+                "must-revalidate" => demands.add(Word::MustRevalidate),
+                "proxy-revalidate" => demands.add(Word::ProxyRevalidate),
+                "no-transform" => demands.add(Word::NoTransform),
                 _ => {}
             }
         }
-        limits
+        demands
     }
 
     /// The directives with a number.
-    pub fn times(&self, limits: &mut Limits) {
+    pub fn times(&self, demands: &mut Demands) {
         let max_age = self.seconds("max-age");
         let shared = self.seconds("s-maxage");
-        limits.stale = self.seconds("stale-while-revalidate");
-        limits.error = self.seconds("stale-if-error");
-        limits.fresh = shared.or(max_age);
+        demands.stale = self.seconds("stale-while-revalidate");
+        demands.error = self.seconds("stale-if-error");
+        demands.fresh = shared.or(max_age);
         if shared.is_none() {
             return;
         }
-        limits.client = max_age;
+        demands.client = max_age;
         // `s-maxage` forbids serving stale content (RFC 9111 §5.2.2.10) unless an RFC 5861
         // directive allows it.
-        match (limits.stale, limits.error) {
-            (None, None) => limits.add(Word::ProxyRevalidate),
+        match (demands.stale, demands.error) {
+            (None, None) => demands.add(Word::ProxyRevalidate),
             (stale, error) => {
-                limits.stale = stale.or(Some(Duration::ZERO));
-                limits.error = error.or(Some(Duration::ZERO));
+                demands.stale = stale.or(Some(Duration::ZERO));
+                demands.error = error.or(Some(Duration::ZERO));
             }
         }
     }

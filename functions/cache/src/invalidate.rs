@@ -1,6 +1,6 @@
 //! `DELETE /cache/{resource}[/{param}…]` and `POST /cache/invalidate`.
 
-use runtime::cache::{Entry, Mode};
+use runtime::cache::{CacheRead, Mode};
 use runtime::http::auth;
 use runtime::{App, Code, Error, Request, Response};
 use serde_json::json;
@@ -20,8 +20,8 @@ pub async fn one(app: &App, request: &Request, target: &Target) -> Result<Respon
     let query = request.query(&["mode"])?;
     let mode = mode(query.first().map(|(_, word)| word.as_str()))?;
     let (key, tags) = (target.key(), target.tags());
-    let entry = Entry { key: &key, tags: &tags, if_none_match: "" };
-    app.cache().invalidate(entry, &target.served.policy, mode).await?;
+    let read = CacheRead { key: &key, tags: &tags, if_none_match: "" };
+    app.cache().invalidate(read, &target.served.policy, mode).await?;
     Ok(Response::empty(204))
 }
 

@@ -25,6 +25,6 @@ pub async fn read(app: &App, request: &Request, target: Target) -> Result<Respon
     let (key, tags) = (target.key(), target.tags());
     let resource = cached::Resource { key: &key, tags: &tags, audience };
     let (served, params) = (Rc::clone(&target.served), Rc::clone(&target.params));
-    let fetch = move |known| async move { source::fetch(&served, &params, known).await };
+    let fetch = move |previous| async move { source::fetch(&served, &params, previous).await };
     cached::read(app.cache(), request, resource, &target.served.policy, fetch).await
 }

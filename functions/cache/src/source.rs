@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use runtime::cache::{FetchError, Fetched, Host as _, Known, Validators, Value};
+use runtime::cache::{FetchError, Fetched, Host as _, Previous, Validators, Value};
 use runtime::ports::sql::{Backend, Sql as _, Value as SqlValue};
 use runtime::spin::cache_host::SpinHost;
 use runtime::spin::origin::{self, OriginRequest, OriginResponse};
@@ -10,9 +10,9 @@ use runtime::spin::variables;
 use runtime::{Instance as _, RecordApp};
 
 use crate::bound::Bound;
-use crate::cache_control::{Declared, Demands, Headers, demands, still_demanded};
+use crate::cache_control::{Declared, Caching, Headers, caching, caching_of_unchanged};
 use crate::served::Served;
-use resources::origins::{HttpOrigin, Origin, OriginHost, is_host};
+use resources::sources::{HttpOrigin, OriginHost, Source, is_host};
 use resources::template::{Template, push_encoded};
 use resources::{Access, Resource};
 
@@ -27,11 +27,11 @@ const ONE_COLUMN: &str = "the query must return one column of JSON text: on Post
 pub async fn fetch(
     served: &Served,
     params: &[String],
-    known: Known,
+    previous: Previous,
 ) -> Result<Fetched, FetchError> {
-    let fetched = match &served.resource.origin {
-        Origin::Sql { sqlite, postgres } => sql(&served.resource, sqlite, postgres, params).await,
-        Origin::Http(origin) => http(served, origin, params, known).await,
+    let fetched = match &served.resource.source {
+        Source::Sql { sqlite, postgres } => sql(&served.resource, sqlite, postgres, params).await,
+        Source::Http(origin) => http(served, origin, params, previous).await,
     };
     fetched.map_err(FetchError::Failed)
 }
@@ -69,7 +69,7 @@ async fn http(
     served: &Served,
     origin: &HttpOrigin,
     params: &[String],
-    known: Known,
+    previous: Previous,
 ) -> Result<Fetched, String> {
     let authority = match &origin.host {
         OriginHost::Fixed(host) => host.clone(),
@@ -87,7 +87,7 @@ async fn http(
         }
     };
     let mut headers = vec![("accept".to_owned(), b"application/json".to_vec())];
-    let Validators { etag, last_modified } = &known.validators;
+    let Validators { etag, last_modified } = &previous.validators;
     for (name, value) in [("if-none-match", etag), ("if-modified-since", last_modified)] {
         if !value.is_empty() {
             headers.push((name.to_owned(), value.as_bytes().to_vec()));
@@ -103,7 +103,7 @@ async fn http(
     let begun_ms = SpinHost.now_ms();
     let response = origin::get(&request).await?;
     let delay_ms = u64::try_from(SpinHost.now_ms() - begun_ms).unwrap_or(0);
-    let demands = demands_of(&response, served, origin, &known, Duration::from_millis(delay_ms));
+    let caching = caching_of(&response, served, origin, &previous, Duration::from_millis(delay_ms));
     let fresh_max = served.policy.windows().fresh;
     let mut value = Value {
         body: String::new(),
@@ -111,10 +111,10 @@ async fn http(
             etag: response.header("etag").to_owned(),
             last_modified: response.header("last-modified").to_owned(),
         },
-        fresh: demands.fresh.map(|fresh| fresh.min(fresh_max)),
-        age: demands.age,
-        no_store: demands.no_store,
-        limits: demands.limits,
+        fresh: caching.fresh.map(|fresh| fresh.min(fresh_max)),
+        age: caching.age,
+        no_store: caching.no_store,
+        demands: caching.demands,
     };
     match response.status {
         200 => {
@@ -123,11 +123,11 @@ async fn http(
         }
         304 => {
             if value.validators.is_empty() {
-                value.validators = known.validators;
+                value.validators = previous.validators;
             }
             Ok(Fetched::Same(value))
         }
-        404 | 410 => Ok(match (demands.no_store, demands.fresh) {
+        404 | 410 => Ok(match (caching.no_store, caching.fresh) {
             (true, _) => Fetched::AbsentFor(Duration::ZERO),
             (false, Some(fresh)) => Fetched::AbsentFor(fresh),
             (false, None) => Fetched::Absent,
@@ -137,13 +137,13 @@ async fn http(
 }
 
 /// The demands of the answer's headers on caches.
-fn demands_of(
+fn caching_of(
     response: &OriginResponse,
     served: &Served,
     origin: &HttpOrigin,
-    known: &Known,
+    previous: &Previous,
     delay: Duration,
-) -> Demands {
+) -> Caching {
     let list = |name| response.header_list(name);
     let (cache_control, age, expires) = (list("cache-control"), list("age"), list("expires"));
     let (pragma, vary) = (list("pragma"), list("vary"));
@@ -162,7 +162,7 @@ fn demands_of(
     };
     let now = SystemTime::now();
     match response.status {
-        304 => still_demanded(&headers, known.limits, &declared, now, delay),
-        _ => demands(&headers, &declared, now, delay),
+        304 => caching_of_unchanged(&headers, previous.demands, &declared, now, delay),
+        _ => caching(&headers, &declared, now, delay),
     }
 }

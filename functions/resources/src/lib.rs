@@ -1,9 +1,9 @@
 //! `resources.toml`: the resources that the cache serves, their sources and access rules. Also used
 //! by build.rs, and by `queues`, which must not use their keys; independent of host and engine.
 
-pub mod origins;
 pub mod param;
 mod path;
+pub mod sources;
 pub mod template;
 pub mod toml_table;
 
@@ -18,11 +18,11 @@ use shared::limits::{
     CACHE_VALUE_BYTES_MAX, ID_BYTES_MAX,
 };
 
-use crate::origins::{Origin, http_origin, sql_origin};
 use crate::param::ParamType;
 use crate::path::{default_key, segments};
+use crate::sources::{Source, http_source, sql_source};
 use crate::template::{Braces, Piece, Template, check_fixed, may_meet, named, push_plain};
-use crate::toml_table::{Fields, Mistake, Source};
+use crate::toml_table::{Fields, FileText, Mistake};
 
 /// The access rule of a resource.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,7 +60,7 @@ pub struct Resource {
     pub key: Template,
     pub tags: Vec<Template>,
     pub access: Access,
-    pub origin: Origin,
+    pub source: Source,
     pub times: Times,
     pub bytes_max: usize,
 }
@@ -79,7 +79,7 @@ impl Resources {
     /// # Errors
     /// The first mistake and its line.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
-        let mut file = Source(text).parse()?;
+        let mut file = FileText(text).parse()?;
         let tables = file.tables("resource")?;
         file.finish()?;
         let mut resources: Vec<Resource> = Vec::new();
@@ -176,16 +176,16 @@ fn resource(table: &mut Fields<'_>) -> Result<Resource, Mistake> {
             field.map(in_range)?.value
         }
     };
-    let origin = match (table.table("sql")?, table.table("http")?) {
-        (Some(sql), None) => sql_origin(sql, &params)?,
-        (None, Some(http)) => http_origin(http, &params)?,
+    let source = match (table.table("sql")?, table.table("http")?) {
+        (Some(sql), None) => sql_source(sql, &params)?,
+        (None, Some(http)) => http_source(http, &params)?,
         (None, None) => {
             return Err(table.mistake("needs a source: [resource.sql] or [resource.http]"));
         }
         _ => return Err(table.mistake("has two sources: [resource.sql] and [resource.http]")),
     };
     let path = path.value;
-    Ok(Resource { path, segments, params, types, key, tags, access, origin, times, bytes_max })
+    Ok(Resource { path, segments, params, types, key, tags, access, source, times, bytes_max })
 }
 
 fn key_template(text: &str, params: &[String]) -> Result<Template, String> {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use shared::limits::{CACHE_TAG_BYTES_MAX, ID_BYTES_MAX};
 
-use crate::origins::{Origin, OriginHost};
 use crate::param::ParamType;
+use crate::sources::{OriginHost, Source};
 use crate::template::{is_tag, push_plain};
 use crate::{Access, Resource, Resources};
 
@@ -35,7 +35,7 @@ fn the_examples_are_right() {
     assert_eq!(profile.access, Access::Subject(0));
     assert!(profile.matches(&["profile", "7"]) && !profile.matches(&["profile"]));
     assert_eq!(settings.access, Access::Public);
-    let Origin::Http(origin) = &settings.origin else { panic!("an HTTP origin") };
+    let Source::Http(origin) = &settings.source else { panic!("an HTTP origin") };
     assert_eq!(origin.host, OriginHost::Variable("settings_host".to_owned()));
 }
 

@@ -22,9 +22,9 @@ impl fmt::Display for Mistake {
 
 /// Converts places in the file to lines.
 #[derive(Clone, Copy)]
-pub struct Source<'a>(pub &'a str);
+pub struct FileText<'a>(pub &'a str);
 
-impl<'a> Source<'a> {
+impl<'a> FileText<'a> {
     pub fn mistake(self, span: &Range<usize>, text: impl Into<String>) -> Mistake {
         let before = self.0.get(..span.start).unwrap_or(self.0);
         Mistake { line: 1 + before.matches('\n').count(), text: text.into() }
@@ -60,7 +60,7 @@ impl<'a> Source<'a> {
 
 /// The fields of one table; those left at the end are unknown.
 pub struct Fields<'a> {
-    source: Source<'a>,
+    file: FileText<'a>,
     /// The table's name with a trailing dot; empty for the file itself.
     path: String,
     pub span: Range<usize>,
@@ -96,8 +96,8 @@ impl<T> Field<T> {
 }
 
 impl<'a> Fields<'a> {
-    fn new(source: Source<'a>, path: String, span: Range<usize>, table: DeTable<'a>) -> Self {
-        Self { source, path, span, table, known: Vec::new() }
+    fn new(file: FileText<'a>, path: String, span: Range<usize>, table: DeTable<'a>) -> Self {
+        Self { file, path, span, table, known: Vec::new() }
     }
 
     fn remove(&mut self, name: &str) -> Option<Spanned<DeValue<'a>>> {
@@ -107,12 +107,12 @@ impl<'a> Fields<'a> {
 
     /// A mistake in this table as a whole.
     pub fn mistake(&self, text: impl Into<String>) -> Mistake {
-        self.source.mistake(&self.span, text)
+        self.file.mistake(&self.span, text)
     }
 
     fn take(&mut self, name: &str) -> Option<Field<DeValue<'a>>> {
         let value = self.remove(name)?;
-        let line_of = self.source.mistake(&value.span(), "");
+        let line_of = self.file.mistake(&value.span(), "");
         Some(Field { value: value.into_inner(), name: format!("{}{name}", self.path), line_of })
     }
 
@@ -194,9 +194,9 @@ impl<'a> Fields<'a> {
         match value.into_inner() {
             DeValue::Table(table) => {
                 let path = format!("{}{name}.", self.path);
-                Ok(Some(Self::new(self.source, path, span, table)))
+                Ok(Some(Self::new(self.file, path, span, table)))
             }
-            _ => Err(self.source.mistake(&span, format!("`{}{name}` must be a table", self.path))),
+            _ => Err(self.file.mistake(&span, format!("`{}{name}` must be a table", self.path))),
         }
     }
 
@@ -208,13 +208,13 @@ impl<'a> Fields<'a> {
         let Some(value) = self.remove(name) else { return Ok(Vec::new()) };
         let span = value.span();
         let wrong = |span: &Range<usize>| {
-            self.source.mistake(span, format!("`{name}` must be written as [[{name}]]"))
+            self.file.mistake(span, format!("`{name}` must be written as [[{name}]]"))
         };
         let DeValue::Array(items) = value.into_inner() else { return Err(wrong(&span)) };
         let table = |item: Spanned<DeValue<'a>>| {
             let span = item.span();
             match item.into_inner() {
-                DeValue::Table(table) => Ok(Self::new(self.source, String::new(), span, table)),
+                DeValue::Table(table) => Ok(Self::new(self.file, String::new(), span, table)),
                 _ => Err(wrong(&span)),
             }
         };
@@ -231,7 +231,7 @@ impl<'a> Fields<'a> {
             Some((name, _)) => {
                 let (path, known) = (&self.path, self.known.join(", "));
                 let text = format!("`{path}{}` is not one of {known}", name.get_ref());
-                Err(self.source.mistake(&name.span(), text))
+                Err(self.file.mistake(&name.span(), text))
             }
         }
     }

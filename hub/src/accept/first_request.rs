@@ -25,7 +25,7 @@ use tokio_util::task::TaskTracker;
 use crate::admission::ConnectionPermit;
 use crate::http::problem::answer;
 use crate::http::refusal_reason::Reason;
-use crate::http::request_head::{self, Head, HeadError};
+use crate::http::request_head::{self, RequestHead, RequestHeadError};
 use crate::http::request_id::RequestId;
 use crate::limits::{
     CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, HEADER_BYTES_MAX, HEADER_DEADLINE, PINGS_UNANSWERED_MAX,
@@ -89,7 +89,7 @@ impl Acceptor {
         };
         let (mut bytes, end) = match read {
             Ok(Ok(read)) => read,
-            Ok(Err(error @ HeadError::TooLarge)) => {
+            Ok(Err(error @ RequestHeadError::TooLarge)) => {
                 self.app.refusals.without_request(Reason::HeadTooLarge, &error.to_string());
                 return send_last(stream, HEAD_TOO_LARGE, CLOSE_DRAIN_BYTES_MAX).await;
             }
@@ -99,7 +99,7 @@ impl Acceptor {
                 return self.app.refusals.without_request(Reason::HeadTimeout, detail);
             }
         };
-        let head = bytes.get(..end).and_then(Head::parse);
+        let head = bytes.get(..end).and_then(RequestHead::parse);
         let id = RequestId::random();
         if let Some(head) = head
             && let Some(transport) = upgrade::transport(&head)

@@ -20,7 +20,7 @@ const CHUNK_BYTES: usize = 2048;
 
 /// A request's head; bytes after it are not included.
 #[derive(Debug)]
-pub struct Head {
+pub struct RequestHead {
     pub(crate) method: Method,
     pub(crate) path: String,
     pub query: Option<String>,
@@ -30,7 +30,7 @@ pub struct Head {
 
 /// Why the head could not be read.
 #[derive(Debug, thiserror::Error)]
-pub enum HeadError {
+pub enum RequestHeadError {
     #[error("the connection ended before its request did")]
     Ended,
     #[error("the head of the request is longer than {HEADER_BYTES_MAX} bytes")]
@@ -43,26 +43,28 @@ pub enum HeadError {
 ///
 /// # Errors
 /// The head is incomplete or too long. The caller sets a deadline.
-pub async fn read(stream: &mut (impl AsyncRead + Unpin)) -> Result<(Vec<u8>, usize), HeadError> {
+pub async fn read(
+    stream: &mut (impl AsyncRead + Unpin),
+) -> Result<(Vec<u8>, usize), RequestHeadError> {
     let mut bytes = Vec::new();
     loop {
         // Searches only new bytes and the three before them, so that a slowly arriving head costs
         // no more.
         let looked_at = bytes.len().saturating_sub(END.len() - 1);
         if poll_fn(|cx| poll_read(cx, stream, &mut bytes)).await? == 0 {
-            return Err(HeadError::Ended);
+            return Err(RequestHeadError::Ended);
         }
         let new = bytes.get(looked_at..).unwrap_or_default();
         if let Some(at) = memmem::find(new, END) {
             let end = looked_at + at + END.len();
             return if end > HEADER_BYTES_MAX {
-                Err(HeadError::TooLarge)
+                Err(RequestHeadError::TooLarge)
             } else {
                 Ok((bytes, end))
             };
         }
         if bytes.len() > HEADER_BYTES_MAX {
-            return Err(HeadError::TooLarge);
+            return Err(RequestHeadError::TooLarge);
         }
     }
 }
@@ -82,7 +84,7 @@ fn poll_read(
     Poll::Ready(Ok(chunk.filled().len()))
 }
 
-impl Head {
+impl RequestHead {
     /// Parses a head; `None` if it is not a valid request, which the HTTP server then answers.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         // One allocation, which the header values share.
@@ -143,7 +145,7 @@ mod tests {
             let writing = tokio::spawn(async move { client.write_all(text).await });
             let (bytes, end) = read(&mut server).await.unwrap();
             assert!(bytes.get(..end).unwrap().ends_with(b"X-A: 1\r\nx-a: 2\r\n\r\n"));
-            let head = Head::parse(&bytes).unwrap();
+            let head = RequestHead::parse(&bytes).unwrap();
             assert_eq!((head.method.as_str(), head.path.as_str()), ("GET", "/a"));
             assert_eq!(head.query.as_deref(), Some("b=c"));
             assert_eq!(head.headers.get_all("x-a").iter().count(), 2);
@@ -156,8 +158,8 @@ mod tests {
     #[tokio::test]
     async fn a_head_is_bounded_and_has_an_end() {
         let endless = vec![b'x'; HEADER_BYTES_MAX * 2];
-        assert!(matches!(read(&mut endless.as_slice()).await, Err(HeadError::TooLarge)));
-        assert!(matches!(read(&mut &b"GET / HT"[..]).await, Err(HeadError::Ended)));
+        assert!(matches!(read(&mut endless.as_slice()).await, Err(RequestHeadError::TooLarge)));
+        assert!(matches!(read(&mut &b"GET / HT"[..]).await, Err(RequestHeadError::Ended)));
     }
 
     proptest! {
@@ -184,12 +186,12 @@ mod tests {
 
         #[test]
         fn never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
-            let _ = Head::parse(&bytes);
+            let _ = RequestHead::parse(&bytes);
         }
 
         #[test]
         fn headers_never_panic(text in "GET /[ -~]{0,40} HTTP/1.1\r\n([ -~]{0,20}:[ -\u{ff}]{0,20}\r\n){0,5}\r\n") {
-            let _ = Head::parse(text.as_bytes());
+            let _ = RequestHead::parse(text.as_bytes());
         }
     }
 }

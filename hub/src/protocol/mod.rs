@@ -76,7 +76,7 @@ impl GapReason {
 
 /// A message for all sockets of a user.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Event {
+pub enum Outgoing {
     /// The first frame of a socket.
     Welcome(Welcome),
     /// A published notification object, in UTF-8. Those of other services have no position.
@@ -106,16 +106,16 @@ pub struct Welcome {
     pub expires_in_ms: u64,
 }
 
-impl Event {
+impl Outgoing {
     /// The bytes for a protocol; `None` if the protocol has no such message.
     pub fn encode(&self, protocol: Protocol) -> Option<Bytes> {
         match (self, protocol) {
-            (Event::Notification { text, .. }, Protocol::Raw) => {
+            (Outgoing::Notification { text, .. }, Protocol::Raw) => {
                 Some(frame::encode(Opcode::Text, &[text]))
             }
             (_, Protocol::Raw) => None,
-            (Event::Pong { .. } | Event::Renewed { .. }, Protocol::Events) => None,
-            (Event::Notification { text, .. }, Protocol::V1) => {
+            (Outgoing::Pong { .. } | Outgoing::Renewed { .. }, Protocol::Events) => None,
+            (Outgoing::Notification { text, .. }, Protocol::V1) => {
                 let start = br#"{"type":"notification","notification":"#;
                 Some(frame::encode(Opcode::Text, &[start, text, b"}"]))
             }
@@ -128,39 +128,39 @@ impl Event {
     fn stream(&self) -> String {
         match self {
             // An id without data sets the position to resume from without an event for the page.
-            Event::Welcome(Welcome { position: Some(position), .. }) => {
+            Outgoing::Welcome(Welcome { position: Some(position), .. }) => {
                 block(Some(position), None, "")
             }
-            Event::Welcome(_) => ":\n\n".to_owned(),
-            Event::Notification { text, position } => {
+            Outgoing::Welcome(_) => ":\n\n".to_owned(),
+            Outgoing::Notification { text, position } => {
                 block(position.as_ref(), Some("notification"), &String::from_utf8_lossy(text))
             }
-            Event::Gap { position, .. } => block(position.as_ref(), Some("gap"), &self.json()),
-            Event::Change { change, .. } => block(None, Some(word(change)), &self.json()),
+            Outgoing::Gap { position, .. } => block(position.as_ref(), Some("gap"), &self.json()),
+            Outgoing::Change { change, .. } => block(None, Some(word(change)), &self.json()),
             // Answers to messages, which a stream's reader cannot send.
-            Event::Pong { .. } | Event::Renewed { .. } => String::new(),
-            Event::Reconnect { after_ms } => format!("retry: {after_ms}\n\n"),
+            Outgoing::Pong { .. } | Outgoing::Renewed { .. } => String::new(),
+            Outgoing::Reconnect { after_ms } => format!("retry: {after_ms}\n\n"),
         }
     }
 
     /// The event in `bellwire.v1`.
     fn json(&self) -> String {
         match self {
-            Event::Welcome(Welcome { position, unread, expires_in_ms }) => {
+            Outgoing::Welcome(Welcome { position, unread, expires_in_ms }) => {
                 let (position, unread) = (members(position.as_ref()), json(unread));
                 format!(
                     r#"{{"type":"welcome",{position},"unread":{unread},"expiresInMs":{expires_in_ms}}}"#
                 )
             }
-            Event::Notification { text, .. } => {
+            Outgoing::Notification { text, .. } => {
                 let text = String::from_utf8_lossy(text);
                 format!(r#"{{"type":"notification","notification":{text}}}"#)
             }
-            Event::Gap { reason, position } => {
+            Outgoing::Gap { reason, position } => {
                 let (reason, position) = (reason.as_str(), members(position.as_ref()));
                 format!(r#"{{"type":"gap","reason":"{reason}",{position}}}"#)
             }
-            Event::Change { change, unread } => {
+            Outgoing::Change { change, unread } => {
                 let which = match change {
                     Change::ReadUpTo(seq) => format!(r#""upTo":{seq}"#),
                     Change::ReadIds(ids) | Change::RemovedIds(ids) => {
@@ -171,14 +171,14 @@ impl Event {
                 let (word, unread) = (word(change), json(&unread.map(|unread| unread.count)));
                 format!(r#"{{"type":"{word}",{which},"unread":{unread}}}"#)
             }
-            Event::Pong { position, unread } => {
+            Outgoing::Pong { position, unread } => {
                 let (position, unread) = (members(position.as_ref()), json(unread));
                 format!(r#"{{"type":"pong",{position},"unread":{unread}}}"#)
             }
-            Event::Renewed { expires_in_ms } => {
+            Outgoing::Renewed { expires_in_ms } => {
                 format!(r#"{{"type":"auth","expiresInMs":{expires_in_ms}}}"#)
             }
-            Event::Reconnect { after_ms } => {
+            Outgoing::Reconnect { after_ms } => {
                 format!(r#"{{"type":"reconnect","afterMs":{after_ms}}}"#)
             }
         }

@@ -6,20 +6,20 @@ fn at(epoch: &str, seq: i64) -> Position {
     Position { epoch: epoch.into(), seq }
 }
 
-fn notification(text: &str, position: Option<Position>) -> Event {
-    Event::Notification { text: text.to_owned().into(), position }
+fn notification(text: &str, position: Option<Position>) -> Outgoing {
+    Outgoing::Notification { text: text.to_owned().into(), position }
 }
 
-fn welcome(position: Option<Position>) -> Event {
-    Event::Welcome(Welcome { position, ..Welcome::default() })
+fn welcome(position: Option<Position>) -> Outgoing {
+    Outgoing::Welcome(Welcome { position, ..Welcome::default() })
 }
 
-fn changed(change: Change, unread: Option<u32>) -> Event {
-    Event::Change { change, unread: unread.map(|count| Unread { count, until_ms: 0 }) }
+fn changed(change: Change, unread: Option<u32>) -> Outgoing {
+    Outgoing::Change { change, unread: unread.map(|count| Unread { count, until_ms: 0 }) }
 }
 
 /// The text of a short frame.
-fn text(event: &Event, protocol: Protocol) -> String {
+fn text(event: &Outgoing, protocol: Protocol) -> String {
     let bytes = event.encode(protocol).unwrap();
     String::from_utf8(bytes[2..].to_vec()).unwrap()
 }
@@ -28,16 +28,16 @@ fn text(event: &Event, protocol: Protocol) -> String {
 fn frames_are_as_the_contract_says() {
     let foreign = notification(r#"{ "userId" : 7 }"#, None);
     assert_eq!(text(&foreign, Protocol::Raw), r#"{ "userId" : 7 }"#);
-    let v1 = |event: &Event| text(event, Protocol::V1);
+    let v1 = |event: &Outgoing| text(event, Protocol::V1);
     assert_eq!(v1(&foreign), r#"{"type":"notification","notification":{ "userId" : 7 }}"#);
     let none = welcome(None);
     let text = r#"{"type":"welcome","epoch":null,"seq":0,"unread":null,"expiresInMs":0}"#;
     assert_eq!(v1(&none), text);
     let known = Welcome { position: Some(at("e\"", 3)), unread: Some(2), expires_in_ms: 7 };
-    let known = Event::Welcome(known);
+    let known = Outgoing::Welcome(known);
     let text = r#"{"type":"welcome","epoch":"e\"","seq":3,"unread":2,"expiresInMs":7}"#;
     assert_eq!(v1(&known), text);
-    let gap = Event::Gap { reason: GapReason::Epoch, position: Some(at("e", 3)) };
+    let gap = Outgoing::Gap { reason: GapReason::Epoch, position: Some(at("e", 3)) };
     assert_eq!(v1(&gap), r#"{"type":"gap","reason":"epoch","epoch":"e","seq":3}"#);
     let ids = || vec!["a".to_owned(), "b".to_owned()];
     let read = changed(Change::ReadIds(ids()), Some(2));
@@ -48,16 +48,16 @@ fn frames_are_as_the_contract_says() {
     assert_eq!(v1(&removed), r#"{"type":"removed","ids":["a","b"],"unread":null}"#);
     let erased = changed(Change::RemovedAll, Some(0));
     assert_eq!(v1(&erased), r#"{"type":"removed","all":true,"unread":0}"#);
-    let pong = Event::Pong { position: Some(at("e", 3)), unread: Some(2) };
+    let pong = Outgoing::Pong { position: Some(at("e", 3)), unread: Some(2) };
     assert_eq!(v1(&pong), r#"{"type":"pong","epoch":"e","seq":3,"unread":2}"#);
-    let unknown = Event::Pong { position: None, unread: None };
+    let unknown = Outgoing::Pong { position: None, unread: None };
     assert_eq!(v1(&unknown), r#"{"type":"pong","epoch":null,"seq":0,"unread":null}"#);
-    let renewed = Event::Renewed { expires_in_ms: 9 };
+    let renewed = Outgoing::Renewed { expires_in_ms: 9 };
     assert_eq!(v1(&renewed), r#"{"type":"auth","expiresInMs":9}"#);
     for answer in [&pong, &renewed] {
         assert_eq!(answer.encode(Protocol::Events), None, "{answer:?}");
     }
-    let reconnect = Event::Reconnect { after_ms: 5 };
+    let reconnect = Outgoing::Reconnect { after_ms: 5 };
     assert_eq!(v1(&reconnect), r#"{"type":"reconnect","afterMs":5}"#);
     for other in [none, known, gap, read, removed, erased, pong, renewed, reconnect] {
         assert_eq!(other.encode(Protocol::Raw), None, "{other:?}");
@@ -66,7 +66,7 @@ fn frames_are_as_the_contract_says() {
 
 #[test]
 fn events_are_as_the_contract_says() {
-    let events = |event: &Event| {
+    let events = |event: &Outgoing| {
         String::from_utf8(event.encode(Protocol::Events).unwrap().to_vec()).unwrap()
     };
     let ours = notification("{\"a\":\r\n1}", Some(at("e", 5)));
@@ -77,7 +77,7 @@ fn events_are_as_the_contract_says() {
     assert_eq!(events(&welcome(Some(at("e", 5)))), "id: e:5\n\n");
     // An epoch that another service wrote must not break out of its line.
     assert_eq!(events(&welcome(Some(at("e\nevent: x", 5)))), "\n");
-    let gap = Event::Gap { reason: GapReason::Missed, position: Some(at("e", 3)) };
+    let gap = Outgoing::Gap { reason: GapReason::Missed, position: Some(at("e", 3)) };
     let data = r#"{"type":"gap","reason":"missed","epoch":"e","seq":3}"#;
     assert_eq!(events(&gap), format!("id: e:3\nevent: gap\ndata: {data}\n\n"));
     let read = changed(Change::ReadUpTo(5), Some(2));
@@ -86,7 +86,7 @@ fn events_are_as_the_contract_says() {
     let removed = changed(Change::RemovedIds(vec!["a".to_owned()]), Some(1));
     let data = r#"{"type":"removed","ids":["a"],"unread":1}"#;
     assert_eq!(events(&removed), format!("event: removed\ndata: {data}\n\n"));
-    assert_eq!(events(&Event::Reconnect { after_ms: 7 }), "retry: 7\n\n");
+    assert_eq!(events(&Outgoing::Reconnect { after_ms: 7 }), "retry: 7\n\n");
 }
 
 #[test]

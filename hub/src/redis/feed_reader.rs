@@ -17,7 +17,7 @@ use crate::redis::feed_heads::scripted_heads;
 
 /// An element of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Entry {
+pub(crate) struct FeedEntry {
     /// The metadata of a Bellwire element; `None` for elements of other services.
     pub(crate) ours: Option<Ours>,
     /// Whether it had passed its `expiresAt` when it was read: it counts, but is not delivered.
@@ -43,7 +43,7 @@ pub(crate) struct Feed {
     /// between two others was deleted, not lost.
     pub(crate) is_intact: bool,
     /// Oldest first.
-    pub(crate) entries: Vec<Entry>,
+    pub(crate) entries: Vec<FeedEntry>,
     /// The number of unread entries at the head, if known.
     pub(crate) unread: Option<Unread>,
 }
@@ -66,7 +66,7 @@ pub(crate) fn mark(element: &[u8]) -> u64 {
 
 impl Feed {
     /// Bellwire's entries with their metadata.
-    pub(crate) fn ours(&self) -> impl Iterator<Item = (Ours, &Entry)> {
+    pub(crate) fn ours(&self) -> impl Iterator<Item = (Ours, &FeedEntry)> {
         self.entries.iter().filter_map(|entry| Some((entry.ours?, entry)))
     }
 
@@ -148,7 +148,7 @@ pub(crate) async fn feeds(
         let companion = head_and_length(companion)?;
         let is_intact = companion.as_ref().is_some_and(|(_, length)| *length <= elements.len());
         let entry = |element| entry(element, &now);
-        let mut entries: Vec<Entry> = elements.into_iter().rev().filter_map(entry).collect();
+        let mut entries: Vec<FeedEntry> = elements.into_iter().rev().filter_map(entry).collect();
         sort(&mut entries);
         let head = companion.map(|(head, _)| head);
         let scripted = scripted.next().flatten().filter(|scripted| scripted.position == head);
@@ -165,8 +165,8 @@ fn text(now: Duration) -> String {
 
 /// Restores the order of `seq`, which only another service can have disturbed; the positions of
 /// that service's own elements mean nothing then.
-fn sort(entries: &mut Vec<Entry>) {
-    let seq = |entry: &Entry| entry.ours.map(|ours| ours.seq);
+fn sort(entries: &mut Vec<FeedEntry>) {
+    let seq = |entry: &FeedEntry| entry.ours.map(|ours| ours.seq);
     if !entries.iter().filter_map(seq).is_sorted() {
         entries.retain(|entry| entry.ours.is_some());
         entries.sort_by_key(seq);
@@ -208,7 +208,7 @@ fn is_about_the_key(error: &RedisError) -> bool {
     error.code() == Some("WRONGTYPE")
 }
 
-fn entry(element: Vec<u8>, now: &str) -> Option<Entry> {
+fn entry(element: Vec<u8>, now: &str) -> Option<FeedEntry> {
     let element = String::from_utf8(element).ok()?;
     let ours = our_id_and_seq(&element);
     let ours = ours.and_then(|(id, seq)| Some(Ours { seq, created: created(id)? }));
@@ -217,7 +217,7 @@ fn entry(element: Vec<u8>, now: &str) -> Option<Entry> {
         return None;
     }
     let is_expired = ours.is_some() && expiry_of(&element).is_some_and(|time| time <= now);
-    Some(Entry { ours, is_expired, notification: element.into() })
+    Some(FeedEntry { ours, is_expired, notification: element.into() })
 }
 
 /// The time in a UUIDv7: its first 48 bits are milliseconds (RFC 9562 §5.7).
@@ -246,13 +246,13 @@ mod tests {
 
     #[test]
     fn ours_are_in_order_even_if_another_service_moved_them() {
-        let entry = |seq: Option<i64>| Entry {
+        let entry = |seq: Option<i64>| FeedEntry {
             ours: seq.map(|seq| Ours { seq, created: Duration::ZERO }),
             is_expired: false,
             notification: "".into(),
         };
-        let seq = |entry: &Entry| entry.ours.map(|ours| ours.seq);
-        let seqs = |entries: &[Entry]| entries.iter().map(seq).collect::<Vec<_>>();
+        let seq = |entry: &FeedEntry| entry.ours.map(|ours| ours.seq);
+        let seqs = |entries: &[FeedEntry]| entries.iter().map(seq).collect::<Vec<_>>();
         let mut entries = vec![entry(Some(1)), entry(None), entry(Some(2))];
         sort(&mut entries);
         assert_eq!(seqs(&entries), Vec::from([Some(1), None, Some(2)]));

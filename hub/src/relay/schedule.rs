@@ -15,7 +15,7 @@ use crate::redis::backoff::Backoff;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     /// The number of users with unsent notifications.
-    Pending(u64),
+    Held(u64),
     /// The same call may succeed soon.
     Failed,
     /// The configuration is wrong: only the operator can fix it.
@@ -59,14 +59,14 @@ impl Schedule {
         let is_final = began >= sign + RELAY_FINAL_AFTER;
         let recheck = is_final && outcome != Outcome::Failed && !self.is_rechecked;
         self.is_rechecked |= recheck;
-        let is_done = is_final && outcome == Outcome::Pending(0);
+        let is_done = is_final && outcome == Outcome::Held(0);
         let is_over = now >= sign + RELAY_RETRIES_FOR;
         if is_done || (is_over && outcome != Outcome::Failed) {
             self.sign = None;
         }
         let wait = match outcome {
             _ if is_done || is_over => usual,
-            Outcome::Pending(0) => (sign + RELAY_FINAL_AFTER).saturating_duration_since(now),
+            Outcome::Held(0) => (sign + RELAY_FINAL_AFTER).saturating_duration_since(now),
             _ => self.backoff.next_wait(),
         };
         Next { wait, recheck }
@@ -86,8 +86,7 @@ mod tests {
     #[test]
     fn without_a_sign_it_is_called_now_and_then_whatever_the_outcome() {
         let (mut schedule, now) = (Schedule::default(), Instant::now());
-        for outcome in [Outcome::Pending(0), Outcome::Pending(5), Outcome::Failed, Outcome::Refused]
-        {
+        for outcome in [Outcome::Held(0), Outcome::Held(5), Outcome::Failed, Outcome::Refused] {
             let next = schedule.called(outcome, now, now);
             assert!(is_usual(next) && !next.recheck, "{outcome:?}: {next:?}");
         }
@@ -98,19 +97,19 @@ mod tests {
         let (mut schedule, start) = (Schedule::default(), Instant::now());
         schedule.sign(start);
         let mut now = start;
-        for outcome in [Outcome::Failed, Outcome::Pending(5), Outcome::Pending(1)] {
+        for outcome in [Outcome::Failed, Outcome::Held(5), Outcome::Held(1)] {
             let next = schedule.called(outcome, now, now + TICK);
             assert!(next.wait < RELAY_FINAL_AFTER && !next.recheck, "{outcome:?}: {next:?}");
             now += TICK + next.wait;
         }
         // Soon after the sign, "nothing pending" is not final: the functions may have asked the
         // former Redis.
-        let next = schedule.called(Outcome::Pending(0), now, now + TICK);
+        let next = schedule.called(Outcome::Held(0), now, now + TICK);
         assert!(!next.recheck && now + TICK + next.wait >= start + RELAY_FINAL_AFTER, "{next:?}");
         now += TICK + next.wait;
-        let next = schedule.called(Outcome::Pending(0), now, now + TICK);
+        let next = schedule.called(Outcome::Held(0), now, now + TICK);
         assert!(is_usual(next) && next.recheck, "{next:?}");
-        let next = schedule.called(Outcome::Pending(0), now, now + TICK);
+        let next = schedule.called(Outcome::Held(0), now, now + TICK);
         assert!(is_usual(next) && !next.recheck, "{next:?}");
     }
 
@@ -121,14 +120,14 @@ mod tests {
         let (mut now, mut calls, mut rechecks) = (start, 0, 0);
         while now < start + RELAY_RETRIES_FOR {
             // Steady traffic: there is always something pending.
-            let next = schedule.called(Outcome::Pending(3), now, now + TICK);
+            let next = schedule.called(Outcome::Held(3), now, now + TICK);
             now += TICK + next.wait;
             calls += 1;
             rechecks += u32::from(next.recheck);
         }
         assert!((10..100).contains(&calls), "{calls}");
         assert_eq!(rechecks, 1);
-        assert!(is_usual(schedule.called(Outcome::Pending(3), now, now)));
+        assert!(is_usual(schedule.called(Outcome::Held(3), now, now)));
     }
 
     #[test]
@@ -138,6 +137,6 @@ mod tests {
         let late = start + RELAY_RETRIES_FOR;
         let next = schedule.called(Outcome::Failed, late, late);
         assert!(is_usual(next) && !next.recheck, "{next:?}");
-        assert!(schedule.called(Outcome::Pending(0), late, late).recheck);
+        assert!(schedule.called(Outcome::Held(0), late, late).recheck);
     }
 }

@@ -10,7 +10,7 @@ use crate::admission::rate_limit::{Bucket, Rate};
 use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::limits::{CLIENT_FRAMES_BURST, CLIENT_FRAMES_PER_S};
 use crate::metrics::Metrics;
-use crate::protocol::{ClientFrame, Event, Protocol};
+use crate::protocol::{ClientFrame, Outgoing, Protocol};
 use crate::session::token::Authority;
 use crate::socket::connection::Connection;
 use crate::socket::end::End;
@@ -41,7 +41,7 @@ impl Member {
         let expires_at = self.authority.renew(self.membership.user(), token)?;
         let due = connection.renew(expires_at);
         self.wheel.add(connection, due);
-        let renewed = Event::Renewed { expires_in_ms: connection.expires_in_ms() };
+        let renewed = Outgoing::Renewed { expires_in_ms: connection.expires_in_ms() };
         if let Some(answer) = renewed.encode(connection.protocol) {
             connection.push(answer);
             connection.flush();

@@ -23,7 +23,7 @@ use tokio::time::{Instant, timeout};
 use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::config::Config;
 use crate::http::refusal_reason::{Reason, Refused};
-use crate::http::request_head::Head;
+use crate::http::request_head::RequestHead;
 use crate::http::request_id::RequestId;
 use crate::limits::CLIENT_FRAME_BYTES_MAX;
 use crate::protocol::Protocol;
@@ -60,7 +60,7 @@ pub(crate) struct Rejected {
 }
 
 /// The kind of connection that a path opens, if any.
-pub fn transport(head: &Head) -> Option<Transport> {
+pub fn transport(head: &RequestHead) -> Option<Transport> {
     let transport = match head.path.as_str() {
         "/ws/notifications" => Transport::WebSocket,
         "/sse/notifications" => Transport::Events,
@@ -77,7 +77,7 @@ pub fn transport(head: &Head) -> Option<Transport> {
 pub(crate) async fn open(
     app: &Arc<App>,
     transport: Transport,
-    head: &Head,
+    head: &RequestHead,
     id: &RequestId,
     visitor: Visitor,
     early: Vec<u8>,
@@ -138,7 +138,7 @@ pub(crate) async fn open(
 async fn check(
     app: &App,
     transport: Transport,
-    head: &Head,
+    head: &RequestHead,
 ) -> Result<(Accepted, Bearer, String, SocketPermit), Refused> {
     let query = query_pairs(head.query.as_deref().unwrap_or_default())
         .map_err(|error| Reason::Query.because(error))?;
@@ -174,7 +174,7 @@ pub fn switching_protocols(accept_key: &str, protocol: Option<Protocol>, id: &Re
 
 /// The head of an event stream's answer. The body has no length and ends with the connection
 /// (RFC 9112 §6.3).
-fn event_stream(config: &Config, head: &Head, id: &RequestId) -> String {
+fn event_stream(config: &Config, head: &RequestHead, id: &RequestId) -> String {
     let mut shared = HeaderMap::new();
     allowed_origins::share(&config.allowed_origins, &head.headers, &mut shared);
     format!(
@@ -199,7 +199,7 @@ fn lines(headers: &HeaderMap) -> String {
 ///
 /// # Errors
 /// The request is not a handshake.
-pub fn accept_key(head: &Head) -> Result<String, Error> {
+pub fn accept_key(head: &RequestHead) -> Result<String, Error> {
     let has = |name: HeaderName, word: &str| {
         let values = head.headers.get_all(name).into_iter();
         let mut words = values.filter_map(|value| value.to_str().ok()).flat_map(|v| v.split(','));

@@ -32,7 +32,7 @@ impl Drain {
     pub(crate) fn poll(&mut self, stream: &TcpStream, cx: &mut Context<'_>) -> Poll<()> {
         let mut chunk = [0; CHUNK_BYTES];
         while self.left > 0 {
-            // Pending also when this task's budget is used up (tokio's cooperative scheduling).
+            // Held also when this task's budget is used up (tokio's cooperative scheduling).
             if ready!(stream.poll_read_ready(cx)).is_err() {
                 return Poll::Ready(());
             }

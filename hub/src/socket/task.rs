@@ -81,7 +81,7 @@ impl<L: Listener> SocketTask<L> {
         }
         let mut buffer = [0; SOCKET_READ_BYTES];
         loop {
-            // Pending also when this task's budget is used up (tokio's cooperative scheduling).
+            // Held also when this task's budget is used up (tokio's cooperative scheduling).
             if ready!(self.connection.stream.poll_read_ready(cx)).is_err() {
                 return Poll::Ready(End::Gone);
             }

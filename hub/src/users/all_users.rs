@@ -7,7 +7,7 @@ use shared::{CloseCode, UserId};
 
 use super::{FeedRequest, Registry};
 use crate::presence::Users;
-use crate::protocol::Event;
+use crate::protocol::Outgoing;
 use crate::users::user::Flush;
 
 /// Frames and bytes queued for all sockets, and the frames in the longest queue.
@@ -76,7 +76,7 @@ impl Registry {
             let mut count = 0;
             for socket in shard.values_mut().flat_map(|user| &mut user.sockets) {
                 let after_ms = fastrand::u64(..=spread_ms);
-                socket.send(&Event::Reconnect { after_ms }, &mut flush);
+                socket.send(&Outgoing::Reconnect { after_ms }, &mut flush);
                 socket.connection.close(CloseCode::Restart);
                 count += 1;
             }

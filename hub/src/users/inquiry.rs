@@ -6,7 +6,7 @@ use std::time::Duration;
 use shared::wire::Position;
 
 use crate::limits::INQUIRY_READS_MAX;
-use crate::protocol::{Event, Protocol};
+use crate::protocol::{Outgoing, Protocol};
 use crate::users::sequencer::FeedQuery;
 use crate::users::user::{Flush, User, UserSocket};
 
@@ -52,7 +52,7 @@ impl User {
         if is_wanted && welcome.unread.is_none() {
             return self.inquire();
         }
-        socket.send(&Event::Welcome(welcome), flush);
+        socket.send(&Outgoing::Welcome(welcome), flush);
         None
     }
 
@@ -95,7 +95,7 @@ impl User {
         }
         self.inquiry.reads = 0;
         let position = self.sequencer.position();
-        let welcome = self.sequencer.welcome(now).map(Event::Welcome);
+        let welcome = self.sequencer.welcome(now).map(Outgoing::Welcome);
         for socket in &mut self.sockets {
             if let (Some(welcome), false) = (&welcome, socket.is_waiting_for_feed()) {
                 socket.send(welcome, flush);
@@ -112,7 +112,7 @@ impl User {
 
 impl UserSocket {
     fn pong(&mut self, position: Option<&Position>, unread: Option<u32>, flush: &mut Flush) {
-        let pong = Event::Pong { position: position.cloned(), unread };
+        let pong = Outgoing::Pong { position: position.cloned(), unread };
         self.push_now(&pong, flush);
     }
 }

@@ -10,11 +10,11 @@
 //! which users connect and leave.
 
 mod all_users;
+pub(crate) mod held;
 mod inquiries;
 mod inquiry;
 mod inspection;
 mod membership;
-pub(crate) mod pending;
 pub mod resume;
 pub(crate) mod sequencer;
 pub(crate) mod user;
@@ -40,9 +40,9 @@ use crate::metrics::{Metrics, Undelivered};
 use crate::presence::Presence;
 use crate::redis::feed_reader::{Feed, FeedHead};
 use crate::socket::connection::Connection;
+use crate::users::held::Incoming;
 use crate::users::inquiries::now;
 use crate::users::inquiry::Inquiry;
-use crate::users::pending::Incoming;
 use crate::users::resume::Cursor;
 use crate::users::sequencer::{FeedQuery, Sequencer};
 use crate::users::user::{Flush, User, UserSocket};

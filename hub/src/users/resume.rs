@@ -6,8 +6,8 @@ use shared::{Code, Error};
 
 use crate::limits::REPLAY_BYTES_MAX;
 use crate::metrics::Resume;
-use crate::protocol::{Event, GapReason};
-use crate::redis::feed_reader::{Entry, Feed};
+use crate::protocol::{GapReason, Outgoing};
+use crate::redis::feed_reader::{Feed, FeedEntry};
 
 /// Longest cursor considered, in bytes: an epoch is a UUID, an id has at most 128 bytes.
 const CURSOR_BYTES_MAX: usize = 256;
@@ -25,8 +25,8 @@ pub enum Cursor {
 /// The events that bring a client up to date.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Replay {
-    /// In order, with a [`Event::Gap`] where entries are missing.
-    pub(crate) events: Vec<Event>,
+    /// In order, with a [`Outgoing::Gap`] where entries are missing.
+    pub(crate) events: Vec<Outgoing>,
     /// The position that the client has reached afterwards.
     pub(crate) upto: Option<Position>,
 }
@@ -43,7 +43,7 @@ impl Replay {
 
     /// Whether the client gets everything that it missed.
     pub(crate) fn is_complete(&self) -> bool {
-        !self.events.iter().any(|event| matches!(event, Event::Gap { .. }))
+        !self.events.iter().any(|event| matches!(event, Outgoing::Gap { .. }))
     }
 }
 
@@ -146,7 +146,7 @@ impl Cursor {
         if above.iter().any(|entry| entry.ours.is_some()) || is_too_large(above) {
             return None;
         }
-        let event = |entry: &Entry| Event::Notification {
+        let event = |entry: &FeedEntry| Outgoing::Notification {
             text: entry.notification.clone(),
             position: None,
         };
@@ -155,13 +155,13 @@ impl Cursor {
 }
 
 /// Whether the entries exceed the limit of a replay.
-fn is_too_large(entries: &[Entry]) -> bool {
+fn is_too_large(entries: &[FeedEntry]) -> bool {
     entries.iter().map(|entry| entry.notification.len()).sum::<usize>() > REPLAY_BYTES_MAX
 }
 
 /// The entries from `start` on. `seq` is the last of Bellwire's below them, if known.
 fn above(feed: &Feed, head: &Position, start: usize, seq: Option<i64>) -> Replay {
-    let missed = |seq| Event::Gap {
+    let missed = |seq| Outgoing::Gap {
         reason: GapReason::Missed,
         position: Some(Position { seq, ..head.clone() }),
     };
@@ -191,7 +191,7 @@ fn above(feed: &Feed, head: &Position, start: usize, seq: Option<i64>) -> Replay
 
 fn gap(reason: GapReason, head: Option<&Position>) -> Replay {
     let position = head.cloned();
-    Replay { events: vec![Event::Gap { reason, position: position.clone() }], upto: position }
+    Replay { events: vec![Outgoing::Gap { reason, position: position.clone() }], upto: position }
 }
 
 /// Whether a notification, Bellwire's or not, has this `id`.

@@ -11,9 +11,9 @@ use std::time::Duration;
 use shared::wire::Position;
 
 use crate::limits::FEED_READS_FAILED_MAX;
-use crate::protocol::{Event, Welcome};
+use crate::protocol::{Outgoing, Welcome};
 use crate::redis::feed_reader::{Feed, FeedHead, mark};
-use crate::users::pending::{Incoming, Pending};
+use crate::users::held::{Held, Incoming};
 use known::Known;
 use unread::UnreadAt;
 
@@ -40,7 +40,7 @@ pub(crate) struct Sequencer {
     /// too.
     missed_publications: bool,
     /// Held messages while the feed is being read. Boxed, because it is rare.
-    held: Option<Box<Pending>>,
+    held: Option<Box<Held>>,
     /// Failed reads in a row while messages were held.
     queries_failed: u32,
     /// Whether the sweep has to start the next read.
@@ -144,7 +144,7 @@ impl Sequencer {
     pub(crate) fn take(
         &mut self,
         message: Incoming,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) -> Option<FeedQuery> {
         if let Some(held) = &mut self.held {
             held.push(message);
@@ -159,7 +159,7 @@ impl Sequencer {
         &mut self,
         FeedHead { position: head, newest, unread }: FeedHead,
         now: Duration,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) -> Option<FeedQuery> {
         if self.known == Known::Unread {
             self.newest = Newest::of(newest);
@@ -202,7 +202,7 @@ impl Sequencer {
         &mut self,
         feed: Feed,
         now: Duration,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) -> Option<FeedQuery> {
         let head = feed.head.clone();
         let missed = self.missed_of_others(&feed);
@@ -264,14 +264,14 @@ impl Sequencer {
     /// Handles a read that Redis did not answer in time. Messages held after a jump stay held for a
     /// while, since the feed holds the missing ones; otherwise delivery continues from the known
     /// position, and a later read catches up.
-    pub(crate) fn failed(&mut self, query: FeedQuery, send: &mut dyn FnMut(Event)) {
+    pub(crate) fn failed(&mut self, query: FeedQuery, send: &mut dyn FnMut(Outgoing)) {
         if query == FeedQuery::Head && self.known != Known::Unread {
             // Held messages wait for a read of the feed, which may still be answered.
             self.is_synced = false;
             return;
         }
         if self.known == Known::Unread {
-            send(Event::Welcome(Welcome::default()));
+            send(Outgoing::Welcome(Welcome::default()));
             self.known = Known::Unknown;
         }
         self.is_synced = false;

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use crate::metrics::Metrics;
-use crate::protocol::{Event, Protocol, Welcome};
+use crate::protocol::{Outgoing, Protocol, Welcome};
 use crate::redis::feed_reader::Feed;
 use crate::socket::connection::Connection;
 use crate::socket::outbox::Pushed;
@@ -78,7 +78,7 @@ type Encoded = [Option<Option<Bytes>>; Protocol::COUNT];
 
 impl User {
     /// Sends the event to every socket.
-    pub(crate) fn send(sockets: &mut [UserSocket], event: &Event, flush: &mut Flush) {
+    pub(crate) fn send(sockets: &mut [UserSocket], event: &Outgoing, flush: &mut Flush) {
         let mut encoded = Encoded::default();
         for socket in sockets {
             if socket.wants(event) {
@@ -106,7 +106,7 @@ impl User {
             let position = if is_stream { None } else { feed.head.clone() };
             let unread = feed.unread.map(|unread| unread.count);
             let welcome = Welcome { position, unread, ..Welcome::default() };
-            socket.send(&Event::Welcome(welcome), flush);
+            socket.send(&Outgoing::Welcome(welcome), flush);
             for event in &replay.events {
                 socket.replay(event, flush);
             }
@@ -165,22 +165,22 @@ impl UserSocket {
     }
 
     /// Sends the event to this socket only.
-    pub(crate) fn send(&mut self, event: &Event, flush: &mut Flush) {
+    pub(crate) fn send(&mut self, event: &Outgoing, flush: &mut Flush) {
         if self.wants(event) {
             self.push_now(event, flush);
         }
     }
 
     /// Sends the event to this socket only, whatever it waits for.
-    pub(crate) fn push_now(&mut self, event: &Event, flush: &mut Flush) {
+    pub(crate) fn push_now(&mut self, event: &Outgoing, flush: &mut Flush) {
         self.push(event, &mut Encoded::default(), flush);
     }
 
     /// Sends replay frames to this socket only, exempt from the per-socket queue limit. Closing a
     /// client over the size of a replay would only make it reconnect for the same replay.
-    fn replay(&mut self, event: &Event, flush: &mut Flush) {
+    fn replay(&mut self, event: &Outgoing, flush: &mut Flush) {
         if let Some(bytes) = event.encode(self.connection.protocol) {
-            if let Event::Gap { .. } = event {
+            if let Outgoing::Gap { .. } = event {
                 self.connection.metrics.gap();
             }
             self.connection.push_replay(bytes);
@@ -189,12 +189,16 @@ impl UserSocket {
     }
 
     /// Whether an event is new to this socket.
-    fn wants(&mut self, event: &Event) -> bool {
+    fn wants(&mut self, event: &Outgoing) -> bool {
         let position = match event {
-            Event::Welcome(_) => return self.ready.is_some(),
-            Event::Reconnect { .. } | Event::Pong { .. } | Event::Renewed { .. } => return true,
-            Event::Notification { position, .. } | Event::Gap { position, .. } => position.as_ref(),
-            Event::Change { .. } => None,
+            Outgoing::Welcome(_) => return self.ready.is_some(),
+            Outgoing::Reconnect { .. } | Outgoing::Pong { .. } | Outgoing::Renewed { .. } => {
+                return true;
+            }
+            Outgoing::Notification { position, .. } | Outgoing::Gap { position, .. } => {
+                position.as_ref()
+            }
+            Outgoing::Change { .. } => None,
         };
         if self.cursor.is_some() || self.ready.is_some() {
             // It gets the feed's entries once the feed was read, or begins at its welcome.
@@ -209,13 +213,13 @@ impl UserSocket {
         true
     }
 
-    fn push(&mut self, event: &Event, encoded: &mut Encoded, flush: &mut Flush) {
+    fn push(&mut self, event: &Outgoing, encoded: &mut Encoded, flush: &mut Flush) {
         let protocol = self.connection.protocol;
         let mut own = Encoded::default();
         let welcome = match event {
-            Event::Welcome(welcome) => {
+            Outgoing::Welcome(welcome) => {
                 let expires_in_ms = self.connection.expires_in_ms();
-                Some(Event::Welcome(Welcome { expires_in_ms, ..welcome.clone() }))
+                Some(Outgoing::Welcome(Welcome { expires_in_ms, ..welcome.clone() }))
             }
             _ => None,
         };
@@ -227,7 +231,7 @@ impl UserSocket {
         if let Some(slot) = encoded.get_mut(protocol as usize)
             && let Some(bytes) = slot.get_or_insert_with(|| event.encode(protocol))
         {
-            if let Event::Gap { .. } = event {
+            if let Outgoing::Gap { .. } = event {
                 self.connection.metrics.gap();
             }
             match self.connection.push(bytes.clone()) {
@@ -235,7 +239,7 @@ impl UserSocket {
                 Pushed::Ignored | Pushed::Overflowed => {}
             }
         }
-        if let Event::Welcome(_) = event {
+        if let Outgoing::Welcome(_) = event {
             self.welcomed();
         }
     }

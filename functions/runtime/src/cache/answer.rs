@@ -2,8 +2,8 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::demands::Demands;
 use super::fetched::FetchError;
-use super::limits::Limits;
 
 /// The strong entity tag of a value, without quotes: a hash of its bytes.
 pub fn etag_of(body: &[u8]) -> String {
@@ -68,22 +68,22 @@ pub struct Answer {
     pub age_ms: i64,
     /// Milliseconds for which the value remains fresh; negative if it is stale.
     pub ttl_ms: i64,
-    /// The source's limits for caches that store the value.
-    pub limits: Limits,
+    /// The source's demands for caches that store the value.
+    pub demands: Demands,
 }
 
 impl Answer {
     pub(super) fn fetched(content: Content, how: How) -> Self {
-        let limits = Limits::default();
-        Self { content, how, stored: false, collapsed: false, age_ms: 0, ttl_ms: 0, limits }
+        let demands = Demands::default();
+        Self { content, how, stored: false, collapsed: false, age_ms: 0, ttl_ms: 0, demands }
     }
 }
 
-/// Age, freshness and limits of a fetched value.
+/// Age, freshness and demands of a fetched value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) age_ms: i64,
     pub(super) fresh_ms: i64,
     pub(super) stored: bool,
-    pub(super) limits: Limits,
+    pub(super) demands: Demands,
 }

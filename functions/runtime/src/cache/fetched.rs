@@ -4,17 +4,17 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 
-use super::limits::Limits;
+use super::demands::Demands;
 
 /// The stored value's validators, with which a source may answer that the value is unchanged
 /// ([`Fetched::Same`]). Empty if no value is stored or it has none.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Known {
+pub struct Previous {
     /// The validators that came with the stored value.
     pub validators: Validators,
-    /// The limits that came with the stored value. They still apply if the source sends none with
+    /// The demands that came with the stored value. They still apply if the source sends none with
     /// "not modified".
-    pub limits: Limits,
+    pub demands: Demands,
 }
 
 /// The source's validators of a value, byte for byte (RFC 9110 §8.8).
@@ -46,8 +46,8 @@ pub struct Value {
     pub age: Duration,
     /// The value must not be stored, and is served only to the reader that fetched it.
     pub no_store: bool,
-    /// The source's limits for caches that store the value.
-    pub limits: Limits,
+    /// The source's demands for caches that store the value.
+    pub demands: Demands,
 }
 
 /// The answer of a source.
@@ -55,7 +55,7 @@ pub struct Value {
 pub enum Fetched {
     /// A value.
     Value(Value),
-    /// The stored value, whose validators were in [`Known`], is unchanged; the body is ignored.
+    /// The stored value, whose validators were in [`Previous`], is unchanged; the body is ignored.
     Same(Value),
     /// The source has no value for this key.
     Absent,
@@ -64,7 +64,7 @@ pub enum Fetched {
 }
 
 impl Fetched {
-    /// A value without validators or limits; the policy decides its freshness.
+    /// A value without validators or demands; the policy decides its freshness.
     pub fn json(body: impl Into<String>) -> Self {
         Fetched::Value(Value { body: body.into(), ..Value::default() })
     }

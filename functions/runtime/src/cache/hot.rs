@@ -17,7 +17,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 
 use super::answer::{Content, etag_of};
-use super::limits::Limits;
+use super::demands::Demands;
 use crate::ports::redis::Reply;
 
 /// Values that an instance remembers. By default an instance of Spin serves 128 requests.
@@ -88,8 +88,8 @@ pub struct Fresh {
     pub age_ms: i64,
     /// Milliseconds for which the value remains fresh.
     pub ttl_ms: i64,
-    /// The source's limits for caches that store the value.
-    pub limits: Limits,
+    /// The source's demands for caches that store the value.
+    pub demands: Demands,
 }
 
 /// The result of [`judge`].
@@ -137,7 +137,7 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
     if known.next().is_some() || fresh_ms != noted_ms || words.next()? != etag {
         return None;
     }
-    let limits = words.next().map_or(Some(Limits::default()), Limits::parse)?;
+    let demands = words.next().map_or(Some(Demands::default()), Demands::parse)?;
     // The estimate of Redis' clock lags by the latency of its last reply, so a value may seem to be
     // from the future.
     let age_ms = now_ms.checked_sub(at_ms)?.max(0).checked_add(age_ms)?;
@@ -146,7 +146,7 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
         return Some(Verdict::Early);
     }
     let content = Content::Json { body, etag };
-    Some(Verdict::Fresh(Fresh { content, age_ms, ttl_ms, limits }))
+    Some(Verdict::Fresh(Fresh { content, age_ms, ttl_ms, demands }))
 }
 
 /// The version in a tag's key, parsed as by `versions_of` in `shared/lua/cache.lua`; `None` if
@@ -187,13 +187,13 @@ mod tests {
         let tags = ["v/1 0 0", "v/2 5 6"];
         let fresh = companion("v 99999 10500 9000 200 100");
         let content = Content::json("{}");
-        let limits = Limits::default();
-        let mut expected = Fresh { content, age_ms: 1200, ttl_ms: 500, limits };
+        let demands = Demands::default();
+        let mut expected = Fresh { content, age_ms: 1200, ttl_ms: 500, demands };
         let read = |companion: &str| verdict(bytes("{}"), companion, &tags, 4999);
         assert_eq!(read(&fresh), Verdict::Fresh(expected.clone()));
-        // With the limits of its source.
+        // With the demands of its source.
         let demanded = |text: &str| fresh.replacen('\n', &format!(" {text}\n"), 1);
-        expected.limits = Limits::parse("s0,w8").expect("limits");
+        expected.demands = Demands::parse("s0,w8").expect("demands");
         assert_eq!(read(&demanded("s0,w8")), Verdict::Fresh(expected));
         assert_eq!(read(&demanded("?")), Verdict::Unsure);
         // Five times the cost of a fetch: the draw demands an early refresh.

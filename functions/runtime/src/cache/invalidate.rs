@@ -4,10 +4,10 @@ use shared::limits::CACHE_TAG_KEEP_MS;
 use shared::{keys, script};
 
 use super::Cache;
-use super::entry::Entry;
+use super::demands::Demands;
 use super::host::Host;
-use super::limits::Limits;
 use super::policy::Policy;
+use super::read::CacheRead;
 use crate::ports::redis::{Arg, Redis, RedisError};
 
 /// Whether an invalidated value may still be served.
@@ -45,12 +45,12 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     /// If Redis cannot be reached or accepts no writes; the value may still be served then.
     pub async fn invalidate(
         &self,
-        entry: Entry<'_>,
+        read: CacheRead<'_>,
         policy: &Policy,
         mode: Mode,
     ) -> Result<(), RedisError> {
-        let reader = self.reader(entry, policy);
-        let keep = i64::try_from(policy.keep_ms(policy.windows().fresh, &Limits::default()))
+        let reader = self.reader(read, policy);
+        let keep = i64::try_from(policy.keep_ms(policy.windows().fresh, &Demands::default()))
             .unwrap_or(i64::MAX);
         let args = [
             Arg::Text(mode.as_str()),

@@ -3,9 +3,9 @@
 use shared::script;
 
 use super::answer::{Answer, Content, How, Times};
-use super::fetched::{FetchError, Known, Validators, is_json};
+use super::demands::Demands;
+use super::fetched::{FetchError, Previous, Validators, is_json};
 use super::host::Host;
-use super::limits::Limits;
 use super::reader::Reader;
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
@@ -63,7 +63,7 @@ pub(super) struct Lookup {
     pub(super) is_foreign: bool,
     /// A companion key held another type and was replaced.
     pub(super) is_replaced: bool,
-    pub(super) known: Known,
+    pub(super) previous: Previous,
     /// The value, or only its entity tag if the reader has the value.
     content: Option<Content>,
     failure: String,
@@ -72,7 +72,7 @@ pub(super) struct Lookup {
     /// clock.
     pub(super) ttl_ms: i64,
     pub(super) fresh_ms: i64,
-    limits: Limits,
+    demands: Demands,
 }
 
 /// Runs the script. `reject` is the PEXPIRETIME of an invalid value that the script must ignore, or
@@ -104,11 +104,11 @@ impl Lookup {
         let mut number = || words.next()?.parse::<i64>().ok();
         let (age_ms, ttl_ms, fresh_ms) = (number()?, number()?, number()?);
         let (exp, failure, written_etag) = (words.next()?, words.next()?, words.next()?);
-        let (mut is_replaced, mut limits) = (false, Limits::default());
+        let (mut is_replaced, mut demands) = (false, Demands::default());
         for word in words {
             match word {
                 "replaced" => is_replaced = true,
-                text => limits = Limits::parse(text)?,
+                text => demands = Demands::parse(text)?,
             }
         }
         let content = match parts.next() {
@@ -122,11 +122,11 @@ impl Lookup {
         // was.
         let is_foreign =
             matches!(&content, Some(Content::Json { etag, .. }) if etag != written_etag);
-        let known = parts.next().and_then(|lines| {
+        let previous = parts.next().and_then(|lines| {
             let (etag, last_modified) = lines.text()?.split_once('\n')?;
             let validators =
                 Validators { etag: etag.to_owned(), last_modified: last_modified.to_owned() };
-            Some(Known { validators, limits })
+            Some(Previous { validators, demands })
         });
         Some(Self {
             decision,
@@ -134,14 +134,14 @@ impl Lookup {
             is_foreign,
             is_replaced,
             // The validators belong to the value that another service has overwritten.
-            known: known.filter(|_| !is_foreign).unwrap_or_default(),
+            previous: previous.filter(|_| !is_foreign).unwrap_or_default(),
             content,
             failure: failure.to_owned(),
             age_ms,
             ttl_ms,
             fresh_ms,
-            // And so do the limits.
-            limits: if is_foreign { Limits::default() } else { limits },
+            // And so do the demands.
+            demands: if is_foreign { Demands::default() } else { demands },
         })
     }
 
@@ -160,14 +160,14 @@ impl Lookup {
 
     /// The answer with the value that was found.
     pub(super) fn serve(self) -> Answer {
-        let (age_ms, ttl_ms, limits) = (self.age_ms, self.ttl_ms, self.limits);
-        Answer { age_ms, ttl_ms, limits, ..Answer::fetched(self.content(), How::Hit) }
+        let (age_ms, ttl_ms, demands) = (self.age_ms, self.ttl_ms, self.demands);
+        Answer { age_ms, ttl_ms, demands, ..Answer::fetched(self.content(), How::Hit) }
     }
 
     /// The answer with the value that was found and that its source has just confirmed.
     pub(super) fn renewed(self, times: Times) -> Answer {
-        let Times { age_ms, fresh_ms: ttl_ms, stored, limits } = times;
-        Answer { age_ms, ttl_ms, stored, limits, ..Answer::fetched(self.content(), How::Expired) }
+        let Times { age_ms, fresh_ms: ttl_ms, stored, demands } = times;
+        Answer { age_ms, ttl_ms, stored, demands, ..Answer::fetched(self.content(), How::Expired) }
     }
 
     /// The answer without a value: "not found" or the failure that the store remembers.
@@ -196,13 +196,13 @@ mod tests {
         ];
         let found = Lookup::parse(reply).unwrap();
         assert_eq!((found.decision, found.age_ms, found.ttl_ms), (Decision::StaleLead, 1500, -500));
-        assert_eq!(found.known.validators.etag, "\"x\"");
+        assert_eq!(found.previous.validators.etag, "\"x\"");
         assert!(!found.is_foreign && !found.is_replaced);
         assert_eq!(found.serve().content, Content::json("{}"));
         let reply = vec![bytes("stale-lead 0 0 1 2 - - replaced"), bytes("x"), bytes("\"x\"\n")];
         let found = Lookup::parse(reply).unwrap();
         assert!(found.is_foreign && found.is_replaced && found.is_garbage());
-        assert!(found.known.validators.is_empty());
+        assert!(found.previous.validators.is_empty());
         let found = Lookup::parse(vec![bytes("fresh 0 1 1 2 - ="), bytes("e")]).unwrap();
         assert!(!found.is_foreign);
         assert_eq!(found.serve().content, Content::Unchanged { etag: "e".to_owned() });

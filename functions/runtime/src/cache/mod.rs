@@ -13,26 +13,26 @@
 
 mod answer;
 mod counts;
-mod entry;
+mod demands;
 mod fetched;
 mod host;
 mod hot;
 mod invalidate;
-mod limits;
 mod lookup;
 mod policy;
+mod read;
 mod reader;
 mod refresh;
 mod totals;
 
 pub use answer::{Answer, Content, How, etag_of};
-pub use entry::Entry;
-pub use fetched::{FetchError, Fetched, Known, Validators, Value};
+pub use demands::{Demands, Word};
+pub use fetched::{FetchError, Fetched, Previous, Validators, Value};
 pub use host::{Host, Work};
 pub use hot::{Fresh, Verdict, judge};
 pub use invalidate::Mode;
-pub use limits::{Limits, Word};
 pub use policy::{Policy, Windows};
+pub use read::CacheRead;
 pub use totals::Totals;
 
 use std::rc::Rc;
@@ -81,15 +81,15 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     /// an [`Answer`] with [`Content::Failed`].
     pub async fn get_or_refresh<F, Fut>(
         &self,
-        entry: Entry<'_>,
+        read: CacheRead<'_>,
         policy: &Policy,
         fetch: F,
     ) -> Result<Answer, RedisError>
     where
-        F: FnOnce(Known) -> Fut + 'static,
+        F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let answer = self.find(entry, policy, fetch).await?;
+        let answer = self.find(read, policy, fetch).await?;
         if policy.is_counted() {
             match self.counts.read(policy.name(), &answer, || self.host.random()) {
                 When::Now => {
@@ -109,23 +109,23 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
 
     async fn find<F, Fut>(
         &self,
-        entry: Entry<'_>,
+        read: CacheRead<'_>,
         policy: &Policy,
         fetch: F,
     ) -> Result<Answer, RedisError>
     where
-        F: FnOnce(Known) -> Fut + 'static,
+        F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let reader = self.reader(entry, policy);
-        match self.still_fresh(entry, &reader).await {
+        let reader = self.reader(read, policy);
+        match self.still_fresh(read, &reader).await {
             Ok(Some(answer)) => return Ok(answer),
             Ok(None) => {}
             Err(error) => return Ok(reader.bypass_for(&error, fetch).await),
         }
         let mut search = Search::default();
         loop {
-            let found = lookup(&reader, entry.if_none_match, &search.reject).await;
+            let found = lookup(&reader, read.if_none_match, &search.reject).await;
             let found = match found {
                 Ok(found) => found,
                 Err(RedisError::WrongType) => return Err(RedisError::WrongType),
@@ -137,7 +137,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
             if found.is_garbage() {
                 if found.decision.is_lead() {
                     // Looking again would wait for this reader's own lease.
-                    let led = reader.lead(fetch, Known::default()).await;
+                    let led = reader.lead(fetch, Previous::default()).await;
                     return Ok(search.done(led.answer()));
                 }
                 if search.rejections == REJECTIONS_MAX {
@@ -152,21 +152,21 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 Decision::Fresh => {
                     if !found.is_foreign {
                         let now_ms = found.fresh_ms - found.ttl_ms;
-                        self.hot.note(entry.key, found.fresh_ms, now_ms, self.host.now_ms());
+                        self.hot.note(read.key, found.fresh_ms, now_ms, self.host.now_ms());
                     }
                     search.done(found.serve())
                 }
                 Decision::StaleFollow => search.done(found.serve()),
                 Decision::EarlyLead | Decision::StaleLead => {
-                    let known = found.known.clone();
-                    self.finish(reader.lead(fetch, known));
+                    let previous = found.previous.clone();
+                    self.finish(reader.lead(fetch, previous));
                     search.done(found.serve())
                 }
                 Decision::Absent | Decision::Cooldown => search.done(found.without_value()),
                 Decision::Bypass => reader.bypass(fetch, None).await,
                 Decision::ErrorBypass => reader.bypass(fetch, Some(found)).await,
                 Decision::MissLead => {
-                    search.done(reader.lead(fetch, Known::default()).await.answer())
+                    search.done(reader.lead(fetch, Previous::default()).await.answer())
                 }
                 Decision::ErrorLead => self.lead_or_serve(&reader, fetch, found).await,
                 Decision::MissWait if waited >= policy.wait() => reader.bypass(fetch, None).await,
@@ -179,9 +179,9 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         }
     }
 
-    fn reader(&self, entry: Entry<'_>, policy: &Policy) -> Reader<S, H> {
+    fn reader(&self, read: CacheRead<'_>, policy: &Policy) -> Reader<S, H> {
         let counts = policy.is_counted().then(|| Rc::clone(&self.counts));
-        Reader::new(self.store.clone(), self.host.clone(), entry, policy, counts)
+        Reader::new(self.store.clone(), self.host.clone(), read, policy, counts)
     }
 
     /// Runs a fetch in the background.
@@ -201,21 +201,21 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     /// `If-None-Match` go to the script, which can leave out the body.
     async fn still_fresh(
         &self,
-        entry: Entry<'_>,
+        read: CacheRead<'_>,
         reader: &Reader<S, H>,
     ) -> Result<Option<Answer>, RedisError> {
-        let is_asked = entry.if_none_match.is_empty();
-        let expected = self.hot.expect(entry.key, || self.host.now_ms()).filter(|_| is_asked);
+        let is_asked = read.if_none_match.is_empty();
+        let expected = self.hot.expect(read.key, || self.host.now_ms()).filter(|_| is_asked);
         let Some((now_ms, fresh_ms)) = expected else { return Ok(None) };
         let keys: Vec<Arg<'_>> = reader.keys_less_lease().map(|key| Arg::Text(key)).collect();
         let reply = self.store.command("MGET", &keys).await?;
         Ok(match judge(reply, now_ms, fresh_ms, reader.chance) {
-            Verdict::Fresh(Fresh { content, age_ms, ttl_ms, limits }) => {
-                Some(Answer { age_ms, ttl_ms, limits, ..Answer::fetched(content, How::Hit) })
+            Verdict::Fresh(Fresh { content, age_ms, ttl_ms, demands }) => {
+                Some(Answer { age_ms, ttl_ms, demands, ..Answer::fetched(content, How::Hit) })
             }
             Verdict::Early => None,
             Verdict::Unsure => {
-                self.hot.refuse(entry.key);
+                self.hot.refuse(read.key);
                 None
             }
         })
@@ -225,10 +225,10 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     /// longer than the soft timeout; the refresh then continues in the background.
     async fn lead_or_serve<F, Fut>(&self, reader: &Reader<S, H>, fetch: F, found: Lookup) -> Answer
     where
-        F: FnOnce(Known) -> Fut + 'static,
+        F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let work = Box::pin(reader.lead(fetch, found.known.clone()));
+        let work = Box::pin(reader.lead(fetch, found.previous.clone()));
         let soft = Box::pin(self.host.sleep(reader.policy.soft_wait()));
         match select(work, soft).await {
             Either::Left((Led::Failed(_), _)) => found.serve(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::limits::{CACHE_KEEP_MS_MAX, CACHE_TAG_KEEP_MS, CACHE_VALUE_BYTES};
 
-use super::limits::Limits;
+use super::demands::Demands;
 
 /// The times of a resource. The windows `stale` and `error` begin when freshness ends (RFC 5861).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -174,7 +174,7 @@ impl Policy {
             fresh.as_millis(),
             stale.as_millis(),
             error.as_millis(),
-            keep_ms(settings.windows, fresh, &Limits::default()),
+            keep_ms(settings.windows, fresh, &Demands::default()),
         );
         self
     }
@@ -212,14 +212,14 @@ impl Policy {
 
     /// Milliseconds for which a value with this freshness is stored: to the end of its windows, at
     /// least one second.
-    pub(super) fn keep_ms(&self, fresh: Duration, limits: &Limits) -> u64 {
-        keep_ms(self.0.windows, fresh, limits)
+    pub(super) fn keep_ms(&self, fresh: Duration, demands: &Demands) -> u64 {
+        keep_ms(self.0.windows, fresh, demands)
     }
 }
 
-fn keep_ms(windows: Windows, fresh: Duration, limits: &Limits) -> u64 {
-    let stale = windows.stale.min(limits.stale.unwrap_or(Duration::MAX));
-    let error = windows.error.min(limits.error.unwrap_or(Duration::MAX));
+fn keep_ms(windows: Windows, fresh: Duration, demands: &Demands) -> u64 {
+    let stale = windows.stale.min(demands.stale.unwrap_or(Duration::MAX));
+    let error = windows.error.min(demands.error.unwrap_or(Duration::MAX));
     let keep = fresh.saturating_add(stale.max(error));
     u64::try_from(keep.as_millis()).unwrap_or(u64::MAX).clamp(1000, CACHE_KEEP_MS_MAX)
 }

@@ -5,9 +5,9 @@ use std::rc::Rc;
 use shared::keys;
 
 use super::counts::Counts;
-use super::entry::Entry;
 use super::host::{Host, unit};
 use super::policy::Policy;
+use super::read::CacheRead;
 use crate::log;
 use crate::ports::redis::Redis;
 
@@ -32,13 +32,13 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     pub(super) fn new(
         store: S,
         host: H,
-        entry: Entry<'_>,
+        read: CacheRead<'_>,
         policy: &Policy,
         counts: Option<Rc<Counts>>,
     ) -> Self {
         let own =
-            [entry.key.to_owned(), keys::cache_companion(entry.key), keys::cache_lease(entry.key)];
-        let tags = entry.tags.iter().map(|tag| keys::cache_tag(tag));
+            [read.key.to_owned(), keys::cache_companion(read.key), keys::cache_lease(read.key)];
+        let tags = read.tags.iter().map(|tag| keys::cache_tag(tag));
         let keys = own.into_iter().chain(tags).collect();
         let token = format!("{:016x}", host.random());
         let chance = (-unit(host.random()).ln() * 1000.0) as i64;

@@ -8,7 +8,7 @@ use shared::limits::{CACHE_TAG_KEEP_MS, CACHE_VALIDATOR_BYTES_MAX};
 use shared::script;
 
 use super::answer::{Answer, Content, How, Times, etag_of};
-use super::fetched::{FetchError, Fetched, Known, Validators, Value, is_json};
+use super::fetched::{FetchError, Fetched, Previous, Validators, Value, is_json};
 use super::host::{Host, unit};
 use super::lookup::Lookup;
 use super::reader::Reader;
@@ -36,9 +36,9 @@ impl Led {
     pub(super) fn answer(self) -> Answer {
         match self {
             Led::Value { body, times } => {
-                let Times { age_ms, fresh_ms: ttl_ms, stored, limits } = times;
+                let Times { age_ms, fresh_ms: ttl_ms, stored, demands } = times;
                 let fetched = Answer::fetched(Content::json(body), How::Miss);
-                Answer { age_ms, ttl_ms, stored, limits, ..fetched }
+                Answer { age_ms, ttl_ms, stored, demands, ..fetched }
             }
             Led::Absent { stored } => {
                 Answer { stored, ..Answer::fetched(Content::Absent, How::Miss) }
@@ -55,15 +55,19 @@ impl Led {
 
 impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     /// Fetches, writes the result and ends this reader's lease.
-    pub(super) fn lead<F, Fut>(&self, fetch: F, known: Known) -> impl Future<Output = Led> + 'static
+    pub(super) fn lead<F, Fut>(
+        &self,
+        fetch: F,
+        previous: Previous,
+    ) -> impl Future<Output = Led> + 'static
     where
-        F: FnOnce(Known) -> Fut + 'static,
+        F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
         let this = self.clone();
         async move {
             let begun_ms = this.host.now_ms();
-            let outcome = this.fetch(fetch, known).await;
+            let outcome = this.fetch(fetch, previous).await;
             let cost_ms = this.host.now_ms() - begun_ms;
             this.conclude(outcome, cost_ms.max(0)).await
         }
@@ -72,7 +76,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     /// Fetches without the store, after `error`.
     pub(super) async fn bypass_for<F, Fut>(&self, error: &RedisError, fetch: F) -> Answer
     where
-        F: FnOnce(Known) -> Fut + 'static,
+        F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
         self.warn("cache_bypassed", &error.to_string());
@@ -82,17 +86,17 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     /// Fetches without a lease and stores nothing. If that fails, `found` is served.
     pub(super) async fn bypass<F, Fut>(&self, fetch: F, found: Option<Lookup>) -> Answer
     where
-        F: FnOnce(Known) -> Fut + 'static,
+        F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let led = match self.fetch(fetch, Known::default()).await {
+        let led = match self.fetch(fetch, Previous::default()).await {
             Ok(Fetched::Value(value)) => {
                 let fresh = match value.no_store {
                     true => Duration::ZERO,
                     false => value.fresh.unwrap_or(self.policy.windows().fresh),
                 };
-                let (age_ms, fresh_ms, limits) = (ms(value.age), ms(fresh), value.limits);
-                let times = Times { age_ms, fresh_ms, stored: false, limits };
+                let (age_ms, fresh_ms, demands) = (ms(value.age), ms(fresh), value.demands);
+                let times = Times { age_ms, fresh_ms, stored: false, demands };
                 Led::Value { body: value.body, times }
             }
             Ok(Fetched::Same(_)) => Led::Same(Times::default()),
@@ -109,13 +113,13 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     }
 
     /// Runs `fetch` and counts it.
-    async fn fetch<F, Fut>(&self, fetch: F, known: Known) -> Result<Fetched, FetchError>
+    async fn fetch<F, Fut>(&self, fetch: F, previous: Previous) -> Result<Fetched, FetchError>
     where
-        F: FnOnce(Known) -> Fut + 'static,
+        F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
         let begun_ms = self.host.now_ms();
-        let fetched = self.checked(fetch, known).await;
+        let fetched = self.checked(fetch, previous).await;
         if let Some(counts) = &self.counts {
             counts.fetched(self.policy.name(), self.host.now_ms() - begun_ms, fetched.is_err());
         }
@@ -123,13 +127,13 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
     }
 
     /// Runs `fetch` within the policy's timeout and checks the result.
-    async fn checked<F, Fut>(&self, fetch: F, known: Known) -> Result<Fetched, FetchError>
+    async fn checked<F, Fut>(&self, fetch: F, previous: Previous) -> Result<Fetched, FetchError>
     where
-        F: FnOnce(Known) -> Fut + 'static,
+        F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let can_be_same = !known.validators.is_empty();
-        let fetched = limited(&self.host, self.policy.fetch_deadline(), fetch(known)).await;
+        let can_be_same = !previous.validators.is_empty();
+        let fetched = limited(&self.host, self.policy.fetch_deadline(), fetch(previous)).await;
         let fetched = fetched.unwrap_or(Err(FetchError::TimedOut))?;
         let failed = |problem: &str| Err(FetchError::Failed(problem.to_owned()));
         match &fetched {
@@ -185,7 +189,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         };
         let stored = self.write(mode, fresh, cost_ms, value, &etag).await && mode != "pass";
         let fresh_ms = if mode == "pass" { 0 } else { ms(fresh) };
-        Times { age_ms: ms(value.age), fresh_ms, stored, limits: value.limits }
+        Times { age_ms: ms(value.age), fresh_ms, stored, demands: value.demands }
     }
 
     fn jittered(&self, fresh: Duration) -> Duration {
@@ -204,12 +208,12 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         let times = format!(
             "{} {} {cost_ms} {} {CACHE_TAG_KEEP_MS}",
             fresh.as_millis(),
-            self.policy.keep_ms(fresh, &value.limits),
+            self.policy.keep_ms(fresh, &value.demands),
             value.age.as_millis(),
         );
         let Validators { etag: origin_etag, last_modified } = &value.validators;
         let body = if mode == "value" || mode == "error" { value.body.as_str() } else { "" };
-        let limits = value.limits.to_text();
+        let demands = value.demands.to_text();
         let args = [
             Arg::Text(&self.token),
             Arg::Text(mode),
@@ -218,7 +222,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
             Arg::Text(etag),
             Arg::Text(kept(origin_etag)),
             Arg::Text(kept(last_modified)),
-            Arg::Text(&limits),
+            Arg::Text(&demands),
         ];
         match self.store.eval(&script::CACHE_WRITE, &self.keys, &args).await {
             Ok(reply) => reply.first().and_then(|status| status.text()) == Some("stored"),

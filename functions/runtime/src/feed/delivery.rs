@@ -242,7 +242,7 @@ async fn settle(
                 }
                 Pushed::Cold
             }
-            Pushed::Stale(rev) => {
+            Pushed::Outdated(rev) => {
                 let window = record.window(user, 0).await?;
                 if window.epoch == epoch && window.rev < rev {
                     epoch = rotate(record, &epoch).await?;

@@ -20,7 +20,7 @@ pub(super) enum Pushed {
     /// The feed is ahead of this call, at this seq.
     Old(i64),
     /// The feed has seen this later revision of the record.
-    Stale(i64),
+    Outdated(i64),
 }
 
 /// The arguments of `feed_push.lua` before the entries; its header explains them.
@@ -73,7 +73,7 @@ fn parse(reply: &[Reply]) -> Result<Pushed, RedisError> {
         (Some("gap"), Some(head)) => Ok(Pushed::Gap(head)),
         (Some("conflict"), Some(seq)) => Ok(Pushed::Conflict(seq)),
         (Some("old"), Some(head)) => Ok(Pushed::Old(head)),
-        (Some("stale"), Some(rev)) => Ok(Pushed::Stale(rev)),
+        (Some("outdated"), Some(rev)) => Ok(Pushed::Outdated(rev)),
         // In the feed, but not published: the relay continues from there.
         (Some("untold"), Some(_)) => {
             let why = reply.get(2).and_then(Reply::text).unwrap_or("PUBLISH failed");

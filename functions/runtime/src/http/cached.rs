@@ -8,8 +8,8 @@ use shared::{Code, Error, keys};
 
 use super::{Request, Response, conditional};
 use crate::cache::{
-    Answer, Cache, Content, Entry, FetchError, Fetched, Host, How, Known, Limits, Policy, Windows,
-    Word,
+    Answer, Cache, CacheRead, Content, Demands, FetchError, Fetched, Host, How, Policy, Previous,
+    Windows, Word,
 };
 use crate::ports::redis::Redis;
 
@@ -82,7 +82,7 @@ pub async fn read<S, H, F, Fut>(
 where
     S: Redis + Clone + 'static,
     H: Host,
-    F: FnOnce(Known) -> Fut + 'static,
+    F: FnOnce(Previous) -> Fut + 'static,
     Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
 {
     let Resource { key, tags, audience } = resource;
@@ -93,8 +93,8 @@ where
     let if_none_match = request.header_list("if-none-match")?;
     let if_none_match =
         if if_none_match.len() > IF_NONE_MATCH_BYTES_MAX { "" } else { &*if_none_match };
-    let entry = Entry { key, tags, if_none_match };
-    let answer = cache.get_or_refresh(entry, policy, fetch).await?;
+    let read = CacheRead { key, tags, if_none_match };
+    let answer = cache.get_or_refresh(read, policy, fetch).await?;
     Ok(response(answer, policy.windows(), audience, if_none_match))
 }
 
@@ -136,28 +136,28 @@ fn value(status: u16, etag: &str, control: String, age: String, body: Vec<u8>) -
 }
 
 /// The value of `Cache-Control`. `max-age` is the whole freshness lifetime: caches subtract `Age`
-/// from it. The source's limits are passed on, so that no downstream cache may do more than this
+/// from it. The source's demands are passed on, so that no downstream cache may do more than this
 /// one.
 fn cache_control(windows: Windows, audience: Audience, answer: &Answer) -> String {
-    let limits = &answer.limits;
-    let is_public = audience == Audience::Public && !limits.has(Word::Private);
+    let demands = &answer.demands;
+    let is_public = audience == Audience::Public && !demands.has(Word::Private);
     let mut text = if is_public { "public" } else { "private" }.to_owned();
-    if limits.has(Word::NoStore) {
+    if demands.has(Word::NoStore) {
         return if is_public { "no-store".to_owned() } else { format!("{text}, no-store") };
     }
-    if limits.has(Word::NoCache) {
+    if demands.has(Word::NoCache) {
         text.push_str(", no-cache");
     } else {
         text.push_str(&times(windows, answer, is_public));
     }
-    if limits.has(Word::NoTransform) {
+    if demands.has(Word::NoTransform) {
         text.push_str(", no-transform");
     }
     text
 }
 
 fn times(windows: Windows, answer: &Answer, is_public: bool) -> String {
-    let Limits { client, stale, error, .. } = answer.limits;
+    let Demands { client, stale, error, .. } = answer.demands;
     let shared = answer.age_ms.max(0).saturating_add(answer.ttl_ms).max(0) / 1000;
     let seconds = |time: Duration| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
     let own = client.map_or(shared, |client| seconds(client).min(shared));
@@ -165,9 +165,9 @@ fn times(windows: Windows, answer: &Answer, is_public: bool) -> String {
     if is_public && own < shared {
         text.push_str(&format!(", s-maxage={shared}"));
     }
-    if answer.limits.has(Word::MustRevalidate) {
+    if answer.demands.has(Word::MustRevalidate) {
         text.push_str(", must-revalidate");
-    } else if answer.limits.has(Word::ProxyRevalidate) {
+    } else if answer.demands.has(Word::ProxyRevalidate) {
         text.push_str(", proxy-revalidate");
     } else {
         let least = |window: Duration, limit: Option<Duration>| {
@@ -208,8 +208,8 @@ mod tests {
     use super::*;
 
     fn answer(how: How, ttl_ms: i64) -> Answer {
-        let (content, limits) = (Content::json("{}"), Limits::default());
-        Answer { content, how, stored: false, collapsed: false, age_ms: 1500, ttl_ms, limits }
+        let (content, demands) = (Content::json("{}"), Demands::default());
+        Answer { content, how, stored: false, collapsed: false, age_ms: 1500, ttl_ms, demands }
     }
 
     #[test]

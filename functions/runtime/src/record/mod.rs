@@ -7,7 +7,7 @@
 mod entries;
 mod errors;
 mod keys;
-mod outbox;
+mod pending;
 mod rows;
 mod statements;
 mod tokens;

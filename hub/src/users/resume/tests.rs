@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::protocol::{Protocol, Welcome};
-use crate::redis::feed_reader::{Entry, Ours};
+use crate::redis::feed_reader::{FeedEntry, Ours};
 
 fn at(epoch: &str, seq: i64) -> Position {
     Position { epoch: epoch.into(), seq }
@@ -16,27 +16,27 @@ fn feed(head: i64, is_intact: bool, words: &str) -> Feed {
         let (word, is_expired) = word.strip_prefix('!').map_or((word, false), |word| (word, true));
         let created = Duration::ZERO;
         let ours = word.parse().ok().map(|seq| Ours { seq, created });
-        Entry { ours, is_expired, notification: format!(r#"{{"id":"id-{word}"}}"#).into() }
+        FeedEntry { ours, is_expired, notification: format!(r#"{{"id":"id-{word}"}}"#).into() }
     };
     let entries = words.split_whitespace().map(entry).collect();
     Feed { head: Some(at("e", head)), is_intact, entries, unread: None }
 }
 
-fn welcome(position: &Position) -> Event {
-    Event::Welcome(Welcome { position: Some(position.clone()), ..Welcome::default() })
+fn welcome(position: &Position) -> Outgoing {
+    Outgoing::Welcome(Welcome { position: Some(position.clone()), ..Welcome::default() })
 }
 
 /// The client's events in the words of [`feed`], and the position it has reached.
 fn replay(cursor: &Cursor, feed: &Feed) -> (String, Option<i64>) {
     let Replay { events, upto } = cursor.replay(feed);
-    let word = |event: &Event| match event {
-        Event::Notification { text, position } => {
+    let word = |event: &Outgoing| match event {
+        Outgoing::Notification { text, position } => {
             let text = std::str::from_utf8(text).unwrap();
             let word = text.trim_start_matches(r#"{"id":"id-"#).trim_end_matches(r#""}"#);
             assert_eq!(position.as_ref().map(|p| p.seq), word.parse().ok());
             word.to_owned()
         }
-        Event::Gap { reason, position } => {
+        Outgoing::Gap { reason, position } => {
             let word = if *reason == GapReason::Missed { "gap" } else { "epoch" };
             format!("{word}:{}", position.as_ref().map_or(-1, |position| position.seq))
         }

@@ -4,9 +4,9 @@ use shared::wire::Position;
 
 use super::known::{Known, Step};
 use super::{FeedQuery, Newest, Sequencer};
-use crate::protocol::{Event, GapReason};
+use crate::protocol::{GapReason, Outgoing};
 use crate::redis::feed_reader::mark;
-use crate::users::pending::{Incoming, Pending};
+use crate::users::held::{Held, Incoming};
 
 impl Sequencer {
     /// The seq before the first held message of the epoch.
@@ -19,7 +19,7 @@ impl Sequencer {
     pub(super) fn release(
         &mut self,
         force: bool,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) -> Option<FeedQuery> {
         let mut waiting = self.held.take().unwrap_or_default().into_messages();
         while let Some((message, _)) = waiting.next() {
@@ -35,7 +35,7 @@ impl Sequencer {
         &mut self,
         query: FeedQuery,
         messages: impl Iterator<Item = (Incoming, bool)>,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) -> FeedQuery {
         for (message, _) in messages {
             self.take(message, send);
@@ -50,7 +50,7 @@ impl Sequencer {
         &mut self,
         message: Incoming,
         force: bool,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) -> Option<FeedQuery> {
         let Some(position) = message.position().cloned() else {
             self.send_live(message, send);
@@ -64,7 +64,7 @@ impl Sequencer {
             // epoch.
             Step::Uncertain(GapReason::Epoch) if force && is_previous => return None,
             Step::Uncertain(_) if !force => {
-                let mut held = Box::<Pending>::default();
+                let mut held = Box::<Held>::default();
                 held.push(message);
                 held.ask();
                 self.held = Some(held);
@@ -74,7 +74,7 @@ impl Sequencer {
                 let seq = position.seq - 1;
                 if seq > 0 || reason == GapReason::Epoch {
                     let position = Position { epoch: position.epoch.clone(), seq };
-                    send(Event::Gap { reason, position: Some(position) });
+                    send(Outgoing::Gap { reason, position: Some(position) });
                 }
             }
         }
@@ -83,7 +83,7 @@ impl Sequencer {
         None
     }
 
-    fn send_live(&mut self, message: Incoming, send: &mut dyn FnMut(Event)) {
+    fn send_live(&mut self, message: Incoming, send: &mut dyn FnMut(Outgoing)) {
         match &message {
             Incoming::Notification { text, position } => {
                 if self.newest != Newest::Unknown {

@@ -9,21 +9,21 @@ use shared::wire::Position;
 use super::known::Known;
 use super::{Newest, Sequencer};
 use crate::limits::CLOCK_SKEW;
-use crate::protocol::{Event, GapReason};
-use crate::redis::feed_reader::{Entry, Feed, mark};
+use crate::protocol::{GapReason, Outgoing};
+use crate::redis::feed_reader::{Feed, FeedEntry, mark};
 
 impl Sequencer {
     /// Other services' elements above the newest one that the sockets know. There is no result if
     /// that element has left the list, or if its service publishes other bytes than it pushes. Held
     /// messages are left out, since they are delivered anyway.
-    pub(super) fn missed_of_others(&self, feed: &Feed) -> Vec<Event> {
+    pub(super) fn missed_of_others(&self, feed: &Feed) -> Vec<Outgoing> {
         let known = match self.newest {
             // Without a loss of the subscription, no publication was missed.
             _ if !self.missed_publications => return Vec::new(),
             Newest::Unknown => return Vec::new(),
             Newest::EmptyFeed => 0,
             Newest::Element(newest) => {
-                let is_newest = |entry: &Entry| mark(&entry.notification) == newest;
+                let is_newest = |entry: &FeedEntry| mark(&entry.notification) == newest;
                 match feed.entries.iter().rposition(is_newest) {
                     Some(at) => at + 1,
                     None => return Vec::new(),
@@ -31,8 +31,9 @@ impl Sequencer {
             }
         };
         let above = feed.entries.iter().skip(known).filter(|entry| entry.ours.is_none());
-        let waits =
-            |entry: &&Entry| self.held.as_ref().is_some_and(|held| held.holds(&entry.notification));
+        let waits = |entry: &&FeedEntry| {
+            self.held.as_ref().is_some_and(|held| held.holds(&entry.notification))
+        };
         let missed = above.filter(|entry| !waits(entry));
         missed.map(|entry| entry.event(&Arc::default())).collect()
     }
@@ -44,7 +45,7 @@ impl Sequencer {
         head: &Position,
         feed: &Feed,
         at: Duration,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) -> Position {
         let first = feed.ours().position(|(ours, _)| ours.created + CLOCK_SKEW >= at);
         let base = match first.and_then(|first| feed.ours().nth(first)) {
@@ -54,7 +55,7 @@ impl Sequencer {
         let base = Position { epoch: head.epoch.clone(), seq: base };
         // The feed begins with a new entry: others may have preceded it.
         if first == Some(0) && base.seq > 0 {
-            send(Event::Gap { reason: GapReason::Missed, position: Some(base.clone()) });
+            send(Outgoing::Gap { reason: GapReason::Missed, position: Some(base.clone()) });
         }
         base
     }
@@ -64,7 +65,7 @@ impl Sequencer {
         &mut self,
         head: Option<Position>,
         now: Duration,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) {
         let reason = match (&self.known, &head) {
             (Known::Unknown, None) => {
@@ -82,19 +83,19 @@ impl Sequencer {
             head.seq = seq.min(head.seq);
         }
         if reason == GapReason::Epoch || head.seq > 0 {
-            send(Event::Gap { reason, position: Some(head.clone()) });
+            send(Outgoing::Gap { reason, position: Some(head.clone()) });
         }
         self.adopt(head);
     }
 
     /// Delivers the entries above the position up to `upto`, if the epoch is the same, and sends
     /// gaps for holes unless these must be deletions.
-    pub(super) fn replay(&mut self, upto: &Position, feed: &Feed, send: &mut dyn FnMut(Event)) {
+    pub(super) fn replay(&mut self, upto: &Position, feed: &Feed, send: &mut dyn FnMut(Outgoing)) {
         let Known::At(last) = &mut self.known else { return };
         if last.epoch != upto.epoch || last.seq >= upto.seq {
             return;
         }
-        let missed = |seq| Event::Gap {
+        let missed = |seq| Outgoing::Gap {
             reason: GapReason::Missed,
             position: Some(Position { seq, ..upto.clone() }),
         };
@@ -121,10 +122,10 @@ impl Sequencer {
     }
 }
 
-impl Entry {
+impl FeedEntry {
     /// The event as it would have been for the published message.
-    pub(crate) fn event(&self, epoch: &Arc<str>) -> Event {
+    pub(crate) fn event(&self, epoch: &Arc<str>) -> Outgoing {
         let position = self.ours.map(|ours| Position { epoch: epoch.clone(), seq: ours.seq });
-        Event::Notification { text: self.notification.clone(), position }
+        Outgoing::Notification { text: self.notification.clone(), position }
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use shared::wire::{Change, Unread};
 
 use crate::protocol::GapReason;
-use crate::redis::feed_reader::{Entry, Ours};
+use crate::redis::feed_reader::{FeedEntry, Ours};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 
@@ -33,7 +33,7 @@ fn text(epoch: &str, seq: i64) -> String {
 }
 
 fn feed(epoch: &str, head: i64, seqs: impl IntoIterator<Item = i64>) -> Feed {
-    let entry = |seq| Entry {
+    let entry = |seq| FeedEntry {
         ours: Some(Ours { seq, created: NOW }),
         is_expired: false,
         notification: text(epoch, seq).into(),
@@ -43,23 +43,25 @@ fn feed(epoch: &str, head: i64, seqs: impl IntoIterator<Item = i64>) -> Feed {
 }
 
 /// The events of the sockets as words: `e5` a notification, `gap:e4`, `epoch:e4`, `welcome`.
-fn word(event: Event) -> String {
+fn word(event: Outgoing) -> String {
     match event {
-        Event::Welcome(Welcome { position: None, .. }) => "welcome".to_owned(),
-        Event::Welcome(Welcome { position: Some(Position { epoch, seq }), .. }) => {
+        Outgoing::Welcome(Welcome { position: None, .. }) => "welcome".to_owned(),
+        Outgoing::Welcome(Welcome { position: Some(Position { epoch, seq }), .. }) => {
             format!("welcome:{epoch}{seq}")
         }
-        Event::Notification { text, .. } => String::from_utf8(text.to_vec()).unwrap(),
-        Event::Gap { reason, position } => {
+        Outgoing::Notification { text, .. } => String::from_utf8(text.to_vec()).unwrap(),
+        Outgoing::Gap { reason, position } => {
             let word = if reason == GapReason::Missed { "gap" } else { "epoch" };
             let Position { epoch, seq } = position.unwrap();
             format!("{word}:{epoch}{seq}")
         }
-        Event::Change { change: Change::ReadUpTo(_), unread } => {
+        Outgoing::Change { change: Change::ReadUpTo(_), unread } => {
             format!("read:{}", unread.unwrap().count)
         }
-        Event::Change { unread, .. } => format!("removed:{}", unread.unwrap().count),
-        Event::Reconnect { .. } | Event::Pong { .. } | Event::Renewed { .. } => unreachable!(),
+        Outgoing::Change { unread, .. } => format!("removed:{}", unread.unwrap().count),
+        Outgoing::Reconnect { .. } | Outgoing::Pong { .. } | Outgoing::Renewed { .. } => {
+            unreachable!()
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use shared::wire::{Position, Unread};
 
 use super::Sequencer;
 use super::known::Known;
-use crate::protocol::{Event, Welcome};
+use crate::protocol::{Outgoing, Welcome};
 
 /// A number with the position that it belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,10 +71,10 @@ impl Sequencer {
         head: Option<Position>,
         unread: Option<Unread>,
         now: Duration,
-        send: &mut dyn FnMut(Event),
+        send: &mut dyn FnMut(Outgoing),
     ) {
         let unread = unread.map(|unread| unread.count);
-        send(Event::Welcome(Welcome { position: head.clone(), unread, ..Welcome::default() }));
+        send(Outgoing::Welcome(Welcome { position: head.clone(), unread, ..Welcome::default() }));
         self.known = head.map_or(Known::Empty { at: now }, Known::At);
     }
 }

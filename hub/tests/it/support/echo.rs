@@ -5,7 +5,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::http::request_head::{self, Head};
+use hub::http::request_head::{self, RequestHead};
 use hub::http::request_id::RequestId;
 use hub::protocol::Protocol;
 use hub::protocol::frame::{self, Opcode};
@@ -34,7 +34,7 @@ pub async fn serve(listener: TcpListener) -> io::Result<()> {
 async fn open(mut stream: TcpStream) -> Option<()> {
     stream.set_nodelay(true).ok()?;
     let (mut bytes, end) = request_head::read(&mut stream).await.ok()?;
-    let head = bytes.get(..end).and_then(Head::parse)?;
+    let head = bytes.get(..end).and_then(RequestHead::parse)?;
     let accept_key = upgrade::accept_key(&head).ok()?;
     let now = Instant::now();
     let keepalive = Keepalive::new(now, NEVER, now + NEVER, true);

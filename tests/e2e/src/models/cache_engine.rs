@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use runtime::cache::{
-    Answer, Cache, Content, Entry, FetchError, Fetched, Host, Known, Policy, Windows, Work,
+    Answer, Cache, Content, CacheRead, FetchError, Fetched, Host, Previous, Policy, Windows, Work,
 };
 use runtime::ports::redis::RedisError;
 use support::RedisServer;
@@ -74,7 +74,7 @@ pub struct World {
     plan: Rc<RefCell<Plan>>,
     pub takes: Rc<Cell<Duration>>,
     /// Of the last fetch.
-    pub known: Rc<RefCell<Known>>,
+    pub known: Rc<RefCell<Previous>>,
 }
 
 pub const LONG: Duration = Duration::from_secs(100);
@@ -120,14 +120,14 @@ impl World {
         *self.plan.borrow_mut() = plan;
     }
 
-    pub fn entry(&self) -> Entry<'_> {
-        Entry { key: KEY, tags: &self.tags, if_none_match: "" }
+    pub fn entry(&self) -> CacheRead<'_> {
+        CacheRead { key: KEY, tags: &self.tags, if_none_match: "" }
     }
 
     pub async fn try_read(&self, if_none_match: &str) -> Result<Answer, RedisError> {
         let this = self.clone();
         let fetch = move |known| async move { this.fetch(known).await };
-        let entry = Entry { if_none_match, ..self.entry() };
+        let entry = CacheRead { if_none_match, ..self.entry() };
         self.cache.get_or_refresh(entry, &self.policy, fetch).await
     }
 
@@ -135,7 +135,7 @@ impl World {
         self.try_read("").await.unwrap()
     }
 
-    async fn fetch(&self, known: Known) -> Result<Fetched, FetchError> {
+    async fn fetch(&self, known: Previous) -> Result<Fetched, FetchError> {
         self.fetches.set(self.fetches.get() + 1);
         *self.known.borrow_mut() = known;
         let (count, plan) = (self.fetches.get(), self.plan.borrow().clone());

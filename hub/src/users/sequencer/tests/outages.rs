@@ -81,7 +81,7 @@ fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
 fn mixed(head: i64, words: &str) -> Feed {
     let entry = |word: &str| match word.parse() {
         Ok(seq) => feed("e", head, [seq]).entries.remove(0),
-        Err(_) => Entry { ours: None, is_expired: false, notification: word.to_owned().into() },
+        Err(_) => FeedEntry { ours: None, is_expired: false, notification: word.to_owned().into() },
     };
     Feed { entries: words.split(' ').map(entry).collect(), ..feed("e", head, []) }
 }

@@ -1,7 +1,7 @@
 //! The scripts on a Redis, with keys of their own for every case.
 
 use redis::{Connection, Value};
-use runtime::cache::{Content, Fresh, Limits, Verdict, etag_of, judge};
+use runtime::cache::{Content, Fresh, Demands, Verdict, etag_of, judge};
 use runtime::ports::redis::Reply;
 use shared::script::{self, Script};
 
@@ -72,7 +72,7 @@ impl Store {
                 content: Content::json(body.clone().unwrap()),
                 age_ms: number(1),
                 ttl_ms: number(2),
-                limits: Limits::default(),
+                demands: Demands::default(),
             }),
         };
         assert_eq!(judge(plain, now, number(3), 0), by_script, "{reply:?}");

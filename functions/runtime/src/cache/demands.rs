@@ -1,5 +1,5 @@
-//! The limits that a source sets for caches that store its value. They are stored beside the value,
-//! so that every reader and every downstream cache receives the same limits.
+//! The demands that a source sets for caches that store its value. They are stored beside the value,
+//! so that every reader and every downstream cache receives the same demands.
 
 use std::time::Duration;
 
@@ -20,10 +20,10 @@ pub enum Word {
     NoTransform = 32,
 }
 
-/// The limits of a source. They shorten the times that a policy allows and never lengthen them;
-/// without limits, the policy decides alone.
+/// The demands of a source. They shorten the times that a policy allows and never lengthen them;
+/// without demands, the policy decides alone.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Limits {
+pub struct Demands {
     /// The freshness lifetime, from the time at which the source made the value. Kept for a later
     /// "not modified" without a freshness lifetime of its own.
     pub fresh: Option<Duration>,
@@ -36,7 +36,7 @@ pub struct Limits {
     words: u8,
 }
 
-impl Limits {
+impl Demands {
     /// Whether the source sent the directive.
     pub fn has(&self, word: Word) -> bool {
         self.words & word as u8 != 0
@@ -47,8 +47,8 @@ impl Limits {
         self.words |= word as u8;
     }
 
-    /// The limits as one word for the companion key, such as `f60000,s0,e0,w8`, with times in
-    /// milliseconds; empty without limits.
+    /// The demands as one word for the companion key, such as `f60000,s0,e0,w8`, with times in
+    /// milliseconds; empty without demands.
     pub fn to_text(&self) -> String {
         let times = [('f', self.fresh), ('s', self.stale), ('e', self.error), ('c', self.client)];
         let mut parts: Vec<String> = times
@@ -63,20 +63,20 @@ impl Limits {
 
     /// Parses the text of [`Self::to_text`]; `None` if malformed.
     pub fn parse(text: &str) -> Option<Self> {
-        let mut limits = Self::default();
+        let mut demands = Self::default();
         for part in text.split(',').filter(|part| !part.is_empty()) {
             let (name, number) = part.split_at_checked(1)?;
             let time = || number.parse().ok().map(Duration::from_millis);
             match name {
-                "f" => limits.fresh = Some(time()?),
-                "s" => limits.stale = Some(time()?),
-                "e" => limits.error = Some(time()?),
-                "c" => limits.client = Some(time()?),
-                "w" => limits.words = number.parse().ok()?,
+                "f" => demands.fresh = Some(time()?),
+                "s" => demands.stale = Some(time()?),
+                "e" => demands.error = Some(time()?),
+                "c" => demands.client = Some(time()?),
+                "w" => demands.words = number.parse().ok()?,
                 _ => return None,
             }
         }
-        Some(limits)
+        Some(demands)
     }
 }
 
@@ -86,20 +86,20 @@ mod tests {
 
     #[test]
     fn a_text_holds_all_of_it() {
-        let mut limits = Limits { stale: Some(Duration::ZERO), ..Limits::default() };
-        assert_eq!(limits.to_text(), "s0");
-        limits.fresh = Some(Duration::from_secs(60));
-        limits.error = Some(Duration::from_millis(1));
-        limits.client = Some(Duration::from_secs(2_147_483_648));
+        let mut demands = Demands { stale: Some(Duration::ZERO), ..Demands::default() };
+        assert_eq!(demands.to_text(), "s0");
+        demands.fresh = Some(Duration::from_secs(60));
+        demands.error = Some(Duration::from_millis(1));
+        demands.client = Some(Duration::from_secs(2_147_483_648));
         for word in [Word::MustRevalidate, Word::NoTransform] {
-            limits.add(word);
+            demands.add(word);
         }
-        assert_eq!(limits.to_text(), "f60000,s0,e1,c2147483648000,w40");
-        assert_eq!(Limits::parse(&limits.to_text()), Some(limits));
-        assert_eq!(Limits::parse(""), Some(Limits::default()));
-        assert_eq!(Limits::default().to_text(), "");
+        assert_eq!(demands.to_text(), "f60000,s0,e1,c2147483648000,w40");
+        assert_eq!(Demands::parse(&demands.to_text()), Some(demands));
+        assert_eq!(Demands::parse(""), Some(Demands::default()));
+        assert_eq!(Demands::default().to_text(), "");
         for bad in ["x1", "s", "s-1", "sx", "w256", "1", "é"] {
-            assert_eq!(Limits::parse(bad), None, "{bad}");
+            assert_eq!(Demands::parse(bad), None, "{bad}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 /// A read of one value: its key, its tags, and the version that the reader has already.
 #[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
+pub struct CacheRead<'a> {
     /// The Redis key of the value.
     pub key: &'a str,
     /// The tags that invalidate the value.

@@ -6,7 +6,7 @@ use crate::toml_table::{Fields, Mistake};
 
 /// The source of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Source {
     Sql { sqlite: Template, postgres: Template },
     Http(HttpOrigin),
 }
@@ -35,7 +35,7 @@ pub enum OriginHost {
 ///
 /// # Errors
 /// The first mistake.
-pub fn sql_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mistake> {
+pub fn sql_source(mut table: Fields<'_>, params: &[String]) -> Result<Source, Mistake> {
     let mut statement = |name: &str| {
         let Some(field) = table.string(name)? else { return Ok(None) };
         let parse = |text: String| {
@@ -48,8 +48,8 @@ pub fn sql_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mi
     let (query, sqlite, postgres) =
         (statement("query")?, statement("sqlite")?, statement("postgres")?);
     let origin = match (query, sqlite, postgres) {
-        (Some(query), None, None) => Origin::Sql { sqlite: query.clone(), postgres: query },
-        (None, Some(sqlite), Some(postgres)) => Origin::Sql { sqlite, postgres },
+        (Some(query), None, None) => Source::Sql { sqlite: query.clone(), postgres: query },
+        (None, Some(sqlite), Some(postgres)) => Source::Sql { sqlite, postgres },
         _ => return Err(table.mistake("`sql` needs `query`, or `sqlite` and `postgres`")),
     };
     table.finish()?;
@@ -60,7 +60,7 @@ pub fn sql_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mi
 ///
 /// # Errors
 /// The first mistake.
-pub fn http_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, Mistake> {
+pub fn http_source(mut table: Fields<'_>, params: &[String]) -> Result<Source, Mistake> {
     let url = table.string("url")?.ok_or_else(|| table.mistake("`http.url` is missing"))?;
     let honours_cache_control = table.bool("honour_cache_control")?.unwrap_or(true);
     let origin = url.map(|text| {
@@ -84,7 +84,7 @@ pub fn http_origin(mut table: Fields<'_>, params: &[String]) -> Result<Origin, M
         Ok(HttpOrigin { is_tls, host, target, honours_cache_control })
     })?;
     table.finish()?;
-    Ok(Origin::Http(origin.value))
+    Ok(Source::Http(origin.value))
 }
 
 /// The URL without the text in the place of a scheme.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use shared::wire::{Change, Position, Unread};
 
 use crate::limits::{HELD_BYTES_MAX, HELD_MESSAGES_MAX};
-use crate::protocol::Event;
+use crate::protocol::Outgoing;
 
 /// A message from a channel for one user.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,11 +16,11 @@ pub(crate) enum Incoming {
     Change { change: Change, unread: Option<Unread> },
 }
 
-impl From<Incoming> for Event {
+impl From<Incoming> for Outgoing {
     fn from(message: Incoming) -> Self {
         match message {
-            Incoming::Notification { text, position } => Event::Notification { text, position },
-            Incoming::Change { change, unread } => Event::Change { change, unread },
+            Incoming::Notification { text, position } => Outgoing::Notification { text, position },
+            Incoming::Change { change, unread } => Outgoing::Change { change, unread },
         }
     }
 }
@@ -55,7 +55,7 @@ impl Incoming {
 
 /// Held messages in order of arrival, bounded.
 #[derive(Debug, Default)]
-pub(crate) struct Pending {
+pub(crate) struct Held {
     messages: Vec<Incoming>,
     bytes: usize,
     /// The number of messages that arrived before the read was requested: if the feed lacks them,
@@ -63,7 +63,7 @@ pub(crate) struct Pending {
     asked: usize,
 }
 
-impl Pending {
+impl Held {
     /// Holds a message. Beyond the bound the newest are dropped: those of Bellwire show up as a
     /// jump later.
     pub(crate) fn push(&mut self, message: Incoming) {
