@@ -14,16 +14,20 @@ impl Console {
     ///
     /// The interval is the steady clock's, which stands still while a machine is suspended. A tick
     /// that was missed is not made up for: its counts are in the next snapshot, with its length.
-    pub(crate) async fn sample(self: Arc<Self>) {
-        let mut ticks = interval(self.app.config.pace.console_interval);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        ticks.tick().await;
+    ///
+    /// Whatever happens after this call is in a snapshot, even before the future is first polled.
+    pub(crate) fn sample(self: Arc<Self>) -> impl Future<Output = ()> {
         let mut before = Reading::now(&self.app);
-        loop {
+        async move {
+            let mut ticks = interval(self.app.config.pace.console_interval);
+            ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
             ticks.tick().await;
-            let now = Reading::now(&self.app);
-            self.publish(now.since(&before, &self.app));
-            before = now;
+            loop {
+                ticks.tick().await;
+                let now = Reading::now(&self.app);
+                self.publish(now.since(&before, &self.app));
+                before = now;
+            }
         }
     }
 

@@ -1,5 +1,7 @@
 //! What the console shows: counts, faults, a user's sockets, the fleet.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
@@ -123,9 +125,20 @@ async fn a_users_sockets_are_listed_with_what_waits_for_them() {
         bob["sockets"][0]["queuedBytes"].as_u64() > Some(0)
     })
     .await;
+    // The kernel's send buffer grows and may take what waits: more follows until a snapshot has it.
     let mut viewer = Viewer::connect(&hub).await;
     let waiting = |it: &Viewer| it.last("/queuedBytes").and_then(Value::as_u64) > Some(0);
-    viewer.until("it shows in the total", waiting).await;
+    let publishing = async {
+        let message = json!({"notification": {"userId": "bob", "text": text}}).to_string();
+        loop {
+            hub.redis.publish(&message).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        () = viewer.until("it shows in the total", waiting) => {}
+        () = publishing => {}
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

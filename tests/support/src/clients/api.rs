@@ -109,7 +109,9 @@ pub fn fits_schema(schema: &'static Value, value: &Value, at: &str) -> Result<()
             return Err(format!("{at} fits no alternative: {}", problems.join("; ")));
         }
     }
-    if schema["not"].is_object() && fits_schema(&schema["not"], value, at).is_ok() {
+    // Patterns are not evaluated, so any text would fit a forbidden one.
+    let is_forbidding = schema["not"].is_object() && !schema["not"]["pattern"].is_string();
+    if is_forbidding && fits_schema(&schema["not"], value, at).is_ok() {
         return Err(format!("{at} fits a forbidden schema"));
     }
     has_type(&schema["type"], value, at)?;
