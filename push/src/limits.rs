@@ -50,6 +50,8 @@ pub(crate) const HOSTS_MAX: usize = 128;
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(240);
 /// DNS, TCP and TLS together.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// Wait for the server's limit of streams after TLS. A server sends it at once.
+pub(crate) const SETTINGS_DEADLINE: Duration = Duration::from_secs(1);
 /// Wait after a failed connect; doubles up to the maximum.
 pub(crate) const RECONNECT_MIN: Duration = Duration::from_secs(1);
 pub(crate) const RECONNECT_MAX: Duration = Duration::from_secs(60);

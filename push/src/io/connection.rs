@@ -20,13 +20,20 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::dns::{self, Filter};
-use crate::limits::{IDLE_MAX, PING_DEADLINE, PING_INTERVAL, STREAMS_MAX, TIMEOUTS_MAX};
+use crate::limits::{
+    IDLE_MAX, PING_DEADLINE, PING_INTERVAL, SETTINGS_DEADLINE, STREAMS_MAX, TIMEOUTS_MAX,
+};
 use crate::origin::{Origin, Scheme};
 
 pub(super) type Body = Full<Bytes>;
+
+/// Until the server has said how many; it differs from everything that a server can say.
+const UNKNOWN_STREAMS: usize = usize::MAX - 1;
 
 /// Why there is no connection. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -75,7 +82,7 @@ enum Sender {
     Http2 {
         sender: http2::SendRequest<Body>,
         /// Requests that the server takes at once, as it said last.
-        streams: Arc<AtomicUsize>,
+        streams: watch::Receiver<usize>,
     },
     /// One request at a time.
     Http1(Box<Mutex<Option<http1::SendRequest<Body>>>>),
@@ -91,10 +98,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Connects. `freed` is told when the server takes more requests.
     pub(super) async fn open(
         origin: &Origin,
         filter: Filter,
         tls: &Arc<ClientConfig>,
+        freed: &Arc<Notify>,
     ) -> Result<Self, ConnectError> {
         let found = dns::resolve(origin.name(), origin.port(), filter).await;
         let addresses = found.map_err(|_| ConnectError::Dns)?;
@@ -114,33 +123,42 @@ impl Connection {
             ConnectError::Tls
         })?;
         match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => Self::http2(stream).await,
+            Some(b"h2") => Self::http2(stream, freed.clone()).await,
             _ => Self::http1(stream).await,
         }
     }
 
     async fn http2(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        freed: Arc<Notify>,
     ) -> Result<Self, ConnectError> {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_DEADLINE);
+            .keep_alive_timeout(PING_DEADLINE)
+            .initial_max_send_streams(UNKNOWN_STREAMS);
         let (sender, mut task) =
             builder.handshake(TokioIo::new(stream)).await.map_err(|_| ConnectError::Http)?;
-        let streams = Arc::new(AtomicUsize::new(task.current_max_send_streams()));
-        let said = streams.clone();
+        let (says, mut streams) = watch::channel(UNKNOWN_STREAMS);
         tokio::spawn(async move {
             let ended = poll_fn(|context| {
                 let polled = Pin::new(&mut task).poll(context);
-                said.store(task.current_max_send_streams(), Relaxed);
+                let now = task.current_max_send_streams();
+                if says.send_if_modified(|said| std::mem::replace(said, now) != now) {
+                    freed.notify_one();
+                }
                 polled
             });
             if let Err(error) = ended.await {
                 tracing::debug!(%error, "a connection ended");
             }
         });
+        // The server's first frame. Requests beyond its limit would be refused.
+        match timeout(SETTINGS_DEADLINE, streams.changed()).await {
+            Ok(Err(_)) => return Err(ConnectError::Http),
+            Ok(Ok(())) | Err(_) => {}
+        }
         Ok(Self::new(Sender::Http2 { sender, streams }))
     }
 
@@ -193,7 +211,7 @@ impl Connection {
     /// Requests that the server takes at once. Changes when the server says so.
     pub(super) fn capacity(&self) -> usize {
         match &self.sender {
-            Sender::Http2 { streams, .. } => streams.load(Relaxed).min(STREAMS_MAX),
+            Sender::Http2 { streams, .. } => (*streams.borrow()).min(STREAMS_MAX),
             Sender::Http1(_) => 1,
         }
     }

@@ -79,7 +79,8 @@ fn origin(fake: &Fake) -> Origin {
 
 /// An FCM that answers as `answer` says, with its OAuth2 server.
 pub struct Fcm {
-    pub files: Files,
+    /// Keeps the credential until the end.
+    _files: Files,
     pub fcm: Fake,
     pub oauth: Fake,
     pub sender: Sender,
@@ -98,7 +99,7 @@ impl Fcm {
         let fcm = Fake::start(&files.certificate, answer).await;
         let oauth = Fake::start(&files.certificate, token).await;
         let sender = Sender::new(change(files.fcm(&fcm, &oauth))).await.unwrap();
-        Self { files, fcm, oauth, sender }
+        Self { _files: files, fcm, oauth, sender }
     }
 }
 
