@@ -21,12 +21,13 @@ use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, watch};
-use tokio::time::timeout;
+use tokio::time::sleep;
 use tokio_rustls::TlsConnector;
 
 use super::dns::{self, Filter};
 use crate::limits::{
-    IDLE_MAX, PING_DEADLINE, PING_INTERVAL, SETTINGS_DEADLINE, STREAMS_MAX, TIMEOUTS_MAX,
+    IDLE_MAX, PING_DEADLINE, PING_INTERVAL, SETTINGS_LOOK_EVERY, SETTINGS_LOOKS, STREAMS_MAX,
+    TIMEOUTS_MAX,
 };
 use crate::origin::{Origin, Scheme};
 
@@ -140,8 +141,16 @@ impl Connection {
             .initial_max_send_streams(UNKNOWN_STREAMS);
         let (sender, mut task) =
             builder.handshake(TokioIo::new(stream)).await.map_err(|_| ConnectError::Http)?;
-        let (says, mut streams) = watch::channel(UNKNOWN_STREAMS);
+        // The server's first frame has its limit, and requests beyond it would be refused. hyper reads
+        // it in a task of its own and tells nobody.
+        let mut waits = 0;
+        while task.current_max_send_streams() == UNKNOWN_STREAMS && waits < SETTINGS_LOOKS {
+            sleep(SETTINGS_LOOK_EVERY).await;
+            waits += 1;
+        }
+        let (says, streams) = watch::channel(task.current_max_send_streams());
         tokio::spawn(async move {
+            // Polled with every request, which is soon enough to see that the limit was raised.
             let ended = poll_fn(|context| {
                 let polled = Pin::new(&mut task).poll(context);
                 let now = task.current_max_send_streams();
@@ -154,11 +163,6 @@ impl Connection {
                 tracing::debug!(%error, "a connection ended");
             }
         });
-        // The server's first frame. Requests beyond its limit would be refused.
-        match timeout(SETTINGS_DEADLINE, streams.changed()).await {
-            Ok(Err(_)) => return Err(ConnectError::Http),
-            Ok(Ok(())) | Err(_) => {}
-        }
         Ok(Self::new(Sender::Http2 { sender, streams }))
     }
 

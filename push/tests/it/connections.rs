@@ -71,7 +71,7 @@ async fn a_graceful_goaway_loses_nothing() {
     });
     while !sending.is_finished() {
         fcm.fcm.go_away();
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let outcomes = sending.await.unwrap();
     let lost: Vec<_> = outcomes
