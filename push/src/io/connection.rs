@@ -72,7 +72,7 @@ impl ConnectError {
 /// A request that got no answer.
 pub(super) enum SendError {
     /// It was not processed: it can be sent again at once, on another connection.
-    NotSent(Request<Body>),
+    NotSent(Box<Request<Body>>),
     /// The service may have processed it.
     Broken,
     /// It was not processed, and hyper kept it.
@@ -201,7 +201,8 @@ impl Connection {
                 is_idle && sender.lock().as_ref().is_none_or(http1::SendRequest::is_closed)
             }
         };
-        !is_closed && !(is_idle && self.used.lock().elapsed() > IDLE_MAX)
+        let is_stale = is_idle && self.used.lock().elapsed() > IDLE_MAX;
+        !is_closed && !is_stale
     }
 
     pub(super) fn retire(&self) {
@@ -253,10 +254,12 @@ impl Connection {
             }
             Sender::Http1(slot) => {
                 let taken = slot.lock().take();
-                let Some(mut sender) = taken else { return Err(SendError::NotSent(request)) };
+                let Some(mut sender) = taken else {
+                    return Err(SendError::NotSent(Box::new(request)));
+                };
                 if sender.ready().await.is_err() {
                     self.retire();
-                    return Err(SendError::NotSent(request));
+                    return Err(SendError::NotSent(Box::new(request)));
                 }
                 let sent = sender.try_send_request(origin_form(request)).await;
                 let response = sent.map_err(|error| self.failed(error))?;
@@ -269,7 +272,7 @@ impl Connection {
     fn failed(&self, mut error: TrySendError<Request<Body>>) -> SendError {
         if let Some(request) = error.take_message() {
             self.retire();
-            return SendError::NotSent(request);
+            return SendError::NotSent(Box::new(request));
         }
         let error = error.into_error();
         let reset = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<h2::Error>());
