@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -143,10 +144,14 @@ impl Connection {
             builder.handshake(TokioIo::new(stream)).await.map_err(|_| ConnectError::Http)?;
         // The server's first frame has its limit, and requests beyond it would be refused. hyper reads
         // it in a task of its own and tells nobody.
-        let mut waits = 0;
-        while task.current_max_send_streams() == UNKNOWN_STREAMS && waits < SETTINGS_LOOKS {
+        let mut looks = 0;
+        while task.current_max_send_streams() == UNKNOWN_STREAMS && looks < SETTINGS_LOOKS {
+            let polled = poll_fn(|context| Poll::Ready(Pin::new(&mut task).poll(context))).await;
+            if polled.is_ready() {
+                return Err(ConnectError::Http);
+            }
             sleep(SETTINGS_LOOK_EVERY).await;
-            waits += 1;
+            looks += 1;
         }
         let (says, streams) = watch::channel(task.current_max_send_streams());
         tokio::spawn(async move {

@@ -175,6 +175,7 @@ async fn serve(
     shared: Arc<Shared>,
     mut watch: watch::Receiver<usize>,
 ) {
+    stream.set_nodelay(true).unwrap();
     let connection = shared.connections.fetch_add(1, SeqCst);
     let (protocol, answering) = (shared.protocol, shared.clone());
     let service = service_fn(move |request| respond(request, answering.clone(), connection));
