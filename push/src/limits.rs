@@ -50,6 +50,10 @@ pub(crate) const HOSTS_MAX: usize = 128;
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(240);
 /// DNS, TCP and TLS together.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
+/// Looks for the server's limit of streams after TLS: for a second at most, and a server sends it at
+/// once.
+pub(crate) const SETTINGS_LOOK_EVERY: Duration = Duration::from_millis(4);
+pub(crate) const SETTINGS_LOOKS: u32 = 250;
 /// Wait after a failed connect; doubles up to the maximum.
 pub(crate) const RECONNECT_MIN: Duration = Duration::from_secs(1);
 pub(crate) const RECONNECT_MAX: Duration = Duration::from_secs(60);

@@ -147,7 +147,7 @@ mod tests {
         let text = fit(&message, 1000, write).unwrap();
         assert!(text.contains(&"word ".repeat(99)) && !text.contains("ddd"), "{text}");
         let text = fit(&message, 200, write).unwrap();
-        assert!(text.contains("word…") && text.len() <= 200 && text.len() > 190, "{text}");
+        assert!(text.contains("wor…") && text.len() <= 200 && text.len() > 190, "{text}");
         assert!(fit(&message, 20, write).is_err(), "the title alone is too large");
         message.may_shorten = false;
         let error = fit(&message, 1000, write).unwrap_err();

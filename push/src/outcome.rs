@@ -56,8 +56,9 @@ impl Outcome {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Final(Outcome),
-    /// The credential's token was not accepted: renew it and send once more.
-    Renew(Reason),
+    /// The credential's token was not accepted: renew it and send once more. The outcome is what it
+    /// means if a new token is refused, too, or if none can be had.
+    Renew(Outcome),
 }
 
 impl From<Outcome> for Verdict {

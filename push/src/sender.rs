@@ -241,9 +241,9 @@ impl Sender {
             };
             match verdict {
                 Verdict::Final(outcome) => return outcome,
-                Verdict::Renew(reason) => {
+                Verdict::Renew(otherwise) => {
                     if is_renewed || !service.renew(&origin, &token, now_s()).await {
-                        return Outcome::Hold { reason, wait: HOLD };
+                        return otherwise;
                     }
                     is_renewed = true;
                 }

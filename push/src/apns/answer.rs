@@ -27,7 +27,7 @@ pub fn classify(answer: Answer<'_>) -> Verdict {
         (400, "DeviceTokenNotForTopic") => Outcome::Mismatch("device_token_not_for_topic"),
         (400, "BadEnvironmentKeyInToken") => Outcome::Stop("bad_environment_key"),
         (400 | 403, "TopicDisallowed" | "TopicMismatch") => Outcome::Stop("topic_disallowed"),
-        (403, "ExpiredProviderToken") => return Verdict::Renew("expired_provider_token"),
+        (403, "ExpiredProviderToken") => return Verdict::Renew(hold("expired_provider_token")),
         (403, "InvalidProviderToken") => Outcome::Stop("invalid_provider_token"),
         (401 | 403, _) => Outcome::Stop("forbidden"),
         (413, _) => Outcome::refused("payload_too_large"),
@@ -87,7 +87,8 @@ mod tests {
         ] {
             assert_eq!(of(status, reason), Verdict::Final(outcome), "{status} {reason}");
         }
-        let renew = Verdict::Renew("expired_provider_token");
+        let hold = Outcome::Hold { reason: "expired_provider_token", wait: s(60) };
+        let renew = Verdict::Renew(hold);
         assert_eq!(of(403, "ExpiredProviderToken"), renew);
     }
 

@@ -117,7 +117,7 @@ pub fn classify(answer: Answer<'_>) -> Verdict {
         401 if error.code() == Some("THIRD_PARTY_AUTH_ERROR") => {
             Outcome::Mismatch("third_party_auth_error")
         }
-        401 => return Verdict::Renew("unauthorized"),
+        401 => return Verdict::Renew(Outcome::Hold { reason: "unauthorized", wait: HOLD }),
         403 if error.code() == Some("SENDER_ID_MISMATCH") => {
             Outcome::Mismatch("sender_id_mismatch")
         }

@@ -10,7 +10,7 @@ fn of(status: u16, body: &Value) -> Verdict {
 fn outcome(status: u16, body: &Value) -> Outcome {
     match of(status, body) {
         Verdict::Final(outcome) => outcome,
-        Verdict::Renew(reason) => panic!("renew: {reason}"),
+        Verdict::Renew(outcome) => panic!("renew: {outcome:?}"),
     }
 }
 
@@ -63,7 +63,8 @@ fn a_wrong_project_key_or_permission_stops_and_prunes_nothing() {
     assert_eq!(outcome(404, &json!("<html>")), Outcome::Stop("project_not_found"));
     assert_eq!(outcome(404, &fcm("INVALID_ARGUMENT")), Outcome::Stop("project_not_found"));
     assert_eq!(outcome(403, &json!({})), Outcome::Stop("forbidden"));
-    assert_eq!(of(401, &json!({})), Verdict::Renew("unauthorized"));
+    let hold = Outcome::Hold { reason: "unauthorized", wait: HOLD };
+    assert_eq!(of(401, &json!({})), Verdict::Renew(hold));
     let mismatch = Outcome::Mismatch("sender_id_mismatch");
     assert_eq!(outcome(403, &fcm("SENDER_ID_MISMATCH")), mismatch);
     let third = Outcome::Mismatch("third_party_auth_error");

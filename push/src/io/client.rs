@@ -132,7 +132,7 @@ impl Client {
                 Ok(response) => response,
                 Err(SendError::NotSent(unsent)) => {
                     *is_sent = false;
-                    request = unsent;
+                    request = *unsent;
                     continue;
                 }
                 Err(SendError::Refused) => return Err(Failure::Broken { is_sent: false }),

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -20,13 +21,21 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio::sync::{Notify, watch};
+use tokio::time::sleep;
 use tokio_rustls::TlsConnector;
 
 use super::dns::{self, Filter};
-use crate::limits::{IDLE_MAX, PING_DEADLINE, PING_INTERVAL, STREAMS_MAX, TIMEOUTS_MAX};
+use crate::limits::{
+    IDLE_MAX, PING_DEADLINE, PING_INTERVAL, SETTINGS_LOOK_EVERY, SETTINGS_LOOKS, STREAMS_MAX,
+    TIMEOUTS_MAX,
+};
 use crate::origin::{Origin, Scheme};
 
 pub(super) type Body = Full<Bytes>;
+
+/// Until the server has said how many; it differs from everything that a server can say.
+const UNKNOWN_STREAMS: usize = usize::MAX - 1;
 
 /// Why there is no connection. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -64,7 +73,7 @@ impl ConnectError {
 /// A request that got no answer.
 pub(super) enum SendError {
     /// It was not processed: it can be sent again at once, on another connection.
-    NotSent(Request<Body>),
+    NotSent(Box<Request<Body>>),
     /// The service may have processed it.
     Broken,
     /// It was not processed, and hyper kept it.
@@ -75,7 +84,7 @@ enum Sender {
     Http2 {
         sender: http2::SendRequest<Body>,
         /// Requests that the server takes at once, as it said last.
-        streams: Arc<AtomicUsize>,
+        streams: watch::Receiver<usize>,
     },
     /// One request at a time.
     Http1(Box<Mutex<Option<http1::SendRequest<Body>>>>),
@@ -91,10 +100,12 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Connects. `freed` is told when the server takes more requests.
     pub(super) async fn open(
         origin: &Origin,
         filter: Filter,
         tls: &Arc<ClientConfig>,
+        freed: &Arc<Notify>,
     ) -> Result<Self, ConnectError> {
         let found = dns::resolve(origin.name(), origin.port(), filter).await;
         let addresses = found.map_err(|_| ConnectError::Dns)?;
@@ -114,27 +125,43 @@ impl Connection {
             ConnectError::Tls
         })?;
         match stream.get_ref().1.alpn_protocol() {
-            Some(b"h2") => Self::http2(stream).await,
+            Some(b"h2") => Self::http2(stream, freed.clone()).await,
             _ => Self::http1(stream).await,
         }
     }
 
     async fn http2(
         stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        freed: Arc<Notify>,
     ) -> Result<Self, ConnectError> {
         let mut builder = http2::Builder::new(TokioExecutor::new());
         builder
             .timer(TokioTimer::new())
             .keep_alive_interval(PING_INTERVAL)
-            .keep_alive_timeout(PING_DEADLINE);
+            .keep_alive_timeout(PING_DEADLINE)
+            .initial_max_send_streams(UNKNOWN_STREAMS);
         let (sender, mut task) =
             builder.handshake(TokioIo::new(stream)).await.map_err(|_| ConnectError::Http)?;
-        let streams = Arc::new(AtomicUsize::new(task.current_max_send_streams()));
-        let said = streams.clone();
+        // The server's first frame has its limit, and requests beyond it would be refused. hyper reads
+        // it in a task of its own and tells nobody.
+        let mut looks = 0;
+        while task.current_max_send_streams() == UNKNOWN_STREAMS && looks < SETTINGS_LOOKS {
+            let polled = poll_fn(|context| Poll::Ready(Pin::new(&mut task).poll(context))).await;
+            if polled.is_ready() {
+                return Err(ConnectError::Http);
+            }
+            sleep(SETTINGS_LOOK_EVERY).await;
+            looks += 1;
+        }
+        let (says, streams) = watch::channel(task.current_max_send_streams());
         tokio::spawn(async move {
+            // Polled with every request, which is soon enough to see that the limit was raised.
             let ended = poll_fn(|context| {
                 let polled = Pin::new(&mut task).poll(context);
-                said.store(task.current_max_send_streams(), Relaxed);
+                let now = task.current_max_send_streams();
+                if says.send_if_modified(|said| std::mem::replace(said, now) != now) {
+                    freed.notify_one();
+                }
                 polled
             });
             if let Err(error) = ended.await {
@@ -179,7 +206,8 @@ impl Connection {
                 is_idle && sender.lock().as_ref().is_none_or(http1::SendRequest::is_closed)
             }
         };
-        !is_closed && !(is_idle && self.used.lock().elapsed() > IDLE_MAX)
+        let is_stale = is_idle && self.used.lock().elapsed() > IDLE_MAX;
+        !is_closed && !is_stale
     }
 
     pub(super) fn retire(&self) {
@@ -193,7 +221,7 @@ impl Connection {
     /// Requests that the server takes at once. Changes when the server says so.
     pub(super) fn capacity(&self) -> usize {
         match &self.sender {
-            Sender::Http2 { streams, .. } => streams.load(Relaxed).min(STREAMS_MAX),
+            Sender::Http2 { streams, .. } => (*streams.borrow()).min(STREAMS_MAX),
             Sender::Http1(_) => 1,
         }
     }
@@ -231,10 +259,12 @@ impl Connection {
             }
             Sender::Http1(slot) => {
                 let taken = slot.lock().take();
-                let Some(mut sender) = taken else { return Err(SendError::NotSent(request)) };
+                let Some(mut sender) = taken else {
+                    return Err(SendError::NotSent(Box::new(request)));
+                };
                 if sender.ready().await.is_err() {
                     self.retire();
-                    return Err(SendError::NotSent(request));
+                    return Err(SendError::NotSent(Box::new(request)));
                 }
                 let sent = sender.try_send_request(origin_form(request)).await;
                 let response = sent.map_err(|error| self.failed(error))?;
@@ -247,7 +277,7 @@ impl Connection {
     fn failed(&self, mut error: TrySendError<Request<Body>>) -> SendError {
         if let Some(request) = error.take_message() {
             self.retire();
-            return SendError::NotSent(request);
+            return SendError::NotSent(Box::new(request));
         }
         let error = error.into_error();
         let reset = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<h2::Error>());

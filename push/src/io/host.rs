@@ -40,7 +40,7 @@ pub(super) struct Host {
     next: AtomicUsize,
     backoff: Mutex<Backoff>,
     /// A request ended: there may be room.
-    freed: Notify,
+    freed: Arc<Notify>,
     used: Mutex<Instant>,
 }
 
@@ -65,7 +65,7 @@ impl Host {
             slots: (0..connections.max(1)).map(|_| Slot::default()).collect(),
             next: AtomicUsize::new(0),
             backoff: Mutex::default(),
-            freed: Notify::new(),
+            freed: Arc::default(),
             used: Mutex::new(Instant::now()),
         }
     }
@@ -150,30 +150,22 @@ impl Host {
         STREAMS_BEFORE_GROWTH.min(connection.capacity())
     }
 
-    /// The usable connection with the fewest requests, and a slot without one.
+    /// The usable connection with the fewest requests, and the first slot without one: connections
+    /// are opened one after the other, so that a burst does not open them all.
     fn look(&self) -> (Option<Arc<Connection>>, Option<&Slot>) {
         // Equals take turns.
         let start = self.next.fetch_add(1, Relaxed) % self.slots.len();
         let (before, after) = self.slots.split_at(start);
-        let (mut best, mut empty): (Option<Arc<Connection>>, _) = (None, None);
-        for slot in after.iter().chain(before) {
-            match slot.usable() {
-                Some(connection) => {
-                    if best.as_ref().is_none_or(|b| connection.in_flight() < b.in_flight()) {
-                        best = Some(connection);
-                    }
-                }
-                None => empty = Some(slot),
-            }
-        }
-        (best, empty)
+        let usable = after.iter().chain(before).filter_map(Slot::usable);
+        let best = usable.min_by_key(|connection| connection.in_flight());
+        (best, self.slots.iter().find(|slot| slot.usable().is_none()))
     }
 
     async fn open(&self, tls: &Arc<ClientConfig>) -> Result<Connection, ConnectError> {
         if !self.unreachable_for().is_zero() {
             return Err(ConnectError::Backoff);
         }
-        let opening = Connection::open(&self.origin, self.filter, tls);
+        let opening = Connection::open(&self.origin, self.filter, tls, &self.freed);
         let opened = match timeout(CONNECT_DEADLINE, opening).await {
             Ok(opened) => opened,
             Err(_) => Err(ConnectError::Late),

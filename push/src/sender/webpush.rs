@@ -92,3 +92,40 @@ impl Service for WebPush {
         true
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::collapse::Ids;
+    use crate::jwt::tests::pkcs8_pem;
+
+    #[tokio::test]
+    async fn a_client_s_host_must_be_public_and_loopback_is_for_development() {
+        let directory = tempfile::tempdir().unwrap();
+        let key = directory.path().join("vapid.pem");
+        std::fs::write(&key, pkcs8_pem()).unwrap();
+        let p256dh = Es256::parse(&pkcs8_pem()).unwrap().public();
+        let filter = async |endpoint: &str, allowed: Allowed| {
+            let (key, subject) = (key.clone(), "mailto:ops@example.com".to_owned());
+            let webpush = WebPush::new(WebPushConfig { key, subject, allowed }).await.unwrap();
+            let push = Push {
+                address: Address::WebPush {
+                    endpoint: endpoint.to_owned(),
+                    p256dh: p256dh.clone(),
+                    auth: "BTBZMqHH6r4Tts7J_aSIgg".into(),
+                },
+                message: Arc::default(),
+                ids: Ids::new("n1", "alice", "laptop", None),
+                ttl_s: 60,
+                validate_only: false,
+            };
+            webpush.prepare(&push).await.map(|prepared| prepared.filter).ok()
+        };
+        let maker = "https://web.push.apple.com/x";
+        assert_eq!(filter(maker, Allowed::default()).await, Some(Filter::Public));
+        let development = Allowed::default().with_loopback();
+        assert_eq!(filter(maker, development.clone()).await, Some(Filter::Public));
+        assert_eq!(filter("http://localhost/x", development).await, Some(Filter::Loopback));
+        assert_eq!(filter("http://localhost/x", Allowed::default()).await, None);
+    }
+}

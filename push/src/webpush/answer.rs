@@ -14,8 +14,9 @@ pub fn classify(answer: Answer<'_>) -> Verdict {
         // The path is the subscription, so here a 404 is about the address.
         404 => Outcome::Gone("not_found"),
         410 => Outcome::Gone("gone"),
-        401 => return Verdict::Renew("unauthorized"),
-        // Also for one subscription that was made with another key.
+        // Both also for one subscription that was made with another key, which a client can send us.
+        // So it must not hold all others.
+        401 => return Verdict::Renew(Outcome::Mismatch("unauthorized")),
         403 => Outcome::Mismatch("forbidden"),
         413 => Outcome::refused("payload_too_large"),
         408 => retry("timeout"),
@@ -62,7 +63,7 @@ mod tests {
         ] {
             assert_eq!(of(status, after), Verdict::Final(outcome), "{status}");
         }
-        assert_eq!(of(401, None), Verdict::Renew("unauthorized"));
+        assert_eq!(of(401, None), Verdict::Renew(Outcome::Mismatch("unauthorized")));
     }
 
     proptest! {

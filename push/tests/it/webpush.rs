@@ -69,6 +69,7 @@ async fn a_subscription_is_gone_where_its_service_says_so() {
         (201, "accepted"),
         (404, "gone"),
         (410, "gone"),
+        (401, "mismatch"),
         (403, "mismatch"),
         (400, "refused"),
         (413, "refused"),

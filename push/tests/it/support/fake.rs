@@ -27,7 +27,6 @@ use super::Certificate;
 pub struct Seen {
     /// From 0.
     pub number: usize,
-    pub connection: usize,
     pub path: String,
     pub headers: HeaderMap,
     pub body: Bytes,
@@ -144,11 +143,6 @@ impl Fake {
     pub fn go_away(&self) {
         self.goaway.send_modify(|n| *n += 1);
     }
-
-    /// Accepts no more connections; the open ones stay.
-    pub fn stop(&self) {
-        self.accepting.abort();
-    }
 }
 
 pub fn acceptor(certificate: &Certificate) -> TlsAcceptor {
@@ -181,6 +175,7 @@ async fn serve(
     shared: Arc<Shared>,
     mut watch: watch::Receiver<usize>,
 ) {
+    stream.set_nodelay(true).unwrap();
     let connection = shared.connections.fetch_add(1, SeqCst);
     let (protocol, answering) = (shared.protocol, shared.clone());
     let service = service_fn(move |request| respond(request, answering.clone(), connection));
@@ -218,12 +213,16 @@ async fn respond(
     };
     shared.most.fetch_max(open, SeqCst);
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let Ok(body) = body.collect().await.map(|body| body.to_bytes()) else {
+        // The client gave the request up before it was whole.
+        *shared.open.lock().unwrap().entry(connection).or_default() -= 1;
+        return Ok(Response::default());
+    };
     let seen = {
         let mut all = shared.seen.lock().unwrap();
         let path = head.uri.path_and_query().map(ToString::to_string).unwrap_or_default();
         let number = all.len();
-        let seen = Seen { number, connection, path, headers: head.headers, body };
+        let seen = Seen { number, path, headers: head.headers, body };
         all.push(seen.clone());
         seen
     };

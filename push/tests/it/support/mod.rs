@@ -40,7 +40,8 @@ impl Files {
     pub fn config(&self) -> Config {
         Config {
             roots: Roots::Only(vec![self.certificate.der.clone()]),
-            deadline: Duration::from_secs(10),
+            // Long: a busy machine must not look like a slow service.
+            deadline: Duration::from_secs(60),
             is_development: true,
             ..Config::default()
         }
@@ -79,7 +80,8 @@ fn origin(fake: &Fake) -> Origin {
 
 /// An FCM that answers as `answer` says, with its OAuth2 server.
 pub struct Fcm {
-    pub files: Files,
+    /// Keeps the credential until the end.
+    _files: Files,
     pub fcm: Fake,
     pub oauth: Fake,
     pub sender: Sender,
@@ -98,7 +100,7 @@ impl Fcm {
         let fcm = Fake::start(&files.certificate, answer).await;
         let oauth = Fake::start(&files.certificate, token).await;
         let sender = Sender::new(change(files.fcm(&fcm, &oauth))).await.unwrap();
-        Self { files, fcm, oauth, sender }
+        Self { _files: files, fcm, oauth, sender }
     }
 }
 
