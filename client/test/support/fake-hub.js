@@ -75,7 +75,11 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, "http://hub");
     let body = "";
-    for await (const piece of request) body += piece;
+    try {
+      for await (const piece of request) body += piece;
+    } catch {
+      return response.destroy();
+    }
     const bearer = request.headers.authorization?.slice(7);
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("access-control-allow-headers", "authorization");
@@ -119,6 +123,8 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
 
   const upgrader = new WebSocketServer({ noServer: true, handleProtocols: () => "bellwire.v1" });
   server.on("upgrade", (request, socket, head) => {
+    // A client that goes away in the middle resets the connection, which is no error of the hub's.
+    socket.on("error", () => socket.destroy());
     const url = new URL(request.url, "http://hub");
     const bearer = /bearer\.([^,\s]+)/.exec(request.headers["sec-websocket-protocol"])?.[1];
     requests.push(`WS ${url.pathname}${url.search}`);
@@ -126,6 +132,7 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
     if (status) return socket.end(`HTTP/1.1 ${status} No\r\ncontent-length: 0\r\n\r\n`);
     tokens.push(bearer);
     upgrader.handleUpgrade(request, socket, head, (ws) => {
+      ws.on("error", () => ws.terminate());
       if (hub.silent) return;
       sockets.add(ws);
       ws.once("close", () => sockets.delete(ws));

@@ -10,7 +10,7 @@ use runtime::spin::variables;
 use runtime::{Instance as _, RecordApp};
 
 use crate::bound::Bound;
-use crate::cache_control::{Declared, Caching, Headers, caching, caching_of_unchanged};
+use crate::cache_control::{Caching, Declared, Headers, caching, caching_of_unchanged};
 use crate::served::Served;
 use resources::sources::{HttpOrigin, OriginHost, Source, is_host};
 use resources::template::{Template, push_encoded};

@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use runtime::cache::{
-    Answer, Cache, Content, CacheRead, FetchError, Fetched, Host, Previous, Policy, Windows, Work,
+    Answer, Cache, CacheRead, Content, FetchError, Fetched, Host, Policy, Previous, Windows, Work,
 };
 use runtime::ports::redis::RedisError;
 use support::RedisServer;

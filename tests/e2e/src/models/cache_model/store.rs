@@ -1,7 +1,7 @@
 //! The scripts on a Redis, with keys of their own for every case.
 
 use redis::{Connection, Value};
-use runtime::cache::{Content, Fresh, Demands, Verdict, etag_of, judge};
+use runtime::cache::{Content, Demands, Fresh, Verdict, etag_of, judge};
 use runtime::ports::redis::Reply;
 use shared::script::{self, Script};
 
