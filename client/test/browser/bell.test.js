@@ -142,6 +142,7 @@ test("hostile notifications are text: nothing runs, nothing leads anywhere but t
     await redis(stack.redisPort, "LPUSH", `notifications:${user}`, JSON.stringify({ userId: user, ...n }));
   const page = await open({ attributes: { toasts: "" } });
   await page.evaluate(() => (globalThis.pwned = 0));
+  await until("the page is connected", () => page.evaluate(() => document.querySelector("bellwire-bell").client?.state === "open"));
   await notify({ title: evil[0], body: evil[1], data: { link: "javascript:pwned=1" } });
   await page.locator(`${bell} [part=toast]`).waitFor();
   await press(page);

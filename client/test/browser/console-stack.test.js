@@ -112,7 +112,7 @@ test("queues: a dead letter with its reason is put back", async () => {
   }
   const page = await open("queues");
   await page.getByRole("link", { name: "console:mail" }).click();
-  await sees(page, /[1-3] dead\./);
+  await sees(page, /[1-3] dead[.:]/);
   await page.getByRole("button", { name: "Put all back" }).click();
   await dialog(page).getByRole("button", { name: "Put back" }).click();
   await sees(page, /Put [1-3] messages? of .*console:mail.* back/);

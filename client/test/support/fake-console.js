@@ -201,7 +201,11 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
     const url = new URL(request.url, "http://hub");
     const path = url.pathname;
     let body = "";
-    for await (const piece of request) body += piece;
+    try {
+      for await (const piece of request) body += piece;
+    } catch {
+      return response.destroy();
+    }
     const page = /^\/console(?:\/?|\/(?:assets\/)?([\w-]+\.(?:js|css|html)))$/.exec(path);
     if (page && request.method === "GET") return file(response, page[1] ?? "console.html");
     response.setHeader("access-control-allow-origin", "*");
@@ -212,6 +216,7 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
     const bearer = request.headers.authorization?.slice(7);
     tokens.add(bearer);
     const problem = fake.refuse(request, url) ?? lacks(path, bearer);
+    if (request.socket.destroyed) return;
     const [status, value] = problem ? [problem.status, problem] : path === "/console/live" ? [200, null] : answer(request.method, path, url.searchParams, body && JSON.parse(body)) ?? [404, { status: 404, code: "not_found", title: "Not found" }];
     if (value === null) return live(response);
     response.writeHead(status, { "content-type": status < 400 ? "application/json" : "application/problem+json", ...(value.retryAfter && { "retry-after": value.retryAfter }) });
