@@ -16,7 +16,7 @@ use spin_sdk::time::sleep;
 use super::deadline::within;
 use super::rows::{self, Expected};
 use crate::ports::sql::{Failure, SqlError, Value};
-use write_lock::{Place, Turn, WriteLock};
+use write_lock::{Wait, WriteLock};
 
 /// Deadline of a statement, including the wait for the write lock.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(6);
@@ -65,12 +65,12 @@ impl SpinSqlite {
             rows::collect(rows, verdict, expected).await
         };
         // Most statements never wait, and so never read the clock.
-        let mut place: Option<Place<'_>> = None;
+        let mut waiting: Option<(Instant, Wait)> = None;
         loop {
             match run().await {
                 Ok(rows) => {
-                    if let Some(place) = place {
-                        place.served(Instant::now());
+                    if let Some((since, _)) = waiting {
+                        self.write_lock.got_it(since.elapsed());
                     }
                     let rows = rows.into_iter().map(|row| row.values);
                     return rows.map(|row| row.into_iter().map(value).collect()).collect();
@@ -79,8 +79,12 @@ impl SpinSqlite {
                 Err(error) if classify(&error).failure == Failure::Locked => {
                     is_locked.set(true);
                     self.locked_at.set(Some(Instant::now()));
-                    let place = place.get_or_insert_with(|| self.write_lock.join(Instant::now()));
-                    wait(place).await;
+                    let (since, wait) =
+                        waiting.get_or_insert_with(|| (Instant::now(), Wait::default()));
+                    let pause = self.write_lock.pause(wait, since.elapsed());
+                    if !pause.is_zero() {
+                        sleep(pause).await;
+                    }
                 }
                 Err(error) => return Err(classify(&error)),
             }
@@ -109,18 +113,6 @@ impl SpinSqlite {
             *self.connection.borrow_mut() = None;
         }
         outcome
-    }
-}
-
-/// Waits until the statement is to ask for the lock again. The statements of an instance look at
-/// their line by timers: they must not wake each other.
-async fn wait(place: &mut Place<'_>) {
-    loop {
-        match place.turn(Instant::now()) {
-            Turn::Ask(Duration::ZERO) => return,
-            Turn::Ask(pause) => return sleep(pause).await,
-            Turn::Hold(pause) => sleep(pause).await,
-        }
     }
 }
 
