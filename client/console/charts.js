@@ -48,7 +48,7 @@ export function spark(kinds, { bars = false, tall = 32 } = {}) {
 /** A number, what belongs to it, and perhaps its last 15 minutes. `used`: with a bar. */
 export function card(title, kinds = [], options = {}) {
   const id = newId();
-  const value = el("p.value"), below = el("p.below"), words = el("p.words"), drawn = kinds.length && spark(kinds, options);
+  const value = el("p.value"), below = el("p.below"), words = el("p.words"), drawn = kinds.length ? spark(kinds, options) : null;
   const used = options.used && bar("used");
   const node = el("article.card", { "aria-labelledby": id }, el("h2", { id }, title), value, below, used && used.node, drawn && drawn.node, words);
   return {

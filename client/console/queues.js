@@ -156,7 +156,7 @@ export function queuesView(app) {
     readings = [...readings.filter((one) => one.at > at - TREND_MS), { at, all }];
     const [{ at: from, all: before }] = readings;
     const change = all === before ? "as many as" : `${count(Math.abs(all - before))} ${all > before ? "more" : "fewer"} than`;
-    const waits = typeof now.oldestAgeSeconds === "number" ? `The oldest has waited ${span(now.oldestAgeSeconds * 1000)}.` : "Nothing waits.";
+    const waits = typeof now.oldestAgeSeconds === "number" ? `The oldest has waited ${span(now.oldestAgeSeconds * 1000)}.` : now.ready || now.delayed ? "How long the oldest has waited is not known." : "Nothing waits.";
     say(facts, `${count(now.ready)} ready, ${count(now.delayed)} delayed, ${count(now.inFlight)} in flight, ${count(now.dead)} dead: ${change} ${span(at - from)} ago. ${waits}`);
   }
 

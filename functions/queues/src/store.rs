@@ -21,7 +21,7 @@ pub async fn run(
     more: &[String],
     args: &[Arg<'_>],
 ) -> Result<Vec<Reply>, Error> {
-    // At the same time: the operation does not wait for the index.
+    // At the same time, not one after the other.
     join(read(app, script, queue, more, args), index::touch(app, queue)).await.0
 }
 

@@ -1,12 +1,20 @@
 //! Who asks: only a page that this hub served, opened on this machine, gets a token.
 
-use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, ORIGIN};
+use http::header::{FORWARDED, HOST, HeaderMap, HeaderName, ORIGIN, VIA};
 use shared::{Code, Error};
 
 use crate::config::demo::LOOPBACK_NAMES;
 
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// What proxies add.
+const OF_PROXIES: [HeaderName; 6] = [
+    FORWARDED,
+    VIA,
+    HeaderName::from_static("x-forwarded-for"),
+    HeaderName::from_static("x-forwarded-host"),
+    HeaderName::from_static("x-forwarded-proto"),
+    HeaderName::from_static("x-real-ip"),
+];
 
 /// `Host` with its port.
 ///
@@ -14,7 +22,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// `forbidden`: another name, which a page of somebody else's may have made point here, or a
 /// request that a proxy passed on.
 pub(super) fn host(headers: &HeaderMap) -> Result<&str, Error> {
-    if headers.contains_key(FORWARDED) || headers.contains_key(FORWARDED_FOR) {
+    if OF_PROXIES.iter().any(|name| headers.contains_key(name)) {
         return Err(forbidden("the demo is for this machine: it is not served through a proxy"));
     }
     let host = one(headers, HOST).unwrap_or_default();
