@@ -202,7 +202,7 @@ export class BellwireBell extends Base {
     this.#draw();
   }
 
-  /** Reads the list: when somebody looks at it for the first time. */
+  /** Reads the list, when the panel is first opened. */
   #read() {
     const { client } = this;
     if (!client || this.#list) return;

@@ -29,9 +29,11 @@ export class Unread {
       return frame.unread;
     }
     if (frame.type === "gap" || frame.type === "removed") doubt();
-    if (frame.type !== "notification" || this.value === null) return;
+    if (frame.type !== "notification") return;
     const { notification: n } = frame;
     if (!isOurs(n) || n.seq <= this.#counted) return;
+    // A user without a feed has no count; with the first entry there is one.
+    if (this.value === null) return void doubt();
     // What leaves the window, or expires, may have been unread.
     if (n.seq > WINDOW || n.expiresAt || Date.now() - this.#answeredAt < IN_FLIGHT_MS) doubt();
     return Math.min(WINDOW, this.value + 1);

@@ -57,6 +57,9 @@ pub(crate) const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
 pub const CONSOLE_VIEWERS_MAX: usize = 8;
 /// Connections to the console's address: a few for each viewer while the page is loading.
 pub(crate) const CONSOLE_CONNECTIONS_MAX: usize = 32;
+/// Time for the head of a request to the console's address. Short, because idle connections take the
+/// slots of the others.
+pub(crate) const CONSOLE_HEADER_DEADLINE: Duration = Duration::from_secs(3);
 /// Time for a viewer of the console to read on, after which the connection is closed.
 pub(crate) const CONSOLE_WRITE_DEADLINE: Duration = Duration::from_secs(10);
 /// Bytes that the kernel holds for a viewer who does not read: about a minute.

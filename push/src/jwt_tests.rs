@@ -77,32 +77,4 @@ fn rs256_signs_as_rsa_verifies() {
 }
 
 /// Made by `openssl genpkey -algorithm RSA`, for tests only.
-pub(crate) const RSA: &str = "-----BEGIN PRIVATE KEY-----
-MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQCKSb6mY9KL37XQ
-Sju9/I6laPwPS3N8cye2+bc6YqCGyjFXWGppUTUc4gq0j7phsdWbdNh8RfEOK2a0
-V7rsAmKCut/XJFIoCw1Foqi67SCC5B3HvC8kjnXOiPw5Y8UxsETN+YYF8SZ2OoLP
-oPblcWzgnfkNWHGh6mZ5vWuVY8868zQD3iR2i/HuIWN3binMPzJu3qgw/14LuU2a
-D1057jjyouC/vv3eCLtUaIybca34G6exugny+8B6e8BhKX+BncfAtLcEfjiawxt2
-g92sSLkWYjRJ/xGIIF83t040UOzlLT/kFxvKwAsm5d8hYsxRXfak4YoJLYb8ovlr
-fMUK77KxAgMBAAECggEAN2IXd74MybYbs8K3MHygiICGSn3WT6Yy5qYWCs0LK1B4
-+FlRrMI4OkwRK4VQiOXW/b6LISJFy334UQu9sd22pFLBaQGD4cOjWhst5kcnuSQx
-BRhJ7SMc7U2Rbk6V4DOPKsrfMSwGUl1WnF8D4ppNl5vM7dpZEBa3WdRR7O+fRCUi
-HcRuQ9Ew/GJimdx/oevextBIng/L0mXFXuLcBbdd89LGlwXEk+dM2mOkBblXVJ8x
-deTDvKXo2NS4iZ30rkPSkY7qR/sIv2QaFvos81VCEyweXCFHrWK4G1rwwEvnvN6Y
-g4levc/Zya2NXAWCB7iQ5m9zZGMKn5N6v2HbIQ4vvQKBgQC9tewNe757wI9wCcXp
-udzhVsFBonDkrjS5u20upv+HrrzJCawTgjPcQ+SwRbfxH5Sx13Dzx56HJm4BcRjh
-xwjH82Vqo8pZKHd/Srm3WuPYJj1dxvGBQVnvenVxwfE32r/IFCDFGvhm63SkuhSr
-TtJBqa6aUreoQaDvc7/yVs4l/wKBgQC6m/LjpQag+IHqkdx5tfv57iebusPdqJqw
-6L7jKgAgCyfWP2tLuKgf6yUF/4zDhv4btwPAqo2dr0DKw/Rs9Y53TFCn2NfWLS79
-FL1TFN8f//3PG0n/hLI7cLib4FaO3iS7gpRDtt1nzdvD5JmSXOL0puzjccWnThvz
-aMPUsbgHTwKBgHPgznoB7v0qRrM51QEJ/YhK9KrBrVGRszUL7goECat4KWpnFQup
-iUHu2p5tR4jqMGpc3WqasRN+fs00pu0qJQv1eSolN/EzzaIcI8qCow+hc/R3E4dP
-Qr8Lvvcobs4eOOzelpGvArHi+pGv8/YbpERlf/hVtEb7J3F782/0Y+FDAoGAQVg8
-nHR8Nr/ullpPTxtnyeQYYJLs5WCWEp7dwSRC+PWPFJoOk2xtCwhHZatP+mP59XCH
-0t6mSnJFCPvHSqROJ/5EPBJVuj0GOD8b8MzdORJmKTDQH7ayxte4/XR4Ov0U9chK
-7M9LBn9ylk0lbbgzDSKqzxZW9TgH15t2/7Lf00cCgYBbHfdV/dq1G8wqn5Y4Bq6q
-4c2urDA+8l323iRyVk2W3NZMOKG9GrzMe6VSdoVqAXGlozxm3dkbtwN3o3ZJNnjZ
-R1jrbWfFQUccVZmznG0TGUdxy4WpLC3sioGyW3dWxF/Kvz6F636YjGrxSAbRZrrY
-Oy07C7eTtimaVoVrs+8H6g==
------END PRIVATE KEY-----
-";
+pub(crate) const RSA: &str = include_str!("../tests/keys/rsa.pem");

@@ -7,14 +7,18 @@
 --
 -- Returns the number of resources.
 
+-- A field that another service has written may not be a number: it is left alone, and the others are
+-- added. The expiry is set in any case.
 local ADDED = {'hits', 'stale', 'misses', 'fetches', 'failures', 'ms'}
 local WIDTH = #ADDED + 2
+local failed
 
 for at = 2, #ARGV, WIDTH do
   local resource = ARGV[at]
   for i, what in ipairs(ADDED) do
     if ARGV[at + i] ~= '0' then
-      redis.call('HINCRBY', KEYS[1], what .. ' ' .. resource, ARGV[at + i])
+      local added = redis.pcall('HINCRBY', KEYS[1], what .. ' ' .. resource, ARGV[at + i])
+      if type(added) == 'table' then failed = failed or added end
     end
   end
   local field, worst = 'worst ' .. resource, tonumber(ARGV[at + WIDTH - 1])
@@ -23,4 +27,5 @@ for at = 2, #ARGV, WIDTH do
   end
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
+if failed then return failed end
 return (#ARGV - 1) / WIDTH

@@ -6,6 +6,7 @@ import { keepMarks } from "../../marks.js";
 import { Position, isOurs, query } from "../../position.js";
 import { Token, claims } from "../../token.js";
 import { fakeToken } from "../support/fake-hub.js";
+import { Unread } from "../../unread.js";
 
 const id = (seq) => `0190a000-0000-7000-8000-${String(seq).padStart(12, "0")}`;
 const note = (seq, more) => ({ type: "notification", notification: { id: id(seq), userId: "alice", seq, title: `t${seq}`, createdAt: "x", ...more } });
@@ -111,6 +112,15 @@ test("a welcome while Redis is away does not lose the epoch", () => {
   assert.equal(p.take(note(3)), null);
   assert.ok(p.take(note(4)));
   assert.equal(query(p.cursor), "?since=seq:4&epoch=e");
+});
+
+test("a count that is not known is asked for at the next notification, and a known one goes up", () => {
+  const unread = new Unread();
+  let asked = 0;
+  const arrives = (seq) => unread.behind({ type: "notification", notification: { id: "0190a000-0000-7000-8000-000000000001", seq } }, seq, () => void asked++);
+  assert.deepEqual([arrives(1), asked], [undefined, 1]);
+  unread.value = unread.behind({ type: "pong", epoch: "e", seq: 1, unread: 1 }, 1, () => void asked++);
+  assert.deepEqual([unread.value, arrives(1), arrives(2), asked], [1, undefined, 2, 1]);
 });
 
 test("a tab that is behind the leader knows it", () => {

@@ -302,6 +302,9 @@ fn base_url(url: &str, setting: &str) -> Result<Url> {
         base.query().is_none() && base.fragment().is_none(),
         "{setting} must not have a query or fragment"
     );
+    // The origin becomes part of a Content-Security-Policy, where these separate values.
+    let host = base.host_str().unwrap_or_default();
+    ensure!(!host.contains([';', ',', '\'']), "{setting} has a host with `;`, `,` or `'`");
     Ok(base)
 }
 
@@ -312,6 +315,10 @@ fn check_relay_token(path: &Path) -> Result<()> {
     let shown = path.display();
     let read = || -> std::io::Result<String> {
         let mut text = String::new();
+        // Opening a pipe would wait for its writer.
+        if !path.metadata()?.is_file() {
+            return Err(std::io::Error::other("not a regular file"));
+        }
         File::open(path)?.take(RELAY_TOKEN_FILE_BYTES_MAX).read_to_string(&mut text)?;
         Ok(text)
     };

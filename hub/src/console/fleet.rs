@@ -19,10 +19,10 @@ const HUBS_MAX: isize = 1000;
 /// The time in seconds and microseconds; ids with the ends of their leases, ms; online users.
 type Answer = ((u64, u64), Vec<(String, f64)>, u64);
 
-/// The last answer. An async lock, held while Redis is asked: concurrent viewers wait for the one
+/// The last answer, `None` if Redis gave none. An async lock, held while Redis is asked: concurrent viewers wait for the one
 /// answer.
 #[derive(Default)]
-pub(super) struct Fleet(Mutex<Option<(Instant, Value)>>);
+pub(super) struct Fleet(Mutex<Option<(Instant, Option<Value>)>>);
 
 impl Console {
     /// # Errors
@@ -32,14 +32,14 @@ impl Console {
         if let Some((at, answer)) = &*last
             && at.elapsed() < FRESH_FOR
         {
-            return Ok(answer.clone());
+            return answer.clone().ok_or_else(unavailable);
         }
-        let answer = self.read_fleet().await.map_err(|error| {
-            tracing::debug!(%error, "cannot read the fleet");
-            Error::new(Code::RedisUnavailable, "Redis does not tell which hubs are alive")
-        })?;
+        let answer = self.read_fleet().await;
+        let answer = answer.inspect_err(|error| tracing::debug!(%error, "cannot read the fleet"));
+        let answer = answer.ok();
+        // Also a failure: those who waited for it would each wait for the next one.
         *last = Some((Instant::now(), answer.clone()));
-        Ok(answer)
+        answer.ok_or_else(unavailable)
     }
 
     async fn read_fleet(&self) -> RedisResult<Value> {
@@ -55,4 +55,8 @@ impl Console {
         let hubs: Vec<Value> = hubs.map(|(id, _)| json!({ "self": id == me, "id": id })).collect();
         Ok(json!({ "hubs": hubs, "onlineUsers": online }))
     }
+}
+
+fn unavailable() -> Error {
+    Error::new(Code::RedisUnavailable, "Redis does not tell which hubs are alive")
 }

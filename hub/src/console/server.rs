@@ -20,8 +20,8 @@ use crate::console::write_deadline::WriteDeadline;
 use crate::http::problem::answer;
 use crate::http::request_id::RequestId;
 use crate::limits::{
-    ACCEPT_PAUSE, CONSOLE_CONNECTIONS_MAX, CONSOLE_SEND_BUFFER_BYTES, HEADER_BYTES_MAX,
-    HEADER_DEADLINE,
+    ACCEPT_PAUSE, CONSOLE_CONNECTIONS_MAX, CONSOLE_HEADER_DEADLINE, CONSOLE_SEND_BUFFER_BYTES,
+    HEADER_BYTES_MAX,
 };
 
 impl Console {
@@ -64,7 +64,10 @@ impl Console {
             async move { Ok::<_, Infallible>(answer.await) }
         });
         let mut server = http1::Builder::new();
-        server.timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).keep_alive(false);
+        server
+            .timer(TokioTimer::new())
+            .header_read_timeout(CONSOLE_HEADER_DEADLINE)
+            .keep_alive(false);
         server.max_buf_size(HEADER_BYTES_MAX);
         let serving = server.serve_connection(TokioIo::new(stream), service);
         if let Err(error) = serving.await {

@@ -140,6 +140,38 @@ async fn reads_go_on_when_they_cannot_be_counted() {
 }
 
 #[tokio::test]
+async fn foreign_fields_do_no_harm() {
+    let world = World::start().await;
+    world.get("item/1").await.expect(200);
+    eventually("it is counted", async || {
+        (number(&counts(&world, "item/{id}").await, "misses") == 1).then_some(())
+    })
+    .await;
+    let hours: Vec<String> = world.redis.run("KEYS bw:counts:{cache}:*").await;
+    let hour = hours[0].as_str();
+    let ours = ["HSET", hour, "misses item/{id}", "no number", "failures item/{id}", "-7"];
+    world.redis.command(&ours).await;
+    world.redis.command(&["HSET", hour, "hits item/{id}", "inf", "ms item/{id}", "nan"]).await;
+    world.redis.command(&["PERSIST", hour]).await;
+    world.get("item/2").await.expect(200);
+    let item = eventually("the fetch is counted", async || {
+        let item = counts(&world, "item/{id}").await;
+        (number(&item, "fetches") == 2).then_some(item)
+    })
+    .await;
+    let found = ["hits", "misses", "failures"].map(|name| number(&item, name));
+    assert_eq!(found, [0, 0, 0], "{item}");
+    let ttl: i64 = world.redis.run_words(&["TTL", hour]).await;
+    assert!(ttl > 0, "{ttl}");
+    // A hash of another size is not ours.
+    let fields: Vec<String> = (0..10_001).flat_map(|at| [at.to_string(), "1".into()]).collect();
+    let mut words = vec!["HSET", hour];
+    words.extend(fields.iter().map(String::as_str));
+    world.redis.command(&words).await;
+    assert_eq!(number(&counts(&world, "item/{id}").await, "fetches"), 0);
+}
+
+#[tokio::test]
 async fn two_hosts_count_together_and_yesterday_is_left_out() {
     let world = World::start().await;
     let second = setup(&world.redis, &world.origin).start().await;

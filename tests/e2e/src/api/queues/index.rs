@@ -180,6 +180,28 @@ async fn the_names_used_longest_ago_give_way_to_more() {
     assert_eq!(left, [301, 201, 200]);
     let names: Vec<String> = redis.run_words(&["ZRANGE", QUEUES_TOUCHED, "0", "-1"]).await;
     assert_eq!((names.len(), names[0].as_str(), names[199].as_str()), (200, "q301", "new"));
+    // Redis lost the times: new names are kept, and those without a time give way.
+    redis.command(&["DEL", QUEUES_TOUCHED]).await;
+    touch("newer", "200").await;
+    let names: Vec<String> = redis.run_words(&["ZRANGE", QUEUES, "0", "-1"]).await;
+    assert!(names.contains(&"newer".to_owned()) && names.len() <= 200, "{names:?}");
+    // Redis lost the names: the times are bounded by themselves.
+    redis.command(&["DEL", QUEUES]).await;
+    for at in 0..10 {
+        touch(&format!("q{at}"), "5").await;
+    }
+    let times: u64 = redis.run_words(&["ZCARD", QUEUES_TOUCHED]).await;
+    assert!(times <= 5, "{times}");
+}
+
+#[tokio::test]
+async fn the_times_expire_even_if_redis_refuses_the_names() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    redis.command(&["SET", QUEUES, "another service's"]).await;
+    send(&functions, "work").await;
+    let ttl: i64 = redis.run_words(&["TTL", QUEUES_TOUCHED]).await;
+    assert!(ttl > 0, "{ttl}");
 }
 
 #[tokio::test]
