@@ -150,7 +150,10 @@ async fn check_config_prints_the_resulting_settings_and_the_errors() {
     assert!(!is_right && stderr.contains("/dev") && stderr.contains("regular file"), "{stderr}");
     let (is_right, _, stderr) =
         check("functions_url = \"http://f;script-src\"\nrelay_token_file = \"/dev\"").await;
-    assert!(!is_right && stderr.contains("--functions-url") && stderr.contains("a host"), "{stderr}");
+    assert!(
+        !is_right && stderr.contains("--functions-url") && stderr.contains("a host"),
+        "{stderr}"
+    );
     // Checks settings together, as `serve` does, not only line by line.
     let (is_right, _, stderr) = check("connections_max = 10\nsockets_max = 11").await;
     assert!(!is_right && stderr.contains("BELLWIRE_HUB_SOCKETS_MAX"), "{stderr}");

@@ -198,7 +198,7 @@ async fn the_names_used_longest_ago_give_way_to_more() {
 async fn the_times_expire_even_if_redis_refuses_the_names() {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
-    redis.command(&["SET", QUEUES, "another service's"]).await;
+    redis.command(&["SET", QUEUES, "another service's", "EX", "600"]).await;
     send(&functions, "work").await;
     let ttl: i64 = redis.run_words(&["TTL", QUEUES_TOUCHED]).await;
     assert!(ttl > 0, "{ttl}");
