@@ -8,9 +8,10 @@
 //! | `servers` | [`RedisServer`], [`Postgres`], [`Record`], [`SmallDisk`]: storage |
 //! | | [`Functions`], [`Hub`]: the programs under test |
 //! | | [`Proxy`], [`Origin`], [`Gateway`]: network faults, an HTTP origin, an existing service |
+//! | | [`Certificate`]: for a server with TLS |
 //! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`]: requests, and three ways to receive |
 //! | | [`jwt`]: tokens; [`api`]: every answer against `docs/openapi.json` |
-//! | `benchmarks` | [`cpu`] time, [`stats`], [`table`]s, peers in [`node`] |
+//! | `benchmarks` | [`cpu`] time, [`memory`], [`stats`], [`table`]s, peers in [`node`] |
 //! | [`wait`] | deadlines |
 //!
 //! The harness knows nothing of the system's internals, and does not depend on the hub's library.
@@ -26,12 +27,15 @@ pub mod rooms;
 mod servers;
 pub mod wait;
 
-pub use benchmarks::{cpu, node, stats, table};
+pub use benchmarks::{cpu, memory, node, stats, table};
 pub use clients::{api, events, http, jwt, published, socket};
 pub use processes::{paths, ports, process, schemathesis};
 pub use servers::small_disk;
-pub use servers::{functions, gateway, hub, origin, postgres, proxy, record, redis_server};
+pub use servers::{
+    certificate, functions, gateway, hub, origin, postgres, proxy, record, redis_server,
+};
 
+pub use certificate::Certificate;
 pub use events::Events;
 pub use functions::{Functions, Setup};
 pub use gateway::Gateway;

@@ -1,4 +1,3 @@
-mod certificate;
 mod fake;
 
 use std::path::PathBuf;
@@ -12,9 +11,10 @@ use push::sender::{ApnsConfig, Config, FcmConfig, WebPushConfig};
 use push::webpush::Allowed;
 use push::{Address, Origin, Push, Roots, Sender};
 use serde_json::json;
+use support::certificate;
 
-pub use certificate::Certificate;
 pub use fake::{Fake, Protocol, Reply, Seen, acceptor};
+pub use support::Certificate;
 
 pub const FCM_PATH: &str = "/v1/projects/p/messages:send";
 pub const TOPIC: &str = "com.example.app";

@@ -1,5 +1,6 @@
 //! Servers that tests start: databases, the programs under test, and the services around them.
 
+pub mod certificate;
 pub mod functions;
 pub mod gateway;
 pub mod hub;
