@@ -39,6 +39,14 @@ pub struct Args {
     #[arg(long, default_value_t = 2)]
     pub threads: usize,
 
+    /// Users of a campaign
+    #[arg(long, default_value_t = 100_000)]
+    pub campaign_users: usize,
+
+    /// Campaigns of each kind, in turns
+    #[arg(long, default_value_t = 3)]
+    pub campaign_rounds: u32,
+
     /// Measures no library in Node
     #[arg(long)]
     pub without_peers: bool,
@@ -61,6 +69,8 @@ pub enum Scenario {
     Fcm,
     /// Web Push, compared with web-push
     Webpush,
+    /// Campaigns through the worker
+    Campaign,
 }
 
 /// What a process of ours sends to.

@@ -3,6 +3,7 @@
 //!
 //! Linux only: CPU time and memory come from `/proc`.
 
+mod campaign;
 mod cli;
 mod dialogue;
 mod measure;
@@ -46,6 +47,13 @@ async fn run(args: &Args) -> Result<()> {
             show(&table.to_text())?;
             tables.push(table);
         }
+    }
+    if args.wants(Scenario::Campaign)
+        && let Some(worker) = campaign::worker()
+    {
+        let table = report::campaigns(&campaign::all(args, &worker).await?);
+        show(&table.to_text())?;
+        tables.push(table);
     }
     if let Some(path) = &args.json {
         let text = format!("{:#}\n", report::to_json(args, &head, &tables));

@@ -53,6 +53,7 @@ pub struct Series {
 /// The server, with the files of everybody.
 pub struct Server {
     dialogue: Dialogue,
+    pub setup: Setup,
     setup_file: PathBuf,
     _dir: TempDir,
 }
@@ -61,12 +62,12 @@ impl Server {
     pub async fn start() -> Result<Self> {
         let dir = tempfile::tempdir()?;
         let port = ports::free();
-        let (_, setup_file) = Setup::make(&dir, port)?;
+        let (setup, setup_file) = Setup::make(&dir, port)?;
         let mut command = Command::new(std::env::current_exe()?);
         command.arg("serve").arg(&setup_file).arg(port.to_string());
         let mut dialogue = Dialogue::start("the push service", &mut command)?;
         dialogue.line(ANSWER_LIMIT).await?;
-        Ok(Self { dialogue, setup_file, _dir: dir })
+        Ok(Self { dialogue, setup, setup_file, _dir: dir })
     }
 
     pub fn pid(&self) -> u32 {

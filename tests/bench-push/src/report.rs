@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use support::stats::median;
 use support::table::{Cell, Table};
 
+use crate::campaign::{Outcome, Plan};
 use crate::cli::{Args, Service};
 use crate::measure::{Sample, Series};
 use crate::subject::Subject;
@@ -168,5 +169,60 @@ pub fn goals(service: Service, all: &[Series]) -> Table {
             }
         }
     }
+    table
+}
+
+const CAMPAIGN_COLUMNS: &[&str] = &[
+    "",
+    "delay ms",
+    "seconds",
+    "users/s",
+    "the most",
+    "worker CPU µs",
+    "Redis CPU µs",
+    "functions CPU µs",
+    "record CPU µs",
+    "server CPU µs",
+    "pushed",
+    "more than once",
+    "responses",
+    "feed entries",
+    "connections",
+    "worker MiB",
+    "Redis MiB",
+];
+
+/// Campaigns of the worker.
+pub fn campaigns(all: &[(Plan, Vec<Outcome>)]) -> Table {
+    let mut table = Table::new("Campaigns", CAMPAIGN_COLUMNS);
+    for (plan, outcomes) in all {
+        let of = |read: fn(&Outcome) -> f64| median(outcomes.iter().map(read));
+        let number = |read, decimals| Cell::Number(of(read), decimals);
+        let feed = if plan.feed { "feed" } else { "push only" };
+        table.rows.push(vec![
+            Cell::text(format!("{} users, {feed}", of(|o| o.users))),
+            Cell::Number(plan.delay_ms as f64, 0),
+            number(|o| o.seconds, 1),
+            number(|o| o.users / o.seconds, 0),
+            number(|o| o.per_s_most, 0),
+            number(|o| o.worker_us, 1),
+            number(|o| o.redis_us, 1),
+            number(|o| o.functions_us, 1),
+            number(|o| o.record_us, 1),
+            number(|o| o.server_us, 1),
+            number(|o| o.pushed, 0),
+            number(|o| o.repeated, 0),
+            number(|o| o.responses, 0),
+            number(|o| o.entries, 0),
+            number(|o| o.connections, 0),
+            number(|o| o.worker_mib, 1),
+            number(|o| o.redis_mib, 1),
+        ]);
+    }
+    table.note(format!(
+        "CPU is per user; the ramp is one second instead of 60. Memory is the worker's most, and that \
+         of Redis with the users before the start. Load average at the end: {}.",
+        load_average()
+    ));
     table
 }
