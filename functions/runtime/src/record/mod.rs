@@ -6,6 +6,7 @@
 
 mod entries;
 mod errors;
+mod group_commit;
 mod keys;
 mod pending;
 mod rows;
@@ -14,6 +15,7 @@ mod tokens;
 mod types;
 
 pub use errors::RecordError;
+pub use group_commit::GroupCommit;
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
     Created, Deleted, Entry, Idempotency, Marked, Marks, NewEntry, Outcome, Pending, RedisRun,
