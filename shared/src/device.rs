@@ -179,16 +179,10 @@ fn subscription_from(mut object: Object<'_>) -> Result<Address, Error> {
 }
 
 /// A key of `length` bytes in base64url; padding is dropped.
-fn key(
-    keys: &mut Object<'_>,
-    name: &str,
-    length: usize,
-) -> Result<(String, Vec<u8>), Error> {
+fn key(keys: &mut Object<'_>, name: &str, length: usize) -> Result<(String, Vec<u8>), Error> {
     let text = keys.string(name)?.ok_or_else(|| keys.missing(name))?;
     match BASE64URL.decode(&text) {
-        Ok(bytes) if bytes.len() == length => {
-            Ok((text.trim_end_matches('=').to_owned(), bytes))
-        }
+        Ok(bytes) if bytes.len() == length => Ok((text.trim_end_matches('=').to_owned(), bytes)),
         _ => Err(keys.invalid(name, &format!("must be {length} bytes in base64url"))),
     }
 }
@@ -271,10 +265,7 @@ fn locale(object: &mut Object<'_>) -> Result<Option<String>, Error> {
 ///
 /// # Errors
 /// `invalid_field`, naming the member and the value.
-pub(crate) fn time_zone_from(
-    object: &mut Object<'_>,
-    name: &str,
-) -> Result<Option<String>, Error> {
+pub(crate) fn time_zone_from(object: &mut Object<'_>, name: &str) -> Result<Option<String>, Error> {
     let Some(text) = object.string(name)? else { return Ok(None) };
     match time_zone::is_known(&text) {
         true => Ok(Some(text)),

@@ -11,8 +11,8 @@ use shared::limits::{
 use super::REDIS;
 use crate::operation::Operation;
 use crate::schema::{
-    about, any_of, anything, count, decimal, flag, integer, list, list_max, map, named, object, request,
-    text, time, with_default,
+    about, any_of, anything, count, decimal, flag, integer, list, list_max, map, named, object,
+    request, text, time, with_default,
 };
 use crate::schemas::Named;
 

@@ -62,8 +62,7 @@ fn addresses() -> Vec<Named> {
     ]);
     let locale = limited("^[A-Za-z0-9]+([-_][A-Za-z0-9]+)*$", LOCALE_BYTES_MAX);
     let locale = || about(locale.clone(), "The language of texts, as in `pt-BR`.");
-    let environment =
-        with_default(words(&Environment::ALL.map(Environment::as_str)), "production");
+    let environment = with_default(words(&Environment::ALL.map(Environment::as_str)), "production");
     vec![
         ("TimeZone", about(pattern(NO_NUL), "A name of the IANA database, as in `Europe/Berlin`.")),
         ("PushSubscription", about(subscription, "`PushSubscription.toJSON()` of a browser.")),
@@ -114,7 +113,7 @@ fn preferences() -> Vec<Named> {
     let kind = |form: Form| {
         form.object([
             ("push?", about(flag(), "Whether pushes are sent.")),
-            ("feed?", about(flag(), "Whether entries are delivered live and unread.")),
+            ("feed?", about(flag(), "Stored, and without effect in this version.")),
         ])
     };
     let kinds = |form: Form| {

@@ -4,15 +4,13 @@ use serde_json::json;
 use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
-    DEVICES_MAX, PUSH_TOKEN_BYTES_MAX, PUSH_TOKENS_MAX, PUSH_TOKENS_READ_MAX, REQUEST_ARRAY_BYTES_MAX,
-    REQUEST_BYTES_MAX,
+    DEVICES_MAX, PUSH_TOKEN_BYTES_MAX, PUSH_TOKENS_MAX, PUSH_TOKENS_READ_MAX,
+    REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
 };
 
 use super::BOTH;
 use crate::operation::Operation;
-use crate::schema::{
-    about, count, list_max, map, named, object, or_null, pattern, request, text,
-};
+use crate::schema::{about, count, list_max, map, named, object, or_null, pattern, request, text};
 use crate::schemas::Named;
 
 pub fn schemas() -> Vec<Named> {
