@@ -8,6 +8,7 @@
 mod devices;
 mod entries;
 mod errors;
+mod group_commit;
 mod keys;
 mod pending;
 mod rows;
@@ -17,6 +18,7 @@ mod types;
 
 pub use devices::{AddressedDevice, Addresses, KnownDevice};
 pub use errors::RecordError;
+pub use group_commit::GroupCommit;
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
     Created, Deleted, Entry, Idempotency, Marked, Marks, NewEntry, Outcome, Pending, RedisRun,
