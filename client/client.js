@@ -178,7 +178,8 @@ export class Bellwire extends Base {
     const isWelcome = frame.type === "welcome";
     this.#publish({ frame: taken, before: isWelcome ? this.cursor : before, epoch: this.#position.epoch, unread });
     if (isWelcome) {
-      if (typeof frame.unread !== "number") this.#verify(0);
+      // Without a position there are many such users when Redis is away: they spread out.
+      if (typeof frame.unread !== "number") this.#verify(frame.epoch ? 0 : jitter(3));
       this.#flush();
     }
   }
@@ -187,13 +188,18 @@ export class Bellwire extends Base {
     this.#feed.send().catch((error) => this.#emit("error", error));
   }
 
-  /** Asks what is unread, unless asked already. @param {number} [waitMs] */
+  /**
+   * Asks what is unread, unless asked already: the hub, or the functions if Redis has no feed. Their answer makes one,
+   * whose position the hub then tells: from there on this client can resume.
+   * @param {number} [waitMs]
+   */
   #verify(waitMs = 500 + jitter(0)) {
     if (this.#checking) return;
     this.#checking = setTimeout(() => {
       this.#checking = undefined;
-      if (this.#line?.ping() || !this.#options.functions) return;
-      this.feed({ limit: 1 }).catch(() => {});
+      const { functions } = this.#options;
+      if ((this.#position.epoch || !functions) && this.#line?.ping()) return;
+      if (functions) this.feed({ limit: 1 }).then(() => this.cursor || this.#line?.ping(), () => {});
     }, waitMs);
   }
 
@@ -260,7 +266,7 @@ export class Bellwire extends Base {
     this.#line?.tick();
     if (this.state === "open" && (this.#line || !this.#marks.isStored())) {
       this.#flush();
-      if (this.unread === null) this.#verify();
+      if (this.unread === null && this.#options.functions) this.#verify();
     }
     if (!this.#tabs || this.#line || !isVisible()) return;
     // The timers of a hidden leader may be slow, or it may hang.

@@ -18,6 +18,9 @@ const TICKET_LIMIT_MS = 5_000;
 const LEEWAY_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
 
+/** The hub that the page was last told not to be allowed at. @type {string | URL | undefined} */
+let warned;
+
 /**
  * Browsers remember that a module did not load: it is asked for by another URL then. Bundlers follow the first
  * import; a hub replaces both names by hashed ones.
@@ -84,8 +87,8 @@ export function openLine(options, token, owner) {
     }
     if (stopped) return { code: 1000, reason: "" };
     const c = (current = connection(stream, hear));
-    open(c, held).catch((error) => {
-      c.end(refused(error));
+    open(c, held).catch(async (error) => {
+      c.end(c.opened ? refused(error) : await told(error));
       if (stream) return;
       // No WebSocket here, or the page may not open this one.
       owner.error(error);
@@ -117,15 +120,24 @@ export function openLine(options, token, owner) {
     try {
       await request(options.fetch, token, at(hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
       return { ...end, reason: "websocket blocked" };
-    } catch (/** @type {any} */ error) {
+    } catch (error) {
       failed = 0;
-      const end = refused(error);
-      // The hub answers, but not to this page: its origin is not in --allowed-origins.
-      const blocked = () => void (end.reason = "origin not allowed");
-      if (error.code === "network" && globalThis.location)
-        await fetch(at(hub, "/healthz"), { mode: "no-cors" }).then(blocked, () => {});
-      return end;
+      return told(error);
     }
+  }
+
+  /** A refusal, or no answer: if the hub answers, but not to this page, it does not allow the page's origin. @param {unknown} error */
+  async function told(error) {
+    const end = refused(error);
+    const blocked = () => {
+      end.reason = "origin not allowed";
+      if (warned !== hub)
+        console.warn(`Bellwire: the hub ${hub} refuses pages of ${location.origin}: add this origin to its --allowed-origins (make up: ORIGINS)`);
+      warned = hub;
+    };
+    if (end.reason === "network" && globalThis.location)
+      await fetch(at(hub, "/healthz"), { mode: "no-cors" }).then(blocked, () => {});
+    return end;
   }
 
   /** @param {Frame} frame */

@@ -13,7 +13,7 @@ const FEED_LIMIT = 20;
 export const isId = (text) => /^[A-Za-z0-9._~@+|-]{1,128}$/.test(text) && !/^\.\.?$/.test(text);
 export const NO_ID = "That is no id: 1–128 of A-Z a-z 0-9 . _ ~ @ + | -";
 
-const PROTOCOLS = { v1: "WebSocket, bellwire.v1", raw: "WebSocket, bellwire.raw", sse: "event stream" };
+const PROTOCOLS = new Map([["v1", "WebSocket, bellwire.v1"], ["raw", "WebSocket, bellwire.raw"], ["sse", "event stream"]]);
 
 const ENTRY_KEYS = ["id", "userId", "seq", "title", "kind", "createdAt", "delivery", "readAt"];
 
@@ -48,7 +48,7 @@ function socketRow() {
   return {
     node: el("tr", cells),
     update({ socket }) {
-      const texts = [PROTOCOLS[socket.protocol] ?? String(socket.protocol), span(socket.ageMs), bytes(socket.queuedBytes), count(socket.lastSeq)];
+      const texts = [PROTOCOLS.get(socket.protocol) ?? String(socket.protocol), span(socket.ageMs), bytes(socket.queuedBytes), count(socket.lastSeq)];
       for (const [n, cell] of cells.entries()) say(cell, texts[n]);
     },
   };
