@@ -1,16 +1,14 @@
 // Bellwire: one user's notifications, live, in every tab. What it promises stands in README.md.
 /** @import { Feed } from "./feed.js" */
 /** @import { Line } from "./line.js" */
-/** @import { Marks } from "./marks.js" */
 /** @import { Tabs } from "./tabs.js" */
 /** @import { Events, Frame, Message, Options, Status, Target } from "#types" */
-import { jitter } from "./backoff.js";
+import { again, jitter } from "./backoff.js";
 import { BellwireError } from "./errors.js";
-import { openFeed } from "./feed.js";
 import { iterate } from "./iterate.js";
 import { openLine } from "./line.js";
-import { keepMarks, localStore } from "./marks.js";
 import { Position, gap } from "./position.js";
+import { at, request } from "./request.js";
 import { canShare, joinTabs } from "./tabs.js";
 import { Token } from "./token.js";
 import { Unread } from "./unread.js";
@@ -33,9 +31,7 @@ export class Bellwire extends Base {
   #position;
   /** @type {Token} */
   #token;
-  /** @type {Marks} */
-  #marks;
-  /** @type {Feed} */
+  /** @type {Promise<Feed> | undefined} */
   #feed;
   /** @type {AbortController | null} */
   #running = null;
@@ -57,18 +53,10 @@ export class Bellwire extends Base {
   /** @param {Options} options */
   constructor(options) {
     super();
-    const { hub, user, token, claim, since, storage, signal } = (this.#options = options);
+    const { hub, user, token, claim, since, signal } = (this.#options = options);
     this.#name = `bellwire:${String(hub).replace(/\/$/, "")}:${user ?? ""}`;
     this.#position = new Position(since);
     this.#token = new Token(token, user, claim);
-    const store = storage === undefined && user !== undefined ? localStore() : storage;
-    this.#marks = keepMarks(`${this.#name}:marks`, store);
-    this.#feed = openFeed(options, this.#token, this.#marks, {
-      epoch: () => this.cursor?.epoch,
-      version: () => this.#version,
-      publish: (message) => this.#publish(message),
-      verify: () => this.#verify(),
-    });
     signal?.addEventListener("abort", () => this.close());
   }
 
@@ -122,7 +110,7 @@ export class Bellwire extends Base {
   #stop(code, reason) {
     if (this.#bye) {
       this.#tabs?.say({ bye: true });
-      this.#marks.forget();
+      this.#load().then((feed) => feed.forget(), () => {});
     }
     this.#bye = this.#wanted = false;
     this.#running?.abort();
@@ -184,8 +172,35 @@ export class Bellwire extends Base {
     }
   }
 
+  /** What reads the feed and marks: most pages need it later than the first notification, some never. */
+  #load() {
+    const { functions, user, fetch } = this.#options;
+    /** @param {string} path @param {RequestInit} [init] */
+    const call = async (path, init) => {
+      if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
+      const id = encodeURIComponent(user ?? (await this.#token.subject()));
+      return request(fetch, this.#token, at(functions, `/users/${id}/notifications${path}`), init);
+    };
+    return (this.#feed ??= import("./feed.js").catch(again("./feed.js")).then(
+      ({ openFeed }) => openFeed(this.#name, this.#options, {
+        call,
+        epoch: () => this.cursor?.epoch,
+        version: () => this.#version,
+        publish: (/** @type {Message} */ message) => this.#publish(message),
+        verify: () => this.#verify(),
+      }),
+      (cause) => {
+        this.#feed = undefined;
+        throw new BellwireError("network", "feed.js did not load", { cause });
+      },
+    ));
+  }
+
+  /** Sends marks that wait; those that all tabs see only from the one that leads. */
   #flush() {
-    this.#feed.send().catch((error) => this.#emit("error", error));
+    if (!this.#options.functions) return;
+    const send = (/** @type {Feed} */ feed) => (this.#line || !feed.isStored()) && feed.send();
+    this.#load().then(send).catch((error) => this.#emit("error", error));
   }
 
   /**
@@ -256,7 +271,7 @@ export class Bellwire extends Base {
   }
 
   #wake() {
-    this.#feed.hurry();
+    this.#feed?.then((feed) => feed.hurry(), () => {});
     if (this.#line) return this.#line.wake();
     this.#tabs?.say({ wake: true });
     if (isVisible()) this.#tabs?.check();
@@ -264,9 +279,9 @@ export class Bellwire extends Base {
 
   #tick() {
     this.#line?.tick();
-    if (this.state === "open" && (this.#line || !this.#marks.isStored())) {
+    if (this.state === "open" && this.#options.functions) {
       this.#flush();
-      if (this.unread === null && this.#options.functions) this.#verify();
+      if (this.unread === null && this.#line) this.#verify();
     }
     if (!this.#tabs || this.#line || !isVisible()) return;
     // The timers of a hidden leader may be slow, or it may hang.
@@ -280,13 +295,13 @@ export class Bellwire extends Base {
    * A page of the feed, newest first.
    * @param {{ limit?: number, before?: string | null, after?: string, unread?: boolean, signal?: AbortSignal }} [which]
    */
-  feed(which = {}) {
-    return this.#feed.page(which);
+  async feed(which = {}) {
+    return (await this.#load()).page(which);
   }
 
   /** The whole feed, newest first, page by page. @param {{ signal?: AbortSignal }} [how] */
-  history(how = {}) {
-    return this.#feed.all(how.signal);
+  async *history(how = {}) {
+    yield* (await this.#load()).all(how.signal);
   }
 
   /**
@@ -294,13 +309,13 @@ export class Bellwire extends Base {
    * @param {number | string[]} what
    * @returns {Promise<number | null>} what is unread now; null: kept until it can be sent
    */
-  markRead(what) {
-    return this.#feed.mark(what);
+  async markRead(what) {
+    return (await this.#load()).mark(what);
   }
 
   /** Deletes an entry. @param {string} id */
-  remove(id) {
-    return this.#feed.remove(id);
+  async remove(id) {
+    return (await this.#load()).remove(id);
   }
 
   /** Notifications until the client is closed. */

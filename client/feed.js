@@ -1,13 +1,12 @@
-// The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait.
+// The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait. A module of its own, which
+// the client loads once it has a connection, or when it is asked for; it throws what `call` throws.
 /** @import { FeedPage, Message, Options } from "#types" */
-/** @import { Marks } from "./marks.js" */
-/** @import { Token } from "./token.js" */
 import { jitter } from "./backoff.js";
-import { BellwireError } from "./errors.js";
-import { at, request } from "./request.js";
+import { keepMarks, localStore } from "./marks.js";
 
 /**
  * @typedef {object} Reader
+ * @property {(path: string, init?: RequestInit) => Promise<Response>} call a request for the user's feed
  * @property {() => string | undefined} epoch
  * @property {() => number} version grows with every frame: an answer asked for before may be older
  * @property {(message: Message) => void} publish
@@ -15,29 +14,23 @@ import { at, request } from "./request.js";
  */
 /** @typedef {ReturnType<typeof openFeed>} Feed */
 
-/** @param {Options} options @param {Token} token @param {Marks} marks @param {Reader} reader */
-export function openFeed(options, token, marks, reader) {
-  const { functions, user, fetch } = options;
+/** @param {string} name of the user at the hub @param {Options} options @param {Reader} reader */
+export function openFeed(name, { storage, user }, { call, epoch, version, publish, verify }) {
+  const store = storage === undefined && user !== undefined ? localStore() : storage;
+  const marks = keepMarks(`${name}:marks`, store);
   /** @type {Promise<number | null> | null} */
   let sending = null;
   let sendAt = 0;
   let tries = 0;
 
-  /** @param {string} path @param {RequestInit} [init] */
-  async function call(path, init) {
-    if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
-    const id = encodeURIComponent(user ?? (await token.subject()));
-    return request(fetch, token, at(functions, `/users/${id}/notifications${path}`), init);
-  }
-
   /** @param {{ signal?: AbortSignal, [which: string]: any }} which @returns {Promise<FeedPage>} */
   async function page({ signal, ...which }) {
     const pairs = Object.entries(which).filter(([, value]) => value);
-    const version = reader.version();
+    const before = version();
     const answer = await call(`?${new URLSearchParams(pairs)}`, { signal });
     const page = await answer.json();
-    if (version === reader.version()) reader.publish({ unread: page.unread });
-    else reader.verify();
+    if (before === version()) publish({ unread: page.unread });
+    else verify();
     return page;
   }
 
@@ -54,17 +47,17 @@ export function openFeed(options, token, marks, reader) {
 
   /** @param {number | string[]} what @returns {Promise<number | null>} */
   async function mark(what) {
-    const mark = Array.isArray(what) ? { ids: what } : { upTo: what, epoch: reader.epoch() };
+    const mark = Array.isArray(what) ? { ids: what } : { upTo: what, epoch: epoch() };
     marks.add(mark);
     sendAt = 0;
     let unread = await send();
     // It may have come too late for requests that were on their way.
     if (due()) unread = await send();
-    if (unread === null) reader.publish({ frame: { type: "read", ...mark, pending: true } });
+    if (unread === null) publish({ frame: { type: "read", ...mark, pending: true } });
     return unread;
   }
 
-  const due = () => (Date.now() < sendAt ? null : marks.next(reader.epoch()));
+  const due = () => (Date.now() < sendAt ? null : marks.next(epoch()));
 
   /** Sends the marks that are kept, one request after the other. Null: some are left, or there were none. */
   function send() {
@@ -87,8 +80,8 @@ export function openFeed(options, token, marks, reader) {
         throw error;
       }
       marks.done(mark);
-      reader.publish({ frame: { type: "read", ...mark, unread } });
-      reader.publish({ unread });
+      publish({ frame: { type: "read", ...mark, unread } });
+      publish({ unread });
     }
     return unread;
   }
@@ -96,9 +89,9 @@ export function openFeed(options, token, marks, reader) {
   /** @param {string} id */
   async function remove(id) {
     await call(`/${encodeURIComponent(id)}`, { method: "DELETE" });
-    reader.publish({ frame: { type: "removed", ids: [id] } });
-    reader.verify();
+    publish({ frame: { type: "removed", ids: [id] } });
+    verify();
   }
 
-  return { page, all, mark, send, remove, hurry: () => void (sendAt = 0) };
+  return { page, all, mark, send, remove, hurry: () => void (sendAt = 0), forget: marks.forget, isStored: marks.isStored };
 }

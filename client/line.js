@@ -1,7 +1,7 @@
 // The line to the hub: connects, resumes, waits, and connects again, until it is stopped or told for good.
 /** @import { Connection, Cursor, End, Frame, Options, Status } from "#types" */
 /** @import { Token } from "./token.js" */
-import { jitter, nap } from "./backoff.js";
+import { again, jitter, nap } from "./backoff.js";
 import { gap, query } from "./position.js";
 import { at, request } from "./request.js";
 import { connection, openSocket } from "./transport.js";
@@ -18,15 +18,7 @@ const TICKET_LIMIT_MS = 5_000;
 const LEEWAY_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
 
-/** The hub that the page was last told not to be allowed at. @type {string | URL | undefined} */
-let warned;
-
-/**
- * Browsers remember that a module did not load: it is asked for by another URL then. Bundlers follow the first
- * import; a hub replaces both names by hashed ones.
- */
-const loadStreams = () =>
-  import("./sse.js").catch(() => import(/* webpackIgnore: true */ /* @vite-ignore */ ["./sse.js", Date.now()].join("?")));
+const loadStreams = () => import("./sse.js").catch(again("./sse.js"));
 
 /**
  * @typedef {object} Owner
@@ -36,14 +28,6 @@ const loadStreams = () =>
  * @property {(error: unknown) => void} error
  */
 /** @typedef {ReturnType<typeof openLine>} Line */
-
-/** How a refusal over HTTP reads as the end of a connection. @param {any} error @returns {End} */
-function refused({ code: word, status, retryInMs }) {
-  const code = { 400: 4410, 401: 4401, 403: 4403, 410: 4410 }[/** @type {number} */ (status)] ?? 1006;
-  // Retry-After is the same for everyone who is refused.
-  if (retryInMs) retryInMs *= 1 + Math.random();
-  return { code, reason: typeof word === "string" ? word : "network", retryInMs };
-}
 
 /** @param {Options} options @param {Token} token @param {Owner} owner */
 export function openLine(options, token, owner) {
@@ -87,8 +71,8 @@ export function openLine(options, token, owner) {
     }
     if (stopped) return { code: 1000, reason: "" };
     const c = (current = connection(stream, hear));
-    open(c, held).catch(async (error) => {
-      c.end(c.opened ? refused(error) : await told(error));
+    open(c, held).catch((error) => {
+      c.end({ code: 1006, reason: "network" });
       if (stream) return;
       // No WebSocket here, or the page may not open this one.
       owner.error(error);
@@ -99,7 +83,7 @@ export function openLine(options, token, owner) {
     const { opened } = end;
     if (stream) failed = opened && Date.now() - opened < SOCKET_AGAIN_MS ? failed : 2;
     else if (opened) failed = 0;
-    else if (end.code === 1006 && ++failed > 1 && !stopped) end = await why(end);
+    else if (end.code === 1006 && ++failed > 1 && !stopped) end = await why();
     if (end.code === 4401) token.refuse(held);
     return end;
   }
@@ -109,35 +93,18 @@ export function openLine(options, token, owner) {
     const url = at(hub, `/${c.stream ? "sse" : "ws"}/notifications${query(owner.cursor())}`);
     if (!c.stream) return openSocket(c, url, held, Socket);
     const { openStream } = await loadStreams();
-    return openStream(c, url, held, options.fetch);
+    return openStream(c, url, held, hub, options.fetch);
   }
 
-  /**
-   * A page does not see why a handshake was refused; it can ask for a ticket, which the same checks refuse.
-   * @param {End} end
-   */
-  async function why(end) {
+  /** A page does not see why a handshake was refused; it can ask for a ticket, which the same checks refuse. */
+  async function why() {
     try {
       await request(options.fetch, token, at(hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
-      return { ...end, reason: "websocket blocked" };
+      return { code: 1006, reason: "websocket blocked" };
     } catch (error) {
       failed = 0;
-      return told(error);
+      return loadStreams().then(({ refused }) => refused(error, hub), () => ({ code: 1006, reason: "network" }));
     }
-  }
-
-  /** A refusal, or no answer: if the hub answers, but not to this page, it does not allow the page's origin. @param {unknown} error */
-  async function told(error) {
-    const end = refused(error);
-    const blocked = () => {
-      end.reason = "origin not allowed";
-      if (warned !== hub)
-        console.warn(`Bellwire: the hub ${hub} refuses pages of ${location.origin}: add this origin to its --allowed-origins (make up: ORIGINS)`);
-      warned = hub;
-    };
-    if (end.reason === "network" && globalThis.location)
-      await fetch(at(hub, "/healthz"), { mode: "no-cors" }).then(blocked, () => {});
-    return end;
   }
 
   /** @param {Frame} frame */
