@@ -1,17 +1,10 @@
-// Trying again. How long to wait: full jitter, so that the clients of a hub that dies do not come back together.
+// How long to wait: full jitter, so that the clients of a hub that dies do not come back together.
 
 const BASE_MS = 500;
 const CAP_MS = 30_000;
 
 /** Milliseconds before try `tries` (from 0): anywhere below a limit that doubles. @param {number} tries */
 export const jitter = (tries, random = Math.random) => random() * Math.min(CAP_MS, BASE_MS * 2 ** tries);
-
-/**
- * For a module that did not load, which browsers remember: asks for it by another URL. Bundlers follow the import
- * before this one; a hub replaces both names by hashed ones.
- * @param {string} name
- */
-export const again = (name) => () => import(/* webpackIgnore: true */ /* @vite-ignore */ [name, Date.now()].join("?"));
 
 /** A wait that can be cut short. @param {number} ms @param {boolean} fixed the hub named the time: it is kept then */
 export function nap(ms, fixed) {

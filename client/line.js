@@ -1,7 +1,8 @@
 // The line to the hub: connects, resumes, waits, and connects again, until it is stopped or told for good.
 /** @import { Connection, Cursor, End, Frame, Options, Status } from "#types" */
 /** @import { Token } from "./token.js" */
-import { again, jitter, nap } from "./backoff.js";
+import { jitter, nap } from "./backoff.js";
+import { lazy } from "./lazy.js";
 import { gap, query } from "./position.js";
 import { at, request } from "./request.js";
 import { connection, openSocket } from "./transport.js";
@@ -18,7 +19,7 @@ const TICKET_LIMIT_MS = 5_000;
 const LEEWAY_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
 
-const loadStreams = () => import("./sse.js").catch(again("./sse.js"));
+const loadStreams = lazy(() => import("./sse.js"), "./sse.js");
 
 /**
  * @typedef {object} Owner
@@ -72,7 +73,7 @@ export function openLine(options, token, owner) {
     if (stopped) return { code: 1000, reason: "" };
     const c = (current = connection(stream, hear));
     open(c, held).catch((error) => {
-      c.end({ code: 1006, reason: "network" });
+      c.end({ code: 1006, reason: "" });
       if (stream) return;
       // No WebSocket here, or the page may not open this one.
       owner.error(error);
@@ -83,7 +84,10 @@ export function openLine(options, token, owner) {
     const { opened } = end;
     if (stream) failed = opened && Date.now() - opened < SOCKET_AGAIN_MS ? failed : 2;
     else if (opened) failed = 0;
-    else if (end.code === 1006 && ++failed > 1 && !stopped) end = await why();
+    else if (end.code === 1006 && ++failed > 1 && !stopped) {
+      end = await whyRefused();
+      if (!end.isBlocked) failed = 0;
+    }
     if (end.code === 4401) token.refuse(held);
     return end;
   }
@@ -96,16 +100,11 @@ export function openLine(options, token, owner) {
     return openStream(c, url, held, hub, options.fetch);
   }
 
-  /** A page does not see why a handshake was refused; it can ask for a ticket, which the same checks refuse. */
-  async function why() {
-    try {
-      await request(options.fetch, token, at(hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
-      return { code: 1006, reason: "websocket blocked" };
-    } catch (error) {
-      failed = 0;
-      return loadStreams().then(({ refused }) => refused(error, hub), () => ({ code: 1006, reason: "network" }));
-    }
-  }
+  /** Why sockets do not open. Without the module that finds out, which comes from the hub, the hub is away. */
+  const whyRefused = () => {
+    const ask = () => request(options.fetch, token, at(hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
+    return loadStreams().then(({ why }) => why(ask, hub), () => ({ code: 1006, reason: "" }));
+  };
 
   /** @param {Frame} frame */
   function hear(frame) {

@@ -2,6 +2,13 @@
 /** @import { End } from "#types" */
 import { at } from "./request.js";
 
+/**
+ * A page does not see why a handshake was refused; it can ask for a ticket, which the same checks refuse.
+ * @param {() => Promise<unknown>} askTicket @param {string | URL} hub @returns {Promise<End>}
+ */
+export const why = (askTicket, hub) =>
+  askTicket().then(() => ({ code: 1006, reason: "websocket blocked", isBlocked: true }), (error) => refused(error, hub));
+
 /** The hub that the page was last told not to be allowed at. @type {string | URL | undefined} */
 let warned;
 

@@ -2,9 +2,9 @@
 // needed.
 /** @import { Connection } from "#types" */
 import { refusal } from "./errors.js";
-import { refused } from "./refused.js";
+import { refused, why } from "./refused.js";
 
-export { refused };
+export { why };
 
 /** @param {Connection} c @param {URL} url @param {string} token @param {string | URL} hub @param {typeof fetch} [use] */
 export const openStream = (c, url, token, hub, use) =>
