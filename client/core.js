@@ -4,11 +4,9 @@
 /** @import { Tabs } from "./tabs.js" */
 /** @import { Events, Frame, Message, Options, Status } from "#types" */
 import { jitter } from "./backoff.js";
-import { BellwireError } from "./errors.js";
 import { lazy } from "./lazy.js";
 import { openLine } from "./line.js";
 import { Position, gap } from "./position.js";
-import { at, request } from "./request.js";
 import { canShare, joinTabs } from "./tabs.js";
 import { Token } from "./token.js";
 import { Unread } from "./unread.js";
@@ -41,7 +39,7 @@ export function openCore(options, emit) {
   let tabs = null;
   /** @type {Line | null} */
   let line = null;
-  /** @type {Promise<Feed> | undefined} */
+  /** @type {Feed | undefined} */
   let feed;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let turn;
@@ -81,7 +79,7 @@ export function openCore(options, emit) {
   function stop(code, reason) {
     if (isLogout) {
       tabs?.say({ bye: true });
-      load().then((feed) => feed.forget(), () => {});
+      load().then(({ forget }) => forget(), () => {});
     }
     isLogout = isWanted = false;
     running?.abort();
@@ -139,34 +137,25 @@ export function openCore(options, emit) {
     if (isWelcome) {
       // Without a position there are many such users when Redis is away: they spread out.
       if (typeof frame.unread !== "number") verify(frame.epoch ? 0 : jitter(3));
-      flush();
+      if (functions) flush();
     }
   }
 
-  /** One request for the user's feed. @param {string} path @param {RequestInit} [init] */
-  async function call(path, init) {
-    if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
-    const id = encodeURIComponent(user ?? (await token.subject()));
-    return request(options.fetch, token, at(functions, `/users/${id}/notifications${path}`), init);
-  }
-
   /** What reads the feed and marks: most pages need it later than the first notification, some never. */
-  function load() {
-    const reader = { call, epoch: () => position.cursor?.epoch, version: () => version, publish, verify };
-    return (feed ??= loadFeed().then(
-      ({ openFeed }) => openFeed(name, options, reader),
-      (cause) => {
-        feed = undefined;
-        throw new BellwireError("network", "feed.js did not load", { cause });
-      },
-    ));
+  async function load() {
+    const { openFeed } = await loadFeed();
+    const reader = { epoch: () => position.cursor?.epoch, version: () => version, publish, verify };
+    return (feed ??= openFeed(name, options, token, reader));
   }
 
   /** Sends marks that wait; those that all tabs see only from the one that leads. */
-  function flush() {
-    if (!functions) return;
-    const send = (/** @type {Feed} */ feed) => (line || !feed.isStored()) && feed.send();
-    load().then(send).catch((error) => emit("error", error));
+  async function flush() {
+    try {
+      const { isStored, send } = await load();
+      if (line || !isStored()) await send();
+    } catch (error) {
+      emit("error", error);
+    }
   }
 
   /**
@@ -177,7 +166,7 @@ export function openCore(options, emit) {
     checking ??= setTimeout(() => {
       checking = undefined;
       if ((position.epoch || !functions) && line?.ping()) return;
-      if (functions) load().then((feed) => feed.page({ limit: 1 })).then(() => position.cursor || line?.ping(), () => {});
+      if (functions) load().then(({ page }) => page({ limit: 1 })).then(() => position.cursor || line?.ping(), () => {});
     }, waitMs);
   }
 
@@ -224,7 +213,7 @@ export function openCore(options, emit) {
   }
 
   function wake() {
-    feed?.then((feed) => feed.hurry(), () => {});
+    feed?.hurry();
     if (line) return line.wake();
     tabs?.say({ wake: true });
     if (isVisible()) tabs?.check();

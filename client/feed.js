@@ -1,12 +1,14 @@
 // The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait. A module of its own, which
-// the client loads once it has a connection, or when it is asked for; it throws what `call` throws.
+// the client loads once it has a connection, or when it is asked for.
 /** @import { FeedPage, Message, Options } from "#types" */
+/** @import { Token } from "./token.js" */
 import { jitter } from "./backoff.js";
+import { BellwireError } from "./errors.js";
 import { keepMarks, localStore } from "./marks.js";
+import { at, request } from "./request.js";
 
 /**
  * @typedef {object} Reader
- * @property {(path: string, init?: RequestInit) => Promise<Response>} call a request for the user's feed
  * @property {() => string | undefined} epoch
  * @property {() => number} version grows with every frame: an answer asked for before may be older
  * @property {(message: Message) => void} publish
@@ -14,8 +16,8 @@ import { keepMarks, localStore } from "./marks.js";
  */
 /** @typedef {ReturnType<typeof openFeed>} Feed */
 
-/** @param {string} name of the user at the hub @param {Options} options @param {Reader} reader */
-export function openFeed(name, { storage, user }, { call, epoch, version, publish, verify }) {
+/** @param {string} name of the user at the hub @param {Options} options @param {Token} token @param {Reader} reader */
+export function openFeed(name, { functions, storage, user, fetch }, token, { epoch, version, publish, verify }) {
   const store = storage === undefined && user !== undefined ? localStore() : storage;
   const marks = keepMarks(`${name}:marks`, store);
   /** @type {Promise<number | null> | null} */
@@ -23,11 +25,18 @@ export function openFeed(name, { storage, user }, { call, epoch, version, publis
   let sendAt = 0;
   let tries = 0;
 
+  /** @param {string} path below the user's @param {RequestInit} [init] */
+  async function call(path, init) {
+    if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
+    const id = encodeURIComponent(user ?? (await token.subject()));
+    return request(fetch, token, at(functions, `/users/${id}${path}`), init);
+  }
+
   /** @param {{ signal?: AbortSignal, [which: string]: any }} which @returns {Promise<FeedPage>} */
   async function page({ signal, ...which }) {
     const pairs = Object.entries(which).filter(([, value]) => value);
     const before = version();
-    const answer = await call(`?${new URLSearchParams(pairs)}`, { signal });
+    const answer = await call(`/notifications?${new URLSearchParams(pairs)}`, { signal });
     const page = await answer.json();
     if (before === version()) publish({ unread: page.unread });
     else verify();
@@ -68,7 +77,7 @@ export function openFeed(name, { storage, user }, { call, epoch, version, publis
     let unread = null;
     for (let mark; (mark = due()); tries = 0) {
       try {
-        const answer = await call("/read", { method: "POST", body: JSON.stringify(mark) });
+        const answer = await call("/notifications/read", { method: "POST", body: JSON.stringify(mark) });
         ({ unread } = await answer.json());
       } catch (/** @type {any} */ error) {
         const { code, status, retryInMs } = error;
@@ -88,7 +97,7 @@ export function openFeed(name, { storage, user }, { call, epoch, version, publis
 
   /** @param {string} id */
   async function remove(id) {
-    await call(`/${encodeURIComponent(id)}`, { method: "DELETE" });
+    await call(`/notifications/${encodeURIComponent(id)}`, { method: "DELETE" });
     publish({ frame: { type: "removed", ids: [id] } });
     verify();
   }

@@ -1,4 +1,5 @@
 // Modules that are loaded when they are needed.
+import { BellwireError } from "./errors.js";
 
 /**
  * Loads one once. Browsers remember that it did not load: it is asked for by another URL then. Bundlers follow the
@@ -12,8 +13,8 @@ export function lazy(load, name) {
   let loaded;
   const again = () => import(/* webpackIgnore: true */ /* @vite-ignore */ [name, Date.now()].join("?"));
   return () =>
-    (loaded ??= load().catch(again).catch((error) => {
+    (loaded ??= load().catch(again).catch((cause) => {
       loaded = undefined;
-      throw error;
+      throw new BellwireError("network", `${name} did not load`, { cause });
     }));
 }

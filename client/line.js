@@ -4,7 +4,7 @@
 import { jitter, nap } from "./backoff.js";
 import { lazy } from "./lazy.js";
 import { gap, query } from "./position.js";
-import { at, request } from "./request.js";
+import { at } from "./request.js";
 import { connection, openSocket } from "./transport.js";
 
 /** The same would happen again. */
@@ -15,7 +15,6 @@ const STABLE_MS = 10_000;
 const QUIET_MS = 25_000;
 const DEAD_MS = 65_000;
 const PONG_LIMIT_MS = 3_000;
-const TICKET_LIMIT_MS = 5_000;
 const LEEWAY_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
 
@@ -85,7 +84,8 @@ export function openLine(options, token, owner) {
     if (stream) failed = opened && Date.now() - opened < SOCKET_AGAIN_MS ? failed : 2;
     else if (opened) failed = 0;
     else if (end.code === 1006 && ++failed > 1 && !stopped) {
-      end = await whyRefused();
+      // Without the module, which comes from the hub, the hub is away.
+      end = await loadStreams().then(({ why }) => why(options, token), () => ({ code: 1006, reason: "" }));
       if (!end.isBlocked) failed = 0;
     }
     if (end.code === 4401) token.refuse(held);
@@ -100,16 +100,11 @@ export function openLine(options, token, owner) {
     return openStream(c, url, held, hub, options.fetch);
   }
 
-  /** Why sockets do not open. Without the module that finds out, which comes from the hub, the hub is away. */
-  const whyRefused = () => {
-    const ask = () => request(options.fetch, token, at(hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
-    return loadStreams().then(({ why }) => why(ask, hub), () => ({ code: 1006, reason: "" }));
-  };
-
   /** @param {Frame} frame */
   function hear(frame) {
     // The hub counts to when it closes the socket; others may take the token no longer than it says itself.
-    if ("expiresInMs" in frame && frame.expiresInMs !== undefined) token.lasts(frame.expiresInMs - LEEWAY_MS);
+    const { expiresInMs } = /** @type {{ expiresInMs?: number }} */ (frame);
+    if (expiresInMs !== undefined) token.lasts(expiresInMs - LEEWAY_MS);
     if (frame.type === "welcome") owner.status({ state: "open" });
     if (frame.type !== "auth") owner.frame(frame);
   }

@@ -1,13 +1,22 @@
 // Why a hub does not open a connection. A page sees nothing of a refused handshake, so the hub is asked over HTTP.
-/** @import { End } from "#types" */
-import { at } from "./request.js";
+/** @import { End, Options } from "#types" */
+/** @import { Token } from "./token.js" */
+import { at, request } from "./request.js";
+
+const TICKET_LIMIT_MS = 5_000;
 
 /**
- * A page does not see why a handshake was refused; it can ask for a ticket, which the same checks refuse.
- * @param {() => Promise<unknown>} askTicket @param {string | URL} hub @returns {Promise<End>}
+ * Why sockets do not open: the same checks refuse a ticket.
+ * @param {Options} options @param {Token} token @returns {Promise<End>}
  */
-export const why = (askTicket, hub) =>
-  askTicket().then(() => ({ code: 1006, reason: "websocket blocked", isBlocked: true }), (error) => refused(error, hub));
+export async function why({ hub, fetch }, token) {
+  try {
+    await request(fetch, token, at(hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
+    return { code: 1006, reason: "websocket blocked", isBlocked: true };
+  } catch (error) {
+    return refused(error, hub);
+  }
+}
 
 /** The hub that the page was last told not to be allowed at. @type {string | URL | undefined} */
 let warned;
