@@ -7,6 +7,7 @@ import { BellwireError } from "./errors.js";
  * @template T
  * @param {() => Promise<T>} load
  * @param {string} name
+ * @returns {() => Promise<T>}
  */
 export function lazy(load, name) {
   /** @type {Promise<T> | undefined} */
