@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { clean, sees } from "../support/console-page.js";
 import { dress } from "../support/console-scene.js";
-import { button, dialog, fake, open, writes } from "../support/console-suite.js";
+import { button, dialog, fake, goTo, open, writes } from "../support/console-suite.js";
 
 test("user: sockets, presence and the feed; other hubs are said to be possible", async () => {
   dress(fake);
@@ -64,5 +64,28 @@ test("mark read asks first, and says how many are left", async () => {
   await sees(page, /up to seq 58 as read: 0 unread left/);
   await sees(page, "0 unread entries");
   assert.deepEqual(writes().map(({ path, body }) => [path, body]), [["/users/alice/notifications/read", { upTo: 58 }]]);
+  clean(page);
+});
+
+test("the feed is a tail: what comes while the view is open appears by itself and is marked as new", async () => {
+  dress(fake);
+  const page = await open("user?id=alice");
+  await sees(page, "New ones appear here as they come.");
+  const come = (title) => {
+    const seq = ++fake.users.alice.seq;
+    fake.feeds.alice.notifications.unshift({ id: `n${seq}`, userId: "alice", seq, title, kind: "x", createdAt: new Date().toISOString(), delivery: "sent" });
+  };
+  come("The first");
+  await sees(page, /1 of them has come since you opened this, the last at \d\d:\d\d:\d\d/, 5_000);
+  come("The second");
+  await sees(page, /2 of them have come since you opened this/, 5_000);
+  const rows = page.getByRole("region", { name: "Feed" }).getByRole("row");
+  assert.match(await rows.nth(1).innerText(), /60\s+The second[^]*new, unread/);
+  assert.match(await rows.nth(2).innerText(), /59\s+The first[^]*new, unread/);
+  assert.doesNotMatch(await rows.nth(3).innerText(), /new,/);
+  await goTo(page, "user?id=nobody");
+  await sees(page, "The feed is empty.");
+  await goTo(page, "user?id=alice");
+  await sees(page, "New ones appear here as they come.");
   clean(page);
 });
