@@ -12,7 +12,7 @@
 //! - [`accept`]: whether a connection becomes a socket or its request is answered over HTTP
 //! - [`http`]: the head of a request, the reasons for rejections, the form of answers
 //! - [`session`]: handshakes ([`session::checks`] rejects them), tickets, and the messages of
-//! clients
+//!   clients
 //! - [`protocol`]: the hub's messages in raw, v1 and SSE, and their encoding
 //! - [`socket`]: one connection and its task; [`socket::outbox`] closes a slow client,
 //!   [`socket::keepalive`] a silent one

@@ -1,6 +1,8 @@
 //! `templates/bellwire-rust`, filled in as Spin's `spin new` and `spin add` do it (crates/templates of
 //! Spin 4): it makes this example, and what it makes builds against the checkout and serves.
 
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "how a test fails")]
+
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
