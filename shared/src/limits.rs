@@ -4,7 +4,8 @@
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest `title`, in Unicode scalar values.
 pub const TITLE_CHARS_MAX: usize = 200;
-/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not content.
+/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not
+/// content.
 pub const KIND_CHARS_MAX: usize = 64;
 /// Longest `body`, in bytes of UTF-8.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -41,7 +42,7 @@ pub const FEED_PAGE_DEFAULT: usize = 20;
 /// Lifetime of a feed after its last write.
 pub const FEED_TTL_S: u64 = 30 * 24 * 3600;
 
-/// Longest lifetime of a cached value, all its windows together. Tags live longer.
+/// Longest lifetime of a cached value, all its cache windows together. Tags live longer.
 pub const CACHE_KEEP_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Lifetime of a tag after its last use: longer than any value that has it.
 pub const CACHE_TAG_KEEP_MS: u64 = CACHE_KEEP_MS_MAX + 24 * 3600 * 1000;
@@ -75,6 +76,22 @@ pub const PUSH_TOKEN_FENCE_S: i64 = 600;
 pub const PUSH_TOKEN_ABSENT_S: i64 = 60;
 /// Push tokens in one call.
 pub const PUSH_TOKENS_MAX: usize = 1000;
+/// Devices of a user, the push token included: phones, computers and the browsers on them.
+pub const DEVICES_MAX: usize = 10;
+/// Time after which a device that was not registered again is pruned: as for a push token.
+pub const DEVICE_KEEP_MS: i64 = PUSH_TOKEN_TTL_S * 1000;
+/// Longest endpoint of a Web Push subscription, in bytes; real ones have 150 to 600.
+pub const WEBPUSH_ENDPOINT_BYTES_MAX: usize = 2048;
+/// Hex digits of an APNs token: today's have 64, and Apple says that they may become longer.
+pub const APNS_TOKEN_HEX_MAX: usize = 200;
+/// Longest topic of APNs, in bytes: a bundle id, with a suffix for some types of push.
+pub const APNS_TOPIC_BYTES_MAX: usize = 255;
+/// Longest language tag, in bytes (RFC 5646 §4.4.1).
+pub const LOCALE_BYTES_MAX: usize = 35;
+/// Kinds of notifications that a user has preferences for.
+pub const PREFERENCE_KINDS_MAX: usize = 50;
+/// Users in one call that reads push tokens.
+pub const PUSH_TOKENS_READ_MAX: usize = 1000;
 /// Users in one call that adds to a campaign.
 pub const CAMPAIGN_ADD_MAX: usize = 5000;
 /// Users in one campaign: about 100 MiB of Redis.
@@ -148,8 +165,8 @@ pub const QUEUE_DELAY_S_MAX: i64 = 7 * 24 * 3600;
 pub const QUEUE_DEDUP_S: u64 = 300;
 /// Receipts, or ids of dead letters, in one call.
 pub const QUEUE_RECEIPTS_MAX: usize = 500;
-/// Longest id or receipt. An id has a random epoch of 16 characters and a counter; a receipt also
-/// the attempt.
+/// Longest id or receipt. An id has the queue epoch of 16 characters and a counter; a receipt
+/// also the attempt.
 pub const QUEUE_RECEIPT_CHARS_MAX: usize = 64;
 /// Longest reason of a nack, in bytes.
 pub const QUEUE_REASON_BYTES_MAX: usize = 1024;
