@@ -60,7 +60,7 @@ export function nowView(app) {
     const { received, delivered } = pace(minute);
     cards.flow.update({
       text: `${received} → ${delivered}`, unit: "/s",
-      sub: `mean of the last minute: ${count(minute.received)} → ${count(minute.delivered)}`, series: [into, out],
+      sub: `${count(minute.received)} → ${count(minute.delivered)} in the last minute`, series: [into, out],
       told: `A second, in the last 15 minutes: in ${between(into, rate)}, out ${between(out, rate)}.`,
     });
     const latencies = each((one) => one.latency, addCounts);

@@ -49,7 +49,7 @@ test("the verdict names what is wrong and for whom: Redis gone, slow clients, a 
   assert.match(await page.locator("[role=status].words").innerText(), /Broken: Redis not heard/);
   fake.next = (at) => ({ ...quiet(at), closes: { 4408: 6 }, refusals: { "not_ready/handshake_rate": 120 } });
   await verdictSays(page, /clients closed as too slow in the last minute/);
-  await verdictSays(page, /connections refused in the last minute, most: all clients together connect too fast: a herd/);
+  await verdictSays(page, /connections refused in the last minute.*; most: all clients together connect too fast: a herd/);
   await page.getByRole("link", { name: "All under Trouble" }).click();
   const row = page.getByRole("row").filter({ hasText: "4408" });
   assert.match(await row.innerText(), /too slow, or pings unanswered/);
@@ -68,7 +68,7 @@ test("verdict, card and chart give the same rates, those of the last minute; no 
     const [, into, out] = /in the last minute ([\d.]+) in and ([\d.]+) out/.exec(verdict);
     return Number(into) > 1.5 && value.startsWith(`${into} → ${out}`) && chart.startsWith(`${into} in and ${out} out a second over the last minute`);
   });
-  assert.match(await card.innerText(), /mean of the last minute: \d+ → \d+/);
+  assert.match(await card.innerText(), /\d+ → \d+ in the last minute/);
   for (const view of ["now", "trouble"]) {
     await goTo(page, view);
     await sees(page, view === "now" ? "more messages" : "Clients told of a gap");
