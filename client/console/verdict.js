@@ -1,5 +1,5 @@
 // What is wrong now, the worst first, in one line each. Pure: from one snapshot, the last minute and the limits.
-import { bytes, count, latency, many, rate, share, span } from "./numbers.js";
+import { bytes, latency, many, rate, share, span } from "./numbers.js";
 import { number, quantile, sum } from "./series.js";
 import { CLOSES, REFUSALS, meaning, reasonOf } from "./words.js";
 
@@ -35,8 +35,7 @@ export function findings({ snapshot, minute, limits = {}, bounds = [], silentMs 
   const refused = ranked(refusals).filter(([label]) => !meaning(REFUSALS, reasonOf(label)).ordinary);
   if (refused.length) {
     const all = refused.reduce((total, [, value]) => total + value, 0);
-    const everyday = sum(refusals) - all;
-    note("warn", `refused ${refused[0][0]}`, `${many(all, "connection")} refused in the last minute${everyday ? `, and ${count(everyday)} for everyday reasons` : ""}; most: ${meaning(REFUSALS, reasonOf(refused[0][0])).means}`, "trouble");
+    note("warn", `refused ${refused[0][0]}`, `${many(all, "connection")} refused in the last minute, most: ${meaning(REFUSALS, reasonOf(refused[0][0])).means}`, "trouble");
   }
   const odd = ranked(closes).filter(([code]) => !meaning(CLOSES, code).ordinary && code !== "4408" && code !== "1011");
   if (odd.length) note("warn", `close ${odd[0][0]}`, `${many(odd[0][1], "socket")} closed with ${odd[0][0]} in the last minute: ${meaning(CLOSES, odd[0][0]).means}`, "trouble");
