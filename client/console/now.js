@@ -60,7 +60,7 @@ export function nowView(app) {
     const { received, delivered } = pace(minute);
     cards.flow.update({
       text: `${received} → ${delivered}`, unit: "/s",
-      sub: `mean of the last minute: ${count(minute.received)} → ${count(minute.delivered)}`, series: [into, out],
+      sub: `${count(minute.received)} → ${count(minute.delivered)} in the last minute`, series: [into, out],
       told: `A second, in the last 15 minutes: in ${between(into, rate)}, out ${between(out, rate)}.`,
     });
     const latencies = each((one) => one.latency, addCounts);
@@ -73,7 +73,9 @@ export function nowView(app) {
     const closes = each((one) => sum(one.closes ?? {}));
     cards.closed.update({ text: count(sum(minute.closes)), sub: mostOf(minute.closes, CLOSES), level: minute.closes[4408] || minute.closes[1011] ? "warn" : "", series: [closes], told: `${many(sum(closes), "socket")} closed in the last 15 minutes.` });
     const refusals = each((one) => sum(one.refusals ?? {}));
-    cards.refused.update({ text: count(sum(minute.refusals)), sub: mostOf(minute.refusals, REFUSALS, reasonOf), level: app.found.some(({ key }) => key.startsWith("refused")) ? "warn" : "", series: [refusals], told: `${many(sum(refusals), "connection")} refused in the last 15 minutes.` });
+    // The verdict counts the others.
+    const everyday = Object.entries(minute.refusals).reduce((all, [label, value]) => all + (meaning(REFUSALS, reasonOf(label)).ordinary ? value : 0), 0);
+    cards.refused.update({ text: count(sum(minute.refusals)), sub: `${everyday ? `${count(everyday)} for everyday reasons; ` : ""}${mostOf(minute.refusals, REFUSALS, reasonOf)}`, level: app.found.some(({ key }) => key.startsWith("refused")) ? "warn" : "", series: [refusals], told: `${many(sum(refusals), "connection")} refused in the last 15 minutes.` });
     const queued = each((one) => number(one.queuedBytes), Math.max);
     cards.waiting.update({
       text: bytes(number(snapshot.queuedBytes)), sub: `${share(snapshot.queuedBytes, limits.queuedBytes)} of ${bytes(limits.queuedBytes)}`,
