@@ -64,7 +64,10 @@ impl<S: Sql> Record<S> {
             if outcome.as_ref().is_err_and(|error| error.failure == Failure::Locked) {
                 outcome = self.sql.query(statement.trim(), parameters).await;
             }
-            outcome?;
+            match outcome {
+                Err(error) if error.failure == Failure::ColumnExists => {}
+                outcome => drop(outcome?),
+            }
         }
         Ok(())
     }
