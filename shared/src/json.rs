@@ -95,6 +95,19 @@ impl<'a> Object<'a> {
         Ok(Some(number))
     }
 
+    /// Takes an optional boolean.
+    ///
+    /// # Errors
+    /// `invalid_field` if it is not a boolean.
+    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, Error> {
+        match self.take(name).map(RawValue::get) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(self.invalid(name, "must be true or false")),
+        }
+    }
+
     /// Takes an optional array.
     ///
     /// # Errors
@@ -165,6 +178,12 @@ impl<'a> Object<'a> {
     pub fn invalid(&self, name: &str, problem: &str) -> Error {
         let name = self.name_of(name);
         Error::field(Code::InvalidField, &name, format!("`{name}` {problem}"))
+    }
+
+    /// An error of another check about a member of this object.
+    pub fn refused(&self, name: &str, error: &Error) -> Error {
+        let name = self.name_of(name);
+        Error::field(error.code(), &name, format!("`{name}`: {}", error.detail()))
     }
 
     /// A `limit_exceeded` error about a member of this object.

@@ -87,6 +87,8 @@ pub fn cache_counts(hour: i64) -> String {
     format!("bw:counts:{{cache}}:{hour}")
 }
 
+/// Queue of the push services' responses.
+pub const NOTIFICATION_RESPONSES: &str = "notification:responses";
 /// Channel on which creates tell the push workers that a push is due.
 pub const PUSH_CHANNEL: &str = "bw:push";
 /// List of test pushes that wait for a push worker, oldest first.
@@ -155,6 +157,7 @@ mod tests {
             cache_lease("KEY"),
             cache_tag("TAG"),
             cache_counts(0).replace('0', "HOUR"),
+            NOTIFICATION_RESPONSES.to_owned(),
             PUSH_CHANNEL.to_owned(),
             PUSH_TESTS.to_owned(),
             push_test("NONCE"),

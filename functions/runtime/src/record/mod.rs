@@ -8,12 +8,14 @@ mod entries;
 mod errors;
 mod keys;
 mod pending;
+mod push_jobs;
 mod rows;
 mod statements;
 mod tokens;
 mod types;
 
 pub use errors::RecordError;
+pub use push_jobs::{ClaimedPush, DelayedPush, PushEntry, PushJobId};
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
     Created, Deleted, Entry, Idempotency, Marked, Marks, NewEntry, Outcome, Pending, RedisRun,
