@@ -86,7 +86,9 @@ impl Scope {
         }
     }
 
-    /// The scope that includes this one.
+    /// The scope that includes this one. Only these have one: reads of campaigns and queues needed
+    /// the writing scope before they had a scope of their own, and whoever starts a campaign's
+    /// pushes watches them.
     pub fn included_in(self) -> Option<Scope> {
         match self {
             Scope::CampaignsRead => Some(Scope::CampaignsWrite),

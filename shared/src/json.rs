@@ -98,7 +98,7 @@ impl<'a> Object<'a> {
     /// Takes an optional boolean.
     ///
     /// # Errors
-    /// `invalid_field` if it is not a boolean.
+    /// `invalid_field` if it is something else.
     pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, Error> {
         match self.take(name).map(RawValue::get) {
             None => Ok(None),
@@ -106,6 +106,13 @@ impl<'a> Object<'a> {
             Some("false") => Ok(Some(false)),
             Some(_) => Err(self.invalid(name, "must be true or false")),
         }
+    }
+
+    /// The members that were not taken, for an object with names of the caller's choice. A member
+    /// that is `null` counts as absent.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        let members = self.members.iter().map(|(name, value)| (name.as_ref(), *value));
+        members.filter(|(_, value)| value.get() != "null")
     }
 
     /// Takes an optional array.

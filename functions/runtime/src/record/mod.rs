@@ -1,9 +1,11 @@
-//! The record: the source of truth for notifications and push tokens, in an SQL database.
+//! The record: the source of truth for notifications, push tokens, devices and preferences, in an
+//! SQL database.
 //!
 //! Each statement is a file of its own, with the same name, parameters and columns in `sql/sqlite`
 //! and `sql/postgres`; the two databases differ in nothing else. A `feed` row per user holds the
 //! counter and is also the outbox: pending means `sent_seq < seq`.
 
+mod devices;
 mod entries;
 mod errors;
 mod keys;
@@ -14,6 +16,7 @@ mod statements;
 mod tokens;
 mod types;
 
+pub use devices::{AddressedDevice, Addresses, KnownDevice};
 pub use errors::RecordError;
 pub use push_jobs::{ClaimedPush, DelayedPush, PushEntry, PushJobId};
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
