@@ -187,12 +187,6 @@ impl<'a> Object<'a> {
         Error::field(Code::InvalidField, &name, format!("`{name}` {problem}"))
     }
 
-    /// An error of another check about a member of this object.
-    pub fn refused(&self, name: &str, error: &Error) -> Error {
-        let name = self.name_of(name);
-        Error::field(error.code(), &name, format!("`{name}`: {}", error.detail()))
-    }
-
     /// A `limit_exceeded` error about a member of this object.
     pub fn beyond(&self, name: &str, problem: &str) -> Error {
         let name = self.name_of(name);

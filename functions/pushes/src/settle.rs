@@ -68,7 +68,7 @@ impl<'a> Results<'a> {
         let result = object.string("result")?.ok_or_else(|| object.missing("result"))?;
         let wait_ms = object.integer("waitMs", 0..=PUSH_TTL_S_MAX * 1000)?.unwrap_or(0);
         let is_counted = object.boolean("counted")?.unwrap_or(true);
-        let done = devices(&mut object)?;
+        let done = devices(&mut object, &path)?;
         for (at, response) in
             object.array("responses", PUSH_DONE_MAX)?.unwrap_or_default().into_iter().enumerate()
         {
@@ -88,13 +88,14 @@ impl<'a> Results<'a> {
 }
 
 /// The names in `done`.
-fn devices(object: &mut Object<'_>) -> Result<Vec<String>, Error> {
+fn devices(object: &mut Object<'_>, path: &str) -> Result<Vec<String>, Error> {
     let items = object.array("done", PUSH_DONE_MAX)?.unwrap_or_default();
     let names = items.into_iter().enumerate().map(|(at, item)| {
-        let name = format!("done[{at}]");
         let device: String = serde_json::from_str(item.get())
-            .map_err(|_| object.invalid(&name, "must be a string"))?;
-        check_id(&device, "device name").map_err(|error| object.refused(&name, &error))?;
+            .map_err(|_| object.invalid(&format!("done[{at}]"), "must be a string"))?;
+        check_id(&device, "device name").map_err(|error| {
+            Error::field(error.code(), &format!("{path}.done[{at}]"), error.detail())
+        })?;
         Ok(device)
     });
     names.collect()

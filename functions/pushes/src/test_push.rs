@@ -78,9 +78,7 @@ fn answer(text: &str) -> Result<Response, Error> {
         log::error("push_test_malformed", &[("error", &error.to_string())]);
         Error::new(Code::Internal, "the push worker's results are malformed")
     })?;
-    let body = serde_json::to_string(&Results { results })
-        .map_err(|_| Error::new(Code::Internal, "the results cannot be written"))?;
-    Ok(Response::json(200, body).with("cache-control", "no-store"))
+    crate::answer(&Results { results })
 }
 
 #[cfg(test)]
