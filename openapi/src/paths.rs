@@ -6,6 +6,7 @@ mod feed;
 mod notifications;
 mod ops;
 mod presence;
+mod pushes;
 mod queues;
 mod tokens;
 
@@ -27,6 +28,7 @@ pub fn all() -> Vec<Operation> {
         notifications::operations(),
         ops::operations(),
         presence::operations().into(),
+        pushes::operations(),
         queues::operations(),
         tokens::operations(),
     ];
@@ -42,6 +44,7 @@ pub fn schemas() -> Vec<Named> {
         notifications::schemas(),
         ops::schemas(),
         presence::schemas(),
+        pushes::schemas(),
         queues::schemas(),
         tokens::schemas(),
     ];

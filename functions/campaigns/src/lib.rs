@@ -4,6 +4,7 @@
 mod campaign;
 mod responses;
 mod routes;
+mod tokens;
 mod users;
 
 runtime::component!(crate::routes::route);

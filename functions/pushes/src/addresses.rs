@@ -5,13 +5,12 @@ use futures_util::future::join3;
 use runtime::http::auth;
 use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
 use runtime::record::{AddressedDevice, Addresses};
-use runtime::{Error, RecordApp, Request, Response, log};
+use runtime::{Error, RecordApp, Request, Response, log, push_tokens};
 use serde::Serialize;
 use serde_json::Map;
 use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::{PUSH_ADDRESSES_MAX, PUSH_TOKEN_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX};
-use shared::notification::user_id_from_json;
 use shared::preferences::QuietHours;
 use shared::{DeviceName, UserId, keys};
 
@@ -24,8 +23,8 @@ pub struct Known {
     pub has_all_tokens: bool,
 }
 
-/// Reads what is known about users, in their order: one statement, and at the same time one command
-/// of Redis, two with presence. Without Redis, the record's tokens are all that is known.
+/// Reads what is known about users, in their order: one statement, and at the same time one call of
+/// Redis, two with presence. Without Redis, the record's tokens are all that is known.
 ///
 /// # Errors
 /// `record_unavailable`.
@@ -66,17 +65,12 @@ fn known<T>(outcome: Result<Vec<T>, RedisError>, message: &str) -> Option<Vec<T>
 
 /// The push token of each user in Redis, where other services may have stored it.
 async fn tokens(redis: &impl Redis, users: &[UserId]) -> Result<Vec<Option<String>>, RedisError> {
-    let keys: Vec<String> = users.iter().map(keys::push_token).collect();
-    let args: Vec<Arg<'_>> = keys.iter().map(|key| Arg::Text(key)).collect();
-    let reply = redis.command("MGET", &args).await?;
-    if reply.len() != users.len() {
-        return Err(RedisError::Malformed("MGET"));
-    }
-    let is_token = |text: &&str| {
-        let is_long = text.len() > PUSH_TOKEN_BYTES_MAX;
-        !text.is_empty() && !is_long && !text.chars().any(char::is_control)
+    let users: Vec<&UserId> = users.iter().collect();
+    let tokens = push_tokens::in_redis_alone(redis, &users).await?.into_iter();
+    let is_token = |token: &String| {
+        token.len() <= PUSH_TOKEN_BYTES_MAX && !token.chars().any(char::is_control)
     };
-    Ok(reply.iter().map(|token| token.text().filter(is_token).map(str::to_owned)).collect())
+    Ok(tokens.map(|token| token.filter(is_token)).collect())
 }
 
 /// Whether each user is online.
@@ -165,14 +159,7 @@ pub async fn read(app: &RecordApp, request: &Request) -> Result<Response, Error>
 impl Query {
     fn parse(body: &[u8]) -> Result<Self, Error> {
         let mut object = Object::parse(body)?;
-        let items = object.require_array("userIds", PUSH_ADDRESSES_MAX)?;
-        let users = items.into_iter().enumerate().map(|(at, item)| {
-            let name = format!("userIds[{at}]");
-            let parsed = user_id_from_json(item.get())
-                .ok_or_else(|| object.invalid(&name, "must be a string or an integer"))?;
-            parsed.map_err(|error| Error::field(error.code(), &name, error.detail()))
-        });
-        let users = users.collect::<Result<Vec<_>, Error>>()?;
+        let users = object.user_ids("userIds", PUSH_ADDRESSES_MAX)?;
         let with_presence = object.boolean("presence")?.unwrap_or(false);
         let kind = object.string("kind")?;
         object.finish()?;

@@ -144,7 +144,11 @@ mod tests {
             (job(r#","result":"done","counted":1"#), Code::InvalidField, "jobs[0].counted"),
             (job(r#","result":"done","done":[7]"#), Code::InvalidField, "jobs[0].done[0]"),
             (job(r#","result":"done","done":["a b"]"#), Code::InvalidId, "jobs[0].done[0]"),
-            (job(r#","result":"done","responses":[1]"#), Code::InvalidField, "jobs[0].responses[0]"),
+            (
+                job(r#","result":"done","responses":["\u0000"]"#),
+                Code::InvalidField,
+                "jobs[0].responses[0]",
+            ),
             (job(r#","result":"done","x":1"#), Code::UnknownField, "jobs[0].x"),
         ] {
             let error = parse(&given).err().unwrap();

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use serde::Serialize;
-use shared::device::Device;
+use shared::device::{Device, Kind};
 use shared::limits::DEVICES_MAX;
 use shared::{DeviceName, Preferences, PushToken, UserId};
 
@@ -23,8 +23,22 @@ pub struct KnownDevice {
     pub locale: Option<String>,
     /// An IANA name.
     pub time_zone: Option<String>,
-    /// Time of its last registration, in milliseconds since the Unix epoch.
-    pub seen_at_ms: i64,
+    /// Time of its last registration, in milliseconds since the Unix epoch; unknown for a push token
+    /// that another service stored.
+    pub seen_at_ms: Option<i64>,
+}
+
+impl KnownDevice {
+    /// The default device of a user whose push token another service stored.
+    pub fn foreign() -> Self {
+        Self {
+            name: DeviceName::DEFAULT.to_owned(),
+            kind: Kind::Fcm.as_str().to_owned(),
+            locale: None,
+            time_zone: None,
+            seen_at_ms: None,
+        }
+    }
 }
 
 /// A device with its address. Serialized, it is what the push worker is told, with the members of
@@ -146,7 +160,7 @@ impl<S: Sql> Record<S> {
                 kind: row.text()?,
                 locale: row.optional_text()?,
                 time_zone: row.optional_text()?,
-                seen_at_ms: row.int()?,
+                seen_at_ms: Some(row.int()?),
             })
         });
         devices.collect()

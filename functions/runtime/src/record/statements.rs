@@ -103,7 +103,6 @@ statements! {
     remove_devices
     revs_of_tokenless
     rotate_epoch
-    token
     tokens
     window
     write_check

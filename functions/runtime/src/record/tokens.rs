@@ -44,20 +44,6 @@ pub struct Pruned {
 
 /// Push tokens.
 impl<S: Sql> Record<S> {
-    /// A user's token and its revision.
-    ///
-    /// # Errors
-    /// [`RecordError`].
-    pub async fn token(&self, user: &UserId) -> Result<TokenRow, RecordError> {
-        let parameters = vec![Value::text(user.as_str())];
-        let rows = self.run_row(self.statements.token, parameters).await?;
-        if rows.is_empty() {
-            return Ok(TokenRow { rev: 0, token: None });
-        }
-        let mut row = Row::first(rows)?;
-        Ok(TokenRow { rev: row.int()?, token: row.optional_text()? })
-    }
-
     /// Assigns tokens to users and removes them from their previous owners. Each user and each
     /// token may appear once in `assignments`. Returns and changes nothing if one of the users would
     /// have more than [`DEVICES_MAX`] devices.
