@@ -14,6 +14,7 @@ mod limits;
 mod openapi;
 mod ops;
 mod presence;
+mod pushes;
 mod queues;
 mod readiness;
 mod records;
