@@ -8,6 +8,7 @@
 mod devices;
 mod entries;
 mod errors;
+mod group_commit;
 mod keys;
 mod pending;
 mod push_jobs;
@@ -18,6 +19,7 @@ mod types;
 
 pub use devices::{AddressedDevice, Addresses, KnownDevice};
 pub use errors::RecordError;
+pub use group_commit::GroupCommit;
 pub use push_jobs::{ClaimedPush, DelayedPush, PushEntry, PushJobId};
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
