@@ -250,10 +250,7 @@ fn locale(object: &mut Object<'_>) -> Result<Option<String>, Error> {
 ///
 /// # Errors
 /// `invalid_field`, naming the member and the value.
-pub(crate) fn time_zone_from(
-    object: &mut Object<'_>,
-    name: &str,
-) -> Result<Option<String>, Error> {
+pub(crate) fn time_zone_from(object: &mut Object<'_>, name: &str) -> Result<Option<String>, Error> {
     let Some(text) = object.string(name)? else { return Ok(None) };
     match time_zone::is_known(&text) {
         true => Ok(Some(text)),

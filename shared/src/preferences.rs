@@ -192,9 +192,7 @@ mod tests {
 
     #[test]
     fn an_error_names_the_member() {
-        let hours = |from: &str, to: &str, zone: &str| {
-            json!({"quietHours": {"from": from, "to": to, "timeZone": zone}})
-        };
+        let hours = |from: &str, to: &str, zone: &str| json!({"quietHours": {"from": from, "to": to, "timeZone": zone}});
         let many: BTreeMap<String, Value> = (0..51).map(|at| (at.to_string(), json!({}))).collect();
         for (body, code, field) in [
             (json!({"push": "no"}), Code::InvalidField, "push"),

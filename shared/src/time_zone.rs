@@ -32,7 +32,8 @@ mod tests {
         for known in ["Europe/Berlin", "UTC", "America/Argentina/Buenos_Aires", "Asia/Calcutta"] {
             assert!(is_known(known), "{known}");
         }
-        for unknown in ["", "europe/berlin", "Mars/Phobos", "Europe", "+02:00", "UTC\n", "Factory"] {
+        for unknown in ["", "europe/berlin", "Mars/Phobos", "Europe", "+02:00", "UTC\n", "Factory"]
+        {
             assert!(!is_known(unknown), "{unknown}");
         }
         assert!(problem("Mars/Phobos").contains("\"Mars/Phobos\""));

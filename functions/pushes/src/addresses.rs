@@ -37,12 +37,9 @@ pub async fn look(
         return Ok(Vec::new());
     }
     let asked = if with_presence { users } else { &[] };
-    let (addresses, tokens, online) = join3(
-        app.record.addresses(users),
-        tokens(&app.redis, users),
-        presence(&app.redis, asked),
-    )
-    .await;
+    let (addresses, tokens, online) =
+        join3(app.record.addresses(users), tokens(&app.redis, users), presence(&app.redis, asked))
+            .await;
     let tokens = known(tokens, "push_tokens_from_record");
     let online = known(online, "push_presence_unknown");
     let of = |at: usize| {

@@ -34,8 +34,9 @@ pub fn checked<'a>(response: &'a RawValue, path: &str) -> Result<&'a str, Error>
     }
     let (bytes_max, depth_max) = (QUEUE_PAYLOAD_BYTES_MAX, QUEUE_PAYLOAD_DEPTH_MAX);
     if json.len() > bytes_max || shape.depth > depth_max {
-        let problem =
-            format!("`{path}` has more than {bytes_max} bytes or is nested more than {depth_max} deep");
+        let problem = format!(
+            "`{path}` has more than {bytes_max} bytes or is nested more than {depth_max} deep"
+        );
         return Err(Error::field(Code::LimitExceeded, path, problem));
     }
     Ok(json)

@@ -125,7 +125,8 @@ mod tests {
         .unwrap();
         assert_eq!(finished, [id(1)]);
         let done = vec!["d".to_owned(), "default".to_owned()];
-        let delayed_as = |id, next_at_ms, is_counted, done| DelayedPush { id, next_at_ms, is_counted, done };
+        let delayed_as =
+            |id, next_at_ms, is_counted, done| DelayedPush { id, next_at_ms, is_counted, done };
         let expected =
             [delayed_as(id(2), 1_000, true, vec![]), delayed_as(id(3), 1_005, false, done)];
         assert_eq!(delayed, expected);

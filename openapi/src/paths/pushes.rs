@@ -20,7 +20,8 @@ use crate::schemas::{Named, id};
 
 pub fn schemas() -> Vec<Named> {
     let tested = object([("device", text()), ("kind", kind()), ("result", text())]);
-    let next = about(or_null(count()), "Milliseconds until the next job is due; null without jobs.");
+    let next =
+        about(or_null(count()), "Milliseconds until the next job is due; null without jobs.");
     let skipped = about(count(), "Due pushes that were dropped: nobody needs them any more.");
     let claimed =
         object([("jobs", list(named("PushJob"))), ("skipped", skipped), ("nextDueMs", next)]);
@@ -31,7 +32,10 @@ pub fn schemas() -> Vec<Named> {
     let claim = request([("max", integer(1, PUSH_JOBS_MAX as i64)), ("leaseMs", lease)]);
     let settled = object([
         ("settled", about(count(), "The number of jobs.")),
-        ("stale", about(count(), "The number of jobs that others have claimed since, or are gone.")),
+        (
+            "stale",
+            about(count(), "The number of jobs that others have claimed since, or are gone."),
+        ),
     ]);
     let users = list_max(named("UserIdInput"), PUSH_ADDRESSES_MAX);
     let kind = about(pattern(NO_NUL), "Of the notification, for preferences.");
@@ -56,10 +60,7 @@ pub fn schemas() -> Vec<Named> {
         ("PushDevice", device()),
         ("PushQuietHours", object([("from", text()), ("to", text()), ("timeZone", text())])),
         ("PushJobResult", result()),
-        (
-            "PushJobResults",
-            request([("jobs", list_max(named("PushJobResult"), PUSH_JOBS_MAX))]),
-        ),
+        ("PushJobResults", request([("jobs", list_max(named("PushJobResult"), PUSH_JOBS_MAX))])),
         ("PushSettled", settled),
         ("PushAddressQuery", query),
         ("PushAddresses", object([("users", list(named("PushUser")))])),

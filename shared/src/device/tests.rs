@@ -41,7 +41,8 @@ fn each_kind_is_parsed() {
     assert_eq!((p256dh, auth), (BASE64URL.encode([4; 65]), BASE64URL.encode([7; 16])));
 
     let apns = json!({"kind": "apns", "token": "00FFab", "topic": "com.example.app"});
-    let expected = json!({"token": "00ffab", "topic": "com.example.app", "environment": "production"});
+    let expected =
+        json!({"token": "00ffab", "topic": "com.example.app", "environment": "production"});
     let address = parse(&apns).unwrap().address;
     assert_eq!(serde_json::from_str::<Value>(&address.to_json()).unwrap(), expected);
 }
@@ -57,7 +58,10 @@ fn one_address_has_one_digest() {
         BASE64URL.encode([8; 16]).into(),
     );
     assert_eq!(digest(webpush("https://push.example/x")), digest(other_keys));
-    assert_ne!(digest(webpush("https://push.example/x")), digest(webpush("https://push.example/y")));
+    assert_ne!(
+        digest(webpush("https://push.example/x")),
+        digest(webpush("https://push.example/y"))
+    );
     let apns = |token: &str, topic: &str, environment: &str| {
         digest(json!({"kind": "apns", "token": token, "topic": topic, "environment": environment}))
     };

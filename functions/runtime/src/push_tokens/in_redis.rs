@@ -18,10 +18,7 @@ pub(super) enum Found {
 }
 
 /// What Redis knows of these users' tokens, in their order.
-pub(super) async fn read(
-    redis: &impl Redis,
-    users: &[&UserId],
-) -> Result<Vec<Found>, RedisError> {
+pub(super) async fn read(redis: &impl Redis, users: &[&UserId]) -> Result<Vec<Found>, RedisError> {
     let args = [Arg::Int(PUSH_TOKEN_TTL_S)];
     let reply = redis.eval(&script::TOKEN_READ, &keys_of(users), &args).await?;
     if reply.len() != 2 * users.len() {
@@ -29,15 +26,16 @@ pub(super) async fn read(
     }
     // Bytes that are not text cannot be a token.
     let token = |reply: &Reply| reply.text().filter(|token| !token.is_empty()).map(str::to_owned);
-    let found = reply.chunks(2).map(|pair| match (pair.first().and_then(Reply::int), pair.get(1)) {
-        (Some(-1), _) => Found::OtherType,
-        (Some(state), text) => match text.and_then(token) {
-            Some(token) => Found::Token(token),
-            None if state == 1 => Found::Absent,
-            None => Found::Nothing,
-        },
-        (None, _) => Found::Nothing,
-    });
+    let found =
+        reply.chunks(2).map(|pair| match (pair.first().and_then(Reply::int), pair.get(1)) {
+            (Some(-1), _) => Found::OtherType,
+            (Some(state), text) => match text.and_then(token) {
+                Some(token) => Found::Token(token),
+                None if state == 1 => Found::Absent,
+                None => Found::Nothing,
+            },
+            (None, _) => Found::Nothing,
+        });
     Ok(found.collect())
 }
 
@@ -111,9 +109,5 @@ fn keys_of(users: &[&UserId]) -> Vec<String> {
 
 /// The first arguments of the scripts that write.
 fn lifetimes<'a>() -> Vec<Arg<'a>> {
-    vec![
-        Arg::Int(PUSH_TOKEN_TTL_S),
-        Arg::Int(PUSH_TOKEN_FENCE_S),
-        Arg::Int(PUSH_TOKEN_ABSENT_S),
-    ]
+    vec![Arg::Int(PUSH_TOKEN_TTL_S), Arg::Int(PUSH_TOKEN_FENCE_S), Arg::Int(PUSH_TOKEN_ABSENT_S)]
 }

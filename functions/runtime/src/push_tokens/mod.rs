@@ -163,7 +163,8 @@ pub(crate) async fn drop_lost(
     if losers.is_empty() {
         return Ok(());
     }
-    let changes = losers.iter().map(|(user, rev)| Change { user, rev: *rev, verb: Verb::Drop(token) });
+    let changes =
+        losers.iter().map(|(user, rev)| Change { user, rev: *rev, verb: Verb::Drop(token) });
     bring(redis, &changes.collect::<Vec<_>>()).await?;
     Ok(())
 }

@@ -36,7 +36,8 @@ async fn addresses_come_in_the_order_of_the_request() {
         on.redis.command(&["SADD", "online_users", "alice"]).await;
         on.redis.command(&["SET", "user:bob:token", "theirs", "EX", "100"]).await;
 
-        let query = json!({"userIds": ["bob", "alice", 7, "bob"], "presence": true, "kind": "advert"});
+        let query =
+            json!({"userIds": ["bob", "alice", 7, "bob"], "presence": true, "kind": "advert"});
         let users = addresses(&on, query).await;
         let theirs = json!({"device": "default", "kind": "fcm", "rev": 0, "token": "theirs"});
         let bob = json!({"userId": "bob", "push": true, "online": false, "devices": [theirs]});

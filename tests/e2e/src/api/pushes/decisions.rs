@@ -96,7 +96,9 @@ async fn what_is_deleted_erased_pruned_or_expired_is_not_pushed() {
         on.functions.create(&expiring).await.expect(201);
         let short = json!({"when": "always", "ttlSeconds": 30});
         on.push("carol", "late", short).await;
-        on.sql("UPDATE @push_job SET created_at_ms = created_at_ms - 31000 WHERE user_id = 'carol'");
+        on.sql(
+            "UPDATE @push_job SET created_at_ms = created_at_ms - 31000 WHERE user_id = 'carol'",
+        );
         assert_eq!(all(&on).await, (words(&["kept"]), 2), "{}", on.name);
         assert_eq!(on.jobs(), 1);
 
@@ -125,7 +127,12 @@ async fn preferences_and_missing_devices_end_a_job() {
         }
         let claim = on.claim().await;
         let expected = words(&["bob order", "carol advert", "carol order"]);
-        assert_eq!((super::titles(&claim), &claim["skipped"]), (expected, &json!(5)), "{}", on.name);
+        assert_eq!(
+            (super::titles(&claim), &claim["skipped"]),
+            (expected, &json!(5)),
+            "{}",
+            on.name
+        );
         let jobs: Vec<&Value> = claim["jobs"].as_array().unwrap().iter().collect();
         for job in jobs {
             let is_carol = job["userId"] == "carol";

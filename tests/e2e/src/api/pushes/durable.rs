@@ -27,8 +27,7 @@ async fn a_claim_has_everything_that_a_worker_needs() {
         let text = answer.expect(200).text().replace("1E400", "1");
         let claim: Value = serde_json::from_str(&text).unwrap();
         let job = &claim["jobs"][0];
-        let created: Value =
-            serde_json::from_str(&created.text().replace("1E400", "1")).unwrap();
+        let created: Value = serde_json::from_str(&created.text().replace("1E400", "1")).unwrap();
         for name in ["id", "seq", "title", "body", "kind"] {
             assert_eq!(job[name], created[name], "{}: {name}", on.name);
         }
@@ -95,9 +94,8 @@ async fn claims_at_once_never_get_the_same_job() {
 
         let mut seen: BTreeSet<(String, i64)> = BTreeSet::new();
         eventually("all jobs are claimed", async || {
-            let claims = (0..12).map(|_| {
-                on.work("/push/claim", json!({"max": 7, "leaseMs": 600_000}))
-            });
+            let claims =
+                (0..12).map(|_| on.work("/push/claim", json!({"max": 7, "leaseMs": 600_000})));
             for claim in join_all(claims).await {
                 for job in claim.expect(200).json()["jobs"].as_array().unwrap() {
                     let user = job["userId"].as_str().unwrap().to_owned();

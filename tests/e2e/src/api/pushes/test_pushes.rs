@@ -30,9 +30,8 @@ async fn a_test_push_that_no_worker_takes_is_withdrawn() {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
     let (answer, ()) = tokio::join!(ask(&functions, "alice"), async {
-        let waiting = eventually("the test push waits", async || {
-            redis.list("bw:push:tests").await.pop()
-        });
+        let waiting =
+            eventually("the test push waits", async || redis.list("bw:push:tests").await.pop());
         let waiting: serde_json::Value = serde_json::from_str(&waiting.await).unwrap();
         assert_eq!(waiting["userId"], "alice");
         assert_eq!(waiting["nonce"].as_str().map(str::len), Some(16));

@@ -26,7 +26,13 @@ impl World {
             key: format!("key {key}"),
             request_hash: format!("{at} {body}"),
         });
-        NewEntry { draft, id: uuid_v7(self.now_ms), created_at_ms: self.now_ms, idempotency, push: None }
+        NewEntry {
+            draft,
+            id: uuid_v7(self.now_ms),
+            created_at_ms: self.now_ms,
+            idempotency,
+            push: None,
+        }
     }
 
     /// Commits and delivers, as the component `notifications` does.
