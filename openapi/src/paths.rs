@@ -2,6 +2,7 @@
 
 mod cache;
 mod campaigns;
+mod devices;
 mod feed;
 mod notifications;
 mod ops;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Operation> {
         pushes::operations(),
         queues::operations(),
         tokens::operations(),
+        devices::operations(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -47,6 +49,7 @@ pub fn schemas() -> Vec<Named> {
         pushes::schemas(),
         queues::schemas(),
         tokens::schemas(),
+        devices::schemas(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -4,7 +4,8 @@
 use std::fmt;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use base64::alphabet::URL_SAFE;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use serde_json::json;
 
 use crate::error::Error;
@@ -134,8 +135,17 @@ impl fmt::Debug for Address {
     }
 }
 
-/// Length of an uncompressed point of P-256, and of the secret (RFC 8291 §3).
+/// Browsers omit padding, libraries may write it.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_encode_padding(false)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// Length and first byte of an uncompressed point of P-256, length of the secret (RFC 8291 §3).
 const P256DH_BYTES: usize = 65;
+const UNCOMPRESSED: u8 = 4;
 const AUTH_BYTES: usize = 16;
 
 /// A subscription as `PushSubscription.toJSON()` writes it. The time of its expiry is not kept: the
@@ -152,22 +162,27 @@ fn subscription_from(mut object: Object<'_>) -> Result<Address, Error> {
     if after_scheme.is_none_or(|rest| rest.is_empty() || rest.starts_with(['/', '?', '#', ':'])) {
         return Err(object.invalid("endpoint", "must be an https URL"));
     }
-    let _ = object.take("expirationTime");
+    let expiration = object.take("expirationTime");
+    if expiration.is_some_and(|time| serde_json::from_str::<f64>(time.get()).is_err()) {
+        return Err(object.invalid("expirationTime", "must be a number or null"));
+    }
     let keys = object.require("keys")?;
     object.finish()?;
     let mut keys = Object::parse_nested(keys, "subscription.keys")?;
-    let p256dh = key(&mut keys, "p256dh", P256DH_BYTES)?;
-    let auth = key(&mut keys, "auth", AUTH_BYTES)?;
+    let (p256dh, point) = key(&mut keys, "p256dh", P256DH_BYTES)?;
+    if point.first() != Some(&UNCOMPRESSED) {
+        return Err(keys.invalid("p256dh", "must be an uncompressed point of P-256"));
+    }
+    let (auth, _) = key(&mut keys, "auth", AUTH_BYTES)?;
     keys.finish()?;
     Ok(Address::WebPush { endpoint, p256dh, auth })
 }
 
 /// A key of `length` bytes in base64url; padding is dropped.
-fn key(keys: &mut Object<'_>, name: &str, length: usize) -> Result<String, Error> {
+fn key(keys: &mut Object<'_>, name: &str, length: usize) -> Result<(String, Vec<u8>), Error> {
     let text = keys.string(name)?.ok_or_else(|| keys.missing(name))?;
-    let text = text.trim_end_matches('=');
-    match BASE64URL.decode(text) {
-        Ok(bytes) if bytes.len() == length => Ok(text.to_owned()),
+    match BASE64URL.decode(&text) {
+        Ok(bytes) if bytes.len() == length => Ok((text.trim_end_matches('=').to_owned(), bytes)),
         _ => Err(keys.invalid(name, &format!("must be {length} bytes in base64url"))),
     }
 }

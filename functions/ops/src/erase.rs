@@ -10,9 +10,9 @@ use shared::auth::Scope;
 use shared::limits::IDEMPOTENCY_MS;
 use shared::{UserId, keys};
 
-/// Erases the user's entries, feed, devices, preferences and presence. Only counters are kept, so that
-/// numbers known to clients are not assigned again, and the digests of idempotency keys until they
-/// expire.
+/// Erases the user's entries, feed, devices, preferences and presence. Only counters are kept, so
+/// that numbers known to clients are not assigned again, and the digests of idempotency keys until
+/// they expire.
 ///
 /// # Errors
 /// Request errors; `redis_unavailable` or `record_unavailable`, after which the request can

@@ -15,7 +15,7 @@ use shared::{Code, Error, PushToken, UserId};
 use crate::log;
 use crate::ports::redis::{Redis, RedisError};
 use crate::ports::sql::Sql;
-use crate::record::{Assignment, Pruned, Record, TokenRow};
+use crate::record::{Assignment, Pruned, Record};
 use in_redis::{Change, Found, Verb, bring};
 
 /// The user's token, or `None`: from Redis, where other services may have stored it, else from the
