@@ -16,7 +16,7 @@ use crate::schema::{
     NO_NUL, about, count, flag, integer, list, list_max, named, object, or_null, pattern, request,
     text, text_max, with_default, words,
 };
-use crate::schemas::{Named, id};
+use crate::schemas::Named;
 
 pub fn schemas() -> Vec<Named> {
     let tested = object([("device", text()), ("kind", kind()), ("result", text())]);
@@ -43,13 +43,12 @@ pub fn schemas() -> Vec<Named> {
     let token = about(named("PushToken"), "Required for the device `default`.");
     let dead = request([
         ("userId", named("UserIdInput")),
-        ("device", named("PushDeviceName")),
+        ("device", named("DeviceName")),
         ("rev", integer(0, i64::MAX)),
         ("token?", token),
     ]);
     vec![
         ("PushOptions", options()),
-        ("PushDeviceName", id("The name of a device.")),
         ("PushKey", object([("key", about(text(), "In base64url."))])),
         ("PushTest", request([("userId", named("UserIdInput"))])),
         ("PushTestResult", tested),
@@ -58,7 +57,6 @@ pub fn schemas() -> Vec<Named> {
         ("PushJobs", claimed),
         ("PushJob", job()),
         ("PushDevice", device()),
-        ("PushQuietHours", object([("from", text()), ("to", text()), ("timeZone", text())])),
         ("PushJobResult", result()),
         ("PushJobResults", request([("jobs", list_max(named("PushJobResult"), PUSH_JOBS_MAX))])),
         ("PushSettled", settled),
@@ -130,7 +128,7 @@ fn job() -> Value {
         ("ttlSeconds", about(integer(1, PUSH_TTL_S_MAX), "Time left to deliver the push.")),
         ("urgency?", words(&PushUrgency::ALL.map(PushUrgency::as_str))),
         ("collapse?", text()),
-        ("quietHours?", named("PushQuietHours")),
+        ("quietHours?", named("QuietHours")),
         ("done", about(list(text()), "Devices that need no further attempt.")),
         ("devices", list(named("PushDevice"))),
     ])
@@ -140,7 +138,7 @@ fn job() -> Value {
 fn result() -> Value {
     let wait = with_default(integer(0, PUSH_TTL_S_MAX * 1000), 0);
     let counted = about(with_default(flag(), true), "Whether the attempt counts.");
-    let done = list_max(named("PushDeviceName"), PUSH_DONE_MAX);
+    let done = list_max(named("DeviceName"), PUSH_DONE_MAX);
     let responses = about(
         list_max(named("Json"), PUSH_DONE_MAX),
         "Messages for the queue `notification:responses`.",
@@ -162,7 +160,7 @@ fn user() -> Value {
         ("userId", named("UserId")),
         ("push", about(flag(), "Whether the user wants pushes of this kind.")),
         ("online?", about(flag(), "If asked for and known.")),
-        ("quietHours?", named("PushQuietHours")),
+        ("quietHours?", named("QuietHours")),
         ("devices", list(named("PushDevice"))),
     ])
 }
