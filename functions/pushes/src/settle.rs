@@ -56,7 +56,7 @@ impl<'a> Results<'a> {
         let path = format!("jobs[{at}]");
         let mut object = Object::parse_nested(item, &path)?;
         let user = object.user_id("userId")?;
-        let required = |object: &mut Object<'_>, name| {
+        let required = |object: &mut Object<'_>, name: &str| {
             let number = object.integer(name, 1..=i64::MAX)?;
             number.ok_or_else(|| object.missing(name))
         };

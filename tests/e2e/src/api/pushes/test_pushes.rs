@@ -49,7 +49,7 @@ async fn the_list_of_test_pushes_is_bounded() {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
     let many = vec!["{}"; 100];
-    redis.command(&[["RPUSH", "bw:push:tests"].as_slice(), &many].concat()).await;
+    redis.command(&[["RPUSH", "bw:push:tests"].as_slice(), many.as_slice()].concat()).await;
     redis.command(&["EXPIRE", "bw:push:tests", "60"]).await;
     let answer = ask(&functions, "alice").await.within(Duration::from_secs(5));
     answer.expect_problem(503, "not_ready");
