@@ -5,8 +5,8 @@
 -- KEYS[3]  companion  hash {len, processed}: the list's length after the last call, and the number
 --                     of users that have left it since the campaign began
 --
--- Other services may push to the list and pop from it. A decrease between two calls counts as
--- processed, an increase as new; of pushes and pops in between only the difference is visible.
+-- Other services may append to the list and pop from it. A decrease between two calls counts as
+-- processed, an increase as new; of both in between only the difference is visible.
 
 local list, responses, companion = KEYS[1], KEYS[2], KEYS[3]
 

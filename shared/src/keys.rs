@@ -71,7 +71,7 @@ pub fn cache_companion(key: &str) -> String {
     format!("bw:meta:{{{key}}}")
 }
 
-/// The lease of the reader that is fetching a cached value.
+/// The cache lease of the reader that is fetching a cached value.
 pub fn cache_lease(key: &str) -> String {
     format!("bw:lease:{{{key}}}")
 }
