@@ -3,7 +3,7 @@
 
 use futures_util::future::join3;
 use runtime::http::auth;
-use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
+use runtime::ports::redis::{Arg, Redis, RedisError};
 use runtime::record::{AddressedDevice, Addresses};
 use runtime::{Error, RecordApp, Request, Response, log, push_tokens};
 use serde::Serialize;

@@ -58,11 +58,11 @@ struct Job<'a> {
     devices: &'a [AddressedDevice],
 }
 
-/// Answers `{"jobs":[…],"skipped":n,"nextDueMs":n|null}`: jobs that no other claim gets before the
-/// end of the lease, the number of those that will not be sent, and the time until the next one.
+/// Answers `{"jobs":[…],"skipped":n,"nextDueMs":n|null}`: jobs that no other claim gets before
+/// their leases end, the number of those that will not be sent, and the time until the next one.
 ///
 /// # Errors
-/// Request errors; `record_unavailable`, after which jobs may be claimed until the end of the lease.
+/// Request errors; `record_unavailable`, after which jobs may be claimed until their leases end.
 pub async fn claim(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PushSend)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;

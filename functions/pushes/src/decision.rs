@@ -16,8 +16,8 @@ pub enum Verdict {
     Wait,
 }
 
-/// The entry of a job, with the seconds that the push has left; `None` if it is deleted, expired, or
-/// read while the push is for unread ones only.
+/// The entry of a job, with the seconds that the push has left; `None` if it is deleted, expired,
+/// or read while the push is for unread ones only.
 pub fn worth_sending(job: &ClaimedPush, now_ms: i64) -> Option<(&PushEntry, i64)> {
     let entry = job.entry.as_ref()?;
     let left_ms = job.options.deadline_ms(job.created_at_ms, entry.expires_at_ms) - now_ms;

@@ -1,4 +1,4 @@
-//! Responses of the push services, in the queue `notification:responses`, which other services read.
+//! Responses of the push services, in the queue `notification:responses`, for other services.
 
 use std::cell::Cell;
 

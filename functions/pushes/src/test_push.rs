@@ -1,4 +1,4 @@
-//! `POST /push/test`: a test push to all devices of a user, sent by a worker while the caller waits.
+//! `POST /push/test`: a test push to all devices of a user, which a worker sends meanwhile.
 
 use std::time::Duration;
 

@@ -12,6 +12,7 @@ WITH pruned AS (
     RETURNING user_id, seq, push
 ), unpushed AS (
     DELETE FROM bellwire.push_job USING pruned
-    WHERE pruned.push IS NOT NULL AND push_job.user_id = pruned.user_id AND push_job.seq = pruned.seq
+    WHERE pruned.push IS NOT NULL
+        AND push_job.user_id = pruned.user_id AND push_job.seq = pruned.seq
 )
 SELECT 1 FROM pruned

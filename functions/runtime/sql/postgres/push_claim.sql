@@ -1,6 +1,6 @@
 -- $1 now_ms, $2 end of the lease, ms, $3 limit
--- Claims jobs, the longest due first, until the end of the lease. The last column is the entry, as a
--- JSON array; NULL if there is none any more. Jobs that another call is claiming are skipped.
+-- Claims jobs, the longest due first, until the end of the lease. The last column is the entry, as
+-- a JSON array; NULL if there is none any more. Jobs that another call is claiming are skipped.
 WITH due AS MATERIALIZED (
     SELECT user_id, seq FROM bellwire.push_job WHERE next_at_ms <= $1
     ORDER BY next_at_ms LIMIT $3 FOR UPDATE SKIP LOCKED

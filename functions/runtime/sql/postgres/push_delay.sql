@@ -1,6 +1,7 @@
 -- $1 JSON array of [user, seq, rev, next_at_ms, attempts to add, JSON array of device names]
--- Returns jobs that no later claim has taken over, with the devices that need no further attempt. The
--- revision grows, so that a repeat finds nothing. Rows are locked in one order, as everywhere.
+-- Delays jobs that no later claim has taken over, and adds the devices that need no further
+-- attempt. The revision grows, so that a repeat finds nothing. Rows are locked in one order, as
+-- everywhere.
 WITH delayed AS MATERIALIZED (
     SELECT job.user_id, job.seq, (item->>3)::bigint AS next_at_ms,
         (item->>4)::bigint AS attempts, item->5 AS done

@@ -7,8 +7,8 @@ INSERT INTO notifications (user_id, seq, id, title, body, kind, data, created_at
     idempotency, request_hash, push)
 SELECT ?1, coalesce((SELECT seq FROM feed WHERE user_id = ?1), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
     ?9, ?10, ?12
--- One row each. The tables are created last: without them, the unique index below or the trigger may
--- be missing, too.
+-- One row each. The tables are created last: without them, the unique index below or the trigger
+-- may be missing, too.
 FROM record, push_job_schema WHERE NOT EXISTS (SELECT 1 FROM erased_keys WHERE digest = ?11)
 ON CONFLICT (idempotency) WHERE idempotency IS NOT NULL DO NOTHING
 RETURNING id, seq, (SELECT epoch FROM record)

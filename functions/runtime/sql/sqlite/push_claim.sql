@@ -1,6 +1,6 @@
 -- ?1 now_ms, ?2 end of the lease, ms, ?3 limit
--- Claims jobs, the longest due first, until the end of the lease. The last column is the entry, as a
--- JSON array; NULL if there is none any more.
+-- Claims jobs, the longest due first, until the end of the lease. The last column is the entry, as
+-- a JSON array; NULL if there is none any more.
 UPDATE push_job SET next_at_ms = ?2, rev = push_job.rev + 1
 FROM (
     SELECT user_id, seq FROM push_job WHERE next_at_ms <= ?1 ORDER BY next_at_ms LIMIT ?3

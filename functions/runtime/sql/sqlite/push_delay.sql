@@ -1,6 +1,6 @@
 -- ?1 JSON array of [user, seq, rev, next_at_ms, attempts to add, JSON array of device names]
--- Returns jobs that no later claim has taken over, with the devices that need no further attempt. The
--- revision grows, so that a repeat finds nothing.
+-- Delays jobs that no later claim has taken over, and adds the devices that need no further
+-- attempt. The revision grows, so that a repeat finds nothing.
 UPDATE push_job
 SET next_at_ms = delayed.next_at_ms, rev = push_job.rev + 1,
     attempts = push_job.attempts + delayed.attempts,
