@@ -7,6 +7,7 @@ mod feed;
 mod notifications;
 mod ops;
 mod presence;
+mod pushes;
 mod queues;
 mod tokens;
 
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Operation> {
         notifications::operations(),
         ops::operations(),
         presence::operations().into(),
+        pushes::operations(),
         queues::operations(),
         tokens::operations(),
         devices::operations(),
@@ -44,6 +46,7 @@ pub fn schemas() -> Vec<Named> {
         notifications::schemas(),
         ops::schemas(),
         presence::schemas(),
+        pushes::schemas(),
         queues::schemas(),
         tokens::schemas(),
         devices::schemas(),

@@ -87,6 +87,18 @@ pub fn cache_counts(hour: i64) -> String {
     format!("bw:counts:{{cache}}:{hour}")
 }
 
+/// Queue of the push services' responses.
+pub const NOTIFICATION_RESPONSES: &str = "notification:responses";
+/// Channel on which creates tell the push workers that a push is due.
+pub const PUSH_CHANNEL: &str = "bw:push";
+/// List of test pushes that wait for a push worker, oldest first.
+pub const PUSH_TESTS: &str = "bw:push:tests";
+
+/// The results of a test push, by its random `nonce`.
+pub fn push_test(nonce: &str) -> String {
+    format!("bw:push:test:{nonce}")
+}
+
 /// String about a push token: the record's revision in Redis, and the time until which its absence
 /// is known.
 pub fn push_token_companion(user: &UserId) -> String {
@@ -145,6 +157,10 @@ mod tests {
             cache_lease("KEY"),
             cache_tag("TAG"),
             cache_counts(0).replace('0', "HOUR"),
+            NOTIFICATION_RESPONSES.to_owned(),
+            PUSH_CHANNEL.to_owned(),
+            PUSH_TESTS.to_owned(),
+            push_test("NONCE"),
             QUEUES.to_owned(),
             QUEUES_TOUCHED.to_owned(),
             campaign(&id),

@@ -9,6 +9,10 @@ use crate::limits::{
 };
 use crate::time::{parse_rfc3339, rfc3339};
 
+mod push;
+
+pub use push::{PushOptions, PushUrgency, PushWhen};
+
 /// A validated request for a notification, without id, seq and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {

@@ -89,6 +89,8 @@ scripts! {
     PRESENCE_RELEASE = "allow_oom" "guard" "presence" / "presence_release";
     /// Applies a hub's changes, and keeps presence correct.
     PRESENCE_SYNC = "allow_oom" "guard" "presence" / "presence_sync";
+    /// Asks the push workers for a test push.
+    PUSH_TEST = "guard" / "push_test";
     /// Removes processed messages.
     QUEUE_ACK = "guard" "queue" / "queue_ack";
     /// Reads a page of dead letters.

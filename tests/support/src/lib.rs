@@ -27,7 +27,7 @@ mod servers;
 pub mod wait;
 
 pub use benchmarks::{cpu, node, stats, table};
-pub use clients::{api, events, http, jwt, published, socket};
+pub use clients::{api, events, http, jwt, published, push_tester, socket};
 pub use processes::{paths, ports, process, schemathesis};
 pub use servers::small_disk;
 pub use servers::{functions, gateway, hub, origin, postgres, proxy, record, redis_server};

@@ -26,7 +26,13 @@ impl World {
             key: format!("key {key}"),
             request_hash: format!("{at} {body}"),
         });
-        NewEntry { draft, id: uuid_v7(self.now_ms), created_at_ms: self.now_ms, idempotency }
+        NewEntry {
+            draft,
+            id: uuid_v7(self.now_ms),
+            created_at_ms: self.now_ms,
+            idempotency,
+            push: None,
+        }
     }
 
     /// Commits and delivers, as the component `notifications` does.
@@ -166,7 +172,7 @@ impl Expected {
         };
         match (known, outcome) {
             (None, Outcome::Created { seq }) => {
-                let NewEntry { draft, id, created_at_ms, idempotency } = item;
+                let NewEntry { draft, id, created_at_ms, idempotency, .. } = item;
                 let notification = Notification { id, seq, draft, created_at_ms };
                 self.kept.commit(at, &notification, idempotency);
                 Ok(Some(Committed::Fresh(notification)))
