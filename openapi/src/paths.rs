@@ -2,6 +2,7 @@
 
 mod cache;
 mod campaigns;
+mod devices;
 mod feed;
 mod notifications;
 mod ops;
@@ -29,6 +30,7 @@ pub fn all() -> Vec<Operation> {
         presence::operations().into(),
         queues::operations(),
         tokens::operations(),
+        devices::operations(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -44,6 +46,7 @@ pub fn schemas() -> Vec<Named> {
         presence::schemas(),
         queues::schemas(),
         tokens::schemas(),
+        devices::schemas(),
     ];
     groups.into_iter().flatten().collect()
 }

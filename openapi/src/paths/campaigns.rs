@@ -11,8 +11,8 @@ use shared::limits::{
 use super::REDIS;
 use crate::operation::Operation;
 use crate::schema::{
-    about, any_of, anything, count, decimal, integer, list, list_max, map, named, object, request,
-    text, time, with_default,
+    about, any_of, anything, count, decimal, flag, integer, list, list_max, map, named, object,
+    request, text, time, with_default,
 };
 use crate::schemas::Named;
 
@@ -77,6 +77,12 @@ pub fn operations() -> Vec<Operation> {
             )
             .no_body()
             .query("count", take, "The maximum number of users.")
+            .query(
+                "tokens",
+                with_default(flag(), false),
+                "Whether users without `fcmToken` get the push token that Redis has. One that only \
+                 the record has stays missing; `POST /tokens/read` finds it.",
+            )
             .answers(200, "The users, and the number remaining.", named("TakenUsers"))
             .shows(
                 200,

@@ -22,6 +22,8 @@ use link::Link;
 use localised::Localised;
 use text::Text;
 
+pub use text::is_field_name;
+
 /// A user's fields: texts, numbers and booleans.
 pub type Fields = Map<String, Value>;
 

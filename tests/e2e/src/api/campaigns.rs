@@ -3,6 +3,7 @@
 mod foreign;
 mod requests;
 mod responses;
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
