@@ -58,6 +58,7 @@ impl Recipient {
 
 fn parse_fields(value: &RawValue, path: &str) -> Result<Vec<(String, String)>, Error> {
     let mut object = Object::parse_nested(value, path)?;
+    // A `null` is left, and named by `finish`.
     let names: Vec<String> = object.members().map(|(name, _)| name.to_owned()).collect();
     let mut fields = Vec::with_capacity(names.len());
     for name in names {
@@ -71,6 +72,7 @@ fn parse_fields(value: &RawValue, path: &str) -> Result<Vec<(String, String)>, E
             fields.push((name, text));
         }
     }
+    object.finish()?;
     let bytes: usize = fields.iter().map(|(name, text)| name.len() + text.len()).sum();
     let problem = if fields.len() > CAMPAIGN_FIELDS_MAX {
         format!("has {} members, at most {CAMPAIGN_FIELDS_MAX} are allowed", fields.len())
@@ -148,7 +150,7 @@ mod tests {
             ),
             (r#"{"userId":"a","fields":{}}"#, r#"{"userId":"a"}"#),
             (
-                r#"{"userId":"a","fields":{"z.1":"\u00e9\"","a":"","n":null},"fcmToken":"t"}"#,
+                r#"{"userId":"a","fields":{"z.1":"\u00e9\"","a":""},"fcmToken":"t"}"#,
                 r#"{"userId":"a","fcmToken":"t","fields":{"z.1":"é\"","a":""}}"#,
             ),
         ] {

@@ -104,8 +104,8 @@ impl Template {
         let title = title.ok_or_else(|| error(&format!("{field}.title"), missing()))?;
         let title = Localised::parse(title, &format!("{field}.title"), |text| {
             let chars = text.chars().count();
-            if text.trim().is_empty() {
-                return Err(invalid("must not be blank"));
+            if text.is_empty() {
+                return Err(invalid("must not be empty"));
             }
             if chars > TITLE_CHARS_MAX {
                 let problem = format!("has {chars} characters, at most {TITLE_CHARS_MAX}");
