@@ -1,6 +1,7 @@
 //! Every operation, by the component that serves it.
 
 mod cache;
+mod campaign_push;
 mod campaigns;
 mod devices;
 mod feed;
@@ -25,6 +26,7 @@ pub fn all() -> Vec<Operation> {
     let groups = [
         cache::operations(),
         campaigns::operations(),
+        campaign_push::operations(),
         feed::operations(),
         notifications::operations(),
         ops::operations(),
@@ -42,6 +44,7 @@ pub fn schemas() -> Vec<Named> {
     let groups = [
         cache::schemas(),
         campaigns::schemas(),
+        campaign_push::schemas(),
         feed::schemas(),
         notifications::schemas(),
         ops::schemas(),

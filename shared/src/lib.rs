@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod campaign;
+pub mod campaign_push;
 pub mod close;
 pub mod device;
 pub mod digest;
@@ -20,6 +21,7 @@ pub mod permissions;
 pub mod preferences;
 pub mod push;
 pub mod script;
+pub mod template;
 pub mod time;
 pub mod time_zone;
 pub mod wire;
