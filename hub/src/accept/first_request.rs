@@ -23,10 +23,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::ConnectionPermit;
-use crate::http::problem::answer;
+use native::http::problem::answer;
 use crate::http::refusal_reason::Reason;
 use crate::http::request_head::{self, RequestHead, RequestHeadError};
-use crate::http::request_id::RequestId;
+use native::http::RequestId;
 use crate::limits::{
     CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, HEADER_BYTES_MAX, HEADER_DEADLINE, PINGS_UNANSWERED_MAX,
     REQUEST_DEADLINE, TURNED_AWAY_DRAIN_BYTES_MAX, TURNED_AWAY_MAX,

@@ -12,10 +12,10 @@ use http::{Request, StatusCode};
 use shared::{Code, Error};
 
 use crate::assets;
-use crate::http::problem::Refusal;
+use native::http::problem::Refusal;
 use crate::http::refusal_reason::Reason;
-use crate::http::request_id::RequestId;
-use crate::ops::health_routes::health_router;
+use native::http::RequestId;
+use native::ops::health_router;
 use crate::session::allowed_origins;
 use crate::session::state::App;
 

@@ -24,7 +24,7 @@ use http::{Method, StatusCode};
 use shared::{Error, etag};
 
 use crate::assets::encoding::Encoding;
-use crate::http::problem::Refusal;
+use native::http::problem::Refusal;
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 

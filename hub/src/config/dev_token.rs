@@ -10,7 +10,7 @@ use shared::auth::{Claims, Scope};
 use shared::limits::HS256_KEY_BYTES_MIN;
 
 use crate::config::flags::TokenArgs;
-use crate::config::secret;
+use native::secret::secret;
 
 #[derive(Serialize)]
 struct Payload {

@@ -33,7 +33,7 @@ use crate::console::fleet::Fleet;
 use crate::console::ring::Ring;
 use crate::limits::{CONSOLE_CLOSE_DEADLINE, CONSOLE_VIEWERS_MAX};
 use crate::presence::Presence;
-use crate::redis::commands::Commands;
+use native::redis::Commands;
 use crate::session::state::App;
 
 /// The console; see the module.

@@ -14,7 +14,7 @@ use shared::{Code, Error};
 use crate::assets;
 use crate::config::console::ConsoleAccess;
 use crate::console::routes::only_get;
-use crate::http::problem::Refusal;
+use native::http::problem::Refusal;
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 

@@ -16,8 +16,9 @@ use shared::path::segments;
 use shared::{Code, Error, UserId};
 
 use crate::console::{Console, page};
-use crate::http::problem::{Refusal, json};
-use crate::session::token::{bearer, expiry, now_s};
+use native::http::problem::{Refusal, json};
+use crate::session::token::{expiry, now_s};
+use native::http::bearer;
 
 type Shared = State<Arc<Console>>;
 type Answer = Result<Response, Refusal>;

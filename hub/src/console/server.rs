@@ -17,8 +17,8 @@ use tokio::time::sleep;
 
 use crate::console::Console;
 use crate::console::write_deadline::WriteDeadline;
-use crate::http::problem::answer;
-use crate::http::request_id::RequestId;
+use native::http::problem::answer;
+use native::http::RequestId;
 use crate::limits::{
     ACCEPT_PAUSE, CONSOLE_CONNECTIONS_MAX, CONSOLE_HEADER_DEADLINE, CONSOLE_SEND_BUFFER_BYTES,
     HEADER_BYTES_MAX,

@@ -7,7 +7,7 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use crate::console::counts::Counts;
 use crate::metrics::families::PROTOCOLS;
-use crate::metrics::process::{cpu_time, resident_bytes};
+use native::process::usage::{cpu_time, resident_bytes};
 use crate::protocol::Protocol;
 use crate::session::state::App;
 

@@ -16,7 +16,7 @@ use crate::limits::{
     REDIS_ANSWER_DEADLINE, REDIS_BACKOFF_MAX, SWEEP_PAUSE,
 };
 use crate::metrics::CatchUp;
-use crate::redis::commands::Commands;
+use native::redis::Commands;
 use crate::redis::feed_reader;
 use crate::users::sequencer::FeedQuery;
 use crate::users::{FeedRequest, Registry};

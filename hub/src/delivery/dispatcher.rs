@@ -28,8 +28,8 @@ use crate::limits::{
 };
 use crate::metrics::health::Health;
 use crate::metrics::{Channel, Metrics, Undelivered};
-use crate::redis::backoff::Backoff;
-use crate::redis::commands::Commands;
+use native::backoff::Backoff;
+use native::redis::Commands;
 use crate::redis::pubsub_connection::{Subscription, SubscriptionError};
 use crate::redis::pubsub_parser::Reply;
 use crate::users::Registry;

@@ -23,7 +23,7 @@ use url::Url;
 
 use crate::assets;
 use crate::config::demo::Demo;
-use crate::http::problem::Refusal;
+use native::http::problem::Refusal;
 use crate::limits::DEMO_TOKEN_TTL;
 
 /// The subjects of tokens and their scopes; the last one sends to the others.

@@ -16,7 +16,7 @@ use crate::config::PresencePace;
 use crate::limits::{
     PRESENCE_FORMER_MAX, PRESENCE_KEYS_TTL, PRESENCE_PAGE_USERS, PRESENCE_UNANSWERED_MAX,
 };
-use crate::redis::commands::Commands;
+use native::redis::Commands;
 
 /// Runs scripts: the hub's connection, or a test's that loses answers.
 pub trait Scripts: Sync {

@@ -31,7 +31,7 @@ use crate::limits::{
 use crate::metrics::Metrics;
 use crate::presence::lease::{Answer, Chores, Incarnation, Scripts};
 use crate::presence::pass::Pass;
-use crate::redis::commands::Commands;
+use native::redis::Commands;
 
 /// Time to collect changes: a wave of sockets costs a few commands, and the delay is not
 /// noticeable.

@@ -7,7 +7,7 @@ use shared::script::FEED_UNREAD;
 use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
-use crate::redis::commands::Commands;
+use native::redis::Commands;
 use crate::redis::feed_reader::{FeedHead, mark};
 
 /// Reads the heads of many users, in the order of `users`; `now` as RFC 3339. `None` for users whose

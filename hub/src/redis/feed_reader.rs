@@ -12,7 +12,7 @@ use shared::time::rfc3339;
 use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
-use crate::redis::commands::Commands;
+use native::redis::Commands;
 use crate::redis::feed_heads::scripted_heads;
 
 /// An element of a feed.

@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use crate::limits::{PERMISSIONS_INTERVAL, PERMISSIONS_NAMED_MAX};
 use crate::metrics::health::Health;
-use crate::redis::commands::Commands;
+use native::redis::Commands;
 
 /// The pause before the first answer; Redis may be unreachable when the hub starts.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

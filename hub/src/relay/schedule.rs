@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::limits::{RELAY_FINAL_AFTER, RELAY_INTERVAL, RELAY_RETRIES_FOR};
-use crate::redis::backoff::Backoff;
+use native::backoff::Backoff;
 
 /// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

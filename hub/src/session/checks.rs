@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::http::refusal_reason::{Reason, Refused};
 use crate::protocol::Protocol;
 use crate::session::allowed_origins;
-use crate::session::token::bearer;
+use native::http::bearer;
 use crate::users::resume::Cursor;
 
 /// Prefix of the subprotocol that contains the token: a browser cannot set headers on a WebSocket,

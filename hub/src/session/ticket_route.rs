@@ -16,13 +16,14 @@ use tokio::time::Instant;
 
 use crate::admission::refusal_log::RefusalLog;
 use crate::config::Config;
-use crate::http::problem::Refusal;
+use native::http::problem::Refusal;
 use crate::http::refusal_reason::{Reason, Refused};
-use crate::http::request_id::RequestId;
+use native::http::RequestId;
 use crate::metrics::Metrics;
 use crate::session::allowed_origins;
 use crate::session::tickets::Tickets;
-use crate::session::token::{bearer, now_s};
+use crate::session::token::now_s;
+use native::http::bearer;
 
 const METHODS: &str = "POST, OPTIONS";
 

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::admission::rate_limit::{Rate, Rates};
 use crate::limits::{TICKET_BYTES, TICKETS_BURST, TICKETS_PER_S};
-use crate::redis::commands::Commands;
+use native::redis::Commands;
 use crate::session::token::now_s;
 
 const RATE: Rate = Rate { per_s: TICKETS_PER_S, burst: TICKETS_BURST };

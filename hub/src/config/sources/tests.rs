@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Arg;
+use clap::{Arg, CommandFactory as _};
+use native::settings::file::{ConfigFile, settable};
 use tempfile::TempDir;
 
 use super::*;
@@ -19,7 +20,7 @@ fn file(text: &str) -> (TempDir, PathBuf) {
 fn read(path: &Path, arguments: &[&str]) -> Result<Settings, SettingsError> {
     let config = ["bellwire-hub", "check-config", "--config", path.to_str().unwrap()];
     let arguments: Vec<OsString> = config.iter().chain(arguments).map(OsString::from).collect();
-    Settings::read(&arguments)
+    super::read(&arguments)
 }
 
 fn problem(text: &str) -> String {
@@ -32,7 +33,7 @@ fn shown(settings: &Settings) -> String {
     let Some(crate::config::flags::Command::CheckConfig(args)) = &settings.cli.command else {
         panic!()
     };
-    settings.show(&Config::new(args, &|_| None).unwrap())
+    show(settings, &Config::new(args, &|_| None).unwrap())
 }
 
 #[test]
@@ -107,6 +108,8 @@ fn variables_that_no_setting_has_are_found() {
         "BELLWIRE_HUB_PING_INTERVAL_S",
         "BELLWIRE_HUB_CONFIG",
         "BELLWIRE_RELAY_TOKEN_FILE",
+        // Of the push worker, which may share the environment.
+        "BELLWIRE_PUSH_IN_FLIGHT",
         // Of Kubernetes, for services `bellwire-hub` and `bellwire-functions`.
         "BELLWIRE_HUB_SERVICE_HOST",
         "BELLWIRE_HUB_SERVICE_PORT_HTTP",

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::http::request_head::{self, RequestHead};
-use hub::http::request_id::RequestId;
+use native::http::RequestId;
 use hub::protocol::Protocol;
 use hub::protocol::frame::{self, Opcode};
 use hub::session::upgrade;
