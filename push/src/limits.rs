@@ -84,17 +84,6 @@ pub(crate) const VAPID_RENEW_BEFORE_S: u64 = 3600;
 pub(crate) const APNS_TOKEN_RENEW_AFTER_S: u64 = 40 * 60;
 pub(crate) const APNS_TOKEN_AGE_MIN_S: u64 = 20 * 60;
 
-/// Characters of a title, bytes of a body, as notifications have them.
-pub const TITLE_CHARS_MAX: usize = 200;
-pub const BODY_BYTES_MAX: usize = 4096;
-pub const LINK_BYTES_MAX: usize = 2048;
-/// JSON of a template's data.
-pub const DATA_BYTES_MAX: usize = 2048;
-pub const DATA_DEPTH_MAX: usize = 32;
-/// Languages of one text.
-pub const LOCALES_MAX: usize = 100;
-/// Name of a field in `{{name}}`, in bytes.
-pub const FIELD_BYTES_MAX: usize = 64;
 /// Address of a device: a token or an endpoint.
 pub const TOKEN_BYTES_MAX: usize = 4096;
 pub const ENDPOINT_BYTES_MAX: usize = 2048;

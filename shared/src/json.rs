@@ -95,6 +95,19 @@ impl<'a> Object<'a> {
         Ok(Some(number))
     }
 
+    /// Takes an optional boolean.
+    ///
+    /// # Errors
+    /// `invalid_field` if it is none.
+    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, Error> {
+        match self.take(name).map(RawValue::get) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(self.invalid(name, "must be a boolean")),
+        }
+    }
+
     /// Takes an optional array.
     ///
     /// # Errors

@@ -108,6 +108,26 @@ pub fn campaign_companion(id: &CampaignId) -> String {
     format!("bw:campaign:{{campaign:{id}}}")
 }
 
+/// A campaign's keys for its push, in the order of `push.lua`: its list and companion; the push
+/// itself; blocks by the end of their lease; users who wait for another attempt, by its time; dead
+/// letters; and the prefix of the blocks' keys, which `:` and the block's id complete.
+pub fn campaign_push(id: &CampaignId) -> [String; 7] {
+    let companion = |kind: &str| format!("bw:{kind}:{{campaign:{id}}}");
+    [
+        campaign(id),
+        campaign_companion(id),
+        companion("push"),
+        companion("pushblocks"),
+        companion("pushretry"),
+        companion("pushdead"),
+        companion("pushblock"),
+    ]
+}
+
+/// Sorted set of the campaigns whose pushes are under way, by the time of the last touch, in
+/// milliseconds.
+pub const PUSHING: &str = "bw:pushing";
+
 /// Marks a request on `key` as executed, by its random `nonce`, since a request is repeated after
 /// its connection broke.
 pub fn once(key: &str, nonce: &str) -> String {
@@ -153,11 +173,15 @@ mod tests {
             once("QUEUE", "NONCE"),
             once(&campaign(&id), "NONCE"),
             ticket("TICKET"),
+            once(&campaign_responses(&id), "NONCE"),
+            PUSHING.to_owned(),
+            format!("{}:BLOCK", campaign_push(&id)[6]),
         ];
         all.extend(queue("QUEUE"));
+        all.extend(campaign_push(&id).into_iter().take(6));
         for key in all {
             let key = key.replace("DEDUP", "<dedup id>").replace("CAMPAIGN", "<id>");
-            let words = ["USER", "QUEUE", "KEY", "TAG", "HOUR", "NONCE", "TICKET"];
+            let words = ["USER", "QUEUE", "KEY", "TAG", "HOUR", "NONCE", "TICKET", "BLOCK"];
             let shown = words
                 .iter()
                 .fold(key, |key, word| key.replace(word, &format!("<{}>", word.to_lowercase())));

@@ -4,6 +4,7 @@
 
 pub mod auth;
 pub mod campaign;
+pub mod campaign_push;
 pub mod close;
 pub mod digest;
 pub mod error;
@@ -18,6 +19,7 @@ pub mod path;
 pub mod permissions;
 pub mod push;
 pub mod script;
+pub mod template;
 pub mod time;
 pub mod wire;
 

@@ -96,6 +96,46 @@ pub const CAMPAIGN_TTL_S: i64 = 24 * 3600;
 /// seconds.
 pub const ONCE_TTL_S: i64 = 60;
 
+/// Longest link of a template, in bytes, with a user's fields.
+pub const TEMPLATE_LINK_BYTES_MAX: usize = 2048;
+/// JSON of a template's data, in bytes: payloads have 4 KiB in all.
+pub const TEMPLATE_DATA_BYTES_MAX: usize = 2048;
+/// Languages of one text.
+pub const TEMPLATE_LOCALES_MAX: usize = 100;
+/// Longest name of a field in `{{name}}`, in bytes.
+pub const TEMPLATE_NAME_BYTES_MAX: usize = 64;
+/// Fields of a campaign's user, for templates.
+pub const CAMPAIGN_FIELDS_MAX: usize = 20;
+/// Names and texts of one user's fields together, in bytes: a million users with as much take 1 GiB.
+pub const CAMPAIGN_FIELDS_BYTES_MAX: usize = 1024;
+/// Pushes per second of a campaign that does not say.
+pub const CAMPAIGN_RATE_DEFAULT: i64 = 1000;
+/// The maximum: FCM takes 600,000 in a minute from one project.
+pub const CAMPAIGN_RATE_MAX: i64 = 10_000;
+/// Time over which a campaign's rate rises from zero. FCM asks for at least 60 s.
+pub const CAMPAIGN_RAMP_MS: i64 = 60_000;
+/// Time to live of a push: 4 weeks, as FCM and the browsers' services allow; the default, too.
+pub const CAMPAIGN_PUSH_TTL_S_MAX: i64 = 28 * 24 * 3600;
+/// Latest start after the request. A campaign waits longer than Redis keeps it otherwise: the
+/// workers' claims renew it.
+pub const CAMPAIGN_START_AHEAD_MS: i64 = 7 * 24 * 3600 * 1000;
+/// Users of one block: at 10,000 a second a worker claims one in 50 ms, and a claim with its settle
+/// takes less than a millisecond of Redis.
+pub const CAMPAIGN_CLAIM_MAX: usize = 500;
+/// Bytes of a block's elements after which no more are added: ours have 6 KiB at most, those of other
+/// services may be larger.
+pub const CAMPAIGN_CLAIM_BYTES: i64 = 4 * 1024 * 1024;
+/// Time after which a block whose worker says nothing is given to another one.
+pub const CAMPAIGN_LEASE_MS: i64 = 30_000;
+/// Blocks of one campaign under way: 50,000 users in flight.
+pub const CAMPAIGN_BLOCKS_MAX: i64 = 100;
+/// Dead letters kept for a redrive; what fails beyond them is only counted. About 3 MiB.
+pub const CAMPAIGN_DEAD_MAX: i64 = 10_000;
+/// Dead letters that one script puts back: a millisecond or two of Redis.
+pub const CAMPAIGN_REDRIVE_MAX: i64 = 1000;
+/// Campaigns in the index of those whose pushes are under way; those touched longest ago give way.
+pub const CAMPAIGNS_PUSHING_MAX: i64 = 10_000;
+
 /// Clock difference tolerated in `exp` and `nbf`, in seconds.
 pub const TOKEN_LEEWAY_S: u64 = 60;
 /// Shortest HMAC key, in bytes: RFC 7518 §3.2 requires the size of the hash output.

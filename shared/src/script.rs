@@ -109,6 +109,22 @@ scripts! {
     QUEUES_PAGE = / "queues_page";
     /// Notes in the index of queues that one was used.
     QUEUES_TOUCH = / "queues_touch";
+    /// Gives users of a campaign to a push worker.
+    PUSH_CLAIM = "guard" "campaign" "push" / "push_claim";
+    /// Pauses, resumes or cancels a campaign's push.
+    PUSH_CONTROL = "allow_oom" "guard" "campaign" "push" / "push_control";
+    /// Reports the progress of a campaign's push.
+    PUSH_PROGRESS = "campaign" "push" / "push_progress";
+    /// Returns dead letters of a campaign's push to be attempted.
+    PUSH_REDRIVE = "guard" "campaign" "push" / "push_redrive";
+    /// Adds a push worker's responses to those of a campaign.
+    PUSH_RESPOND = "guard" / "push_respond";
+    /// Notes what became of users whom a push worker had.
+    PUSH_SETTLE = "allow_oom" "guard" "campaign" "push" / "push_settle";
+    /// Starts a campaign's push.
+    PUSH_START = "guard" "campaign" "push" / "push_start";
+    /// Keeps a campaign in the index of those under way, or removes it.
+    PUSH_TOUCH = / "push_touch";
     /// Reads a push token.
     TOKEN_READ = "token" / "token_read";
     /// Restores tokens that Redis lacks from the record.

@@ -13,7 +13,7 @@ use shared::limits::{
 };
 use shared::{CampaignId, script};
 
-use crate::campaign::{keys_of, keys_of_once, malformed};
+use crate::campaign::{keys_of, malformed, once_key};
 
 /// What to do with the users already in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,9 @@ pub async fn add(
         Arg::Int(CAMPAIGN_USERS_MAX),
     ];
     args.extend(elements.iter().map(|element| Arg::Text(element)));
-    let reply = app.redis.eval(&script::CAMPAIGN_ADD, &keys_of_once(id), &args).await?;
+    let mut keys = keys_of(id);
+    keys.push(once_key(id));
+    let reply = app.redis.eval(&script::CAMPAIGN_ADD, &keys, &args).await?;
     match reply.iter().filter_map(Reply::int).collect::<Vec<_>>().as_slice() {
         [-1, waiting] => {
             let most = CAMPAIGN_USERS_MAX;

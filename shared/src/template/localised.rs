@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use super::{TemplateError, error, shown};
-use crate::limits::LOCALES_MAX;
+use super::{Problem, TemplateError, error, invalid, missing, shown, too_long};
+use crate::limits::TEMPLATE_LOCALES_MAX;
 
+/// The longest tag that RFC 5646 asks to provide for.
 const LOCALE_BYTES_MAX: usize = 35;
 
 #[derive(Clone, Debug)]
@@ -20,7 +21,7 @@ impl<T> Localised<T> {
     pub(super) fn parse(
         value: &Value,
         field: &str,
-        parse: impl Fn(&str) -> Result<T, String>,
+        parse: impl Fn(&str) -> Result<T, Problem>,
     ) -> Result<Self, TemplateError> {
         let texts = match value {
             Value::String(text) => {
@@ -28,25 +29,28 @@ impl<T> Localised<T> {
                 return Ok(Self { default, others: HashMap::new() });
             }
             Value::Object(texts) => texts,
-            _ => return Err(error(field, "must be a text or an object of texts by locale")),
+            _ => {
+                return Err(error(field, invalid("must be a text or an object of texts by locale")));
+            }
         };
-        if texts.len() > LOCALES_MAX {
-            return Err(error(field, format!("has more than {LOCALES_MAX} locales")));
+        if texts.len() > TEMPLATE_LOCALES_MAX {
+            let problem = format!("has more than {TEMPLATE_LOCALES_MAX} locales");
+            return Err(error(field, too_long(problem)));
         }
         let mut default = None;
         let mut others = HashMap::with_capacity(texts.len());
         for (locale, text) in texts {
             let field = format!("{field}.{}", shown(locale));
-            let tag = normal(locale).ok_or_else(|| error(&field, "is not a locale"))?;
-            let text = text.as_str().ok_or_else(|| error(&field, "must be a text"))?;
+            let tag = normal(locale).ok_or_else(|| error(&field, invalid("is not a locale")))?;
+            let text = text.as_str().ok_or_else(|| error(&field, invalid("must be a text")))?;
             let text = parse(text).map_err(|problem| error(&field, problem))?;
             if tag == "default" {
                 default = Some(text);
             } else if others.insert(tag, text).is_some() {
-                return Err(error(&field, "is given twice"));
+                return Err(error(&field, invalid("is given twice")));
             }
         }
-        let default = default.ok_or_else(|| error(&format!("{field}.default"), "missing"))?;
+        let default = default.ok_or_else(|| error(&format!("{field}.default"), missing()))?;
         Ok(Self { default, others })
     }
 

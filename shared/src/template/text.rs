@@ -2,8 +2,14 @@
 
 use serde_json::Value;
 
-use super::{Fields, FillError};
-use crate::limits::FIELD_BYTES_MAX;
+use super::{Fields, FillError, Problem, invalid};
+use crate::limits::TEMPLATE_NAME_BYTES_MAX;
+
+/// Whether a field may have this name.
+pub fn is_field_name(name: &str) -> bool {
+    (1..=TEMPLATE_NAME_BYTES_MAX).contains(&name.len())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+}
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Part {
@@ -17,21 +23,21 @@ pub(super) struct Text {
 }
 
 impl Text {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, Problem> {
         if text.contains('\0') {
-            return Err("contains U+0000".to_owned());
+            return Err(invalid("contains U+0000"));
         }
         let mut parts = Vec::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once("{{") {
-            let (name, after) = after.split_once("}}").ok_or("has {{ without }}")?;
-            let name = name.trim();
-            let is_name = (1..=FIELD_BYTES_MAX).contains(&name.len())
-                && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-            if !is_name {
-                return Err(format!(
-                    "has an invalid name in {{{{…}}}}: 1 to {FIELD_BYTES_MAX} of A-Z a-z 0-9 _ . -"
-                ));
+            let (name, after) =
+                after.split_once("}}").ok_or_else(|| invalid("has {{ without }}"))?;
+            let name = name.trim_matches(' ');
+            if !is_field_name(name) {
+                return Err(invalid(format!(
+                    "has an invalid name in {{{{…}}}}: 1 to {TEMPLATE_NAME_BYTES_MAX} of A-Z a-z \
+                     0-9 _ . -"
+                )));
             }
             if !before.is_empty() {
                 parts.push(Part::Literal(before.to_owned()));
