@@ -22,6 +22,10 @@ pub(crate) const JOB_WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 pub(crate) const CAMPAIGN_TICK: Duration = Duration::from_secs(1);
 /// Campaigns that one worker goes through at the same time; others wait for the next look.
 pub(crate) const CAMPAIGNS_MAX: usize = 32;
+/// Time between two signs that a campaign is under way.
+pub(crate) const TOUCH_EVERY: Duration = Duration::from_secs(60);
+/// Wait of a user whose entry the functions cannot write for now.
+pub(crate) const FEED_RETRY: Duration = Duration::from_secs(10);
 /// Blocks of a campaign that one worker holds: 2,000 users, five times the pushes in flight.
 pub(crate) const BLOCKS_MAX: usize = 4;
 /// Test pushes taken in one look.

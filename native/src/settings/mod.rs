@@ -1,6 +1,7 @@
 //! Combines command line, environment and file into the settings, and records the source of each.
 
 pub mod file;
+pub mod sample;
 
 use std::any::TypeId;
 use std::collections::BTreeSet;

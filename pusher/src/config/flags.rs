@@ -118,6 +118,12 @@ pub struct ServeArgs {
     pub log: LogArgs,
 }
 
+impl ServeArgs {
+    pub fn is_development(&self) -> bool {
+        self.development
+    }
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct ServiceArgs {
     /// The service account of a Firebase project, as its console gives it (JSON). Turns FCM on.

@@ -7,7 +7,7 @@ mod job;
 mod settler;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -52,6 +52,7 @@ impl Jobs {
             let wait = match self.api.claim(JOBS_PER_CLAIM, self.lease).await {
                 Ok(claimed) => {
                     let wait = pause(&claimed);
+                    self.metrics.oldest_due(oldest_ms(&claimed));
                     if !claimed.jobs.is_empty() {
                         let sending =
                             self.send(claimed, began, guards.clone(), stop.clone());
@@ -96,6 +97,14 @@ impl Jobs {
             }
         }
     }
+}
+
+/// Milliseconds since the oldest of the claimed notifications was created: what a backlog grows by.
+fn oldest_ms(claimed: &Claimed) -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now_ms = u64::try_from(now.as_millis()).unwrap_or(u64::MAX);
+    let created = claimed.jobs.iter().map(|job| job.created_at_ms).min();
+    created.map_or(0, |created_ms| now_ms.saturating_sub(created_ms))
 }
 
 /// The wait until the next claim.

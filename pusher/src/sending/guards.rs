@@ -67,6 +67,11 @@ impl Guards {
         is_single
     }
 
+    /// One of the guards has tripped.
+    pub(crate) fn has_tripped(&self) -> bool {
+        self.has_many_invalid() || self.mismatch.lock().is_tripped()
+    }
+
     /// Too many addresses are dead.
     pub(crate) fn has_many_invalid(&self) -> bool {
         self.dead.lock().is_tripped()
