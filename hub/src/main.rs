@@ -6,14 +6,14 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use hub::config::Config;
-use hub::config::flags::{Command, ServeArgs};
 use hub::config::dev_token;
+use hub::config::flags::{Command, ServeArgs};
 use hub::config::sources::{self, Settings};
 use hub::relay::Relay;
 use hub::server::{self, Listeners};
+use native::logging;
 use native::process::{Signals, bind, bind_own, environment, open_files};
 use native::settings::{SettingsError, unknown_variables};
-use native::logging;
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
@@ -100,7 +100,7 @@ fn serve(args: &ServeArgs, settings: &Settings) -> Result<()> {
         writeln!(std::io::stdout(), "Listening http://{address}")
             .context("cannot write to stdout")?;
         server::run(listeners, config, relay, signals.asked_to_end())
-        .await
-        .context("the hub failed")
+            .await
+            .context("the hub failed")
     })
 }

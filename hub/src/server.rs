@@ -28,10 +28,8 @@ use crate::limits::DRAIN_SOCKETS_PER_S;
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
 use crate::ops::endpoint::Endpoint;
-use native::ops::Endpoint as _;
 use crate::presence::Presence;
 use crate::redis::commands::commands;
-use native::redis::Commands;
 use crate::redis::permissions;
 use crate::relay::{Relay, Signs};
 use crate::session::state::App;
@@ -40,6 +38,8 @@ use crate::session::tickets::Tickets;
 use crate::socket::timer_wheel::TimerWheel;
 use crate::socket::total_queued::TotalQueued;
 use crate::users::{FeedRequest, Registry};
+use native::ops::Endpoint as _;
+use native::redis::Commands;
 
 /// Where the hub accepts connections.
 pub struct Listeners {

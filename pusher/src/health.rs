@@ -53,7 +53,11 @@ impl Health {
         let Some(known) = stopped.get_mut(kind as usize) else { return };
         let now = Instant::now();
         if known.is_none_or(|(known, until)| known != reason || until < now) {
-            tracing::error!(kind = kind.as_str(), reason, "a credential is refused: nothing is sent");
+            tracing::error!(
+                kind = kind.as_str(),
+                reason,
+                "a credential is refused: nothing is sent"
+            );
         }
         *known = Some((reason, now + STOPPED_FOR));
     }

@@ -73,16 +73,14 @@ impl Worker {
             health.clone(),
             metrics.clone(),
         ));
-        let page = Page { access: config.metrics.clone(), metrics: metrics.clone(), health, sender };
+        let page =
+            Page { access: config.metrics.clone(), metrics: metrics.clone(), health, sender };
         let health = page.health.clone();
-        let _serving = listener.map(|listener| {
-            AbortOnDropHandle::new(tokio::spawn(Arc::new(page).serve(listener)))
-        });
+        let _serving = listener
+            .map(|listener| AbortOnDropHandle::new(tokio::spawn(Arc::new(page).serve(listener))));
         let woken = Arc::new(Notify::new());
-        let _waking = AbortOnDropHandle::new(tokio::spawn(wake_up(
-            config.redis.clone(),
-            woken.clone(),
-        )));
+        let _waking =
+            AbortOnDropHandle::new(tokio::spawn(wake_up(config.redis.clone(), woken.clone())));
 
         let stop = CancellationToken::new();
         let (settler, settling) = Settler::new();

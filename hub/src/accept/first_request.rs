@@ -23,10 +23,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::ConnectionPermit;
-use native::http::problem::answer;
 use crate::http::refusal_reason::Reason;
 use crate::http::request_head::{self, RequestHead, RequestHeadError};
-use native::http::RequestId;
 use crate::limits::{
     CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, HEADER_BYTES_MAX, HEADER_DEADLINE, PINGS_UNANSWERED_MAX,
     REQUEST_DEADLINE, TURNED_AWAY_DRAIN_BYTES_MAX, TURNED_AWAY_MAX,
@@ -34,6 +32,8 @@ use crate::limits::{
 use crate::session::state::App;
 use crate::session::upgrade::{self, Rejected, Visitor, refusal};
 use crate::socket::linger;
+use native::http::RequestId;
+use native::http::problem::answer;
 
 /// Reads the first request of each connection; see the module.
 #[derive(Clone)]

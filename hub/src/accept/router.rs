@@ -12,12 +12,12 @@ use http::{Request, StatusCode};
 use shared::{Code, Error};
 
 use crate::assets;
-use native::http::problem::Refusal;
 use crate::http::refusal_reason::Reason;
-use native::http::RequestId;
-use native::ops::health_router;
 use crate::session::allowed_origins;
 use crate::session::state::App;
+use native::http::RequestId;
+use native::http::problem::Refusal;
+use native::ops::health_router;
 
 /// Every path of the hub. A request for a socket path reaches this router only if it opens no
 /// socket.

@@ -12,9 +12,9 @@ use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use crate::http::refusal_reason::{Reason, Refused};
-use native::http::RequestId;
 use crate::limits::{REFUSAL_LINES_MAX, REFUSAL_LOG_INTERVAL, REFUSAL_ORIGIN_BYTES_MAX};
 use crate::metrics::Metrics;
+use native::http::RequestId;
 
 /// Counts and logs rejections; see the module.
 #[derive(Debug)]

@@ -33,8 +33,8 @@ use crate::console::fleet::Fleet;
 use crate::console::ring::Ring;
 use crate::limits::{CONSOLE_CLOSE_DEADLINE, CONSOLE_VIEWERS_MAX};
 use crate::presence::Presence;
-use native::redis::Commands;
 use crate::session::state::App;
+use native::redis::Commands;
 
 /// The console; see the module.
 pub(crate) struct Console {

@@ -16,9 +16,9 @@ use shared::path::segments;
 use shared::{Code, Error, UserId};
 
 use crate::console::{Console, page};
-use native::http::problem::{Refusal, json};
 use crate::session::token::{expiry, now_s};
 use native::http::bearer;
+use native::http::problem::{Refusal, json};
 
 type Shared = State<Arc<Console>>;
 type Answer = Result<Response, Refusal>;

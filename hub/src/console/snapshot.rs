@@ -7,9 +7,9 @@ use serde::ser::{SerializeMap as _, Serializer};
 
 use crate::console::counts::Counts;
 use crate::metrics::families::PROTOCOLS;
-use native::process::usage::{cpu_time, resident_bytes};
 use crate::protocol::Protocol;
 use crate::session::state::App;
+use native::process::usage::{cpu_time, resident_bytes};
 
 /// One second of the hub's life. Of a fixed size, so that the size of the ring is known.
 #[derive(Clone, Debug, Serialize)]

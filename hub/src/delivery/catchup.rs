@@ -16,10 +16,10 @@ use crate::limits::{
     REDIS_ANSWER_DEADLINE, REDIS_BACKOFF_MAX, SWEEP_PAUSE,
 };
 use crate::metrics::CatchUp;
-use native::redis::Commands;
 use crate::redis::feed_reader;
 use crate::users::sequencer::FeedQuery;
 use crate::users::{FeedRequest, Registry};
+use native::redis::Commands;
 
 /// Answers the registry's requests; ends only by being dropped, or when a read panics. Users whose
 /// read failed are left to the sweep, which `behind` wakes.

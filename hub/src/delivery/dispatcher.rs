@@ -28,12 +28,12 @@ use crate::limits::{
 };
 use crate::metrics::health::Health;
 use crate::metrics::{Channel, Metrics, Undelivered};
-use native::backoff::Backoff;
-use native::redis::Commands;
 use crate::redis::pubsub_connection::{Subscription, SubscriptionError};
 use crate::redis::pubsub_parser::Reply;
 use crate::users::Registry;
 use crate::users::user::Flush;
+use native::backoff::Backoff;
+use native::redis::Commands;
 
 pub(crate) struct Dispatcher {
     pub(crate) redis: ConnectionInfo,

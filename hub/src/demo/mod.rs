@@ -23,8 +23,8 @@ use url::Url;
 
 use crate::assets;
 use crate::config::demo::Demo;
-use native::http::problem::Refusal;
 use crate::limits::DEMO_TOKEN_TTL;
+use native::http::problem::Refusal;
 
 /// The subjects of tokens and their scopes; the last one sends to the others.
 const SUBJECTS: [(&str, Option<Scope>); 3] =

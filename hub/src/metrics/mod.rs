@@ -20,8 +20,8 @@ use prometheus_client::registry::Registry;
 
 use crate::http::refusal_reason::Reason;
 pub(crate) use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
-use native::metrics::Histogram;
 use crate::protocol::Protocol;
+use native::metrics::Histogram;
 
 /// Close codes with a counter each: the hub's, and common ones of clients and libraries.
 pub(crate) const CLOSES: [u16; 13] =

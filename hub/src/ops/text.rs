@@ -4,18 +4,18 @@
 use std::fmt;
 use std::sync::Arc;
 
-use prometheus_client::collector::Collector;
 use native::ops::Format;
+use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use crate::admission::Admission;
-use native::process::open_files;
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
-use native::process::usage::resident_bytes;
 use crate::users::Queues;
+use native::process::open_files;
+use native::process::usage::resident_bytes;
 
 /// What a page is made of.
 #[derive(Debug)]

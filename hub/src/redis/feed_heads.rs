@@ -7,8 +7,8 @@ use shared::script::FEED_UNREAD;
 use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
-use native::redis::Commands;
 use crate::redis::feed_reader::{FeedHead, mark};
+use native::redis::Commands;
 
 /// Reads the heads of many users, in the order of `users`; `now` as RFC 3339. `None` for users whose
 /// script Redis rejected, for whatever reason.

@@ -12,8 +12,8 @@ use shared::time::rfc3339;
 use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
-use native::redis::Commands;
 use crate::redis::feed_heads::scripted_heads;
+use native::redis::Commands;
 
 /// An element of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use crate::config::Config;
 use crate::http::refusal_reason::{Reason, Refused};
 use crate::protocol::Protocol;
 use crate::session::allowed_origins;
-use native::http::bearer;
 use crate::users::resume::Cursor;
+use native::http::bearer;
 
 /// Prefix of the subprotocol that contains the token: a browser cannot set headers on a WebSocket,
 /// but can offer subprotocols.

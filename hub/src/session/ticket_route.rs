@@ -16,14 +16,14 @@ use tokio::time::Instant;
 
 use crate::admission::refusal_log::RefusalLog;
 use crate::config::Config;
-use native::http::problem::Refusal;
 use crate::http::refusal_reason::{Reason, Refused};
-use native::http::RequestId;
 use crate::metrics::Metrics;
 use crate::session::allowed_origins;
 use crate::session::tickets::Tickets;
 use crate::session::token::now_s;
+use native::http::RequestId;
 use native::http::bearer;
+use native::http::problem::Refusal;
 
 const METHODS: &str = "POST, OPTIONS";
 

@@ -17,8 +17,8 @@ use tokio::time::Instant;
 
 use crate::admission::rate_limit::{Rate, Rates};
 use crate::limits::{TICKET_BYTES, TICKETS_BURST, TICKETS_PER_S};
-use native::redis::Commands;
 use crate::session::token::now_s;
+use native::redis::Commands;
 
 const RATE: Rate = Rate { per_s: TICKETS_PER_S, burst: TICKETS_BURST };
 /// Characters of a ticket: base64 encodes three bytes as four characters.

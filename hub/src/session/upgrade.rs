@@ -24,7 +24,6 @@ use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::config::Config;
 use crate::http::refusal_reason::{Reason, Refused};
 use crate::http::request_head::RequestHead;
-use native::http::RequestId;
 use crate::limits::CLIENT_FRAME_BYTES_MAX;
 use crate::protocol::Protocol;
 use crate::session::allowed_origins;
@@ -35,6 +34,7 @@ use crate::session::token::{self, Authority, now_s};
 use crate::socket::connection::Connection;
 use crate::socket::keepalive::Keepalive;
 use crate::socket::task::SocketTask;
+use native::http::RequestId;
 
 /// Time that a handshake waits for the user's position. After it the socket is accepted anyway:
 /// messages are held, and the welcome follows when the position is known.

@@ -75,11 +75,7 @@ pub fn problem(error: &Error) -> http::Response<String> {
 }
 
 /// A response whose body length is known; the server adds `Content-Length`.
-pub fn json(
-    status: StatusCode,
-    media_type: &'static str,
-    body: String,
-) -> http::Response<String> {
+pub fn json(status: StatusCode, media_type: &'static str, body: String) -> http::Response<String> {
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();

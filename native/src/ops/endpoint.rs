@@ -85,11 +85,7 @@ async fn serve(router: Router, listener: TcpListener) {
     }
 }
 
-fn page(
-    endpoint: &impl Endpoint,
-    method: &Method,
-    headers: &HeaderMap,
-) -> Result<Response, Error> {
+fn page(endpoint: &impl Endpoint, method: &Method, headers: &HeaderMap) -> Result<Response, Error> {
     if !matches!(*method, Method::GET | Method::HEAD) {
         return Err(Error::method_not_allowed("GET, HEAD"));
     }

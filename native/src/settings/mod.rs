@@ -172,7 +172,7 @@ fn read_file(program: &Program, path: &str, command: &Command) -> Result<ConfigF
             _ => Err(std::io::ErrorKind::FileTooLarge.into()),
         }
     };
-    let text =
-        read().map_err(|error| format!("{}: cannot read {path}: {error}", program.config_setting))?;
+    let text = read()
+        .map_err(|error| format!("{}: cannot read {path}: {error}", program.config_setting))?;
     ConfigFile::parse(path, &text, command)
 }

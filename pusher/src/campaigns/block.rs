@@ -66,8 +66,7 @@ impl Task {
 
     /// Sends to the block's users, and settles those who ended.
     async fn send(&self, block: &mut Block) {
-        let items: Vec<(usize, Item)> =
-            block.open().map(|(at, item)| (at, item.clone())).collect();
+        let items: Vec<(usize, Item)> = block.open().map(|(at, item)| (at, item.clone())).collect();
         let (sender, mut ended) = mpsc::channel(items.len().max(1));
         let sending = send_all(self.clone(), block.claimed_ms(), items, sender);
         let _sending = AbortOnDropHandle::new(tokio::spawn(sending));

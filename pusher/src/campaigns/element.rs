@@ -50,7 +50,8 @@ mod tests {
         let element = parse(r#"{"userId":"a","fcmToken":null}"#).unwrap();
         assert!(element.token.is_none() && element.fields.is_empty());
         assert!(parse(r#"{"userId":"a","fcmToken":""}"#).unwrap().token.is_none());
-        for json in ["", "5", "{}", r#"{"userId":"a b"}"#, r#"{"userId":1.5}"#, r#"{"userId":[]}"#] {
+        for json in ["", "5", "{}", r#"{"userId":"a b"}"#, r#"{"userId":1.5}"#, r#"{"userId":[]}"#]
+        {
             assert!(parse(json).is_none(), "{json}");
         }
     }

@@ -10,7 +10,7 @@ use tokio::time::sleep;
 use super::block::{Ended, Task};
 use super::user::Target;
 use crate::functions::wire::{BatchResult, Entry};
-use crate::limits::{FUNCTIONS_RETRY, FEED_RETRY};
+use crate::limits::{FEED_RETRY, FUNCTIONS_RETRY};
 
 /// What a user's push is about.
 pub(super) struct Written {

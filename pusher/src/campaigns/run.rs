@@ -10,10 +10,10 @@ use shared::limits::CAMPAIGN_CLAIM_MAX;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use super::Parts;
 use super::block::Task;
 use super::lease::Lease;
 use super::plan::Plan;
-use super::Parts;
 use crate::limits::{BLOCKS_MAX, CAMPAIGN_TICK, TOUCH_EVERY};
 use crate::sending::{Guards, Scope};
 
@@ -57,10 +57,7 @@ impl Run<'_> {
         }
         let (claimed, began) = self.claim().await?;
         self.keep_listed(claimed.state).await;
-        if claimed.state == State::Running
-            && self.guards.has_tripped()
-            && self.blocks.is_empty()
-        {
+        if claimed.state == State::Running && self.guards.has_tripped() && self.blocks.is_empty() {
             // It was paused, and an operator resumed it.
             self.guards = guards(self.pushing);
         }

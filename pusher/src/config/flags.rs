@@ -144,12 +144,7 @@ pub(crate) struct ServiceArgs {
 
     /// Hosts, separated by commas, that subscriptions may lead to: `name`, or `*.name` for all below
     /// a name. By default those of the browsers' makers.
-    #[arg(
-        long,
-        env = "BELLWIRE_PUSH_WEBPUSH_HOSTS",
-        value_delimiter = ',',
-        value_name = "HOSTS"
-    )]
+    #[arg(long, env = "BELLWIRE_PUSH_WEBPUSH_HOSTS", value_delimiter = ',', value_name = "HOSTS")]
     pub(crate) webpush_hosts: Vec<String>,
 
     /// Apple's key (`.p8`). Turns APNs on.
@@ -165,12 +160,7 @@ pub(crate) struct ServiceArgs {
     pub(crate) apns_team_id: Option<String>,
 
     /// Topics (bundle ids), separated by commas, that may be sent to.
-    #[arg(
-        long,
-        env = "BELLWIRE_PUSH_APNS_TOPICS",
-        value_delimiter = ',',
-        value_name = "TOPICS"
-    )]
+    #[arg(long, env = "BELLWIRE_PUSH_APNS_TOPICS", value_delimiter = ',', value_name = "TOPICS")]
     pub(crate) apns_topics: Vec<String>,
 }
 

@@ -74,7 +74,8 @@ fn errors_name_the_setting() {
     }
     let fcm = ["--fcm-service-account=/x", "--fcm-origin=http://localhost:1"];
     assert!(problem(&arguments, &fcm).contains("--development"));
-    let missing = problem(&["--functions-token-file=/nowhere".to_owned()], &["--functions-url=http://f"]);
+    let missing =
+        problem(&["--functions-token-file=/nowhere".to_owned()], &["--functions-url=http://f"]);
     assert!(missing.contains("FUNCTIONS_TOKEN_FILE") && missing.contains("/nowhere"), "{missing}");
     let subject = [&arguments[..3], &["--vapid-subject=mailto:a@localhost".to_owned()]].concat();
     assert!(problem(&subject, &[]).contains("VAPID_SUBJECT"));

@@ -16,7 +16,7 @@ use crate::limits::{
 };
 use crate::metrics::Metrics;
 use wire::{
-    AddressesQuery, Batch, BatchResults, Claimed, ClaimQuery, Entry, Prune, Prunes, Settled,
+    AddressesQuery, Batch, BatchResults, ClaimQuery, Claimed, Entry, Prune, Prunes, Settled,
     Settlement, Users,
 };
 

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use push::Push;
 use push::collapse::Ids;
 use push::message::{Message, Urgency};
-use push::Push;
 use tokio_util::sync::CancellationToken;
 
 use crate::functions::wire::{Device, Job, JobResult, Prune, Response, Settled};
@@ -97,12 +97,7 @@ impl Task<'_> {
         Some(self.sending.judge(outcome, kind, due, self.guards, prune))
     }
 
-    fn settled(
-        &self,
-        job: &Job,
-        devices: &[&Device],
-        fates: Vec<Option<Fate>>,
-    ) -> Option<Settled> {
+    fn settled(&self, job: &Job, devices: &[&Device], fates: Vec<Option<Fate>>) -> Option<Settled> {
         let mut settled = done(job);
         let mut wait: Option<Duration> = None;
         let mut is_counted = false;

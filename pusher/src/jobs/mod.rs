@@ -54,8 +54,7 @@ impl Jobs {
                     let wait = pause(&claimed);
                     self.metrics.oldest_due(oldest_ms(&claimed));
                     if !claimed.jobs.is_empty() {
-                        let sending =
-                            self.send(claimed, began, guards.clone(), stop.clone());
+                        let sending = self.send(claimed, began, guards.clone(), stop.clone());
                         tasks.spawn(async move {
                             sending.await;
                             drop(turn);
@@ -87,7 +86,8 @@ impl Jobs {
         let (sending, metrics) = (self.sending.clone(), self.metrics.clone());
         let (settler, lease_end) = (self.settler.clone(), began + self.lease);
         async move {
-            let task = Task { sending: &sending, metrics: &metrics, guards: &guards, lease_end, stop };
+            let task =
+                Task { sending: &sending, metrics: &metrics, guards: &guards, lease_end, stop };
             let mut jobs: FuturesUnordered<_> =
                 claimed.jobs.iter().map(|job| task.run(job)).collect();
             while let Some(settled) = jobs.next().await {

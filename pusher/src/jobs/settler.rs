@@ -9,9 +9,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use crate::functions::Api;
 use crate::functions::wire::Settled;
-use crate::limits::{
-    FUNCTIONS_RETRY, JOB_CLAIMS_MAX, JOBS_PER_CLAIM, SETTLE_EVERY, SETTLE_MAX,
-};
+use crate::limits::{FUNCTIONS_RETRY, JOB_CLAIMS_MAX, JOBS_PER_CLAIM, SETTLE_EVERY, SETTLE_MAX};
 
 /// Takes results.
 #[derive(Clone)]

@@ -12,8 +12,7 @@ use crate::limits::WAKE_RETRY;
 /// Notifies `woken` for each message. Ends only by being dropped.
 pub(crate) async fn wake(client: redis::Client, woken: &Notify) {
     loop {
-        if let Ok(Ok(mut subscription)) =
-            timeout(REDIS_CONNECT_DEADLINE, subscribe(&client)).await
+        if let Ok(Ok(mut subscription)) = timeout(REDIS_CONNECT_DEADLINE, subscribe(&client)).await
         {
             let mut messages = subscription.on_message();
             while messages.next().await.is_some() {

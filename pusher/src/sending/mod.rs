@@ -29,9 +29,16 @@ pub(crate) enum Fate {
     /// The address is gone.
     Invalid(Reason),
     /// Refused, and would be again.
-    Failed { reason: Reason, field: Option<String> },
+    Failed {
+        reason: Reason,
+        field: Option<String>,
+    },
     /// Another attempt after `wait`; an attempt that did not count leaves the number as it is.
-    Later { wait: Duration, is_counted: bool, reason: Reason },
+    Later {
+        wait: Duration,
+        is_counted: bool,
+        reason: Reason,
+    },
     /// Given up: too many attempts, or the time is over.
     Dead(Reason),
     /// The credential is refused: nothing can be sent, and an operator has to look.
@@ -40,9 +47,7 @@ pub(crate) enum Fate {
 
 impl Fate {
     /// The word, the reason and the field in a response; `None` while it is not over.
-    pub(crate) fn response(
-        &self,
-    ) -> Option<(&'static str, Option<&'static str>, Option<&String>)> {
+    pub(crate) fn response(&self) -> Option<(&'static str, Option<&'static str>, Option<&String>)> {
         Some(match self {
             Fate::Accepted => ("sent", None, None),
             Fate::Invalid(reason) => ("invalid", Some(reason), None),
@@ -97,11 +102,7 @@ impl Sending {
     }
 
     /// Sends once it is its turn, unless `may_start` then says no: `None`.
-    pub(crate) async fn send(
-        &self,
-        push: &Push,
-        may_start: impl Fn() -> bool,
-    ) -> Option<Outcome> {
+    pub(crate) async fn send(&self, push: &Push, may_start: impl Fn() -> bool) -> Option<Outcome> {
         // The semaphore is never closed.
         let _turn = self.turns.acquire().await;
         if !may_start() {
