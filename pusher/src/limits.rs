@@ -15,6 +15,9 @@ pub(crate) const SETTLE_EVERY: Duration = Duration::from_millis(100);
 pub(crate) const SETTLE_MAX: usize = 500;
 /// Wait of a job whose credential is refused; an operator mends it meanwhile.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(60);
+/// After so long, mismatches of jobs are single devices' again: an operator has mended the credential,
+/// or the guard trips anew.
+pub(crate) const MISMATCH_FOR: Duration = Duration::from_secs(600);
 /// Longest wait of a job: quiet hours have less than a day.
 pub(crate) const JOB_WAIT_MAX: Duration = Duration::from_secs(24 * 3600);
 

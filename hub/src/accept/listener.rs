@@ -7,7 +7,7 @@ use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::first_request::Acceptor;
-use crate::limits::ACCEPT_PAUSE;
+use native::limits::ACCEPT_PAUSE;
 
 /// Accepts connections for ever.
 pub(crate) async fn accept(listener: &TcpListener, acceptor: &Acceptor, connections: &TaskTracker) {

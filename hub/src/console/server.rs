@@ -18,11 +18,11 @@ use tokio::time::sleep;
 use crate::console::Console;
 use crate::console::write_deadline::WriteDeadline;
 use crate::limits::{
-    ACCEPT_PAUSE, CONSOLE_CONNECTIONS_MAX, CONSOLE_HEADER_DEADLINE, CONSOLE_SEND_BUFFER_BYTES,
-    HEADER_BYTES_MAX,
+    CONSOLE_CONNECTIONS_MAX, CONSOLE_HEADER_DEADLINE, CONSOLE_SEND_BUFFER_BYTES, HEADER_BYTES_MAX,
 };
 use native::http::RequestId;
 use native::http::problem::answer;
+use native::limits::ACCEPT_PAUSE;
 
 impl Console {
     /// Serves the console, and `beside` it what else has this address, until the hub shuts down.

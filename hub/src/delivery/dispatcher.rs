@@ -23,9 +23,7 @@ use tokio::sync::{Notify, oneshot};
 use crate::config::Pace;
 use crate::delivery::probe::Probe;
 use crate::delivery::pubsub_backlog::Backlog;
-use crate::limits::{
-    DELIVER_MESSAGES_MAX, REDIS_BACKOFF_MAX, SUBSCRIPTION_TICK_MAX, SUBSCRIPTION_TICK_MIN,
-};
+use crate::limits::{DELIVER_MESSAGES_MAX, SUBSCRIPTION_TICK_MAX, SUBSCRIPTION_TICK_MIN};
 use crate::metrics::health::Health;
 use crate::metrics::{Channel, Metrics, Undelivered};
 use crate::redis::pubsub_connection::{Subscription, SubscriptionError};
@@ -33,6 +31,7 @@ use crate::redis::pubsub_parser::Reply;
 use crate::users::Registry;
 use crate::users::user::Flush;
 use native::backoff::Backoff;
+use native::limits::REDIS_BACKOFF_MAX;
 use native::redis::Commands;
 
 pub(crate) struct Dispatcher {

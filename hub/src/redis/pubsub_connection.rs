@@ -16,8 +16,9 @@ use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{SockRef, Socket};
 
-use crate::limits::{REDIS_CONNECT_DEADLINE, SUBSCRIPTION_READ_BYTES};
+use crate::limits::SUBSCRIPTION_READ_BYTES;
 use crate::redis::pubsub_parser::{self, Garbled, Reply};
+use native::limits::REDIS_CONNECT_DEADLINE;
 
 /// Why the subscription could not be made, or was lost.
 #[derive(Debug, thiserror::Error)]

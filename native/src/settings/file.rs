@@ -129,6 +129,7 @@ fn text(value: DeValue<'_>) -> Option<String> {
     }
 }
 
+/// Whether the flag takes a number.
 pub fn is_number(kind: impl PartialEq<TypeId>) -> bool {
     kind == TypeId::of::<u32>() || kind == TypeId::of::<u64>()
 }

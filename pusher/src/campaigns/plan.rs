@@ -52,7 +52,7 @@ impl Plan {
     /// Whether the service takes the content: asked once, with the first push that can be checked
     /// without being sent.
     pub(super) async fn passes_trial(&self, sending: &Sending, push: &Push) -> bool {
-        let trial = async || {
+        let trial = || async {
             let push = Push { validate_only: true, ..push.clone() };
             let outcome = sending.send(&push, || true).await;
             let is_refused = match outcome {

@@ -65,9 +65,8 @@ impl Run<'_> {
         if let Some(options) = claimed.options {
             self.plan = Plan::new(options).map(Arc::new);
         }
-        match (claimed.block, &self.plan) {
+        match (claimed.block, self.plan.clone()) {
             (Some(block), Some(plan)) => {
-                let plan = plan.clone();
                 self.begin(block, plan, began);
                 // The time until a full claim is worth its cost; more blocks may wait already.
                 Some(claimed.wait.unwrap_or_default())

@@ -67,16 +67,15 @@ impl Config {
     /// # Errors
     /// The problem and the setting's name, never a secret value.
     pub fn new(args: &ServeArgs) -> Result<Self> {
-        let set = |value: &Option<String>| value.clone().filter(|text| !text.is_empty());
         let (Some(url), Some(token_file)) =
-            (set(&args.functions_url), set(&args.functions_token_file))
+            (set(args.functions_url.as_ref()), set(args.functions_token_file.as_ref()))
         else {
             bail!(
                 "--functions-url (BELLWIRE_PUSH_FUNCTIONS_URL) and --functions-token-file \
                  (BELLWIRE_PUSH_FUNCTIONS_TOKEN_FILE) are required"
             )
         };
-        let base = base_text(&url, "--functions-url (BELLWIRE_PUSH_FUNCTIONS_URL)")?;
+        let base = base_text(url, "--functions-url (BELLWIRE_PUSH_FUNCTIONS_URL)")?;
         let token_file = PathBuf::from(token_file);
         token_file::check(
             &token_file,

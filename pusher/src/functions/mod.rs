@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use native::functions::{Call, CallError, Functions};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::health::Health;
 use crate::limits::{
@@ -49,10 +49,10 @@ impl Api {
     /// # Errors
     /// As [`Api::claim`].
     pub(crate) async fn settle(&self, jobs: &[Settled]) -> Result<(), CallError> {
-        let ignored: serde::de::IgnoredAny =
-            self.call("/push/settle", &Settlement { jobs }, ANSWER_BYTES_MAX).await?;
-        let _ = ignored;
-        Ok(())
+        let settlement = Settlement { jobs };
+        let answer: Result<IgnoredAny, CallError> =
+            self.call("/push/settle", &settlement, ANSWER_BYTES_MAX).await;
+        answer.map(drop)
     }
 
     /// Addresses and preferences of users, in their order.

@@ -82,7 +82,7 @@ impl Jobs {
         began: Instant,
         guards: Arc<Guards>,
         stop: CancellationToken,
-    ) -> impl Future<Output = ()> + Send + 'static {
+    ) -> impl Future<Output = ()> + Send + use<> {
         let (sending, metrics) = (self.sending.clone(), self.metrics.clone());
         let (settler, lease_end) = (self.settler.clone(), began + self.lease);
         async move {

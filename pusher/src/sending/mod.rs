@@ -50,9 +50,9 @@ impl Fate {
     pub(crate) fn response(&self) -> Option<(&'static str, Option<&'static str>, Option<&String>)> {
         Some(match self {
             Fate::Accepted => ("sent", None, None),
-            Fate::Invalid(reason) => ("invalid", Some(reason), None),
-            Fate::Failed { reason, field } => ("failed", Some(reason), field.as_ref()),
-            Fate::Dead(reason) => ("failed", Some(reason), None),
+            Fate::Invalid(reason) => ("invalid", Some(*reason), None),
+            Fate::Failed { reason, field } => ("failed", Some(*reason), field.as_ref()),
+            Fate::Dead(reason) => ("failed", Some(*reason), None),
             Fate::Later { .. } | Fate::Stopped(_) => return None,
         })
     }
