@@ -1,7 +1,9 @@
 //! Every operation, by the component that serves it.
 
 mod cache;
+mod campaign_push;
 mod campaigns;
+mod devices;
 mod feed;
 mod notifications;
 mod ops;
@@ -23,12 +25,14 @@ pub fn all() -> Vec<Operation> {
     let groups = [
         cache::operations(),
         campaigns::operations(),
+        campaign_push::operations(),
         feed::operations(),
         notifications::operations(),
         ops::operations(),
         presence::operations().into(),
         queues::operations(),
         tokens::operations(),
+        devices::operations(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -38,12 +42,14 @@ pub fn schemas() -> Vec<Named> {
     let groups = [
         cache::schemas(),
         campaigns::schemas(),
+        campaign_push::schemas(),
         feed::schemas(),
         notifications::schemas(),
         ops::schemas(),
         presence::schemas(),
         queues::schemas(),
         tokens::schemas(),
+        devices::schemas(),
     ];
     groups.into_iter().flatten().collect()
 }

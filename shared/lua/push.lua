@@ -10,9 +10,9 @@
 -- ARGV[1]  ttl_s      of all of them, renewed by every call that changes something
 --
 -- A block holds users of one worker. It is a list: a header "owner seq retries bits", then its
--- elements. `owner` proves whose the block is, `seq` is the number of its last settlement. The first
--- `retries` elements are items, the others elements of the campaign's list. A 1 in `bits` stands for
--- an element that has ended; the elements stay until all have.
+-- elements. `owner` proves whose the block is, `seq` is the number of its last settlement. The
+-- first `retries` elements are items, the others elements of the campaign's list. A 1 in `bits`
+-- stands for an element that has ended; the elements stay until all have.
 --
 -- An item is "key attempts first_ms is_sent devices element"; the key tells equal elements apart.
 --

@@ -15,9 +15,9 @@
 -- ARGV[8]  bytes_max   of the elements, unless a single one is larger; checked every 100
 --
 -- Returns {state, reason, wait_ms, rev, options, now_ms}, and with users {…, block, is_doubtful,
--- retries, bits, element…}: those elements of the block whose bit is 0. All are texts. options is ""
--- if the worker has them. wait_ms is the time until another claim may give something, -1 if nothing
--- will come.
+-- retries, bits, element…}: those elements of the block whose bit is 0. All are texts. options is
+-- "" if the worker has them. wait_ms is the time until another claim may give something, -1 if
+-- nothing will come.
 
 local nonce, max = ARGV[2], tonumber(ARGV[3])
 local lease_ms, ramp_ms = tonumber(ARGV[4]), tonumber(ARGV[5])
@@ -103,9 +103,9 @@ local function take(count)
 end
 
 local function before_giving()
-  before_writing('HSET', push, 'RPUSH', key_of(nonce), 'LSET', key_of(nonce), 'ZREM', retry,
-    'LRANGE', key_of(nonce), 'LPOP', list, 'ZADD', blocks, 'ZREM', blocks, 'HGET', push, 'HSET', companion,
-    'TTL', companion, 'EXPIRE', list)
+  before_writing('HSET', push, 'HGET', push, 'RPUSH', key_of(nonce), 'LSET', key_of(nonce),
+    'LRANGE', key_of(nonce), 'ZREM', retry, 'LPOP', list, 'ZADD', blocks, 'ZREM', blocks,
+    'HSET', companion, 'TTL', companion, 'EXPIRE', list)
 end
 
 local function keep(block)

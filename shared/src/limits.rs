@@ -75,6 +75,22 @@ pub const PUSH_TOKEN_FENCE_S: i64 = 600;
 pub const PUSH_TOKEN_ABSENT_S: i64 = 60;
 /// Push tokens in one call.
 pub const PUSH_TOKENS_MAX: usize = 1000;
+/// Devices of a user, the push token included: phones, computers and the browsers on them.
+pub const DEVICES_MAX: usize = 10;
+/// Time after which a device that was not registered again is pruned: as for a push token.
+pub const DEVICE_KEEP_MS: i64 = PUSH_TOKEN_TTL_S * 1000;
+/// Longest endpoint of a Web Push subscription, in bytes; real ones have 150 to 600.
+pub const WEBPUSH_ENDPOINT_BYTES_MAX: usize = 2048;
+/// Hex digits of an APNs token: today's have 64, and Apple says that they may become longer.
+pub const APNS_TOKEN_HEX_MAX: usize = 200;
+/// Longest topic of APNs, in bytes: a bundle id, with a suffix for some types of push.
+pub const APNS_TOPIC_BYTES_MAX: usize = 255;
+/// Longest language tag, in bytes (RFC 5646 §4.4.1).
+pub const LOCALE_BYTES_MAX: usize = 35;
+/// Kinds of notifications that a user has preferences for.
+pub const PREFERENCE_KINDS_MAX: usize = 50;
+/// Users in one call that reads push tokens.
+pub const PUSH_TOKENS_READ_MAX: usize = 1000;
 /// Users in one call that adds to a campaign.
 pub const CAMPAIGN_ADD_MAX: usize = 5000;
 /// Users in one campaign: about 100 MiB of Redis.

@@ -10,7 +10,7 @@ notifications:* LINDEX LLEN LRANGE LPOS LPUSH LREM LTRIM TTL EXPIRE DEL
 bw:feed:{notifications:*} HGET HMGET HSET EXPIRE DEL
 notifications PUBLISH
 bw:events PUBLISH
-user:*:token GET SET TTL EXPIRE DEL
+user:*:token GET MGET SET TTL EXPIRE DEL
 bw:token:{user:*:token} GET SET
 campaign:* LLEN LRANGE LPOP RPUSH TTL PEXPIRETIME EXPIRE DEL
 bw:campaign:{campaign:*} HMGET HSET EXISTS TTL PEXPIRETIME EXPIRE DEL

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use futures_util::future::join_all;
 use runtime::feed::delivery;
-use runtime::record::{Idempotency, NewEntry, Outcome};
+use runtime::ports::sql::Backend;
+use runtime::record::{Created, Idempotency, NewEntry, Outcome, RecordError};
 use runtime::spin::{background, clock};
 use runtime::{Code, Error, Instance as _, RecordApp, log};
 use shared::UserId;
@@ -39,7 +40,7 @@ pub async fn commit(
     if entries.is_empty() {
         return Ok(Vec::new());
     }
-    let created = app.record.create(&entries, now_ms - IDEMPOTENCY_MS).await.map_err(|error| {
+    let created = create(app, &entries, now_ms - IDEMPOTENCY_MS).await.map_err(|error| {
         log::error("create_failed", &[("error", &error.to_string())]);
         Error::from(error)
     })?;
@@ -50,6 +51,21 @@ pub async fn commit(
         outcome.map(|committed| (committed.notification, committed.delivery))
     };
     Ok(outcomes.into_iter().map(done).collect())
+}
+
+async fn create(
+    app: &RecordApp,
+    entries: &[NewEntry],
+    keys_since_ms: i64,
+) -> Result<Created, RecordError> {
+    match (app.backend, entries) {
+        (Backend::Sqlite, [entry]) => {
+            let entry = entry.clone();
+            app.creates.create(&app.record, entry, keys_since_ms, background::sleep).await
+        }
+        // Postgres has many writers. A batch is large enough for a commit of its own.
+        _ => app.record.create(entries, keys_since_ms).await,
+    }
 }
 
 struct Committed {

@@ -83,9 +83,6 @@ impl Options {
             doubt: one_of(&mut object, "doubt", &DOUBT)?.unwrap_or(Doubt::Resend),
             feed: object.boolean("feed")?.unwrap_or_default(),
         };
-        if options.when == When::Never && !options.feed {
-            return Err(object.invalid("when", "must not be `never` without `feed`"));
-        }
         object.finish()?;
         Ok(options)
     }

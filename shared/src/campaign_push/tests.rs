@@ -146,7 +146,6 @@ fn options_name_the_member() {
         (r#""template":{"title":"{{"}"#, Code::InvalidField, "template.title"),
         (r#""template":{"title":"x","y":1}"#, Code::UnknownField, "template.y"),
         (r#""template":{"title":"x"},"when":"unread""#, Code::InvalidField, "when"),
-        (r#""template":{"title":"x"},"when":"never""#, Code::InvalidField, "when"),
         (r#""template":{"title":"x"},"rate":0"#, Code::LimitExceeded, "rate"),
         (r#""template":{"title":"x"},"rate":10001"#, Code::LimitExceeded, "rate"),
         (r#""template":{"title":"x"},"startAt":"soon""#, Code::InvalidField, "startAt"),

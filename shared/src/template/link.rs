@@ -16,8 +16,8 @@ impl Link {
             let problem = format!("has {} bytes, at most {TEMPLATE_LINK_BYTES_MAX}", text.len());
             return Err(too_long(format!("{problem} are allowed")));
         }
-        if text.chars().any(|c| c.is_control() || c.is_whitespace() || c == '\\') {
-            return Err(invalid("contains a space, a control character or a backslash"));
+        if let Some(bad) = text.chars().find(|c| !c.is_ascii_graphic() || *c == '\\') {
+            return Err(invalid(format!("contains {bad:?}; other characters must be encoded")));
         }
         let parsed = Text::parse(text)?;
         let start = match parsed.parts.first() {
@@ -68,19 +68,25 @@ impl Link {
     }
 }
 
-/// Whether a URL may have this host, with or without a port. Less strict than a browser with names in
-/// other alphabets: such a link opens nothing.
+/// Whether this is a host, with or without a port. A name in another alphabet has its form in ASCII.
 fn is_host(text: &str) -> bool {
     let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
         Some((address, rest)) => {
-            let is_port = rest.is_empty() || rest.starts_with(':');
-            if address.parse::<std::net::Ipv6Addr>().is_err() || !is_port {
-                return false;
+            let is_address = !address.is_empty()
+                && address.bytes().all(|b| b.is_ascii_hexdigit() || b == b':' || b == b'.');
+            match is_address {
+                true => ("v6", rest),
+                false => return false,
             }
-            ("v6", rest.strip_prefix(':').unwrap_or_default())
         }
-        None => text.split_once(':').unwrap_or((text, "")),
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
     };
-    let is_name = !host.is_empty() && !host.contains(|c: char| "%<>[]^|:\"`{}".contains(c));
-    is_name && (port.is_empty() || port.parse::<u16>().is_ok_and(|_| !port.starts_with('+')))
+    let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'.' || b == b'-';
+    let is_port = match port.strip_prefix(':') {
+        Some(digits) => {
+            (1..=5).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit())
+        }
+        None => port.is_empty(),
+    };
+    !host.is_empty() && host.bytes().all(is_name) && is_port
 }

@@ -30,7 +30,10 @@ impl<T> Localised<T> {
             }
             Value::Object(texts) => texts,
             _ => {
-                return Err(error(field, invalid("must be a text or an object of texts by locale")));
+                return Err(error(
+                    field,
+                    invalid("must be a text or an object of texts by locale"),
+                ));
             }
         };
         if texts.len() > TEMPLATE_LOCALES_MAX {

@@ -22,6 +22,8 @@ use link::Link;
 use localised::Localised;
 use text::Text;
 
+pub use text::is_field_name;
+
 /// A user's fields: texts, numbers and booleans.
 pub type Fields = Map<String, Value>;
 
@@ -102,8 +104,8 @@ impl Template {
         let title = title.ok_or_else(|| error(&format!("{field}.title"), missing()))?;
         let title = Localised::parse(title, &format!("{field}.title"), |text| {
             let chars = text.chars().count();
-            if text.trim().is_empty() {
-                return Err(invalid("must not be blank"));
+            if text.is_empty() {
+                return Err(invalid("must not be empty"));
             }
             if chars > TITLE_CHARS_MAX {
                 let problem = format!("has {chars} characters, at most {TITLE_CHARS_MAX}");

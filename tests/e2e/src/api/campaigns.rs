@@ -1,8 +1,10 @@
 //! Campaigns: users in order, each for one worker; progress; what came back.
 
 mod foreign;
+mod push;
 mod requests;
 mod responses;
+mod tokens;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -176,8 +178,12 @@ async fn a_call_that_reaches_redis_twice_is_carried_out_once() {
     for (at, (script, args)) in scripts.into_iter().enumerate() {
         let once = format!("bw:once:{{campaign:c1}}:{at}");
         let (list, responses) = (LIST, "campaign:c1:responses");
-        let keys = [list, responses, "bw:campaign:{campaign:c1}", once.as_str()];
-        let mut words = vec!["EVAL", script.source, "4"];
+        let mut keys = vec![list, "bw:campaign:{campaign:c1}", once.as_str()];
+        if script.name == "campaign_respond" {
+            keys.insert(2, responses);
+        }
+        let count = keys.len().to_string();
+        let mut words = vec!["EVAL", script.source, &count];
         words.extend(keys.into_iter().chain(args));
         let first: Vec<i64> = redis.run_words(&words).await;
         let lengths = (redis.list(list).await.len(), redis.list(responses).await.len());

@@ -6,6 +6,7 @@ mod campaigns;
 mod conformance;
 mod cors;
 mod create;
+mod devices;
 mod erased;
 mod expiry;
 mod feed;

@@ -6,6 +6,7 @@ mod caches;
 mod campaigns;
 mod feeds;
 mod presence;
+mod pushes;
 mod queues;
 mod tokens;
 

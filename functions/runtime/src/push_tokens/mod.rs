@@ -5,15 +5,18 @@
 //! than the stored one: otherwise two writes that overtake each other could leave the older token
 //! in Redis for 270 days.
 
+mod in_redis;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use shared::limits::{PUSH_TOKEN_ABSENT_S, PUSH_TOKEN_FENCE_S, PUSH_TOKEN_TTL_S};
-use shared::{Error, PushToken, UserId, keys, script};
+use shared::limits::DEVICES_MAX;
+use shared::{Code, Error, PushToken, UserId};
 
 use crate::log;
-use crate::ports::redis::{Arg, Redis, RedisError, Reply};
+use crate::ports::redis::{Redis, RedisError};
 use crate::ports::sql::Sql;
-use crate::record::{Assignment, Pruned, Record, TokenRow};
+use crate::record::{Assignment, Pruned, Record};
+use in_redis::{Change, Found, Verb, bring};
 
 /// The user's token, or `None`: from Redis, where other services may have stored it, else from the
 /// record.
@@ -25,67 +28,64 @@ pub async fn read(
     record: &Record<impl Sql>,
     user: &UserId,
 ) -> Result<Option<String>, Error> {
-    match in_redis(redis, user).await {
-        Ok(InRedis::Token(token)) => return Ok(Some(token)),
-        Ok(InRedis::Absent) => return Ok(None),
-        Ok(InRedis::Unknown) => {}
-        Err(RedisError::WrongType) => return Err(RedisError::WrongType.into()),
-        Err(error) => {
-            log::warn("token_from_record", &[("error", &error.to_string())]);
-            return Ok(record.token(user).await?.token);
-        }
+    let found = in_redis::read(redis, &[user]).await;
+    if matches!(found.as_deref(), Ok([Found::OtherType])) {
+        return Err(RedisError::WrongType.into());
     }
-    let row = record.token(user).await?;
-    match refill(redis, user, &row).await {
-        Ok(Some(token)) => Ok(Some(token)),
-        Ok(None) => Ok(row.token),
-        Err(error) => {
-            log::warn("token_refill_failed", &[("error", &error.to_string())]);
-            Ok(row.token)
-        }
-    }
+    Ok(completed(redis, record, &[user], found).await?.pop().flatten())
 }
 
-enum InRedis {
-    Token(String),
-    /// A marker says that the record has no token either.
-    Absent,
-    /// Neither a token nor a marker.
-    Unknown,
-}
-
-async fn in_redis(redis: &impl Redis, user: &UserId) -> Result<InRedis, RedisError> {
-    let keys = [keys::push_token(user), keys::push_token_companion(user)];
-    let reply = redis.eval(&script::TOKEN_READ, &keys, &[Arg::Int(PUSH_TOKEN_TTL_S)]).await?;
-    let [is_absent, token] = reply.as_slice() else {
-        return Err(RedisError::Malformed(script::TOKEN_READ.name));
-    };
-    // Bytes that are not text cannot be a token.
-    Ok(match (token.text().filter(|token| !token.is_empty()), is_absent.int()) {
-        (Some(token), _) => InRedis::Token(token.to_owned()),
-        (None, Some(1)) => InRedis::Absent,
-        (None, _) => InRedis::Unknown,
-    })
-}
-
-/// Writes the record's row to Redis unless Redis has a newer one; returns the token that Redis then
-/// has.
-async fn refill(
+/// The tokens of these users, in their order, as [`read`] returns them, except that a key of
+/// another type counts as no token in Redis. At most two calls of Redis and one statement.
+///
+/// # Errors
+/// `record_unavailable` if Redis lacks a token.
+pub async fn read_many(
     redis: &impl Redis,
-    user: &UserId,
-    row: &TokenRow,
-) -> Result<Option<String>, RedisError> {
-    let keys = [keys::push_token(user), keys::push_token_companion(user)];
-    let args = [
-        Arg::Int(PUSH_TOKEN_TTL_S),
-        Arg::Int(PUSH_TOKEN_FENCE_S),
-        Arg::Int(PUSH_TOKEN_ABSENT_S),
-        Arg::Int(row.rev),
-        Arg::Text(row.token.as_deref().unwrap_or_default()),
-    ];
-    let reply = redis.eval(&script::TOKEN_REFILL, &keys, &args).await?;
-    let token = reply.first().and_then(Reply::text).filter(|token| !token.is_empty());
-    Ok(token.map(str::to_owned))
+    record: &Record<impl Sql>,
+    users: &[&UserId],
+) -> Result<Vec<Option<String>>, Error> {
+    let found = in_redis::read(redis, users).await;
+    completed(redis, record, users, found).await
+}
+
+/// The tokens that Redis has, with those of the record where it has none. They are refilled if Redis
+/// can be reached.
+async fn completed(
+    redis: &impl Redis,
+    record: &Record<impl Sql>,
+    users: &[&UserId],
+    found: Result<Vec<Found>, RedisError>,
+) -> Result<Vec<Option<String>>, Error> {
+    let is_reachable = found.is_ok();
+    let found = found.unwrap_or_else(|error| {
+        log::warn("token_from_record", &[("error", &error.to_string())]);
+        users.iter().map(|_| Found::Nothing).collect()
+    });
+    let is_open = |found: &Found| matches!(found, Found::Nothing | Found::OtherType);
+    let open = users.iter().zip(&found).filter(|(_, found)| is_open(found));
+    let open: Vec<&UserId> = open.map(|(user, _)| *user).collect();
+    let mut recorded = Vec::new();
+    if !open.is_empty() {
+        recorded = record.tokens(&open).await?;
+    }
+    if is_reachable && !open.is_empty() {
+        match in_redis::refill(redis, &open, &recorded).await {
+            Ok(tokens) => {
+                for (row, token) in recorded.iter_mut().zip(tokens) {
+                    row.token = token.or(row.token.take());
+                }
+            }
+            Err(error) => log::warn("token_refill_failed", &[("error", &error.to_string())]),
+        }
+    }
+    let mut recorded = recorded.into_iter().map(|row| row.token);
+    let tokens = found.into_iter().map(|found| match found {
+        Found::Token(token) => Some(token),
+        Found::Absent => None,
+        Found::Nothing | Found::OtherType => recorded.next().flatten(),
+    });
+    Ok(tokens.collect())
 }
 
 /// Assigns tokens to users in the order of `wanted`, and returns how many users have one of them in
@@ -93,8 +93,8 @@ async fn refill(
 /// of one user.
 ///
 /// # Errors
-/// `record_unavailable`; `redis_unavailable` or `wrong_type` if the tokens are in the record, but
-/// not in Redis.
+/// `limit_exceeded` if a user would have too many devices; `record_unavailable`;
+/// `redis_unavailable` or `wrong_type` if the tokens are in the record, but not in Redis.
 pub async fn put(
     redis: &impl Redis,
     record: &Record<impl Sql>,
@@ -106,6 +106,10 @@ pub async fn put(
         return Ok(0);
     }
     let written = record.put_tokens(&assignments, now_ms).await?;
+    if written.is_empty() {
+        let users: Vec<&UserId> = assignments.iter().map(|(user, _)| user).collect();
+        return Err(too_many_devices(record.full_users(&users).await?.first()));
+    }
     let wanted: BTreeMap<&UserId, Option<&PushToken>> =
         assignments.iter().map(|(user, token)| (user, token.as_ref())).collect();
     let mut changes = Vec::with_capacity(written.len());
@@ -120,6 +124,32 @@ pub async fn put(
     }
     bring(redis, &changes).await?;
     Ok(assignments.iter().filter(|(_, token)| token.is_some()).count())
+}
+
+/// The error for a user who would have too many devices, or for one of several.
+pub(crate) fn too_many_devices(user: Option<&UserId>) -> Error {
+    let user = user.map_or_else(|| "a user".to_owned(), |user| format!("the user {user}"));
+    let problem = format!("{user} has {DEVICES_MAX} devices, and more are not allowed");
+    Error::new(Code::LimitExceeded, problem)
+}
+
+/// Removes a token from Redis where these users, with the revisions of their rows, have lost it to a
+/// device.
+///
+/// # Errors
+/// `redis_unavailable` or `wrong_type`.
+pub(crate) async fn drop_lost(
+    redis: &impl Redis,
+    losers: &[(UserId, i64)],
+    token: &PushToken,
+) -> Result<(), Error> {
+    if losers.is_empty() {
+        return Ok(());
+    }
+    let changes =
+        losers.iter().map(|(user, rev)| Change { user, rev: *rev, verb: Verb::Drop(token) });
+    bring(redis, &changes.collect::<Vec<_>>()).await?;
+    Ok(())
 }
 
 /// The assignments that hold after all of `wanted`, ordered by user. Each user and each token
@@ -202,52 +232,6 @@ pub async fn prune(
     let mut users: BTreeSet<&UserId> = in_redis.map(|(change, _)| change.user).collect();
     users.extend(current.keys());
     Ok(users.len())
-}
-
-/// A change of a user's token that is committed in the record and not yet in Redis.
-struct Change<'a> {
-    user: &'a UserId,
-    rev: i64,
-    verb: Verb<'a>,
-}
-
-/// The operation of `token_write.lua`; its header explains each.
-#[derive(Clone, Copy)]
-enum Verb<'a> {
-    Set(&'a PushToken),
-    Drop(&'a PushToken),
-    Remove,
-    Erase,
-}
-
-/// Applies the changes in one call, and returns for each whether Redis applied it.
-async fn bring(redis: &impl Redis, changes: &[Change<'_>]) -> Result<Vec<bool>, RedisError> {
-    let mut keys = Vec::with_capacity(2 * changes.len());
-    let mut args = vec![
-        Arg::Int(PUSH_TOKEN_TTL_S),
-        Arg::Int(PUSH_TOKEN_FENCE_S),
-        Arg::Int(PUSH_TOKEN_ABSENT_S),
-    ];
-    for change in changes {
-        keys.push(keys::push_token(change.user));
-        keys.push(keys::push_token_companion(change.user));
-        let (verb, token) = match change.verb {
-            Verb::Set(token) => ("set", token.as_str()),
-            Verb::Drop(token) => ("drop", token.as_str()),
-            Verb::Remove => ("remove", ""),
-            Verb::Erase => ("erase", ""),
-        };
-        args.extend([Arg::Text(verb), Arg::Int(change.rev), Arg::Text(token)]);
-    }
-    let reply = redis.eval(&script::TOKEN_WRITE, &keys, &args).await?;
-    let outcomes: Vec<i64> = reply.iter().filter_map(Reply::int).collect();
-    if outcomes.len() != changes.len() {
-        return Err(RedisError::Malformed(script::TOKEN_WRITE.name));
-    }
-    if outcomes.contains(&-1) {
-        return Err(RedisError::WrongType);
-    }
-    Ok(outcomes.into_iter().map(|outcome| outcome == 1).collect())
 }
 
 #[cfg(test)]
