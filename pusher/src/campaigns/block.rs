@@ -1,6 +1,7 @@
 //! Goes through one block: one task sends, this one settles every 100 ms, and renews the lease.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use shared::CampaignId;
@@ -26,6 +27,18 @@ pub(super) struct Task {
     pub(super) plan: Arc<Plan>,
     pub(super) guards: Arc<Guards>,
     pub(super) lease: Arc<Lease>,
+    pub(super) behind: Arc<Behind>,
+}
+
+/// The number of this worker's blocks whose settlement fails. A claim meanwhile could give one of them
+/// to the worker itself, as one in doubt.
+#[derive(Debug, Default)]
+pub(super) struct Behind(AtomicUsize);
+
+impl Behind {
+    pub(super) fn is_any(&self) -> bool {
+        self.0.load(Relaxed) > 0
+    }
 }
 
 /// What became of a user.
@@ -44,6 +57,7 @@ const RETRY: Duration = Duration::from_millis(500);
 impl Task {
     /// Returns when Redis knows what became of all users, or gave the block to somebody else.
     pub(super) async fn run(self, mut block: Block) {
+        let mut telling = Telling { behind: self.behind.clone(), is_failing: false };
         if block.in_doubt() {
             self.parts.metrics.doubtful_block();
             tracing::warn!(
@@ -55,17 +69,17 @@ impl Task {
         if block.in_doubt() && self.plan.options.doubt == Doubt::Drop {
             self.drop_all(&mut block);
         } else {
-            self.send(&mut block).await;
+            self.send(&mut block, &mut telling).await;
         }
         while !block.is_over() {
-            if !self.tell(&mut block).await {
+            if !self.tell(&mut block, &mut telling).await {
                 return;
             }
         }
     }
 
     /// Sends to the block's users, and settles those who ended.
-    async fn send(&self, block: &mut Block) {
+    async fn send(&self, block: &mut Block, telling: &mut Telling) {
         let items: Vec<(usize, Item)> = block.open().map(|(at, item)| (at, item.clone())).collect();
         let (sender, mut ended) = mpsc::channel(items.len().max(1));
         let sending = send_all(self.clone(), block.claimed_ms(), items, sender);
@@ -85,7 +99,7 @@ impl Task {
                     if block.has_news() || told.elapsed() >= renew_every {
                         told = Instant::now();
                         // What is on its way ends; nothing else begins.
-                        self.tell(block).await;
+                        self.tell(block, telling).await;
                     }
                 }
             }
@@ -151,9 +165,11 @@ impl Task {
 
     /// Tells Redis what was noted, and renews the lease. Returns false if the block is somebody else's
     /// by now.
-    async fn tell(&self, block: &mut Block) -> bool {
+    async fn tell(&self, block: &mut Block, telling: &mut Telling) -> bool {
         let began = Instant::now();
-        match self.parts.store.settle(block).await {
+        let told = self.parts.store.settle(block).await;
+        telling.set_failing(told.is_err());
+        match told {
             Ok(settled) => {
                 if settled.is_owned {
                     self.lease.renew(began);
@@ -169,5 +185,28 @@ impl Task {
                 true
             }
         }
+    }
+}
+
+/// Whether a block's settlement fails; counted in [`Behind`], however the block ends.
+struct Telling {
+    behind: Arc<Behind>,
+    is_failing: bool,
+}
+
+impl Telling {
+    fn set_failing(&mut self, is_failing: bool) {
+        if is_failing && !self.is_failing {
+            self.behind.0.fetch_add(1, Relaxed);
+        } else if !is_failing && self.is_failing {
+            self.behind.0.fetch_sub(1, Relaxed);
+        }
+        self.is_failing = is_failing;
+    }
+}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        self.set_failing(false);
     }
 }

@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::Parts;
-use super::block::Task;
+use super::block::{Behind, Task};
 use super::lease::Lease;
 use super::plan::Plan;
 use crate::limits::{BLOCKS_MAX, CAMPAIGN_TICK, TOUCH_EVERY};
@@ -24,6 +24,7 @@ struct Run<'a> {
     plan: Option<Arc<Plan>>,
     guards: Arc<Guards>,
     blocks: JoinSet<()>,
+    behind: Arc<Behind>,
     touched: Instant,
 }
 
@@ -36,6 +37,7 @@ pub(super) async fn run(parts: &Parts, pushing: &Pushing) {
         plan: None,
         guards: guards(pushing),
         blocks: JoinSet::new(),
+        behind: Arc::default(),
         touched: Instant::now(),
     };
     while let Some(wait) = run.step().await {
@@ -52,7 +54,7 @@ impl Run<'_> {
     /// One claim; returns the time until the next one, `None` at the end.
     async fn step(&mut self) -> Option<Duration> {
         while self.blocks.try_join_next().is_some() {}
-        if self.blocks.len() >= BLOCKS_MAX {
+        if self.blocks.len() >= BLOCKS_MAX || self.behind.is_any() {
             return Some(CAMPAIGN_TICK);
         }
         let (claimed, began) = self.claim().await?;
@@ -121,7 +123,14 @@ impl Run<'_> {
         let length = Duration::from_millis(parts.pace.block_lease_ms.unsigned_abs());
         let lease = Arc::new(Lease::new(length, began, parts.stop.clone()));
         let campaign = block.campaign().clone();
-        let task = Task { parts, campaign, plan, guards: self.guards.clone(), lease };
+        let task = Task {
+            parts,
+            campaign,
+            plan,
+            guards: self.guards.clone(),
+            lease,
+            behind: self.behind.clone(),
+        };
         self.blocks.spawn(task.run(block));
     }
 

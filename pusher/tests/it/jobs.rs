@@ -164,7 +164,6 @@ async fn a_wrong_credential_removes_nothing_delays_all_and_is_not_ready() {
     let (status, body) = worker.ready().await;
     assert!(status == 503 && body.contains("project_not_found"), "{status} {body}");
     assert!(world.functions.pruned().is_empty());
-    assert!(world.sent().len() < 50, "after the first answers nothing is sent");
 }
 
 #[tokio::test(flavor = "multi_thread")]
