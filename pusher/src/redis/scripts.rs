@@ -110,19 +110,24 @@ impl Store {
 
     /// Runs a script; sends its source if the server does not know it yet.
     async fn script<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
-        let run = async |command: &str, script: &str| {
-            let mut pipeline = redis::pipe();
-            let command = pipeline.cmd(command).arg(script);
-            command.arg(call.keys.len()).arg(&call.keys).arg(&call.args);
-            self.commands.query::<(T,)>(&pipeline).await.map(|(answer,)| answer)
-        };
-        let answer = match run("EVALSHA", call.script.sha1()).await {
+        let answer = match self.run("EVALSHA", call.script.sha1(), call).await {
             Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                run("EVAL", call.script.source).await
+                self.run("EVAL", call.script.source, call).await
             }
             answer => answer,
         };
         self.noted(answer)
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        command: &str,
+        script: &str,
+        call: &Call,
+    ) -> Result<T, RedisError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd(command).arg(script).arg(call.keys.len()).arg(&call.keys).arg(&call.args);
+        self.commands.query::<(T,)>(&pipeline).await.map(|(answer,)| answer)
     }
 
     fn noted<T>(&self, answer: Result<T, RedisError>) -> Result<T, StoreError> {
