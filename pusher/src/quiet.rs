@@ -24,7 +24,7 @@ impl QuietHours {
     pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
         let (from, to) = (time(&self.from)?, time(&self.to)?);
         let zone = TimeZone::get(&self.time_zone).ok()?;
-        let local = now.to_zoned(zone.clone());
+        let local = now.to_zoned_datetime(zone.clone());
         let is_in = match from < to {
             true => (from..to).contains(&local.time()),
             // Over midnight; the whole day if both are equal would be for ever, so that is never.
@@ -38,7 +38,7 @@ impl QuietHours {
             false => local.date().checked_add(1.day()).ok()?,
         };
         // A time that the clocks skip is the one after the gap; of one that comes twice, the first.
-        let end = day.to_datetime(to).to_zoned(zone).ok()?;
+        let end = day.to_datetime(to).to_zoned_datetime(zone).ok()?;
         let wait = end.timestamp().as_millisecond().saturating_sub(now.as_millisecond());
         // In a repeated hour the end may be over: the push goes out.
         u64::try_from(wait).ok().filter(|wait| *wait > 0).map(Duration::from_millis)

@@ -4,7 +4,7 @@
 mod scripts;
 mod wake;
 
-pub(crate) use scripts::{Store, StoreError};
+pub(crate) use scripts::Store;
 pub(crate) use wake::wake;
 
 /// Channel of the wake-ups: a push became due.

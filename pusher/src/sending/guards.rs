@@ -1,6 +1,7 @@
 //! The two guards of one scope: jobs together, or one campaign. Dead addresses beyond a fifth of a
 //! minute's answers are not removed any more; mismatches beyond it are a wrong credential.
 
+use std::fmt;
 use std::time::Instant;
 
 use parking_lot::Mutex;
@@ -14,6 +15,15 @@ use crate::metrics::Metrics;
 pub(crate) enum Scope {
     Jobs,
     Campaign(String),
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Scope::Jobs => f.write_str("notifications"),
+            Scope::Campaign(id) => write!(f, "campaign {id}"),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -52,7 +62,7 @@ impl Guards {
         if guard.is_tripped() && !was_tripped {
             metrics.many_invalid();
             tracing::error!(
-                scope = ?self.scope,
+                scope = %self.scope,
                 "more than a fifth of a minute's addresses are gone: none is removed any more"
             );
         }
@@ -74,7 +84,7 @@ impl Guards {
             *tripped = Some(now);
             metrics.many_mismatches();
             tracing::error!(
-                scope = ?self.scope,
+                scope = %self.scope,
                 "more than a fifth of a minute's addresses do not belong to the credential"
             );
         }

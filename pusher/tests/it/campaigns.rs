@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 use shared::campaign_push::State;
 use support::eventually;
-use support::push_service::{Reply, fcm_error, fcm_message, fcm_ok, fcm_token};
+use support::push_service::{Reply, fcm_error, fcm_message, fcm_ok};
 
 use crate::support::{World, fcm};
 

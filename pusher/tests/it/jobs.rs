@@ -192,7 +192,7 @@ async fn a_429_delays_what_follows_without_counting_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn quiet_hours_delay_a_push_until_their_end_or_skip_it() {
     let world = World::start(|_| fcm_ok()).await;
-    let now = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC);
+    let now = jiff::Timestamp::now().to_zoned_datetime(jiff::tz::TimeZone::UTC);
     let at = |hours: i64| {
         let then = now.checked_add(jiff::SignedDuration::from_hours(hours)).unwrap();
         format!("{:02}:{:02}", then.hour(), then.minute())

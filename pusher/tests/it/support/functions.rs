@@ -14,7 +14,6 @@ struct Job {
     attempts: u32,
     done: Vec<Value>,
     due: Instant,
-    claims: usize,
 }
 
 #[derive(Default)]
@@ -26,7 +25,6 @@ struct State {
     pruned: Vec<Value>,
     /// Bodies of notifications, by idempotency key.
     created: BTreeMap<String, Value>,
-    lookups: usize,
     stale: usize,
     is_away: bool,
     is_refusing: bool,
@@ -64,7 +62,7 @@ impl Functions {
             job[name] = value.clone();
         }
         let due = Instant::now();
-        let job = Job { json: job, rev: 1, attempts: 0, done: Vec::new(), due, claims: 0 };
+        let job = Job { json: job, rev: 1, attempts: 0, done: Vec::new(), due };
         self.state.lock().unwrap().jobs.insert((user.to_owned(), seq), job);
     }
 
@@ -92,12 +90,6 @@ impl Functions {
         self.state.lock().unwrap().jobs.len()
     }
 
-    /// Claims of a job so far.
-    pub fn claims_of(&self, user: &str, seq: u64) -> usize {
-        let state = self.state.lock().unwrap();
-        state.jobs.get(&(user.to_owned(), seq)).map_or(0, |job| job.claims)
-    }
-
     /// Everything that was settled, in the order of arrival.
     pub fn settled(&self) -> Vec<Value> {
         self.state.lock().unwrap().settled.clone()
@@ -109,10 +101,6 @@ impl Functions {
 
     pub fn created(&self) -> Vec<Value> {
         self.state.lock().unwrap().created.values().cloned().collect()
-    }
-
-    pub fn lookups(&self) -> usize {
-        self.state.lock().unwrap().lookups
     }
 
     pub fn stale(&self) -> usize {
@@ -154,7 +142,6 @@ impl State {
             .take(usize::try_from(max).unwrap())
             .map(|job| {
                 job.rev += 1;
-                job.claims += 1;
                 job.due = now + Duration::from_millis(lease_ms);
                 let mut json = job.json.clone();
                 json["rev"] = job.rev.into();
@@ -193,7 +180,6 @@ impl State {
     }
 
     fn addresses(&mut self, body: &Value) -> Value {
-        self.lookups += 1;
         let with_presence = body["presence"] == true;
         let users = body["userIds"].as_array().unwrap().iter().map(|user| {
             let id = user.as_str().unwrap();
