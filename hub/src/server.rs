@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Router;
+use native::ops::Endpoint as _;
+use native::redis::Commands;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -38,8 +40,6 @@ use crate::session::tickets::Tickets;
 use crate::socket::timer_wheel::TimerWheel;
 use crate::socket::total_queued::TotalQueued;
 use crate::users::{FeedRequest, Registry};
-use native::ops::Endpoint as _;
-use native::redis::Commands;
 
 /// Where the hub accepts connections.
 pub struct Listeners {

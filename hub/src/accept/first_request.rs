@@ -13,6 +13,8 @@ use http::header::ORIGIN;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use native::http::RequestId;
+use native::http::problem::answer;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, join};
@@ -32,8 +34,6 @@ use crate::limits::{
 use crate::session::state::App;
 use crate::session::upgrade::{self, Rejected, Visitor, refusal};
 use crate::socket::linger;
-use native::http::RequestId;
-use native::http::problem::answer;
 
 /// Reads the first request of each connection; see the module.
 #[derive(Clone)]

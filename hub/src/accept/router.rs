@@ -9,15 +9,15 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::ORIGIN;
 use http::{Request, StatusCode};
+use native::http::RequestId;
+use native::http::problem::Refusal;
+use native::ops::health_router;
 use shared::{Code, Error};
 
 use crate::assets;
 use crate::http::refusal_reason::Reason;
 use crate::session::allowed_origins;
 use crate::session::state::App;
-use native::http::RequestId;
-use native::http::problem::Refusal;
-use native::ops::health_router;
 
 /// Every path of the hub. A request for a socket path reaches this router only if it opens no
 /// socket.

@@ -10,6 +10,9 @@ use hyper::Request;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use native::http::RequestId;
+use native::http::problem::answer;
+use native::limits::ACCEPT_PAUSE;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -20,9 +23,6 @@ use crate::console::write_deadline::WriteDeadline;
 use crate::limits::{
     CONSOLE_CONNECTIONS_MAX, CONSOLE_HEADER_DEADLINE, CONSOLE_SEND_BUFFER_BYTES, HEADER_BYTES_MAX,
 };
-use native::http::RequestId;
-use native::http::problem::answer;
-use native::limits::ACCEPT_PAUSE;
 
 impl Console {
     /// Serves the console, and `beside` it what else has this address, until the hub shuts down.

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use native::process::usage::{cpu_time, resident_bytes};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
@@ -9,7 +10,6 @@ use crate::console::counts::Counts;
 use crate::metrics::families::PROTOCOLS;
 use crate::protocol::Protocol;
 use crate::session::state::App;
-use native::process::usage::{cpu_time, resident_bytes};
 
 /// One second of the hub's life. Of a fixed size, so that the size of the ring is known.
 #[derive(Clone, Debug, Serialize)]

@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use native::limits::{REDIS_ANSWER_DEADLINE, REDIS_BACKOFF_MAX};
+use native::redis::Commands;
 use redis::RedisError;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -18,8 +20,6 @@ use crate::metrics::CatchUp;
 use crate::redis::feed_reader;
 use crate::users::sequencer::FeedQuery;
 use crate::users::{FeedRequest, Registry};
-use native::limits::{REDIS_ANSWER_DEADLINE, REDIS_BACKOFF_MAX};
-use native::redis::Commands;
 
 /// Answers the registry's requests; ends only by being dropped, or when a read panics. Users whose
 /// read failed are left to the sweep, which `behind` wakes.

@@ -14,6 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use native::backoff::Backoff;
+use native::limits::REDIS_BACKOFF_MAX;
+use native::redis::Commands;
 use redis::ConnectionInfo;
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
 use shared::wire::{ChannelEvent, Message, Position};
@@ -30,9 +33,6 @@ use crate::redis::pubsub_connection::{Subscription, SubscriptionError};
 use crate::redis::pubsub_parser::Reply;
 use crate::users::Registry;
 use crate::users::user::Flush;
-use native::backoff::Backoff;
-use native::limits::REDIS_BACKOFF_MAX;
-use native::redis::Commands;
 
 pub(crate) struct Dispatcher {
     pub(crate) redis: ConnectionInfo,

@@ -16,6 +16,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode};
+use native::http::problem::Refusal;
 use serde_json::json;
 use shared::auth::Scope;
 use shared::{Code, Error};
@@ -24,7 +25,6 @@ use url::Url;
 use crate::assets;
 use crate::config::demo::Demo;
 use crate::limits::DEMO_TOKEN_TTL;
-use native::http::problem::Refusal;
 
 /// The subjects of tokens and their scopes; the last one sends to the others.
 const SUBJECTS: [(&str, Option<Scope>); 3] =

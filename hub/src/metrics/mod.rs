@@ -14,6 +14,7 @@ pub(crate) mod labels;
 
 use std::time::Duration;
 
+use native::metrics::Histogram;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
@@ -21,7 +22,6 @@ use prometheus_client::registry::Registry;
 use crate::http::refusal_reason::Reason;
 pub(crate) use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
 use crate::protocol::Protocol;
-use native::metrics::Histogram;
 
 /// Close codes with a counter each: the hub's, and common ones of clients and libraries.
 pub(crate) const CLOSES: [u16; 13] =

@@ -5,6 +5,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use native::ops::Format;
+use native::process::open_files;
+use native::process::usage::resident_bytes;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
@@ -14,8 +16,6 @@ use crate::admission::Admission;
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
 use crate::users::Queues;
-use native::process::open_files;
-use native::process::usage::resident_bytes;
 
 /// What a page is made of.
 #[derive(Debug)]

@@ -1,6 +1,7 @@
 //! Reads the heads of users' feeds with the number of unread entries: one script per user, a page of
 //! users in a round trip.
 
+use native::redis::Commands;
 use redis::{ErrorKind, FromRedisValue as _, RedisError, RedisResult, ServerErrorKind, Value};
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::script::FEED_UNREAD;
@@ -8,7 +9,6 @@ use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
 use crate::redis::feed_reader::{FeedHead, mark};
-use native::redis::Commands;
 
 /// Reads the heads of many users, in the order of `users`; `now` as RFC 3339. `None` for users whose
 /// script Redis rejected, for whatever reason.

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use native::redis::Commands;
 use redis::{FromRedisValue, RedisError, RedisResult, Value, from_redis_value};
 use shared::json::object_text;
 use shared::limits::FEED_ENTRIES_MAX;
@@ -13,7 +14,6 @@ use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
 use crate::redis::feed_heads::scripted_heads;
-use native::redis::Commands;
 
 /// An element of a feed.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use native::limits::REDIS_CONNECT_DEADLINE;
 use redis::{ConnectionAddr, ConnectionInfo};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
@@ -18,7 +19,6 @@ use socket2::{SockRef, Socket};
 
 use crate::limits::SUBSCRIPTION_READ_BYTES;
 use crate::redis::pubsub_parser::{self, Garbled, Reply};
-use native::limits::REDIS_CONNECT_DEADLINE;
 
 /// Why the subscription could not be made, or was lost.
 #[derive(Debug, thiserror::Error)]

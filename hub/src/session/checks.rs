@@ -2,6 +2,7 @@
 //! request's head before any answer, so that a rejection is an HTTP answer.
 
 use http::header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL};
+use native::http::bearer;
 use shared::{Code, Error, UserId};
 
 use crate::config::Config;
@@ -9,7 +10,6 @@ use crate::http::refusal_reason::{Reason, Refused};
 use crate::protocol::Protocol;
 use crate::session::allowed_origins;
 use crate::users::resume::Cursor;
-use native::http::bearer;
 
 /// Prefix of the subprotocol that contains the token: a browser cannot set headers on a WebSocket,
 /// but can offer subprotocols.

@@ -9,6 +9,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, ORIGIN};
 use http::{Method, Request, StatusCode};
+use native::http::RequestId;
+use native::http::bearer;
+use native::http::problem::Refusal;
 use serde_json::json;
 use shared::limits::TICKET_TTL_MS;
 use shared::{Code, Error};
@@ -21,9 +24,6 @@ use crate::metrics::Metrics;
 use crate::session::allowed_origins;
 use crate::session::tickets::Tickets;
 use crate::session::token::now_s;
-use native::http::RequestId;
-use native::http::bearer;
-use native::http::problem::Refusal;
 
 const METHODS: &str = "POST, OPTIONS";
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use native::redis::Commands;
 use parking_lot::Mutex;
 use shared::auth::Claims;
 use shared::limits::TICKET_TTL_MS;
@@ -18,7 +19,6 @@ use tokio::time::Instant;
 use crate::admission::rate_limit::{Rate, Rates};
 use crate::limits::{TICKET_BYTES, TICKETS_BURST, TICKETS_PER_S};
 use crate::session::token::now_s;
-use native::redis::Commands;
 
 const RATE: Rate = Rate { per_s: TICKETS_PER_S, burst: TICKETS_BURST };
 /// Characters of a ticket: base64 encodes three bytes as four characters.

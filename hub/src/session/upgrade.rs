@@ -14,6 +14,7 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Version};
+use native::http::RequestId;
 use sha1_smol::Sha1;
 use shared::path::query_pairs;
 use shared::{Code, Error};
@@ -34,7 +35,6 @@ use crate::session::token::{self, Authority, now_s};
 use crate::socket::connection::Connection;
 use crate::socket::keepalive::Keepalive;
 use crate::socket::task::SocketTask;
-use native::http::RequestId;
 
 /// Time that a handshake waits for the user's position. After it the socket is accepted anyway:
 /// messages are held, and the welcome follows when the position is known.
