@@ -158,11 +158,11 @@ async fn while_redis_is_away_jobs_go_on_and_a_campaign_continues_afterwards() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_term_signal_finishes_what_is_on_its_way_and_gives_back_the_rest() {
-    let world = World::start(|_| fcm_ok().after(Duration::from_millis(200))).await;
+    let world = World::start(|_| fcm_ok().after(Duration::from_millis(100))).await;
     for n in 0..40 {
         world.functions.push(&format!("j{n}"), 1, json!({}));
     }
-    world.users(2000, json!({"rate": 2000})).await;
+    world.users(400, json!({"rate": 2000})).await;
     let mut worker = world.worker().await;
     world.until("it is under way", |it| it.sent > 0).await;
     assert!(worker.end().await.success());
@@ -182,6 +182,6 @@ async fn a_term_signal_finishes_what_is_on_its_way_and_gives_back_the_rest() {
     })
     .await;
     let counts = counts(world.sent());
-    assert_eq!(counts.len(), 2040);
+    assert_eq!(counts.len(), 440);
     assert!(counts.values().all(|count| *count == 1));
 }
