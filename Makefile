@@ -40,9 +40,9 @@ chaos: ## Run under random faults and count losses and duplicates: ARGS="--secon
 token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
 	@scripts/token
 
-build: ## Build the components, the host and the hub. RECORD=postgres: components without SQLite.
+build: ## Build the components, the host, the hub and the push worker. RECORD=postgres: components without SQLite.
 	@scripts/install-deps linker toolchain wasm
-	@RECORD="$(RECORD)" scripts/build components host hub
+	@RECORD="$(RECORD)" scripts/build components host hub push
 	@scripts/check-sizes
 
 new-component: export NAME := $(value NAME)

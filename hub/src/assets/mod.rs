@@ -21,10 +21,10 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode};
+use native::http::problem::Refusal;
 use shared::{Error, etag};
 
 use crate::assets::encoding::Encoding;
-use crate::http::problem::Refusal;
 
 include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 

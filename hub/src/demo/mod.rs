@@ -16,6 +16,7 @@ use http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, StatusCode, Uri};
+use native::http::problem::Refusal;
 use serde_json::json;
 use shared::auth::Scope;
 use shared::path::segments;
@@ -24,7 +25,6 @@ use url::Url;
 
 use crate::assets;
 use crate::config::demo::Demo;
-use crate::http::problem::Refusal;
 use crate::limits::DEMO_TOKEN_TTL;
 
 /// The subjects of tokens and their scopes; the last one sends to the others.

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use native::redis::Commands;
 use redis::{RedisResult, Value};
 use shared::script::{PRESENCE_RELEASE, PRESENCE_SYNC, Script};
 use shared::{UserId, keys};
@@ -16,7 +17,6 @@ use crate::config::PresencePace;
 use crate::limits::{
     PRESENCE_FORMER_MAX, PRESENCE_KEYS_TTL, PRESENCE_PAGE_USERS, PRESENCE_UNANSWERED_MAX,
 };
-use crate::redis::commands::Commands;
 
 /// Runs scripts: the hub's connection, or a test's that loses answers.
 pub trait Scripts: Sync {

@@ -17,6 +17,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use native::redis::Commands;
 use parking_lot::Mutex;
 use redis::{ErrorKind, RedisResult};
 use shared::UserId;
@@ -31,7 +32,6 @@ use crate::limits::{
 use crate::metrics::Metrics;
 use crate::presence::lease::{Answer, Chores, Incarnation, Scripts};
 use crate::presence::pass::Pass;
-use crate::redis::commands::Commands;
 
 /// Time to collect changes: a wave of sockets costs a few commands, and the delay is not
 /// noticeable.

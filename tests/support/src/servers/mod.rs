@@ -6,6 +6,7 @@ pub mod hub;
 pub mod origin;
 pub mod postgres;
 pub mod proxy;
+pub mod push_service;
 pub mod record;
 pub mod redis_server;
 pub mod small_disk;

@@ -1,4 +1,7 @@
-//! A push service of the tests' own.
+//! A push service of the tests' own: HTTP/2 over TLS as in production, or HTTP/1.1 without.
+
+mod certificate;
+mod fcm;
 
 use std::collections::HashMap;
 use std::convert::Infallible;
@@ -20,7 +23,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-use super::Certificate;
+pub use self::certificate::{Certificate, pem};
+pub use self::fcm::{
+    FCM_PATH, RSA, fcm_error, fcm_message, fcm_ok, fcm_token, service_account, token,
+};
 
 /// A request.
 #[derive(Clone, Debug)]
@@ -76,7 +82,8 @@ struct Shared {
     protocol: Protocol,
 }
 
-pub struct Fake {
+/// The service; ends when it is dropped.
+pub struct PushService {
     port: u16,
     shared: Arc<Shared>,
     /// Counted up to make all connections go away gracefully.
@@ -84,13 +91,13 @@ pub struct Fake {
     accepting: tokio::task::JoinHandle<()>,
 }
 
-impl Drop for Fake {
+impl Drop for PushService {
     fn drop(&mut self) {
         self.accepting.abort();
     }
 }
 
-impl Fake {
+impl PushService {
     pub async fn start(
         certificate: &Certificate,
         answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,

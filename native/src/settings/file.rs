@@ -13,7 +13,7 @@ const NOT_IN_FILE: [&str; 3] = ["config", "help", "version"];
 
 /// The parsed file.
 #[derive(Debug, Default)]
-pub(crate) struct ConfigFile {
+pub struct ConfigFile {
     path: String,
     settings: Vec<Setting>,
 }
@@ -27,7 +27,7 @@ struct Setting {
 }
 
 /// The flags that the file may set.
-pub(crate) fn settable(command: &Command) -> impl Iterator<Item = &Arg> {
+pub fn settable(command: &Command) -> impl Iterator<Item = &Arg> {
     let is_setting = |arg: &&Arg| !NOT_IN_FILE.contains(&arg.get_id().as_str());
     command.get_arguments().filter(is_setting)
 }
@@ -37,7 +37,7 @@ impl ConfigFile {
     ///
     /// # Errors
     /// `path:line: ` and the problem there.
-    pub(crate) fn parse(path: &str, text: &str, command: &Command) -> Result<Self, String> {
+    pub fn parse(path: &str, text: &str, command: &Command) -> Result<Self, String> {
         let at = |start: usize, problem: String| {
             let line = line(text, start);
             format!("{path}:{line}: {problem}")
@@ -57,14 +57,14 @@ impl ConfigFile {
     }
 
     /// Replaces the defaults of `command` by the file's values.
-    pub(crate) fn apply(&self, command: Command) -> Command {
+    pub fn apply(&self, command: Command) -> Command {
         self.settings.iter().fold(command, |command, setting| {
             command.mut_arg(&setting.key, |arg| arg.default_values(setting.values.clone()))
         })
     }
 
     /// `path:line` of a setting in the file.
-    pub(crate) fn place(&self, key: &str) -> Option<String> {
+    pub fn place(&self, key: &str) -> Option<String> {
         let setting = self.settings.iter().find(|setting| setting.key == key)?;
         Some(format!("{}:{}", self.path, setting.line))
     }
@@ -129,6 +129,7 @@ fn text(value: DeValue<'_>) -> Option<String> {
     }
 }
 
-pub(crate) fn is_number(kind: impl PartialEq<TypeId>) -> bool {
+/// Whether the flag takes a number.
+pub fn is_number(kind: impl PartialEq<TypeId>) -> bool {
     kind == TypeId::of::<u32>() || kind == TypeId::of::<u64>()
 }

@@ -11,12 +11,12 @@ use shared::{Code, Error};
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use crate::http::request_id::RequestId;
+use crate::http::RequestId;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Answers one request through `router`; infallible.
-pub(crate) async fn answer(router: Router, id: RequestId, mut request: Request<Body>) -> Response {
+pub async fn answer(router: Router, id: RequestId, mut request: Request<Body>) -> Response {
     request.extensions_mut().insert(id);
     // The path only: a query may hold a token.
     let span = tracing::info_span!(
@@ -34,7 +34,8 @@ pub(crate) async fn answer(router: Router, id: RequestId, mut request: Request<B
 }
 
 /// An error as a response, logged when it is created.
-pub(crate) struct Refusal(Error);
+#[derive(Debug)]
+pub struct Refusal(Error);
 
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
@@ -49,8 +50,8 @@ impl IntoResponse for Refusal {
 }
 
 /// The problem+json (RFC 9457) answer for `error`. The only place that logs failed requests.
-pub(crate) fn problem(error: &Error) -> http::Response<String> {
-    // A 503 is a state of the hub, logged when it starts and ends; here it would repeat per
+pub fn problem(error: &Error) -> http::Response<String> {
+    // A 503 is a state of the process, logged when it starts and ends; here it would repeat per
     // request.
     if error.code() == Code::Internal {
         tracing::error!(%error, "request failed");
@@ -74,11 +75,7 @@ pub(crate) fn problem(error: &Error) -> http::Response<String> {
 }
 
 /// A response whose body length is known; the server adds `Content-Length`.
-pub(crate) fn json(
-    status: StatusCode,
-    media_type: &'static str,
-    body: String,
-) -> http::Response<String> {
+pub fn json(status: StatusCode, media_type: &'static str, body: String) -> http::Response<String> {
     let mut response = http::Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();

@@ -8,7 +8,7 @@ use prometheus_client::metrics::{MetricType, TypedMetric};
 
 /// Observations counted per bucket; integers in the smallest unit. Clones share the counts.
 #[derive(Clone, Debug)]
-pub(crate) struct Histogram<const N: usize> {
+pub struct Histogram<const N: usize> {
     bounds: &'static [u64; N],
     /// Smallest units per base unit, in which it is shown.
     per_unit: f64,
@@ -27,7 +27,8 @@ struct Values<const N: usize> {
 
 impl<const N: usize> Histogram<N> {
     /// An empty histogram; `bounds` must ascend.
-    pub(crate) fn new(bounds: &'static [u64; N], per_unit: f64) -> Self {
+    #[must_use]
+    pub fn new(bounds: &'static [u64; N], per_unit: f64) -> Self {
         let values = Arc::new(Values {
             counts: std::array::from_fn(|_| AtomicU64::new(0)),
             beyond: AtomicU64::new(0),
@@ -36,7 +37,8 @@ impl<const N: usize> Histogram<N> {
         Self { bounds, per_unit, values }
     }
 
-    pub(crate) fn observe(&self, value: u64) {
+    /// Counts a value in its bucket.
+    pub fn observe(&self, value: u64) {
         let values = &*self.values;
         // For a dozen bounds, a linear search is faster than a binary one.
         let at = self.bounds.iter().position(|bound| value <= *bound);
@@ -46,7 +48,7 @@ impl<const N: usize> Histogram<N> {
     }
 
     /// The observations of each bucket, and those above the last bound.
-    pub(crate) fn counts(&self) -> impl Iterator<Item = u64> + '_ {
+    pub fn counts(&self) -> impl Iterator<Item = u64> + '_ {
         self.values.counts.iter().chain([&self.values.beyond]).map(|count| count.load(Relaxed))
     }
 }
@@ -70,9 +72,11 @@ impl<const N: usize> EncodeMetric for Histogram<N> {
 /// A family with a metric for each of its label sets. All of them exist from the start: a rate over
 /// a series that begins with its first event misses that event.
 #[derive(Debug)]
-pub(crate) struct Family<L, M, const N: usize> {
-    pub(crate) labels: [L; N],
-    pub(crate) metrics: [M; N],
+pub struct Family<L, M, const N: usize> {
+    /// One set for each metric.
+    pub labels: [L; N],
+    /// In the order of the labels.
+    pub metrics: [M; N],
 }
 
 impl<L: EncodeLabelSet, M: EncodeMetric + TypedMetric, const N: usize> EncodeMetric

@@ -9,12 +9,14 @@ use http::Request;
 pub struct RequestId(u64);
 
 impl RequestId {
+    /// A new id.
+    #[must_use]
     pub fn random() -> Self {
         Self(fastrand::u64(..))
     }
 
     /// The id of a request inside a router.
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+    pub fn of<B>(request: &Request<B>) -> Self {
         request.extensions().get().copied().unwrap_or_else(Self::random)
     }
 }

@@ -1,12 +1,13 @@
-//! Waits between attempts: exponential, with jitter, so that a fleet of hubs does not retry in
-//! step.
+//! Waits between attempts: exponential, with jitter, so that many processes do not retry
+//! in step.
 
 use std::time::Duration;
 
 use crate::limits::{REDIS_BACKOFF_MAX, REDIS_BACKOFF_MIN};
 
+/// The waits for one thing that fails.
 #[derive(Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     next: Duration,
 }
 
@@ -17,13 +18,14 @@ impl Default for Backoff {
 }
 
 impl Backoff {
-    pub(crate) fn reset(&mut self) {
+    /// It succeeded: the next failure is a first one.
+    pub fn reset(&mut self) {
         self.next = REDIS_BACKOFF_MIN;
     }
 
     /// The next wait, between half of the current step and all of it; the step doubles up to the
     /// maximum.
-    pub(crate) fn next_wait(&mut self) -> Duration {
+    pub fn next_wait(&mut self) -> Duration {
         let wait = self.next.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.next = (self.next * 2).min(REDIS_BACKOFF_MAX);
         wait

@@ -11,13 +11,19 @@ use http::StatusCode;
 use shared::Error;
 
 use crate::http::problem::{Refusal, json};
-use crate::metrics::health::Health;
+
+/// Whether a process should get work.
+pub trait Ready: Send + Sync + 'static {
+    /// # Errors
+    /// Why it should not.
+    fn ready(&self) -> Result<(), Error>;
+}
 
 /// The routes for load balancers and supervisors.
-pub(crate) fn health_router(health: Arc<Health>) -> Router {
+pub fn health_router<R: Ready>(health: Arc<R>) -> Router {
     Router::new()
         .route("/healthz", get(alive).fallback(only_get))
-        .route("/readyz", get(ready).fallback(only_get))
+        .route("/readyz", get(ready::<R>).fallback(only_get))
         .with_state(health)
 }
 
@@ -25,7 +31,7 @@ async fn alive() -> Response {
     json(StatusCode::OK, "application/json", r#"{"status":"ok"}"#.to_owned()).map(Body::from)
 }
 
-async fn ready(State(health): State<Arc<Health>>) -> Result<Response, Refusal> {
+async fn ready<R: Ready>(State(health): State<Arc<R>>) -> Result<Response, Refusal> {
     health.ready()?;
     Ok(alive().await)
 }
