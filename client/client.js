@@ -68,6 +68,7 @@ export class Bellwire extends Base {
       version: () => this.#version,
       publish: (message) => this.#publish(message),
       verify: () => this.#verify(),
+      wake: () => this.#wake(),
     });
     signal?.addEventListener("abort", () => this.close());
   }
@@ -79,6 +80,8 @@ export class Bellwire extends Base {
   get unread() { return this.#unread.value; }
   /** For `since` of a later client. */
   get cursor() { return this.#position.cursor; }
+  /** Web Push. The first call loads its module. */
+  get push() { return this.#feed.push; }
   /** Whether this tab has the connection. */
   get isLeader() { return this.#line !== null; }
 
@@ -242,6 +245,8 @@ export class Bellwire extends Base {
     if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
     this.#status = status;
     this.#emit("statechange", status);
+    // This browser profile has a subscription, of this user or another: see push.js.
+    if (localStore()?.["bellwire:push"]) this.push.follow(status);
   }
 
   /** @param {keyof Events} type @param {unknown} detail */

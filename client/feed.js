@@ -1,5 +1,5 @@
-// The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait.
-/** @import { FeedPage, Message, Options } from "#types" */
+// The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait. And the way to push.js.
+/** @import { FeedPage, Message, Options, Push } from "#types" */
 /** @import { Marks } from "./marks.js" */
 /** @import { Token } from "./token.js" */
 import { jitter } from "./backoff.js";
@@ -12,6 +12,7 @@ import { at, request } from "./request.js";
  * @property {() => number} version grows with every frame: an answer asked for before may be older
  * @property {(message: Message) => void} publish
  * @property {() => void} verify asks what is unread
+ * @property {() => void} wake something may have been missed
  */
 /** @typedef {ReturnType<typeof openFeed>} Feed */
 
@@ -23,18 +24,18 @@ export function openFeed(options, token, marks, reader) {
   let sendAt = 0;
   let tries = 0;
 
-  /** @param {string} path @param {RequestInit} [init] */
+  /** @param {string} path below the user's @param {RequestInit} [init] */
   async function call(path, init) {
     if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
     const id = encodeURIComponent(user ?? (await token.subject()));
-    return request(fetch, token, at(functions, `/users/${id}/notifications${path}`), init);
+    return request(fetch, token, at(functions, `/users/${id}${path}`), init);
   }
 
   /** @param {{ signal?: AbortSignal, [which: string]: any }} which @returns {Promise<FeedPage>} */
   async function page({ signal, ...which }) {
     const pairs = Object.entries(which).filter(([, value]) => value);
     const version = reader.version();
-    const answer = await call(`?${new URLSearchParams(pairs)}`, { signal });
+    const answer = await call(`/notifications?${new URLSearchParams(pairs)}`, { signal });
     const page = await answer.json();
     if (version === reader.version()) reader.publish({ unread: page.unread });
     else reader.verify();
@@ -75,7 +76,7 @@ export function openFeed(options, token, marks, reader) {
     let unread = null;
     for (let mark; (mark = due()); tries = 0) {
       try {
-        const answer = await call("/read", { method: "POST", body: JSON.stringify(mark) });
+        const answer = await call("/notifications/read", { method: "POST", body: JSON.stringify(mark) });
         ({ unread } = await answer.json());
       } catch (/** @type {any} */ error) {
         const { code, status, retryInMs } = error;
@@ -95,10 +96,19 @@ export function openFeed(options, token, marks, reader) {
 
   /** @param {string} id */
   async function remove(id) {
-    await call(`/${encodeURIComponent(id)}`, { method: "DELETE" });
+    await call(`/notifications/${encodeURIComponent(id)}`, { method: "DELETE" });
     reader.publish({ frame: { type: "removed", ids: [id] } });
     reader.verify();
   }
 
-  return { page, all, mark, send, remove, hurry: () => void (sendAt = 0) };
+  /** The first call loads push.js, which most pages never need. @type {Push} */
+  const push = /** @type {any} */ (
+    new Proxy(options, {
+      // Without `then`: a promise would take it for another one.
+      get: (_, name) =>
+        name !== "then" && ((/** @type {any} */ how) => import("./push.js").then((/** @type {any} */ m) => m.openPush(options, call, reader)[name](how))),
+    })
+  );
+
+  return { push, page, all, mark, send, remove, hurry: () => void (sendAt = 0) };
 }
