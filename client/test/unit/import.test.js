@@ -15,6 +15,7 @@ test("import and construction under SSR: no window, no document, no timer that k
     const { Bellwire } = await import("./client.js");
     await import("./api.js");
     await import("./list.js");
+    await import("./push.js");
     await import("./react.js");
     const { BellwireBell } = await import("./bell.js");
     if (typeof BellwireBell !== "function") throw new Error("no bell");
