@@ -2,6 +2,7 @@
 // which the functions know it. Asks for permission in `subscribe` only, which a page calls on a click.
 /** @import { Options, Push, PushRecord, PushState, Status } from "#types" */
 import { localStore } from "./marks.js";
+import { addressOf, subscribed, subscriptionOf, unsubscribed } from "./subscription.js";
 
 /** One for the profile: a service worker has one subscription, whoever is logged in. */
 const KEY = "bellwire:push";
@@ -10,27 +11,11 @@ const DECLINED_MAX = 20;
 /** How often a page's start asks for the VAPID key, and writes a device that is as it was. */
 const CHECK_MS = 3_600_000;
 const WRITE_MS = 86_400_000;
-/** For a browser that gets no answer from its push service, or does not start the worker. */
-const LIMIT_MS = 30_000;
 
 /** @typedef {(path: string, init?: RequestInit) => Promise<Response>} Call to a path below the user's */
 
 /** Tabs take turns. @template T @param {() => Promise<T>} run @returns {Promise<T>} */
 const alone = (run) => /** @type {any} */ (navigator.locks.request(KEY, run));
-
-/** @template T @param {Promise<T>} promise @returns {Promise<T>} */
-function limited(promise) {
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
-  const late = new Promise((/** @type {(value: never) => void} */ _, no) => {
-    timer = setTimeout(no, LIMIT_MS, new DOMException("no answer from the browser's push service", "TimeoutError"));
-  });
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer));
-}
-
-/** @param {ArrayBuffer | null} bytes */
-const base64url = (bytes) =>
-  btoa(String.fromCharCode(...new Uint8Array(bytes ?? []))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=+$/, "");
 
 /** @param {string} key @returns {any} */
 function kept(key) {
@@ -54,57 +39,6 @@ function hindrance() {
   if (!(navigator?.serviceWorker && navigator.locks && PushManager && Notification && localStore())) return "unsupported";
   return Notification.permission === "denied" ? "denied" : undefined;
 }
-
-/** @param {string | URL} worker */
-const addressOf = (worker) => new URL(worker, document.baseURI);
-
-/** The registration of a worker, whatever its scope. @param {string} worker */
-async function registered(worker) {
-  const all = await navigator.serviceWorker.getRegistrations();
-  return all.find(({ active, waiting, installing }) => [active, waiting, installing].some((one) => one?.scriptURL === worker));
-}
-
-/** @type {any} */
-let policy;
-
-/** For a page that demands Trusted Types: by a policy that it may allow. @param {string} url */
-function trusted(url) {
-  try {
-    policy ??= /** @type {any} */ (globalThis).trustedTypes?.createPolicy("bellwire", {
-      // Browsers demand the page's origin in any case.
-      createScriptURL: (/** @type {string} */ url) => (new URL(url).origin === location.origin ? url : ""),
-    });
-  } catch {}
-  return policy ? policy.createScriptURL(url) : url;
-}
-
-/** A worker's registration, once it is active. @param {string} worker */
-async function register(worker) {
-  // A scope of its own, which has no pages: the site's own service worker stays where it is.
-  const scope = addressOf(worker).pathname;
-  const made = (await registered(worker)) ?? (await navigator.serviceWorker.register(trusted(worker), { scope, updateViaCache: "none" }));
-  const starting = made.installing ?? made.waiting;
-  await new Promise((/** @type {(value?: undefined) => void} */ done, fail) => {
-    const look = () => {
-      if (made.active) done();
-      else if (starting?.state === "redundant") fail(new DOMException(`${worker} could not be installed`, "AbortError"));
-    };
-    starting?.addEventListener("statechange", look);
-    look();
-  });
-  return made;
-}
-
-/** The subscription under this VAPID key; one under another key is no use. @param {PushManager} manager @param {string} key */
-async function subscriptionFor(manager, key) {
-  const old = await manager.getSubscription();
-  if (old && base64url(old.options.applicationServerKey) === key) return old;
-  await old?.unsubscribe();
-  return manager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
-}
-
-/** @param {PushRecord} record */
-const subscriptionOf = async (record) => (await registered(record.worker))?.pushManager.getSubscription();
 
 const timeZoneNow = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
@@ -165,7 +99,7 @@ function make({ functions: url, user }, call, client) {
     if (!key) return;
     // Before there is a subscription: it has an owner from its beginning.
     keep(KEY, one);
-    const subscription = await limited(register(one.worker).then(({ pushManager }) => subscriptionFor(pushManager, key)));
+    const subscription = await subscribed(one.worker, key);
     const now = Date.now();
     const next = { ...one, endpoint: subscription.endpoint, timeZone: timeZoneNow(), checkedAt: now };
     if (now - one.writtenAt > WRITE_MS || next.endpoint !== one.endpoint || next.timeZone !== one.timeZone) {
@@ -183,7 +117,7 @@ function make({ functions: url, user }, call, client) {
     keep(KEY, { ...old, user: "" });
     // Only its owner may delete it. The push service then says that the other's is gone.
     const told = isOurs(old) && call(deviceAt(old.device), { method: "DELETE", keepalive: true }).catch(() => {});
-    await limited(subscriptionOf(old).then((subscription) => subscription?.unsubscribe()));
+    await unsubscribed(old);
     await told;
     keep(KEY);
   }
@@ -198,7 +132,7 @@ function make({ functions: url, user }, call, client) {
 
   /** @returns {Promise<PushState>} */
   async function state() {
-    const blocked = hindrance();
+    const blocked = user === undefined ? "unsupported" : hindrance();
     if (blocked) return blocked;
     const one = record();
     if (one?.writtenAt && isOurs(one) && Notification.permission === "granted") {

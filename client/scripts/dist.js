@@ -11,7 +11,7 @@ const DIST = join(HOME, "dist");
 /** Service workers, which are scripts and no modules: another worker may import one. */
 const WORKERS = ["push-worker.js"];
 /** Sources, as far as they exist; in dist/ they have the same names, without folders. */
-const ENTRIES = ["api.js", "bell.js", "client.js", "languages.js", "list.js", "push.js", "react.js", "sse.js"];
+const ENTRIES = ["api.js", "bell-push.js", "bell.js", "client.js", "languages.js", "list.js", "push.js", "react.js", "sse.js"];
 const PAGES = ["console/console.css", "console/console.html", "console/console.js", "demo/demo.css", "demo/demo.html", "demo/demo.js"];
 
 const nameOf = (source) => source.replace(/.*\//, "");
