@@ -11,13 +11,14 @@ const NIGHT = { from: "22:00", to: "07:00" };
 const PAUSE_MS = 600;
 
 const CSS = `
-.header>.text{margin-inline-start:auto}
+.header>.text{margin-inline-start:auto;text-align:end}
 .gear{flex:none;padding:6px;margin-inline-start:-8px;border-radius:6px;color:var(--muted);font-size:18px}
 .gear:only-of-type,.text[hidden]+.gear{margin-inline-start:auto}
 .gear:hover,.gear[aria-expanded=true]{background:color-mix(in srgb,currentColor 10%,transparent)}
 .push-offer,.push-settings{padding:12px 16px;border-bottom:1px solid var(--line)}
-.push-offer{display:flex;flex-wrap:wrap;align-items:center;gap:8px;background:color-mix(in srgb,var(--accent) 6%,var(--surface))}
-.push-offer p{flex:1 1 100%;margin:0}
+.push-offer{display:flex;flex-wrap:wrap;align-items:center;gap:8px}
+.push-offer p{flex:1 1 100%}
+.push-offer p,h3{margin:0;font-size:1em;font-weight:600}
 .yes{padding:6px 14px;border-radius:6px;font-size:.93em;font-weight:600;color:var(--surface);background:var(--accent)}
 .yes:hover{background:color-mix(in srgb,var(--accent) 85%,var(--text))}
 .push-settings{display:grid;gap:8px}
@@ -47,11 +48,12 @@ export class BellPush {
   #offer = h("div", { part: "push-offer", role: "group", "aria-labelledby": "push-ask", hidden: "" }, this.#ask, this.#yes, this.#no);
   #gear = button({ class: "gear", "aria-expanded": "false", "aria-controls": "push-settings", hidden: "" }, icon(SLIDERS));
   #here = input("checkbox");
-  #everywhere = input("checkbox");
+  #paused = input("checkbox");
   #quiet = input("checkbox");
   #from = input("time");
   #to = input("time");
   #names = Array.from({ length: 5 }, () => h("span"));
+  #heading = h("h3", { id: "push-heading" });
   #hint = h("p", { class: "hint" });
   #zone = h("bdi", { class: "zone" });
   #times;
@@ -79,10 +81,11 @@ export class BellPush {
     this.#times = h("div", { class: "times" }, line(this.#from, 3), line(this.#to, 4), this.#zone);
     this.#settings = h(
       "div",
-      { id: "push-settings", part: "push-settings", role: "group", hidden: "" },
+      { id: "push-settings", part: "push-settings", role: "group", "aria-labelledby": "push-heading", hidden: "" },
+      this.#heading,
       line(this.#here, 0),
       this.#hint,
-      line(this.#everywhere, 1),
+      line(this.#paused, 1),
       line(this.#quiet, 2),
       this.#times,
     );
@@ -96,7 +99,7 @@ export class BellPush {
     this.#no.addEventListener("click", () => this.#decline());
     this.#gear.addEventListener("click", () => this.#open(this.#settings.hidden));
     this.#here.addEventListener("change", () => this.#turn(this.#here.checked));
-    this.#everywhere.addEventListener("change", () => this.#save(0));
+    this.#paused.addEventListener("change", () => this.#save(0));
     this.#quiet.addEventListener("change", () => {
       for (const [name, field] of this.#fields()) field.value ||= NIGHT[name];
       this.#times.hidden = !this.#quiet.checked;
@@ -118,7 +121,7 @@ export class BellPush {
       this.#state = this.#preferences = null;
       this.#open(false);
     }
-    if (!push) return this.#draw();
+    if (!push) return;
     const state = await push.state().catch(() => null);
     if (push !== this.#push || this.#isBusy) return;
     this.#state = state;
@@ -138,21 +141,21 @@ export class BellPush {
     this.#ask.textContent = texts.ask;
     this.#yes.textContent = texts.yes;
     this.#no.textContent = texts.no;
-    for (const node of [this.#gear, this.#settings]) node.setAttribute("aria-label", texts.settings);
-    this.#gear.title = texts.settings;
-    [texts.here, texts.everywhere, texts.quiet, texts.from, texts.to].forEach((text, n) => (this.#names[n].textContent = text));
+    this.#heading.textContent = this.#gear.title = texts.settings;
+    this.#gear.setAttribute("aria-label", texts.settings);
+    [texts.here, texts.paused, texts.quiet, texts.from, texts.to].forEach((text, n) => (this.#names[n].textContent = text));
     this.#hint.textContent = texts.blocked;
     this.#hint.hidden = state !== "denied";
     const hadFocus = this.#offer.matches(":focus-within");
     this.#gear.hidden = !/^(default|declined|denied|subscribed)$/.test(state ?? "");
-    this.#offer.hidden = state !== "default";
+    this.#offer.hidden = state !== "default" || !this.#settings.hidden;
     if (hadFocus && this.#offer.hidden) this.#gear.focus();
     this.#here.checked = state === "subscribed";
     this.#here.disabled = state === "denied";
     for (const node of [this.#offer, this.#settings]) node.setAttribute("aria-busy", String(this.#isBusy));
     const { push, quietHours } = this.#preferences ?? {};
-    for (const control of [this.#everywhere, this.#quiet, this.#from, this.#to]) control.disabled = !this.#preferences;
-    this.#everywhere.checked = push !== false;
+    for (const control of [this.#paused, this.#quiet, this.#from, this.#to]) control.disabled = !this.#preferences;
+    this.#paused.checked = push === false;
     this.#quiet.checked = Boolean(quietHours);
     this.#times.hidden = !quietHours;
     for (const [name, field] of this.#fields()) {
@@ -168,6 +171,7 @@ export class BellPush {
     const push = this.#push;
     this.#settings.hidden = !isOpen;
     this.#gear.setAttribute("aria-expanded", String(isOpen));
+    this.#draw();
     if (!isOpen || !push) return;
     const preferences = await push.preferences().catch(this.acts.fail);
     if (!preferences || push !== this.#push) return;
@@ -211,7 +215,7 @@ export class BellPush {
       const isWrong = this.#quiet.checked && (!from || !to || from === to);
       this.#to.setAttribute("aria-invalid", String(isWrong));
       if (!push || isWrong) return;
-      const wanted = { ...this.#preferences, push: this.#everywhere.checked };
+      const wanted = { ...this.#preferences, push: !this.#paused.checked };
       delete wanted.quietHours;
       if (this.#quiet.checked) wanted.quietHours = { from, to, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone };
       this.#saving = this.#saving

@@ -5,7 +5,7 @@ import { written } from "./dist.js";
 /** Bytes. */
 const BUDGETS = {
   "client.js": 6_400, "sse.js": 1_024, "list.js": 900, "react.js": 512, "api.js": 1_900,
-  "push.js": 2_432, "push-worker.js": 896, "bell.js": 8_832, "bell-push.js": 3_328, "languages.js": 1_024,
+  "push.js": 2_432, "push-worker.js": 896, "bell.js": 8_832, "bell-push.js": 3_456, "languages.js": 1_024,
   "console.js": 23_552, "console.css": 4_608, "console.html": 512,
 };
 

@@ -92,9 +92,9 @@ async function connect(url) {
   await send("session.new", { capabilities: {} });
   return {
     send,
-    /** A new tab. `activate`: brings it to the front. */
+    /** A new window: when the last tab of one is closed, Firefox finds no place for the next. */
     async open(url) {
-      const { context } = await send("browsingContext.create", { type: "tab" });
+      const { context } = await send("browsingContext.create", { type: "window" });
       const page = tab(send, context);
       await page.goto(url);
       return page;
