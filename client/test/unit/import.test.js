@@ -43,6 +43,6 @@ test("the package has no dependencies, and its modules import only each other an
   const all = [...readdirSync(home), ...readdirSync(new URL("bell/", home)).map((name) => `bell/${name}`)];
   for (const file of all.filter((name) => name.endsWith(".js"))) {
     const text = readFileSync(new URL(file, home), "utf8");
-    for (const [, from] of text.matchAll(/^(?:import|export) .* from "([^"]+)";/gm)) assert.match(from, file === "react.js" ? /^(\.\/\w+\.js|react)$/ : /^\.\.?\/(bell\/)?\w+\.js$/, file);
+    for (const [, from] of text.matchAll(/^(?:import|export) .* from "([^"]+)";/gm)) assert.match(from, file === "react.js" ? /^(\.\/\w+\.js|react)$/ : /^\.\.?\/(bell\/)?[\w-]+\.js$/, file);
   }
 });
