@@ -207,14 +207,15 @@ export class BellPush {
 
   /** Writes the preferences as the switches are, after a pause. @param {number} pauseMs */
   #save(pauseMs) {
+    const push = this.#push;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      const push = this.#push;
       const { value: from } = this.#from;
       const { value: to } = this.#to;
       const isWrong = this.#quiet.checked && (!from || !to || from === to);
       this.#to.setAttribute("aria-invalid", String(isWrong));
-      if (!push || isWrong) return;
+      // Another user's by now.
+      if (!push || push !== this.#push || isWrong) return;
       const wanted = { ...this.#preferences, push: !this.#paused.checked };
       delete wanted.quietHours;
       if (this.#quiet.checked) wanted.quietHours = { from, to, timeZone: Intl.DateTimeFormat().resolvedOptions().timeZone };

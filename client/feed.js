@@ -103,7 +103,7 @@ export function openFeed(options, token, marks, reader) {
 
   /** The first call loads push.js, which most pages never need. @type {Push} */
   const push = /** @type {any} */ (
-    new Proxy(options, {
+    new Proxy({}, {
       // Without `then`: a promise would take it for another one.
       get: (_, name) =>
         name !== "then" && ((/** @type {any} */ how) => import("./push.js").then((/** @type {any} */ m) => m.openPush(options, call, reader)[name](how))),

@@ -84,6 +84,7 @@
     const { oldSubscription, newSubscription } = event;
     // The page writes the new address: only it has the user's token.
     const renewed = newSubscription ?? (oldSubscription && registration.pushManager.subscribe(oldSubscription.options));
-    event.waitUntil(Promise.resolve(renewed).then(() => tell({ type: "change" })));
+    const done = () => tell({ type: "change" });
+    event.waitUntil(Promise.resolve(renewed).then(done, done));
   });
 })();

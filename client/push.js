@@ -208,7 +208,9 @@ function make({ functions: url, user }, call, client) {
   /** To the service worker. */
   function listen() {
     if (channel) return;
-    channel = new BroadcastChannel(KEY);
+    const mine = (channel = new BroadcastChannel(KEY));
+    // A page in the history has none: browsers keep no page with an open one. When it is back, the client connects.
+    globalThis.addEventListener?.("pagehide", () => (mine.close(), (channel = null)), { once: true });
     channel.onmessage = ({ data }) => {
       // This tab may have missed what was pushed.
       if (data?.type === "push") client.wake();
