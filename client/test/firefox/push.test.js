@@ -92,16 +92,16 @@ test("a click subscribes; a push is shown, its repeat replaces it, and the open 
   assert.equal(await state(page), "default");
   const { kind, subscription, locale, timeZone } = await accept(page);
   assert.deepEqual([kind, locale, typeof timeZone], ["webpush", "en", "string"]);
-  assert.match(subscription.endpoint, /^https:\/\/push\.example\//);
+  assert.match(subscription.endpoint, /^https:\/\/localhost:/);
   assert.deepEqual([subscription.keys.p256dh, subscription.keys.auth].map((key) => Buffer.from(key, "base64url").length), [65, 16]);
   hub.frames.length = 0;
-  assert.equal(push(subscription, { id: "n1", tag: "t1", title: "grüße <b>🎉</b>", body: "b", kind: "k", link: "/there", data: { a: [] } }), 201);
+  assert.equal(await push(subscription, { id: "n1", tag: "t1", title: "grüße <b>🎉</b>", body: "b", kind: "k", link: "/there", data: { a: [] } }), 201);
   await eventually(page, "it is shown", (all) => all.length === 1);
   assert.deepEqual(await shown(page), [{ title: "grüße <b>🎉</b>", body: "b", tag: "t1", dir: "auto", id: "n1", kind: "k", link: `${site.origin}/there`, data: { a: [] } }]);
   await until("the client looks whether it missed something", () => hub.frames.some(({ type }) => type === "ping"));
-  assert.equal(push(subscription, { id: "n1", tag: "t1", title: "again" }), 201);
+  assert.equal(await push(subscription, { id: "n1", tag: "t1", title: "again" }), 201);
   await eventually(page, "it is replaced", (all) => all.length === 1 && all[0].title === "again");
-  assert.equal(push(subscription, { id: "n2", tag: "t2", title: "x".repeat(3_900) }), 201);
+  assert.equal(await push(subscription, { id: "n2", tag: "t2", title: "x".repeat(3_900) }), 201);
   await eventually(page, "the longest", (all) => all.length === 2 && all.some(({ title }) => title.length === 200));
 });
 
@@ -116,7 +116,7 @@ test("a tab that lost its connection without knowing is back with the push", { t
   // The hub does not hear it any more, and it hears nothing, as behind a proxy that forgot the connection.
   for (const socket of hub.sockets) socket.removeAllListeners("message");
   const { id, title } = hub.note({ title: "missed" });
-  assert.equal(push(subscription, { id, tag: "t1", title }), 201);
+  assert.equal(await push(subscription, { id, tag: "t1", title }), 201);
   await page.until("it caught up", () => titles.includes("missed"), null, 15_000);
 });
 
@@ -124,8 +124,8 @@ test("with every page of the site closed a push is shown; what is no notificatio
   const { subscription } = await accept(await visit());
   const before = service.acks.length;
   for (const page of pages.splice(0)) await page.close();
-  for (const payload of ["{", "[]", "null", "hello", { title: "no id" }, { id: 1, tag: 1 }]) assert.equal(push(subscription, payload), 201);
-  assert.equal(push(subscription, { id: "n1", tag: "t1", title: "closed", link: "javascript:alert(1)" }), 201);
+  for (const payload of ["{", "[]", "null", "hello", { title: "no id" }, { id: 1, tag: 1 }]) assert.equal(await push(subscription, payload), 201);
+  assert.equal(await push(subscription, { id: "n1", tag: "t1", title: "closed", link: "javascript:alert(1)" }), 201);
   await until("the worker has taken all", () => service.acks.length === before + 7);
   const page = await visit();
   await eventually(page, "it is there", (all) => all.length === 1 && all[0].title === "closed" && all[0].link === undefined);
@@ -137,7 +137,7 @@ test("another VAPID key: the next start subscribes anew, under the same device",
   const { subscription } = await accept(page);
   const [name] = functions.devices.keys();
   const other = vapidKeys();
-  assert.equal(push(subscription, { id: "n", tag: "t", title: "T" }, other), 403);
+  assert.equal(await push(subscription, { id: "n", tag: "t", title: "T" }, other), 403);
   functions.key = other.publicKey;
   await page.evaluate(() => {
     const record = JSON.parse(localStorage.getItem("bellwire:push"));
@@ -146,8 +146,8 @@ test("another VAPID key: the next start subscribes anew, under the same device",
   await page.reload();
   await until("another address", () => device().subscription.endpoint !== subscription.endpoint);
   assert.deepEqual([...functions.devices.keys()], [name]);
-  await until("the old one is gone", () => push(subscription, {}) === 410);
-  assert.equal(push(device().subscription, { id: "n", tag: "t", title: "new key" }, other), 201);
+  await until("the old one is gone", async () => (await push(subscription, {})) === 410);
+  assert.equal(await push(device().subscription, { id: "n", tag: "t", title: "new key" }, other), 201);
   await opened(page);
   await eventually(page, "it is shown", ([one]) => one?.title === "new key");
 });
@@ -156,12 +156,12 @@ test("a logout ends the subscription, and so does another user", { timeout: 120_
   const page = await visit();
   const { subscription } = await accept(page);
   await page.evaluate(() => document.querySelector("bellwire-bell").client.close({ everywhere: true }));
-  await until("ended", () => functions.devices.size === 0 && push(subscription, {}) === 410);
+  await until("ended", async () => functions.devices.size === 0 && (await push(subscription, {})) === 410);
   await page.reload();
   await opened(page);
   const { subscription: second } = await accept(page);
   assert.notEqual(second.endpoint, subscription.endpoint);
   const bobs = await visit("bob");
-  await until("ended", () => push(second, {}) === 410);
+  await until("ended", async () => (await push(second, {})) === 410);
   assert.equal(await state(bobs), "default");
 });

@@ -1,14 +1,21 @@
-// A push service for a test: Firefox's own protocol on one side, RFC 8030 on the other, and a sender of what a
-// push worker sends (RFC 8291, RFC 8292). Firefox never asks the endpoints' host, so it may have any name.
+// A push service for a test: Firefox's own protocol on one side, RFC 8030 over HTTPS on the other, and a sender of
+// what a push worker sends (RFC 8291, RFC 8292).
 import { createCipheriv, createECDH, createPublicKey, hkdfSync, randomBytes, randomUUID, sign, verify } from "node:crypto";
+import { connect, createSecureServer } from "node:http2";
 import { WebSocketServer } from "ws";
+import { certificate } from "./certificate.js";
 
-const ORIGIN = "https://push.example";
-
-/** `send(endpoint, …)` answers as a push service does: 201, 403 for another VAPID key, 404, 410. */
+/** Answers as a push service does: 201, 400, 401, 403 for another VAPID key, 404, 410. */
 export async function startPushService() {
+  const { key, cert } = certificate();
   const server = new WebSocketServer({ port: 0, host: "127.0.0.1" });
-  await new Promise((done) => server.once("listening", done));
+  const front = createSecureServer({ key, cert, allowHTTP1: true }, async (request, response) => {
+    const pieces = [];
+    for await (const piece of request) pieces.push(piece);
+    response.writeHead(request.method === "POST" ? deliver(request.url.slice(1), request.headers, Buffer.concat(pieces)) : 405).end();
+  });
+  await Promise.all([new Promise((done) => server.once("listening", done)), new Promise((done) => front.listen(0, "127.0.0.1", done))]);
+  const origin = `https://localhost:${front.address().port}`;
   /** Channel → who listens, and the key that it is bound to. */
   const channels = new Map();
   const gone = new Set(), acks = [];
@@ -21,7 +28,7 @@ export async function startPushService() {
       if (messageType === "hello") say({ messageType, uaid: uaid || randomUUID().replaceAll("-", ""), status: 200, use_webpush: true, broadcasts: {} });
       if (messageType === "register") {
         channels.set(channelID, { say, key });
-        say({ messageType, channelID, status: 200, pushEndpoint: `${ORIGIN}/${channelID}` });
+        say({ messageType, channelID, status: 200, pushEndpoint: `${origin}/${channelID}` });
       }
       if (messageType === "unregister") {
         channels.delete(channelID);
@@ -32,13 +39,12 @@ export async function startPushService() {
     });
   });
 
-  function deliver(endpoint, headers, body) {
-    const channelID = endpoint.slice(ORIGIN.length + 1);
+  function deliver(channelID, headers, body) {
     const channel = channels.get(channelID);
     if (!channel) return gone.has(channelID) ? 410 : 404;
     if (!(headers.ttl >= 0) || body.length > 4_096) return 400;
     const [, jwt, key] = /^vapid t=(.+), k=(.+)$/.exec(headers.authorization) ?? [];
-    if (!holds(jwt, key)) return 401;
+    if (!holds(jwt, key, origin)) return 401;
     if (channel.key && channel.key.replace(/=+$/, "") !== key) return 403;
     const version = randomUUID();
     channel.say({ messageType: "notification", channelID, version, data: body.toString("base64url"), headers: { encoding: headers["content-encoding"] } });
@@ -46,19 +52,38 @@ export async function startPushService() {
   }
 
   return {
+    /** For whoever calls it. */
+    cert,
     url: `ws://127.0.0.1:${server.address().port}/`,
     /** What browsers have acknowledged. */
     acks,
-    /** Encrypts and sends; `vapid` is the sender's pair of keys. */
-    send(subscription, text, vapid) {
-      const headers = { ttl: 60, "content-encoding": "aes128gcm", authorization: `vapid t=${token(ORIGIN, vapid)}, k=${vapid.publicKey}` };
-      return deliver(subscription.endpoint, headers, encrypt(subscription, text));
+    /** Encrypts and sends; `vapid` is the sender's pair of keys. Gives the status. */
+    async send(subscription, text, vapid) {
+      const { pathname } = new URL(subscription.endpoint);
+      const headers = { ttl: 60, "content-encoding": "aes128gcm", authorization: `vapid t=${token(origin, vapid)}, k=${vapid.publicKey}` };
+      const session = connect(origin, { ca: cert });
+      try {
+        return await post(session, { ":method": "POST", ":path": pathname, ...headers }, encrypt(subscription, text));
+      } finally {
+        session.close();
+      }
     },
     stop() {
+      front.close();
       for (const socket of server.clients) socket.terminate();
       server.close();
     },
   };
+}
+
+function post(session, headers, body) {
+  return new Promise((done, fail) => {
+    session.once("error", fail);
+    const request = session.request(headers);
+    request.once("error", fail);
+    request.once("response", (headers) => done(headers[":status"]));
+    request.end(body);
+  });
 }
 
 const hkdf = (secret, salt, info, length) => Buffer.from(hkdfSync("sha256", secret, salt, info, length));
@@ -90,10 +115,10 @@ function token(aud, { publicKey, privateKey }) {
   return `${text}.${sign("sha256", Buffer.from(text), key).toString("base64url")}`;
 }
 
-function holds(jwt, publicKey) {
+function holds(jwt, publicKey, origin) {
   const [header, claims, signature] = jwt?.split(".") ?? [];
   if (!signature) return false;
   const { aud, exp } = JSON.parse(Buffer.from(claims, "base64url"));
   const key = { key: createPublicKey({ key: jwk(publicKey), format: "jwk" }), dsaEncoding: "ieee-p1363" };
-  return aud === ORIGIN && exp * 1000 > Date.now() && verify("sha256", Buffer.from(`${header}.${claims}`), key, Buffer.from(signature, "base64url"));
+  return aud === origin && exp * 1000 > Date.now() && verify("sha256", Buffer.from(`${header}.${claims}`), key, Buffer.from(signature, "base64url"));
 }
