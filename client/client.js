@@ -245,8 +245,8 @@ export class Bellwire extends Base {
     if (JSON.stringify(status) === JSON.stringify(this.#status)) return;
     this.#status = status;
     this.#emit("statechange", status);
-    // This browser profile has a subscription, of this user or another: see push.js.
-    if (localStore()?.["bellwire:push"]) this.push.follow(status);
+    // This browser profile has a subscription, of this user or another: push.js looks after it.
+    if (localStore()?.["bellwire:push"]) this.push.follow(status).catch(() => {});
   }
 
   /** @param {keyof Events} type @param {unknown} detail */

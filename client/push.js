@@ -218,24 +218,20 @@ function make({ functions: url, user }, call, client) {
     };
   }
 
-  /** @param {Status} status of the client */
+  /** What fails is done at the next start. @param {Status} status of the client */
   async function follow(status) {
-    try {
-      if (status.state !== "closed") {
-        if (channel) return;
-        listen();
-        return await check();
-      }
-      channel?.close();
-      channel = null;
-      if (status.reason !== "logged out") return;
-      await alone(async () => {
-        const old = record();
-        if (isOurs(old)) await end(old);
-      });
-    } catch {
-      // At the next start.
+    if (status.state !== "closed") {
+      if (channel) return;
+      listen();
+      return check();
     }
+    channel?.close();
+    channel = null;
+    if (status.reason !== "logged out") return;
+    await alone(async () => {
+      const old = record();
+      if (isOurs(old)) await end(old);
+    });
   }
 
   return {
