@@ -16,7 +16,7 @@ test: ## Run every test.
 test-up: ## Test `make up` itself.
 	@scripts/test-up
 
-test-client: ## Test the npm package in client/, in Node and in Chromium.
+test-client: ## Test the npm package in client/, in Node, Chromium and Firefox.
 	@scripts/test-client
 
 client-dist: ## Write client/dist, the files that the hub serves, from client/.

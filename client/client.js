@@ -28,6 +28,8 @@ export class Bellwire extends Base {
   get unread() { return this.#core.count.value; }
   /** For `since` of a later client. */
   get cursor() { return this.#core.position.cursor; }
+  /** Web Push. The first call loads its module. */
+  get push() { return this.#core.push; }
   /** Whether this tab has the connection. */
   get isLeader() { return this.#core.isLeader(); }
 

@@ -2,11 +2,12 @@
 /** @import { Feed } from "./feed.js" */
 /** @import { Line } from "./line.js" */
 /** @import { Tabs } from "./tabs.js" */
-/** @import { Events, Frame, Message, Options, Status } from "#types" */
+/** @import { Events, Frame, Message, Options, Push, Status } from "#types" */
 import { jitter } from "./backoff.js";
 import { lazy } from "./lazy.js";
 import { openLine } from "./line.js";
 import { Position, gap } from "./position.js";
+import { localStore } from "./store.js";
 import { canShare, joinTabs } from "./tabs.js";
 import { Token } from "./token.js";
 import { Unread } from "./unread.js";
@@ -144,9 +145,17 @@ export function openCore(options, emit) {
   /** What reads the feed and marks: most pages need it later than the first notification, some never. */
   async function load() {
     const { openFeed } = await loadFeed();
-    const reader = { epoch: () => position.cursor?.epoch, version: () => version, publish, verify };
+    const reader = { epoch: () => position.cursor?.epoch, version: () => version, publish, verify, wake };
     return (feed ??= openFeed(name, options, token, reader));
   }
+
+  /** Most pages never need its module. @type {Push} */
+  const push = /** @type {any} */ (
+    new Proxy({}, {
+      // Without `then`: a promise would take it for another one.
+      get: (_, /** @type {any} */ name) => name !== "then" && ((/** @type {unknown} */ how) => load().then((feed) => feed.push(name, how))),
+    })
+  );
 
   /** Sends marks that wait; those that all tabs see only from the one that leads. */
   async function flush() {
@@ -210,6 +219,8 @@ export function openCore(options, emit) {
     if (JSON.stringify(now) === JSON.stringify(status)) return;
     status = now;
     emit("statechange", now);
+    // This browser profile has a subscription, of this user or another: push.js looks after it.
+    if (localStore()?.["bellwire:push"]) push.follow(now).catch(() => {});
   }
 
   function wake() {
@@ -232,5 +243,5 @@ export function openCore(options, emit) {
     else tabs.check();
   }
 
-  return { connect, close, load, position, count, status: () => status, isLeader: () => line !== null };
+  return { connect, close, load, push, position, count, status: () => status, isLeader: () => line !== null };
 }

@@ -1,11 +1,15 @@
-// The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait. A module of its own, which
-// the client loads once it has a connection, or when it is asked for.
+// The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait. And the way to
+// push.js. A module of its own, which the client loads once it has a connection, or when it is asked for.
 /** @import { FeedPage, Message, Options } from "#types" */
 /** @import { Token } from "./token.js" */
 import { jitter } from "./backoff.js";
 import { BellwireError } from "./errors.js";
-import { keepMarks, localStore } from "./marks.js";
+import { lazy } from "./lazy.js";
+import { keepMarks } from "./marks.js";
 import { at, request } from "./request.js";
+import { localStore } from "./store.js";
+
+const loadPush = lazy(() => import("./push.js"), "./push.js");
 
 /**
  * @typedef {object} Reader
@@ -13,11 +17,13 @@ import { at, request } from "./request.js";
  * @property {() => number} version grows with every frame: an answer asked for before may be older
  * @property {(message: Message) => void} publish
  * @property {() => void} verify asks what is unread
+ * @property {() => void} wake something may have been missed
  */
 /** @typedef {ReturnType<typeof openFeed>} Feed */
 
 /** @param {string} name of the user at the hub @param {Options} options @param {Token} token @param {Reader} reader */
-export function openFeed(name, { functions, storage, user, fetch }, token, { epoch, version, publish, verify }) {
+export function openFeed(name, options, token, { epoch, version, publish, verify, wake }) {
+  const { functions, storage, user, fetch } = options;
   const store = storage === undefined && user !== undefined ? localStore() : storage;
   const marks = keepMarks(`${name}:marks`, store);
   /** @type {Promise<number | null> | null} */
@@ -102,5 +108,11 @@ export function openFeed(name, { functions, storage, user, fetch }, token, { epo
     verify();
   }
 
-  return { page, all, mark, send, remove, hurry: () => void (sendAt = 0), forget: marks.forget, isStored: marks.isStored };
+  /** Calls a function of push.js. @param {string} name @param {unknown} how @returns {Promise<any>} */
+  async function push(name, how) {
+    const { openPush } = await loadPush();
+    return /** @type {any} */ (openPush(options, call, { wake }))[name](how);
+  }
+
+  return { push, page, all, mark, send, remove, hurry: () => void (sendAt = 0), forget: marks.forget, isStored: marks.isStored };
 }

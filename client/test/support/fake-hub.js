@@ -13,6 +13,8 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
   let seq = 0, feed = [], isLoaded = false;
   const hub = {
     epoch, pings, lastsMs, sockets, streams, tokens, frames, requests,
+    /** More routes: `(method, path, body, bearer) => [status, value] | undefined`. */
+    more: (_method, _path, _body, _bearer) => undefined,
     /** Instead of an upgrade, a stream or an answer: `(request) => status | undefined`. */
     refuse: () => undefined, retryAfter: undefined, silent: false, authAnswers: true,
     get feed() {
@@ -85,7 +87,7 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
     const bearer = request.headers.authorization?.slice(7);
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("access-control-allow-headers", "authorization");
-    response.setHeader("access-control-allow-methods", "DELETE");
+    response.setHeader("access-control-allow-methods", "PUT, DELETE");
     if (request.method === "OPTIONS") return response.writeHead(204).end();
     requests.push(`${request.method} ${url.pathname}${url.search}`);
     const answer = (status, value, headers) => {
@@ -95,6 +97,8 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
     const status = hub.refuse(request, url, bearer);
     if (status) return answer(status, { code: `c${status}`, title: "refused", status }, hub.retryAfter && { "retry-after": hub.retryAfter });
     tokens.push(bearer);
+    const known = hub.more(request.method, url.pathname, body, bearer);
+    if (known) return answer(...known);
     if (url.pathname === "/ws/ticket") return answer(201, { ticket: "x", expiresIn: 30 });
     if (url.pathname === "/sse/notifications") {
       response.writeHead(200, { "content-type": "text/event-stream" });
