@@ -152,8 +152,8 @@ export function openCore(options, emit) {
   /** Most pages never need its module. @type {Push} */
   const push = /** @type {any} */ (
     new Proxy({}, {
-      // Without `then`: a promise would take it for another one.
-      get: (_, /** @type {any} */ name) => name !== "then" && ((/** @type {unknown} */ how) => load().then((feed) => feed.push(name, how))),
+      // `then` is no function: a promise would take it for another one.
+      get: (_, /** @type {any} */ name) => name === "then" || (async (/** @type {unknown} */ how) => (await load()).push(name, how)),
     })
   );
 
