@@ -145,6 +145,8 @@ export interface End {
   retryInMs?: number;
   now?: boolean;
   final?: boolean;
+  /** The hub would take this socket: something between does not. */
+  isBlocked?: boolean;
   /** When it was welcomed, if it was. Milliseconds since 1970. */
   opened?: number;
 }

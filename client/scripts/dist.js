@@ -9,7 +9,7 @@ const HOME = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathna
 const DIST = join(HOME, "dist");
 
 /** Sources, as far as they exist; in dist/ they have the same names, without folders. */
-const ENTRIES = ["api.js", "bell.js", "client.js", "languages.js", "list.js", "react.js", "sse.js"];
+const ENTRIES = ["api.js", "bell.js", "client.js", "feed.js", "languages.js", "list.js", "react.js", "sse.js"];
 const PAGES = ["console/console.css", "console/console.html", "console/console.js", "demo/demo.css", "demo/demo.html", "demo/demo.js"];
 
 const nameOf = (source) => source.replace(/.*\//, "");

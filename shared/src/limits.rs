@@ -4,7 +4,8 @@
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest `title`, in Unicode scalar values.
 pub const TITLE_CHARS_MAX: usize = 200;
-/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not content.
+/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not
+/// content.
 pub const KIND_CHARS_MAX: usize = 64;
 /// Longest `body`, in bytes of UTF-8.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -41,7 +42,7 @@ pub const FEED_PAGE_DEFAULT: usize = 20;
 /// Lifetime of a feed after its last write.
 pub const FEED_TTL_S: u64 = 30 * 24 * 3600;
 
-/// Longest lifetime of a cached value, all its windows together. Tags live longer.
+/// Longest lifetime of a cached value, all its cache windows together. Tags live longer.
 pub const CACHE_KEEP_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Lifetime of a tag after its last use: longer than any value that has it.
 pub const CACHE_TAG_KEEP_MS: u64 = CACHE_KEEP_MS_MAX + 24 * 3600 * 1000;
@@ -204,8 +205,8 @@ pub const QUEUE_DELAY_S_MAX: i64 = 7 * 24 * 3600;
 pub const QUEUE_DEDUP_S: u64 = 300;
 /// Receipts, or ids of dead letters, in one call.
 pub const QUEUE_RECEIPTS_MAX: usize = 500;
-/// Longest id or receipt. An id has a random epoch of 16 characters and a counter; a receipt also
-/// the attempt.
+/// Longest id or receipt. An id has the queue epoch of 16 characters and a counter; a receipt
+/// also the attempt.
 pub const QUEUE_RECEIPT_CHARS_MAX: usize = 64;
 /// Longest reason of a nack, in bytes.
 pub const QUEUE_REASON_BYTES_MAX: usize = 1024;

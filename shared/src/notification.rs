@@ -180,7 +180,7 @@ impl Notification {
 pub enum Delivery {
     /// In the feed and published.
     Sent,
-    /// In the record; the relay will push it to the feed.
+    /// In the record; the relay will append it to the feed.
     Pending,
 }
 

@@ -55,7 +55,7 @@ scripts! {
     CACHE_SUM = / "cache_sum";
     /// Invalidates all values with a tag.
     CACHE_TAGS = / "cache_tags";
-    /// Ends a lease with the fetched value.
+    /// Ends a cache lease with the fetched value.
     CACHE_WRITE = "cache" / "cache_write";
     /// Adds users to a campaign, or replaces them.
     CAMPAIGN_ADD = "guard" "campaign" / "campaign_add";
@@ -77,7 +77,7 @@ scripts! {
     FEED_HEADS = "feed" / "feed_heads";
     /// Applies read marks to a feed.
     FEED_MARK = "guard" "feed" / "feed_mark";
-    /// Pushes new entries in order, or loads a cold feed from the record.
+    /// Appends new entries in order, or loads a cold feed from the record.
     FEED_PUSH = "guard" "feed" / "feed_push";
     /// Reads a page of a feed.
     FEED_READ = "feed" / "feed_read";

@@ -41,7 +41,7 @@ test("a language without texts is English in all of it; the page's own texts bri
   assert.equal(speech("fr").ago(date), "2 minutes ago");
   const french = speech("fr-CA", { title: "Avis" });
   assert.deepEqual([french.texts.title, french.texts.retry, french.ago(date)], ["Avis", "Try again", "il y a 2 minutes"]);
-  for (const lang of ["", "x", "de_DE", "not a language", "i"]) assert.ok(speech(lang).texts.title, lang);
+  for (const lang of ["", "x", "de_DE", "not a language", "i", "constructor", "__proto__"]) assert.ok(speech(lang).texts.title, lang);
   assert.equal(speech("de_DE").texts.title, "Benachrichtigungen");
 });
 

@@ -35,7 +35,7 @@ impl End {
     }
 }
 
-/// Up to 500 users of a campaign, which are this worker's until its lease ends.
+/// Up to 500 users of a campaign, which are this worker's until its block lease ends.
 pub struct Block {
     pub(super) campaign: CampaignId,
     pub(super) id: String,
@@ -131,7 +131,7 @@ impl Block {
         self.changes.pause = Some(reason);
     }
 
-    /// The calls that tell Redis what was noted since the last settlement and renew the lease. Until
+    /// The calls that tell Redis what was noted since the last settlement and renew the block lease. Until
     /// [`Block::answered`] they stay the same, and what is noted meanwhile comes with the next ones.
     pub fn settlement(&mut self) -> Settlement {
         if let Some(pending) = &self.pending {

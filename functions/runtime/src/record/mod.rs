@@ -99,7 +99,7 @@ impl<S: Sql> Record<S> {
 
     async fn repeating(
         &self,
-        run: impl AsyncFn() -> Result<Rows, SqlError>,
+        mut run: impl AsyncFnMut() -> Result<Rows, SqlError>,
     ) -> Result<Rows, RecordError> {
         let mut outcome = run().await;
         for _ in 0..RETRIES_MAX {

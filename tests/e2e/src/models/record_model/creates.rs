@@ -112,7 +112,7 @@ impl World {
         let kept = &self.expected.kept.users[at];
         let is_stranger = |(_, json): &(i64, &str)| kept.by_json(json).is_none();
         if feed.elements.len() > FEED_ENTRIES_MAX {
-            return Err(format!("a feed longer than the window\n{feed:?}"));
+            return Err(format!("a feed longer than the feed window\n{feed:?}"));
         }
         if before.epoch.is_none() && before.ours().iter().any(is_stranger) {
             return Ok(()); // nothing tells that the list belonged to another record
