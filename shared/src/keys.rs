@@ -121,8 +121,8 @@ pub fn campaign_companion(id: &CampaignId) -> String {
 }
 
 /// A campaign's keys for its push, in the order of `push.lua`: its list and companion; the push
-/// itself; blocks by the end of their lease; users who wait for another attempt, by its time; dead
-/// letters; and the prefix of the blocks' keys, which `:` and the block's id complete.
+/// itself; blocks by the end of their block lease; users who wait for another attempt, by its time;
+/// dead letters; and the prefix of the blocks' keys, which `:` and the block's id complete.
 pub fn campaign_push(id: &CampaignId) -> [String; 7] {
     let companion = |kind: &str| format!("bw:{kind}:{{campaign:{id}}}");
     [
