@@ -158,7 +158,7 @@ mod tests {
         };
         assert_eq!(shown(None, None), None);
         assert_eq!(shown(None, Some("/a")).unwrap(), r#"{"link":"/a"}"#);
-        assert_eq!(shown(Some(r#"{"n":1}"#), Some("/a")).unwrap(), r#"{"n":1,"link":"/a"}"#);
+        assert_eq!(shown(Some(r#"{"n":1}"#), Some("/a")).unwrap(), r#"{"link":"/a","n":1}"#);
         assert_eq!(shown(Some(r#"{"link":"/b"}"#), Some("/a")).unwrap(), r#"{"link":"/b"}"#);
         assert_eq!(shown(Some("[1]"), Some("/a")).unwrap(), "[1]");
     }
