@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-up: ## Run everything here and print what to try; Ctrl-C stops it. PORT, HUB_PORT, REDIS_URL.
+up: ## Run everything here and print what to try; Ctrl-C stops it. PORT, HUB_PORT, CONSOLE_PORT, REDIS_URL, ORIGINS.
 	@scripts/up
 
 test: ## Run every test.
@@ -16,7 +16,7 @@ test: ## Run every test.
 test-up: ## Test `make up` itself.
 	@scripts/test-up
 
-test-client: ## Test the npm package in client/, in Node and in Chromium.
+test-client: ## Test the npm package in client/, in Node, Chromium and Firefox.
 	@scripts/test-client
 
 client-dist: ## Write client/dist, the files that the hub serves, from client/.
@@ -43,9 +43,9 @@ chaos: ## Run under random faults and count losses and duplicates: ARGS="--secon
 token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
 	@scripts/token
 
-build: ## Build the components, the host and the hub. RECORD=postgres: components without SQLite.
+build: ## Build the components, the host, the hub and the push worker. RECORD=postgres: components without SQLite.
 	@scripts/install-deps linker toolchain wasm
-	@RECORD="$(RECORD)" scripts/build components host hub
+	@RECORD="$(RECORD)" scripts/build components host hub push
 	@scripts/check-sizes
 
 new-component: export NAME := $(value NAME)

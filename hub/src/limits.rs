@@ -37,8 +37,6 @@ pub(crate) const DEMO_TOKEN_TTL: Duration = Duration::from_secs(15 * 60);
 /// Random bytes of a ticket: 192 bits; a multiple of three, so that base64 needs no padding.
 pub(crate) const TICKET_BYTES: usize = 24;
 
-/// Pause after a failed accept, which usually means that no file descriptor is free.
-pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// Connections rejected with an answer at the same time. Each takes one of the reserved file
 /// descriptors, for several seconds if the peer is slow.
 pub(crate) const TURNED_AWAY_MAX: usize = 32;
@@ -49,16 +47,12 @@ pub const REFUSAL_LINES_MAX: usize = 40;
 pub(crate) const REFUSAL_LOG_INTERVAL: Duration = Duration::from_secs(60);
 /// Logged bytes of an `Origin`; host names have 253 at most, few have 50.
 pub(crate) const REFUSAL_ORIGIN_BYTES_MAX: usize = 80;
-/// Concurrent scrapes: one or two servers scrape every few seconds.
-pub const SCRAPES_MAX: usize = 8;
-/// Time for one scrape, from its head to the end of its answer.
-pub(crate) const SCRAPE_DEADLINE: Duration = Duration::from_secs(10);
 /// Viewers of the console at the same time: a team looks at it, not an audience.
 pub const CONSOLE_VIEWERS_MAX: usize = 8;
 /// Connections to the console's address: a few for each viewer while the page is loading.
 pub(crate) const CONSOLE_CONNECTIONS_MAX: usize = 32;
-/// Time for the head of a request to the console's address. Short, because idle connections take the
-/// slots of the others.
+/// Time for the head of a request to the console's address. Short, because idle connections take
+/// the slots of the others.
 pub(crate) const CONSOLE_HEADER_DEADLINE: Duration = Duration::from_secs(3);
 /// Time for a viewer of the console to read on, after which the connection is closed.
 pub(crate) const CONSOLE_WRITE_DEADLINE: Duration = Duration::from_secs(10);
@@ -70,8 +64,6 @@ pub(crate) const CONSOLE_USER_SOCKETS_MAX: usize = 200;
 pub(crate) const CONSOLE_INTERVAL: Duration = Duration::from_secs(1);
 /// Time for the last events of the console's streams when the hub shuts down.
 pub(crate) const CONSOLE_CLOSE_DEADLINE: Duration = Duration::from_secs(1);
-/// Largest metrics token file in bytes.
-pub(crate) const METRICS_TOKEN_BYTES_MAX: usize = 4 * 1024;
 
 /// Largest client message: a renewal with the longest token (8 KiB) fits.
 pub(crate) const CLIENT_FRAME_BYTES_MAX: usize = 16 * 1024;
@@ -149,14 +141,6 @@ pub(crate) const POSITION_CHECK_INTERVAL: Duration = Duration::from_secs(60);
 /// Clock difference between the hub and the functions, which date the ids.
 pub(crate) const CLOCK_SKEW: Duration = Duration::from_secs(2);
 
-/// Time to connect to Redis, TLS and AUTH included.
-pub(crate) const REDIS_CONNECT_DEADLINE: Duration = Duration::from_secs(2);
-/// Time for an answer from Redis. After it the connection counts as dead: a half-open one never
-/// reports an error.
-pub(crate) const REDIS_ANSWER_DEADLINE: Duration = Duration::from_secs(2);
-/// Shortest and longest wait between attempts to connect to Redis.
-pub(crate) const REDIS_BACKOFF_MIN: Duration = Duration::from_millis(50);
-pub(crate) const REDIS_BACKOFF_MAX: Duration = Duration::from_secs(2);
 /// Silence on the subscription after which the hub publishes a probe and expects to receive it.
 pub(crate) const SUBSCRIPTION_SILENCE: Duration = Duration::from_secs(10);
 /// Time for a probe to arrive.
@@ -186,7 +170,7 @@ pub(crate) const CHANNEL_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// every user is brought up to date from the feeds.
 pub(crate) const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Interval at which a hub renews its lease: three times before it expires.
+/// Interval at which a hub renews its presence lease: three times before it expires.
 pub(crate) const PRESENCE_BEAT: Duration = Duration::from_secs(4);
 /// A hub silent for this long counts as dead. The next beat of another hub removes its users, so
 /// that presence is correct again within 20 s.
@@ -200,15 +184,16 @@ pub(crate) const PRESENCE_KEYS_TTL: Duration = Duration::from_secs(3600);
 pub(crate) const PRESENCE_CHANGES_PAGE_USERS: usize = 1_000;
 /// Users of a dead hub removed, or checked by a beat, in one call.
 pub(crate) const PRESENCE_PAGE_USERS: usize = 500;
-/// Beats within which every user is added again, since other services remove users. Three take 12 s.
-/// If Redis resizes its table, the first member of one walk may be the last of the next, which is
-/// still within 20 s.
+/// Beats within which every user is added again, since other services remove users. Three take 12
+/// s. If Redis resizes its table, the first member of one walk may be the last of the next, which
+/// is still within 20 s.
 pub(crate) const PRESENCE_RESTORE_BEATS: u64 = 3;
 /// Changes stored while Redis is unreachable; beyond this, all users are sent again afterwards.
 pub(crate) const PRESENCE_CHANGES_MAX: usize = 100_000;
 /// Unanswered calls remembered; each may have been executed.
 pub(crate) const PRESENCE_UNANSWERED_MAX: usize = 8;
-/// Earlier incarnations of a hub remembered; the leases of older ones have expired.
+/// Earlier incarnations of a hub remembered; the presence leases of older ones have
+/// expired.
 pub(crate) const PRESENCE_FORMER_MAX: usize = 8;
 /// Calls of one pass, which may include 500,000 users of a dead hub.
 pub(crate) const PRESENCE_CALLS_MAX: usize = 1_000;
@@ -228,8 +213,6 @@ pub(crate) const RELAY_RETRIES_FOR: Duration = Duration::from_secs(60);
 pub const RELAY_FINAL_AFTER: Duration = Duration::from_secs(2);
 /// Time for one call of the relay.
 pub(crate) const RELAY_DEADLINE: Duration = Duration::from_secs(15);
-/// Largest relay token file in bytes.
-pub(crate) const RELAY_TOKEN_FILE_BYTES_MAX: u64 = 16 * 1024;
 
 /// Time from the signal to the end of the process, in any case; orchestrators wait 30 s or 10 s.
 pub(crate) const SHUTDOWN_DEADLINE: Duration = Duration::from_secs(10);

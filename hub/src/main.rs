@@ -1,24 +1,23 @@
 //! The process: command line, log, signals. The library contains the hub itself.
 
 use std::ffi::OsString;
-use std::io::{self, Write as _};
-use std::net::SocketAddr;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use hub::config::Config;
+use hub::config::dev_token;
 use hub::config::flags::{Command, ServeArgs};
-use hub::config::sources::{Settings, SettingsError};
-use hub::config::{dev_token, logging, open_files};
-use hub::limits::SCRAPES_MAX;
+use hub::config::sources::{self, Settings};
 use hub::relay::Relay;
 use hub::server::{self, Listeners};
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use native::logging;
+use native::process::{Signals, bind, bind_own, environment, open_files};
+use native::settings::{SettingsError, unknown_variables};
 
 fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
-    let outcome = match Settings::read(&arguments) {
+    let outcome = match sources::read(&arguments) {
         Ok(settings) => run(&settings),
         Err(SettingsError::CommandLine(error)) => error.exit(),
         Err(error) => Err(error.into()),
@@ -39,8 +38,8 @@ fn run(settings: &Settings) -> Result<()> {
         None => serve(&settings.cli.serve, settings),
         Some(Command::Serve(args)) => serve(args, settings),
         Some(Command::CheckConfig(args)) => {
-            logging::check(&args.log)?;
-            let shown = settings.show(&configure(args)?);
+            logging::check(args.log.settings())?;
+            let shown = sources::show(settings, &configure(args)?);
             for name in unknown_variables(settings) {
                 writeln!(std::io::stderr(), "bellwire-hub: {name} is set, {NO_SETTING}")
                     .context("cannot write to stderr")?;
@@ -60,20 +59,11 @@ fn configure(args: &ServeArgs) -> Result<Config> {
     Config::new(args, &environment)
 }
 
-fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
-}
-
 /// What is wrong with an unknown variable. It is not an error: others may use names like ours.
 const NO_SETTING: &str = "but no setting has this name";
 
-fn unknown_variables(settings: &Settings) -> Vec<String> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    settings.unknown_variables(names)
-}
-
 fn serve(args: &ServeArgs, settings: &Settings) -> Result<()> {
-    logging::init(&args.log)?;
+    logging::init(args.log.settings())?;
     for variable in unknown_variables(settings) {
         tracing::warn!(%variable, "a variable is set, {NO_SETTING}");
     }
@@ -82,7 +72,7 @@ fn serve(args: &ServeArgs, settings: &Settings) -> Result<()> {
     let relay = relay.context("BELLWIRE_FUNCTIONS_URL: cannot load certificates for https")?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let mut signals = Signals::new()?;
+        let signals = Signals::new()?;
         let listener = bind(config.listen, config.listen_backlog)
             .with_context(|| format!("--listen (BELLWIRE_HUB_LISTEN): {}", config.listen))?;
         let (metrics, console) = (config.metrics.listen, config.console.listen);
@@ -109,54 +99,8 @@ fn serve(args: &ServeArgs, settings: &Settings) -> Result<()> {
         }
         writeln!(std::io::stdout(), "Listening http://{address}")
             .context("cannot write to stdout")?;
-        server::run(listeners, config, relay, async {
-            signals.next().await;
-            // A second signal ends the process at once.
-            tokio::spawn(async move {
-                signals.next().await;
-                std::process::exit(130);
-            });
-        })
-        .await
-        .context("the hub failed")
+        server::run(listeners, config, relay, signals.asked_to_end())
+            .await
+            .context("the hub failed")
     })
-}
-
-/// The listener of an address for operators, if there is one.
-fn bind_own(address: Option<SocketAddr>, setting: &str) -> Result<Option<TcpListener>> {
-    let Some(address) = address else { return Ok(None) };
-    // Few connect there, so that they need no longer queue.
-    let listener = bind(address, SCRAPES_MAX as u32);
-    listener.map(Some).with_context(|| format!("{setting}: {address}"))
-}
-
-/// As [`TcpListener::bind`], with a configurable backlog.
-fn bind(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A restarted hub must not wait until the old connections have left TIME_WAIT.
-    socket.set_reuseaddr(true)?;
-    socket.bind(address)?;
-    socket.listen(backlog)
-}
-
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self> {
-        let listen = |kind| signal(kind).context("cannot listen for signals");
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

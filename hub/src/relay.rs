@@ -3,25 +3,16 @@
 
 mod schedule;
 
-use std::error::Error;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, HeaderValue, USER_AGENT};
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
+use native::functions::{Call, CallError, Functions, FunctionsConfig};
 use serde::Deserialize;
-use tokio::io::AsyncReadExt as _;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-use crate::config::{RelayConfig, authorization};
-use crate::limits::{RELAY_DEADLINE, RELAY_TOKEN_FILE_BYTES_MAX};
+use crate::limits::RELAY_DEADLINE;
 use crate::users::Registry;
 use schedule::{Outcome, Schedule};
 
@@ -29,31 +20,9 @@ use schedule::{Outcome, Schedule};
 const ANSWER_BYTES_MAX: usize = 64 * 1024;
 const US: &str = concat!("bellwire-hub/", env!("CARGO_PKG_VERSION"));
 
-/// Why a call failed. No text contains the token.
-#[derive(Debug, thiserror::Error)]
-enum CallError {
-    #[error("cannot read the token file: {0}")]
-    TokenFile(#[from] io::Error),
-    #[error("the token file is empty or holds an invalid token")]
-    NoToken,
-    #[error("cannot reach the functions: {}", chain(.0))]
-    Unreachable(#[from] hyper_util::client::legacy::Error),
-    #[error("the answer was cut off or is too long")]
-    Broken,
-    #[error("the functions answered {0}")]
-    Refused(http::StatusCode),
-    #[error("no answer within {} s", RELAY_DEADLINE.as_secs())]
-    Late,
-}
-
-impl CallError {
-    fn outcome(&self) -> Outcome {
-        match self {
-            CallError::TokenFile(_) | CallError::NoToken => Outcome::Refused,
-            CallError::Refused(status) if status.is_client_error() => Outcome::Refused,
-            _ => Outcome::Failed,
-        }
-    }
+/// The meaning of a failed call for the schedule.
+fn outcome(error: &CallError) -> Outcome {
+    if error.is_final() { Outcome::Refused } else { Outcome::Failed }
 }
 
 /// The part of the answer that is used.
@@ -71,25 +40,13 @@ pub(crate) struct Signs {
     pub(crate) reconnected: Arc<Notify>,
 }
 
-pub struct Relay {
-    config: RelayConfig,
-    client: Client<HttpsConnector<HttpConnector>, Empty<Bytes>>,
-}
+pub struct Relay(Functions);
 
 impl Relay {
     /// # Errors
     /// The URL is https, and the system's certificates cannot be loaded.
-    pub fn new(config: RelayConfig) -> io::Result<Self> {
-        let tls = rustls::ClientConfig::builder();
-        let tls = if config.url.scheme_str() == Some("https") {
-            tls.with_native_roots()?.with_no_client_auth()
-        } else {
-            tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        };
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        let client = Client::builder(TokioExecutor::new()).build(connector.build());
-        Ok(Self { config, client })
+    pub fn new(config: FunctionsConfig) -> io::Result<Self> {
+        Functions::new(config, US).map(Self)
     }
 
     /// Calls the relay at intervals, and at once on one of `signs`. Afterwards it notifies `again`
@@ -108,10 +65,7 @@ impl Relay {
                 schedule.sign(Instant::now());
             }
             let began = Instant::now();
-            let answer = match timeout(RELAY_DEADLINE, self.call()).await {
-                Ok(answer) => answer,
-                Err(_) => Err(CallError::Late),
-            };
+            let answer = self.call().await;
             registry.metrics.relay_called(answer.is_ok());
             match &answer {
                 Ok(_) if is_failing => tracing::info!("the relay answers again"),
@@ -121,7 +75,7 @@ impl Relay {
                 _ => {}
             }
             is_failing = answer.is_err();
-            let outcome = answer.map_or_else(|error| error.outcome(), Outcome::Held);
+            let outcome = answer.map_or_else(|error| outcome(&error), Outcome::Held);
             let next = schedule.called(outcome, began, Instant::now());
             if next.recheck {
                 registry.recheck();
@@ -133,43 +87,16 @@ impl Relay {
 
     /// Calls the relay; returns the number of users with unsent notifications.
     async fn call(&self) -> Result<u64, CallError> {
-        let token = read_token(&self.config.token_file).await?;
-        let mut request = http::Request::new(Empty::new());
-        *request.method_mut() = http::Method::POST;
-        *request.uri_mut() = self.config.url.clone();
-        request.headers_mut().insert(AUTHORIZATION, token);
-        // hyper omits it for an empty body, and some servers then answer 411.
-        request.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(0));
-        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(US));
-        let response = self.client.request(request).await?;
-        let status = response.status();
-        // Read to the end, so that the connection can be reused.
-        let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-        let body = body.collect().await.map_err(|_| CallError::Broken)?.to_bytes();
-        if !status.is_success() {
-            return Err(CallError::Refused(status));
-        }
+        let body = self
+            .0
+            .post(Call {
+                path: "/admin/relay",
+                body: Bytes::new(),
+                deadline: RELAY_DEADLINE,
+                answer_bytes_max: ANSWER_BYTES_MAX,
+            })
+            .await?;
         // A success with another body counts as "nothing pending".
         Ok(serde_json::from_slice::<Answer>(&body).unwrap_or_default().pending)
     }
-}
-
-/// The `Authorization` header. The file is read for every call, so that it can be replaced any
-/// time.
-async fn read_token(path: &Path) -> Result<HeaderValue, CallError> {
-    let file = tokio::fs::File::open(path).await?;
-    let mut text = String::new();
-    file.take(RELAY_TOKEN_FILE_BYTES_MAX).read_to_string(&mut text).await?;
-    authorization(&text).ok_or(CallError::NoToken)
-}
-
-/// An error with its causes, which hyper's own texts omit.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

@@ -6,6 +6,8 @@ use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use axum::Router;
+use native::ops::Endpoint as _;
+use native::redis::Commands;
 use tokio::net::TcpListener;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, oneshot};
@@ -29,7 +31,7 @@ use crate::metrics::Metrics;
 use crate::metrics::health::Health;
 use crate::ops::endpoint::Endpoint;
 use crate::presence::Presence;
-use crate::redis::commands::Commands;
+use crate::redis::commands::commands;
 use crate::redis::permissions;
 use crate::relay::{Relay, Signs};
 use crate::session::state::App;
@@ -123,7 +125,7 @@ impl Hub {
         }
         let metrics = Arc::new(Metrics::default());
         let redis =
-            Arc::new(Commands::new(config.redis.client.clone(), health.clone(), metrics.clone()));
+            Arc::new(commands(config.redis.client.clone(), health.clone(), metrics.clone()));
         let presence = Arc::new(Presence::new(config.pace.presence, metrics.clone()));
         let (registry, requests) = Registry::new(presence.clone(), metrics.clone());
         let app = Arc::new(App {

@@ -288,6 +288,7 @@ fn path_parameter(segment: &str) -> Option<Value> {
     let schema = match name {
         "user" => "UserId",
         "campaign" => "CampaignId",
+        "device" => "DeviceName",
         "queue" => "QueueName",
         "resource" => "ResourceName",
         "id" => "NotificationId",

@@ -1,11 +1,14 @@
 //! Every operation, by the component that serves it.
 
 mod cache;
+mod campaign_push;
 mod campaigns;
+mod devices;
 mod feed;
 mod notifications;
 mod ops;
 mod presence;
+mod pushes;
 mod queues;
 mod tokens;
 
@@ -23,12 +26,15 @@ pub fn all() -> Vec<Operation> {
     let groups = [
         cache::operations(),
         campaigns::operations(),
+        campaign_push::operations(),
         feed::operations(),
         notifications::operations(),
         ops::operations(),
         presence::operations().into(),
+        pushes::operations(),
         queues::operations(),
         tokens::operations(),
+        devices::operations(),
     ];
     groups.into_iter().flatten().collect()
 }
@@ -38,12 +44,15 @@ pub fn schemas() -> Vec<Named> {
     let groups = [
         cache::schemas(),
         campaigns::schemas(),
+        campaign_push::schemas(),
         feed::schemas(),
         notifications::schemas(),
         ops::schemas(),
         presence::schemas(),
+        pushes::schemas(),
         queues::schemas(),
         tokens::schemas(),
+        devices::schemas(),
     ];
     groups.into_iter().flatten().collect()
 }

@@ -11,6 +11,11 @@ use ring::signature::{
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::secret::Secret;
+
+/// Characters of a line in PEM (RFC 7468).
+const PEM_LINE_CHARS: usize = 64;
+
 /// What makes an EC private key (RFC 5915) PKCS#8, after the sequence's length: version 0, and the
 /// algorithm id-ecPublicKey with the curve prime256v1.
 const PKCS8_P256: [u8; 24] = [
@@ -29,7 +34,7 @@ pub enum KeyError {
     Pair,
     #[error("the key is not RSA of at least 2,048 bits in PKCS#8")]
     NotRsa,
-    #[error("cannot sign: no randomness")]
+    #[error("no randomness")]
     Sign,
 }
 
@@ -68,6 +73,23 @@ impl Es256 {
         };
         let pair = EcdsaKeyPair::from_pkcs8(algorithm, &der, &rng);
         Ok(Self { pair: Arc::new(pair.map_err(|_| KeyError::NotP256)?) })
+    }
+
+    /// A new key as PKCS#8 in PEM, for [`Es256::parse`].
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn generate() -> Result<Secret, KeyError> {
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let der = EcdsaKeyPair::generate_pkcs8(algorithm, &SystemRandom::new());
+        let body = STANDARD.encode(der.map_err(|_| KeyError::Sign)?);
+        let mut pem = "-----BEGIN PRIVATE KEY-----\n".to_owned();
+        for line in body.as_bytes().chunks(PEM_LINE_CHARS) {
+            pem.push_str(std::str::from_utf8(line).unwrap_or_default());
+            pem.push('\n');
+        }
+        pem.push_str("-----END PRIVATE KEY-----\n");
+        Ok(Secret::new(pem))
     }
 
     /// The public key as browsers take it (`applicationServerKey`): an uncompressed point in

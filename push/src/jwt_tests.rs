@@ -77,4 +77,4 @@ fn rs256_signs_as_rsa_verifies() {
 }
 
 /// Made by `openssl genpkey -algorithm RSA`, for tests only.
-pub(crate) const RSA: &str = include_str!("../tests/keys/rsa.pem");
+pub(crate) const RSA: &str = include_str!("../../tests/support/keys/rsa.pem");

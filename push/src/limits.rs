@@ -29,7 +29,7 @@ pub const RETRY_FOR: Duration = Duration::from_secs(3600);
 
 /// Time over which the rate rises from zero. FCM asks for at least 60 s.
 pub const RAMP: Duration = Duration::from_secs(60);
-/// Window of the guards.
+/// Period that the guards look at.
 pub(crate) const GUARD_WINDOW: Duration = Duration::from_secs(60);
 /// Share of bad answers, in percent, above which a guard trips.
 pub(crate) const GUARD_PERCENT_MAX: u64 = 20;
@@ -50,8 +50,8 @@ pub(crate) const HOSTS_MAX: usize = 128;
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(240);
 /// DNS, TCP and TLS together.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// Looks for the server's limit of streams after TLS: for a second at most, and a server sends it at
-/// once.
+/// Looks for the server's limit of streams after TLS: for a second at most, and a server sends it
+/// at once.
 pub(crate) const SETTINGS_LOOK_EVERY: Duration = Duration::from_millis(4);
 pub(crate) const SETTINGS_LOOKS: u32 = 250;
 /// Wait after a failed connect; doubles up to the maximum.
@@ -84,17 +84,6 @@ pub(crate) const VAPID_RENEW_BEFORE_S: u64 = 3600;
 pub(crate) const APNS_TOKEN_RENEW_AFTER_S: u64 = 40 * 60;
 pub(crate) const APNS_TOKEN_AGE_MIN_S: u64 = 20 * 60;
 
-/// Characters of a title, bytes of a body, as notifications have them.
-pub const TITLE_CHARS_MAX: usize = 200;
-pub const BODY_BYTES_MAX: usize = 4096;
-pub const LINK_BYTES_MAX: usize = 2048;
-/// JSON of a template's data.
-pub const DATA_BYTES_MAX: usize = 2048;
-pub const DATA_DEPTH_MAX: usize = 32;
-/// Languages of one text.
-pub const LOCALES_MAX: usize = 100;
-/// Name of a field in `{{name}}`, in bytes.
-pub const FIELD_BYTES_MAX: usize = 64;
 /// Address of a device: a token or an endpoint.
 pub const TOKEN_BYTES_MAX: usize = 4096;
 pub const ENDPOINT_BYTES_MAX: usize = 2048;

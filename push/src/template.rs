@@ -1,58 +1,17 @@
-//! Texts in several languages with `{{fields}}`, as `PUT /campaigns/{id}/push` takes them.
-//!
-//! A text is a string, or `{locale: string}` with a `default`. A device's locale selects the exact
-//! one, else a shorter one (`zh-Hant-TW`, `zh-Hant`, `zh`), else the default. `{{name}}` is replaced
-//! by the user's field of that name; what a field contains is never read as a template. Errors name
-//! the member: `template.title.de`.
-
-mod link;
-mod localised;
-mod text;
+//! Templates of campaigns, as the component checks them ([`shared::template`]), filled as messages.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use serde_json::Value;
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+pub use shared::template::{Fields, FillError, TemplateError};
 
-use crate::limits::{
-    BODY_BYTES_MAX, DATA_BYTES_MAX, DATA_DEPTH_MAX, LINK_BYTES_MAX, TITLE_CHARS_MAX,
-};
-use crate::message::{Message, floor_char_boundary};
-use link::Link;
-use localised::Localised;
-use text::Text;
-
-/// A user's fields: texts, numbers and booleans.
-pub type Fields = Map<String, Value>;
-
-/// An invalid template.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{field}: {problem}")]
-pub struct TemplateError {
-    pub field: String,
-    pub problem: String,
-}
-
-/// A user's fields do not fill the template.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum FillError {
-    #[error("{field}: the user has no field {name}")]
-    Missing { field: String, name: String },
-    #[error("{field}: the user's field {name} is not a text, a number or a boolean")]
-    NotText { field: String, name: String },
-    #[error("{field}: longer than {LINK_BYTES_MAX} bytes with the user's fields")]
-    Long { field: String },
-}
+use crate::message::Message;
 
 /// A campaign's content.
 #[derive(Clone, Debug)]
-pub struct Template {
-    title: Localised<Text>,
-    body: Option<Localised<Text>>,
-    link: Option<Localised<Link>>,
-    /// Strings in it are filled; names and everything else stay.
-    data: Option<Value>,
-}
+pub struct Template(shared::template::Template);
 
 impl Template {
     /// Reads `{title, body?, data?, link?}`; `field` is the template's own name in errors.
@@ -60,52 +19,13 @@ impl Template {
     /// # Errors
     /// A member is missing, unknown, of the wrong type, too long, or not a template.
     pub fn parse(value: &Value, field: &str) -> Result<Self, TemplateError> {
-        let members = value.as_object().ok_or_else(|| error(field, "must be an object"))?;
-        if let Some(name) =
-            members.keys().find(|name| !["title", "body", "data", "link"].contains(&name.as_str()))
-        {
-            return Err(error(&format!("{field}.{}", shown(name)), "unknown field"));
-        }
-        let title =
-            members.get("title").ok_or_else(|| error(&format!("{field}.title"), "missing"))?;
-        let title = Localised::parse(title, &format!("{field}.title"), |text| {
-            let chars = text.chars().count();
-            if text.trim().is_empty() || chars > TITLE_CHARS_MAX {
-                return Err(format!("must have 1 to {TITLE_CHARS_MAX} characters, has {chars}"));
-            }
-            Text::parse(text)
-        })?;
-        let body = optional(members, "body", field, |text| {
-            if text.len() > BODY_BYTES_MAX {
-                return Err(format!("has {} bytes, at most {BODY_BYTES_MAX}", text.len()));
-            }
-            Text::parse(text)
-        })?;
-        let link = optional(members, "link", field, Link::parse)?;
-        let data = members.get("data").filter(|data| !data.is_null()).cloned();
-        if let Some(data) = &data {
-            check_data(data).map_err(|problem| error(&format!("{field}.data"), problem))?;
-        }
-        Ok(Self { title, body, link, data })
+        shared::template::Template::parse(value, field).map(Self)
     }
 
     /// The names of all fields, so that a caller can say which ones users need.
     #[must_use]
     pub fn fields(&self) -> Vec<String> {
-        let mut names: Vec<String> = Vec::new();
-        self.title.each(|text| names.extend(text.names().map(str::to_owned)));
-        if let Some(body) = &self.body {
-            body.each(|text| names.extend(text.names().map(str::to_owned)));
-        }
-        if let Some(link) = &self.link {
-            link.each(|link| names.extend(link.names().map(str::to_owned)));
-        }
-        if let Some(data) = &self.data {
-            data_names(data, &mut names);
-        }
-        names.sort_unstable();
-        names.dedup();
-        names
+        self.0.fields()
     }
 
     /// The message for one device. Title and body are cut at their limits: a field may be long.
@@ -113,26 +33,7 @@ impl Template {
     /// # Errors
     /// A field is missing or of the wrong type, or the link becomes too long.
     pub fn fill(&self, locale: Option<&str>, fields: &Fields) -> Result<Message, FillError> {
-        let mut title = self.title.select(locale).fill(fields, "title")?;
-        if let Some((end, _)) = title.char_indices().nth(TITLE_CHARS_MAX) {
-            title.truncate(end);
-        }
-        let body = match &self.body {
-            Some(body) => Some(body.select(locale).fill(fields, "body")?),
-            None => None,
-        };
-        let body = body.map(|mut body| {
-            body.truncate(floor_char_boundary(&body, BODY_BYTES_MAX));
-            body
-        });
-        let link = match &self.link {
-            Some(link) => Some(link.select(locale).fill(fields, "link")?),
-            None => None,
-        };
-        let data = match &self.data {
-            Some(data) => serde_json::value::to_raw_value(&fill_data(data, fields)?).ok(),
-            None => None,
-        };
+        let shared::template::Filled { title, body, link, data } = self.0.fill(locale, fields)?;
         Ok(Message { title, body, link, data, ..Message::default() })
     }
 }
@@ -140,7 +41,7 @@ impl Template {
 /// Fills without keeping the template: for many users with the same locale and no fields.
 #[derive(Debug, Default)]
 pub struct Cache {
-    filled: HashMap<Option<String>, std::sync::Arc<Message>>,
+    filled: HashMap<Option<String>, Arc<Message>>,
 }
 
 impl Cache {
@@ -156,95 +57,17 @@ impl Cache {
         template: &Template,
         locale: Option<&str>,
         finish: impl FnOnce(Message) -> Message,
-    ) -> Result<std::sync::Arc<Message>, FillError> {
+    ) -> Result<Arc<Message>, FillError> {
         let key = locale.map(str::to_owned);
         if let Some(message) = self.filled.get(&key) {
             return Ok(message.clone());
         }
-        let message = std::sync::Arc::new(finish(template.fill(locale, &Fields::new())?));
+        let message = Arc::new(finish(template.fill(locale, &Fields::new())?));
         if self.filled.len() < Self::LOCALES_MAX {
             self.filled.insert(key, message.clone());
         }
         Ok(message)
     }
-}
-
-fn optional<T>(
-    members: &Map<String, Value>,
-    name: &str,
-    field: &str,
-    parse: impl Fn(&str) -> Result<T, String>,
-) -> Result<Option<Localised<T>>, TemplateError> {
-    match members.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(value) => Localised::parse(value, &format!("{field}.{name}"), parse).map(Some),
-    }
-}
-
-fn error(field: &str, problem: impl Into<String>) -> TemplateError {
-    TemplateError { field: field.to_owned(), problem: problem.into() }
-}
-
-/// A name that came from outside, short enough for an error.
-fn shown(name: &str) -> &str {
-    name.get(..floor_char_boundary(name, 64)).unwrap_or_default()
-}
-
-fn check_data(data: &Value) -> Result<(), String> {
-    let bytes = data.to_string().len();
-    if bytes > DATA_BYTES_MAX {
-        return Err(format!("has {bytes} bytes, at most {DATA_BYTES_MAX}"));
-    }
-    check_texts(data, DATA_DEPTH_MAX)
-}
-
-fn check_texts(data: &Value, depth_left: usize) -> Result<(), String> {
-    let deeper = || {
-        depth_left.checked_sub(1).ok_or_else(|| format!("is deeper than {DATA_DEPTH_MAX} levels"))
-    };
-    match data {
-        Value::String(text) => Text::parse(text).map(drop),
-        Value::Array(values) => {
-            let left = deeper()?;
-            values.iter().try_for_each(|value| check_texts(value, left))
-        }
-        Value::Object(members) => {
-            let left = deeper()?;
-            members.values().try_for_each(|value| check_texts(value, left))
-        }
-        _ => Ok(()),
-    }
-}
-
-/// Its depth was checked when the template was read.
-fn data_names(data: &Value, names: &mut Vec<String>) {
-    match data {
-        Value::String(text) => {
-            if let Ok(text) = Text::parse(text) {
-                names.extend(text.names().map(str::to_owned));
-            }
-        }
-        Value::Array(values) => values.iter().for_each(|value| data_names(value, names)),
-        Value::Object(members) => members.values().for_each(|value| data_names(value, names)),
-        _ => {}
-    }
-}
-
-fn fill_data(data: &Value, fields: &Fields) -> Result<Value, FillError> {
-    Ok(match data {
-        Value::String(text) => match Text::parse(text) {
-            Ok(parsed) => Value::String(parsed.fill(fields, "data")?),
-            Err(_) => data.clone(),
-        },
-        Value::Array(values) => {
-            Value::Array(values.iter().map(|v| fill_data(v, fields)).collect::<Result<_, _>>()?)
-        }
-        Value::Object(members) => {
-            let filled = members.iter().map(|(k, v)| Ok((k.clone(), fill_data(v, fields)?)));
-            Value::Object(filled.collect::<Result<_, FillError>>()?)
-        }
-        _ => data.clone(),
-    })
 }
 
 /// Data of a notification, for a [`Message`]: passed on as it came.

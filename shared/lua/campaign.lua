@@ -1,19 +1,17 @@
 -- Prelude of the campaign scripts.
 --
 -- KEYS[1]  list       users to reach, oldest first
--- KEYS[2]  responses  list
--- KEYS[3]  companion  hash {len, processed}: the list's length after the last call, and the number
+-- KEYS[2]  companion  hash {len, processed}: the list's length after the last call, and the number
 --                     of users that have left it since the campaign began
 --
--- Other services may push to the list and pop from it. A decrease between two calls counts as
--- processed, an increase as new; of pushes and pops in between only the difference is visible.
+-- Other services may append to the list and pop from it. A decrease between two calls counts as
+-- processed, an increase as new; of both in between only the difference is visible.
 
-local list, responses, companion = KEYS[1], KEYS[2], KEYS[3]
+local list, companion = KEYS[1], KEYS[2]
 
 -- The length, and the number processed. Raises WRONGTYPE before any write.
 local function look()
   local len = redis.call('LLEN', list)
-  redis.call('LLEN', responses)
   local known = redis.call('HMGET', companion, 'len', 'processed')
   local before, processed = tonumber(known[1]) or len, tonumber(known[2]) or 0
   return len, processed + math.max(before - len, 0)

@@ -1,7 +1,7 @@
 -- @include guard campaign
 -- Adds users to a campaign, or replaces all users and restarts the count.
 --
--- KEYS[4]  once        of the request
+-- KEYS[3]  once        of the request
 -- ARGV[1]  ttl_s       of the campaign
 -- ARGV[2]  once_ttl_s
 -- ARGV[3]  mode        append | replace
@@ -16,9 +16,9 @@ local len, processed = look()
 local is_replace = ARGV[3] == 'replace'
 local kept = is_replace and 0 or len
 before_writing('RPUSH', list, 'DEL', list, 'HSET', companion, 'TTL', companion, 'EXPIRE', list)
-if is_repeat(KEYS[4], ARGV[2]) then return {len} end
+if is_repeat(KEYS[3], ARGV[2]) then return {len} end
 if kept + #ARGV - FIRST + 1 > tonumber(ARGV[4]) then
-  redis.call('DEL', KEYS[4])
+  redis.call('DEL', KEYS[3])
   return {-1, kept}
 end
 if is_replace then

@@ -1,11 +1,13 @@
 -- @include campaign
 -- Returns a campaign's progress.
 --
+-- KEYS[3]  responses
 -- ARGV[1]  ttl_s  of a list that another service created without an expiry
 --
 -- Returns {exists, remaining, processed, responses, expires_at_ms}. expires_at_ms is that of the
 -- list, or of the campaign's other keys once the list is empty.
 
+local responses = KEYS[3]
 local len, processed = look()
 local came_back = redis.call('LLEN', responses)
 if len + came_back == 0 and redis.call('EXISTS', companion) == 0 then return {0} end

@@ -1,6 +1,7 @@
 -- @include guard campaign
 -- Adds responses to a campaign.
 --
+-- KEYS[3]  responses
 -- KEYS[4]  once           of the request
 -- ARGV[1]  ttl_s          of the responses
 -- ARGV[2]  once_ttl_s
@@ -10,6 +11,7 @@
 -- Returns {length}, or {-1, length} if there would be more than responses_max.
 
 local FIRST = 4
+local responses = KEYS[3]
 local len = redis.call('LLEN', responses)
 before_writing('RPUSH', responses, 'DEL', KEYS[4], 'EXPIRE', responses)
 if is_repeat(KEYS[4], ARGV[2]) then return {len} end

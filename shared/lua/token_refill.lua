@@ -1,26 +1,33 @@
 -- @include token
--- Restores a push token that Redis lacks, or notes that there is none.
+-- Restores push tokens that Redis lacks, or notes that there are none.
 --
--- KEYS     token, companion
--- ARGV[1]  ttl_s     of the token
--- ARGV[2]  fence_s   of the companion
--- ARGV[3]  absent_s  time that the absence is cached
--- ARGV[4]  rev       of the record's row; 0 for none
--- ARGV[5]  token     of the record; "" for none
+-- KEYS     token, companion  pairs, one per user
+-- ARGV[1]  ttl_s     of a token
+-- ARGV[2]  fence_s   of a companion
+-- ARGV[3]  absent_s  time that an absence is cached
+-- ARGV     rev, token  pairs, one per user: of the record's row, 0 for none; "" for no token
 --
--- Returns {token}: the token in Redis afterwards, "" for none. A write in the meantime is later
--- than the read of the record and wins: a refill that raced a delete would restore the token for
--- 270 days.
+-- Returns per user the token in Redis afterwards, "" for none. A write in the meantime is later than
+-- the read of the record and wins: a refill that raced a delete would restore the token for 270
+-- days. A key that is not a string is left alone. Safe to repeat.
 
-local current = redis.call('GET', KEYS[1])
-if current then return {current} end
-local known_rev, is_absent = token_state(KEYS[2])
-local rev, token = tonumber(ARGV[4]), ARGV[5]
-if known_rev > rev or (known_rev == rev and is_absent) then return {''} end
-if token == '' then
-  note_absence(KEYS[2], ARGV[4], ARGV[3], ARGV[2])
-else
-  redis.call('SET', KEYS[1], token, 'EX', ARGV[1])
-  note_token(KEYS[2], ARGV[4], token, ARGV[2])
+local function refill(key, companion, rev, token)
+  local current = get(key)
+  if type(current) == 'table' then return '' end
+  if current then return current end
+  local known_rev, is_absent = token_state(companion)
+  if known_rev > tonumber(rev) or (known_rev == tonumber(rev) and is_absent) then return '' end
+  if token == '' then
+    note_absence(companion, rev, ARGV[3], ARGV[2])
+  else
+    redis.call('SET', key, token, 'EX', ARGV[1])
+    note_token(companion, rev, token, ARGV[2])
+  end
+  return token
 end
-return {token}
+
+local tokens = {}
+for i = 1, #KEYS, 2 do
+  tokens[#tokens + 1] = refill(KEYS[i], KEYS[i + 1], ARGV[i + 3], ARGV[i + 4])
+end
+return tokens

@@ -35,6 +35,9 @@ pub enum Scope {
     OpsRead,
     OpsWrite,
     PresenceRead,
+    PushRead,
+    PushSend,
+    PushWrite,
     QueuesRead,
     QueuesWrite,
     TokensRead,
@@ -42,7 +45,7 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Scope; 13] = [
+    pub const ALL: [Scope; 16] = [
         Scope::CacheRead,
         Scope::CacheWrite,
         Scope::CampaignsRead,
@@ -52,6 +55,9 @@ impl Scope {
         Scope::OpsRead,
         Scope::OpsWrite,
         Scope::PresenceRead,
+        Scope::PushRead,
+        Scope::PushSend,
+        Scope::PushWrite,
         Scope::QueuesRead,
         Scope::QueuesWrite,
         Scope::TokensRead,
@@ -70,6 +76,9 @@ impl Scope {
             Scope::OpsRead => "ops:read",
             Scope::OpsWrite => "ops:write",
             Scope::PresenceRead => "presence:read",
+            Scope::PushRead => "push:read",
+            Scope::PushSend => "push:send",
+            Scope::PushWrite => "push:write",
             Scope::QueuesRead => "queues:read",
             Scope::QueuesWrite => "queues:write",
             Scope::TokensRead => "tokens:read",
@@ -77,11 +86,13 @@ impl Scope {
         }
     }
 
-    /// The scope that includes this one. Only these two have one: their reads needed the writing
-    /// scope before they had a scope of their own.
+    /// The scope that includes this one. Only these have one: reads of campaigns and queues needed
+    /// the writing scope before they had a scope of their own, and whoever starts a campaign's
+    /// pushes watches them.
     pub fn included_in(self) -> Option<Scope> {
         match self {
             Scope::CampaignsRead => Some(Scope::CampaignsWrite),
+            Scope::PushRead => Some(Scope::PushWrite),
             Scope::QueuesRead => Some(Scope::QueuesWrite),
             _ => None,
         }

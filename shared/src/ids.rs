@@ -67,6 +67,33 @@ impl fmt::Display for CampaignId {
     }
 }
 
+/// Name of a user's device: same alphabet and length.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeviceName(Box<str>);
+
+impl DeviceName {
+    /// The device that is the user's push token.
+    pub const DEFAULT: &'static str = "default";
+
+    /// Validates `text`.
+    ///
+    /// # Errors
+    /// `invalid_id`, naming the problem.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        check_id(text, "device name")?;
+        Ok(Self(text.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the device is the user's push token.
+    pub fn is_default(&self) -> bool {
+        &*self.0 == Self::DEFAULT
+    }
+}
+
 /// Name of a queue: the Redis key of its list, which other services may use. Never the key of
 /// another capability. The caller checks it against the keys of cached resources, which their
 /// declarations define.

@@ -10,12 +10,13 @@ use serde_json::value::RawValue;
 
 use crate::UserId;
 use crate::error::{Code, Error};
-use crate::limits::ELEMENT_DEPTH_MAX;
 use crate::notification::user_id_from_json;
 
 mod number;
+mod shape;
 
 pub use number::{integer, integer_text};
+pub use shape::{Shape, inspect, object_text, value_text};
 
 /// A JSON object whose members are taken one by one; those left at the end are unknown.
 pub struct Object<'a> {
@@ -95,6 +96,26 @@ impl<'a> Object<'a> {
         Ok(Some(number))
     }
 
+    /// Takes an optional boolean.
+    ///
+    /// # Errors
+    /// `invalid_field` if it is something else.
+    pub fn boolean(&mut self, name: &str) -> Result<Option<bool>, Error> {
+        match self.take(name).map(RawValue::get) {
+            None => Ok(None),
+            Some("true") => Ok(Some(true)),
+            Some("false") => Ok(Some(false)),
+            Some(_) => Err(self.invalid(name, "must be true or false")),
+        }
+    }
+
+    /// The members that were not taken, for an object with names of the caller's choice. A member
+    /// that is `null` counts as absent.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        let members = self.members.iter().map(|(name, value)| (name.as_ref(), *value));
+        members.filter(|(_, value)| value.get() != "null")
+    }
+
     /// Takes an optional array.
     ///
     /// # Errors
@@ -135,6 +156,21 @@ impl<'a> Object<'a> {
         let parsed = user_id_from_json(value.get())
             .ok_or_else(|| self.invalid(name, "must be a string or an integer"))?;
         parsed.map_err(|error| Error::field(error.code(), &self.name_of(name), error.detail()))
+    }
+
+    /// Takes a required array of user ids, in its order.
+    ///
+    /// # Errors
+    /// As [`Object::require_array`] and [`Object::user_id`], naming the item.
+    pub fn user_ids(&mut self, name: &str, items_max: usize) -> Result<Vec<UserId>, Error> {
+        let items = self.require_array(name, items_max)?;
+        let ids = items.into_iter().enumerate().map(|(at, item)| {
+            let name = format!("{name}[{at}]");
+            let parsed = user_id_from_json(item.get())
+                .ok_or_else(|| self.invalid(&name, "must be a string or an integer"))?;
+            parsed.map_err(|error| Error::field(error.code(), &self.name_of(&name), error.detail()))
+        });
+        ids.collect()
     }
 
     /// Ends parsing.
@@ -223,51 +259,6 @@ struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 pub fn quoted(text: &str) -> String {
     // Writing a string cannot fail; an empty string would be the least harmful answer.
     serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
-}
-
-/// The text of a list element that is a JSON object within the depth limit; `None` for others,
-/// since other services may write anything.
-pub fn object_text(element: &[u8]) -> Option<&str> {
-    value_text(element).filter(|text| text.starts_with('{'))
-}
-
-/// The text of a list element that is JSON within the depth limit.
-pub fn value_text(element: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(element).ok()?.trim();
-    serde_json::from_str::<&RawValue>(text).ok()?;
-    (inspect(text).depth <= ELEMENT_DEPTH_MAX).then_some(text)
-}
-
-/// The result of [`inspect`].
-#[derive(Debug, PartialEq, Eq)]
-pub struct Shape {
-    /// Deepest nesting of arrays and objects; a scalar has 0.
-    pub depth: usize,
-    /// Whether a string or name contains U+0000.
-    pub has_nul: bool,
-}
-
-/// Scans JSON text that a parser has accepted, without allocating.
-pub fn inspect(json: &str) -> Shape {
-    let bytes = json.as_bytes();
-    let (mut depth, mut deepest, mut has_nul, mut in_string, mut at) = (0usize, 0, false, false, 0);
-    while let Some(&byte) = bytes.get(at) {
-        match (in_string, byte) {
-            (true, b'\\') => {
-                has_nul |= bytes.get(at + 1..at + 6) == Some(b"u0000");
-                at += 1; // the escaped character, possibly a quote or a backslash
-            }
-            (_, b'"') => in_string = !in_string,
-            (false, b'{' | b'[') => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            (false, b'}' | b']') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        at += 1;
-    }
-    Shape { depth: deepest, has_nul }
 }
 
 #[cfg(test)]

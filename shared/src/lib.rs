@@ -4,7 +4,9 @@
 
 pub mod auth;
 pub mod campaign;
+pub mod campaign_push;
 pub mod close;
+pub mod device;
 pub mod digest;
 pub mod error;
 pub mod etag;
@@ -16,12 +18,16 @@ pub mod limits;
 pub mod notification;
 pub mod path;
 pub mod permissions;
+pub mod preferences;
 pub mod push;
 pub mod script;
+pub mod template;
 pub mod time;
+pub mod time_zone;
 pub mod wire;
 
 pub use close::CloseCode;
 pub use error::{Code, Error};
-pub use ids::{CampaignId, QueueName, UserId};
+pub use ids::{CampaignId, DeviceName, QueueName, UserId};
+pub use preferences::Preferences;
 pub use push::PushToken;

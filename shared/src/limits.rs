@@ -4,7 +4,8 @@
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest `title`, in Unicode scalar values.
 pub const TITLE_CHARS_MAX: usize = 200;
-/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not content.
+/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not
+/// content.
 pub const KIND_CHARS_MAX: usize = 64;
 /// Longest `body`, in bytes of UTF-8.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -41,7 +42,7 @@ pub const FEED_PAGE_DEFAULT: usize = 20;
 /// Lifetime of a feed after its last write.
 pub const FEED_TTL_S: u64 = 30 * 24 * 3600;
 
-/// Longest lifetime of a cached value, all its windows together. Tags live longer.
+/// Longest lifetime of a cached value, all its cache windows together. Tags live longer.
 pub const CACHE_KEEP_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Lifetime of a tag after its last use: longer than any value that has it.
 pub const CACHE_TAG_KEEP_MS: u64 = CACHE_KEEP_MS_MAX + 24 * 3600 * 1000;
@@ -75,6 +76,48 @@ pub const PUSH_TOKEN_FENCE_S: i64 = 600;
 pub const PUSH_TOKEN_ABSENT_S: i64 = 60;
 /// Push tokens in one call.
 pub const PUSH_TOKENS_MAX: usize = 1000;
+/// Longest time between a create and its push.
+pub const PUSH_AFTER_S_MAX: i64 = 3600;
+/// Longest lifetime of a push, that of FCM: 28 days; also if the caller does not say.
+pub const PUSH_TTL_S_MAX: i64 = 28 * 24 * 3600;
+/// Longest `collapse`, in Unicode scalar values, as for APNs.
+pub const PUSH_COLLAPSE_CHARS_MAX: usize = 64;
+/// Push jobs that one call claims or settles.
+pub const PUSH_JOBS_MAX: usize = 500;
+/// Lease of claimed push jobs: a worker that sends 500 pushes needs seconds, and what a killed one
+/// had claimed waits for its end.
+pub const PUSH_LEASE_MS_MIN: i64 = 1000;
+pub const PUSH_LEASE_MS_MAX: i64 = 600_000;
+/// Names of finished devices, and responses, of one settled job: more than a user has devices.
+pub const PUSH_DONE_MAX: usize = 32;
+/// Responses that wait in `notification:responses`. Others are dropped: nobody reads them.
+pub const PUSH_RESPONSES_MAX: i64 = 100_000;
+/// Users whose addresses one call reads: one statement and one `MGET`.
+pub const PUSH_ADDRESSES_MAX: usize = 1000;
+/// Devices that one call prunes.
+pub const PUSH_PRUNE_MAX: usize = 500;
+/// Test pushes that wait for a worker.
+pub const PUSH_TESTS_MAX: i64 = 100;
+/// Lifetime of a waiting test push, and of its results.
+pub const PUSH_TEST_TTL_S: i64 = 60;
+/// Time that a test push waits for its results: a send has a deadline of ten seconds.
+pub const PUSH_TEST_WAIT_MS: i64 = 15_000;
+/// Devices of a user, the push token included: phones, computers and the browsers on them.
+pub const DEVICES_MAX: usize = 10;
+/// Time after which a device that was not registered again is pruned: as for a push token.
+pub const DEVICE_KEEP_MS: i64 = PUSH_TOKEN_TTL_S * 1000;
+/// Longest endpoint of a Web Push subscription, in bytes; real ones have 150 to 600.
+pub const WEBPUSH_ENDPOINT_BYTES_MAX: usize = 2048;
+/// Hex digits of an APNs token: today's have 64, and Apple says that they may become longer.
+pub const APNS_TOKEN_HEX_MAX: usize = 200;
+/// Longest topic of APNs, in bytes: a bundle id, with a suffix for some types of push.
+pub const APNS_TOPIC_BYTES_MAX: usize = 255;
+/// Longest language tag, in bytes (RFC 5646 §4.4.1).
+pub const LOCALE_BYTES_MAX: usize = 35;
+/// Kinds of notifications that a user has preferences for.
+pub const PREFERENCE_KINDS_MAX: usize = 50;
+/// Users in one call that reads push tokens.
+pub const PUSH_TOKENS_READ_MAX: usize = 1000;
 /// Users in one call that adds to a campaign.
 pub const CAMPAIGN_ADD_MAX: usize = 5000;
 /// Users in one campaign: about 100 MiB of Redis.
@@ -95,6 +138,46 @@ pub const CAMPAIGN_TTL_S: i64 = 24 * 3600;
 /// Time that an executed call is remembered: it may reach Redis twice within its deadline of a few
 /// seconds.
 pub const ONCE_TTL_S: i64 = 60;
+
+/// Longest link of a template, in bytes, with a user's fields.
+pub const TEMPLATE_LINK_BYTES_MAX: usize = 2048;
+/// JSON of a template's data, in bytes: payloads have 4 KiB in all.
+pub const TEMPLATE_DATA_BYTES_MAX: usize = 2048;
+/// Languages of one text.
+pub const TEMPLATE_LOCALES_MAX: usize = 100;
+/// Longest name of a field in `{{name}}`, in bytes.
+pub const TEMPLATE_NAME_BYTES_MAX: usize = 64;
+/// Fields of a campaign's user, for templates.
+pub const CAMPAIGN_FIELDS_MAX: usize = 20;
+/// Names and texts of one user's fields together, in bytes: a million users with as much take 1 GiB.
+pub const CAMPAIGN_FIELDS_BYTES_MAX: usize = 1024;
+/// Pushes per second of a campaign that does not say.
+pub const CAMPAIGN_RATE_DEFAULT: i64 = 1000;
+/// The maximum: FCM takes 600,000 in a minute from one project.
+pub const CAMPAIGN_RATE_MAX: i64 = 10_000;
+/// Time over which a campaign's rate rises from zero. FCM asks for at least 60 s.
+pub const CAMPAIGN_RAMP_MS: i64 = 60_000;
+/// Time to live of a push: 4 weeks, as FCM and the browsers' services allow; the default, too.
+pub const CAMPAIGN_PUSH_TTL_S_MAX: i64 = 28 * 24 * 3600;
+/// Latest start after the request. A campaign waits longer than Redis keeps it otherwise: the
+/// workers' claims renew it.
+pub const CAMPAIGN_START_AHEAD_MS: i64 = 7 * 24 * 3600 * 1000;
+/// Users of one block: at 10,000 a second a worker claims one in 50 ms, and a claim with its settle
+/// takes less than a millisecond of Redis.
+pub const CAMPAIGN_CLAIM_MAX: usize = 500;
+/// Bytes of a block's elements after which no more are added: ours have 6 KiB at most, those of other
+/// services may be larger.
+pub const CAMPAIGN_CLAIM_BYTES: i64 = 4 * 1024 * 1024;
+/// Time after which a block whose worker says nothing is given to another one.
+pub const CAMPAIGN_LEASE_MS: i64 = 30_000;
+/// Blocks of one campaign under way: 50,000 users in flight.
+pub const CAMPAIGN_BLOCKS_MAX: i64 = 100;
+/// Dead letters kept for a redrive; what fails beyond them is only counted. About 3 MiB.
+pub const CAMPAIGN_DEAD_MAX: i64 = 10_000;
+/// Dead letters that one script puts back: a millisecond or two of Redis.
+pub const CAMPAIGN_REDRIVE_MAX: i64 = 1000;
+/// Campaigns in the index of those whose pushes are under way; those touched longest ago give way.
+pub const CAMPAIGNS_PUSHING_MAX: i64 = 10_000;
 
 /// Clock difference tolerated in `exp` and `nbf`, in seconds.
 pub const TOKEN_LEEWAY_S: u64 = 60;
@@ -148,8 +231,8 @@ pub const QUEUE_DELAY_S_MAX: i64 = 7 * 24 * 3600;
 pub const QUEUE_DEDUP_S: u64 = 300;
 /// Receipts, or ids of dead letters, in one call.
 pub const QUEUE_RECEIPTS_MAX: usize = 500;
-/// Longest id or receipt. An id has a random epoch of 16 characters and a counter; a receipt also
-/// the attempt.
+/// Longest id or receipt. An id has the queue epoch of 16 characters and a counter; a receipt
+/// also the attempt.
 pub const QUEUE_RECEIPT_CHARS_MAX: usize = 64;
 /// Longest reason of a nack, in bytes.
 pub const QUEUE_REASON_BYTES_MAX: usize = 1024;

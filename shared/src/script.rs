@@ -55,7 +55,7 @@ scripts! {
     CACHE_SUM = / "cache_sum";
     /// Invalidates all values with a tag.
     CACHE_TAGS = / "cache_tags";
-    /// Ends a lease with the fetched value.
+    /// Ends a cache lease with the fetched value.
     CACHE_WRITE = "cache" / "cache_write";
     /// Adds users to a campaign, or replaces them.
     CAMPAIGN_ADD = "guard" "campaign" / "campaign_add";
@@ -77,7 +77,7 @@ scripts! {
     FEED_HEADS = "feed" / "feed_heads";
     /// Applies read marks to a feed.
     FEED_MARK = "guard" "feed" / "feed_mark";
-    /// Pushes new entries in order, or loads a cold feed from the record.
+    /// Appends new entries in order, or loads a cold feed from the record.
     FEED_PUSH = "guard" "feed" / "feed_push";
     /// Reads a page of a feed.
     FEED_READ = "feed" / "feed_read";
@@ -89,6 +89,8 @@ scripts! {
     PRESENCE_RELEASE = "allow_oom" "guard" "presence" / "presence_release";
     /// Applies a hub's changes, and keeps presence correct.
     PRESENCE_SYNC = "allow_oom" "guard" "presence" / "presence_sync";
+    /// Asks the push workers for a test push.
+    PUSH_TEST = "guard" / "push_test";
     /// Removes processed messages.
     QUEUE_ACK = "guard" "queue" / "queue_ack";
     /// Reads a page of dead letters.
@@ -109,6 +111,22 @@ scripts! {
     QUEUES_PAGE = / "queues_page";
     /// Notes in the index of queues that one was used.
     QUEUES_TOUCH = / "queues_touch";
+    /// Gives users of a campaign to a push worker.
+    PUSH_CLAIM = "guard" "campaign" "push" / "push_claim";
+    /// Pauses, resumes or cancels a campaign's push.
+    PUSH_CONTROL = "allow_oom" "guard" "campaign" "push" / "push_control";
+    /// Reports the progress of a campaign's push.
+    PUSH_PROGRESS = "campaign" "push" / "push_progress";
+    /// Returns dead letters of a campaign's push to be attempted.
+    PUSH_REDRIVE = "guard" "campaign" "push" / "push_redrive";
+    /// Adds a push worker's responses to those of a campaign.
+    PUSH_RESPOND = "guard" / "push_respond";
+    /// Notes what became of users whom a push worker had.
+    PUSH_SETTLE = "allow_oom" "guard" "campaign" "push" / "push_settle";
+    /// Starts a campaign's push.
+    PUSH_START = "guard" "campaign" "push" / "push_start";
+    /// Keeps a campaign in the index of those under way, or removes it.
+    PUSH_TOUCH = / "push_touch";
     /// Reads a push token.
     TOKEN_READ = "token" / "token_read";
     /// Restores tokens that Redis lacks from the record.

@@ -18,7 +18,7 @@ pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<R
     auth::require(&*app.authenticate(request)?, Scope::CampaignsRead)?;
     request.query(&[])?;
     let ttl = [Arg::Int(CAMPAIGN_TTL_S)];
-    let reply = app.redis.eval(&script::CAMPAIGN_PROGRESS, &keys_of(id), &ttl).await?;
+    let reply = app.redis.eval(&script::CAMPAIGN_PROGRESS, &keys_with_responses(id), &ttl).await?;
     let numbers: Vec<i64> = reply.iter().filter_map(Reply::int).collect();
     let [1, remaining, processed, responses, expires_at_ms] = numbers.as_slice() else {
         return match numbers.first() {
@@ -47,21 +47,29 @@ pub async fn delete(app: &App, request: &Request, id: &CampaignId) -> Result<Res
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     request.query(&[])?;
     let once = [Arg::Int(ONCE_TTL_S)];
-    app.redis.eval(&script::CAMPAIGN_DELETE, &keys_of_once(id), &once).await?;
+    let mut keys = keys_with_responses(id);
+    keys.push(once_key(id));
+    keys.extend(keys::campaign_push(id).into_iter().skip(2));
+    app.redis.eval(&script::CAMPAIGN_DELETE, &keys, &once).await?;
     Ok(Response::empty(204))
 }
 
-/// The keys of the campaign scripts.
+/// The keys of all campaign scripts.
 pub fn keys_of(id: &CampaignId) -> Vec<String> {
-    vec![keys::campaign(id), keys::campaign_responses(id), keys::campaign_companion(id)]
+    vec![keys::campaign(id), keys::campaign_companion(id)]
 }
 
-/// The same with a key for this request: a call is repeated if its connection breaks, and must not
-/// be executed twice.
-pub fn keys_of_once(id: &CampaignId) -> Vec<String> {
+/// The same and the responses.
+pub fn keys_with_responses(id: &CampaignId) -> Vec<String> {
     let mut keys = keys_of(id);
-    keys.push(keys::once(&keys::campaign(id), &clock::random_word()));
+    keys.push(keys::campaign_responses(id));
     keys
+}
+
+/// A key for one request: a call is repeated if its connection breaks, and must not be executed
+/// twice.
+pub fn once_key(id: &CampaignId) -> String {
+    keys::once(&keys::campaign(id), &clock::random_word())
 }
 
 /// The error for a reply that violates the script's contract.

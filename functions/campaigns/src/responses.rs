@@ -13,7 +13,7 @@ use shared::limits::{
 };
 use shared::{CampaignId, keys, script};
 
-use crate::campaign::{keys_of_once, malformed};
+use crate::campaign::{keys_with_responses, malformed, once_key};
 
 /// Takes `{"responses":[…]}`, any JSON, and answers `{"accepted":n}`. Each is stored with the bytes
 /// that were sent.
@@ -35,7 +35,9 @@ pub async fn add(app: &App, request: &Request, id: &CampaignId) -> Result<Respon
     let mut args =
         vec![Arg::Int(CAMPAIGN_TTL_S), Arg::Int(ONCE_TTL_S), Arg::Int(CAMPAIGN_RESPONSES_MAX)];
     args.extend(responses.iter().map(|response| Arg::Text(response.get())));
-    let reply = app.redis.eval(&script::CAMPAIGN_RESPOND, &keys_of_once(id), &args).await?;
+    let mut keys = keys_with_responses(id);
+    keys.push(once_key(id));
+    let reply = app.redis.eval(&script::CAMPAIGN_RESPOND, &keys, &args).await?;
     match reply.iter().filter_map(Reply::int).collect::<Vec<_>>().as_slice() {
         [-1, there] => {
             let most = CAMPAIGN_RESPONSES_MAX;

@@ -13,7 +13,8 @@ use shared::limits::{
 };
 use shared::{CampaignId, script};
 
-use crate::campaign::{keys_of, keys_of_once, malformed};
+use crate::campaign::{keys_of, malformed, once_key};
+use crate::tokens;
 
 /// What to do with the users already in the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +52,9 @@ pub async fn add(
         Arg::Int(CAMPAIGN_USERS_MAX),
     ];
     args.extend(elements.iter().map(|element| Arg::Text(element)));
-    let reply = app.redis.eval(&script::CAMPAIGN_ADD, &keys_of_once(id), &args).await?;
+    let mut keys = keys_of(id);
+    keys.push(once_key(id));
+    let reply = app.redis.eval(&script::CAMPAIGN_ADD, &keys, &args).await?;
     match reply.iter().filter_map(Reply::int).collect::<Vec<_>>().as_slice() {
         [-1, waiting] => {
             let most = CAMPAIGN_USERS_MAX;
@@ -68,7 +71,7 @@ const ROUNDS_MAX: usize = 8;
 
 /// Takes up to `count` users (1 if the caller does not say), oldest first, and answers
 /// `{"users":[…],"remaining":n}`. Elements that are not JSON objects are taken and omitted; the
-/// others are the bytes in the list.
+/// others are the bytes in the list, with `tokens=true` except for tokens that are filled in.
 ///
 /// Each user is handed out at most once: if the answer is lost, on the way here or to the caller,
 /// its users are lost with it.
@@ -78,8 +81,8 @@ const ROUNDS_MAX: usize = 8;
 pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     request.no_body().await?;
-    let count = count(request)?;
-    let args = [Arg::Int(CAMPAIGN_TTL_S), Arg::Int(count)];
+    let wanted = Wanted::parse(request)?;
+    let args = [Arg::Int(CAMPAIGN_TTL_S), Arg::Int(wanted.count)];
     let (mut users, mut remaining) = (String::new(), 0);
     // Workers stop at an answer without users, so a few invalid elements must not cause one.
     for _ in 0..ROUNDS_MAX {
@@ -89,7 +92,10 @@ pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Respo
         };
         remaining = left.int().ok_or_else(|| malformed(&script::CAMPAIGN_NEXT))?;
         let objects = elements.iter().filter_map(|element| object_text(element.bytes()?));
-        users = objects.collect::<Vec<_>>().join(",");
+        users = match wanted.tokens {
+            true => tokens::fill(app, objects.collect()).await.join(","),
+            false => objects.collect::<Vec<_>>().join(","),
+        };
         if !users.is_empty() || remaining == 0 {
             break;
         }
@@ -98,9 +104,29 @@ pub async fn next(app: &App, request: &Request, id: &CampaignId) -> Result<Respo
     Ok(Response::json(200, body))
 }
 
-fn count(request: &Request) -> Result<i64, Error> {
-    match request.query(&["count"])?.pop() {
-        None => Ok(1),
-        Some((name, value)) => number(&name, &value, 1..=CAMPAIGN_NEXT_MAX),
+/// The query of [`next`].
+struct Wanted {
+    count: i64,
+    tokens: bool,
+}
+
+impl Wanted {
+    fn parse(request: &Request) -> Result<Self, Error> {
+        let mut wanted = Self { count: 1, tokens: false };
+        for (name, value) in request.query(&["count", "tokens"])? {
+            if name == "count" {
+                wanted.count = number(&name, &value, 1..=CAMPAIGN_NEXT_MAX)?;
+                continue;
+            }
+            wanted.tokens = match value.as_str() {
+                "true" => true,
+                "false" => false,
+                _ => {
+                    let problem = format!("`{name}` must be true or false");
+                    return Err(Error::field(Code::InvalidField, &name, problem));
+                }
+            };
+        }
+        Ok(wanted)
     }
 }

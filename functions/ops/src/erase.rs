@@ -10,9 +10,9 @@ use shared::auth::Scope;
 use shared::limits::IDEMPOTENCY_MS;
 use shared::{UserId, keys};
 
-/// Erases the user's entries, feed, push token and presence. Only counters are kept, so that
-/// numbers known to clients are not assigned again, and the digests of idempotency keys until they
-/// expire.
+/// Erases the user's entries, feed, devices, preferences and presence. Only counters are kept, so
+/// that numbers known to clients are not assigned again, and the digests of idempotency keys until
+/// they expire.
 ///
 /// # Errors
 /// Request errors; `redis_unavailable` or `record_unavailable`, after which the request can
@@ -31,6 +31,7 @@ pub async fn erase(app: &RecordApp, request: &Request, user: &UserId) -> Result<
         forgotten = forget_all(redis, user, &at, now_ms).await;
     }
     forgotten?;
+    app.record.erase_devices(user).await?;
     push_tokens::erase(redis, &app.record, user, now_ms).await?;
     let presence = [Arg::Text(keys::ONLINE_USERS), Arg::Text(user.as_str())];
     match redis.command("SREM", &presence).await {

@@ -8,7 +8,6 @@ use runtime::{App, Error, Request, Response};
 use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::{PRESENCE_USERS_MAX, REQUEST_ARRAY_BYTES_MAX};
-use shared::notification::user_id_from_json;
 use shared::{UserId, keys};
 
 /// Answers `{"userId","online"}`.
@@ -51,16 +50,9 @@ pub async fn many(app: &App, request: &Request) -> Result<Response, Error> {
 
 fn user_ids(body: &[u8]) -> Result<BTreeSet<UserId>, Error> {
     let mut object = Object::parse(body)?;
-    let items = object.require_array("userIds", PRESENCE_USERS_MAX)?;
-    let ids = items.into_iter().enumerate().map(|(at, item)| {
-        let name = format!("userIds[{at}]");
-        let parsed = user_id_from_json(item.get())
-            .ok_or_else(|| object.invalid(&name, "must be a string or an integer"))?;
-        parsed.map_err(|error| Error::field(error.code(), &name, error.detail()))
-    });
-    let ids = ids.collect::<Result<_, Error>>()?;
+    let ids = object.user_ids("userIds", PRESENCE_USERS_MAX)?;
     object.finish()?;
-    Ok(ids)
+    Ok(ids.into_iter().collect())
 }
 
 /// Answers `{"count":n}`.

@@ -37,6 +37,7 @@
 
 pub mod app;
 pub mod cache;
+pub mod devices;
 pub mod entry;
 pub mod feed;
 pub mod http;

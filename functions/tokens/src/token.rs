@@ -26,8 +26,8 @@ pub async fn read(app: &RecordApp, request: &Request, user: &UserId) -> Result<R
 /// Takes `{"token"}`; the token's previous owner loses it.
 ///
 /// # Errors
-/// Request errors; `wrong_type`, `redis_unavailable` or `record_unavailable`, after which
-/// the request can be repeated.
+/// Request errors; `limit_exceeded`; `wrong_type`, `redis_unavailable` or `record_unavailable`,
+/// after which the request can be repeated.
 pub async fn put(app: &RecordApp, request: &Request, user: &UserId) -> Result<Response, Error> {
     auth::require_self_or(&*app.authenticate(request)?, user, Scope::TokensWrite)?;
     let body = request.body(REQUEST_BYTES_MAX).await?;

@@ -13,6 +13,8 @@ use http::header::ORIGIN;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use native::http::RequestId;
+use native::http::problem::answer;
 #[cfg(any(target_os = "linux", target_os = "android"))]
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, join};
@@ -23,10 +25,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::admission::ConnectionPermit;
-use crate::http::problem::answer;
 use crate::http::refusal_reason::Reason;
 use crate::http::request_head::{self, RequestHead, RequestHeadError};
-use crate::http::request_id::RequestId;
 use crate::limits::{
     CLOSE_DEADLINE, CLOSE_DRAIN_BYTES_MAX, HEADER_BYTES_MAX, HEADER_DEADLINE, PINGS_UNANSWERED_MAX,
     REQUEST_DEADLINE, TURNED_AWAY_DRAIN_BYTES_MAX, TURNED_AWAY_MAX,
@@ -123,9 +123,9 @@ impl Acceptor {
         drop(permit);
     }
 
-    /// Has the kernel close a connection whose peer acknowledges nothing for this long. By itself it
-    /// retransmits for 15 minutes, or for ever if the peer's window is closed. An event stream, whose
-    /// reader cannot answer pings, would keep its user online all that time.
+    /// Has the kernel close a connection whose peer acknowledges nothing for this long. By itself
+    /// it retransmits for 15 minutes, or for ever if the peer's TCP window is closed. An event
+    /// stream, whose reader cannot answer pings, would keep its user online all that time.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn set_user_timeout(&self, stream: &TcpStream) -> std::io::Result<()> {
         let limit = self.app.config.pace.ping_interval * (PINGS_UNANSWERED_MAX + 1);

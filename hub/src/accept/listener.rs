@@ -2,12 +2,12 @@
 
 use std::io;
 
+use native::limits::ACCEPT_PAUSE;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 use tokio_util::task::TaskTracker;
 
 use crate::accept::first_request::Acceptor;
-use crate::limits::ACCEPT_PAUSE;
 
 /// Accepts connections for ever.
 pub(crate) async fn accept(listener: &TcpListener, acceptor: &Acceptor, connections: &TaskTracker) {

@@ -9,13 +9,13 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::ORIGIN;
 use http::{Request, StatusCode};
+use native::http::RequestId;
+use native::http::problem::Refusal;
+use native::ops::health_router;
 use shared::{Code, Error};
 
 use crate::assets;
-use crate::http::problem::Refusal;
 use crate::http::refusal_reason::Reason;
-use crate::http::request_id::RequestId;
-use crate::ops::health_routes::health_router;
 use crate::session::allowed_origins;
 use crate::session::state::App;
 

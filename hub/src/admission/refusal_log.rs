@@ -8,11 +8,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::header::HeaderValue;
+use native::http::RequestId;
 use parking_lot::Mutex;
 use tokio::time::sleep;
 
 use crate::http::refusal_reason::{Reason, Refused};
-use crate::http::request_id::RequestId;
 use crate::limits::{REFUSAL_LINES_MAX, REFUSAL_LOG_INTERVAL, REFUSAL_ORIGIN_BYTES_MAX};
 use crate::metrics::Metrics;
 

@@ -3,9 +3,9 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
+use native::base_url::base_url;
 use url::Url;
 
-use crate::config::base_url;
 use crate::config::limit_flags::ConsoleArgs;
 
 /// The console's address; off by default.

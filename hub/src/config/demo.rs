@@ -2,10 +2,11 @@
 //! machine's own users could.
 
 use anyhow::{Result, bail, ensure};
+use native::secret::secret;
 
 use crate::config::dev_token::Signer;
 use crate::config::flags::ServeArgs;
-use crate::config::{Config, functions_base, secret};
+use crate::config::{Config, functions_base};
 
 /// The names under which a browser on this machine reaches a loopback address.
 pub(crate) const LOOPBACK_NAMES: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];

@@ -1,28 +1,18 @@
 //! Limits, metrics access and shutdown times, computed from their settings.
 
-use std::fmt;
-use std::net::SocketAddr;
 use std::time::Duration;
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Result, anyhow, ensure};
+use native::ops::MetricsAccess;
 
 use crate::admission::Limits;
 use crate::admission::client_address::TrustedProxies;
 use crate::admission::rate_limit::Rate;
 use crate::config::limit_flags::{LimitArgs, MetricsArgs, TimeArgs};
 use crate::limits::{
-    CONNECTIONS_PER_SPARE, CONNECTS_BURST_S, FILES_RESERVED, METRICS_TOKEN_BYTES_MAX,
-    SHUTDOWN_DEADLINE, SHUTDOWN_SOCKETS_DEADLINE,
+    CONNECTIONS_PER_SPARE, CONNECTS_BURST_S, FILES_RESERVED, SHUTDOWN_DEADLINE,
+    SHUTDOWN_SOCKETS_DEADLINE,
 };
-
-/// Where `/metrics` is served, and with which token.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct MetricsAccess {
-    /// An address of its own; if set, `/metrics` is served nowhere else.
-    pub listen: Option<SocketAddr>,
-    /// The bearer token that `/metrics` requires on either address.
-    pub token: Option<String>,
-}
 
 /// The deadlines of a shutdown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,14 +46,6 @@ impl Shutdown {
     fn within(deadline: Duration) -> Self {
         let share = SHUTDOWN_SOCKETS_DEADLINE.div_duration_f64(SHUTDOWN_DEADLINE);
         Self { deadline, sockets_deadline: deadline.mul_f64(share) }
-    }
-}
-
-/// Omits the token.
-impl fmt::Debug for MetricsAccess {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_token = self.token.is_some();
-        write!(f, "MetricsAccess {{ listen: {:?}, has_token: {has_token} }}", self.listen)
     }
 }
 
@@ -121,20 +103,8 @@ fn connections_max(wanted: usize, files_max: u64) -> Result<usize> {
 /// # Errors
 /// An invalid address, or a token file that is unreadable or empty.
 pub(crate) fn metrics(args: &MetricsArgs) -> Result<MetricsAccess> {
-    let listen = args.metrics_listen.as_deref().filter(|text| !text.is_empty());
-    let listen = listen.map(str::parse).transpose();
-    let listen = listen.context("--metrics-listen (BELLWIRE_HUB_METRICS_LISTEN)")?;
-    let file = args.metrics_token_file.as_deref().filter(|file| !file.is_empty());
-    let token = file.map(|file| {
-        let setting = "--metrics-token-file (BELLWIRE_HUB_METRICS_TOKEN_FILE)";
-        let text = std::fs::read_to_string(file)
-            .with_context(|| format!("{setting}: cannot read {file}"))?;
-        let token = text.trim();
-        ensure!(!token.is_empty(), "{setting}: {file} is empty");
-        ensure!(token.len() <= METRICS_TOKEN_BYTES_MAX, "{setting}: {file} is too large");
-        Ok(token.to_owned())
-    });
-    Ok(MetricsAccess { listen, token: token.transpose()? })
+    let (listen, token_file) = (args.metrics_listen.as_deref(), args.metrics_token_file.as_deref());
+    MetricsAccess::new(listen, token_file, "BELLWIRE_HUB_")
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail, ensure};
 use jsonwebtoken::{EncodingKey, Header, encode};
+use native::secret::secret;
 use serde::Serialize;
 use shared::auth::{Claims, Scope};
 use shared::limits::HS256_KEY_BYTES_MIN;
 
 use crate::config::flags::TokenArgs;
-use crate::config::secret;
 
 #[derive(Serialize)]
 struct Payload {

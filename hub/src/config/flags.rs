@@ -2,12 +2,13 @@
 //! have neither flag nor file key, because others can read those. An empty variable counts as unset
 //! where that is meaningful; file names are strings for that reason (clap rejects an empty path).
 //!
-//! The flags are the only list of settings: the file (`config/file.rs`) replaces their defaults.
+//! The flags are the only list of settings: the file ([`native::settings`]) replaces their defaults.
 
 use std::net::SocketAddr;
 
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand};
+use native::logging::{LogFormat, LogSettings};
 
 use crate::config::limit_flags::{ConsoleArgs, LimitArgs, MetricsArgs, TimeArgs};
 use crate::limits::LISTEN_BACKLOG;
@@ -166,10 +167,14 @@ pub struct LogArgs {
     pub(crate) log: String,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum LogFormat {
-    Compact,
-    Json,
+impl LogArgs {
+    pub fn settings(&self) -> LogSettings<'_> {
+        LogSettings {
+            format: self.log_format,
+            filter: &self.log,
+            setting: "--log (BELLWIRE_HUB_LOG)",
+        }
+    }
 }
 
 #[derive(Args, Debug)]

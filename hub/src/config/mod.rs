@@ -6,36 +6,37 @@ pub mod console;
 pub(crate) mod demo;
 pub mod derived;
 pub mod dev_token;
-mod file;
 pub mod flags;
 pub(crate) mod limit_flags;
-pub mod logging;
-pub mod open_files;
 pub mod sources;
 
-use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use http::HeaderValue;
-use redis::{ConnectionAddr, IntoConnectionInfo as _};
+use native::base_url::base_text;
+use native::functions::FunctionsConfig;
+use native::ops::MetricsAccess;
+use native::process::open_files;
+use native::secret::secret;
+use native::token_file;
 use shared::auth::{KeyConfig, KeySet};
 use url::Url;
+
+/// Part of [`Config`].
+pub use native::redis::RedisTarget;
 
 use crate::admission::Limits;
 use crate::config::console::ConsoleAccess;
 use crate::config::demo::Demo;
-use crate::config::derived::{MetricsAccess, Shutdown};
+use crate::config::derived::Shutdown;
 use crate::config::flags::{KeyArgs, ServeArgs};
 use crate::config::limit_flags::LimitArgs;
 use crate::limits::{
     CONSOLE_INTERVAL, CONSOLE_WRITE_DEADLINE, DRAIN_SPREAD, LISTEN_BACKLOG, MIB, PING_INTERVAL,
-    PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE, QUEUED_BYTES_MAX, RELAY_TOKEN_FILE_BYTES_MAX,
-    SUBSCRIPTION_PONG_DEADLINE, SUBSCRIPTION_SILENCE,
+    PRESENCE_BEAT, PRESENCE_EXPIRY, PRESENCE_LEASE, QUEUED_BYTES_MAX, SUBSCRIPTION_PONG_DEADLINE,
+    SUBSCRIPTION_SILENCE,
 };
 
 /// The validated configuration.
@@ -47,7 +48,8 @@ pub struct Config {
     /// The values of `Origin` that are allowed, compared exactly.
     pub allowed_origins: Vec<String>,
     pub allow_query_token: bool,
-    pub relay: Option<RelayConfig>,
+    /// The functions whose relay is called.
+    pub relay: Option<FunctionsConfig>,
     /// The demo page, if it is served.
     pub demo: Option<Demo>,
     pub admission: Limits,
@@ -97,21 +99,6 @@ impl Default for Pace {
             console_write_deadline: CONSOLE_WRITE_DEADLINE,
         }
     }
-}
-
-/// The address of Redis. Only [`fmt::Display`] may be logged: it omits the password.
-#[derive(Clone)]
-pub struct RedisTarget {
-    pub client: redis::Client,
-    shown: String,
-}
-
-/// The relay's URL and token file.
-#[derive(Clone, Debug)]
-pub struct RelayConfig {
-    /// The target of the `POST`.
-    pub url: http::Uri,
-    pub token_file: PathBuf,
 }
 
 impl Config {
@@ -170,41 +157,6 @@ impl Config {
     }
 }
 
-impl RedisTarget {
-    /// # Errors
-    /// redis-rs rejects the URL; the text does not repeat it.
-    pub fn parse(url: &str) -> Result<Self> {
-        // The parsers' errors may quote the URL, so they are not passed on.
-        let Ok(info) = url.into_connection_info() else {
-            bail!("is not a Redis URL (redis://[user:password@]host:port/db, or rediss://)");
-        };
-        if let ConnectionAddr::TcpTls { insecure: true, .. } = info.addr() {
-            bail!("disables the check of TLS certificates (#insecure), which is not supported");
-        }
-        let shown = match Url::parse(url) {
-            Ok(mut parsed) if parsed.has_host() => {
-                if parsed.password().is_some() {
-                    let _ = parsed.set_password(Some("***"));
-                }
-                parsed.set_query(None);
-                parsed.set_fragment(None);
-                parsed.to_string()
-            }
-            _ => info.addr().to_string(),
-        };
-        let Ok(client) = redis::Client::open(info) else {
-            bail!("is not usable: cannot read the TLS certificates");
-        };
-        Ok(Self { client, shown })
-    }
-}
-
-impl fmt::Display for RedisTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.shown)
-    }
-}
-
 fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> {
     let config = KeyConfig {
         hs256_key: secret("AUTH_HS256_KEY", args.auth_hs256_key_file.as_deref(), env)?,
@@ -221,30 +173,12 @@ fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> 
         .with_context(|| sources.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
-/// Where [`secret`] found the value: the file, or else the variable.
+/// Where [`secret`](secret()) found the value: the file, or else the variable.
 fn key_source(name: &str, file: Option<&str>, value: &str) -> Option<String> {
     match file.filter(|file| !file.is_empty()) {
         Some(file) => Some(format!("{name}_FILE ({file})")),
         None => (!value.is_empty()).then(|| name.to_owned()),
     }
-}
-
-/// A secret from its file, else from the environment, else empty. An empty file name counts as
-/// unset, because compose files write one for an omitted variable.
-pub(crate) fn secret(
-    name: &str,
-    file: Option<&str>,
-    env: &dyn Fn(&str) -> Option<String>,
-) -> Result<String> {
-    let Some(file) = file.filter(|file| !file.is_empty()) else {
-        return Ok(env(name).unwrap_or_default());
-    };
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("{name}_FILE: cannot read {file}"))?;
-    // Editors end a file with a newline; it is not part of the secret.
-    let text = text.trim_end_matches(['\r', '\n']);
-    ensure!(!text.is_empty(), "{name}_FILE: {file} is empty");
-    Ok(text.to_owned())
 }
 
 fn origins(list: &[String]) -> Result<Vec<String>> {
@@ -263,7 +197,7 @@ fn origins(list: &[String]) -> Result<Vec<String>> {
         .collect()
 }
 
-fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
+fn relay(args: &ServeArgs) -> Result<Option<FunctionsConfig>> {
     let url = args.functions_url.as_deref().filter(|url| !url.is_empty());
     let token_file = args.relay_token_file.as_deref().filter(|file| !file.is_empty());
     let (url, token_file) = match (url, token_file) {
@@ -277,63 +211,14 @@ fn relay(args: &ServeArgs) -> Result<Option<RelayConfig>> {
         }
     };
     let base = functions_base(url)?;
-    let url = format!("{base}/admin/relay");
     let token_file = PathBuf::from(token_file);
-    check_relay_token(&token_file)?;
-    Ok(Some(RelayConfig { url: url.parse().context(FUNCTIONS_URL)?, token_file }))
+    token_file::check(&token_file, "--relay-token-file (BELLWIRE_RELAY_TOKEN_FILE)")?;
+    Ok(Some(FunctionsConfig { base, token_file }))
 }
-
-const FUNCTIONS_URL: &str = "--functions-url (BELLWIRE_FUNCTIONS_URL)";
 
 /// The functions' URL without a slash at its end.
 fn functions_base(url: &str) -> Result<String> {
-    Ok(base_url(url, FUNCTIONS_URL)?.as_str().trim_end_matches('/').to_owned())
-}
-
-/// The URL below which an HTTP service has its paths.
-fn base_url(url: &str, setting: &str) -> Result<Url> {
-    let base = Url::parse(url).with_context(|| format!("{setting} is not a URL"))?;
-    ensure!(matches!(base.scheme(), "http" | "https"), "{setting} must be http:// or https://");
-    ensure!(
-        base.username().is_empty() && base.password().is_none(),
-        "{setting} must not hold credentials"
-    );
-    ensure!(
-        base.query().is_none() && base.fragment().is_none(),
-        "{setting} must not have a query or fragment"
-    );
-    // The origin becomes part of a Content-Security-Policy, where these separate values.
-    let host = base.host_str().unwrap_or_default();
-    ensure!(!host.contains([';', ',', '\'']), "{setting} has a host with `;`, `,` or `'`");
-    Ok(base)
-}
-
-/// The relay reads the file again before every call. A file that is wrong from the start would only
-/// show in the log, while nobody calls the relay.
-fn check_relay_token(path: &Path) -> Result<()> {
-    let setting = "--relay-token-file (BELLWIRE_RELAY_TOKEN_FILE)";
-    let shown = path.display();
-    let read = || -> std::io::Result<String> {
-        let mut text = String::new();
-        // Opening a pipe would wait for its writer.
-        if !path.metadata()?.is_file() {
-            return Err(std::io::Error::other("not a regular file"));
-        }
-        File::open(path)?.take(RELAY_TOKEN_FILE_BYTES_MAX).read_to_string(&mut text)?;
-        Ok(text)
-    };
-    let text = read().with_context(|| format!("{setting}: cannot read {shown}"))?;
-    ensure!(authorization(&text).is_some(), "{setting}: {shown} is empty or not a token");
-    Ok(())
-}
-
-/// The `Authorization` header with the text of a token file; `None` if that is no token.
-pub(crate) fn authorization(text: &str) -> Option<HeaderValue> {
-    let token = text.trim();
-    let header = HeaderValue::from_str(&format!("Bearer {token}")).ok();
-    let mut header = header.filter(|_| !token.is_empty())?;
-    header.set_sensitive(true);
-    Some(header)
+    base_text(url, "--functions-url (BELLWIRE_FUNCTIONS_URL)")
 }
 
 #[cfg(test)]

@@ -94,6 +94,6 @@ fn the_relay_takes_a_base_with_and_without_slash() {
         let token = token.path().to_str().unwrap();
         let arguments = ["--functions-url", base, "--relay-token-file", token];
         let relay = config(&arguments, &[]).unwrap().relay.unwrap();
-        assert_eq!(relay.url, "http://f:3000/admin/relay");
+        assert_eq!(relay.base, "http://f:3000");
     }
 }

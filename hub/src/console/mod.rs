@@ -22,6 +22,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use native::redis::Commands;
 use parking_lot::Mutex;
 use shared::time::rfc3339;
 use tokio::sync::{Semaphore, watch};
@@ -33,7 +34,6 @@ use crate::console::fleet::Fleet;
 use crate::console::ring::Ring;
 use crate::limits::{CONSOLE_CLOSE_DEADLINE, CONSOLE_VIEWERS_MAX};
 use crate::presence::Presence;
-use crate::redis::commands::Commands;
 use crate::session::state::App;
 
 /// The console; see the module.

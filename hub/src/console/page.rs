@@ -9,12 +9,12 @@ use http::header::{
     CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, HeaderValue, LOCATION, REFERRER_POLICY,
 };
 use http::{Method, StatusCode};
+use native::http::problem::Refusal;
 use shared::{Code, Error};
 
 use crate::assets;
 use crate::config::console::ConsoleAccess;
 use crate::console::routes::only_get;
-use crate::http::problem::Refusal;
 
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 

@@ -11,13 +11,14 @@ use axum::response::Response;
 use axum::routing::get;
 use http::header::HeaderMap;
 use http::{StatusCode, Uri};
+use native::http::bearer;
+use native::http::problem::{Refusal, json};
 use shared::auth::{Claims, Scope};
 use shared::path::segments;
 use shared::{Code, Error, UserId};
 
 use crate::console::{Console, page};
-use crate::http::problem::{Refusal, json};
-use crate::session::token::{bearer, expiry, now_s};
+use crate::session::token::{expiry, now_s};
 
 type Shared = State<Arc<Console>>;
 type Answer = Result<Response, Refusal>;

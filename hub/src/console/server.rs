@@ -10,6 +10,9 @@ use hyper::Request;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use native::http::RequestId;
+use native::http::problem::answer;
+use native::limits::ACCEPT_PAUSE;
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -17,11 +20,8 @@ use tokio::time::sleep;
 
 use crate::console::Console;
 use crate::console::write_deadline::WriteDeadline;
-use crate::http::problem::answer;
-use crate::http::request_id::RequestId;
 use crate::limits::{
-    ACCEPT_PAUSE, CONSOLE_CONNECTIONS_MAX, CONSOLE_HEADER_DEADLINE, CONSOLE_SEND_BUFFER_BYTES,
-    HEADER_BYTES_MAX,
+    CONSOLE_CONNECTIONS_MAX, CONSOLE_HEADER_DEADLINE, CONSOLE_SEND_BUFFER_BYTES, HEADER_BYTES_MAX,
 };
 
 impl Console {

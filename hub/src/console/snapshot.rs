@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use native::process::usage::{cpu_time, resident_bytes};
 use serde::Serialize;
 use serde::ser::{SerializeMap as _, Serializer};
 
 use crate::console::counts::Counts;
 use crate::metrics::families::PROTOCOLS;
-use crate::metrics::process::{cpu_time, resident_bytes};
 use crate::protocol::Protocol;
 use crate::session::state::App;
 

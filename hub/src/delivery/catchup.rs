@@ -6,17 +6,17 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use native::limits::{REDIS_ANSWER_DEADLINE, REDIS_BACKOFF_MAX};
+use native::redis::Commands;
 use redis::RedisError;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::limits::{
-    FEEDS_PAGE_USERS, HEADS_PAGE_USERS, PAGES_IN_FLIGHT_MAX, POSITION_CHECK_INTERVAL,
-    REDIS_ANSWER_DEADLINE, REDIS_BACKOFF_MAX, SWEEP_PAUSE,
+    FEEDS_PAGE_USERS, HEADS_PAGE_USERS, PAGES_IN_FLIGHT_MAX, POSITION_CHECK_INTERVAL, SWEEP_PAUSE,
 };
 use crate::metrics::CatchUp;
-use crate::redis::commands::Commands;
 use crate::redis::feed_reader;
 use crate::users::sequencer::FeedQuery;
 use crate::users::{FeedRequest, Registry};

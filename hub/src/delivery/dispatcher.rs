@@ -14,6 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use native::backoff::Backoff;
+use native::limits::REDIS_BACKOFF_MAX;
+use native::redis::Commands;
 use redis::ConnectionInfo;
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
 use shared::wire::{ChannelEvent, Message, Position};
@@ -23,13 +26,9 @@ use tokio::sync::{Notify, oneshot};
 use crate::config::Pace;
 use crate::delivery::probe::Probe;
 use crate::delivery::pubsub_backlog::Backlog;
-use crate::limits::{
-    DELIVER_MESSAGES_MAX, REDIS_BACKOFF_MAX, SUBSCRIPTION_TICK_MAX, SUBSCRIPTION_TICK_MIN,
-};
+use crate::limits::{DELIVER_MESSAGES_MAX, SUBSCRIPTION_TICK_MAX, SUBSCRIPTION_TICK_MIN};
 use crate::metrics::health::Health;
 use crate::metrics::{Channel, Metrics, Undelivered};
-use crate::redis::backoff::Backoff;
-use crate::redis::commands::Commands;
 use crate::redis::pubsub_connection::{Subscription, SubscriptionError};
 use crate::redis::pubsub_parser::Reply;
 use crate::users::Registry;

@@ -1,17 +1,9 @@
 //! The families of `/metrics`: names, labels and help. Both formats add `_total` to the names of
 //! counters, and the library a full stop to every help.
 
-use std::fmt::Debug;
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use prometheus_client::encoding::EncodeLabelSet;
-use prometheus_client::metrics::TypedMetric;
-use prometheus_client::metrics::gauge::ConstGauge;
-use prometheus_client::metrics::info::Info;
-use prometheus_client::registry::{Metric, Registry};
+use native::metrics::{Families, Histogram, by};
 
 use crate::http::refusal_reason::Reason;
-use crate::metrics::values::{Family, Histogram};
 use crate::metrics::{CLOSES, Metrics};
 use crate::protocol::Protocol;
 
@@ -47,8 +39,8 @@ pub(crate) const CALLS: [&str; 2] = ["ok", "failed"];
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut all = Families(Registry::default());
-        all.process();
+        let mut all = Families::default();
+        all.process(["bellwire_hub_build", "The version of the hub"]);
         Self {
             sockets: all
                 .family(["bellwire_hub_sockets", "Open sockets"], by("protocol", PROTOCOLS)),
@@ -118,57 +110,11 @@ impl Default for Metrics {
     }
 }
 
-/// The values of a label.
-fn by<const N: usize>(
-    label: &'static str,
-    values: [&'static str; N],
-) -> [[(&'static str, &'static str); 1]; N] {
-    values.map(|value| [(label, value)])
-}
-
 /// The label of the counter of closes at this place.
 pub(crate) fn close_code(at: usize) -> String {
     match CLOSES.get(at) {
         Some(code) => code.to_string(),
         None if at == CLOSES.len() => "none".to_owned(),
         None => "other".to_owned(),
-    }
-}
-
-/// Registers metrics while they are made.
-struct Families(Registry);
-
-impl Families {
-    /// Registers `metric`; clones share their values.
-    fn add<M: Metric + Clone>(&mut self, name: &str, help: &str, metric: M) -> M {
-        self.0.register(name, help, metric.clone());
-        metric
-    }
-
-    fn one<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
-        self.add(name, help, M::default())
-    }
-
-    /// Registers a metric for each of the label sets.
-    fn family<L, M, const N: usize>(&mut self, [name, help]: [&str; 2], labels: [L; N]) -> [M; N]
-    where
-        L: EncodeLabelSet + Debug + Send + Sync + 'static,
-        M: Metric + TypedMetric + Clone + Default,
-    {
-        let metrics = std::array::from_fn(|_| M::default());
-        self.0.register(name, help, Family { labels, metrics: metrics.clone() });
-        metrics
-    }
-
-    /// Registers what is known of the process from its start.
-    fn process(&mut self) {
-        let version = Info::new([("version", env!("CARGO_PKG_VERSION"))]);
-        self.0.register("bellwire_hub_build", "The version of the hub", version);
-        let started = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.0.register(
-            "process_start_time_seconds",
-            "Start of the process, in seconds since the Unix epoch",
-            ConstGauge::new(started.as_secs_f64()),
-        );
     }
 }

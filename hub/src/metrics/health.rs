@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use native::ops::Ready;
 use shared::{Code, Error};
 
 use crate::limits::REDIS_RECENT;
@@ -95,9 +96,20 @@ impl Health {
         Duration::from_millis(self.now_ms().saturating_sub(self.answered_ms.load(Relaxed)))
     }
 
+    fn now_ms(&self) -> u64 {
+        self.ms_of(Instant::now())
+    }
+
+    fn ms_of(&self, now: Instant) -> u64 {
+        let after = now.saturating_duration_since(self.started);
+        u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Ready for Health {
     /// # Errors
     /// Why the hub should get no new sockets.
-    pub(crate) fn ready(&self) -> Result<(), Error> {
+    fn ready(&self) -> Result<(), Error> {
         if self.draining.load(Relaxed) {
             return Err(Error::new(Code::NotReady, "the hub is shutting down"));
         }
@@ -127,14 +139,5 @@ impl Health {
             ));
         }
         Ok(())
-    }
-
-    fn now_ms(&self) -> u64 {
-        self.ms_of(Instant::now())
-    }
-
-    fn ms_of(&self, now: Instant) -> u64 {
-        let after = now.saturating_duration_since(self.started);
-        u64::try_from(after.as_millis()).unwrap_or(u64::MAX)
     }
 }

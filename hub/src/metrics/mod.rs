@@ -4,25 +4,23 @@
 //! [`ops::text`](crate::ops::text). Counting is one relaxed add, or two for a histogram, whatever
 //! the label: the hub keeps the metric of every label value, since the library's families take a
 //! lock and hash the labels at every look-up. Its histogram takes a lock for every observation and
-//! cannot be read, so that one is the hub's own ([`values`]).
+//! cannot be read, so that one is the hub's own ([`native::metrics`]).
 //!
 //! Other rooms write here; [`ops`](crate::ops) reads.
 
 pub(crate) mod families;
 pub(crate) mod health;
 pub(crate) mod labels;
-pub(crate) mod process;
-pub(crate) mod values;
 
 use std::time::Duration;
 
+use native::metrics::Histogram;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::http::refusal_reason::Reason;
 pub(crate) use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
-use crate::metrics::values::Histogram;
 use crate::protocol::Protocol;
 
 /// Close codes with a counter each: the hub's, and common ones of clients and libraries.

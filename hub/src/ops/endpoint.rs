@@ -1,33 +1,14 @@
-//! Serves `/metrics`: on an address of its own, on the clients' address with a token, or not at
-//! all. By default it is not served, because the numbers of users and failures are internal.
+//! The parts of the hub that its `/metrics` shows.
 
+use std::fmt;
 use std::sync::Arc;
 
-use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
-use axum::response::{IntoResponse as _, Response};
-use axum::routing::any;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, VARY};
-use http::{Method, Request};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use shared::{Code, Error};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use native::ops::{Format, MetricsAccess};
 
 use crate::admission::Admission;
-use crate::config::derived::MetricsAccess;
-use crate::http::problem::{Refusal, answer};
-use crate::http::request_id::RequestId;
-use crate::limits::{ACCEPT_PAUSE, SCRAPE_DEADLINE, SCRAPES_MAX};
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
-use crate::ops::text::{Format, Now, Sources};
-use crate::session::token::bearer;
+use crate::ops::text::{Now, Sources};
 use crate::users::Registry;
 
 pub struct Endpoint {
@@ -38,114 +19,23 @@ pub struct Endpoint {
     pub registry: Arc<Registry>,
 }
 
-impl Endpoint {
-    /// The route to merge with those of clients.
-    pub fn router(self: Arc<Self>) -> Router {
-        Router::new().route("/metrics", any(beside_clients)).with_state(self)
+impl native::ops::Endpoint for Endpoint {
+    type Health = Health;
+
+    fn access(&self) -> &MetricsAccess {
+        &self.access
     }
 
-    /// The routes of an address that is not the clients'.
-    pub(crate) fn routes(self: Arc<Self>) -> Router {
-        let health = crate::ops::health_routes::health_router(self.health.clone());
-        Router::new().route("/metrics", any(on_its_own)).with_state(self).merge(health)
-    }
-
-    /// Serves scrapes and health checks on the separate address, where they are answered even if
-    /// clients have taken every connection. Ends only by being dropped.
-    pub async fn serve(self: Arc<Self>, listener: TcpListener) {
-        let router = self.routes().fallback(unknown);
-        let slots = Arc::new(Semaphore::new(SCRAPES_MAX));
-        // Dropped with this task, which closes its connections.
-        let mut scrapes = JoinSet::new();
-        loop {
-            while scrapes.try_join_next().is_some() {}
-            let Ok(slot) = slots.clone().acquire_owned().await else { return };
-            match listener.accept().await {
-                Ok((connection, _)) => {
-                    let router = router.clone();
-                    scrapes.spawn(async move {
-                        if timeout(SCRAPE_DEADLINE, scrape(connection, router)).await.is_err() {
-                            tracing::debug!("scrape timed out");
-                        }
-                        drop(slot);
-                    });
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "cannot accept scrapes");
-                    sleep(ACCEPT_PAUSE).await;
-                }
-            }
-        }
-    }
-
-    fn page(&self, method: &Method, headers: &HeaderMap) -> Result<Response, Error> {
-        if !matches!(*method, Method::GET | Method::HEAD) {
-            return Err(Error::method_not_allowed("GET, HEAD"));
-        }
-        if let Some(token) = &self.access.token {
-            let given = bearer(headers)?.unwrap_or_default();
-            if !is_equal(token.as_bytes(), given.as_bytes()) {
-                return Err(Error::new(Code::Unauthorized, "`/metrics` requires its bearer token"));
-            }
-        }
+    fn render(&self, format: Format) -> Result<String, fmt::Error> {
         let now = Now {
             health: self.health.clone(),
             admission: self.admission.clone(),
             queues: self.registry.queues(),
         };
-        let sources = Sources { metrics: self.metrics.clone(), now };
-        let format = Format::accepted(headers);
-        let page = sources
-            .render(format)
-            .map_err(|_| Error::new(Code::Internal, "the metrics cannot be written"))?;
-        // The format depends on what the scraper accepts.
-        let head =
-            [(CONTENT_TYPE, format.content_type()), (CACHE_CONTROL, "no-store"), (VARY, "accept")];
-        Ok((head, page).into_response())
+        Sources { metrics: self.metrics.clone(), now }.render(format)
     }
-}
 
-async fn beside_clients(
-    State(endpoint): State<Arc<Endpoint>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    let access = &endpoint.access;
-    if access.listen.is_some() || access.token.is_none() {
-        let detail = "metrics are not served here: the hub's operator sets `metrics_listen` or \
-                      `metrics_token_file`";
-        return Err(Error::new(Code::NotFound, detail).into());
+    fn health(&self) -> Arc<Health> {
+        self.health.clone()
     }
-    Ok(endpoint.page(&method, &headers)?)
-}
-
-async fn on_its_own(
-    State(endpoint): State<Arc<Endpoint>>,
-    method: Method,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    Ok(endpoint.page(&method, &headers)?)
-}
-
-async fn unknown() -> Refusal {
-    Error::not_found("this path").into()
-}
-
-/// Answers one request; scrapers come every few seconds and can reconnect.
-async fn scrape(connection: TcpStream, router: Router) {
-    let service = service_fn(move |request: Request<hyper::body::Incoming>| {
-        let answer = answer(router.clone(), RequestId::random(), request.map(Body::new));
-        async move { Ok::<_, std::convert::Infallible>(answer.await) }
-    });
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(SCRAPE_DEADLINE).keep_alive(false);
-    if let Err(error) = server.serve_connection(TokioIo::new(connection), service).await {
-        tracing::debug!(%error, "scrape failed");
-    }
-}
-
-/// Compares in a time that does not reveal how many bytes match.
-fn is_equal(token: &[u8], given: &[u8]) -> bool {
-    let difference = token.iter().zip(given).fold(0, |sum, (a, b)| sum | (a ^ b));
-    token.len() == given.len() && std::hint::black_box(difference) == 0
 }

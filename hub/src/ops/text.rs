@@ -1,65 +1,21 @@
-//! The page of `/metrics`, which `prometheus-client` writes: as OpenMetrics 1.0 for scrapers that
-//! ask for that, otherwise in Prometheus' text format 0.0.4, as for `curl`. The families of what is
-//! counted are in [`metrics`](crate::metrics); those that are read for each page are here.
+//! The page of `/metrics`. The families of what is counted are in [`metrics`](crate::metrics); those
+//! that are read for each page are here.
 
 use std::fmt;
 use std::sync::Arc;
 
-use http::header::{ACCEPT, HeaderMap};
+use native::ops::Format;
+use native::process::open_files;
+use native::process::usage::resident_bytes;
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, prometheus_text, text};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 use prometheus_client::registry::Registry;
 
 use crate::admission::Admission;
-use crate::config::open_files;
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
-use crate::metrics::process::resident_bytes;
 use crate::users::Queues;
-
-const OPEN_METRICS: &str = "application/openmetrics-text";
-/// Initial capacity, about the size of a page, so that it is not reallocated a dozen times.
-const PAGE_BYTES: usize = 16 * 1024;
-
-/// The two text formats that scrapers read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    OpenMetrics,
-    Prometheus,
-}
-
-impl Format {
-    /// OpenMetrics if `Accept` names it, and does not prefer `text/plain`.
-    pub(crate) fn accepted(headers: &HeaderMap) -> Self {
-        let accept = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
-        let ranges: Vec<&str> = accept.flat_map(|value| value.split(',')).collect();
-        let open_metrics = quality(&ranges, OPEN_METRICS);
-        if open_metrics > 0.0 && open_metrics >= quality(&ranges, "text/plain") {
-            Format::OpenMetrics
-        } else {
-            Format::Prometheus
-        }
-    }
-
-    pub(crate) fn content_type(self) -> &'static str {
-        match self {
-            Format::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
-            Format::Prometheus => prometheus_text::CONTENT_TYPE,
-        }
-    }
-}
-
-/// The highest `q` of `media_type` among the ranges of `Accept`; 0 if it is not named.
-fn quality(ranges: &[&str], media_type: &str) -> f32 {
-    let of_range = |range: &&str| {
-        let mut parts = range.split(';').map(str::trim);
-        let is_meant = parts.next()?.eq_ignore_ascii_case(media_type);
-        let q = parts.find_map(|part| part.strip_prefix("q="));
-        is_meant.then(|| q.map_or(1.0, |q| q.parse().unwrap_or(0.0)))
-    };
-    ranges.iter().filter_map(of_range).fold(0.0, f32::max)
-}
 
 /// What a page is made of.
 #[derive(Debug)]
@@ -84,17 +40,7 @@ impl Sources {
     pub(crate) fn render(&self, format: Format) -> Result<String, fmt::Error> {
         let mut now = Registry::default();
         now.register_collector(Box::new(self.now.clone()));
-        let mut page = String::with_capacity(PAGE_BYTES);
-        for families in [&self.metrics.families, &now] {
-            match format {
-                Format::OpenMetrics => text::encode_registry(&mut page, families)?,
-                Format::Prometheus => prometheus_text::encode(&mut page, families)?,
-            }
-        }
-        if format == Format::OpenMetrics {
-            text::encode_eof(&mut page)?;
-        }
-        Ok(page)
+        format.render(&[&self.metrics.families, &now])
     }
 }
 

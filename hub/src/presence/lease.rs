@@ -1,6 +1,6 @@
-//! A hub's presence in Redis: its lease, the state Redis is known to have, and the two scripts that
-//! change it. If the hub or Redis has lost its state, a new incarnation begins, and the old one is
-//! removed like a dead hub.
+//! A hub's presence in Redis: its presence lease, the state Redis is known to have, and the two
+//! scripts that change it. If the hub or Redis has lost its state, a new incarnation begins, and
+//! the old one is removed like a dead hub.
 //!
 //! A call without an answer needs no new incarnation: each call has a number, and the next one
 //! lists all numbers that Redis may have reached. A call that was executed unseen or late does no
@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 
+use native::redis::Commands;
 use redis::{RedisResult, Value};
 use shared::script::{PRESENCE_RELEASE, PRESENCE_SYNC, Script};
 use shared::{UserId, keys};
@@ -16,7 +17,6 @@ use crate::config::PresencePace;
 use crate::limits::{
     PRESENCE_FORMER_MAX, PRESENCE_KEYS_TTL, PRESENCE_PAGE_USERS, PRESENCE_UNANSWERED_MAX,
 };
-use crate::redis::commands::Commands;
 
 /// Runs scripts: the hub's connection, or a test's that loses answers.
 pub trait Scripts: Sync {

@@ -1,13 +1,13 @@
 //! Reads the heads of users' feeds with the number of unread entries: one script per user, a page of
 //! users in a round trip.
 
+use native::redis::Commands;
 use redis::{ErrorKind, FromRedisValue as _, RedisError, RedisResult, ServerErrorKind, Value};
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::script::FEED_UNREAD;
 use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
-use crate::redis::commands::Commands;
 use crate::redis::feed_reader::{FeedHead, mark};
 
 /// Reads the heads of many users, in the order of `users`; `now` as RFC 3339. `None` for users whose

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use native::redis::Commands;
 use redis::{FromRedisValue, RedisError, RedisResult, Value, from_redis_value};
 use shared::json::object_text;
 use shared::limits::FEED_ENTRIES_MAX;
@@ -12,7 +13,6 @@ use shared::time::rfc3339;
 use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
 
-use crate::redis::commands::Commands;
 use crate::redis::feed_heads::scripted_heads;
 
 /// An element of a feed.

@@ -5,13 +5,13 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use native::redis::Commands;
 use redis::{ErrorKind, RedisResult, ServerErrorKind};
 use shared::{permissions, script};
 use tokio::time::sleep;
 
 use crate::limits::{PERMISSIONS_INTERVAL, PERMISSIONS_NAMED_MAX};
 use crate::metrics::health::Health;
-use crate::redis::commands::Commands;
 
 /// The pause before the first answer; Redis may be unreachable when the hub starts.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);

@@ -11,12 +11,13 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use native::limits::REDIS_CONNECT_DEADLINE;
 use redis::{ConnectionAddr, ConnectionInfo};
 use rustls::pki_types::ServerName;
 use rustls::{ClientConnection, StreamOwned};
 use socket2::{SockRef, Socket};
 
-use crate::limits::{REDIS_CONNECT_DEADLINE, SUBSCRIPTION_READ_BYTES};
+use crate::limits::SUBSCRIPTION_READ_BYTES;
 use crate::redis::pubsub_parser::{self, Garbled, Reply};
 
 /// Why the subscription could not be made, or was lost.

@@ -6,10 +6,10 @@
 
 use std::time::Duration;
 
+use native::backoff::Backoff;
 use tokio::time::Instant;
 
 use crate::limits::{RELAY_FINAL_AFTER, RELAY_INTERVAL, RELAY_RETRIES_FOR};
-use crate::redis::backoff::Backoff;
 
 /// The result of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

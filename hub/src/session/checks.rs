@@ -2,13 +2,13 @@
 //! request's head before any answer, so that a rejection is an HTTP answer.
 
 use http::header::{HeaderMap, SEC_WEBSOCKET_PROTOCOL};
+use native::http::bearer;
 use shared::{Code, Error, UserId};
 
 use crate::config::Config;
 use crate::http::refusal_reason::{Reason, Refused};
 use crate::protocol::Protocol;
 use crate::session::allowed_origins;
-use crate::session::token::bearer;
 use crate::users::resume::Cursor;
 
 /// Prefix of the subprotocol that contains the token: a browser cannot set headers on a WebSocket,

@@ -9,6 +9,9 @@ use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderMap, ORIGIN};
 use http::{Method, Request, StatusCode};
+use native::http::RequestId;
+use native::http::bearer;
+use native::http::problem::Refusal;
 use serde_json::json;
 use shared::limits::TICKET_TTL_MS;
 use shared::{Code, Error};
@@ -16,13 +19,11 @@ use tokio::time::Instant;
 
 use crate::admission::refusal_log::RefusalLog;
 use crate::config::Config;
-use crate::http::problem::Refusal;
 use crate::http::refusal_reason::{Reason, Refused};
-use crate::http::request_id::RequestId;
 use crate::metrics::Metrics;
 use crate::session::allowed_origins;
 use crate::session::tickets::Tickets;
-use crate::session::token::{bearer, now_s};
+use crate::session::token::now_s;
 
 const METHODS: &str = "POST, OPTIONS";
 

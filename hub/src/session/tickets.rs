@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use native::redis::Commands;
 use parking_lot::Mutex;
 use shared::auth::Claims;
 use shared::limits::TICKET_TTL_MS;
@@ -17,7 +18,6 @@ use tokio::time::Instant;
 
 use crate::admission::rate_limit::{Rate, Rates};
 use crate::limits::{TICKET_BYTES, TICKETS_BURST, TICKETS_PER_S};
-use crate::redis::commands::Commands;
 use crate::session::token::now_s;
 
 const RATE: Rate = Rate { per_s: TICKETS_PER_S, burst: TICKETS_BURST };

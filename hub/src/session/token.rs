@@ -1,10 +1,9 @@
-//! Bearer tokens: reading them from a request, the end of a socket's validity, and renewal.
+//! Bearer tokens: the end of a socket's validity, and renewal.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::header::{AUTHORIZATION, HeaderMap};
-use shared::{CloseCode, Code, Error, UserId};
+use shared::{CloseCode, UserId};
 use tokio::time::Instant;
 
 use crate::config::Config;
@@ -33,23 +32,6 @@ impl Authority {
             return Err(CloseCode::Forbidden);
         }
         Ok(expiry(claims.accepted_until_s()))
-    }
-}
-
-/// The token in `Authorization`, if the header is present.
-///
-/// # Errors
-/// `unauthorized`: the header is not `Bearer <token>`, or stands twice. A proxy may have looked at
-/// the other one.
-pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Error> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(Error::new(Code::Unauthorized, "the header `authorization` stands twice"));
-    }
-    match value.to_str().unwrap_or_default().split_once(' ') {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
-        _ => Err(Error::new(Code::Unauthorized, "`Authorization` is not `Bearer <token>`")),
     }
 }
 

@@ -14,6 +14,7 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{Method, Version};
+use native::http::RequestId;
 use sha1_smol::Sha1;
 use shared::path::query_pairs;
 use shared::{Code, Error};
@@ -24,7 +25,6 @@ use crate::admission::{ConnectionPermit, SocketPermit};
 use crate::config::Config;
 use crate::http::refusal_reason::{Reason, Refused};
 use crate::http::request_head::RequestHead;
-use crate::http::request_id::RequestId;
 use crate::limits::CLIENT_FRAME_BYTES_MAX;
 use crate::protocol::Protocol;
 use crate::session::allowed_origins;
@@ -234,7 +234,7 @@ pub(crate) fn refusal(
     id: &RequestId,
     request: Option<(&Config, &HeaderMap)>,
 ) -> Bytes {
-    let (mut parts, body) = crate::http::problem::problem(error).into_parts();
+    let (mut parts, body) = native::http::problem::problem(error).into_parts();
     if let Some((config, headers)) = request {
         allowed_origins::share(&config.allowed_origins, headers, &mut parts.headers);
     }

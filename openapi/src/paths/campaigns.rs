@@ -4,22 +4,36 @@ use serde_json::{Value, json};
 use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
-    CAMPAIGN_ADD_MAX, CAMPAIGN_NEXT_MAX, CAMPAIGN_PAGE_DEFAULT, CAMPAIGN_PAGE_MAX,
-    CAMPAIGN_RESPOND_MAX, CAMPAIGN_RESPONSE_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX,
+    CAMPAIGN_ADD_MAX, CAMPAIGN_FIELDS_BYTES_MAX, CAMPAIGN_FIELDS_MAX, CAMPAIGN_NEXT_MAX,
+    CAMPAIGN_PAGE_DEFAULT, CAMPAIGN_PAGE_MAX, CAMPAIGN_RESPOND_MAX, CAMPAIGN_RESPONSE_BYTES_MAX,
+    REQUEST_ARRAY_BYTES_MAX, TEMPLATE_NAME_BYTES_MAX,
 };
 
 use super::REDIS;
 use crate::operation::Operation;
 use crate::schema::{
-    about, any_of, anything, count, decimal, integer, list, list_max, map, named, object, request,
-    text, time, with_default,
+    NO_NUL, about, any_of, anything, count, decimal, flag, integer, list, list_max, map, named,
+    object, pattern, request, text, time, with_default,
 };
 use crate::schemas::Named;
 
 pub fn schemas() -> Vec<Named> {
-    let user = request([("userId", named("UserIdInput")), ("fcmToken?", named("PushToken"))]);
+    let mut fields = map(pattern(NO_NUL));
+    fields["maxProperties"] = CAMPAIGN_FIELDS_MAX.into();
+    let name = format!("^[A-Za-z0-9_.-]{{1,{TEMPLATE_NAME_BYTES_MAX}}}$");
+    fields["propertyNames"] = serde_json::json!({"pattern": name});
+    let words = format!(
+        "Texts for a push's template. Together with their names at most \
+         {CAMPAIGN_FIELDS_BYTES_MAX} bytes."
+    );
+    let user = request([
+        ("userId", named("UserIdInput")),
+        ("fcmToken?", named("PushToken")),
+        ("fields?", about(fields, &words)),
+    ]);
     let users = list_max(named("CampaignUserInput"), CAMPAIGN_ADD_MAX);
-    let ours = object([("userId", named("UserId")), ("fcmToken?", text())]);
+    let ours =
+        object([("userId", named("UserId")), ("fcmToken?", text()), ("fields?", map(text()))]);
     let words = format!(
         "Each is any JSON of at most {CAMPAIGN_RESPONSE_BYTES_MAX} bytes and is stored unchanged."
     );
@@ -77,6 +91,12 @@ pub fn operations() -> Vec<Operation> {
             )
             .no_body()
             .query("count", take, "The maximum number of users.")
+            .query(
+                "tokens",
+                with_default(flag(), false),
+                "Whether users without `fcmToken` get the push token that Redis has. One that only \
+                 the record has stays missing; `POST /tokens/read` finds it.",
+            )
             .answers(200, "The users, and the number remaining.", named("TakenUsers"))
             .shows(
                 200,

@@ -2,6 +2,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
+use shared::limits::{BODY_BYTES_MAX, TITLE_CHARS_MAX};
 
 fn parse(value: &Value) -> Result<Template, TemplateError> {
     Template::parse(value, "template")
@@ -75,20 +76,20 @@ fn errors_name_the_member() {
     let long = "x".repeat(201);
     for (template, text) in [
         (json!("x"), "template: must be an object"),
-        (json!({}), "template.title: missing"),
+        (json!({}), "template.title: is required"),
         (json!({"title": 1}), "template.title: must be a text or an object of texts by locale"),
-        (json!({"title": {}}), "template.title.default: missing"),
-        (json!({"title": {"de": "x"}}), "template.title.default: missing"),
+        (json!({"title": {}}), "template.title.default: is required"),
+        (json!({"title": {"de": "x"}}), "template.title.default: is required"),
         (json!({"title": {"default": 1}}), "template.title.default: must be a text"),
         (json!({"title": {"d e": "x"}}), "template.title.d e: is not a locale"),
         (
             json!({"title": {"default": "x", "pt-br": "x", "pt_BR": "y"}}),
             "template.title.pt_BR: is given twice",
         ),
-        (json!({"title": " "}), "template.title: must have 1 to 200 characters, has 1"),
+        (json!({"title": ""}), "template.title: must not be empty"),
         (
             json!({"title": {"default": "x", "de": long}}),
-            "template.title.de: must have 1 to 200 characters, has 201",
+            "template.title.de: has 201 characters, at most 200 are allowed",
         ),
         (json!({"title": "{{"}), "template.title: has {{ without }}"),
         (
@@ -96,15 +97,15 @@ fn errors_name_the_member() {
             "template.title: has an invalid name in {{…}}: 1 to 64 of A-Z a-z 0-9 _ . -",
         ),
         (json!({"title": "a\0"}), "template.title: contains U+0000"),
-        (json!({"title": "a", "text": "b"}), "template.text: unknown field"),
+        (json!({"title": "a", "text": "b"}), "template.text: is not a field of a template"),
         (
             json!({"title": "a", "body": "x".repeat(4097)}),
-            "template.body: has 4097 bytes, at most 4096",
+            "template.body: has 4097 bytes, at most 4096 are allowed",
         ),
         (json!({"title": "a", "data": ["{{"]}), "template.data: has {{ without }}"),
         (
             json!({"title": "a", "data": "x".repeat(2047)}),
-            "template.data: has 2049 bytes, at most 2048",
+            "template.data: has 2049 bytes, at most 2048 are allowed",
         ),
     ] {
         assert_eq!(parse(&template).unwrap_err().to_string(), text);
@@ -114,7 +115,7 @@ fn errors_name_the_member() {
         deep = json!([deep]);
     }
     let error = parse(&json!({"title": "a", "data": deep})).unwrap_err();
-    assert_eq!(error.to_string(), "template.data: is deeper than 32 levels");
+    assert_eq!(error.to_string(), "template.data: is nested deeper than 32 levels");
 }
 
 #[test]
@@ -128,6 +129,8 @@ fn links_lead_to_where_the_sender_wrote() {
         "https://example.com/{{id}}",
         "https://example.com?x={{id}}",
         "https://example.com#{{id}}",
+        "https://example.com:8443/",
+        "http://[::1]:3000/{{id}}",
         "/",
     ] {
         assert!(parse(link).is_ok(), "{link}");
@@ -144,6 +147,15 @@ fn links_lead_to_where_the_sender_wrote() {
         "https://{{a}}.example.com/",
         "https://a@b.c/",
         "https://",
+        "https://:80/",
+        "https://a:b/",
+        "https://a:+1/",
+        "https://a:123456/",
+        "https://bücher.example/",
+        "https://[::1/",
+        "https://[::1]x/",
+        "https://a<b/",
+        "https://%61/",
         "/a b",
         "/\\evil.example",
         "/\n",

@@ -1,6 +1,7 @@
 //! Requests, and the errors about them.
 
 use super::*;
+use crate::limits::ELEMENT_DEPTH_MAX;
 use proptest::prelude::*;
 
 #[test]

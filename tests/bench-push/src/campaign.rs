@@ -94,7 +94,10 @@ impl Stage {
         migrating.send().await.expect(200);
         let dir = tempfile::tempdir()?;
         let token_file = dir.path().join("token");
-        std::fs::write(&token_file, token("a worker", "push:send notifications:write"))?;
+        std::fs::write(
+            &token_file,
+            token("a worker", "push:send tokens:write notifications:write"),
+        )?;
         let metrics = ports::free();
         let mut command = Command::new(worker);
         command.arg("--functions-url").arg(functions.url());
@@ -225,7 +228,7 @@ async fn until_done(stage: &Stage, begun: Instant) -> Result<(Value, f64, f64)> 
         worker_mib = worker_mib.max(mib(stage.worker.pid())?);
         match progress["state"].as_str() {
             Some("done") => return Ok((progress, per_s_most, worker_mib)),
-            Some("running") if begun.elapsed() < CAMPAIGN_LIMIT => {}
+            Some("running" | "scheduled") if begun.elapsed() < CAMPAIGN_LIMIT => {}
             _ => bail!("the campaign does not end: {progress}"),
         }
         tokio::time::sleep(LOOK_EVERY).await;

@@ -10,8 +10,7 @@ use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use support::Certificate;
-use support::jwt::RsaKey;
+use support::push_service::{Certificate, RSA};
 use tempfile::TempDir;
 
 pub const PROJECT: &str = "p";
@@ -94,7 +93,7 @@ impl Setup {
         let account = json!({
             "type": "service_account", "project_id": PROJECT, "private_key_id": "kid",
             "client_email": "push@p.iam.gserviceaccount.com",
-            "private_key": RsaKey::generate().pem(), "token_uri": format!("{origin}/token"),
+            "private_key": RSA, "token_uri": format!("{origin}/token"),
         });
         let (public_key, private_key) = p256()?;
         let vapid = json!({"publicKey": public_key, "privateKey": private_key});

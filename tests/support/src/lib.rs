@@ -8,7 +8,7 @@
 //! | `servers` | [`RedisServer`], [`Postgres`], [`Record`], [`SmallDisk`]: storage |
 //! | | [`Functions`], [`Hub`]: the programs under test |
 //! | | [`Proxy`], [`Origin`], [`Gateway`]: network faults, an HTTP origin, an existing service |
-//! | | [`Certificate`]: for a server with TLS |
+//! | | [`PushService`]: FCM, a browser's push service, APNs |
 //! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`]: requests, and three ways to receive |
 //! | | [`jwt`]: tokens; [`api`]: every answer against `docs/openapi.json` |
 //! | `benchmarks` | [`cpu`] time, [`memory`], [`stats`], [`table`]s, peers in [`node`] |
@@ -28,14 +28,13 @@ mod servers;
 pub mod wait;
 
 pub use benchmarks::{cpu, memory, node, stats, table};
-pub use clients::{api, events, http, jwt, published, socket};
+pub use clients::{api, events, http, jwt, published, push_tester, socket};
 pub use processes::{paths, ports, process, schemathesis};
 pub use servers::small_disk;
 pub use servers::{
-    certificate, functions, gateway, hub, origin, postgres, proxy, record, redis_server,
+    functions, gateway, hub, origin, postgres, proxy, push_service, record, redis_server,
 };
 
-pub use certificate::Certificate;
 pub use events::Events;
 pub use functions::{Functions, Setup};
 pub use gateway::Gateway;
@@ -46,6 +45,7 @@ pub use origin::{Origin, Plan};
 pub use postgres::Postgres;
 pub use proxy::Proxy;
 pub use published::Published;
+pub use push_service::PushService;
 pub use record::Record;
 pub use redis_server::RedisServer;
 pub use schemathesis::Schemathesis;

@@ -23,7 +23,7 @@ use crate::cache::Cache;
 use crate::feed::retry::Unsent;
 use crate::http::auth::Authenticator;
 use crate::ports::sql::Backend;
-use crate::record::Record;
+use crate::record::{GroupCommit, Record};
 use crate::spin::cache_host::SpinHost;
 use crate::spin::redis::SpinRedis;
 use crate::spin::sql::SpinSql;
@@ -81,6 +81,8 @@ pub struct RecordApp {
     pub record: Record<SpinSql>,
     /// The database that holds the record.
     pub backend: Backend,
+    /// The creates of this instance, which share commits.
+    pub creates: GroupCommit,
     /// Users whose deliveries failed, for another attempt after the response.
     pub unsent: Unsent,
     app: App,
@@ -146,6 +148,7 @@ impl Instance for RecordApp {
         let app = Rc::new(Self {
             record: Record::new(sql, backend, clock::random_word),
             backend,
+            creates: GroupCommit::default(),
             unsent: Unsent::default(),
             app,
         });

@@ -1,19 +1,26 @@
-//! The record: the source of truth for notifications and push tokens, in an SQL database.
+//! The record: the source of truth for notifications, push tokens, devices and preferences, in an
+//! SQL database.
 //!
 //! Each statement is a file of its own, with the same name, parameters and columns in `sql/sqlite`
 //! and `sql/postgres`; the two databases differ in nothing else. A `feed` row per user holds the
 //! counter and is also the outbox: pending means `sent_seq < seq`.
 
+mod devices;
 mod entries;
 mod errors;
+mod group_commit;
 mod keys;
 mod pending;
+mod push_jobs;
 mod rows;
 mod statements;
 mod tokens;
 mod types;
 
+pub use devices::{AddressedDevice, Addresses, KnownDevice};
 pub use errors::RecordError;
+pub use group_commit::GroupCommit;
+pub use push_jobs::{ClaimedPush, DelayedPush, PushEntry, PushJobId};
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
     Created, Deleted, Entry, Idempotency, Marked, Marks, NewEntry, Outcome, Pending, RedisRun,
@@ -64,7 +71,10 @@ impl<S: Sql> Record<S> {
             if outcome.as_ref().is_err_and(|error| error.failure == Failure::Locked) {
                 outcome = self.sql.query(statement.trim(), parameters).await;
             }
-            outcome?;
+            match outcome {
+                Err(error) if error.failure == Failure::ColumnExists => {}
+                outcome => drop(outcome?),
+            }
         }
         Ok(())
     }
@@ -91,7 +101,7 @@ impl<S: Sql> Record<S> {
 
     async fn repeating(
         &self,
-        run: impl AsyncFn() -> Result<Rows, SqlError>,
+        mut run: impl AsyncFnMut() -> Result<Rows, SqlError>,
     ) -> Result<Rows, RecordError> {
         let mut outcome = run().await;
         for _ in 0..RETRIES_MAX {

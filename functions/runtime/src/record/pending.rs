@@ -2,7 +2,7 @@
 
 use shared::UserId;
 
-use super::rows::{Row, count, json};
+use super::rows::{Row, count, json, user_id};
 use super::{Pending, Record, RecordError, RedisRun};
 use crate::ports::sql::{Sql, Value};
 
@@ -24,9 +24,7 @@ impl<S: Sql> Record<S> {
             let mut row = Row::new(values);
             epoch = Some(row.text()?);
             let Some(user) = row.optional_text()? else { continue };
-            let user =
-                UserId::parse(&user).map_err(|error| RecordError::Malformed(error.to_string()))?;
-            pending.push(Pending { user, seq: row.int()?, sent_seq: row.int()? });
+            pending.push(Pending { user: user_id(&user)?, seq: row.int()?, sent_seq: row.int()? });
         }
         let epoch =
             epoch.ok_or_else(|| RecordError::Malformed("the record has no epoch".to_owned()))?;

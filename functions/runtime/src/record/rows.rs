@@ -32,6 +32,18 @@ pub(super) fn key_digests_of(entries: &[NewEntry]) -> Result<Value, RecordError>
     json(&known.map(Idempotency::key_digest).collect::<Vec<_>>())
 }
 
+/// A user id in a column.
+pub(super) fn user_id(text: &str) -> Result<UserId, RecordError> {
+    UserId::parse(text).map_err(|error| RecordError::Malformed(error.to_string()))
+}
+
+/// Parses a JSON array of \[user, rev\].
+pub(super) fn revs_from_json(text: &str) -> Result<Vec<(UserId, i64)>, RecordError> {
+    let pairs: Vec<(String, i64)> =
+        serde_json::from_str(text).map_err(|error| RecordError::Malformed(error.to_string()))?;
+    pairs.into_iter().map(|(id, rev)| Ok((user_id(&id)?, rev))).collect()
+}
+
 /// Parses rows of seq, id, title, body, kind, data, created_at_ms, expires_at_ms, read_at_ms.
 pub(super) fn entries(user: &UserId, rows: Rows) -> Result<Vec<Entry>, RecordError> {
     rows.into_iter().filter_map(|values| Row::new(values).entry(user).transpose()).collect()
@@ -216,5 +228,6 @@ pub(super) fn columns(entry: &NewEntry) -> Vec<Value> {
         Value::optional(idempotency.map(|known| known.key.as_str())),
         Value::optional(idempotency.map(|known| known.request_hash.as_str())),
         Value::optional(idempotency.map(Idempotency::key_digest).as_deref()),
+        entry.push.as_ref().map_or(Value::Null, |push| Value::Text(push.to_json())),
     ]
 }

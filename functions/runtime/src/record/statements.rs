@@ -31,6 +31,8 @@ macro_rules! statements {
                 include_str!("../../sql/sqlite/002_tokens.sql"),
                 include_str!("../../sql/sqlite/003_erased_keys.sql"),
                 include_str!("../../sql/sqlite/004_write_check.sql"),
+                include_str!("../../sql/sqlite/005_devices.sql"),
+                include_str!("../../sql/sqlite/006_push_jobs.sql"),
             ],
             $($name: include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql")),)*
         };
@@ -42,6 +44,8 @@ macro_rules! statements {
                 include_str!("../../sql/postgres/003_tokens.sql"),
                 include_str!("../../sql/postgres/004_erased_keys.sql"),
                 include_str!("../../sql/postgres/005_write_check.sql"),
+                include_str!("../../sql/postgres/006_devices.sql"),
+                include_str!("../../sql/postgres/007_push_jobs.sql"),
             ],
             $($name: include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql")),)*
         };
@@ -49,18 +53,25 @@ macro_rules! statements {
 }
 
 statements! {
+    addresses
     create
     create_batch
     delete
+    delete_device
     delete_token
+    describe_default
+    devices
     entries_after
     entries_before
     entry
     epoch
     erase
+    erase_devices
     erase_keys
+    erase_preference
     erase_rest
     erase_to_digests
+    full_users
     has_entry
     has_row
     known_keys
@@ -71,19 +82,28 @@ statements! {
     note_redis_run
     pending
     pending_count
+    preference
     prune
+    prune_devices
     prune_erased_keys
     prune_keys
     prune_token_rows
     prune_tokens
+    push_claim
+    push_delay
+    push_due
+    push_finish
+    put_device
+    put_preference
     put_tokens
     recent_pending
     redis_run
     release_erased_keys
     release_keys
+    remove_devices
     revs_of_tokenless
     rotate_epoch
-    token
+    tokens
     window
     write_check
 }

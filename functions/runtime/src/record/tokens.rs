@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use shared::limits::DEVICES_MAX;
 use shared::{PushToken, UserId};
 
-use super::rows::{Row, Rows, json};
+use super::rows::{Row, Rows, count, json, revs_from_json, user_id};
 use super::{Record, RecordError};
 use crate::ports::sql::{Sql, Value};
 
@@ -43,22 +44,9 @@ pub struct Pruned {
 
 /// Push tokens.
 impl<S: Sql> Record<S> {
-    /// A user's token and its revision.
-    ///
-    /// # Errors
-    /// [`RecordError`].
-    pub async fn token(&self, user: &UserId) -> Result<TokenRow, RecordError> {
-        let parameters = vec![Value::text(user.as_str())];
-        let rows = self.run_row(self.statements.token, parameters).await?;
-        if rows.is_empty() {
-            return Ok(TokenRow { rev: 0, token: None });
-        }
-        let mut row = Row::first(rows)?;
-        Ok(TokenRow { rev: row.int()?, token: row.optional_text()? })
-    }
-
     /// Assigns tokens to users and removes them from their previous owners. Each user and each
-    /// token may appear once in `assignments`.
+    /// token may appear once in `assignments`. Returns and changes nothing if one of the users would
+    /// have more than [`DEVICES_MAX`] devices.
     ///
     /// # Errors
     /// [`RecordError`]; the write may have taken effect.
@@ -74,14 +62,28 @@ impl<S: Sql> Record<S> {
                 (user.as_str(), token.map(PushToken::as_str), token.map(PushToken::digest))
             })
             .collect();
-        let parameters = vec![json(&items)?, Value::Int(now_ms)];
+        let parameters = vec![json(&items)?, Value::Int(now_ms), count(DEVICES_MAX)];
         let rows = self.run(self.statements.put_tokens, parameters).await?;
         let written = rows.into_iter().map(|values| {
             let mut row = Row::new(values);
-            let (user, rev, losers) = (user(&row.text()?)?, row.int()?, row.text()?);
-            Ok(Written { user, rev, losers: users(&losers)? })
+            let (user, rev, losers) = (user_id(&row.text()?)?, row.int()?, row.text()?);
+            Ok(Written { user, rev, losers: revs_from_json(&losers)? })
         });
         written.collect()
+    }
+
+    /// The push tokens of these users, in their order.
+    ///
+    /// # Errors
+    /// [`RecordError`].
+    pub async fn tokens(&self, users: &[&UserId]) -> Result<Vec<TokenRow>, RecordError> {
+        let ids: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
+        let rows = self.run(self.statements.tokens, vec![json(&ids)?]).await?;
+        let rows = rows.into_iter().map(|values| {
+            let mut row = Row::new(values);
+            Ok(TokenRow { rev: row.int()?, token: row.optional_text()? })
+        });
+        rows.collect()
     }
 
     /// Removes a user's token and returns the row's revision.
@@ -120,18 +122,7 @@ impl<S: Sql> Record<S> {
 fn revs(rows: Rows) -> Result<BTreeMap<UserId, i64>, RecordError> {
     let revs = rows.into_iter().map(|values| {
         let mut row = Row::new(values);
-        Ok((user(&row.text()?)?, row.int()?))
+        Ok((user_id(&row.text()?)?, row.int()?))
     });
     revs.collect()
-}
-
-fn user(text: &str) -> Result<UserId, RecordError> {
-    UserId::parse(text).map_err(|error| RecordError::Malformed(error.to_string()))
-}
-
-/// Parses a JSON array of \[user, rev\].
-fn users(text: &str) -> Result<Vec<(UserId, i64)>, RecordError> {
-    let pairs: Vec<(String, i64)> =
-        serde_json::from_str(text).map_err(|error| RecordError::Malformed(error.to_string()))?;
-    pairs.into_iter().map(|(id, rev)| Ok((user(&id)?, rev))).collect()
 }

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Arg;
+use clap::CommandFactory as _;
+use native::settings::sample;
 use tempfile::TempDir;
 
 use super::*;
@@ -19,7 +20,7 @@ fn file(text: &str) -> (TempDir, PathBuf) {
 fn read(path: &Path, arguments: &[&str]) -> Result<Settings, SettingsError> {
     let config = ["bellwire-hub", "check-config", "--config", path.to_str().unwrap()];
     let arguments: Vec<OsString> = config.iter().chain(arguments).map(OsString::from).collect();
-    Settings::read(&arguments)
+    super::read(&arguments)
 }
 
 fn problem(text: &str) -> String {
@@ -32,7 +33,7 @@ fn shown(settings: &Settings) -> String {
     let Some(crate::config::flags::Command::CheckConfig(args)) = &settings.cli.command else {
         panic!()
     };
-    settings.show(&Config::new(args, &|_| None).unwrap())
+    show(settings, &Config::new(args, &|_| None).unwrap())
 }
 
 #[test]
@@ -107,6 +108,8 @@ fn variables_that_no_setting_has_are_found() {
         "BELLWIRE_HUB_PING_INTERVAL_S",
         "BELLWIRE_HUB_CONFIG",
         "BELLWIRE_RELAY_TOKEN_FILE",
+        // Of the push worker, which may share the environment.
+        "BELLWIRE_PUSH_IN_FLIGHT",
         // Of Kubernetes, for services `bellwire-hub` and `bellwire-functions`.
         "BELLWIRE_HUB_SERVICE_HOST",
         "BELLWIRE_HUB_SERVICE_PORT_HTTP",
@@ -129,47 +132,7 @@ fn a_password_is_not_printed() {
     );
 }
 
-/// A setting in the sample: active with its default, or commented out if it has no default.
-fn sample_line<'a>(key: &str) -> Option<(bool, &'a str)> {
-    SAMPLE.lines().find_map(|line| {
-        let (is_active, text) = match line.strip_prefix('#') {
-            Some(text) => (false, text),
-            None => (true, line),
-        };
-        text.strip_prefix(key)?.strip_prefix(" = ").map(|value| (is_active, value))
-    })
-}
-
 #[test]
 fn the_sample_holds_every_setting_with_its_default() {
-    let command = Cli::command();
-    for arg in settable(&command) {
-        let key = arg.get_id().as_str();
-        let (is_active, value) = sample_line(key).unwrap_or_else(|| panic!("{key} is missing"));
-        let default: Vec<_> =
-            arg.get_default_values().iter().map(|v| v.to_string_lossy()).collect();
-        if arg.get_value_delimiter().is_some() {
-            assert!(is_active && value == "[]", "{key}");
-        } else if let [default] = default.as_slice() {
-            assert!(is_active && value.trim_matches('"') == default, "{key} is {default:?}");
-        } else {
-            assert!(!is_active, "{key} has no default");
-        }
-        let env = arg.get_env().map(|env| env.to_string_lossy());
-        assert!(env.is_some_and(|env| SAMPLE.contains(env.as_ref())), "the variable of {key}");
-        assert!(arg.get_help().is_some(), "{key}");
-    }
-    // The sample has no other setting; commented ones would be accepted, too.
-    ConfigFile::parse("sample", SAMPLE, &command).unwrap();
-    let whole: Vec<&str> = SAMPLE.lines().map(uncommented).collect();
-    let whole = ConfigFile::parse("sample", &whole.join("\n"), &command).unwrap();
-    assert!(settable(&command).map(Arg::get_id).all(|id| whole.place(id.as_str()).is_some()));
-}
-
-/// Removes the `#` of a `#key = value` line; in a sentence a space follows `#`.
-fn uncommented(line: &str) -> &str {
-    match line.strip_prefix('#') {
-        Some(text) if text.starts_with(|c: char| c.is_ascii_lowercase()) => text,
-        _ => line,
-    }
+    sample::check(SAMPLE, &Cli::command()).unwrap();
 }

@@ -42,29 +42,6 @@ fn samples(page: &str) -> HashMap<String, f64> {
     samples
 }
 
-fn accepted(accept: &'static str) -> Format {
-    let value = http::HeaderValue::from_static(accept);
-    Format::accepted(&HeaderMap::from_iter([(ACCEPT, value)]))
-}
-
-#[test]
-fn a_scraper_gets_the_format_that_it_asks_for() {
-    assert_eq!(Format::accepted(&HeaderMap::new()), Format::Prometheus);
-    assert_eq!(accepted("*/*"), Format::Prometheus);
-    assert_eq!(accepted("text/plain;version=0.0.4"), Format::Prometheus);
-    // Prometheus 3, by default and with its formats in another order.
-    let default = "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.6,\
-                   application/openmetrics-text;version=0.0.1;q=0.5,\
-                   text/plain;version=1.0.0;escaping=allow-utf-8;q=0.4,\
-                   text/plain;version=0.0.4;q=0.3,*/*;q=0.2";
-    assert_eq!(accepted(default), Format::OpenMetrics);
-    let text_first = "text/plain;version=0.0.4;q=0.6, Application/OpenMetrics-Text; q=0.5";
-    assert_eq!(accepted(text_first), Format::Prometheus);
-    assert_eq!(accepted("application/openmetrics-text"), Format::OpenMetrics);
-    assert_eq!(accepted("application/openmetrics-text;q=0, text/html"), Format::Prometheus);
-    assert_eq!(accepted("application/openmetrics-text;q=high"), Format::Prometheus);
-}
-
 #[test]
 fn both_formats_have_the_same_series_and_help() {
     let [open_metrics, prometheus] = [Format::OpenMetrics, Format::Prometheus].map(new_page);

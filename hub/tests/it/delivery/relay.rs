@@ -14,7 +14,7 @@ use crate::support::{Hub, Options, until};
 /// Stores the heads of requests and sends the answers in order; the last one repeats.
 async fn functions(answers: &'static [(&str, &str)]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/admin/relay", listener.local_addr().unwrap());
+    let url = format!("http://{}", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
     let kept = requests.clone();
     tokio::spawn(async move {

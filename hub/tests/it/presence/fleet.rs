@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use hub::config::PresencePace;
 use hub::presence::{Presence, Users};
-use hub::redis::commands::Commands;
+use hub::redis::commands::commands;
+use native::redis::Commands;
 use parking_lot::Mutex;
 use redis::AsyncCommands as _;
 use shared::UserId;
@@ -38,7 +39,7 @@ impl Users for Member {
 impl Member {
     fn new(redis: &RedisServer, pace: PresencePace) -> Arc<Self> {
         let client = redis::Client::open(redis.url()).unwrap();
-        let redis = Commands::new(client, Arc::default(), Arc::default());
+        let redis = commands(client, Arc::default(), Arc::default());
         Arc::new(Self {
             presence: Presence::new(pace, Arc::default()),
             redis,

@@ -10,7 +10,7 @@ use hub::admission::refusal_log::RefusalLog;
 use hub::config::{Config, RedisTarget};
 use hub::limits::TICKETS_BURST;
 use hub::metrics::Metrics;
-use hub::redis::commands::Commands;
+use hub::redis::commands::commands;
 use hub::session::ticket_route::TicketDesk;
 use hub::session::tickets::Tickets;
 use redis::AsyncCommands as _;
@@ -24,7 +24,7 @@ use crate::support::{KEY, ORIGIN, RedisServer, now_s, token, token_until};
 
 fn tickets(redis: &RedisServer) -> Arc<Tickets> {
     let client = RedisTarget::parse(&redis.url()).unwrap().client;
-    let commands = Commands::new(client, Arc::default(), Arc::default());
+    let commands = commands(client, Arc::default(), Arc::default());
     Arc::new(Tickets::new(Arc::new(commands)))
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hub::http::request_head::{self, RequestHead};
-use hub::http::request_id::RequestId;
 use hub::protocol::Protocol;
 use hub::protocol::frame::{self, Opcode};
 use hub::session::upgrade;
@@ -14,6 +13,7 @@ use hub::socket::connection::Connection;
 use hub::socket::end::End;
 use hub::socket::keepalive::Keepalive;
 use hub::socket::task::{Listener, SocketTask};
+use native::http::RequestId;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::Instant;
 

@@ -15,10 +15,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ::redis::AsyncCommands as _;
 use hub::admission::Limits;
 use hub::admission::rate_limit::Rate;
-use hub::config::derived::MetricsAccess;
-use hub::config::{Config, Pace, RedisTarget, RelayConfig};
+use hub::config::{Config, Pace, RedisTarget};
 use hub::relay::Relay;
 use hub::server::{self, Listeners};
+use native::functions::FunctionsConfig;
+use native::ops::MetricsAccess;
 use serde_json::json;
 use shared::auth::{KeyConfig, KeySet};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -75,7 +76,7 @@ impl Hub {
 
     pub async fn start_with(options: Options) -> Self {
         // This process has both ends of the thousands of sockets of some tests.
-        hub::config::open_files::raise().unwrap();
+        native::process::open_files::raise().unwrap();
         let hub = Self::start_on(RedisServer::start().await, options).await;
         hub.until_ready().await;
         hub
@@ -86,7 +87,7 @@ impl Hub {
         let hs256_key = if options.has_no_key { "" } else { KEY }.to_owned();
         let keys = KeySet::new(&KeyConfig { hs256_key, ..KeyConfig::default() }).unwrap();
         let relay = options.relay.map(|(url, token_file)| {
-            Relay::new(RelayConfig { url: url.parse().unwrap(), token_file }).unwrap()
+            Relay::new(FunctionsConfig { base: url, token_file }).unwrap()
         });
         let redis_target =
             RedisTarget::parse(&options.redis_url.unwrap_or_else(|| redis.url())).unwrap();

@@ -25,7 +25,7 @@ impl Program {
 
     pub async fn start_with(setup: Setup) -> Self {
         // The hub inherits the limit.
-        hub::config::open_files::raise().unwrap();
+        native::process::open_files::raise().unwrap();
         Self(setup.start().await)
     }
 

@@ -1,5 +1,3 @@
-mod fake;
-
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +8,14 @@ use push::outcome::Outcome;
 use push::sender::{ApnsConfig, Config, FcmConfig, WebPushConfig};
 use push::webpush::Allowed;
 use push::{Address, Origin, Push, Roots, Sender};
-use serde_json::json;
-use support::certificate;
 
-pub use fake::{Fake, Protocol, Reply, Seen, acceptor};
-pub use support::Certificate;
+pub use support::push_service::{
+    Certificate, FCM_PATH, Protocol, PushService as Fake, Reply, Seen, acceptor, fcm_error,
+    fcm_token, token,
+};
+use support::push_service::{pem, service_account};
 
-pub const FCM_PATH: &str = "/v1/projects/p/messages:send";
 pub const TOPIC: &str = "com.example.app";
-const FCM_ERROR: &str = "type.googleapis.com/google.firebase.fcm.v1.FcmError";
 
 /// Credentials in files, and a configuration that uses them.
 pub struct Files {
@@ -49,24 +46,20 @@ impl Files {
 
     /// FCM at `fcm`, with its OAuth2 server at `oauth`.
     pub fn fcm(&self, fcm: &Fake, oauth: &Fake) -> Config {
-        let account = json!({
-            "type": "service_account", "project_id": "p", "private_key_id": "kid",
-            "client_email": "push@p.iam.gserviceaccount.com", "private_key": RSA,
-            "token_uri": format!("{}/token", oauth.origin()),
-        });
-        let file = self.write("service-account.json", &account.to_string());
+        let account = service_account(oauth);
+        let file = self.write("service-account.json", &account);
         let fcm = FcmConfig { origin: origin(fcm), ..FcmConfig::new(file) };
         Config { fcm: Some(fcm), ..self.config() }
     }
 
     pub fn webpush(&self, allowed: Allowed) -> Config {
-        let key = self.write("vapid.pem", &certificate::pem());
+        let key = self.write("vapid.pem", &pem());
         let subject = "mailto:ops@example.com".to_owned();
         Config { webpush: Some(WebPushConfig { key, subject, allowed }), ..self.config() }
     }
 
     pub fn apns(&self, apns: &Fake) -> Config {
-        let key = self.write("apns.p8", &certificate::pem());
+        let key = self.write("apns.p8", &pem());
         let topics = vec![TOPIC.to_owned()];
         let config = ApnsConfig::new(key, "KEY".into(), "TEAM".into(), topics);
         let apns = ApnsConfig { production: origin(apns), ..config };
@@ -104,22 +97,6 @@ impl Fcm {
     }
 }
 
-/// An OAuth2 server's answer: a new token each time.
-pub fn token(seen: &Seen) -> Reply {
-    Reply::json(
-        200,
-        &json!({
-            "access_token": format!("token-{}", seen.number), "expires_in": 3599,
-            "token_type": "Bearer",
-        }),
-    )
-}
-
-pub fn fcm_error(status: u16, code: &str) -> Reply {
-    let details = json!([{"@type": FCM_ERROR, "errorCode": code}]);
-    Reply::json(status, &json!({"error": {"code": status, "details": details}}))
-}
-
 pub fn push(address: Address) -> Push {
     Push {
         address,
@@ -143,15 +120,6 @@ pub fn many(count: usize) -> Vec<Push> {
     (0..count).map(|i| to_fcm(&format!("token-{i}"))).collect()
 }
 
-/// The token that a request to FCM was for.
-pub fn fcm_token(seen: &Seen) -> String {
-    let json: serde_json::Value = serde_json::from_slice(&seen.body).unwrap();
-    json["message"]["token"].as_str().unwrap().to_owned()
-}
-
 pub fn count(outcomes: &[Outcome], label: &str) -> usize {
     outcomes.iter().filter(|outcome| outcome.label() == label).count()
 }
-
-/// Made by `openssl genpkey -algorithm RSA`, for tests only.
-const RSA: &str = include_str!("../../keys/rsa.pem");

@@ -1,6 +1,7 @@
 //! Push tokens on both records: one owner each, Redis as the fast copy that other services share.
 
 mod races;
+mod reads;
 mod requests;
 
 use serde_json::{Value, json};

@@ -3,9 +3,11 @@
 //! Afterwards it is done, or a repeat does it: nothing twice, nothing lost.
 
 mod caches;
+mod campaign_pushes;
 mod campaigns;
 mod feeds;
 mod presence;
+mod pushes;
 mod queues;
 mod tokens;
 

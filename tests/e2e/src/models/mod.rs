@@ -1,6 +1,7 @@
 //! The mechanisms of `runtime` without WASM: random calls on a real Redis and real databases, compared
-//! with models of the contract; and the cache as a library, case by case.
+//! with models of the contract; the cache as a library, and the push of campaigns, case by case.
 
 mod cache_engine;
 mod cache_model;
+mod campaign_push;
 pub mod record_model;

@@ -9,6 +9,7 @@ mod concurrent;
 mod creates;
 mod crowd;
 mod deadlocks;
+mod devices;
 mod expected;
 mod feed;
 mod heard;

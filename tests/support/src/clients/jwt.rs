@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
-use rsa::pkcs8::{EncodePrivateKey as _, LineEnding};
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
 
@@ -97,7 +96,6 @@ impl Jwt {
 /// An RSA key, generated for the test.
 pub struct RsaKey {
     der: Vec<u8>,
-    pem: String,
     modulus: Vec<u8>,
     exponent: Vec<u8>,
 }
@@ -112,15 +110,9 @@ impl RsaKey {
         let key = rsa::RsaPrivateKey::new(&mut rand_core::OsRng, bits).unwrap();
         Self {
             der: key.to_pkcs1_der().unwrap().as_bytes().to_vec(),
-            pem: key.to_pkcs8_pem(LineEnding::LF).unwrap().to_string(),
             modulus: key.n().to_bytes_be(),
             exponent: key.e().to_bytes_be(),
         }
-    }
-
-    /// PKCS#8 in PEM, as in a service account's file.
-    pub fn pem(&self) -> &str {
-        &self.pem
     }
 
     /// The public modulus, known to attackers.

@@ -4,8 +4,10 @@
 /// reports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// A table, schema or function of the record is missing; the statement had no effect.
+    /// A table, column, schema or function of the record is missing; the statement had no effect.
     NotMigrated,
+    /// A migration adds a column that SQLite's table already has: it knows no `IF NOT EXISTS` there.
+    ColumnExists,
     /// The database rolled the statement back to resolve a deadlock, such as that of a prune with
     /// marks.
     Deadlock,
@@ -35,8 +37,11 @@ impl SqlError {
     /// Classifies an error text of SQLite.
     pub fn sqlite(text: impl Into<String>) -> Self {
         let text = text.into();
-        let failure = if text.contains("no such table") {
+        let missing = ["no such table", "no such column", "has no column named"];
+        let failure = if missing.iter().any(|words| text.contains(words)) {
             Failure::NotMigrated
+        } else if text.contains("duplicate column name") {
+            Failure::ColumnExists
         } else if text.contains("database is locked") {
             Failure::Locked
         } else if text.contains("readonly database") {
@@ -52,8 +57,8 @@ impl SqlError {
     /// Classifies an error of Postgres by its SQLSTATE.
     pub fn postgres(sqlstate: &str, message: &str) -> Self {
         let failure = match sqlstate {
-            // undefined_table, invalid_schema_name
-            "42P01" | "3F000" => Failure::NotMigrated,
+            // undefined_table, undefined_column, invalid_schema_name
+            "42P01" | "42703" | "3F000" => Failure::NotMigrated,
             // undefined_function; a migration restores only functions of the record.
             "42883" if message.contains("bellwire.") => Failure::NotMigrated,
             // deadlock_detected, serialization_failure: undone either way.
@@ -87,6 +92,9 @@ mod tests {
     fn failures_are_classified() {
         for (text, expected) in [
             ("no such table: notifications", Failure::NotMigrated),
+            ("no such column: locale", Failure::NotMigrated),
+            ("table push_token has no column named locale", Failure::NotMigrated),
+            ("duplicate column name: locale", Failure::ColumnExists),
             ("database is locked", Failure::Locked),
             ("attempt to write a readonly database", Failure::ReadOnly),
             ("database or disk is full", Failure::DiskFull),
@@ -96,6 +104,7 @@ mod tests {
         }
         for (sqlstate, message, expected) in [
             ("42P01", "relation \"bellwire.feed\" does not exist", Failure::NotMigrated),
+            ("42703", "column push_token.locale does not exist", Failure::NotMigrated),
             ("3F000", "schema \"bellwire\" does not exist", Failure::NotMigrated),
             ("42883", "function bellwire.create_one() does not exist", Failure::NotMigrated),
             ("42883", "function lower(integer) does not exist", Failure::Other),

@@ -4,31 +4,40 @@ use shared::script;
 
 use super::{Call, Case, call, check};
 
-fn keys(with_once: bool) -> Vec<String> {
-    let mut keys: Vec<String> = ["campaign:c", "campaign:c:responses", "bw:campaign:{campaign:c}"]
-        .map(str::to_owned)
-        .into();
-    keys.extend(with_once.then(|| "bw:once:{campaign:c}:once".to_owned()));
-    keys
+fn keys(more: &[&str]) -> Vec<String> {
+    let all = ["campaign:c", "bw:campaign:{campaign:c}"].iter().chain(more);
+    all.map(|key| (*key).to_owned()).collect()
 }
+
+const RESPONSES: &str = "campaign:c:responses";
+const ONCE: &str = "bw:once:{campaign:c}:once";
+/// Those of a push.
+const PUSH: [&str; 5] = [
+    "bw:push:{campaign:c}",
+    "bw:pushblocks:{campaign:c}",
+    "bw:pushretry:{campaign:c}",
+    "bw:pushdead:{campaign:c}",
+    "bw:pushblock:{campaign:c}",
+];
 
 fn add(mode: &str, users: &[&str]) -> Call {
     let mut args = vec!["86400", "60", mode, "5"];
     args.extend_from_slice(users);
-    call(&script::CAMPAIGN_ADD, &keys(true), &args)
+    call(&script::CAMPAIGN_ADD, &keys(&[ONCE]), &args)
 }
 
 fn respond(responses: &[&str]) -> Call {
     let mut args = vec!["86400", "60", "3"];
     args.extend_from_slice(responses);
-    call(&script::CAMPAIGN_RESPOND, &keys(true), &args)
+    call(&script::CAMPAIGN_RESPOND, &keys(&[RESPONSES, ONCE]), &args)
 }
 
 #[tokio::test]
 async fn every_call() {
     let three = || vec![add("append", &["a", "b", "c"]), respond(&["1", "2"])];
-    let next = |count: &str| call(&script::CAMPAIGN_NEXT, &keys(false), &["86400", count]);
-    let progress = || call(&script::CAMPAIGN_PROGRESS, &keys(false), &["86400"]);
+    let next = |count: &str| call(&script::CAMPAIGN_NEXT, &keys(&[]), &["86400", count]);
+    let progress = || call(&script::CAMPAIGN_PROGRESS, &keys(&[RESPONSES]), &["86400"]);
+    let removed = keys(&[&[RESPONSES, ONCE][..], &PUSH].concat());
     let mut cases = vec![
         Case::new("append", three(), add("append", &["d", "e"])),
         Case::new("begin", Vec::new(), add("append", &["d", "e"])),
@@ -45,11 +54,11 @@ async fn every_call() {
         Case::new("respond", three(), respond(&["3"])),
         Case::new("too many responses", three(), respond(&["3", "4"])),
         Case::new("progress", three(), progress()).command(&["LPOP", "campaign:c"]).any_answer(),
-        Case::new("delete", three(), call(&script::CAMPAIGN_DELETE, &keys(true), &["60"])),
+        Case::new("delete", three(), call(&script::CAMPAIGN_DELETE, &removed, &["60"])),
         Case::new(
             "page",
             three(),
-            call(&script::CAMPAIGN_PAGE, &keys(false)[1..2], &["86400", "0", "9"]),
+            call(&script::CAMPAIGN_PAGE, &[RESPONSES.to_owned()], &["86400", "0", "9"]),
         ),
     ];
     for case in &mut cases {

@@ -11,6 +11,12 @@ fn keys() -> Vec<String> {
     vec![TOKEN.to_owned(), COMPANION.to_owned()]
 }
 
+/// Those of two users.
+fn many() -> Vec<String> {
+    let others = ["user:bob:token".to_owned(), "bw:token:{user:bob:token}".to_owned()];
+    keys().into_iter().chain(others).collect()
+}
+
 fn write(verb: &str, rev: &str, token: &str) -> Call {
     call(&script::TOKEN_WRITE, &keys(), &["600", "600", "60", verb, rev, token])
 }
@@ -34,6 +40,11 @@ async fn every_call() {
             call(&script::TOKEN_READ, &keys(), &["600"])
         })
         .command(&["SET", TOKEN, "theirs", "EX", "500"]),
+        Case::new("read of many", set(), call(&script::TOKEN_READ, &many(), &["600"])),
+        Case::new("refill of many", Vec::new(), {
+            let args = ["600", "600", "60", "5", "new", "6", ""];
+            call(&script::TOKEN_REFILL, &many(), &args)
+        }),
     ])
     .await;
 }

@@ -1,4 +1,4 @@
-//! Push tokens: many at once with a Redis that fails now and then, and one call in between another.
+//! Push tokens, also as devices: many at once with a Redis that fails now and then, and one call in between another.
 //! When all is quiet, and what failed was repeated as clients would, Redis must say what the record
 //! says, or nothing.
 
@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 
 use futures_util::future::join_all;
 use runtime::ports::redis::{Arg, Redis as _};
-use runtime::push_tokens;
 use runtime::record::TokenRow;
+use runtime::{devices, push_tokens};
+use shared::device::{Address, Device};
 use shared::json::Object;
-use shared::{PushToken, UserId, keys};
+use shared::{DeviceName, PushToken, UserId, keys};
 use support::RedisServer;
 
 use super::crowd::{Member, Server};
@@ -21,6 +22,7 @@ const ACTIONS: u64 = 40;
 const ROUNDS: u32 = 6;
 const USERS: u64 = 4;
 const TOKENS: u64 = 5;
+const DEVICES: [&str; 2] = ["phone", DeviceName::DEFAULT];
 const FAULT_RATE: u64 = 10;
 const NOW_MS: i64 = 1_800_000_000_000;
 /// Of a call that fails again and again.
@@ -64,8 +66,12 @@ async fn tokens_at_once(server: &Server) {
         for at in 0..USERS {
             let row = check(&quiet, at).await;
             let row = row.unwrap_or_else(|error| panic!("BELLWIRE_MODEL_SEED={seed}: {error}"));
-            let is_first = row.token.is_none_or(|token| seen.insert(token));
-            assert!(is_first, "BELLWIRE_MODEL_SEED={seed}: two users have one token");
+            let devices = quiet.record.addresses(&[user(at)]).await.unwrap().remove(0).devices;
+            let default = devices.iter().find(|device| device.device == DeviceName::DEFAULT);
+            assert_eq!(default.map(|device| device.rev), row.token.map(|_| row.rev));
+            let mut tokens = devices.iter().map(|device| device.address["token"].to_string());
+            let is_first = tokens.all(|token| seen.insert(token));
+            assert!(is_first, "BELLWIRE_MODEL_SEED={seed}: two devices have one token");
         }
     }
 }
@@ -73,7 +79,7 @@ async fn tokens_at_once(server: &Server) {
 /// One call, repeated until it is answered.
 async fn act(member: &Member) {
     let (redis, record) = (&member.redis, &member.record);
-    let (who, kind) = (user(member.pick(USERS)), member.pick(12));
+    let (who, kind) = (user(member.pick(USERS)), member.pick(17));
     let pairs: Vec<(UserId, PushToken)> = (0..1 + member.pick(4))
         .map(|_| (user(member.pick(USERS)), token(member.pick(TOKENS))))
         .collect();
@@ -91,6 +97,16 @@ async fn act(member: &Member) {
                 let key = keys::push_token(&who);
                 redis.command("DEL", &[Arg::Text(&key)]).await.map(drop).map_err(Into::into)
             }
+            10..14 => {
+                let name = DeviceName::parse(DEVICES[usize::try_from(kind).unwrap() % 2]).unwrap();
+                let address = Address::Fcm { token: pairs[0].1.clone() };
+                let device = Device { address, locale: None, time_zone: None };
+                devices::put(redis, record, &who, &name, &device, NOW_MS).await
+            }
+            14 => {
+                let name = DeviceName::parse(DEVICES[0]).unwrap();
+                devices::remove(redis, record, &who, &name, NOW_MS).await
+            }
             _ => push_tokens::read(redis, record, &who).await.map(drop),
         };
         if done.is_ok() {
@@ -102,7 +118,8 @@ async fn act(member: &Member) {
 
 async fn check(quiet: &Member, at: u64) -> Result<TokenRow, String> {
     let who = user(at);
-    let row = quiet.record.token(&who).await.map_err(|error| error.to_string())?;
+    let rows = quiet.record.tokens(&[&who]).await.map_err(|error| error.to_string())?;
+    let row = rows.into_iter().next().ok_or("no row")?;
     let lies = in_redis(quiet, &who).await;
     if lies.is_some() && lies != row.token {
         return Err(format!("{who} has {lies:?} in Redis and {row:?} in the record"));

@@ -1,0 +1,2 @@
+-- $1 user
+DELETE FROM bellwire.device WHERE user_id = $1

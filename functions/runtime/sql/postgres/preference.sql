@@ -1,0 +1,2 @@
+-- $1 user
+SELECT json FROM bellwire.preference WHERE user_id = $1

@@ -1,0 +1,139 @@
+//! The calls of a campaign's scripts, and of test pushes. None waits longer than the connection's
+//! deadlines.
+
+use std::sync::Arc;
+
+use native::redis::Commands;
+use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
+use shared::campaign_push::index::{self, Pushing};
+use shared::campaign_push::{Block, Call, Claim, Claimed, Malformed, Settled};
+
+use super::{PUSH_TESTS, push_test};
+use crate::health::Health;
+use crate::limits::{TRIAL_RESULT_TTL_S, TRIALS_MAX};
+
+/// Why a call failed.
+#[derive(Debug)]
+pub(crate) enum StoreError {
+    /// Redis is away, or refuses the command.
+    Redis(RedisError),
+    Malformed(Malformed),
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StoreError::Redis(error) => error.fmt(f),
+            StoreError::Malformed(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The connection with the calls.
+pub(crate) struct Store {
+    commands: Arc<Commands>,
+    health: Arc<Health>,
+}
+
+impl Store {
+    pub(crate) fn new(commands: Arc<Commands>, health: Arc<Health>) -> Self {
+        Self { commands, health }
+    }
+
+    /// The campaigns under way, and the test pushes that wait, as JSON.
+    ///
+    /// # Errors
+    /// Redis is away.
+    pub(crate) async fn look(&self) -> Result<(Vec<Pushing>, Vec<Vec<u8>>), StoreError> {
+        let [name, args @ ..] = index::list();
+        let mut pipeline = redis::pipe();
+        pipeline.cmd(name).arg(&args[..]);
+        pipeline.cmd("LPOP").arg(PUSH_TESTS).arg(TRIALS_MAX);
+        let (listed, tests): (Vec<Vec<u8>>, Option<Vec<Vec<u8>>>) = self.query(&pipeline).await?;
+        Ok((index::listed(&listed), tests.unwrap_or_default()))
+    }
+
+    /// Stores the results of a test push.
+    ///
+    /// # Errors
+    /// Redis is away.
+    pub(crate) async fn answer_test(&self, nonce: &str, results: &str) -> Result<(), StoreError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("SET").arg(push_test(nonce)).arg(results).arg("EX").arg(TRIAL_RESULT_TTL_S);
+        let ((),): ((),) = self.query(&pipeline).await?;
+        Ok(())
+    }
+
+    /// Keeps a campaign in the index.
+    ///
+    /// # Errors
+    /// Redis is away.
+    pub(crate) async fn touch(&self, pushing: &Pushing) -> Result<(), StoreError> {
+        let _: redis::Value = self.script(&index::touch(&pushing.campaign)).await?;
+        Ok(())
+    }
+
+    /// Removes a campaign from the index, unless it was touched meanwhile.
+    ///
+    /// # Errors
+    /// Redis is away.
+    pub(crate) async fn forget(&self, pushing: &Pushing) -> Result<(), StoreError> {
+        let _: redis::Value = self.script(&index::drop(pushing)).await?;
+        Ok(())
+    }
+
+    /// Sends a claim, which may have been sent before.
+    ///
+    /// # Errors
+    /// Redis is away, or the reply is not the script's.
+    pub(crate) async fn claim(&self, claim: &Claim) -> Result<Claimed, StoreError> {
+        let reply: Vec<Vec<u8>> = self.script(&claim.call()).await?;
+        claim.clone().answered(&reply).map_err(StoreError::Malformed)
+    }
+
+    /// Tells what was noted in a block, and renews its lease.
+    ///
+    /// # Errors
+    /// As [`Store::claim`]; the next call tells the same.
+    pub(crate) async fn settle(&self, block: &mut Block) -> Result<Settled, StoreError> {
+        let settlement = block.settlement();
+        if let Some(respond) = &settlement.respond {
+            let _: redis::Value = self.script(respond).await?;
+        }
+        let reply: Vec<Vec<u8>> = self.script(&settlement.settle).await?;
+        block.answered(&reply).map_err(StoreError::Malformed)
+    }
+
+    async fn query<T: FromRedisValue>(&self, pipeline: &Pipeline) -> Result<T, StoreError> {
+        self.noted(self.commands.query(pipeline).await)
+    }
+
+    /// Runs a script; sends its source if the server does not know it yet.
+    async fn script<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
+        let answer = match self.run("EVALSHA", call.script.sha1(), call).await {
+            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
+                self.run("EVAL", call.script.source, call).await
+            }
+            answer => answer,
+        };
+        self.noted(answer)
+    }
+
+    async fn run<T: FromRedisValue>(
+        &self,
+        command: &str,
+        script: &str,
+        call: &Call,
+    ) -> Result<T, RedisError> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd(command).arg(script).arg(call.keys.len()).arg(&call.keys).arg(&call.args);
+        self.commands.query::<(T,)>(&pipeline).await.map(|(answer,)| answer)
+    }
+
+    fn noted<T>(&self, answer: Result<T, RedisError>) -> Result<T, StoreError> {
+        answer.map_err(|error| {
+            self.health.redis_failed();
+            StoreError::Redis(error)
+        })
+    }
+}

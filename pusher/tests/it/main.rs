@@ -1,0 +1,19 @@
+//! The worker's program, with functions and push services of the tests' own and a real Redis. Every test
+//! has all of them for itself.
+//!
+//! | file | |
+//! |---|---|
+//! | `jobs` | pushes of single notifications: sent once, repeated, given up, removed |
+//! | `campaigns` | campaigns: templates, progress, pauses, several workers |
+//! | `faults` | workers killed, functions and Redis away |
+//! | `process` | command line, readiness, metrics, the end |
+//! | `support` | functions that remember, and the whole world around a worker |
+
+// clippy.toml allows this in `#[test]` functions; the harness around them fails the same way.
+#![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
+
+mod campaigns;
+mod faults;
+mod jobs;
+mod process;
+mod support;

@@ -1,0 +1,92 @@
+//! Campaigns in Redis, written as the functions and other services write them.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use shared::campaign_push::index;
+use shared::campaign_push::progress::Progress;
+use shared::limits::CAMPAIGN_TTL_S;
+use shared::script::{self, Script};
+use shared::{CampaignId, keys};
+use support::wait::eventually_within;
+
+use super::World;
+
+const ID: &str = "spring";
+
+impl World {
+    /// A campaign of these elements with a template; `more` replaces options.
+    pub async fn campaign(&self, elements: impl IntoIterator<Item = Value>, more: Value) {
+        let mut options = json!({
+            "template": {"title": "Sale"}, "when": "always", "rate": 10_000, "startAtMs": 0,
+            "ttlSeconds": 3600, "dryRun": false, "responses": "failures", "doubt": "resend",
+            "feed": false,
+        });
+        for (name, value) in more.as_object().unwrap() {
+            options[name] = value.clone();
+        }
+        let elements: Vec<String> = elements.into_iter().map(|it| it.to_string()).collect();
+        let list = keys::campaign(&id());
+        let mut connection = self.redis.connection().await;
+        for some in elements.chunks(1000) {
+            let mut pipeline = redis::pipe();
+            pipeline.cmd("RPUSH").arg(&list).arg(some).ignore();
+            pipeline.cmd("EXPIRE").arg(&list).arg(CAMPAIGN_TTL_S).ignore();
+            let () = pipeline.query_async(&mut connection).await.unwrap();
+        }
+        let rate = options["rate"].to_string();
+        let args = [options.to_string(), rate, "0".to_owned()];
+        let _: redis::Value = self.eval(&script::PUSH_START, &args).await;
+        let touch = index::touch(&id());
+        let mut command = redis::cmd("EVAL");
+        command.arg(touch.script.source).arg(touch.keys.len()).arg(touch.keys).arg(touch.args);
+        let _: redis::Value = command.query_async(&mut connection).await.unwrap();
+    }
+
+    /// `users` users without a token of their own.
+    pub async fn users(&self, users: usize, more: Value) {
+        self.campaign((0..users).map(|n| json!({"userId": format!("u{n}")})), more).await;
+    }
+
+    pub async fn progress(&self) -> Progress {
+        let reply: Vec<Vec<u8>> = self.eval(&script::PUSH_PROGRESS, &[]).await;
+        Progress::parse(&reply).unwrap()
+    }
+
+    /// `pause`, `resume` or `cancel`.
+    pub async fn control(&self, action: &str) {
+        let _: redis::Value = self.eval(&script::PUSH_CONTROL, &[action.to_owned()]).await;
+        let touch = index::touch(&id());
+        let mut command = redis::cmd("EVAL");
+        command.arg(touch.script.source).arg(touch.keys.len()).arg(touch.keys).arg(touch.args);
+        let mut connection = self.redis.connection().await;
+        let _: redis::Value = command.query_async(&mut connection).await.unwrap();
+    }
+
+    /// Waits until the progress is as asked for.
+    pub async fn until(&self, what: &str, is: impl Fn(&Progress) -> bool) -> Progress {
+        eventually_within(Duration::from_secs(60), what, async || {
+            let progress = self.progress().await;
+            is(&progress).then_some(progress)
+        })
+        .await
+    }
+
+    /// The campaign's responses.
+    pub async fn responses(&self) -> Vec<Value> {
+        let all = self.redis.list(&keys::campaign_responses(&id())).await;
+        all.iter().map(|json| serde_json::from_str(json).unwrap()).collect()
+    }
+
+    async fn eval<T: redis::FromRedisValue>(&self, script: &Script, args: &[String]) -> T {
+        let keys = keys::campaign_push(&id());
+        let mut command = redis::cmd("EVAL");
+        command.arg(script.source).arg(keys.len()).arg(&keys[..]);
+        command.arg(CAMPAIGN_TTL_S).arg(args);
+        command.query_async(&mut self.redis.connection().await).await.unwrap()
+    }
+}
+
+fn id() -> CampaignId {
+    CampaignId::parse(ID).unwrap()
+}

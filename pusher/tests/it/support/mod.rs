@@ -1,0 +1,139 @@
+//! A worker's program with everything around it.
+
+mod campaign;
+mod functions;
+
+use std::path::PathBuf;
+use std::process::{Command, ExitStatus};
+use std::time::Duration;
+
+use push::Es256;
+use serde_json::{Value, json};
+use support::process::{Process, Signal};
+use support::push_service::{
+    Certificate, Protocol, PushService, Reply, Seen, fcm_token, service_account, token,
+};
+use support::{Http, RedisServer};
+
+pub use functions::{Functions, fcm};
+
+/// A worker starts, and looks for campaigns, within a second; a busy machine takes longer.
+pub const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// Functions, Redis and push services; no worker yet.
+pub struct World {
+    pub redis: RedisServer,
+    pub functions: Functions,
+    pub fcm: PushService,
+    pub webpush: PushService,
+    _oauth: PushService,
+    dir: tempfile::TempDir,
+}
+
+impl World {
+    /// FCM answers as `answer` says; the browsers' push service accepts everything.
+    pub async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
+        Self::with(answer, |_| Reply::status(201)).await
+    }
+
+    pub async fn with(
+        fcm: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+        webpush: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        // Without TLS; the certificate goes unused.
+        let certificate = Certificate::new("localhost");
+        let plain = Protocol::Plain;
+        let oauth = PushService::start_with(&certificate, plain, token).await;
+        let dir = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+        write("token", "worker.token\n");
+        write("account.json", &service_account(&oauth));
+        write("vapid.pem", Es256::generate().unwrap().expose());
+        Self {
+            redis: RedisServer::start().await,
+            functions: Functions::start(&certificate).await,
+            fcm: PushService::start_with(&certificate, plain, fcm).await,
+            webpush: PushService::start_with(&certificate, plain, webpush).await,
+            _oauth: oauth,
+            dir,
+        }
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The program with its arguments.
+    pub fn command(&self, more: &[&str]) -> Command {
+        let file = |name: &str| self.file(name).display().to_string();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_bellwire-push"));
+        command.args(more);
+        command.args([
+            format!("--functions-url={}", self.functions.url()),
+            format!("--functions-token-file={}", file("token")),
+            format!("--redis-url={}", self.redis.url()),
+            format!("--fcm-service-account={}", file("account.json")),
+            format!("--fcm-origin={}", self.fcm.origin()),
+            format!("--vapid-key={}", file("vapid.pem")),
+            "--vapid-subject=mailto:ops@example.com".to_owned(),
+            "--connections-per-host=8".to_owned(),
+            "--metrics-listen=127.0.0.1:0".to_owned(),
+            "--development".to_owned(),
+        ]);
+        command
+    }
+
+    /// A worker that has started.
+    pub async fn worker(&self) -> Worker {
+        let mut process = Process::start("bellwire-push", &mut self.command(&[]));
+        let address = process.line("Listening http://", START_LIMIT).await;
+        Worker { process, http: Http::plain(&address) }
+    }
+
+    /// A browser's subscription.
+    pub fn subscription(&self, device: &str, path: &str) -> Value {
+        let key = Es256::parse(Es256::generate().unwrap().expose()).unwrap();
+        json!({
+            "device": device, "kind": "webpush", "rev": 5, "p256dh": key.public(),
+            "endpoint": format!("{}/{path}", self.webpush.origin()), "auth": "A".repeat(22),
+        })
+    }
+
+    /// The tokens that FCM got pushes for, in the order of arrival; trials do not count.
+    pub fn sent(&self) -> Vec<String> {
+        let seen = self.fcm.seen();
+        let is_push = |seen: &&Seen| {
+            let body: Value = serde_json::from_slice(&seen.body).unwrap();
+            body["validate_only"] != true
+        };
+        seen.iter().filter(is_push).map(fcm_token).collect()
+    }
+}
+
+/// A running worker. Dropping it kills it.
+pub struct Worker {
+    pub process: Process,
+    pub http: Http,
+}
+
+impl Worker {
+    /// Status and body of `/readyz`.
+    pub async fn ready(&self) -> (u16, String) {
+        let answer = self.http.get("/readyz").send().await;
+        (answer.status, answer.text().to_owned())
+    }
+
+    /// A value of `/metrics`; 0 if it is missing.
+    pub async fn metric(&self, series: &str) -> f64 {
+        let answer = self.http.get("/metrics").send().await;
+        let line =
+            answer.text().lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+        line.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// SIGTERM, and the end.
+    pub async fn end(&mut self) -> ExitStatus {
+        self.process.signal(Signal::TERM);
+        self.process.ended(START_LIMIT).await
+    }
+}

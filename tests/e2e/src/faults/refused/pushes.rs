@@ -1,0 +1,18 @@
+//! Test pushes: none waits for ever.
+
+use shared::script;
+
+use super::{Case, call, check};
+
+#[tokio::test]
+async fn every_call() {
+    let tests = ["bw:push:tests".to_owned()];
+    let ask = |max: &str| call(&script::PUSH_TEST, &tests, &["{}", "60", max]);
+    let before = || vec![ask("100")];
+    check(vec![
+        Case::new("the first one", Vec::new(), ask("100")),
+        Case::new("another one", before(), ask("100")),
+        Case::new("one too many", before(), ask("1")),
+    ])
+    .await;
+}
