@@ -34,6 +34,8 @@ async fn run(args: &Args) -> Result<()> {
     let head = report::head(args);
     show(&head)?;
     let mut tables = Vec::new();
+    let has_peers = args.wants(Scenario::Fcm) || args.wants(Scenario::Webpush);
+    let peers = if has_peers { subject::peers(args) } else { None };
     for (scenario, service) in
         [(Scenario::Fcm, Service::Fcm), (Scenario::Webpush, Service::WebPush)]
     {
@@ -41,7 +43,7 @@ async fn run(args: &Args) -> Result<()> {
             continue;
         }
         let mut server = Server::start().await?;
-        let series = measure::all(args, &mut server, service).await;
+        let series = measure::all(args, &mut server, service, peers.as_deref()).await;
         let series = series.with_context(|| service.name())?;
         for table in [report::table(service, &series), report::goals(service, &series)] {
             show(&table.to_text())?;

@@ -1,7 +1,7 @@
 //! Measurements in turns against one server: A B C, C B A, … so that other load on the machine affects
 //! all of them alike.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -85,8 +85,12 @@ impl Server {
 }
 
 /// Measures all subjects of a service with every number in flight and every delay.
-pub async fn all(args: &Args, server: &mut Server, service: Service) -> Result<Vec<Series>> {
-    let peers = subject::peers(args);
+pub async fn all(
+    args: &Args,
+    server: &mut Server,
+    service: Service,
+    peers: Option<&Path>,
+) -> Result<Vec<Series>> {
     let mut all = Vec::new();
     for &in_flight in &args.in_flight {
         let subjects: Vec<Subject> = Subject::of(service)
@@ -95,7 +99,7 @@ pub async fn all(args: &Args, server: &mut Server, service: Service) -> Result<V
             .filter(|subject| matches!(subject, Subject::Ours(_)) || peers.is_some())
             .collect();
         let start = |&subject: &Subject| {
-            subject::start(args, subject, &server.setup_file, in_flight, peers.as_deref())
+            subject::start(args, subject, &server.setup_file, in_flight, peers)
         };
         let mut running: Vec<Dialogue> = subjects.iter().map(start).collect::<Result<_>>()?;
         for &delay_ms in &args.delay_ms {

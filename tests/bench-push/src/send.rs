@@ -109,37 +109,49 @@ impl Load {
             validate_only: false,
         }
     }
+}
 
-    async fn one(&self) -> (Outcome, Duration) {
-        let push = self.push();
+/// What a loop saw.
+#[derive(Default)]
+struct Seen {
+    /// Of accepted pushes, in microseconds.
+    latencies: Vec<u32>,
+    failed: u64,
+}
+
+/// Sends one push after the other until `end`.
+async fn send_until(load: &Load, end: Instant) -> Seen {
+    let mut seen = Seen::default();
+    loop {
+        let push = load.push();
         let begun = Instant::now();
-        let outcome = self.sender.send_one(&push).await;
-        (outcome, begun.elapsed())
+        match load.sender.send_one(&push).await {
+            Outcome::Accepted => {
+                let took = begun.elapsed().as_micros();
+                seen.latencies.push(u32::try_from(took).unwrap_or(u32::MAX));
+            }
+            other => {
+                if seen.failed == 0 {
+                    eprintln!("{other:?}");
+                }
+                seen.failed += 1;
+            }
+        }
+        if Instant::now() >= end {
+            return seen;
+        }
     }
 }
 
 /// Keeps as many in flight as configured, for `time`.
 async fn send(load: Arc<Load>, time: Duration) -> Value {
-    let (mut latencies, mut failed) = (Vec::new(), 0_u64);
     let begun = Instant::now();
-    let mut sending: FuturesUnordered<_> = (0..load.in_flight).map(|_| load.one()).collect();
-    while let Some((outcome, took)) = sending.next().await {
-        match outcome {
-            Outcome::Accepted => {
-                latencies.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX))
-            }
-            other => {
-                failed += 1;
-                if failed == 1 {
-                    eprintln!("{other:?}");
-                }
-            }
-        }
-        if begun.elapsed() < time {
-            sending.push(load.one());
-        }
-    }
+    let loops: FuturesUnordered<_> =
+        (0..load.in_flight).map(|_| send_until(&load, begun + time)).collect();
+    let all: Vec<Seen> = loops.collect().await;
     let seconds = begun.elapsed().as_secs_f64();
+    let failed: u64 = all.iter().map(|seen| seen.failed).sum();
+    let mut latencies: Vec<u32> = all.into_iter().flat_map(|seen| seen.latencies).collect();
     latencies.sort_unstable();
     let ms = |percent| f64::from(percentile(&latencies, percent)) / 1000.0;
     json!({

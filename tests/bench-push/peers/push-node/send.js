@@ -47,6 +47,20 @@ let next = 0;
 const number = () => next++ % setup.addresses;
 const token = () => `${number()}:`.padEnd(setup.tokenChars, 'x');
 const { title, body, data, kind, ttlSeconds } = setup.message;
+// The same members as in our requests. Ours has a tag per device, which costs the peers nothing.
+const tag = 'CvXGE7J2RMLLmdPAWjIkVdTvc3VTxJZb';
+const apns = {
+  headers: {
+    'apns-collapse-id': tag,
+    'apns-expiration': String(Math.floor(Date.now() / 1000) + ttlSeconds),
+    'apns-priority': '10',
+  },
+  payload: { aps: { sound: 'default' } },
+};
+const webpush = {
+  headers: { TTL: String(ttlSeconds), Topic: tag, Urgency: 'high' },
+  notification: { tag },
+};
 
 // Keeps `count` loops going until the time is over. `once` returns how many it sent and how many failed.
 async function loops(count, isOver, once) {
@@ -70,8 +84,15 @@ function firebaseAdmin() {
   const message = () => ({
     token: token(),
     notification: { title, body },
-    data: { id: 'n1', kind, data },
-    android: { collapseKey: 'invoice', ttl: ttlSeconds * 1000, priority: 'high' },
+    data: { id: 'n1', tag, kind, data },
+    android: {
+      collapseKey: tag,
+      ttl: ttlSeconds * 1000,
+      priority: 'high',
+      notification: { tag },
+    },
+    apns,
+    webpush,
   });
   return (isOver) =>
     loops(connections, isOver, async () => {
@@ -90,8 +111,15 @@ function fcmV1Http2() {
   });
   const message = {
     notification: { title, body },
-    data: { id: 'n1', kind, data },
-    android: { collapse_key: 'invoice', ttl: `${ttlSeconds}s`, priority: 'HIGH' },
+    data: { id: 'n1', tag, kind, data },
+    android: {
+      collapse_key: tag,
+      ttl: `${ttlSeconds}s`,
+      priority: 'HIGH',
+      notification: { tag },
+    },
+    apns,
+    webpush,
   };
   return (isOver) =>
     loops(1, isOver, async () => {
@@ -103,12 +131,12 @@ function fcmV1Http2() {
 
 // Connections are kept and reused, as many as there are requests: HTTP/1.1 is all that it speaks.
 function webPush(latencies) {
-  const webpush = require('web-push');
+  const library = require('web-push');
   const agent = new https.Agent({ keepAlive: true, maxSockets: inFlight });
   const { subject, publicKey, privateKey } = setup.vapid;
   const options = { vapidDetails: { subject, publicKey, privateKey }, agent };
-  Object.assign(options, { TTL: ttlSeconds, urgency: 'high', topic: 'invoice' });
-  const payload = JSON.stringify({ id: 'n1', title, body, kind, data });
+  Object.assign(options, { TTL: ttlSeconds, urgency: 'high', topic: tag });
+  const payload = JSON.stringify({ id: 'n1', tag, title, body, kind, data: JSON.parse(data) });
   return (isOver) =>
     loops(inFlight, isOver, async () => {
       const begun = process.hrtime.bigint();
@@ -116,7 +144,7 @@ function webPush(latencies) {
         const at = number();
         const { keys } = setup.subscriptions[at % setup.subscriptions.length];
         const endpoint = `${setup.origin}/push/${at}/${'x'.repeat(setup.tokenChars)}`;
-        await webpush.sendNotification({ endpoint, keys }, payload, options);
+        await library.sendNotification({ endpoint, keys }, payload, options);
       } catch (error) {
         console.error(String(error));
         return { sent: 0, failed: 1 };
