@@ -191,16 +191,9 @@ fn write(message: &Message, send: &Send<'_>) -> (Vec<u8>, usize) {
     (body, counted)
 }
 
-/// Bytes of a usual request.
-const BODY_BYTES: usize = 1024;
-
 fn json(value: &impl Serialize) -> Vec<u8> {
-    let mut json = Vec::with_capacity(BODY_BYTES);
     // Texts and numbers only: it cannot fail, and an empty body would be refused by the service.
-    if serde_json::to_writer(&mut json, value).is_err() {
-        json.clear();
-    }
-    json
+    serde_json::to_vec(value).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -112,8 +112,8 @@ impl Connection {
         }
     }
 
-    /// Sends a request with an absolute URI, and reads the answer to its end; a body that is cut off
-    /// or too long is empty. Only after [`Connection::enter`].
+    /// Sends a request with an absolute URI, and reads the answer to its end; a body that is cut
+    /// off or too long is empty. Only after [`Connection::enter`].
     pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, SendError> {
         match &self.sender {
             Sender::Http2(http2) => http2.send(request).await.map_err(|error| match error {

@@ -1,5 +1,6 @@
-//! HTTP/2 on one connection, on `h2` itself. hyper's client would start a task and pass a channel for
-//! each request, a sixth of a send's time, and tells nobody the server's limit of streams.
+//! HTTP/2 on one connection, on `h2` itself. hyper's client would start a task and pass a channel
+//! for each request, which is two fifths of a send's time, and does not tell the server's limit of
+//! streams.
 
 use std::convert::Infallible;
 use std::future::{Future as _, poll_fn};
@@ -173,7 +174,7 @@ impl Drop for Waiting<'_> {
 struct Task<T> {
     connection: Connection<T>,
     pings: Option<Pings>,
-    /// Shows that the server goes away. It would keep the connection open, so it goes with `closed`.
+    /// Shows that the server goes away. It keeps the connection open, so it goes with `closed`.
     probe: Option<SendRequest<Bytes>>,
     closed: oneshot::Receiver<Infallible>,
     told: Arc<Told>,

@@ -132,7 +132,10 @@ impl Stage {
     async fn add_users(&self, server: &Server, users: usize) {
         let numbers: Vec<usize> = (0..users).collect();
         for (at, chunk) in numbers.chunks(USERS_PER_CALL).enumerate() {
-            let of = |number: &usize| json!({"userId": format!("u{number}"), "fcmToken": server.setup.token(*number)});
+            let of = |number: &usize| {
+                let fcm_token = server.setup.token(*number);
+                json!({"userId": format!("u{number}"), "fcmToken": fcm_token})
+            };
             let method = if at == 0 { "PUT" } else { "POST" };
             let body = json!({"users": chunk.iter().map(of).collect::<Vec<_>>()});
             self.call(method, "/users", &body, 200).await;

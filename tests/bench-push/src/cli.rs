@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
-/// Measures sends through FCM and Web Push, ours and those of libraries in Node, in turns against one
-/// server, and prints tables.
+/// Measures sends through FCM and Web Push, ours and those of libraries in Node, in turns against
+/// one server, and prints tables.
 ///
 /// Starts everything itself and stops it at the end. Build first: see `make bench-push`.
 #[derive(Debug, Parser)]
@@ -28,7 +28,8 @@ pub struct Args {
     pub only: Vec<Scenario>,
 
     /// Pushes in flight; may be repeated
-    #[arg(long, default_values_t = [100, 400], value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_values_t = [100, 400])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub in_flight: Vec<u32>,
 
     /// Delay of the server's answers in milliseconds; may be repeated

@@ -1,5 +1,5 @@
-//! Measurements in turns against one server: A B C, C B A, … so that other load on the machine affects
-//! all of them alike.
+//! Measurements in turns against one server: A B C, C B A, … so that other load on the machine
+//! affects all of them alike.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -181,8 +181,8 @@ fn line(round: u32, series: &Series, sample: &Sample) -> String {
     let Series { subject, service, in_flight, delay_ms, .. } = series;
     let Sample { sent, sends_per_s, cpu_us, server_us, connections, mib, .. } = sample;
     format!(
-        "round {round}, {}, {}, {in_flight} in flight, {delay_ms} ms: {sent} sends, {sends_per_s:.0}/s, \
-         {cpu_us:.1} µs, server {server_us:.1} µs, {connections} connections, {mib:.1} MiB",
+        "round {round}, {}, {}, {in_flight} in flight, {delay_ms} ms: {sent} sends, \
+         {sends_per_s:.0}/s, {cpu_us:.1} µs, server {server_us:.1} µs, {connections} connections, {mib:.1} MiB",
         subject.name(),
         service.name(),
     )

@@ -108,8 +108,8 @@ pub fn table(service: Service, all: &[Series]) -> Table {
         ]);
     }
     table.note(format!(
-        "CPU is user and system time of the sending process. Connections: the most at once, and new \
-         ones in the measurement; tokens: requests for one. Load average at the end: {}.",
+        "CPU is user and system time of the sending process. Connections: the most at once, and \
+         new ones in the measurement; tokens: requests for one. Load average at the end: {}.",
         load_average()
     ));
     table
@@ -220,8 +220,8 @@ pub fn campaigns(all: &[(Plan, Vec<Outcome>)]) -> Table {
         ]);
     }
     table.note(format!(
-        "CPU is per user; the ramp is one second instead of 60. Memory is the worker's most, and that \
-         of Redis with the users before the start. Load average at the end: {}.",
+        "CPU is per user; the ramp is one second instead of 60. Memory is the worker's most, and \
+         that of Redis with the users before the start. Load average at the end: {}.",
         load_average()
     ));
     table

@@ -1,5 +1,5 @@
-//! Our side: the library's `Sender`, driven directly, in a process of its own. Speaks as the peers do:
-//! a line of standard input is a number of seconds to send for, the answer a line of JSON.
+//! Our side: the library's `Sender`, driven directly, in a process of its own. Speaks as the peers
+//! do: a line of standard input is a number of seconds to send for, the answer a line of JSON.
 
 use std::io::{BufRead as _, Write as _};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! A push service for everybody who is measured: FCM's HTTP v1, OAuth2 tokens and Web Push, over TLS
-//! with HTTP/2 and HTTP/1.1, on one thread. It answers after a delay, checks little and counts.
+//! A push service for everybody who is measured: FCM's HTTP v1, OAuth2 tokens and Web Push, over
+//! TLS with HTTP/2 and HTTP/1.1, on one thread. It answers after a delay, checks little and counts.
 //!
 //! Lines of standard input are orders: `delay MS`, and `counts`, which begins a new count.
 

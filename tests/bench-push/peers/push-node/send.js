@@ -1,6 +1,7 @@
-// The peers of the benchmark of pushes: firebase-admin, fcm-v1-http2 and web-push, each as its documents
-// use it, against the benchmark's own server. Each line of standard input is a number of seconds to send
-// for; the answer is a line of JSON: {"sent":n,"failed":n,"seconds":s,"latenciesMs":[p50,p99]|null}.
+// The peers of the benchmark of pushes: firebase-admin, fcm-v1-http2 and web-push, each as its
+// documents use it, against the benchmark's own server. Each line of standard input is a number of
+// seconds to send for; the answer is a line of JSON:
+// {"sent":n,"failed":n,"seconds":s,"latenciesMs":[p50,p99]|null}
 //
 //   node send.js SETUP_FILE firebase-admin|fcm-v1-http2|web-push IN_FLIGHT
 'use strict';
@@ -62,7 +63,8 @@ const webpush = {
   notification: { tag },
 };
 
-// Keeps `count` loops going until the time is over. `once` returns how many it sent and how many failed.
+// Keeps `count` loops going until the time is over. `once` returns how many it sent, and how many
+// failed.
 async function loops(count, isOver, once) {
   const total = { sent: 0, failed: 0 };
   const loop = async () => {
@@ -169,7 +171,8 @@ async function main() {
     const { sent, failed } = await send(() => seconds() >= Number(line));
     const took = seconds();
     latencies.sort((a, b) => a - b);
-    const at = (share) => latencies[Math.min(latencies.length - 1, Math.floor(share * latencies.length))];
+    const last = latencies.length - 1;
+    const at = (share) => latencies[Math.min(last, Math.floor(share * latencies.length))];
     const latenciesMs = latencies.length > 0 ? [at(0.5), at(0.99)] : null;
     console.log(JSON.stringify({ sent, failed, seconds: took, latenciesMs }));
   }
