@@ -183,9 +183,9 @@ fn write(message: &Message, send: &Send<'_>) -> (Vec<u8>, usize) {
         },
     };
     let body = json(&request);
-    // Both are in the body, so they need not be counted in most of them.
+    let body = json(&request);
     let counted = match body.len() {
-        bytes @ ..=PAYLOAD_BYTES_MAX => bytes,
+        bytes @ ..=PAYLOAD_BYTES_MAX => bytes, // of which both are a part
         _ => json(&notification).len() + json(&data).len(),
     };
     (body, counted)
