@@ -183,7 +183,6 @@ fn write(message: &Message, send: &Send<'_>) -> (Vec<u8>, usize) {
         },
     };
     let body = json(&request);
-    let body = json(&request);
     let counted = match body.len() {
         bytes @ ..=PAYLOAD_BYTES_MAX => bytes, // of which both are a part
         _ => json(&notification).len() + json(&data).len(),
