@@ -46,6 +46,8 @@ export function openCore(options, emit) {
   let turn;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   let checking;
+  /** Requests for the count in a row that failed. */
+  let misses = 0;
   signal?.addEventListener("abort", () => close(false));
 
   function connect() {
@@ -167,15 +169,21 @@ export function openCore(options, emit) {
     }
   }
 
+  async function ask() {
+    const { page } = await load();
+    await page({ limit: 1 });
+    misses = 0;
+  }
+
   /**
    * Asks what is unread, unless asked already: the hub, or the functions if Redis has no feed. Their answer makes one,
    * whose position the hub then tells: from there on this client can resume.
    */
-  function verify(waitMs = 500 + jitter(0)) {
+  function verify(waitMs = 500 + jitter(misses)) {
     checking ??= setTimeout(() => {
       checking = undefined;
       if ((position.epoch || !functions) && line?.ping()) return;
-      if (functions) load().then(({ page }) => page({ limit: 1 })).then(() => position.cursor || line?.ping(), () => {});
+      if (functions) ask().then(() => position.cursor || line?.ping(), () => misses++);
     }, waitMs);
   }
 
