@@ -1,7 +1,7 @@
 //! Pushes of campaigns: looks for those under way, claims blocks of their users, sends, and settles.
 //! Any number of workers share a campaign; Redis says whose a user is.
 //!
-//! [`run`] goes through one campaign, [`block`] through one block, [`user`] sends to one user;
+//! [`mod@run`] goes through one campaign, [`block`] through one block, [`user`] sends to one user;
 //! [`plan`] is a campaign's options, [`lease`] how long a block is this worker's.
 
 mod block;

@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 pub(crate) struct Prunes(mpsc::Sender<Prune>);
 
 impl Prunes {
-    /// The other end goes to [`run`].
+    /// The other end goes to [`Prunes::run`].
     pub(crate) fn new() -> (Self, mpsc::Receiver<Prune>) {
         let (sender, receiver) = mpsc::channel(PRUNES_MAX);
         (Self(sender), receiver)
