@@ -1,5 +1,5 @@
-//! Removes dead addresses through the functions, many in a call. Calls are repeated while the functions
-//! are away; what does not fit meanwhile is found dead again by a later push.
+//! Removes dead addresses through the functions, many in a call. Calls are repeated while the
+//! functions are away; what does not fit meanwhile is found dead again by a later push.
 
 use std::sync::Arc;
 
