@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-up: ## Run everything here and print what to try; Ctrl-C stops it. PORT, HUB_PORT, REDIS_URL.
+up: ## Run everything here and print what to try; Ctrl-C stops it. PORT, HUB_PORT, CONSOLE_PORT, REDIS_URL, ORIGINS.
 	@scripts/up
 
 test: ## Run every test.
@@ -16,7 +16,7 @@ test: ## Run every test.
 test-up: ## Test `make up` itself.
 	@scripts/test-up
 
-test-client: ## Test the npm package in client/, in Node and in Chromium.
+test-client: ## Test the npm package in client/, in Node, Chromium and Firefox.
 	@scripts/test-client
 
 client-dist: ## Write client/dist, the files that the hub serves, from client/.

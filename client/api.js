@@ -1,18 +1,32 @@
 // A typed client of the functions' HTTP API. Retries what is safe to repeat, and throws BellwireError.
 /** @import { Api, ApiOptions, Call } from "#api-types" */
+/** @import { TokenSource } from "#types" */
 import { jitter } from "./backoff.js";
 import { BellwireError } from "./errors.js";
 import { at, request } from "./request.js";
-import { Token } from "./token.js";
 
 export { BellwireError };
 
 const METHODS = /** @type {const} */ (["GET", "HEAD", "POST", "PUT", "DELETE"]);
+const TOKEN_LIMIT_MS = 30_000;
 const RETRYABLE = [429, 500, 502, 503, 504];
+
+/** One token for all calls, and another after a 401. @param {TokenSource} source */
+function keep(source) {
+  /** @type {string | undefined} */
+  let held;
+  /** @type {Promise<string> | undefined} */
+  let asking;
+  const ask = (/** @type {boolean} */ refresh) =>
+    (asking ??= Promise.resolve(typeof source === "string" ? source : source({ refresh, signal: AbortSignal.timeout(TOKEN_LIMIT_MS) }))
+      .then((token) => (held = token ?? ""))
+      .finally(() => (asking = undefined)));
+  return { get: async () => held ?? ask(false), renew: async (/** @type {string} */ old) => (old === held ? ask(true) : held ?? "") };
+}
 
 /** @param {ApiOptions} options @returns {Api} */
 export function createClient({ baseUrl, token, fetch, retries = 3 }) {
-  const held = token === undefined ? undefined : new Token(token);
+  const held = token === undefined ? undefined : keep(token);
   /** @param {string} method @param {string} path @param {Call} [call] */
   const send = async (method, path, { params = {}, body, headers, signal, idempotencyKey } = {}) => {
     const { path: parts = {}, query = {}, header = {} } = params;

@@ -1,7 +1,9 @@
 // <bellwire-bell>: a button with the number of unread notifications, a panel with the newest ones, and toasts.
 // What they show is kept by Bellwire and List; this file makes these from the element's attributes.
 /** @import { Notification, TokenSource } from "#types" */
+/** @import { BellPush } from "./bell-push.js" */
 /** @import { Reader } from "./bell/articles.js" */
+/** @import { PushTexts } from "./bell/push-texts.js" */
 /** @import { Texts } from "./bell/texts.js" */
 import { Announcer } from "./bell/announcer.js";
 import { h } from "./bell/dom.js";
@@ -24,11 +26,11 @@ const Base = /** @type {typeof HTMLElement} */ (globalThis.HTMLElement ?? class 
 const PROPERTIES = ["client", "token", "texts", "renderItem", "toHref"];
 
 export class BellwireBell extends Base {
-  static observedAttributes = ["hub", "functions", "user", "token-src", "max", "lang", "dir"];
+  static observedAttributes = ["hub", "functions", "user", "token-src", "push", "max", "lang", "dir"];
 
   /** @type {TokenSource | null} */
   #token = null;
-  /** @type {Partial<Texts> | null} */
+  /** @type {Partial<Texts & PushTexts> | null} */
   #texts = null;
   /** @type {Bellwire | null} */
   #given = null;
@@ -68,6 +70,8 @@ export class BellwireBell extends Base {
     more: (byHand) => this.#more(byHand),
     retry: () => this.#retry(),
   });
+  /** @type {BellPush | null} */
+  #push = null;
   #toasts = new Toasts(this.#reader, () => this.#panel.button.focus());
   #all = h("div", { class: "all" }, this.#panel.button, this.#panel.node, this.#toasts.node, this.#announcer.node);
   #internals = this.attachInternals();
@@ -102,6 +106,7 @@ export class BellwireBell extends Base {
   attributeChangedCallback(name) {
     if (!this.isConnected) return;
     if (/^(lang|dir|max)$/.test(name)) this.#speak();
+    else if (name === "push") this.#panel.isOpen && this.#offer();
     else this.#soon();
   }
 
@@ -121,7 +126,7 @@ export class BellwireBell extends Base {
 
   /** Texts in place of ours. */
   get texts() { return this.#texts; }
-  set texts(/** @type {Partial<Texts> | null} */ texts) {
+  set texts(/** @type {Partial<Texts & PushTexts> | null} */ texts) {
     this.#texts = texts;
     this.#speak(true);
   }
@@ -179,7 +184,10 @@ export class BellwireBell extends Base {
     client.addEventListener("read", ({ detail }) => this.#emit("read", detail), { signal });
     client.addEventListener("error", ({ detail }) => this.#emit("error", detail), { signal });
     this.#changed();
-    if (this.#panel.isOpen) this.#read();
+    if (this.#panel.isOpen) {
+      this.#read();
+      this.#offer();
+    }
     this.#draw();
   }
 
@@ -197,6 +205,7 @@ export class BellwireBell extends Base {
     this.#offline(false);
     this.#panel.close();
     this.#panel.articles.clear();
+    this.#push?.show(null);
     this.#toasts.clear();
     this.#announcer.stop();
     this.#draw();
@@ -208,6 +217,20 @@ export class BellwireBell extends Base {
     if (!client || this.#list) return;
     this.#list = new List(client, { changed: () => this.#draw() });
     if (client.state !== "open") this.#list.read();
+  }
+
+  /** Push, where the page has a worker for it: offers it, or has the switches. */
+  async #offer() {
+    const worker = this.getAttribute("push");
+    if (worker === null) return this.#push?.show(null);
+    const loaded = await import("./bell-push.js").catch(() => null);
+    if (!loaded) return;
+    this.#push ??= new loaded.BellPush(this.#panel.node, {
+      say: (text) => this.#announcer.say(() => text),
+      fail: (error) => this.#refuse(error),
+    });
+    this.#push.speak(this.#lang, this.#texts);
+    this.#push.show(this.client?.push ?? null, worker || undefined);
   }
 
   /** The client's state. */
@@ -312,12 +335,17 @@ export class BellwireBell extends Base {
       return true;
     } catch (error) {
       if (/** @type {any} */ (error).code === "not_found") return true;
-      if (client !== this.client) return false;
-      this.#isRefused = true;
-      this.#announcer.say(() => this.#reader.speech.texts.refused);
-      this.#emit("error", error);
+      if (client === this.client) this.#refuse(error);
       return false;
     }
+  }
+
+  /** @param {unknown} error */
+  #refuse(error) {
+    this.#isRefused = true;
+    this.#announcer.say(() => this.#reader.speech.texts.refused);
+    this.#emit("error", error);
+    this.#draw();
   }
 
   /** @param {boolean} byHand */
@@ -345,6 +373,7 @@ export class BellwireBell extends Base {
       this.#isRefused = false;
       this.#speak();
       this.#read();
+      this.#offer();
       this.#draw();
     }
     this.#state("open", isOpen);
@@ -359,6 +388,7 @@ export class BellwireBell extends Base {
       // English until they are here, or if they cannot be loaded.
       learn(lang).then((isNew) => isNew && this.#speak(true), () => {});
       this.#panel.articles.clear();
+      this.#push?.speak(lang, this.#texts);
     }
     this.#all.dir = this.#reader.speech.isRtl && !this.closest("[dir]") ? "rtl" : "";
     this.#draw();

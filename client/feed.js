@@ -1,10 +1,15 @@
-// The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait.
+// The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait. And the way to
+// push.js. A module of its own, which the client loads once it has a connection, or when it is asked for.
 /** @import { FeedPage, Message, Options } from "#types" */
-/** @import { Marks } from "./marks.js" */
 /** @import { Token } from "./token.js" */
 import { jitter } from "./backoff.js";
 import { BellwireError } from "./errors.js";
+import { lazy } from "./lazy.js";
+import { keepMarks } from "./marks.js";
 import { at, request } from "./request.js";
+import { localStore } from "./store.js";
+
+const loadPush = lazy(() => import("./push.js"), "./push.js");
 
 /**
  * @typedef {object} Reader
@@ -12,32 +17,35 @@ import { at, request } from "./request.js";
  * @property {() => number} version grows with every frame: an answer asked for before may be older
  * @property {(message: Message) => void} publish
  * @property {() => void} verify asks what is unread
+ * @property {() => void} wake something may have been missed
  */
 /** @typedef {ReturnType<typeof openFeed>} Feed */
 
-/** @param {Options} options @param {Token} token @param {Marks} marks @param {Reader} reader */
-export function openFeed(options, token, marks, reader) {
-  const { functions, user, fetch } = options;
+/** @param {string} name of the user at the hub @param {Options} options @param {Token} token @param {Reader} reader */
+export function openFeed(name, options, token, { epoch, version, publish, verify, wake }) {
+  const { functions, storage, user, fetch } = options;
+  const store = storage === undefined && user !== undefined ? localStore() : storage;
+  const marks = keepMarks(`${name}:marks`, store);
   /** @type {Promise<number | null> | null} */
   let sending = null;
   let sendAt = 0;
   let tries = 0;
 
-  /** @param {string} path @param {RequestInit} [init] */
+  /** @param {string} path below the user's @param {RequestInit} [init] */
   async function call(path, init) {
     if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
     const id = encodeURIComponent(user ?? (await token.subject()));
-    return request(fetch, token, at(functions, `/users/${id}/notifications${path}`), init);
+    return request(fetch, token, at(functions, `/users/${id}${path}`), init);
   }
 
   /** @param {{ signal?: AbortSignal, [which: string]: any }} which @returns {Promise<FeedPage>} */
   async function page({ signal, ...which }) {
     const pairs = Object.entries(which).filter(([, value]) => value);
-    const version = reader.version();
-    const answer = await call(`?${new URLSearchParams(pairs)}`, { signal });
+    const before = version();
+    const answer = await call(`/notifications?${new URLSearchParams(pairs)}`, { signal });
     const page = await answer.json();
-    if (version === reader.version()) reader.publish({ unread: page.unread });
-    else reader.verify();
+    if (before === version()) publish({ unread: page.unread });
+    else verify();
     return page;
   }
 
@@ -54,17 +62,17 @@ export function openFeed(options, token, marks, reader) {
 
   /** @param {number | string[]} what @returns {Promise<number | null>} */
   async function mark(what) {
-    const mark = Array.isArray(what) ? { ids: what } : { upTo: what, epoch: reader.epoch() };
+    const mark = Array.isArray(what) ? { ids: what } : { upTo: what, epoch: epoch() };
     marks.add(mark);
     sendAt = 0;
     let unread = await send();
     // It may have come too late for requests that were on their way.
     if (due()) unread = await send();
-    if (unread === null) reader.publish({ frame: { type: "read", ...mark, pending: true } });
+    if (unread === null) publish({ frame: { type: "read", ...mark, pending: true } });
     return unread;
   }
 
-  const due = () => (Date.now() < sendAt ? null : marks.next(reader.epoch()));
+  const due = () => (Date.now() < sendAt ? null : marks.next(epoch()));
 
   /** Sends the marks that are kept, one request after the other. Null: some are left, or there were none. */
   function send() {
@@ -75,7 +83,7 @@ export function openFeed(options, token, marks, reader) {
     let unread = null;
     for (let mark; (mark = due()); tries = 0) {
       try {
-        const answer = await call("/read", { method: "POST", body: JSON.stringify(mark) });
+        const answer = await call("/notifications/read", { method: "POST", body: JSON.stringify(mark) });
         ({ unread } = await answer.json());
       } catch (/** @type {any} */ error) {
         const { code, status, retryInMs } = error;
@@ -87,18 +95,24 @@ export function openFeed(options, token, marks, reader) {
         throw error;
       }
       marks.done(mark);
-      reader.publish({ frame: { type: "read", ...mark, unread } });
-      reader.publish({ unread });
+      publish({ frame: { type: "read", ...mark, unread } });
+      publish({ unread });
     }
     return unread;
   }
 
   /** @param {string} id */
   async function remove(id) {
-    await call(`/${encodeURIComponent(id)}`, { method: "DELETE" });
-    reader.publish({ frame: { type: "removed", ids: [id] } });
-    reader.verify();
+    await call(`/notifications/${encodeURIComponent(id)}`, { method: "DELETE" });
+    publish({ frame: { type: "removed", ids: [id] } });
+    verify();
   }
 
-  return { page, all, mark, send, remove, hurry: () => void (sendAt = 0) };
+  /** Calls a function of push.js. @param {string} name @param {unknown} how @returns {Promise<any>} */
+  async function push(name, how) {
+    const { openPush } = await loadPush();
+    return /** @type {any} */ (openPush(options, call, { wake }))[name](how);
+  }
+
+  return { push, page, all, mark, send, remove, hurry: () => void (sendAt = 0), forget: marks.forget, isStored: marks.isStored };
 }

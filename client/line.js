@@ -2,8 +2,9 @@
 /** @import { Connection, Cursor, End, Frame, Options, Status } from "#types" */
 /** @import { Token } from "./token.js" */
 import { jitter, nap } from "./backoff.js";
+import { lazy } from "./lazy.js";
 import { gap, query } from "./position.js";
-import { at, request } from "./request.js";
+import { at } from "./request.js";
 import { connection, openSocket } from "./transport.js";
 
 /** The same would happen again. */
@@ -14,16 +15,10 @@ const STABLE_MS = 10_000;
 const QUIET_MS = 25_000;
 const DEAD_MS = 65_000;
 const PONG_LIMIT_MS = 3_000;
-const TICKET_LIMIT_MS = 5_000;
 const LEEWAY_MS = 60_000;
 const SOCKET_AGAIN_MS = 300_000;
 
-/**
- * Browsers remember that a module did not load: it is asked for by another URL then. Bundlers follow the first
- * import; a hub replaces both names by hashed ones.
- */
-const loadStreams = () =>
-  import("./sse.js").catch(() => import(/* webpackIgnore: true */ /* @vite-ignore */ ["./sse.js", Date.now()].join("?")));
+const loadStreams = lazy(() => import("./sse.js"), "./sse.js");
 
 /**
  * @typedef {object} Owner
@@ -33,14 +28,6 @@ const loadStreams = () =>
  * @property {(error: unknown) => void} error
  */
 /** @typedef {ReturnType<typeof openLine>} Line */
-
-/** How a refusal over HTTP reads as the end of a connection. @param {any} error @returns {End} */
-function refused({ code: word, status, retryInMs }) {
-  const code = { 400: 4410, 401: 4401, 403: 4403, 410: 4410 }[/** @type {number} */ (status)] ?? 1006;
-  // Retry-After is the same for everyone who is refused.
-  if (retryInMs) retryInMs *= 1 + Math.random();
-  return { code, reason: typeof word === "string" ? word : "network", retryInMs };
-}
 
 /** @param {Options} options @param {Token} token @param {Owner} owner */
 export function openLine(options, token, owner) {
@@ -85,7 +72,7 @@ export function openLine(options, token, owner) {
     if (stopped) return { code: 1000, reason: "" };
     const c = (current = connection(stream, hear));
     open(c, held).catch((error) => {
-      c.end(refused(error));
+      c.end({ code: 1006, reason: "" });
       if (stream) return;
       // No WebSocket here, or the page may not open this one.
       owner.error(error);
@@ -96,7 +83,11 @@ export function openLine(options, token, owner) {
     const { opened } = end;
     if (stream) failed = opened && Date.now() - opened < SOCKET_AGAIN_MS ? failed : 2;
     else if (opened) failed = 0;
-    else if (end.code === 1006 && ++failed > 1 && !stopped) end = await why(end);
+    else if (end.code === 1006 && ++failed > 1 && !stopped) {
+      // Without the module, which comes from the hub, the hub is away.
+      end = await loadStreams().then(({ why }) => why(options, token), () => ({ code: 1006, reason: "" }));
+      if (!end.isBlocked) failed = 0;
+    }
     if (end.code === 4401) token.refuse(held);
     return end;
   }
@@ -106,32 +97,14 @@ export function openLine(options, token, owner) {
     const url = at(hub, `/${c.stream ? "sse" : "ws"}/notifications${query(owner.cursor())}`);
     if (!c.stream) return openSocket(c, url, held, Socket);
     const { openStream } = await loadStreams();
-    return openStream(c, url, held, options.fetch);
-  }
-
-  /**
-   * A page does not see why a handshake was refused; it can ask for a ticket, which the same checks refuse.
-   * @param {End} end
-   */
-  async function why(end) {
-    try {
-      await request(options.fetch, token, at(hub, "/ws/ticket"), { method: "POST" }, TICKET_LIMIT_MS);
-      return { ...end, reason: "websocket blocked" };
-    } catch (/** @type {any} */ error) {
-      failed = 0;
-      const end = refused(error);
-      // The hub answers, but not to this page: its origin is not in --allowed-origins.
-      const blocked = () => void (end.reason = "origin not allowed");
-      if (error.code === "network" && globalThis.location)
-        await fetch(at(hub, "/healthz"), { mode: "no-cors" }).then(blocked, () => {});
-      return end;
-    }
+    return openStream(c, url, held, hub, options.fetch);
   }
 
   /** @param {Frame} frame */
   function hear(frame) {
     // The hub counts to when it closes the socket; others may take the token no longer than it says itself.
-    if ("expiresInMs" in frame && frame.expiresInMs !== undefined) token.lasts(frame.expiresInMs - LEEWAY_MS);
+    const { expiresInMs } = /** @type {{ expiresInMs?: number }} */ (frame);
+    if (expiresInMs !== undefined) token.lasts(expiresInMs - LEEWAY_MS);
     if (frame.type === "welcome") owner.status({ state: "open" });
     if (frame.type !== "auth") owner.frame(frame);
   }

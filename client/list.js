@@ -2,6 +2,8 @@
 // after a gap and after each break, because marks and deletes made elsewhere meanwhile are not replayed.
 /** @import { Bellwire } from "./client.js" */
 /** @import { Notification } from "#types" */
+// At once, beside the client, which would load it later.
+import "./feed.js";
 import { jitter } from "./backoff.js";
 import { isOurs } from "./position.js";
 

@@ -4,15 +4,6 @@
 /** The functions take so many ids at once. */
 const IDS_MAX = 100;
 
-/** The browser's storage, where there is one and settings allow it. */
-export function localStore() {
-  try {
-    return globalThis.document && localStorage;
-  } catch {
-    return null;
-  }
-}
-
 /** @typedef {ReturnType<typeof keepMarks>} Marks */
 
 /** @param {string} key @param {Store | null} [store] */

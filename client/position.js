@@ -38,10 +38,10 @@ export class Position {
   take(frame) {
     if (frame.type === "welcome" || frame.type === "pong") {
       this.epoch = frame.epoch ?? this.cursor?.epoch ?? null;
-      if (frame.type === "pong") return frame;
-      // A first connection starts here. A later one without a cursor cannot name what it has.
-      const lost = this.#welcomed && !this.cursor;
-      this.#welcomed = true;
+      const isWelcome = frame.type === "welcome";
+      // A first connection starts here. A later one without a cursor cannot name what it has, unless there was nothing.
+      const lost = isWelcome && this.#welcomed && !this.cursor && (!frame.epoch || frame.seq > 0);
+      this.#welcomed ||= isWelcome;
       if (!this.cursor && frame.epoch) this.cursor = { epoch: frame.epoch, seq: frame.seq };
       if (lost) return gap(frame.epoch, frame.seq);
     } else if (frame.type === "gap") {

@@ -16,6 +16,7 @@ declare module "react" {
           user?: string;
           "token-src"?: string;
           max?: number | string;
+          push?: boolean | string;
           toasts?: boolean;
           placement?: "bottom-end" | "bottom-start" | "top-end" | "top-start";
         };

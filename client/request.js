@@ -5,7 +5,8 @@ import { BellwireError, refusal } from "./errors.js";
 const LIMIT_MS = 15_000;
 
 /**
- * @param {typeof fetch | undefined} use @param {Token | undefined} token @param {URL} url @param {RequestInit} [init]
+ * @param {typeof fetch | undefined} use @param {Pick<Token, "get" | "renew"> | undefined} token @param {URL} url
+ * @param {RequestInit} [init]
  * @param {number} [limitMs]
  * @returns {Promise<Response>} a success, or 304
  */

@@ -1,12 +1,20 @@
-// The event stream, for where there is no WebSocket, and where it is blocked: loaded when it is needed.
+// The event stream, for where there is no WebSocket, and where it is blocked; and why nothing opens. Loaded when it is
+// needed.
 /** @import { Connection } from "#types" */
 import { refusal } from "./errors.js";
+import { refused, why } from "./refused.js";
+
+export { why };
+
+/** @param {Connection} c @param {URL} url @param {string} token @param {string | URL} hub @param {typeof fetch} [use] */
+export const openStream = (c, url, token, hub, use) =>
+  read(c, url, token, use).catch(async (error) => c.end(c.opened ? { code: 1006, reason: "network" } : await refused(error, hub)));
 
 /** Ends by an error, or when the stream does. @param {Connection} c @param {URL} url @param {string} token */
-export async function openStream(c, url, token, use = fetch) {
+async function read(c, url, token, use = fetch) {
   const abort = new AbortController();
   c.close = () => abort.abort();
-  const read = parser(({ type, data, id, retry }) => {
+  const feed = parser(({ type, data, id, retry }) => {
     if (retry !== undefined) c.hear({ type: "reconnect", afterMs: retry });
     const [, epoch = null, seq = 0] = /^(.*):(\d+)$/.exec(id) ?? [];
     if (!c.opened) c.hear({ type: "welcome", epoch, seq: Number(seq) });
@@ -23,7 +31,7 @@ export async function openStream(c, url, token, use = fetch) {
     const { done, value } = await reader.read();
     if (done) return c.stop("the stream ended");
     c.heard = Date.now();
-    read(text.decode(value, { stream: true }));
+    feed(text.decode(value, { stream: true }));
   }
 }
 

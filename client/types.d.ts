@@ -71,6 +71,62 @@ export interface Options {
   fetch?: typeof fetch;
 }
 
+/**
+ * Of Web Push for this user in this browser profile. `default`: may be offered; `declined`: may be had, but the user
+ * has said no; `denied`: by the browser's settings; `unconfigured`: by the functions; `blocked-insecure`: not https.
+ */
+export type PushState =
+  | "unsupported"
+  | "blocked-insecure"
+  | "unconfigured"
+  | "denied"
+  | "declined"
+  | "default"
+  | "subscribed";
+
+/** What a user wants, on all devices. */
+export interface Preferences {
+  push?: boolean;
+  kinds?: Record<string, { push?: boolean; feed?: boolean }>;
+  quietHours?: {
+    /** `22:00` */
+    from: string;
+    to: string;
+    /** An IANA name: `Europe/Berlin`. */
+    timeZone: string;
+  };
+}
+
+export interface Push {
+  state(): Promise<PushState>;
+  /** Asks for permission: to be called on a click. */
+  subscribe(how?: { worker?: string | URL; device?: string; locale?: string }): Promise<PushState>;
+  /** Also says no to later offers. */
+  unsubscribe(): Promise<PushState>;
+  /** Remembers that the user does not want it. */
+  decline(): Promise<void>;
+  preferences(): Promise<Preferences>;
+  /** In place of all that there were. */
+  setPreferences(preferences: Preferences): Promise<void>;
+  /** @internal */
+  follow(status: Status): Promise<void>;
+}
+
+/** What a browser profile remembers of its subscription. */
+export interface PushRecord {
+  /** Empty: nobody's any more, to be ended. */
+  user: string;
+  functions: string;
+  device: string;
+  worker: string;
+  locale: string;
+  endpoint: string;
+  timeZone?: string;
+  /** When the VAPID key was compared, and the device written: milliseconds since 1970. */
+  checkedAt: number;
+  writtenAt: number;
+}
+
 export type State = "idle" | "connecting" | "open" | "waiting" | "closed";
 export type Status =
   | { state: "idle" | "connecting" | "open" }
@@ -145,6 +201,8 @@ export interface End {
   retryInMs?: number;
   now?: boolean;
   final?: boolean;
+  /** The hub would take this socket: something between does not. */
+  isBlocked?: boolean;
   /** When it was welcomed, if it was. Milliseconds since 1970. */
   opened?: number;
 }

@@ -1,5 +1,5 @@
 // How many are unread: what the hub or the functions said last, and what came since.
-/** @import { Frame } from "#types" */
+/** @import { Frame, Welcome } from "#types" */
 import { isOurs } from "./position.js";
 
 /** The count is that of the newest so many entries. */
@@ -24,9 +24,10 @@ export class Unread {
    * @param {Frame} frame @param {number} seq the cursor's @param {() => void} doubt it has to be asked
    */
   behind(frame, seq, doubt) {
-    if ("unread" in frame && typeof frame.unread === "number") {
-      this.#counted = Math.max("seq" in frame ? frame.seq : 0, seq);
-      return frame.unread;
+    const { unread, seq: at = 0 } = /** @type {Partial<Welcome>} */ (frame);
+    if (typeof unread === "number") {
+      this.#counted = Math.max(at, seq);
+      return unread;
     }
     if (frame.type === "gap" || frame.type === "removed") doubt();
     if (frame.type !== "notification") return;

@@ -2,6 +2,9 @@
 //! a name that contains a hash of its content, both with compressed forms. Compressing here costs
 //! nothing per request and allows the slowest, best settings.
 //!
+//! A service worker has no hashed name: browsers register it under one address for ever, and ask
+//! there whether it has changed.
+//!
 //! `"./name"` in a file is a reference to another one. Under a hashed name the references are hashed
 //! names too, so that whoever caches the first file for ever gets what it was made for.
 
@@ -70,6 +73,10 @@ fn is_page(name: &str) -> bool {
     name.ends_with(".html")
 }
 
+fn is_worker(name: &str) -> bool {
+    name.ends_with("-worker.js")
+}
+
 struct Files(BTreeMap<String, String>);
 
 /// A file under its hashed name.
@@ -93,7 +100,7 @@ impl Files {
         hashed: &mut BTreeMap<String, Hashed>,
         open: &mut Vec<String>,
     ) -> Result<()> {
-        if hashed.contains_key(name) || is_page(name) {
+        if hashed.contains_key(name) || is_page(name) || is_worker(name) {
             return Ok(());
         }
         if open.iter().any(|known| known == name) {
@@ -117,15 +124,17 @@ impl Files {
     /// The files that a file refers to.
     ///
     /// # Errors
-    /// One of them is missing, or a page.
+    /// One of them is missing, or has no hashed name.
     fn references(&self, name: &str) -> Result<Vec<String>> {
         let mut found = Vec::new();
         linked(&self.0[name], |reference| {
             found.push(reference.to_owned());
             String::new()
         });
-        match found.iter().find(|known| is_page(known) || !self.0.contains_key(*known)) {
-            Some(other) => Err(format!("{DIST}/{name} refers to {other}: not a file there").into()),
+        let is_unknown =
+            |name: &&String| is_page(name) || is_worker(name) || !self.0.contains_key(*name);
+        match found.iter().find(is_unknown) {
+            Some(other) => Err(format!("{DIST}/{name} refers to {other}: no module there").into()),
             None => Ok(found),
         }
     }
@@ -163,6 +172,10 @@ fn table(files: &Files, hashed: &BTreeMap<String, Hashed>) -> Result<String> {
             // Relative: a proxy may serve the hub below another path.
             let text = linked(text, |reference| format!("assets/{}", hashed[reference].name));
             asset(&mut table, name, None, "Page", &text)?;
+            continue;
+        }
+        if is_worker(name) {
+            asset(&mut table, name, Some(&format!("/{name}")), "Worker", text)?;
             continue;
         }
         if !files.is_part_of_a_page(name) {

@@ -7,7 +7,7 @@ RUN=$STATE/run
 UP_ENV=$STATE/up.env
 READY_SECONDS=60
 
-build_pid='' redis_pid='' origin_pid='' functions_pid='' hub_pid='' nap_pid=''
+build_pid='' redis_pid='' origin_pid='' functions_pid='' hub_pid='' push_pid='' nap_pid=''
 
 # --- one run at a time ---------------------------------------------------------------------------
 
@@ -29,6 +29,7 @@ take_lock() {
   trap 'exit 0' INT TERM HUP
   trap 'exit 1' PIPE
   rm -f "$UP_ENV"
+  stop_stale push bellwire-push
   stop_stale hub bellwire-hub
   stop_stale functions "bellwire-host|spin"
   stop_stale origin bellwire-demo-origin
@@ -84,16 +85,17 @@ stop_all() {
   trap - EXIT
   rm -f "$UP_ENV"
   {
-    [ -z "$hub_pid$functions_pid$origin_pid$redis_pid" ] || say "Stopping"
+    [ -z "$push_pid$hub_pid$functions_pid$origin_pid$redis_pid" ] || say "Stopping"
     [ -z "$nap_pid" ] || kill "$nap_pid"
     stop build "$build_pid" 5
     stop hub "$hub_pid" 20
+    stop push "$push_pid" 20
     stop functions "$functions_pid" 5
     stop origin "$origin_pid" 5
     stop redis "$redis_pid" 30
     # A signal may have arrived between the start of a part and the assignment of its process id.
     for pid in $(jobs -p); do kill -KILL -- "-$pid"; done
-    rm -f "$RUN/up.pid" "$STATE/relay.token"
+    rm -f "$RUN/up.pid" "$STATE/relay.token" "$STATE/push.token"
     [ "$code" != 0 ] || say "Stopped"
   } 2>/dev/null
   exit "$code"

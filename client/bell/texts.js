@@ -25,7 +25,7 @@ const en = {
 /** @typedef {typeof en} Texts */
 
 /** @type {Record<string, Texts>} */
-const known = { en };
+const known = Object.assign(Object.create(null), { en });
 
 const baseOf = (/** @type {string} */ lang) => lang.toLowerCase().split(/[-_]/)[0];
 

@@ -8,7 +8,7 @@ const TOASTS_MAX = 3;
 const SHOWN_MS = 8_000;
 
 export class Toasts {
-  node = h("div", { popover: "manual", class: "toasts", role: "group" });
+  node = h("div", { popover: "manual", part: "toasts", role: "group" });
   #ids = 0;
   /** @type {Map<HTMLElement, { close: HTMLElement, timer: ReturnType<typeof setTimeout> | undefined }>} */
   #shown = new Map();

@@ -92,12 +92,14 @@ export function chart(title, series, format) {
   };
 }
 
-/** The next of 1, 2, 5, 10, 20, …, below `unit` of the largest power of `unit` that fits. */
+/**
+ * The end of a scale whose middle is written, too: the next of 2, 4, 6, 10, 20, 40, …, so that half of it is a whole
+ * number; below `unit` of the largest power of `unit` that fits.
+ */
 export function nice(value, unit = Infinity) {
-  if (!(value > 0)) return 1;
   if (value >= unit) return unit * nice(value / unit, unit);
-  const ten = 10 ** Math.floor(Math.log10(value));
-  return ten * [1, 2, 5, 10].find((step) => step * ten >= value * 0.999);
+  const ten = 10 ** Math.floor(Math.log10(value > 0 ? value : 1));
+  return ten * [2, 4, 6, 10].find((step) => step * ten >= value * 0.999);
 }
 
 const COLUMNS = 180;

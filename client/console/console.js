@@ -21,7 +21,7 @@ const HIDDEN_MS = 60_000;
 const HUBS_MS = 5_000;
 const ANNOUNCE_MS = 5_000;
 const MORE_FINDINGS = 3;
-const END_WORDS = { token_expired: "the token has expired", shutdown: "the hub shuts down" };
+const END_WORDS = new Map([["token_expired", "the token has expired"], ["shutdown", "the hub shuts down"]]);
 
 const given = tokenOfAddress();
 const home = homeOf(location.href);
@@ -111,7 +111,7 @@ function take(type, value) {
   else if (type === "snapshot") {
     app.ring.take([value]);
     drawSoon();
-  } else if (type === "end") stream.ends(END_WORDS[value.reason]);
+  } else if (type === "end") stream.ends(END_WORDS.get(value.reason));
 }
 
 function takeHub(value) {

@@ -3,7 +3,7 @@ import { card, chart, heatmap } from "./charts.js";
 import { el, show, table } from "./dom.js";
 import { bytes, clock, count, latency, many, rate, share, span } from "./numbers.js";
 import { addCounts, number, quantile, rates, stretches, sum, totals } from "./series.js";
-import { socketsOf } from "./verdict.js";
+import { pace, socketsOf } from "./verdict.js";
 import { CLOSES, REFUSALS, meaning, reasonOf } from "./words.js";
 
 const PARTS = 90;
@@ -57,9 +57,9 @@ export function nowView(app) {
       part: all, whole: limits.sockets, level: all / limits.sockets >= 0.9 ? "bad" : "", series: [total], told: `In the last 15 minutes ${between(total, count)}.`,
     });
     const [into, out] = [rates(list, PARTS, "received"), rates(list, PARTS, "delivered")];
-    const recent = totals(list.slice(-5));
+    const { received, delivered } = pace(minute);
     cards.flow.update({
-      text: `${rate(recent.received / (recent.seconds || 1))} → ${rate(recent.delivered / (recent.seconds || 1))}`, unit: "/s",
+      text: `${received} → ${delivered}`, unit: "/s",
       sub: `${count(minute.received)} → ${count(minute.delivered)} in the last minute`, series: [into, out],
       told: `A second, in the last 15 minutes: in ${between(into, rate)}, out ${between(out, rate)}.`,
     });
@@ -73,7 +73,9 @@ export function nowView(app) {
     const closes = each((one) => sum(one.closes ?? {}));
     cards.closed.update({ text: count(sum(minute.closes)), sub: mostOf(minute.closes, CLOSES), level: minute.closes[4408] || minute.closes[1011] ? "warn" : "", series: [closes], told: `${many(sum(closes), "socket")} closed in the last 15 minutes.` });
     const refusals = each((one) => sum(one.refusals ?? {}));
-    cards.refused.update({ text: count(sum(minute.refusals)), sub: mostOf(minute.refusals, REFUSALS, reasonOf), level: app.found.some(({ key }) => key.startsWith("refused")) ? "warn" : "", series: [refusals], told: `${many(sum(refusals), "connection")} refused in the last 15 minutes.` });
+    // The verdict counts the others.
+    const everyday = Object.entries(minute.refusals).reduce((all, [label, value]) => all + (meaning(REFUSALS, reasonOf(label)).ordinary ? value : 0), 0);
+    cards.refused.update({ text: count(sum(minute.refusals)), sub: `${everyday ? `${count(everyday)} for everyday reasons; ` : ""}${mostOf(minute.refusals, REFUSALS, reasonOf)}`, level: app.found.some(({ key }) => key.startsWith("refused")) ? "warn" : "", series: [refusals], told: `${many(sum(refusals), "connection")} refused in the last 15 minutes.` });
     const queued = each((one) => number(one.queuedBytes), Math.max);
     cards.waiting.update({
       text: bytes(number(snapshot.queuedBytes)), sub: `${share(snapshot.queuedBytes, limits.queuedBytes)} of ${bytes(limits.queuedBytes)}`,
@@ -116,7 +118,7 @@ export function nowView(app) {
       if (!snapshot) return;
       const { into, out } = updateCards(list, snapshot, minute, hub.limits, hub.bounds);
       heat.update(list, hub.bounds, heatWords(list, minute, hub.bounds));
-      flow.update([into, out], `Now ${rate(into.at(-1))} in and ${rate(out.at(-1))} out a second; at most ${rate(Math.max(0, ...into))} and ${rate(Math.max(0, ...out))} in the last 15 minutes.`);
+      flow.update([into, out], `${pace(minute).received} in and ${pace(minute).delivered} out a second over the last minute; at most ${rate(Math.max(0, ...into))} and ${rate(Math.max(0, ...out))} in the last 15 minutes.`);
       const open = ["v1", "raw", "sse"].map((name) => stretches(list, PARTS, (one) => number(one.sockets?.[name]), Math.max));
       sockets.update(open, `Now v1 ${count(snapshot.sockets?.v1)}, raw ${count(snapshot.sockets?.raw)}, event streams ${count(snapshot.sockets?.sse)}; together ${between(stretches(list, PARTS, socketsOf, Math.max), count)} in the last 15 minutes.`);
       const thisMinute = Math.floor(snapshot.at / 5000);

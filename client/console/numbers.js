@@ -12,8 +12,8 @@ export const count = (value) => {
   return value < 1e6 ? WHOLE.format(value) : `${short(value / 1e6)} M`;
 };
 
-/** A mean: with a decimal while it is small. */
-export const rate = (value) => (known(value) && value > 0 && value < 10 ? short(value) : count(value));
+/** A mean: with decimals while it is small. */
+export const rate = (value) => (known(value) && value > 0 && value < 10 ? (value < 0.1 ? value.toFixed(2) : short(value)) : count(value));
 
 /** "1 client", "12 clients". */
 export const many = (value, one, more = `${one}s`) => `${count(value)} ${value === 1 ? one : more}`;

@@ -40,7 +40,7 @@ function payloadCell(letter) {
 export function queuesView(app) {
   const lacksRead = () => lacking(app.grant, "queues:read");
   const lacksWrite = () => lacking(app.grant, "queues:write");
-  let queue = "", campaign = "", names = [], next = null, hasMore = false, round = 0, depths = {};
+  let queue = "", campaign = "", names = [], next = null, hasMore = false, round = 0, depths = new Map();
   let readings = [];
   const chosen = new Set(), samples = [];
 
@@ -74,8 +74,9 @@ export function queuesView(app) {
     } });
     return { node: el("tr", el("td", box), el("td", moment(letter.diedAt)), el("td.wide", outside(letter.reason ?? "")), el("td.n", count(letter.attempts)), el("td.wide", payloadCell(letter)), el("td", el("code", outside(id)))) };
   }, (letter) => String(letter.id));
-  const redriveAll = action("Put all back…", lacksWrite, () => redrive(null), ".primary");
-  const redriveChosen = action("Put chosen ones back…", () => lacksWrite() || (chosen.size ? null : "choose some below"), () => redrive([...chosen]));
+  const hasNone = () => (depths.get(queue)?.dead === 0 ? "no dead letters" : null);
+  const redriveAll = action("Put all back…", () => lacksWrite() || hasNone(), () => redrive(null), ".primary");
+  const redriveChosen = action("Put chosen ones back…", () => lacksWrite() || hasNone() || (chosen.size ? null : "choose some below"), () => redrive([...chosen]));
   const detail = show(el("section.panel", heading, facts, el("h3", "Dead letters"), el("div.actions", redriveAll.node, redriveChosen.node), dead.node), false);
 
   const campaigns = lineForm("Campaign", "id of a campaign", "Watch", (id) => (isId(id) ? app.go("queues", { queue, campaign: id }) : NO_ID));
@@ -90,7 +91,7 @@ export function queuesView(app) {
   }
 
   async function redrive(ids) {
-    const name = queue, all = number(depths[name]?.dead), size = ids ? ids.length : Math.min(all, REDRIVE_MAX);
+    const name = queue, all = number(depths.get(name)?.dead), size = ids ? ids.length : Math.min(all, REDRIVE_MAX);
     if (!size) return app.tell("There are no dead letters to put back.");
     const done = await ask({
       title: "Put dead letters back?", danger: true,
@@ -133,20 +134,21 @@ export function queuesView(app) {
     everyMs: DEPTHS_MS, failed: (error) => list.problem(explain(error)),
     async load() {
       if (round++ % NAMES_EACH === 0) tell(namesWrong, await readNames());
-      const wanted = [...new Set([...names, ...(isQueue(queue) ? [queue] : [])])], answers = {};
+      const wanted = [...new Set([...names, ...(isQueue(queue) ? [queue] : [])])], answers = new Map();
       for (let n = 0; n < wanted.length; n += NAMES_PER_CALL) {
         const some = wanted.slice(n, n + NAMES_PER_CALL).map(encodeURIComponent).join(",");
-        Object.assign(answers, (await app.api.functions("GET", `/stats?queues=${some}`)).queues);
+        const { queues } = await app.api.functions("GET", `/stats?queues=${some}`);
+        for (const [name, depth] of Object.entries(queues ?? {})) answers.set(name, depth);
       }
       return { answers, wanted };
     },
     done({ answers, wanted }) {
       depths = answers;
-      const most = Math.max(1, ...wanted.map((name) => whole(depths[name])));
-      const items = wanted.map((name) => ({ name, depth: depths[name], most }));
+      const most = Math.max(1, ...wanted.map((name) => whole(depths.get(name))));
+      const items = wanted.map((name) => ({ name, depth: depths.get(name), most }));
       list.update(items.length || namesWrong.hidden ? items : null);
       show(more, next !== null);
-      if (Object.hasOwn(depths, queue)) showDepth(depths[queue]);
+      if (depths.has(queue)) showDepth(depths.get(queue));
       updateActions();
     },
   });

@@ -5,7 +5,8 @@ import { el, lineForm, listing, outside, say, setAttribute, show } from "./dom.j
 import { lacking } from "./grant.js";
 import { bytes, count, many, moment, span } from "./numbers.js";
 
-const SOCKETS_MS = 2_000;
+/** Also how soon a new entry of the feed is seen. */
+const SOCKETS_MS = 1_000;
 const FEED_MS = 10_000;
 const FEED_LIMIT = 20;
 
@@ -13,7 +14,7 @@ const FEED_LIMIT = 20;
 export const isId = (text) => /^[A-Za-z0-9._~@+|-]{1,128}$/.test(text) && !/^\.\.?$/.test(text);
 export const NO_ID = "That is no id: 1–128 of A-Z a-z 0-9 . _ ~ @ + | -";
 
-const PROTOCOLS = { v1: "WebSocket, bellwire.v1", raw: "WebSocket, bellwire.raw", sse: "event stream" };
+const PROTOCOLS = new Map([["v1", "WebSocket, bellwire.v1"], ["raw", "WebSocket, bellwire.raw"], ["sse", "event stream"]]);
 
 const ENTRY_KEYS = ["id", "userId", "seq", "title", "kind", "createdAt", "delivery", "readAt"];
 
@@ -26,8 +27,8 @@ function entryRow() {
   const node = el("tr", seq, title, kind, when, state);
   return {
     node,
-    update({ entry }) {
-      const text = JSON.stringify(entry);
+    update({ entry, isNew }) {
+      const text = JSON.stringify([entry, isNew]);
       if (text === last) return;
       last = text;
       const ours = isOurs(entry);
@@ -37,8 +38,8 @@ function entryRow() {
       if (more.length) title.append(el("details", el("summary", "more"), el("pre", outside(JSON.stringify(Object.fromEntries(more), null, 1)))));
       kind.replaceChildren(outside(entry.kind ?? "–"));
       say(when, moment(entry.createdAt));
-      say(state, `${!ours ? "no mark" : entry.readAt ? `read ${moment(entry.readAt)}` : "unread"}${entry.delivery === "pending" ? ", pending" : ""}`);
-      setAttribute(node, "class", ours && !entry.readAt ? "unread" : "");
+      say(state, `${isNew ? "new, " : ""}${!ours ? "no mark" : entry.readAt ? `read ${moment(entry.readAt)}` : "unread"}${entry.delivery === "pending" ? ", pending" : ""}`);
+      setAttribute(node, "class", `${ours && !entry.readAt ? "unread" : ""}${isNew ? " fresh" : ""}`);
     },
   };
 }
@@ -48,7 +49,7 @@ function socketRow() {
   return {
     node: el("tr", cells),
     update({ socket }) {
-      const texts = [PROTOCOLS[socket.protocol] ?? String(socket.protocol), span(socket.ageMs), bytes(socket.queuedBytes), count(socket.lastSeq)];
+      const texts = [PROTOCOLS.get(socket.protocol) ?? String(socket.protocol), span(socket.ageMs), bytes(socket.queuedBytes), count(socket.lastSeq)];
       for (const [n, cell] of cells.entries()) say(cell, texts[n]);
     },
   };
@@ -60,7 +61,7 @@ export function userView(app) {
   const heading = el("h2"), presence = el("span.chip"), facts = el("p.facts"), unread = el("p.facts");
   const sockets = listing("Sockets on this hub", ["Protocol", ">Open for", ">Waiting", ">Last seq sent"], "", socketRow, ({ n }) => n);
   const feed = listing("Feed, newest first", [">Seq", "Title", "Kind", "Created", "State"], "The feed is empty.", entryRow, ({ entry, n }) => (typeof entry.id === "string" ? `i${entry.id}` : n));
-  let id = "", position = "", entries = [];
+  let id = "", position = "", entries = [], before = null;
   const userPath = () => `/users/${encodeURIComponent(id)}`;
 
   const send = action("Send a test notification…", () => lacking(app.grant, "notifications:write"), sendTest, ".primary");
@@ -110,8 +111,12 @@ export function userView(app) {
     everyMs: FEED_MS, load: () => app.api.functions("GET", `${userPath()}/notifications?limit=${FEED_LIMIT}`), failed: (error) => feed.problem(explain(error)),
     done(answer) {
       entries = objects(answer.notifications);
-      say(unread, `${many(answer.unread, "unread entry", "unread entries")} among the newest 100; the newest ${entries.length} are shown.`);
-      feed.update(entries.map((entry, n) => ({ entry, n })));
+      before ??= entries.find(isOurs)?.seq ?? 0;
+      const items = entries.map((entry, n) => ({ entry, n, isNew: isOurs(entry) && entry.seq > before }));
+      const came = items.filter((item) => item.isNew);
+      const tail = came.length ? ` ${many(came.length, "of them has come", "of them have come")} since you opened this, the last at ${moment(came[0].entry.createdAt)}.` : " New ones appear here as they come.";
+      say(unread, `${many(answer.unread, "unread entry", "unread entries")} among the newest 100; the newest ${entries.length} are shown.${tail}`);
+      feed.update(items);
     },
   });
 
@@ -126,7 +131,7 @@ export function userView(app) {
     start(params) {
       const wanted = params.get("id") ?? "", good = isId(wanted);
       if (wanted !== id) {
-        [id, position, entries] = [wanted, "", []];
+        [id, position, entries, before] = [wanted, "", [], null];
         for (const one of [sockets, feed]) one.update(null);
         for (const one of [presence, facts, unread]) say(one, "");
       }

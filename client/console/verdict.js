@@ -51,13 +51,18 @@ export function findings({ snapshot, minute, limits = {}, bounds = [], silentMs 
   return found.sort((a, b) => order[a.level] - order[b.level]);
 }
 
+/** Messages a second, over the last minute: the one span of all rates of the verdict and the cards. */
+export function pace({ received, delivered, seconds }) {
+  const mean = (value) => rate(value / Math.max(1, seconds));
+  return { received: mean(received), delivered: mean(delivered) };
+}
+
 /** The line while nothing is wrong. */
 export function allWell({ snapshot, minute, bounds = [] }) {
-  const seconds = Math.max(1, minute.seconds);
-  const traffic = `${rate(minute.received / seconds)} in and ${rate(minute.delivered / seconds)} out a second`;
+  const { received, delivered } = pace(minute);
   const p99 = quantile(minute.latency, bounds, 0.99);
   const slow = p99 === null ? "" : `, 99 of 100 within ${latency(p99)}`;
-  return `All well: ${many(socketsOf(snapshot), "socket")} of ${many(number(snapshot.users), "user")}, ${traffic}${slow}`;
+  return `All well: ${many(socketsOf(snapshot), "socket")} of ${many(number(snapshot.users), "user")}; in the last minute ${received} in and ${delivered} out a second${slow}`;
 }
 
 export const levelWord = { bad: "Broken", warn: "Look at this", good: "Well" };

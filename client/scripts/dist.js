@@ -8,8 +8,12 @@ import { minify } from "terser";
 const HOME = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "..");
 const DIST = join(HOME, "dist");
 
+/** Service workers, which are scripts and no modules: another worker may import one. */
+const WORKERS = ["push-worker.js"];
 /** Sources, as far as they exist; in dist/ they have the same names, without folders. */
-const ENTRIES = ["api.js", "bell.js", "client.js", "languages.js", "list.js", "react.js", "sse.js"];
+const ENTRIES = [
+  "api.js", "bell-push.js", "bell.js", "client.js", "feed.js", "languages.js", "list.js", "push.js", "react.js", "sse.js",
+];
 const PAGES = ["console/console.css", "console/console.html", "console/console.js", "demo/demo.css", "demo/demo.html", "demo/demo.js"];
 
 const nameOf = (source) => source.replace(/.*\//, "");
@@ -26,20 +30,21 @@ const siblings = (entry, entries) => ({
 
 /** esbuild puts modules together and renames #private members, which terser leaves; terser makes the rest smaller. */
 async function minified(entry, entries) {
-  const options = { bundle: true, minify: true, format: "esm", target: "es2022", legalComments: "none", write: false };
+  const isModule = !WORKERS.includes(entry);
+  const options = { bundle: true, minify: true, format: isModule ? "esm" : "iife", target: "es2022", legalComments: "none", write: false };
   const { outputFiles } = await build({
     ...options, absWorkingDir: HOME, entryPoints: [entry], external: ["react"], plugins: [siblings(entry, entries)],
   });
   const [{ text }] = outputFiles;
   if (!entry.endsWith(".js")) return text;
-  const { code } = await minify(text, { module: true, ecma: 2022, compress: { passes: 3 }, format: { comments: false } });
+  const { code } = await minify(text, { module: isModule, ecma: 2022, compress: { passes: 3 }, format: { comments: false } });
   return `${code}\n`;
 }
 
 /** Name → text of every file. */
 export async function dist() {
   const { name, version, license } = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8"));
-  const entries = [...ENTRIES, ...PAGES].filter((source) => existsSync(join(HOME, source)));
+  const entries = [...ENTRIES, ...WORKERS, ...PAGES].filter((source) => existsSync(join(HOME, source)));
   const files = {};
   for (const entry of entries)
     files[nameOf(entry)] = /\.(js|css)$/.test(entry)

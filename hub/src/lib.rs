@@ -11,7 +11,8 @@
 //! - [`admission`]: number and rate of connections and sockets, per user, address and in total
 //! - [`accept`]: whether a connection becomes a socket or its request is answered over HTTP
 //! - [`http`]: the head of a request, the reasons for rejections, the form of answers
-//! - [`session`]: handshakes ([`session::checks`] rejects them), tickets, and the messages of clients
+//! - [`session`]: handshakes ([`session::checks`] rejects them), tickets, and the messages of
+//!   clients
 //! - [`protocol`]: the hub's messages in raw, v1 and SSE, and their encoding
 //! - [`socket`]: one connection and its task; [`socket::outbox`] closes a slow client,
 //!   [`socket::keepalive`] a silent one
@@ -19,7 +20,8 @@
 //! - [`delivery`]: the subscription: its backlog, its probes, its loss, and catching up after it
 //! - [`users`]: the connected users and the order of each one's messages; [`users::resume`]: what a
 //!   reconnecting client has missed
-//! - [`presence`]: the online users, reported to Redis under a lease ([`presence::lease`])
+//! - [`presence`]: the online users, reported to Redis under a presence lease
+//!   ([`presence::lease`])
 //! - [`relay`]: the calls of the functions' relay
 //! - [`metrics`]: the counters, and whether the hub is healthy
 //! - [`ops`]: `/metrics`, `/healthz` and `/readyz`

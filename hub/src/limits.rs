@@ -51,8 +51,8 @@ pub(crate) const REFUSAL_ORIGIN_BYTES_MAX: usize = 80;
 pub const CONSOLE_VIEWERS_MAX: usize = 8;
 /// Connections to the console's address: a few for each viewer while the page is loading.
 pub(crate) const CONSOLE_CONNECTIONS_MAX: usize = 32;
-/// Time for the head of a request to the console's address. Short, because idle connections take the
-/// slots of the others.
+/// Time for the head of a request to the console's address. Short, because idle connections take
+/// the slots of the others.
 pub(crate) const CONSOLE_HEADER_DEADLINE: Duration = Duration::from_secs(3);
 /// Time for a viewer of the console to read on, after which the connection is closed.
 pub(crate) const CONSOLE_WRITE_DEADLINE: Duration = Duration::from_secs(10);
@@ -170,7 +170,7 @@ pub(crate) const CHANNEL_MESSAGE_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// every user is brought up to date from the feeds.
 pub(crate) const BACKLOG_BYTES_MAX: usize = 32 * 1024 * 1024;
 
-/// Interval at which a hub renews its lease: three times before it expires.
+/// Interval at which a hub renews its presence lease: three times before it expires.
 pub(crate) const PRESENCE_BEAT: Duration = Duration::from_secs(4);
 /// A hub silent for this long counts as dead. The next beat of another hub removes its users, so
 /// that presence is correct again within 20 s.
@@ -184,15 +184,16 @@ pub(crate) const PRESENCE_KEYS_TTL: Duration = Duration::from_secs(3600);
 pub(crate) const PRESENCE_CHANGES_PAGE_USERS: usize = 1_000;
 /// Users of a dead hub removed, or checked by a beat, in one call.
 pub(crate) const PRESENCE_PAGE_USERS: usize = 500;
-/// Beats within which every user is added again, since other services remove users. Three take 12 s.
-/// If Redis resizes its table, the first member of one walk may be the last of the next, which is
-/// still within 20 s.
+/// Beats within which every user is added again, since other services remove users. Three take 12
+/// s. If Redis resizes its table, the first member of one walk may be the last of the next, which
+/// is still within 20 s.
 pub(crate) const PRESENCE_RESTORE_BEATS: u64 = 3;
 /// Changes stored while Redis is unreachable; beyond this, all users are sent again afterwards.
 pub(crate) const PRESENCE_CHANGES_MAX: usize = 100_000;
 /// Unanswered calls remembered; each may have been executed.
 pub(crate) const PRESENCE_UNANSWERED_MAX: usize = 8;
-/// Earlier incarnations of a hub remembered; the leases of older ones have expired.
+/// Earlier incarnations of a hub remembered; the presence leases of older ones have
+/// expired.
 pub(crate) const PRESENCE_FORMER_MAX: usize = 8;
 /// Calls of one pass, which may include 500,000 users of a dead hub.
 pub(crate) const PRESENCE_CALLS_MAX: usize = 1_000;

@@ -8,6 +8,7 @@ mod feed;
 mod notifications;
 mod ops;
 mod presence;
+mod pushes;
 mod queues;
 mod tokens;
 
@@ -30,6 +31,7 @@ pub fn all() -> Vec<Operation> {
         notifications::operations(),
         ops::operations(),
         presence::operations().into(),
+        pushes::operations(),
         queues::operations(),
         tokens::operations(),
         devices::operations(),
@@ -47,6 +49,7 @@ pub fn schemas() -> Vec<Named> {
         notifications::schemas(),
         ops::schemas(),
         presence::schemas(),
+        pushes::schemas(),
         queues::schemas(),
         tokens::schemas(),
         devices::schemas(),

@@ -29,7 +29,7 @@ pub const RETRY_FOR: Duration = Duration::from_secs(3600);
 
 /// Time over which the rate rises from zero. FCM asks for at least 60 s.
 pub const RAMP: Duration = Duration::from_secs(60);
-/// Window of the guards.
+/// Period that the guards look at.
 pub(crate) const GUARD_WINDOW: Duration = Duration::from_secs(60);
 /// Share of bad answers, in percent, above which a guard trips.
 pub(crate) const GUARD_PERCENT_MAX: u64 = 20;
@@ -50,8 +50,8 @@ pub(crate) const HOSTS_MAX: usize = 128;
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(240);
 /// DNS, TCP and TLS together.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// Looks for the server's limit of streams after TLS: for a second at most, and a server sends it at
-/// once.
+/// Looks for the server's limit of streams after TLS: for a second at most, and a server sends it
+/// at once.
 pub(crate) const SETTINGS_LOOK_EVERY: Duration = Duration::from_millis(4);
 pub(crate) const SETTINGS_LOOKS: u32 = 250;
 /// Wait after a failed connect; doubles up to the maximum.

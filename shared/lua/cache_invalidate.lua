@@ -1,5 +1,5 @@
 -- @include cache
--- Invalidates one cached value. A reader that is fetching it loses the lease, so that a value
+-- Invalidates one cached value. A reader that is fetching it loses the cache lease, so that a value
 -- fetched before the invalidation cannot be written after it.
 --
 -- ARGV[1]  mode  "soft" marks it stale (or removes it if it may not be served), "hard" removes it

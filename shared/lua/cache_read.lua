@@ -12,15 +12,15 @@
 -- Returns {"status age ttl fresh exp code etag", body, validators}: age of the content and
 -- remaining time of freshness, ms (so now is fresh - ttl); etag as written with the body ("-" if
 -- another service wrote it, so that the body is as unknown as one with a new etag); validators are
--- two lines, the origin's ETag and Last-Modified, returned with a lease on a value. Two more words
--- may follow: the companion's limits, and "replaced" for a companion or lease of another type or
--- form. status:
+-- two lines, the origin's ETag and Last-Modified, returned with a cache lease on a value. Two more
+-- words may follow: the companion's limits, and "replaced" for a companion or cache lease of
+-- another type or form. status:
 --   fresh         serve it                    early-lead   serve it, then refresh it
 --   stale-lead    serve it, then refresh it   stale-follow serve it: another reader refreshes it,
 --                                             or the source failed a moment ago
 --   error-lead    past its stale time: refresh it first, serve it if that fails or takes long
 --   error-wait    the same, but another reader refreshes it
---   error-bypass  the same, but no lease can be written
+--   error-bypass  the same, but no cache lease can be written
 --   miss-lead     fetch it                    miss-wait    another reader does: ask again soon
 --   absent        not found in the source
 --   cooldown      nothing to serve, and the source failed a moment ago, with `code`
@@ -57,7 +57,7 @@ end
 -- served, to tell later writes of that kind from this one.
 if exp == -1 then
   exp = now + keep_ms
-  -- The expiry must differ from the one in a lease or companion of an earlier value.
+  -- The expiry must differ from the one in a cache lease or companion of an earlier value.
   local held_exp = tonumber(string.match(got[3] or '', '\n(%d+)\n') or 0)
   while exp == held_exp or (meta and exp == meta.exp) do exp = exp + 1 end
   if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
@@ -68,7 +68,7 @@ local is_newer = meta and (meta.kind == 'v' or meta.kind == 'n') and meta.exp ~=
   and meta.tags == versions
 if meta and meta.exp ~= exp then meta = nil end
 local written_etag, body, is_replaced = '-', nil, nil
--- A text without lines is not a lease, and no reader would ever end it.
+-- A text without lines is not a cache lease, and no reader would ever end it.
 if got[3] and not string.find(got[3], '\n', 1, true) then got[3] = false end
 
 local function answer(status, validators)
@@ -109,13 +109,13 @@ local function prepare()
   return problem
 end
 
--- Takes the lease: true; false if another reader has it; or nil and a problem.
+-- Takes the cache lease: true; false if another reader has it; or nil and a problem.
 local function take_lease()
   if got[3] then return false end
   local problem = prepare()
   if problem then return nil, problem end
-  -- Without NX: there is no lease, and a malformed one is replaced. With the hash, because another
-  -- service's SET … KEEPTTL leaves no other trace until the lease ends.
+  -- Without NX: there is no cache lease, and a malformed one is replaced. With the hash, because
+  -- another service's SET … KEEPTTL leaves no other trace until the cache lease ends.
   local taken = redis.pcall('SET', lease_key, table.concat({ token, exp, versions,
     value and redis.sha1hex(value) or '' }, '\n'), 'PXAT', now + lease_ms)
   if failed(taken) then return nil, failed(taken) end

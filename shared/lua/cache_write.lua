@@ -1,5 +1,5 @@
 -- @include cache
--- Ends a lease: writes the fetched value unless a later change takes precedence.
+-- Ends a cache lease: writes the fetched value unless a later change takes precedence.
 --
 -- ARGV[1]  token
 -- ARGV[2]  mode     "value" store it         "same"   the stored value is still right (304)
@@ -13,7 +13,7 @@
 -- ARGV[8]  limits   of a value, or ""; optional
 --
 -- Returns {status, now}: "stored", or the reason for storing nothing:
---   lost         the lease expired or was removed by an invalidation
+--   lost         the cache lease expired or was removed by an invalidation
 --   overtaken    another service wrote or deleted the value; natural expiry does not count
 --   invalidated  a tag was invalidated or lost meanwhile
 --   gone         the value to keep no longer exists

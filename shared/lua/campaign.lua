@@ -4,8 +4,8 @@
 -- KEYS[2]  companion  hash {len, processed}: the list's length after the last call, and the number
 --                     of users that have left it since the campaign began
 --
--- Other services may push to the list and pop from it. A decrease between two calls counts as
--- processed, an increase as new; of pushes and pops in between only the difference is visible.
+-- Other services may append to the list and pop from it. A decrease between two calls counts as
+-- processed, an increase as new; of both in between only the difference is visible.
 
 local list, companion = KEYS[1], KEYS[2]
 

@@ -2,7 +2,7 @@
 --
 -- KEYS[1]  list       notifications:{user}, newest first
 -- KEYS[2]  companion  hash:
---   epoch, head, n    the record's epoch, the newest seq pushed, the length after our last write
+--   epoch, head, n    the record's epoch, the newest seq appended, the length after our last write
 --   tail              fingerprint of the last element after our last write
 --   top               that of the first element, if it was not ours with seq `head`
 --   full              "1" if the list had reached its maximum length then
@@ -104,15 +104,15 @@ local function was_first(state, element)
   return fingerprint(element) == state.top
 end
 
--- Whether the element that was first is where other services' pushes have moved it. It is not if a
--- service removed elements and pushed others, even with the same length. `elements` are the list's
+-- Whether the element that was first is where other services' elements have moved it. It is not if
+-- a service removed elements and added others, even with the same length. `elements` are the list's
 -- first ones, if the caller has them.
 local function is_first_in_place(state, elements)
   if state.is_whole then
     local above = state.length - state.n
     return was_first(state, elements and elements[above + 1] or redis.call('LINDEX', list, above))
   end
-  -- Another service pushed to a full list and trimmed it: the number of elements is unknown.
+  -- Another service added to a full list and trimmed it: the number of elements is unknown.
   for i, element in ipairs(redis.call('LRANGE', list, 0, state.n - 1)) do
     if was_first(state, element) then
       state.trimmed_above = i - 1
@@ -140,9 +140,9 @@ local function note_rev(state, epoch, rev)
   state.unread_n = nil
 end
 
--- The number of ours in the window that are neither read nor expired, and whether some are expired.
--- Derived, never counted; cached with the state it was derived from, since scanning 100 elements
--- costs more than the rest of a read. Sets `state.unread_until`.
+-- The number of ours in the feed window that are neither read nor expired, and whether some are
+-- expired. Derived, never counted; cached with the state it was derived from, since scanning 100
+-- elements costs more than the rest of a read. Sets `state.unread_until`.
 local function derive_unread(state, cap, now)
   if state.unread and state.unread_n == state.length and now < state.unread_until then
     return state.unread, state.some_expired
@@ -175,8 +175,8 @@ local function derive_unread(state, cap, now)
   return unread, some_expired
 end
 
--- The text of an event for the user's sockets. `start` is its JSON text up to the value of `unread`;
--- until the time `until_when` (NEVER for no end) no entry that it counts expires.
+-- The text of an event for the user's sockets. `start` is its JSON text up to the value of
+-- `unread`; until the time `until_when` (NEVER for no end) no entry that it counts expires.
 local function event_text(start, unread, until_when)
   return start .. unread .. ',"until":"' .. until_when .. '"}'
 end

@@ -7,14 +7,14 @@
 -- ARGV[3]  id       of the entry; "" erases the whole feed, foreign elements included
 -- ARGV[4]  epoch    that the revision belongs to
 -- ARGV[5]  seq      of the entry
--- ARGV[6]  cap      size of the window
+-- ARGV[6]  cap      size of the feed window
 -- ARGV[7]  now      RFC 3339
 -- ARGV[8]  channel  of events
 -- ARGV[9]  event    JSON text up to the value of `unread`; "" for no event
 --
 -- Returns {removed}. A cold feed stores the revision, too: a load from an earlier read of the
 -- record would restore the entry for 30 days. An entry that has not arrived yet makes the feed
--- cold, so that the push which contains it is rejected and the feed is loaded without it.
+-- cold, so that the append that contains it is rejected and the feed is loaded without it.
 --
 -- The event's `unread` is null if the feed is cold. A repeat sends the event again, since the first
 -- one may have been denied; a denied one does not fail the delete.

@@ -4,7 +4,7 @@
 -- ARGV[1]  rev      revision of the record that `reads` was read at
 -- ARGV[2]  reads    "seq=ms;..." of the newest entries that are marked as read
 -- ARGV[3]  ttl_s    expiry of the companion
--- ARGV[4]  cap      size of the window
+-- ARGV[4]  cap      size of the feed window
 -- ARGV[5]  now      RFC 3339
 -- ARGV[6]  channel  of events
 -- ARGV[7]  event    JSON text up to the value of `unread`; "" for no event

@@ -1,5 +1,6 @@
 -- @include guard feed
--- Pushes notifications onto a feed in the order of the record, or loads a cold feed from it.
+-- Appends notifications to a feed in the order of the record and publishes them (mode `push`), or
+-- loads a cold feed from it.
 --
 -- ARGV[1]  mode           "push" | "load"
 -- ARGV[2]  epoch          of the record
@@ -23,7 +24,7 @@
 --                       the record was rolled back if its counter is below head
 --   {"outdated", rev}   load: the record was at this revision already; read again
 --   {"untold", seq, why}  everything is in the feed, but published only up to seq: Redis denies
---                       PUBLISH. The next call begins there, so that nothing is pushed twice.
+--                       PUBLISH. The next call begins there, so that nothing is appended twice.
 --
 -- If a command is denied before the first write, nothing has changed; after it, list and companion
 -- still agree.
@@ -86,8 +87,8 @@ local function finish(head, length, complete, first, ...)
   return {'ok', head}
 end
 
--- Whether an entry at or below head may be absent because it left the window. The length does not
--- show it: a delete makes room that stays empty.
+-- Whether an entry at or below head may be absent because it left the feed window. The length does
+-- not show it: a delete makes room that stays empty.
 local function below_window(seq)
   if state.complete then return false end
   local elements = redis.call('LRANGE', list, 0, -1)
@@ -176,9 +177,9 @@ for first = 1, #merged, 500 do
 end
 redis.call('HSET', companion, 'rev', ARGV[8], 'rev_epoch', epoch, 'reads', ARGV[9],
   'reads_rev', ARGV[8])
--- Elements in the list were published when they were pushed, possibly under an older epoch, unless
--- that was denied. So were the entries below the newest of them, since pushes are in order: other
--- services' elements may have pushed those out of the list.
+-- Elements in the list were published when they were appended, possibly under an older epoch,
+-- unless that was denied. So were the entries below the newest of them, since appends are in order:
+-- other services' elements may have moved those out of the list.
 local new_head = tonumber(ARGV[7])
 local told = math.min(newest_present, state.epoch == epoch and state.told or new_head)
 return finish(new_head, #merged, after == 0, merged[#merged],

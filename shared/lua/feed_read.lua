@@ -2,7 +2,7 @@
 -- Reads a page of a feed and the number of unread entries.
 --
 -- ARGV[1]  limit      elements to return
--- ARGV[2]  cap        size of the window that `unread` counts in
+-- ARGV[2]  cap        size of the feed window that `unread` counts in
 -- ARGV[3]  now        RFC 3339, UTC, milliseconds: compares as text
 -- ARGV[4]  direction  "newest" | "before" | "after"
 -- ARGV[5]  cursor     id of an element, or "~<seq>.<k>": the k-th element above ours with seq
@@ -41,8 +41,8 @@ local function page_of(elements, count, lowest, more, next)
   return {'warm', table.concat(elements, '\30', 0, count)}
 end
 
--- The usual call, the newest page without expired entries in the window, does not read the rest of
--- the list.
+-- The usual call, the newest page without expired entries in the feed window, does not read the
+-- rest of the list.
 if elements and not some_expired and not is_unread_only then
   local count, more = #elements, state.length > limit and '1' or '0'
   local seq = count > 0 and (more == '1' or not state.complete) and our_seq(elements[count])
@@ -112,7 +112,7 @@ for i = first, last, step do
 end
 
 local lowest = 0
--- A list that another service made longer than the window is not scanned to its end.
+-- A list that another service made longer than the feed window is not scanned to its end.
 if more == '0' and step == 1 and not (state.complete and state.length <= cap) then
   lowest = state.head + 1
   for i = #elements, 1, -1 do

@@ -1,8 +1,8 @@
 -- @include feed
--- Reads where a feed stands and how much of it is unread, for the hub. Writes nothing but the cached
--- derived values.
+-- Reads where a feed stands and how much of it is unread, for the hub. Writes nothing but the
+-- cached derived values.
 --
--- ARGV[1]  cap  size of the window
+-- ARGV[1]  cap  size of the feed window
 -- ARGV[2]  now  RFC 3339
 --
 -- Returns {epoch, head, unread, until, newest}:

@@ -104,7 +104,7 @@ local function last_deadline()
   return tonumber(redis.call('ZRANGE', leases, 0, 0, 'REV', 'WITHSCORES')[2])
 end
 
--- Earlier incarnations of this hub, named in ARGV, count as dead before their leases end.
+-- Earlier incarnations of this hub, named in ARGV, count as dead before their presence leases end.
 local function end_former(first, last)
   for i = first, last do redis.call('ZADD', leases, 'XX', 'LT', now, ARGV[i]) end
 end

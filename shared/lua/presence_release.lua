@@ -9,7 +9,8 @@
 
 -- From here on a delayed call of this incarnation does nothing.
 redis.call('HDEL', revs, me)
--- The lease is kept until no user is left: if this hub is interrupted, another one continues.
+-- The presence lease is kept until no user is left: if this hub is interrupted, another one
+-- continues.
 redis.call('ZADD', leases, now, me)
 redis.call('EXPIRE', leases, ttl_s)
 end_former(7, #ARGV)

@@ -1,6 +1,6 @@
 -- @include allow_oom guard presence
--- Renews a hub's lease and applies its changes; a beat also restores members that other services
--- removed, and removes the users of a dead hub.
+-- Renews a hub's presence lease and applies its changes; a beat also restores members that other
+-- services removed, and removes the users of a dead hub.
 --
 -- KEYS, ARGV[1..6]  see presence.lua
 -- ARGV[7]   rev      of this call, never used before in this incarnation
@@ -19,7 +19,8 @@
 --             seen      members checked, of which `restored` were missing in `online`
 --             dead      1 if there are more users of dead hubs to remove
 --             short     1 if `online` has fewer members than the set: many were removed at once
---   "resync"  the lease ran out, or Redis is not in the state that this hub left: nothing was done.
+--   "resync"  the presence lease ran out, or Redis is not in the state that this hub left: nothing
+--             was done.
 --             The users of a hub that counted as dead may have been removed: begin another
 --             incarnation and send every user.
 --

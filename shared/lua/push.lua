@@ -3,7 +3,7 @@
 -- KEYS[1]  list       users who wait, see campaign.lua
 -- KEYS[2]  companion
 -- KEYS[3]  push       hash, below
--- KEYS[4]  blocks     zset block -> end of its lease, ms
+-- KEYS[4]  blocks     zset block -> end of its block lease, ms
 -- KEYS[5]  retry      zset item -> time of the next attempt, ms
 -- KEYS[6]  dead       list of items whose attempts are used up, oldest first
 -- KEYS[7]  prefix     of the blocks' keys: ":" and the block follow

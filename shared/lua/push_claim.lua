@@ -34,14 +34,8 @@ local function reply(wait_ms)
 end
 
 local function with_block(answer, block, doubt, retries, bits, elements)
-  local head = {block, doubt, int(retries), bits}
-  for i = 1, 4 do answer[6 + i] = head[i] end
-  local n = 10
-  for i = 1, #elements do
-    n = n + 1
-    answer[n] = elements[i]
-  end
-  return answer
+  local a1, a2, a3, a4, a5, a6 = unpack(answer)
+  return {a1, a2, a3, a4, a5, a6, block, doubt, int(retries), bits, unpack(elements)}
 end
 
 -- Counts the users of silent workers as skipped.

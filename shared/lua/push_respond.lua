@@ -8,16 +8,16 @@
 -- ARGV[3]  responses_max  of the campaign
 -- ARGV     responses
 --
--- Returns {added}.
+-- Returns {added}, as text.
 
 local FIRST, CHUNK = 4, 500
 local room = tonumber(ARGV[3]) - redis.call('LLEN', KEYS[1])
 local last = math.min(#ARGV, FIRST - 1 + room)
-if last < FIRST then return {0} end
+if last < FIRST then return {'0'} end
 before_writing('SET', KEYS[2], 'RPUSH', KEYS[1], 'EXPIRE', KEYS[1])
-if not redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[2]) then return {0} end
+if not redis.call('SET', KEYS[2], '1', 'NX', 'EX', ARGV[2]) then return {'0'} end
 for i = FIRST, last, CHUNK do
   redis.call('RPUSH', KEYS[1], unpack(ARGV, i, math.min(i + CHUNK - 1, last)))
 end
 redis.call('EXPIRE', KEYS[1], ARGV[1])
-return {last - FIRST + 1}
+return {string.format('%d', last - FIRST + 1)}

@@ -1,6 +1,6 @@
 -- @include allow_oom guard campaign push
--- Notes what became of users in a block, and renews its lease. A repeat changes nothing. A Redis
--- without memory takes it, too: what was sent would be sent again otherwise.
+-- Notes what became of users in a block, and renews its block lease. A repeat changes nothing. A
+-- Redis without memory takes it, too: what was sent would be sent again otherwise.
 --
 -- ARGV[2]   block
 -- ARGV[3]   owner

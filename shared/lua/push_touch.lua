@@ -7,14 +7,14 @@
 -- ARGV[3]  max      campaigns kept; those touched longest ago are dropped, some at each call
 -- ARGV[4]  touched  "" to touch it; else it is removed if this is still its last touch
 --
--- Returns {1}, or {0} if it was touched meanwhile.
+-- Returns {1}, or {0} if it was touched meanwhile; as text.
 
 local DROPPED_MAX = 100
 local before = redis.call('ZSCORE', KEYS[1], ARGV[1])
 if ARGV[4] ~= '' then
-  if before ~= ARGV[4] then return {0} end
+  if before ~= ARGV[4] then return {'0'} end
   redis.call('ZREM', KEYS[1], ARGV[1])
-  return {1}
+  return {'1'}
 end
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
@@ -29,4 +29,4 @@ if excess > 0 then
   local first = redis.call('ZRANGE', KEYS[1], 0, math.min(excess, DROPPED_MAX) - 1)
   redis.call('ZREM', KEYS[1], unpack(first))
 end
-return {1}
+return {'1'}

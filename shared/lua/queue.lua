@@ -1,7 +1,8 @@
 -- Prelude of the queue scripts.
 --
 -- KEYS[1]  ready     the queue itself: list of bare payloads, FIFO; other services use it, too
--- KEYS[2]  meta      hash: epoch (random, from the creation of the queue), id (last one given)
+-- KEYS[2]  meta      hash: epoch (the queue epoch: random, from the creation of the queue),
+--                    id (last one given)
 -- KEYS[3]  retry     list of ids: to be received again, before the ready list
 -- KEYS[4]  inflight  zset id -> deadline, ms
 -- KEYS[5]  delayed   zset id -> due, ms
@@ -11,9 +12,9 @@
 -- KEYS[9]  states    hash id -> "attempt receives_max reason"
 --
 -- ARGV[1]  ttl_s     expiry of all of them, renewed by every operation
--- ARGV[2]  epoch     random word, used if the queue has none
+-- ARGV[2]  epoch     random word, the queue epoch if there is none yet
 --
--- A message gets an id when it leaves the ready list, or is sent with a delay: the queue's epoch,
+-- A message gets an id when it leaves the ready list, or is sent with a delay: the queue epoch,
 -- the number of digits as a letter, and a number. A receipt from before a flush matches no later
 -- message, and ids sort as text in the order of creation, which orders equal scores of a zset. Ids
 -- of an older version lack the letter. They are kept, and sort before the newer ones. A receipt is

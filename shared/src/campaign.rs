@@ -132,6 +132,8 @@ impl fmt::Debug for Target {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::Code;
 
@@ -203,6 +205,26 @@ mod tests {
         assert!(target.fields.is_empty());
         for bad in [&b""[..], b"7", b"{}", br#"{"userId":"a b"}"#, b"\xff", br#"{"userId":null}"#] {
             assert_eq!(Target::parse(bad), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_user_or_none(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
+            let _ = Target::parse(&bytes);
+        }
+
+        #[test]
+        fn a_worker_reads_what_was_written(
+            id in "[A-Za-z0-9._~@+|-]{3,20}", token in prop::option::of("\\PC{1,20}"),
+            fields in prop::collection::btree_map("[A-Za-z0-9_.-]{1,9}", "\\PC{0,20}", 0..5),
+        ) {
+            let given = serde_json::json!({"userId": id, "fcmToken": token, "fields": fields});
+            let target = Target::parse(parse(&given.to_string()).unwrap().to_json().as_bytes());
+            let target = target.unwrap();
+            prop_assert_eq!(target.user_id.as_str(), id);
+            prop_assert_eq!(target.fcm_token, token);
+            prop_assert_eq!(Value::from(target.fields), given["fields"].clone());
         }
     }
 }

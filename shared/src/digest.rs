@@ -6,11 +6,11 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::notification::Draft;
+use crate::notification::{Draft, PushOptions};
 
 /// Lower-case hex SHA-256 of a create's content. The order of members, white space and the spelling
 /// of strings do not matter; numbers are compared as written, since parsing rounds them.
-pub fn of_draft(draft: &Draft) -> String {
+pub fn of_create(draft: &Draft, push: Option<&PushOptions>) -> String {
     let mut hasher = Sha256::new();
     text(&mut hasher, draft.user_id.as_str());
     text(&mut hasher, &draft.title);
@@ -20,6 +20,10 @@ pub fn of_draft(draft: &Draft) -> String {
     match &draft.data {
         None => hasher.update(b"-"),
         Some(json) => value(&mut hasher, json),
+    }
+    // Without it the digest is that of earlier versions, whose keys may still be valid.
+    if let Some(push) = push {
+        text(&mut hasher, &push.to_json());
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -99,7 +103,9 @@ mod tests {
     use crate::json::Object;
 
     fn digest(json: &str) -> String {
-        of_draft(&Draft::take_from(&mut Object::parse(json.as_bytes()).unwrap()).unwrap())
+        let mut object = Object::parse(json.as_bytes()).unwrap();
+        let draft = Draft::take_from(&mut object).unwrap();
+        of_create(&draft, PushOptions::take_from(&mut object).unwrap().as_ref())
     }
 
     #[test]
@@ -129,6 +135,10 @@ mod tests {
             r#"{"userId":"a","title":"t","data":{"a":1,"b":2}}"#,
             r#"{"userId":"a","title":"t","data":{"a":2,"b":1}}"#,
             r#"{"userId":"a","title":"t","expiresAt":"2030-01-01T00:00:00Z"}"#,
+            r#"{"userId":"a","title":"t","push":{"when":"always"}}"#,
+            r#"{"userId":"a","title":"t","push":{"when":"never"}}"#,
+            r#"{"userId":"a","title":"t","push":{"when":"always","ttlSeconds":1}}"#,
+            r#"{"userId":"a","title":"t","data":{},"push":{"when":"always"}}"#,
         ];
         let digests: std::collections::BTreeSet<_> = all.iter().map(|json| digest(json)).collect();
         assert_eq!(digests.len(), all.len());

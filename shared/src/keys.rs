@@ -71,7 +71,7 @@ pub fn cache_companion(key: &str) -> String {
     format!("bw:meta:{{{key}}}")
 }
 
-/// The lease of the reader that is fetching a cached value.
+/// The cache lease of the reader that is fetching a cached value.
 pub fn cache_lease(key: &str) -> String {
     format!("bw:lease:{{{key}}}")
 }
@@ -85,6 +85,18 @@ pub fn cache_tag(tag: &str) -> String {
 /// are in one hash slot.
 pub fn cache_counts(hour: i64) -> String {
     format!("bw:counts:{{cache}}:{hour}")
+}
+
+/// Queue of the push services' responses.
+pub const NOTIFICATION_RESPONSES: &str = "notification:responses";
+/// Channel on which creates tell the push workers that a push is due.
+pub const PUSH_CHANNEL: &str = "bw:push";
+/// List of test pushes that wait for a push worker, oldest first.
+pub const PUSH_TESTS: &str = "bw:push:tests";
+
+/// The results of a test push, by its random `nonce`.
+pub fn push_test(nonce: &str) -> String {
+    format!("bw:push:test:{nonce}")
 }
 
 /// String about a push token: the record's revision in Redis, and the time until which its absence
@@ -109,8 +121,8 @@ pub fn campaign_companion(id: &CampaignId) -> String {
 }
 
 /// A campaign's keys for its push, in the order of `push.lua`: its list and companion; the push
-/// itself; blocks by the end of their lease; users who wait for another attempt, by its time; dead
-/// letters; and the prefix of the blocks' keys, which `:` and the block's id complete.
+/// itself; blocks by the end of their block lease; users who wait for another attempt, by its time;
+/// dead letters; and the prefix of the blocks' keys, which `:` and the block's id complete.
 pub fn campaign_push(id: &CampaignId) -> [String; 7] {
     let companion = |kind: &str| format!("bw:{kind}:{{campaign:{id}}}");
     [
@@ -165,6 +177,10 @@ mod tests {
             cache_lease("KEY"),
             cache_tag("TAG"),
             cache_counts(0).replace('0', "HOUR"),
+            NOTIFICATION_RESPONSES.to_owned(),
+            PUSH_CHANNEL.to_owned(),
+            PUSH_TESTS.to_owned(),
+            push_test("NONCE"),
             QUEUES.to_owned(),
             QUEUES_TOUCHED.to_owned(),
             campaign(&id),

@@ -4,7 +4,8 @@
 pub const ID_BYTES_MAX: usize = 128;
 /// Longest `title`, in Unicode scalar values.
 pub const TITLE_CHARS_MAX: usize = 200;
-/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not content.
+/// Longest `kind`, in Unicode scalar values: it is a label ("comment", "invoice.paid"), not
+/// content.
 pub const KIND_CHARS_MAX: usize = 64;
 /// Longest `body`, in bytes of UTF-8.
 pub const BODY_BYTES_MAX: usize = 4 * 1024;
@@ -41,7 +42,7 @@ pub const FEED_PAGE_DEFAULT: usize = 20;
 /// Lifetime of a feed after its last write.
 pub const FEED_TTL_S: u64 = 30 * 24 * 3600;
 
-/// Longest lifetime of a cached value, all its windows together. Tags live longer.
+/// Longest lifetime of a cached value, all its cache windows together. Tags live longer.
 pub const CACHE_KEEP_MS_MAX: u64 = 30 * 24 * 3600 * 1000;
 /// Lifetime of a tag after its last use: longer than any value that has it.
 pub const CACHE_TAG_KEEP_MS: u64 = CACHE_KEEP_MS_MAX + 24 * 3600 * 1000;
@@ -75,6 +76,32 @@ pub const PUSH_TOKEN_FENCE_S: i64 = 600;
 pub const PUSH_TOKEN_ABSENT_S: i64 = 60;
 /// Push tokens in one call.
 pub const PUSH_TOKENS_MAX: usize = 1000;
+/// Longest time between a create and its push.
+pub const PUSH_AFTER_S_MAX: i64 = 3600;
+/// Longest lifetime of a push, that of FCM: 28 days; also if the caller does not say.
+pub const PUSH_TTL_S_MAX: i64 = 28 * 24 * 3600;
+/// Longest `collapse`, in Unicode scalar values, as for APNs.
+pub const PUSH_COLLAPSE_CHARS_MAX: usize = 64;
+/// Push jobs that one call claims or settles.
+pub const PUSH_JOBS_MAX: usize = 500;
+/// Lease of claimed push jobs: a worker that sends 500 pushes needs seconds, and what a killed one
+/// had claimed waits for its end.
+pub const PUSH_LEASE_MS_MIN: i64 = 1000;
+pub const PUSH_LEASE_MS_MAX: i64 = 600_000;
+/// Names of finished devices, and responses, of one settled job: more than a user has devices.
+pub const PUSH_DONE_MAX: usize = 32;
+/// Responses that wait in `notification:responses`. Others are dropped: nobody reads them.
+pub const PUSH_RESPONSES_MAX: i64 = 100_000;
+/// Users whose addresses one call reads: one statement and one `MGET`.
+pub const PUSH_ADDRESSES_MAX: usize = 1000;
+/// Devices that one call prunes.
+pub const PUSH_PRUNE_MAX: usize = 500;
+/// Test pushes that wait for a worker.
+pub const PUSH_TESTS_MAX: i64 = 100;
+/// Lifetime of a waiting test push, and of its results.
+pub const PUSH_TEST_TTL_S: i64 = 60;
+/// Time that a test push waits for its results: a send has a deadline of ten seconds.
+pub const PUSH_TEST_WAIT_MS: i64 = 15_000;
 /// Devices of a user, the push token included: phones, computers and the browsers on them.
 pub const DEVICES_MAX: usize = 10;
 /// Time after which a device that was not registered again is pruned: as for a push token.
@@ -204,8 +231,8 @@ pub const QUEUE_DELAY_S_MAX: i64 = 7 * 24 * 3600;
 pub const QUEUE_DEDUP_S: u64 = 300;
 /// Receipts, or ids of dead letters, in one call.
 pub const QUEUE_RECEIPTS_MAX: usize = 500;
-/// Longest id or receipt. An id has a random epoch of 16 characters and a counter; a receipt also
-/// the attempt.
+/// Longest id or receipt. An id has the queue epoch of 16 characters and a counter; a receipt
+/// also the attempt.
 pub const QUEUE_RECEIPT_CHARS_MAX: usize = 64;
 /// Longest reason of a nack, in bytes.
 pub const QUEUE_REASON_BYTES_MAX: usize = 1024;

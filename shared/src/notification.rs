@@ -9,6 +9,10 @@ use crate::limits::{
 };
 use crate::time::{parse_rfc3339, rfc3339};
 
+mod push;
+
+pub use push::{PushOptions, PushUrgency, PushWhen};
+
 /// A validated request for a notification, without id, seq and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
@@ -180,7 +184,7 @@ impl Notification {
 pub enum Delivery {
     /// In the feed and published.
     Sent,
-    /// In the record; the relay will push it to the feed.
+    /// In the record; the relay will append it to the feed.
     Pending,
 }
 

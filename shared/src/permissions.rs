@@ -10,6 +10,9 @@ notifications:* LINDEX LLEN LRANGE LPOS LPUSH LREM LTRIM TTL EXPIRE DEL
 bw:feed:{notifications:*} HGET HMGET HSET EXPIRE DEL
 notifications PUBLISH
 bw:events PUBLISH
+bw:push PUBLISH
+bw:push:tests LLEN LREM RPUSH EXPIRE
+bw:push:test:* GET
 user:*:token GET MGET SET TTL EXPIRE DEL
 bw:token:{user:*:token} GET SET
 campaign:* LLEN LRANGE LPOP RPUSH TTL PEXPIRETIME EXPIRE DEL

@@ -55,7 +55,7 @@ scripts! {
     CACHE_SUM = / "cache_sum";
     /// Invalidates all values with a tag.
     CACHE_TAGS = / "cache_tags";
-    /// Ends a lease with the fetched value.
+    /// Ends a cache lease with the fetched value.
     CACHE_WRITE = "cache" / "cache_write";
     /// Adds users to a campaign, or replaces them.
     CAMPAIGN_ADD = "guard" "campaign" / "campaign_add";
@@ -77,7 +77,7 @@ scripts! {
     FEED_HEADS = "feed" / "feed_heads";
     /// Applies read marks to a feed.
     FEED_MARK = "guard" "feed" / "feed_mark";
-    /// Pushes new entries in order, or loads a cold feed from the record.
+    /// Appends new entries in order, or loads a cold feed from the record.
     FEED_PUSH = "guard" "feed" / "feed_push";
     /// Reads a page of a feed.
     FEED_READ = "feed" / "feed_read";
@@ -89,6 +89,8 @@ scripts! {
     PRESENCE_RELEASE = "allow_oom" "guard" "presence" / "presence_release";
     /// Applies a hub's changes, and keeps presence correct.
     PRESENCE_SYNC = "allow_oom" "guard" "presence" / "presence_sync";
+    /// Asks the push workers for a test push.
+    PUSH_TEST = "guard" / "push_test";
     /// Removes processed messages.
     QUEUE_ACK = "guard" "queue" / "queue_ack";
     /// Reads a page of dead letters.

@@ -47,8 +47,7 @@ scenario("sent to alice: her bell counts 1, bob's 0", async () => {
   await until("alice's bell counts", async () => (await unread("alice")) === 1 && (await badge("alice")).trim() === "1");
   assert.equal(await say("alice", "received"), "1");
   assert.match(await say("alice", "latency"), /^[\d.]+ ms$/);
-  // Not known, as bob has no feed yet.
-  assert.equal(await unread("bob"), null);
+  await until("bob's bell counts, though he has no feed yet", async () => (await unread("bob")) === 0);
   assert.equal(await say("bob", "received"), "0");
   await until("the line is complete", async () =>
     /Hello <b>alice<\/b> → alice.*201 after [\d.]+ ms; 1 of 1 arrived, on screen/s.test(await page.getByRole("log").textContent()));
@@ -61,6 +60,25 @@ scenario("a burst to both arrives at both", async () => {
   for (const user of ["alice", "bob"]) {
     assert.equal(await say(user, "received"), "20");
     await until(`${user}'s bell counts`, async () => (await unread(user)) === 20);
+  }
+});
+
+scenario("each user's toasts are in a corner of their own, on a desktop and on a phone", async () => {
+  await page.getByRole("radio", { name: "Both" }).check();
+  for (const viewport of [{ width: 1280, height: 800 }, PHONE]) {
+    await page.setViewportSize(viewport);
+    await page.getByRole("button", { name: "A burst of 20" }).click();
+    const corners = () => page.evaluate(() => ["alice", "bob"].map((user) => {
+      const toasts = document.querySelector(`#${user} bellwire-bell`).shadowRoot.querySelector(".toasts");
+      const { left, right, top, bottom } = toasts.getBoundingClientRect();
+      return { count: toasts.childElementCount, left, right, top, bottom };
+    }));
+    await until("both have toasts", async () => (await corners()).every(({ count }) => count === 3));
+    const [alice, bob] = await corners();
+    assert.ok(alice.right <= bob.left || alice.bottom <= bob.top, JSON.stringify([viewport, alice, bob]));
+    for (const { left, right, top, bottom } of [alice, bob])
+      assert.ok(left >= 0 && top >= 0 && right <= viewport.width && bottom <= viewport.height, JSON.stringify([viewport, alice, bob]));
+    await until("the burst is over", async () => (await page.getByRole("log").textContent()).includes("40 of 40 arrived"));
   }
 });
 

@@ -122,8 +122,16 @@ scenario("WebSocket blocked: an event stream, live, with marks, resumed", async 
 scenario("an unlisted origin and an invalid user are closed with a reason", async () => {
   const stranger = await startSite();
   const made = { hub: stack.hubUrl, functions: stack.functionsUrl, user, options: { shared: false } };
-  const page = await openTab(context, { site: stranger, ...made });
-  await until("told", () => page.evaluate(() => client.status.reason === "origin not allowed"), 20_000);
+  for (const transport of ["auto", "sse"]) {
+    const warnings = [];
+    const prepare = (page) => page.on("console", (message) => message.type() === "warning" && warnings.push(message.text()));
+    const page = await openTab(context, { site: stranger, ...made, options: { shared: false, transport }, prepare });
+    await until("told", () => page.evaluate(() => client.status.reason === "origin not allowed"), 20_000);
+    await until("tried again", () => page.evaluate(() => states.filter(({ state }) => state === "waiting").length > 3), 20_000);
+    assert.equal(warnings.length, 1, warnings.join("\n"));
+    assert.match(warnings[0], new RegExp(`${new URL(stack.hubUrl).host} refuses pages of ${stranger.origin}: .*--allowed-origins.*ORIGINS`));
+    await page.close();
+  }
   stranger.stop();
   site.token = () => token("not a user id!");
   const refused = await openTab(context, { site, hub: stack.hubUrl, functions: stack.functionsUrl, user: "not a user id!", options: { shared: false } });

@@ -25,7 +25,7 @@ after(() => rmSync(project, { recursive: true, force: true }));
 
 test("it holds modules, declarations and the README, and no tests", () => {
   const files = packed.files.map(({ path }) => path);
-  for (const file of ["client.js", "react.js", "api.js", "bell.js", "languages.js", "bell/panel.js", "bell-index.d.ts", "types/bell.d.ts", "types.d.ts", "openapi.d.ts", "types/client.d.ts", "README.md"]) assert.ok(files.includes(file), file);
+  for (const file of ["client.js", "react.js", "api.js", "bell.js", "languages.js", "push.js", "push-worker.js", "bell-push.js", "types/bell-push.d.ts", "bell/panel.js", "bell-index.d.ts", "types/bell.d.ts", "types.d.ts", "openapi.d.ts", "types/client.d.ts", "README.md"]) assert.ok(files.includes(file), file);
   assert.deepEqual(files.filter((file) => /test|scripts|node_modules|tsconfig|lock/.test(file)), []);
 });
 
@@ -61,15 +61,15 @@ function everyRoute() {
 }
 
 const TYPED = `
-import { Bellwire, BellwireError } from "bellwire";
+import { Bellwire, BellwireError, type Preferences, type PushState } from "bellwire";
 import { createClient, type Api } from "bellwire/api";
 import type { paths } from "bellwire/api";
-import type { BellwireBell, Texts } from "bellwire/bell";
+import type { BellwireBell, PushTexts, Texts } from "bellwire/bell";
 
 export function bell(given: Bellwire) {
   const bell: BellwireBell = document.createElement("bellwire-bell");
   const found = document.querySelector("bellwire-bell");
-  const texts: Partial<Texts> = { title: "Avis", unread: { one: "{n} avis", other: "{n} avis" } };
+  const texts: Partial<Texts & PushTexts> = { title: "Avis", yes: "Oui", unread: { one: "{n} avis", other: "{n} avis" } };
   bell.token = async ({ refresh }) => String(refresh);
   bell.texts = texts;
   bell.client = given;
@@ -97,6 +97,12 @@ export async function client() {
   const { notifications, next } = await client.feed({ limit: 5, unread: true });
   const ids: string[] = notifications.map((n) => n.id);
   const unread: number | null = await client.markRead(ids);
+  const state: PushState = await client.push.state();
+  if (state === "default") await client.push.subscribe({ worker: "/sw.js", locale: "de" });
+  const wanted: Preferences = { ...(await client.push.preferences()), push: false };
+  await client.push.setPreferences({ ...wanted, quietHours: { from: "22:00", to: "07:00", timeZone: "UTC" } });
+  // @ts-expect-error: there is no such state
+  if (state === "granted") await client.push.unsubscribe();
   for await (const n of client) { const seq: number = n.seq; void [seq, unread, next]; }
   // @ts-expect-error: a token is needed
   new Bellwire({ hub: "https://hub" });
@@ -152,7 +158,7 @@ test("types of React: the hook, and the bell in JSX with attributes and properti
       const { unread } = useBellwire({ hub: "https://hub", user, token: "t" });
       return <main onClick={() => bell.current?.open()}>
         {unread}
-        <bellwire-bell ref={bell} hub="https://hub" functions="https://f" user={user} token-src="/t" toasts max={9} className="x"
+        <bellwire-bell ref={bell} hub="https://hub" functions="https://f" user={user} token-src="/t" push="/sw.js" toasts max={9} className="x"
           token={async () => "t"} renderItem={(n) => document.createTextNode(n.title)} placement="top-end">
           <a slot="footer" href="/all">All</a>
         </bellwire-bell>

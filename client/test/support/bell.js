@@ -15,13 +15,13 @@ let pages = 0;
  * Opens a page; `attributes` are the bell's, `inside` its children, `scheme` the page's color-scheme.
  * `problems` collects errors of the page and breaches of its policy, which is as strict as one can be.
  */
-export async function openBell(context, site, { hub, functions, user, attributes = {}, inside = "", html = 'lang="en"', scheme = "light", side = "end", more = "" }) {
+export async function openBell(context, site, { hub, functions, user, attributes = {}, inside = "", html = 'lang="en"', scheme = "light", side = "end", more = "", policies = "'none'" }) {
   const all = { hub, functions, user, "token-src": `/token?user=${user}`, ...attributes };
   const text = Object.entries(all).filter(([, value]) => value !== undefined && value !== null).map(([name, value]) => `${name}="${value}"`).join(" ");
   const path = `/bell${++pages}`;
   site.pages.set(path, {
     headers: {
-      "content-security-policy": `default-src 'none'; script-src 'self'; connect-src 'self' ${hub} ${hub.replace("http", "ws")} ${functions}; require-trusted-types-for 'script'; trusted-types 'none'`,
+      "content-security-policy": `default-src 'none'; script-src 'self'; connect-src 'self' ${hub} ${hub.replace("http", "ws")} ${functions}; require-trusted-types-for 'script'; trusted-types ${policies}`,
     },
     html: `<!doctype html><html ${html}><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1"><meta name="color-scheme" content="${scheme}"><title>Bell</title>
 <script type="module" src="/bell.js"></script></head><body><main><h1>A page</h1><div align="${side === "end" ? "right" : "left"}"><button id="before">before</button>

@@ -16,6 +16,8 @@ export function consoleToken(scope = ALL_SCOPES, { sub = "operator", lastsS = 36
   const claims = JSON.parse(Buffer.from(fakeToken(sub, lastsS).split(".")[1], "base64url"));
   return `e30.${Buffer.from(JSON.stringify({ ...claims, scope })).toString("base64url")}.x`;
 }
+/** The value of a name that may be any text, such as `constructor`. */
+const own = (values, name) => (Object.hasOwn(values, name) ? values[name] : undefined);
 const scopesOf = (bearer) => {
   try {
     return JSON.parse(Buffer.from(bearer.split(".")[1], "base64url")).scope.split(" ");
@@ -146,25 +148,25 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
     if (first === "readyz") return [fake.ready.code ? 503 : 200, fake.ready];
     if (first === "openapi.json") return [200, { info: { version: "0.1.0" } }];
     if (path === "/console/fleet") return [200, fake.fleet];
-    if (first === "console" && second === "users") return [200, { userId: third, sockets: [], online: false, epoch: null, seq: null, ...fake.users[third] }];
+    if (first === "console" && second === "users") return [200, { userId: third, sockets: [], online: false, epoch: null, seq: null, ...own(fake.users, third) }];
     if (first === "stats") {
       const names = query.get("queues")?.split(",").map(decodeURIComponent) ?? [];
-      return [200, { ...fake.stats, queues: Object.fromEntries(names.map((name) => [name, fake.queues[name] ?? { ready: 0, delayed: 0, inFlight: 0, dead: 0, oldestAgeSeconds: null }])) }];
+      return [200, { ...fake.stats, queues: Object.fromEntries(names.map((name) => [name, own(fake.queues, name) ?? { ready: 0, delayed: 0, inFlight: 0, dead: 0, oldestAgeSeconds: null }])) }];
     }
     if (path === "/queues") {
       const names = Object.keys(fake.queues), from = Number(query.get("cursor") ?? 0);
       return [200, { items: names.slice(from, from + fake.namesPerPage), next: from + fake.namesPerPage < names.length ? String(from + fake.namesPerPage) : null }];
     }
-    if (first === "queues" && third === "dead") return [200, { items: fake.dead[second] ?? [], next: null }];
+    if (first === "queues" && third === "dead") return [200, { items: own(fake.dead, second) ?? [], next: null }];
     if (first === "queues" && third === "redrive") {
-      const all = fake.dead[second] ?? [];
+      const all = own(fake.dead, second) ?? [];
       const back = all.filter((letter) => !body.ids || body.ids.includes(letter.id)).slice(0, body.max ?? 500);
       fake.dead[second] = all.filter((letter) => !back.includes(letter));
       fake.queues[second].dead -= back.length;
       fake.queues[second].ready += back.length;
       return [200, { redriven: back.length }];
     }
-    if (first === "campaigns") return fake.campaigns[second] ? [200, fake.campaigns[second]] : [404, { status: 404, code: "not_found", detail: "no such campaign" }];
+    if (first === "campaigns") return own(fake.campaigns, second) ? [200, fake.campaigns[second]] : [404, { status: 404, code: "not_found", detail: "no such campaign" }];
     if (path === "/cache") return [200, { items: fake.cache, since: "2026-11-29T00:00:00Z" }];
     if (path === "/cache/invalidate") return [200, { invalidated: body.tags.length }];
     if (path === "/notifications") {
@@ -182,7 +184,7 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
       feed.unread = 0;
       return [200, { unread: 0 }];
     }
-    if (first === "users" && third === "notifications") return [200, fake.feeds[second] ?? { unread: 0, notifications: [], next: null }];
+    if (first === "users" && third === "notifications") return [200, own(fake.feeds, second) ?? { unread: 0, notifications: [], next: null }];
     return undefined;
   }
 

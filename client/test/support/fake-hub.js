@@ -9,9 +9,12 @@ const UUID = "0190a000-0000-7000-8000-";
 
 export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600_000 } = {}) {
   const sockets = new Set(), streams = new Set(), tokens = [], frames = [], requests = [];
-  let seq = 0, feed = [];
+  /** `isLoaded`: the functions have read the feed, empty or not, so that it has a position. */
+  let seq = 0, feed = [], isLoaded = false;
   const hub = {
     epoch, pings, lastsMs, sockets, streams, tokens, frames, requests,
+    /** More routes: `(method, path, body, bearer) => [status, value] | undefined`. */
+    more: (_method, _path, _body, _bearer) => undefined,
     /** Instead of an upgrade, a stream or an answer: `(request) => status | undefined`. */
     refuse: () => undefined, retryAfter: undefined, silent: false, authAnswers: true,
     get feed() {
@@ -56,7 +59,7 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
       return new Promise((done) => server.close(done));
     },
   };
-  const position = () => (feed.length || seq ? { epoch: hub.epoch, seq } : { epoch: null, seq: 0 });
+  const position = () => (feed.length || seq || isLoaded ? { epoch: hub.epoch, seq } : { epoch: null, seq: 0 });
   const event = (frame) => {
     if (frame.type !== "notification") return `event: ${frame.type}\ndata: ${JSON.stringify(frame)}\n\n`;
     const n = frame.notification;
@@ -70,7 +73,8 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
     const newer = feed.slice(0, at < 0 ? feed.length : at).reverse();
     return newer.map((notification) => ({ type: "notification", notification }));
   };
-  const welcome = () => ({ type: "welcome", ...position(), ...(hub.pings && { unread: hub.unread(), expiresInMs: hub.lastsMs + LEEWAY_MS }) });
+  const unread = () => (position().epoch ? hub.unread() : null);
+  const welcome = () => ({ type: "welcome", ...position(), ...(hub.pings && { unread: unread(), expiresInMs: hub.lastsMs + LEEWAY_MS }) });
 
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, "http://hub");
@@ -83,7 +87,7 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
     const bearer = request.headers.authorization?.slice(7);
     response.setHeader("access-control-allow-origin", "*");
     response.setHeader("access-control-allow-headers", "authorization");
-    response.setHeader("access-control-allow-methods", "DELETE");
+    response.setHeader("access-control-allow-methods", "PUT, DELETE");
     if (request.method === "OPTIONS") return response.writeHead(204).end();
     requests.push(`${request.method} ${url.pathname}${url.search}`);
     const answer = (status, value, headers) => {
@@ -93,6 +97,8 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
     const status = hub.refuse(request, url, bearer);
     if (status) return answer(status, { code: `c${status}`, title: "refused", status }, hub.retryAfter && { "retry-after": hub.retryAfter });
     tokens.push(bearer);
+    const known = hub.more(request.method, url.pathname, body, bearer);
+    if (known) return answer(...known);
     if (url.pathname === "/ws/ticket") return answer(201, { ticket: "x", expiresIn: 30 });
     if (url.pathname === "/sse/notifications") {
       response.writeHead(200, { "content-type": "text/event-stream" });
@@ -115,6 +121,7 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
       if (hub.pings) hub.say({ type: "removed", ids: [id], unread: hub.unread() });
       return answer(204);
     }
+    isLoaded = true;
     const limit = Number(url.searchParams.get("limit") ?? 20);
     const from = feed.findIndex((n) => n.id === url.searchParams.get("before")) + 1;
     const notifications = feed.slice(from, from + limit);
@@ -143,7 +150,7 @@ export async function startFakeHub({ epoch = "e1", pings = true, lastsMs = 3_600
         frames.push(frame);
         if (hub.silent) return;
         if (frame.type === "auth") return hub.authAnswers && hub.pings && ws.send(JSON.stringify({ type: "auth", expiresInMs: hub.lastsMs + LEEWAY_MS }));
-        if (frame.type === "ping" && hub.pings) return ws.send(JSON.stringify({ type: "pong", ...position(), unread: hub.unread() }));
+        if (frame.type === "ping" && hub.pings) return ws.send(JSON.stringify({ type: "pong", ...position(), unread: unread() }));
         ws.close(4400, "protocol violation");
       });
     });

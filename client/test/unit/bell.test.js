@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 import { linkOf, safeHref, titleOf } from "../../bell/item.js";
+import { pushTexts } from "../../bell/push-texts.js";
 import { learn, speech } from "../../bell/texts.js";
 import { tokenFrom } from "../../bell/token.js";
 import * as languages from "../../languages.js";
@@ -41,7 +42,7 @@ test("a language without texts is English in all of it; the page's own texts bri
   assert.equal(speech("fr").ago(date), "2 minutes ago");
   const french = speech("fr-CA", { title: "Avis" });
   assert.deepEqual([french.texts.title, french.texts.retry, french.ago(date)], ["Avis", "Try again", "il y a 2 minutes"]);
-  for (const lang of ["", "x", "de_DE", "not a language", "i"]) assert.ok(speech(lang).texts.title, lang);
+  for (const lang of ["", "x", "de_DE", "not a language", "i", "constructor", "__proto__"]) assert.ok(speech(lang).texts.title, lang);
   assert.equal(speech("de_DE").texts.title, "Benachrichtigungen");
 });
 
@@ -102,4 +103,13 @@ test("a token's URL is posted to with the page's cookies; text, or JSON; nobody 
     await assert.rejects(tokenFrom("/t"), undefined, body);
   }
   assert.deepEqual(asked[0], ["/t", "POST", "same-origin"]);
+});
+
+test("the texts of push are there in each of these languages, and differ", () => {
+  const { en, ...others } = pushTexts;
+  assert.deepEqual(Object.keys(others).sort(), Object.keys(languages).sort());
+  for (const [lang, texts] of Object.entries(others)) {
+    assert.deepEqual(Object.keys(texts).sort(), Object.keys(en).sort(), lang);
+    for (const [key, text] of Object.entries(texts)) assert.ok(text.trim() && text !== en[key], `${lang} ${key}`);
+  }
 });

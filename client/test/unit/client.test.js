@@ -151,6 +151,53 @@ test("a feed that fails is read again until it answers", async () => {
   list.stop();
 });
 
+test("what changes while the list is being read wins over the read's older answer", async () => {
+  hurry();
+  for (let n = 0; n < 4; n++) hub.note();
+  /** Answers of the feed that are on their way: each waits until it is let go. */
+  let held = null;
+  const slow = async (url, init) => {
+    const answer = await fetch(url, init);
+    if (held && String(url).includes("/notifications?limit=20")) await new Promise((go) => held.push(go));
+    return answer;
+  };
+  const c = start({ fetch: slow });
+  const list = new List(c);
+  await eventually("list", () => list.entries.length === 4);
+  const [, third, second] = list.entries;
+  const changes = {
+    notification: () => hub.publish(),
+    read() {
+      hub.feed.find((n) => n.id === third.id).readAt = "x";
+      hub.say({ type: "read", ids: [third.id], unread: hub.unread() });
+    },
+    removed() {
+      hub.feed.splice(hub.feed.findIndex((n) => n.id === second.id), 1);
+      hub.say({ type: "removed", ids: [second.id], unread: hub.unread() });
+    },
+  };
+  const now = () => JSON.stringify(list.entries.map(({ id, readAt }) => [id, Boolean(readAt)]));
+  const truth = () => JSON.stringify(hub.feed.map(({ id, readAt }) => [id, Boolean(readAt)]));
+  for (const [type, change] of Object.entries(changes)) {
+    held = [];
+    list.read();
+    await eventually("the older answer is on its way", () => held.length === 1);
+    const seen = [];
+    list.changed = () => seen.push(now());
+    change();
+    await eventually(`${type} is shown`, () => now() === truth());
+    held.shift()();
+    await eventually("it is read once more", () => held.length === 1);
+    assert.ok(seen.every((entries) => entries === truth()), `${type}: the older answer was never shown`);
+    held.shift()();
+    held = null;
+    await pause(20);
+    assert.equal(now(), truth(), type);
+    assert.ok(seen.every((entries) => entries === truth()), type);
+  }
+  list.stop();
+});
+
 test("a new record is a gap, after which its numbers count", async () => {
   hurry();
   for (let n = 0; n < 9; n++) hub.note();

@@ -101,7 +101,7 @@ for (const code of [1011, 1012, 4408, 4429, 4499]) {
 test("4401 comes back with a new token, 4410 without the cursor and with a gap", async () => {
   hurry();
   const asked = [];
-  const c = start({ token: ({ refresh }) => (asked.push(refresh), fakeToken()) });
+  const c = start({ functions: undefined, token: ({ refresh }) => (asked.push(refresh), fakeToken()) });
   await isOpen(c);
   hub.publish();
   await eventually("t1", () => c.got.length);
@@ -129,9 +129,25 @@ test("afterMs is kept to, whatever wakes", async () => {
   assert.ok(performance.now() - since >= 290);
 });
 
-test("a connection without a position that comes back tells of a gap", async () => {
+test("a user without a feed gets a position: a break before the first notification is no gap, and loses nothing", async () => {
   hurry();
   const c = start();
+  await eventually("position", () => c.cursor?.epoch === "e1" && c.unread === 0);
+  hub.drop();
+  await eventually("again", () => hub.requests.at(-1).endsWith("?since=seq:0&epoch=e1"));
+  await isOpen(c);
+  hub.drop();
+  hub.note();
+  await eventually("replayed", () => c.got.length === 1 && c.unread === 1);
+  assert.deepEqual(c.events.filter((e) => e.type === "gap"), []);
+  const pings = hub.frames.length;
+  await pause(50);
+  assert.equal(hub.frames.length, pings);
+});
+
+test("a connection without a position that comes back tells of a gap", async () => {
+  hurry();
+  const c = start({ functions: undefined });
   await isOpen(c);
   hub.drop();
   hub.note();

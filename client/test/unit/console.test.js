@@ -7,7 +7,7 @@ import { nice } from "../../console/charts.js";
 import { cleanToken, lacking, readGrant } from "../../console/grant.js";
 import { bytes, count, latency, many, moment, rate, share, span } from "../../console/numbers.js";
 import { KEPT_S, Ring, addCounts, height, quantile, shade, stretches, sum, totals } from "../../console/series.js";
-import { allWell, findings } from "../../console/verdict.js";
+import { allWell, findings, pace } from "../../console/verdict.js";
 import { CLOSES, REFUSALS } from "../../console/words.js";
 import { BOUNDS, busyHistory, consoleToken, quiet } from "../support/fake-console.js";
 
@@ -94,9 +94,14 @@ test("totals add counts by name, also names that objects have of their own", () 
   assert.equal(sum(total.closes), 4);
 });
 
+test("the verdict's rates are the card's: those of the last minute", () => {
+  assert.deepEqual(pace(totals([{ ...quiet(NOW), received: 90 }, ...Array.from({ length: 59 }, () => quiet(NOW))])), { received: "1.5", delivered: "0" });
+  assert.deepEqual(pace(totals([])), { received: "0", delivered: "0" });
+});
+
 test("numbers", () => {
   assert.deepEqual([0, 7, 1234, 999_999, 1_234_567, undefined, null, NaN].map(count), ["0", "7", "1,234", "999,999", "1.2 M", "–", "–", "–"]);
-  assert.deepEqual([0, 0.25, 3, 9.96, 12.4].map(rate), ["0", "0.3", "3", "10.0", "12"]);
+  assert.deepEqual([0, 1 / 60, 0.25, 3, 9.96, 12.4].map(rate), ["0", "0.02", "0.3", "3", "10.0", "12"]);
   assert.deepEqual([0, 1023, 1536, 268_435_456, 3.2 * 2 ** 40].map(bytes), ["0 B", "1,023 B", "1.5 KiB", "256 MiB", "3.2 TiB"]);
   assert.deepEqual([48.4, 999, 1_000, 3_420, 42_000, 2_500_000, null].map(latency), ["48 µs", "999 µs", "1 ms", "3.4 ms", "42 ms", "2.5 s", "–"]);
   assert.equal(many(1, "client"), "1 client");
@@ -121,9 +126,20 @@ test("moments: today as a time of day, others with their date, what is none as i
   assert.equal(moment(undefined), "–");
 });
 
-test("scales end at 1, 2 or 5, of bytes within their unit", () => {
-  assert.deepEqual([0, 0.7, 3, 20, 21, 999].map((value) => nice(value)), [1, 1, 5, 20, 50, 1000]);
+test("scales end at 2, 4, 6 or 10, of bytes within their unit", () => {
+  assert.deepEqual([0, 0.7, 1, 3, 20, 21, 55, 999].map((value) => nice(value)), [2, 1, 2, 4, 20, 40, 60, 1000]);
   assert.equal(nice(133 * 2 ** 20, 1024), 200 * 2 ** 20);
+});
+
+test("no two labels of a scale are the same, whatever its largest value", () => {
+  const values = Array.from({ length: 4_000 }, (_, n) => Math.round(1.009 ** n)).filter(Number.isSafeInteger);
+  for (const [format, unit, more] of [[count, Infinity, []], [bytes, 1024, []], [rate, Infinity, [0.1, 0.3, 0.7]]])
+    for (const value of [0, ...more, ...values]) {
+      const end = nice(value, unit);
+      const labels = [format(end), format(end / 2), "0"];
+      assert.ok(end >= value * 0.999 && new Set(labels).size === 3, `${value}: ${labels}`);
+      assert.ok(Number.isInteger(end / 2) || format === rate, `${value}: ${end}`);
+    }
 });
 
 test("a token's claims say what it permits, and what is no token permits nothing", () => {
@@ -174,7 +190,7 @@ test("latency is judged by the last minute's p99", () => {
 
 test("when all is well the line says what flows", () => {
   const snapshot = { ...quiet(NOW), sockets: { v1: 3, sse: 1 }, users: 2 };
-  assert.equal(allWell({ snapshot, minute: totals([{ ...snapshot, received: 4, delivered: 8 }]), bounds: BOUNDS }), "All well: 4 sockets of 2 users, 4 in and 8 out a second");
+  assert.equal(allWell({ snapshot, minute: totals([{ ...snapshot, received: 4, delivered: 8 }]), bounds: BOUNDS }), "All well: 4 sockets of 2 users; in the last minute 4 in and 8 out a second");
 });
 
 test("every close code and every reason of a refusal has a meaning", () => {

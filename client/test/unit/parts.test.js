@@ -104,6 +104,21 @@ test("a connection that comes back without a cursor says that something may be l
   assert.equal(p.take(welcome(null, 0)).type, "welcome");
   assert.deepEqual(p.take(welcome("e", 2)), { type: "gap", reason: "missed", epoch: "e", seq: 2 });
   assert.equal(p.take(welcome("e", 2)).type, "welcome");
+  const none = new Position();
+  none.take(welcome(null, 0));
+  assert.equal(none.take(welcome("e", 0)).type, "welcome", "nothing has been there");
+});
+
+test("a pong gives a position to a connection that had none, and moves no other", () => {
+  const pong = (epoch, seq) => ({ type: "pong", epoch, seq, unread: 0 });
+  const p = new Position();
+  p.take(welcome(null, 0));
+  assert.equal(p.take(pong(null, 0)).type, "pong");
+  assert.equal(query(p.cursor), "");
+  p.take(pong("e", 0));
+  assert.equal(query(p.cursor), "?since=seq:0&epoch=e");
+  p.take(pong("e", 7));
+  assert.equal(query(p.cursor), "?since=seq:0&epoch=e");
 });
 
 test("a welcome while Redis is away does not lose the epoch", () => {

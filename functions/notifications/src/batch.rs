@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::{BATCH_NOTIFICATIONS_MAX, REQUEST_ARRAY_BYTES_MAX};
-use shared::notification::Draft;
+use shared::notification::{Draft, PushOptions};
 
 use crate::commit::{CreateRequest, Done, check_key, commit};
 
@@ -57,12 +57,13 @@ fn items(body: &[u8]) -> Result<Vec<&RawValue>, Error> {
 fn create_request(item: &RawValue) -> Result<CreateRequest, Error> {
     let mut object = Object::parse(item.get().as_bytes())?;
     let draft = Draft::take_from(&mut object)?;
+    let push = PushOptions::take_from(&mut object)?;
     let idempotency_key = object.string("idempotencyKey")?;
     object.finish()?;
     if let Some(key) = &idempotency_key {
         check_key(key, "idempotencyKey")?;
     }
-    Ok(CreateRequest { draft, idempotency_key })
+    Ok(CreateRequest { draft, push, idempotency_key })
 }
 
 fn result(done: &Done) -> String {

@@ -1,24 +1,28 @@
-//! Commits drafts and delivers them: one SQL statement, then one Lua call per user.
+//! Commits drafts and delivers them: one SQL statement, then one Lua call per user. The statement
+//! also makes the push jobs.
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use futures_util::future::join_all;
 use runtime::feed::delivery;
+use runtime::ports::redis::{Arg, Redis as _};
 use runtime::ports::sql::Backend;
 use runtime::record::{Created, Idempotency, NewEntry, Outcome, RecordError};
+use runtime::spin::redis::SpinRedis;
 use runtime::spin::{background, clock};
 use runtime::{Code, Error, Instance as _, RecordApp, log};
-use shared::UserId;
-use shared::digest;
 use shared::limits::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_MS};
-use shared::notification::{Delivery, Draft, Notification};
+use shared::notification::{Delivery, Draft, Notification, PushOptions, PushWhen};
+use shared::{UserId, digest, keys};
 
 /// Feeds written concurrently; they share one connection, so this bounds memory, not load.
 const USERS_AT_ONCE: usize = 32;
 
-/// A validated draft with its idempotency key.
+/// A validated draft with its push and its idempotency key.
 pub struct CreateRequest {
     pub draft: Draft,
+    pub push: Option<PushOptions>,
     pub idempotency_key: Option<String>,
 }
 
@@ -44,9 +48,13 @@ pub async fn commit(
         log::error("create_failed", &[("error", &error.to_string())]);
         Error::from(error)
     })?;
+    let has_due_push = entries.iter().zip(&created.outcomes).any(is_due_push);
     let mut outcomes: Vec<Result<Committed, Error>> =
         entries.into_iter().zip(created.outcomes).map(committed).collect();
     deliver(app, &created.epoch, &mut outcomes).await;
+    if has_due_push {
+        background::spawn(wake_push_workers(Rc::clone(&app.redis)));
+    }
     let done = |outcome: Result<Committed, Error>| {
         outcome.map(|committed| (committed.notification, committed.delivery))
     };
@@ -86,9 +94,10 @@ fn entry(request: CreateRequest, subject: &str, now_ms: i64) -> NewEntry {
     let idempotency = request.idempotency_key.map(|key| Idempotency {
         // The length distinguishes "a" + "b:c" from "a:b" + "c".
         key: format!("{}:{subject}:{key}", subject.len()),
-        request_hash: digest::of_draft(&request.draft),
+        request_hash: digest::of_create(&request.draft, request.push.as_ref()),
     });
     NewEntry {
+        push: request.push.filter(|push| push.when != PushWhen::Never),
         draft: request.draft,
         id: clock::uuid_v7(now_ms),
         created_at_ms: now_ms,
@@ -151,6 +160,19 @@ async fn deliver_to(app: &RecordApp, user: &UserId, epoch: &str, group: &mut [&m
         for committed in group {
             committed.delivery = Delivery::Pending;
         }
+    }
+}
+
+fn is_due_push((entry, outcome): (&NewEntry, &Outcome)) -> bool {
+    let is_due = entry.push.as_ref().is_some_and(|push| push.after_s == 0);
+    is_due && matches!(outcome, Outcome::Created { .. })
+}
+
+/// Tells the push workers of a job that is due. They also ask by themselves, within seconds.
+async fn wake_push_workers(redis: Rc<SpinRedis>) {
+    let message = [Arg::Text(keys::PUSH_CHANNEL), Arg::Text("1")];
+    if let Err(error) = redis.command("PUBLISH", &message).await {
+        log::warn("push_not_announced", &[("error", &error.to_string())]);
     }
 }
 

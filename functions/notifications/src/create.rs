@@ -5,7 +5,7 @@ use runtime::{Code, Error, RecordApp, Request, Response};
 use shared::auth::Scope;
 use shared::json::Object;
 use shared::limits::REQUEST_BYTES_MAX;
-use shared::notification::{Delivery, Draft, Notification};
+use shared::notification::{Delivery, Draft, Notification, PushOptions};
 
 use crate::commit::{CreateRequest, check_key, commit};
 
@@ -21,7 +21,8 @@ pub async fn create(app: &RecordApp, request: &Request) -> Result<Response, Erro
     let body = request.body(REQUEST_BYTES_MAX).await?;
     request.query(&[])?;
     let idempotency_key = idempotency_key(request)?;
-    let create = CreateRequest { draft: draft(&body)?, idempotency_key };
+    let (draft, push) = content(&body)?;
+    let create = CreateRequest { draft, push, idempotency_key };
     let done = commit(app, &claims.sub, vec![create]).await?.pop();
     let done = done.unwrap_or_else(|| Err(Error::new(Code::Internal, "nothing was committed")));
     let (notification, delivery) = done?;
@@ -34,11 +35,11 @@ fn idempotency_key(request: &Request) -> Result<Option<String>, Error> {
     Ok(Some(key.to_owned()))
 }
 
-fn draft(body: &[u8]) -> Result<Draft, Error> {
+fn content(body: &[u8]) -> Result<(Draft, Option<PushOptions>), Error> {
     let mut object = Object::parse(body)?;
-    let draft = Draft::take_from(&mut object)?;
+    let content = (Draft::take_from(&mut object)?, PushOptions::take_from(&mut object)?);
     object.finish()?;
-    Ok(draft)
+    Ok(content)
 }
 
 fn created_response(notification: &Notification, delivery: Delivery) -> Response {

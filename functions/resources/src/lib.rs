@@ -69,7 +69,7 @@ pub struct Resource {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Resources(pub Vec<Resource>);
 
-/// Longest timeout of a fetch: readers and leases wait for it.
+/// Longest timeout of a fetch: readers and cache leases wait for it.
 const TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 /// The path where spin.toml mounts the file.
@@ -260,7 +260,7 @@ fn times(table: &mut Fields<'_>) -> Result<Times, Mistake> {
         let problem = format!("must be at most {} s", max.as_secs());
         field.map(|time| if time <= max { Ok(time) } else { Err(problem) }).map(|f| Some(f.value))
     };
-    // Two windows make up the lifetime of a value.
+    // Two cache windows make up the lifetime of a value.
     let window_max = Duration::from_millis(CACHE_KEEP_MS_MAX / 2);
     let fresh = value("fresh", window_max)?;
     let times = Times {

@@ -24,7 +24,7 @@ pub struct QueueDepth {
 
 impl QueueDepth {
     /// The depth of `queue`, in one call of Redis. `epoch` is a random word; the script stores it
-    /// if the queue has no epoch yet.
+    /// if there is no queue epoch yet.
     ///
     /// # Errors
     /// [`RedisError`]; `Malformed` if the reply does not have the shape that the script's header

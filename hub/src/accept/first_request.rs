@@ -123,9 +123,9 @@ impl Acceptor {
         drop(permit);
     }
 
-    /// Has the kernel close a connection whose peer acknowledges nothing for this long. By itself it
-    /// retransmits for 15 minutes, or for ever if the peer's window is closed. An event stream, whose
-    /// reader cannot answer pings, would keep its user online all that time.
+    /// Has the kernel close a connection whose peer acknowledges nothing for this long. By itself
+    /// it retransmits for 15 minutes, or for ever if the peer's TCP window is closed. An event
+    /// stream, whose reader cannot answer pings, would keep its user online all that time.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     fn set_user_timeout(&self, stream: &TcpStream) -> std::io::Result<()> {
         let limit = self.app.config.pace.ping_interval * (PINGS_UNANSWERED_MAX + 1);

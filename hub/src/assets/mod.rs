@@ -5,7 +5,8 @@
 //! A name that stays is asked for again with each page (`no-cache`, 304), and its imports are names
 //! that stay: they are the bytes of `client/dist`, so that a page that imports two of the modules
 //! has one instance of each, and so that hubs of two versions behind one address can serve a page
-//! together. A hashed file never changes, and its imports are hashed, too.
+//! together. A hashed file never changes, and its imports are hashed, too. A service worker has the
+//! name that stays only.
 //!
 //! Knows nothing of users, tokens or origins: the files are public, and every page may load them.
 
@@ -51,6 +52,8 @@ enum Caching {
     Immutable,
     /// As `Revalidate`, and for the hub's own pages only.
     Page,
+    /// As `Revalidate`, and a service worker.
+    Worker,
 }
 
 /// The routes of all files but the pages.
@@ -117,6 +120,10 @@ impl Asset {
             // For pages that embed only what allows it (COEP).
             answer.insert(RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
         }
+        if self.caching == Caching::Worker {
+            // A proxy may serve it below a path, and the page may register it for the whole site.
+            answer.insert(WORKER_ALLOWED, HeaderValue::from_static("/"));
+        }
         Ok(response)
     }
 
@@ -140,10 +147,12 @@ impl Asset {
 
 const RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+const WORKER_ALLOWED: HeaderName = HeaderName::from_static("service-worker-allowed");
+
 impl Caching {
     fn header(self) -> &'static str {
         match self {
-            Caching::Revalidate | Caching::Page => "no-cache",
+            Caching::Revalidate | Caching::Page | Caching::Worker => "no-cache",
             Caching::Immutable => "public, max-age=31536000, immutable",
         }
     }

@@ -1,5 +1,5 @@
-//! `GET /console/fleet`: the hubs that are alive and the number of online users, from Redis. Read at
-//! most once a second, whatever the number of viewers.
+//! `GET /console/fleet`: the hubs that are alive and the number of online users, from Redis. Read
+//! at most once a second, whatever the number of viewers.
 
 use std::time::Duration;
 
@@ -16,11 +16,12 @@ const FRESH_FOR: Duration = Duration::from_secs(1);
 /// Hubs listed: as many as a script of presence looks at.
 const HUBS_MAX: isize = 1000;
 
-/// The time in seconds and microseconds; ids with the ends of their leases, ms; online users.
+/// The time in seconds and microseconds; ids with the ends of their presence leases, ms; online
+/// users.
 type Answer = ((u64, u64), Vec<(String, f64)>, u64);
 
-/// The last answer, `None` if Redis gave none. An async lock, held while Redis is asked: concurrent viewers wait for the one
-/// answer.
+/// The last answer, `None` if Redis gave none. An async lock, held while Redis is asked: concurrent
+/// viewers wait for the one answer.
 #[derive(Default)]
 pub(super) struct Fleet(Mutex<Option<(Instant, Option<Value>)>>);
 
@@ -50,7 +51,7 @@ impl Console {
         let ((now_s, now_us), leases, online): Answer = self.redis.query(&pipeline).await?;
         let now_ms = (now_s * 1000 + now_us / 1000) as f64;
         let me = self.presence.id();
-        // A hub whose lease ran out is dead, and not reaped yet.
+        // A hub whose presence lease ran out is dead, and not reaped yet.
         let hubs = leases.into_iter().filter(|(_, until_ms)| *until_ms > now_ms);
         let hubs: Vec<Value> = hubs.map(|(id, _)| json!({ "self": id == me, "id": id })).collect();
         Ok(json!({ "hubs": hubs, "onlineUsers": online }))

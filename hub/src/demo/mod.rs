@@ -8,17 +8,18 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::any;
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue, REFERRER_POLICY,
     X_CONTENT_TYPE_OPTIONS,
 };
-use http::{Method, StatusCode};
+use http::{Method, StatusCode, Uri};
 use native::http::problem::Refusal;
 use serde_json::json;
 use shared::auth::Scope;
+use shared::path::segments;
 use shared::{Code, Error};
 use url::Url;
 
@@ -82,10 +83,12 @@ fn escaped(text: &str) -> String {
 
 async fn token(
     State(demo): State<Arc<Demo>>,
-    Path(user): Path<String>,
+    uri: Uri,
     method: Method,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
+    // Not by axum's `Path`, whose own rejection of %ff is text/plain.
+    let user = segments(uri.path())?.pop().unwrap_or_default();
     let Some((user, scope)) = SUBJECTS.into_iter().find(|(known, _)| *known == user) else {
         return Err(Error::not_found("this user of the demo").into());
     };

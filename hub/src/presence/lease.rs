@@ -1,6 +1,6 @@
-//! A hub's presence in Redis: its lease, the state Redis is known to have, and the two scripts that
-//! change it. If the hub or Redis has lost its state, a new incarnation begins, and the old one is
-//! removed like a dead hub.
+//! A hub's presence in Redis: its presence lease, the state Redis is known to have, and the two
+//! scripts that change it. If the hub or Redis has lost its state, a new incarnation begins, and
+//! the old one is removed like a dead hub.
 //!
 //! A call without an answer needs no new incarnation: each call has a number, and the next one
 //! lists all numbers that Redis may have reached. A call that was executed unseen or late does no

@@ -1,12 +1,12 @@
 //! Writes the online users to the set `online_users`, which other services read and write, too.
 //!
 //! A user is online while any hub holds one of their sockets, so hubs know of each other: each has
-//! a lease and a set of its users in Redis, and any hub that finds an expired lease removes that
-//! hub's users. `shared/lua/presence*.lua` hold the rules, [`lease`] the calls.
+//! a presence lease and a set of its users in Redis, and any hub that finds an expired presence
+//! lease removes that hub's users. `shared/lua/presence*.lua` hold the rules, [`lease`] the calls.
 //!
-//! One task owns it and sends changes in batches. Every beat renews the lease, restores members
-//! that other services removed, removes the users of dead hubs, and extends the expiry of the set,
-//! which disappears when the last hub is gone.
+//! One task owns it and sends changes in batches. Every beat renews the presence lease, restores
+//! members that other services removed, removes the users of dead hubs, and extends the expiry of
+//! the set, which disappears when the last hub is gone.
 //!
 //! Keeps no list of users: it stores the changes not sent yet, and gets the rest from [`Users`].
 
@@ -230,7 +230,7 @@ impl Presence {
                 }
             }
         }
-        // Even without users: the lease is needed, too.
+        // Even without users: the presence lease is needed, too.
         incarnation.sync(redis, &page, Chores::default()).await.map(drop)
     }
 

@@ -43,7 +43,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that is not open yet: pushed frames wait for [`Connection::open`].
+    /// A connection that is not open yet: queued frames wait for [`Connection::open`].
     pub fn new(
         stream: TcpStream,
         id: u64,
@@ -65,7 +65,7 @@ impl Connection {
         })
     }
 
-    /// Sends the handshake's answer, then the frames pushed before.
+    /// Sends the handshake's answer, then the frames queued before.
     pub fn open(&self, answer: Bytes) {
         self.outbox.open(answer);
         self.flush();

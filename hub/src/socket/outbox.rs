@@ -2,7 +2,7 @@
 //! any. No I/O; [`crate::socket::connection`] writes.
 //!
 //! A delivering thread writes at once, without waking the connection's task. The lock is held for
-//! pushes and pops, never during a system call. There is one writer at a time; its frames stay at
+//! adding and taking, never during a system call. There is one writer at a time; its frames stay at
 //! the front until it is known how many bytes were sent.
 
 use std::sync::Arc;
@@ -20,7 +20,7 @@ mod queue;
 /// The queue of one connection; see the module.
 #[derive(Debug)]
 pub(crate) struct Outbox {
-    // A blocking lock, held for a push or a pop.
+    // A blocking lock, held to add or to take.
     state: Mutex<State>,
     /// Shared by all sockets.
     queued: Arc<TotalQueued>,
@@ -43,14 +43,14 @@ struct State {
     counted: usize,
 }
 
-/// The result of a push.
+/// What became of an added frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
     Queued,
     /// The connection is already closing.
     Ignored,
-    /// The queue is full, or it is not empty while the total of all queues is at its limit: this
-    /// push closed the connection.
+    /// The queue is full, or it is not empty while the total of all queues is at its limit:
+    /// adding the frame closed the connection.
     Overflowed,
 }
 

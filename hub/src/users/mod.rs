@@ -2,7 +2,7 @@
 //!
 //! All changes to a user happen under one lock, so that a welcome, missed messages and live ones
 //! reach every socket in the same order. The locks are blocking ones: they are held for map
-//! operations and pushes into memory, never across an await or a system call; frames are written to
+//! operations and appends in memory, never across an await or a system call; frames are written to
 //! sockets after the lock is released ([`Flush`]). Users are spread over several locks, so that a
 //! walk over all of them (presence, catching up, shutdown) blocks delivery for one shard only.
 //!

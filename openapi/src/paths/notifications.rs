@@ -138,6 +138,7 @@ fn draft() -> Value {
         ("body?", bytes_max(BODY_BYTES_MAX)),
         ("kind?", kind),
         ("expiresAt?", about(time(), "When the entry vanishes from the feed.")),
+        ("push?", named("PushOptions")),
     ]);
     // Like any JSON member, it accepts null for an absent value.
     draft["properties"]["data"] = data;

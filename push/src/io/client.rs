@@ -13,7 +13,8 @@ use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tokio::time::timeout;
 
-use super::connection::{ConnectError, SendError};
+use super::connect::ConnectError;
+use super::connection::SendError;
 use super::dns::Filter;
 use super::host::Host;
 use super::tls::{self, Roots};

@@ -9,7 +9,8 @@ use rustls::ClientConfig;
 use tokio::sync::{Mutex as AsyncMutex, Notify};
 use tokio::time::timeout;
 
-use super::connection::{ConnectError, Connection};
+use super::connect::{self, ConnectError};
+use super::connection::Connection;
 use super::dns::Filter;
 use crate::limits::{CONNECT_DEADLINE, RECONNECT_MAX, RECONNECT_MIN, STREAMS_BEFORE_GROWTH};
 use crate::origin::Origin;
@@ -165,7 +166,7 @@ impl Host {
         if !self.unreachable_for().is_zero() {
             return Err(ConnectError::Backoff);
         }
-        let opening = Connection::open(&self.origin, self.filter, tls, &self.freed);
+        let opening = connect::open(&self.origin, self.filter, tls, &self.freed);
         let opened = match timeout(CONNECT_DEADLINE, opening).await {
             Ok(opened) => opened,
             Err(_) => Err(ConnectError::Late),

@@ -1,6 +1,7 @@
 //! Connections and credentials: everything that waits for a network or a file.
 
 mod client;
+mod connect;
 mod connection;
 mod credential_file;
 mod dns;

@@ -15,8 +15,8 @@ pub enum End {
     Sent,
     /// The push was refused, and would be again.
     Failed,
-    /// The attempts are used up or the time is over: counts as failed, and `…/push/redrive` puts the
-    /// user back, with these devices (all if there are none).
+    /// The attempts are used up or the time is over: counts as failed, and `…/push/redrive` puts
+    /// the user back, with these devices (all if there are none).
     Dead { devices: Vec<String> },
     /// No device is left that exists, or the element names no user.
     Invalid,
@@ -35,7 +35,7 @@ impl End {
     }
 }
 
-/// Up to 500 users of a campaign, which are this worker's until its lease ends.
+/// Up to 500 users of a campaign, which are this worker's until its block lease ends.
 pub struct Block {
     pub(super) campaign: CampaignId,
     pub(super) id: String,
@@ -131,8 +131,9 @@ impl Block {
         self.changes.pause = Some(reason);
     }
 
-    /// The calls that tell Redis what was noted since the last settlement and renew the lease. Until
-    /// [`Block::answered`] they stay the same, and what is noted meanwhile comes with the next ones.
+    /// The calls that tell Redis what was noted since the last settlement and renew the block
+    /// lease. Until [`Block::answered`] they stay the same, and what is noted meanwhile comes with
+    /// the next ones.
     pub fn settlement(&mut self) -> Settlement {
         if let Some(pending) = &self.pending {
             return pending.clone();

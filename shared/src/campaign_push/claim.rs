@@ -78,7 +78,7 @@ impl Claim {
         Self { campaign, nonce, users_max, known_rev, lease_ms, ramp_ms }
     }
 
-    /// The same with other times than 30 s for the lease and 60 s for the ramp, for tests.
+    /// The same with other times than 30 s for the block lease and 60 s for the ramp, for tests.
     #[must_use]
     pub fn with_times(mut self, lease_ms: i64, ramp_ms: i64) -> Self {
         (self.lease_ms, self.ramp_ms) = (lease_ms.max(1), ramp_ms.max(1));

@@ -28,8 +28,8 @@ pub fn listed(reply: &[Vec<u8>]) -> Vec<Pushing> {
     pairs.collect()
 }
 
-/// Puts a campaign into the index or keeps it there. A worker does so once a minute for each that is
-/// scheduled or running: the index forgets what nobody touched for 24 h.
+/// Puts a campaign into the index or keeps it there. A worker does so once a minute for each that
+/// is scheduled or running: the index forgets what nobody touched for 24 h.
 #[must_use]
 pub fn touch(campaign: &CampaignId) -> Call {
     of(campaign, "")

@@ -21,9 +21,9 @@ impl Item {
         Self { element: element.to_vec(), attempts, first_ms, is_sent, devices }
     }
 
-    /// The form in Redis, for another attempt: `<key> <attempts> <first_ms> <0|1> <devices> <element>`.
-    /// The devices are separated by commas, `*` stands for all. Equal elements need different keys,
-    /// because the items are members of a set.
+    /// The form in Redis, for another attempt: `<key> <attempts> <first_ms> <0|1> <devices>
+    /// <element>`. The devices are separated by commas, `*` stands for all. Equal elements need
+    /// different keys, because the items are members of a set.
     pub(super) fn to_bytes(&self, key: &str) -> Vec<u8> {
         let is_sent = u8::from(self.is_sent);
         let devices = if self.devices.is_empty() { "*".to_owned() } else { self.devices.join(",") };

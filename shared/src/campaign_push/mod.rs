@@ -5,12 +5,12 @@
 //!
 //! 1. [`index::list`] names the campaigns under way; [`index::touch`] keeps one there, and
 //!    [`index::drop`] removes one for which a claim says that nothing will come.
-//! 2. [`Claim::new`], [`Claim::call`], [`Claim::answered`]: a [`Block`] of users who are this worker's
-//!    for 30 s, or the time to wait. Several claims of one campaign may be under way.
+//! 2. [`Claim::new`], [`Claim::call`], [`Claim::answered`]: a [`Block`] of users who are this
+//!    worker's for 30 s, or the time to wait. Several claims of one campaign may be under way.
 //! 3. [`Block::settle`] notes what became of each user.
 //! 4. Every 100 ms, and at the latest every 10 s, [`Block::settlement`] gives the calls that tell
-//!    Redis so and renew the lease, and [`Block::answered`] takes the reply. A call that failed is
-//!    sent again unchanged; `settlement` returns the same one until it is answered.
+//!    Redis so and renew the block lease, and [`Block::answered`] takes the reply. A call that
+//!    failed is sent again unchanged; `settlement` returns the same one until it is answered.
 //!
 //! All calls may be repeated. A campaign's keys are in one hash slot, its responses in another one,
 //! the index in a third: no call needs two of them.

@@ -66,8 +66,8 @@ impl Progress {
         self.remaining() + self.sent + self.failed + self.invalid + self.skipped
     }
 
-    /// Seconds until the end, if it goes on as it does now: by the measured speed, or by the rate if
-    /// there is none yet. `None` if nothing goes on.
+    /// Seconds until the end, if it goes on as it does now: by the measured speed, or by the rate
+    /// if there is none yet. `None` if nothing goes on.
     #[must_use]
     pub fn eta_s(&self) -> Option<i64> {
         let remaining = self.remaining() as f64;

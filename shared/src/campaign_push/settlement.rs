@@ -43,9 +43,9 @@ pub struct Settlement {
 /// The reply to a settlement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Settled {
-    /// Whether the block is still this worker's. If not, its lease had ended, or the campaign was
-    /// deleted, or an earlier try of this very call removed the block: nothing more is to be done
-    /// with it.
+    /// Whether the block is still this worker's. If not, its block lease had ended, or the campaign
+    /// was deleted, or an earlier try of this very call removed the block: nothing more is to be
+    /// done with it.
     pub is_owned: bool,
     /// State of the push: a worker stops sending unless it is running.
     pub state: State,

@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::{CampaignId, Code};
 
@@ -191,4 +193,36 @@ fn the_index_lists_campaigns_with_their_last_touch() {
     assert_eq!(args(&index::drop(&listed[1]))[0], "d");
     assert_eq!(args(&index::drop(&listed[1]))[3], "7");
     assert_eq!(args(&index::touch(&listed[0].campaign))[3], "");
+}
+
+proptest! {
+    #[test]
+    fn every_item_survives_redis(
+        element in prop::collection::vec(any::<u8>(), 0..60), attempts in any::<u32>(),
+        first_ms in any::<i64>(), is_sent in any::<bool>(),
+        devices in prop::collection::vec("[A-Za-z0-9._~@+|-]{1,12}", 0..4),
+    ) {
+        let item = Item { element, attempts, first_ms, is_sent, devices };
+        prop_assert_eq!(Item::parse(&item.to_bytes("b.7")), Some(item));
+    }
+
+    #[test]
+    fn any_reply_is_a_claim_s_or_an_error(
+        state in "(running|paused|none|x)", bits in "[01x]{0,4}",
+        parts in prop::collection::vec("(|-?[0-9]{1,20}|k 1 2 0 \\* e|\\PC{0,8})", 0..12),
+    ) {
+        let mut reply = vec![state.into_bytes()];
+        reply.extend(parts.into_iter().map(String::into_bytes));
+        if let Some(part) = reply.get_mut(9) {
+            *part = bits.into_bytes();
+        }
+        if let Ok(Claimed { block: Some(mut block), .. }) = claim().answered(&reply) {
+            let open: Vec<usize> = block.open().map(|(at, _)| at).collect();
+            prop_assert!(open.into_iter().all(|at| block.settle(at, End::Sent)));
+            prop_assert!(block.settlement().settle.args[5].is_empty());
+        }
+        let _ = Settled::parse(&reply);
+        let _ = progress::Progress::parse(&reply);
+        let _ = index::listed(&reply);
+    }
 }

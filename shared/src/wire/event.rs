@@ -33,7 +33,7 @@ impl Change {
     }
 }
 
-/// The number of unread entries in a feed's window.
+/// The number of unread entries in the feed window.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unread {
     pub count: u32,

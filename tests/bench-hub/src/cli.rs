@@ -9,7 +9,7 @@ use clap::{Parser, ValueEnum};
 const QUICK_SOCKETS: usize = 1_000;
 const QUICK_TIME: Duration = Duration::from_secs(2);
 
-/// Measures the hub, the same gateway in Node and a bare relay in turns, and prints tables.
+/// Measures the hub, the same gateway in Node and a bare forwarder in turns, and prints tables.
 ///
 /// Starts everything itself (Redis, gateways) and stops it at the end. The hub inherits the
 /// environment variables. Build first: see `make bench-hub`.
@@ -89,7 +89,7 @@ pub enum Kind {
     Node,
     /// Nchan, the nginx module, if installed
     Nchan,
-    /// A bare relay: the floor
+    /// A bare forwarder: the floor
     Floor,
 }
 
@@ -109,7 +109,7 @@ impl Kind {
             Kind::HubViewer => "hub, console and a viewer",
             Kind::Node => "Node, ws + ioredis",
             Kind::Nchan => "Nchan, in memory",
-            Kind::Floor => "floor: bare relay",
+            Kind::Floor => "floor: bare forwarder",
         }
     }
 }

@@ -22,7 +22,7 @@ const WINDOW: u64 = 2_000;
 const BATCH_MAX: u64 = 128;
 /// Shortest pipeline at full speed: a smaller one is not worth a round trip.
 const BATCH_MIN: u64 = 32;
-/// Pause until there is room in the window, at full speed.
+/// Pause until fewer messages are under way, at full speed.
 const PAUSE: Duration = Duration::from_micros(100);
 /// After this time without a delivery the rest counts as lost.
 const STALL: Duration = Duration::from_secs(5);

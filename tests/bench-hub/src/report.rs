@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use support::stats::median;
 use support::table::{Cell, Table};
 
+use crate::audience::Borne;
 use crate::cli::{Args, Kind};
 use crate::payload::NOTIFICATION_BYTES;
 use crate::session::Sample;
@@ -24,7 +25,7 @@ pub struct Series {
 type Read = fn(&Sample) -> f64;
 
 impl Series {
-    fn of(&self, read: Read) -> f64 {
+    fn of(&self, read: impl Fn(&Sample) -> f64) -> f64 {
         median(self.samples.iter().map(read))
     }
 
@@ -34,7 +35,7 @@ impl Series {
         median(pairs.map(|(ours, theirs)| read(ours) / read(theirs)))
     }
 
-    fn sum(&self, read: Read) -> f64 {
+    fn sum(&self, read: impl Fn(&Sample) -> f64) -> f64 {
         self.samples.iter().map(read).sum()
     }
 
@@ -133,42 +134,34 @@ const LOAD: &[&str] = &[
     "doubled",
 ];
 
-fn steady(args: &Args, series: &[Series]) -> Table {
-    let mut table = Table::new(format!("{} messages/s", args.rate), LOAD);
+/// A row per gateway with one of its two loads.
+fn loads(title: impl Into<String>, series: &[Series], load: fn(&Sample) -> &Borne) -> Table {
+    let mut table = Table::new(title, LOAD);
     table.rows.extend(series.iter().map(|one| {
         vec![
             Cell::text(one.kind.name()),
-            Cell::Number(one.of(|s| s.steady.per_s), 0),
-            Cell::Number(one.of(|s| s.steady.server_us), 1),
-            Cell::Number(one.of(|s| s.steady.cores), 2),
-            Cell::Number(one.of(|s| s.steady.redis_us), 1),
-            Cell::Number(one.of(|s| s.steady.load_us), 1),
-            Cell::Number(one.of(|s| s.steady.p50_ms), 2),
-            Cell::Number(one.of(|s| s.steady.p99_ms), 2),
-            Cell::Number(one.sum(|s| s.steady.lost as f64), 0),
-            Cell::Number(one.sum(|s| s.steady.doubled as f64), 0),
+            Cell::Number(one.of(|s| load(s).per_s), 0),
+            Cell::Number(one.of(|s| load(s).server_us), 1),
+            Cell::Number(one.of(|s| load(s).cores), 2),
+            Cell::Number(one.of(|s| load(s).redis_us), 1),
+            Cell::Number(one.of(|s| load(s).load_us), 1),
+            Cell::Number(one.of(|s| load(s).p50_ms), 2),
+            Cell::Number(one.of(|s| load(s).p99_ms), 2),
+            Cell::Number(one.sum(|s| load(s).lost as f64), 0),
+            Cell::Number(one.sum(|s| load(s).doubled as f64), 0),
         ]
     }));
+    table
+}
+
+fn steady(args: &Args, series: &[Series]) -> Table {
+    let mut table = loads(format!("{} messages/s", args.rate), series, |s| &s.steady);
     table.note("CPU times are per delivered message; lost and doubled are sums of all rounds.");
     table
 }
 
 fn full(series: &[Series]) -> Table {
-    let mut table = Table::new("As fast as it goes", LOAD);
-    table.rows.extend(series.iter().map(|one| {
-        vec![
-            Cell::text(one.kind.name()),
-            Cell::Number(one.of(|s| s.full.per_s), 0),
-            Cell::Number(one.of(|s| s.full.server_us), 1),
-            Cell::Number(one.of(|s| s.full.cores), 2),
-            Cell::Number(one.of(|s| s.full.redis_us), 1),
-            Cell::Number(one.of(|s| s.full.load_us), 1),
-            Cell::Number(one.of(|s| s.full.p50_ms), 2),
-            Cell::Number(one.of(|s| s.full.p99_ms), 2),
-            Cell::Number(one.sum(|s| s.full.lost as f64), 0),
-            Cell::Number(one.sum(|s| s.full.doubled as f64), 0),
-        ]
-    }));
+    let mut table = loads("As fast as it goes", series, |s| &s.full);
     table.note("At most 2,000 messages are under way; this determines the latencies here.");
     let node = series.iter().find(|one| one.kind == Kind::Node);
     if let Some(cores) = node.map(|node| node.of(|s| s.full.cores)).filter(|&c| c < NODE_CORES) {

@@ -40,7 +40,7 @@ pub struct Record {
     feeds: Mutex<HashMap<String, Feed>>,
     connection: tokio::sync::Mutex<Option<MultiplexedConnection>>,
     run_id: Mutex<String>,
-    /// Only one relay runs at a time.
+    /// The relay runs once at a time.
     relaying: tokio::sync::Mutex<()>,
 }
 
@@ -213,7 +213,7 @@ impl Record {
             }
             "cold" => Ok(Pushed::Cold),
             "gap" => Ok(Pushed::Gap(head)),
-            // It fell out of the window while it waited; the feed is further ahead.
+            // It fell out of the feed window while it waited; the feed is further ahead.
             "old" if mode == "push" => Ok(Pushed::Ok(head)),
             // Another load was first.
             "old" => Ok(Pushed::Cold),

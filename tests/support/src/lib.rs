@@ -28,7 +28,7 @@ mod servers;
 pub mod wait;
 
 pub use benchmarks::{cpu, node, stats, table};
-pub use clients::{api, events, http, jwt, published, socket};
+pub use clients::{api, events, http, jwt, published, push_tester, socket};
 pub use processes::{paths, ports, process, schemathesis};
 pub use servers::small_disk;
 pub use servers::{

@@ -1,5 +1,5 @@
 -- $1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
---    request_hash, digest of the key], the columns of create.sql
+--    request_hash, digest of the key, push], the columns of create.sql
 -- Entries with known keys are dropped before numbering: they would take seqs. One counter row per
 -- user (a row cannot be updated twice), in byte order, and keys in one order, too, since two calls
 -- with the same keys wait for each other. Without either order, tests provoked deadlocks.
@@ -7,7 +7,7 @@ WITH input AS (
     SELECT place, item->>0 AS user_id, item->>1 AS id, item->>2 AS title, item->>3 AS body,
         item->>4 AS kind, item->>5 AS data, (item->>6)::bigint AS created_at_ms,
         (item->>7)::bigint AS expires_at_ms, item->>8 AS idempotency, item->>9 AS request_hash,
-        item->>10 AS key_digest
+        item->>10 AS key_digest, item->>11 AS push
     FROM json_array_elements($1::text::json) WITH ORDINALITY AS items (item, place)
 ), fresh AS (
     SELECT input.*, row_number() OVER (PARTITION BY input.idempotency ORDER BY place) AS copy
@@ -25,11 +25,18 @@ WITH input AS (
     ON CONFLICT (user_id) DO UPDATE
     SET seq = feed.seq + excluded.seq, updated_at_ms = excluded.updated_at_ms
     RETURNING user_id, seq
+), inserted AS (
+    INSERT INTO bellwire.notifications (user_id, seq, id, title, body, kind, data, created_at_ms,
+        expires_at_ms, idempotency, request_hash, push)
+    SELECT numbered.user_id, counted.seq - steps + step, id, title, body, kind, data, created_at_ms,
+        expires_at_ms, idempotency, request_hash, push
+    FROM numbered JOIN counted ON counted.user_id = numbered.user_id
+    ORDER BY idempotency COLLATE "C"
+    RETURNING user_id, seq, id, push, created_at_ms
+), jobs AS (
+    INSERT INTO bellwire.push_job (user_id, seq, options, next_at_ms, created_at_ms)
+    SELECT user_id, seq, push,
+        created_at_ms + 1000 * coalesce((push::json->>'afterSeconds')::bigint, 0), created_at_ms
+    FROM inserted WHERE push IS NOT NULL
 )
-INSERT INTO bellwire.notifications (user_id, seq, id, title, body, kind, data, created_at_ms,
-    expires_at_ms, idempotency, request_hash)
-SELECT numbered.user_id, counted.seq - steps + step, id, title, body, kind, data, created_at_ms,
-    expires_at_ms, idempotency, request_hash
-FROM numbered JOIN counted ON counted.user_id = numbered.user_id
-ORDER BY idempotency COLLATE "C"
-RETURNING id, seq, (SELECT epoch FROM bellwire.record)
+SELECT id, seq, (SELECT epoch FROM bellwire.record) FROM inserted

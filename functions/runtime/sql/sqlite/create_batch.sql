@@ -1,5 +1,5 @@
 -- ?1 JSON array of [user, id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency,
---    request_hash, digest of the key], the columns of create.sql
+--    request_hash, digest of the key, push], the columns of create.sql
 -- Entries with known keys are dropped before numbering: they would take seqs. Returns no rows for
 -- known or repeated keys.
 WITH input AS (
@@ -8,7 +8,7 @@ WITH input AS (
         json_extract(value, '$[4]') AS kind, json_extract(value, '$[5]') AS data,
         json_extract(value, '$[6]') AS created_at_ms, json_extract(value, '$[7]') AS expires_at_ms,
         json_extract(value, '$[8]') AS idempotency, json_extract(value, '$[9]') AS request_hash,
-        json_extract(value, '$[10]') AS key_digest
+        json_extract(value, '$[10]') AS key_digest, json_extract(value, '$[11]') AS push
     FROM json_each(?1)
 ), fresh AS (
     SELECT input.*, row_number() OVER (PARTITION BY input.idempotency ORDER BY place) AS copy
@@ -20,8 +20,8 @@ WITH input AS (
     FROM fresh WHERE copy = 1 OR idempotency IS NULL
 )
 INSERT INTO notifications (user_id, seq, id, title, body, kind, data, created_at_ms, expires_at_ms,
-    idempotency, request_hash)
+    idempotency, request_hash, push)
 SELECT user_id, coalesce((SELECT seq FROM feed WHERE feed.user_id = numbered.user_id), 0) + step,
-    id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency, request_hash
-FROM numbered WHERE true ORDER BY place
+    id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency, request_hash, push
+FROM numbered, push_job_schema WHERE true ORDER BY place
 RETURNING id, seq, (SELECT epoch FROM record)

@@ -118,6 +118,28 @@ pub async fn retention_days(
     }
 }
 
+/// The variable `vapid_public_key`, which browsers subscribe to Web Push with: a point of P-256 in
+/// base64url without padding (RFC 8292 §3.2). `None` if it is empty. Only the component `pushes`
+/// reads it, so it is no part of [`Config`].
+///
+/// # Errors
+/// As [`Config::load`].
+pub async fn vapid_public_key(
+    get: impl AsyncFn(&str) -> Result<Option<String>, String>,
+) -> Result<Option<String>, Error> {
+    let key = read(&get, "vapid_public_key").await?;
+    let is_base64url = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+    // 65 bytes, the first of which is 4.
+    match key.len() {
+        0 => Ok(None),
+        87 if key.starts_with('B') && key.bytes().all(is_base64url) => Ok(Some(key)),
+        _ => {
+            let problem = "must be an uncompressed point of P-256 in base64url: 87 characters";
+            Err(invalid("vapid_public_key", problem))
+        }
+    }
+}
+
 async fn read(
     get: &impl AsyncFn(&str) -> Result<Option<String>, String>,
     name: &str,

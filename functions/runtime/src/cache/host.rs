@@ -16,7 +16,7 @@ pub trait Host: Clone + 'static {
     /// Waits for `duration`.
     fn sleep(&self, duration: Duration) -> impl Future<Output = ()> + 'static;
 
-    /// 64 random bits. They become lease tokens, so they must not repeat.
+    /// 64 random bits. They become cache lease tokens, so they must not repeat.
     fn random(&self) -> u64;
 
     /// Runs `work` in the background. It may be lost at any moment.

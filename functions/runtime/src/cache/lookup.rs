@@ -45,7 +45,7 @@ impl Decision {
         })
     }
 
-    /// Whether this reader holds the lease now.
+    /// Whether this reader holds the cache lease now.
     pub(super) fn is_lead(self) -> bool {
         matches!(
             self,

@@ -4,9 +4,9 @@
 //! background work), so that the same code runs in components and in native tests. Keep one between
 //! calls: it remembers which values it has just seen fresh and reads those without a script
 //! (`hot.rs`). All other reads run one script that decides for the reader
-//! (`shared/lua/cache_read.lua`); another script (`cache_write.lua`) writes the value that a lease
-//! holder fetched, unless an invalidation or a foreign write came first. So single flight, fencing
-//! and freshness hold across instances and hosts.
+//! (`shared/lua/cache_read.lua`); another script (`cache_write.lua`) writes the value that a cache
+//! lease holder fetched, unless an invalidation or a foreign write came first. So single flight,
+//! fencing and freshness hold across instances and hosts.
 //!
 //! It knows neither HTTP nor SQL: the caller passes a function that fetches the value. Over HTTP,
 //! see [`crate::http::cached`].
@@ -136,7 +136,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
             }
             if found.is_garbage() {
                 if found.decision.is_lead() {
-                    // Looking again would wait for this reader's own lease.
+                    // Looking again would wait for this reader's own cache lease.
                     let led = reader.lead(fetch, Previous::default()).await;
                     return Ok(search.done(led.answer()));
                 }

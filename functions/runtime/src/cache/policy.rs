@@ -7,7 +7,8 @@ use shared::limits::{CACHE_KEEP_MS_MAX, CACHE_TAG_KEEP_MS, CACHE_VALUE_BYTES};
 
 use super::demands::Demands;
 
-/// The times of a resource. The windows `stale` and `error` begin when freshness ends (RFC 5861).
+/// The times of a resource. The cache windows `stale` and `error` begin when freshness ends (RFC
+/// 5861).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Windows {
     /// Freshness lifetime: a value is served without a fetch.
@@ -38,8 +39,8 @@ impl Default for Windows {
 /// How the values of one resource are cached. Build one per resource and keep it, in a
 /// `thread_local!`: it contains the text that every read sends. Clones are cheap.
 ///
-/// The timeout determines the lease, and so the longest time for which a reader that dies while it
-/// fetches delays the others: see [`Policy::lease`].
+/// The timeout determines the cache lease, and so the longest time for which a reader that dies
+/// while it fetches delays the others: see [`Policy::lease`].
 ///
 /// ```
 /// use std::time::Duration;
@@ -66,8 +67,8 @@ struct Settings {
     text: String,
 }
 
-/// A lease outlives the longest fetch by this. The call that writes the value has a deadline of one
-/// second.
+/// A cache lease outlives the longest fetch by this. The call that writes the value has a deadline
+/// of one second.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
 const SOFT_TIMEOUT: Duration = Duration::from_millis(1500);
@@ -204,14 +205,14 @@ impl Policy {
         &self.0.text
     }
 
-    /// The longest time for which a reader without a value waits for other readers: the lease of
-    /// one that died, and the whole fetch of its successor. Then it fetches for itself.
+    /// The longest time for which a reader without a value waits for other readers: the cache lease
+    /// of one that died, and the whole fetch of its successor. Then it fetches for itself.
     pub(super) fn wait(&self) -> Duration {
         self.lease() + self.0.timeout
     }
 
-    /// Milliseconds for which a value with this freshness is stored: to the end of its windows, at
-    /// least one second.
+    /// Milliseconds for which a value with this freshness is stored: to the end of its cache
+    /// windows, at least one second.
     pub(super) fn keep_ms(&self, fresh: Duration, demands: &Demands) -> u64 {
         keep_ms(self.0.windows, fresh, demands)
     }
@@ -228,7 +229,7 @@ fn keep_ms(windows: Windows, fresh: Duration, demands: &Demands) -> u64 {
 mod tests {
     use super::*;
 
-    /// Every setter updates the script's times and the lease, in any order.
+    /// Every setter updates the script's times and the cache lease, in any order.
     #[test]
     fn what_is_derived_follows_every_setter() {
         let secs = Duration::from_secs;

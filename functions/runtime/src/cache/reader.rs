@@ -1,4 +1,4 @@
-//! One reader of one value: its keys, its lease token, and its draw for an early refresh.
+//! One reader of one value: its keys, its cache lease token, and its draw for an early refresh.
 
 use std::rc::Rc;
 
@@ -17,9 +17,9 @@ pub(super) struct Reader<S, H> {
     pub(super) store: S,
     pub(super) host: H,
     pub(super) policy: Policy,
-    /// The keys of the scripts: value, companion, lease, tags.
+    /// The keys of the scripts: value, companion, cache lease, tags.
     pub(super) keys: Rc<[String]>,
-    /// Token of the lease that this reader would take.
+    /// Token of the cache lease that this reader would take.
     pub(super) token: String,
     /// XFetch: the draw for an early refresh, exponentially distributed, in thousandths of the cost
     /// of a fetch. Drawn once per reader: a read that looks twice must not get two draws.
@@ -45,7 +45,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         Self { store, host, policy: policy.clone(), keys, token, chance, counts }
     }
 
-    /// The keys without the lease, which does not matter for a fresh value.
+    /// The keys without the cache lease, which does not matter for a fresh value.
     pub(super) fn keys_less_lease(&self) -> impl Iterator<Item = &String> {
         let (own, tags) = self.keys.split_at(self.keys.len().min(3));
         own.iter().take(2).chain(tags)

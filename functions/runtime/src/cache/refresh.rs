@@ -54,7 +54,7 @@ impl Led {
 }
 
 impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
-    /// Fetches, writes the result and ends this reader's lease.
+    /// Fetches, writes the result and ends this reader's cache lease.
     pub(super) fn lead<F, Fut>(
         &self,
         fetch: F,
@@ -83,7 +83,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         self.bypass(fetch, None).await
     }
 
-    /// Fetches without a lease and stores nothing. If that fails, `found` is served.
+    /// Fetches without a cache lease and stores nothing. If that fails, `found` is served.
     pub(super) async fn bypass<F, Fut>(&self, fetch: F, found: Option<Lookup>) -> Answer
     where
         F: FnOnce(Previous) -> Fut + 'static,
@@ -196,7 +196,7 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         fresh.mul_f64(1.0 - JITTER * unit(self.host.random()))
     }
 
-    /// Ends the lease and returns whether a value was stored.
+    /// Ends the cache lease and returns whether a value was stored.
     async fn write(
         &self,
         mode: &str,

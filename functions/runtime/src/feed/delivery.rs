@@ -13,8 +13,8 @@ use crate::ports::redis::{Arg, Redis, RedisError};
 use crate::ports::sql::Sql;
 use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Shown, Window};
 
-/// Rounds of push, catch-up and load before a delivery leaves the feed to the relay. Three suffice
-/// unless other calls change the same feed meanwhile.
+/// Rounds of append, catch-up and load before a delivery leaves the feed to the relay. Three
+/// suffice unless other calls change the same feed meanwhile.
 const ROUNDS_MAX: usize = 8;
 
 /// Why a delivery failed. The notification itself is safe in the record.
@@ -50,7 +50,7 @@ impl std::fmt::Display for DeliveryError {
     }
 }
 
-/// Pushes entries that were just committed under `epoch` to their user's feed and publishes them,
+/// Appends entries that were just committed under `epoch` to their user's feed and publishes them,
 /// along with older entries of the record that the feed lacks. The entries belong to one user, in
 /// any order, and other calls may have committed entries between them.
 ///
@@ -67,7 +67,7 @@ pub async fn deliver(
     let (Some(oldest), Some(newest)) = (entries.first(), entries.last()) else { return Ok(()) };
     let (user, goal) = (&newest.draft.user_id, newest.seq);
     // Entries whose keys had expired are committed after the others of their batch, with entries of
-    // other calls in between. This call pushes the first unbroken run; `settle` pushes the rest.
+    // other calls in between. This call appends the first unbroken run; `settle` the rest.
     let run = entries.iter().zip(oldest.seq..).take_while(|(entry, seq)| entry.seq == *seq).count();
     let entries = &entries[..run];
     let first = if oldest.seq == 1 && run <= FEED_ENTRIES_MAX {
@@ -82,7 +82,7 @@ pub async fn deliver(
 }
 
 /// Ensures that a feed has all entries up to `target`: for an entry that was answered before, but
-/// whose push may have been lost.
+/// whose append may have been lost.
 ///
 /// # Errors
 /// [`DeliveryError`].
@@ -93,7 +93,7 @@ pub async fn ensure(
     epoch: &str,
     target: i64,
 ) -> Result<(), DeliveryError> {
-    // A push of no entries above the target returns `ok`, or the head of an incomplete feed.
+    // An append of no entries above the target returns `ok`, or the head of an incomplete feed.
     let first = push(redis, user, epoch, target, &[]).await?;
     settle(redis, record, user, epoch, first, target).await.map(drop)
 }
@@ -133,8 +133,8 @@ pub async fn load_cold(
     Ok((window, loaded))
 }
 
-/// Removes an entry that the record has deleted from the feed, or keeps it from being pushed later,
-/// and tells the user's sockets.
+/// Removes an entry that the record has deleted from the feed, or keeps it from being appended
+/// later, and tells the user's sockets.
 ///
 /// # Errors
 /// [`RedisError`]; repeat the call.
@@ -150,8 +150,8 @@ pub async fn forget(
     forget_from(redis, user, &deleted.at, (id, deleted.seq), now_ms, &event).await
 }
 
-/// Removes all entries from a feed, foreign ones included, at the revision after an erase, and tells
-/// the user's sockets.
+/// Removes all entries from a feed, foreign ones included, at the revision after an erase, and
+/// tells the user's sockets.
 ///
 /// # Errors
 /// [`RedisError`]; repeat the call.
@@ -205,7 +205,7 @@ async fn settle(
         state = match state {
             Pushed::Ok(head) if head >= goal => return Ok(head),
             Pushed::Ok(head) | Pushed::Gap(head) => {
-                // The push starts with the entry at `head`, which the feed must know. If it does
+                // The append starts with the entry at `head`, which the feed must know. If it does
                 // not, the record was restored and has counted past `head` again.
                 let known = head - 1;
                 let entries = record
@@ -214,8 +214,8 @@ async fn settle(
                 match entries.iter().filter(|entry| entry.notification.seq > head).count() {
                     // The missing entries were deleted.
                     0 => return Ok(goal.max(head)),
-                    // More than a window is missing: the newest entries are loaded, the others are
-                    // skipped, and clients are told of the gap.
+                    // More than a feed window is missing: the newest entries are loaded, the others
+                    // are skipped, and clients are told of the gap.
                     FEED_ENTRIES_MAX.. => Pushed::Cold,
                     _ => push(redis, user, &epoch, known, &notifications(entries)).await?,
                 }
@@ -270,7 +270,7 @@ async fn push(
 }
 
 async fn load(redis: &impl Redis, user: &UserId, window: &Window) -> Result<Pushed, RedisError> {
-    // Older entries may exist below a full window; a shorter window has all entries.
+    // Older entries may exist below a full feed window; a shorter one has all entries.
     let after = match window.entries.first() {
         Some(oldest) if window.entries.len() >= FEED_ENTRIES_MAX => oldest.notification.seq - 1,
         _ => 0,

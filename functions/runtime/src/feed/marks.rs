@@ -70,7 +70,7 @@ async fn tell(
 }
 
 impl Marks {
-    /// The marks of the entries in a window.
+    /// The marks of the entries in a feed window.
     pub(super) fn of(window: &Window) -> Self {
         let read = |entry: &Entry| Some((entry.notification.seq, entry.read_at_ms?));
         Self {

@@ -1,4 +1,4 @@
-//! Keeps the feeds in Redis in step with the record: pushes and publishes entries in order
+//! Keeps the feeds in Redis in step with the record: appends and publishes entries in order
 //! ([`delivery`]), copies read marks ([`marks`]), and delivers later the entries that Redis missed,
 //! in the same instance ([`retry`]) or by the relay ([`relay`]).
 

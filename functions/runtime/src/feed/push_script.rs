@@ -13,7 +13,7 @@ pub(super) enum Pushed {
     Ok(i64),
     /// The feed must be loaded first.
     Cold,
-    /// The feed ends at this seq, and entries are missing before the pushed ones.
+    /// The feed ends at this seq, and entries are missing before the given ones.
     Gap(i64),
     /// The feed does not have the entry with this seq in its place.
     Conflict(i64),

@@ -48,6 +48,17 @@ impl Value {
     }
 }
 
+/// A statement with its parameters.
+#[derive(Clone, Debug)]
+pub struct Statement<'a> {
+    /// The SQL text.
+    pub text: &'a str,
+    /// The values of its placeholders, in order.
+    pub parameters: Vec<Value>,
+    /// It returns at most one row, as for [`Sql::query_row`].
+    pub has_one_row: bool,
+}
+
 /// A database that runs one statement at a time, each within its own deadline.
 ///
 /// If the connection breaks during a statement, the statement may run twice. All statements of the
@@ -75,5 +86,21 @@ pub trait Sql {
         parameters: Vec<Value>,
     ) -> Result<Option<Vec<Value>>, SqlError> {
         Ok(self.query(statement, parameters).await?.pop())
+    }
+    /// Runs the statement that `next` returns, and returns all its rows. A database that lets one
+    /// statement write at a time asks `next` before every attempt, so that a statement can take on
+    /// more work while it waits for its turn. What the last call returned is what was run.
+    ///
+    /// # Errors
+    /// As [`Sql::query`].
+    async fn query_growing(
+        &self,
+        next: &mut dyn FnMut() -> Statement<'static>,
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
+        let Statement { text, parameters, has_one_row } = next();
+        match has_one_row {
+            true => Ok(Vec::from_iter(self.query_row(text, parameters).await?)),
+            false => self.query(text, parameters).await,
+        }
     }
 }

@@ -49,6 +49,23 @@ pub async fn read_many(
     completed(redis, record, users, found).await
 }
 
+/// The tokens that Redis has for these users, in their order, among them those that other services
+/// have stored. One call of Redis; the record is not asked.
+///
+/// # Errors
+/// [`RedisError`].
+pub async fn in_redis_alone(
+    redis: &impl Redis,
+    users: &[&UserId],
+) -> Result<Vec<Option<String>>, RedisError> {
+    let found = in_redis::read(redis, users).await?.into_iter();
+    let tokens = found.map(|found| match found {
+        Found::Token(token) => Some(token),
+        Found::Absent | Found::Nothing | Found::OtherType => None,
+    });
+    Ok(tokens.collect())
+}
+
 /// The tokens that Redis has, with those of the record where it has none. They are refilled if Redis
 /// can be reached.
 async fn completed(

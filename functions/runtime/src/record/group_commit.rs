@@ -1,5 +1,5 @@
-//! Group commit for a database with one writer at a time: creates of one instance that arrive while
-//! one of them is committing are committed together by the next.
+//! Group commit for a database with one writer at a time: creates of one instance that wait for their
+//! turn to write are committed together.
 //!
 //! Each create of SQLite holds the write lock for a commit and its fsync. With 128 clients the wait
 //! for the lock was nearly all of a create's time. Creates that share a commit take the lock once.
@@ -72,17 +72,20 @@ impl GroupCommit {
         }
     }
 
-    /// Commits all creates that wait, and hands out the results.
+    /// Commits the creates that wait, and those that come before the database gives this statement
+    /// its turn. Hands out the results.
     async fn commit(&self, record: &Record<impl Sql>, keys_since_ms: i64) {
-        let group: Vec<(Ticket, NewEntry)> = {
+        let mut committing = Committing::begin(self);
+        let gather = |entries: &mut Vec<NewEntry>| {
             let mut waiting = self.waiting.borrow_mut();
-            let count = waiting.len().min(GROUP_MAX);
-            waiting.drain(..count).collect()
+            let room = GROUP_MAX.saturating_sub(entries.len()).min(waiting.len());
+            for (ticket, entry) in waiting.drain(..room) {
+                committing.tickets.push(ticket);
+                entries.push(entry);
+            }
         };
-        let (tickets, entries): (Vec<Ticket>, Vec<NewEntry>) = group.into_iter().unzip();
-        let committing = Committing::begin(self, &tickets);
-        let created = record.create(&entries, keys_since_ms).await;
-        for (at, ticket) in tickets.iter().enumerate() {
+        let created = record.create_gathered(gather, keys_since_ms).await;
+        for (at, ticket) in committing.tickets.iter().enumerate() {
             let result = match &created {
                 Err(error) => Err(error.clone()),
                 Ok(Created { epoch, outcomes }) => match outcomes.get(at) {
@@ -94,7 +97,6 @@ impl GroupCommit {
             };
             self.hand_out(*ticket, result);
         }
-        drop(committing);
     }
 
     fn hand_out(&self, ticket: Ticket, result: Result<Created, RecordError>) {
@@ -141,20 +143,20 @@ impl Drop for Seat<'_> {
 /// A commit under way. If its request ends before it, the others learn that the outcome is unknown.
 struct Committing<'a> {
     group: &'a GroupCommit,
-    tickets: &'a [Ticket],
+    tickets: Vec<Ticket>,
 }
 
 impl<'a> Committing<'a> {
-    fn begin(group: &'a GroupCommit, tickets: &'a [Ticket]) -> Self {
+    fn begin(group: &'a GroupCommit) -> Self {
         group.is_committing.set(true);
-        Self { group, tickets }
+        Self { group, tickets: Vec::new() }
     }
 }
 
 impl Drop for Committing<'_> {
     fn drop(&mut self) {
         self.group.is_committing.set(false);
-        for ticket in self.tickets {
+        for ticket in &self.tickets {
             self.group.hand_out(*ticket, Err(RecordError::TimedOut));
         }
     }

@@ -3,7 +3,7 @@
 
 use super::rows::{Inserted, KnownKey, Row, columns, count, json, key_digests_of, keys_of};
 use super::{Created, Idempotency, NewEntry, Record, RecordError};
-use crate::ports::sql::{Failure, Sql, Value};
+use crate::ports::sql::{Failure, Sql, Statement, Value};
 
 /// Rounds of a create whose idempotency keys other calls release or take meanwhile. Two suffice
 /// unless several calls with one key arrive at the moment when it expires.
@@ -25,7 +25,43 @@ impl<S: Sql> Record<S> {
         entries: &[NewEntry],
         keys_since_ms: i64,
     ) -> Result<Created, RecordError> {
-        let mut created = self.insert_racing(entries).await?;
+        let created = self.insert_racing(entries).await?;
+        self.complete(entries, created, keys_since_ms).await
+    }
+
+    /// As [`Record::create`], for entries that `gather` appends before each attempt of a statement
+    /// that must wait for its turn.
+    pub(super) async fn create_gathered(
+        &self,
+        mut gather: impl FnMut(&mut Vec<NewEntry>),
+        keys_since_ms: i64,
+    ) -> Result<Created, RecordError> {
+        let mut entries = Vec::new();
+        let mut insertion = self.insertion(&entries)?;
+        let mut next = || {
+            let known = entries.len();
+            gather(&mut entries);
+            if entries.len() > known {
+                match self.insertion(&entries) {
+                    Ok(grown) => insertion = grown,
+                    // They get no outcome.
+                    Err(_) => entries.truncate(known),
+                }
+            }
+            insertion.clone()
+        };
+        let rows = self.repeating(async || self.sql.query_growing(&mut next).await).await?;
+        let created = Inserted::new(rows)?;
+        self.complete(&entries, created, keys_since_ms).await
+    }
+
+    /// Replays the entries of keys that were known before.
+    async fn complete(
+        &self,
+        entries: &[NewEntry],
+        mut created: Inserted,
+        keys_since_ms: i64,
+    ) -> Result<Created, RecordError> {
         for _ in 0..ROUNDS_MAX {
             if created.rows.len() == entries.len() {
                 return created.in_order(entries, &[]);
@@ -51,15 +87,26 @@ impl<S: Sql> Record<S> {
     /// Inserts the entries whose keys are not known. The usual case, one entry, has its own
     /// statement.
     async fn insert(&self, entries: &[NewEntry]) -> Result<Inserted, RecordError> {
-        let rows = match entries {
-            [] => Vec::new(),
-            [entry] => self.run_row(self.statements.create, columns(entry)).await?,
-            entries => {
-                let rows: Vec<Vec<Value>> = entries.iter().map(columns).collect();
-                self.run(self.statements.create_batch, vec![json(&rows)?]).await?
-            }
+        if entries.is_empty() {
+            return Inserted::new(Vec::new());
+        }
+        let Statement { text, parameters, has_one_row } = self.insertion(entries)?;
+        let rows = match has_one_row {
+            true => self.run_row(text, parameters).await?,
+            false => self.run(text, parameters).await?,
         };
         Inserted::new(rows)
+    }
+
+    fn insertion(&self, entries: &[NewEntry]) -> Result<Statement<'static>, RecordError> {
+        let (text, parameters) = match entries {
+            [entry] => (self.statements.create, columns(entry)),
+            entries => {
+                let rows: Vec<Vec<Value>> = entries.iter().map(columns).collect();
+                (self.statements.create_batch, vec![json(&rows)?])
+            }
+        };
+        Ok(Statement { text, parameters, has_one_row: entries.len() == 1 })
     }
 
     /// Inserts, and tries again if another call was faster with one of the keys: the statement was

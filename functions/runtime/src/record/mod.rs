@@ -11,6 +11,7 @@ mod errors;
 mod group_commit;
 mod keys;
 mod pending;
+mod push_jobs;
 mod rows;
 mod statements;
 mod tokens;
@@ -19,6 +20,7 @@ mod types;
 pub use devices::{AddressedDevice, Addresses, KnownDevice};
 pub use errors::RecordError;
 pub use group_commit::GroupCommit;
+pub use push_jobs::{ClaimedPush, DelayedPush, PushEntry, PushJobId};
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
     Created, Deleted, Entry, Idempotency, Marked, Marks, NewEntry, Outcome, Pending, RedisRun,
@@ -99,7 +101,7 @@ impl<S: Sql> Record<S> {
 
     async fn repeating(
         &self,
-        run: impl AsyncFn() -> Result<Rows, SqlError>,
+        mut run: impl AsyncFnMut() -> Result<Rows, SqlError>,
     ) -> Result<Rows, RecordError> {
         let mut outcome = run().await;
         for _ in 0..RETRIES_MAX {

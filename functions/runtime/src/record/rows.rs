@@ -228,5 +228,6 @@ pub(super) fn columns(entry: &NewEntry) -> Vec<Value> {
         Value::optional(idempotency.map(|known| known.key.as_str())),
         Value::optional(idempotency.map(|known| known.request_hash.as_str())),
         Value::optional(idempotency.map(Idempotency::key_digest).as_deref()),
+        entry.push.as_ref().map_or(Value::Null, |push| Value::Text(push.to_json())),
     ]
 }

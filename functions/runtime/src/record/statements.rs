@@ -32,6 +32,7 @@ macro_rules! statements {
                 include_str!("../../sql/sqlite/003_erased_keys.sql"),
                 include_str!("../../sql/sqlite/004_write_check.sql"),
                 include_str!("../../sql/sqlite/005_devices.sql"),
+                include_str!("../../sql/sqlite/006_push_jobs.sql"),
             ],
             $($name: include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql")),)*
         };
@@ -44,6 +45,7 @@ macro_rules! statements {
                 include_str!("../../sql/postgres/004_erased_keys.sql"),
                 include_str!("../../sql/postgres/005_write_check.sql"),
                 include_str!("../../sql/postgres/006_devices.sql"),
+                include_str!("../../sql/postgres/007_push_jobs.sql"),
             ],
             $($name: include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql")),)*
         };
@@ -87,6 +89,10 @@ statements! {
     prune_keys
     prune_token_rows
     prune_tokens
+    push_claim
+    push_delay
+    push_due
+    push_finish
     put_device
     put_preference
     put_tokens

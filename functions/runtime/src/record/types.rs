@@ -1,6 +1,6 @@
 //! Arguments and results of the record's operations.
 
-use shared::notification::{Draft, Notification};
+use shared::notification::{Draft, Notification, PushOptions};
 use shared::{UserId, digest};
 
 /// An idempotency key, unique per caller, and the request that it stands for.
@@ -36,6 +36,8 @@ pub struct NewEntry {
     pub created_at_ms: i64,
     /// The idempotency key, if the request has one.
     pub idempotency: Option<Idempotency>,
+    /// The push to make a job of, in the same statement.
+    pub push: Option<PushOptions>,
 }
 
 /// The outcome of committing a [`NewEntry`].

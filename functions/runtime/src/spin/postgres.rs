@@ -16,7 +16,7 @@ use spin_sdk::time::sleep;
 
 use super::deadline::within;
 use super::rows::{self, Expected};
-use crate::ports::sql::{SqlError, Value};
+use crate::ports::sql::{SqlError, Statement, Value};
 
 /// Deadline of a statement, including the wait for a pooled connection, which the host does not
 /// limit.
@@ -40,27 +40,21 @@ impl SpinPostgres {
     /// Runs a statement; the text of a server's error starts with its SQLSTATE.
     pub(super) async fn query(
         &self,
-        statement: &str,
-        parameters: Vec<Value>,
-        expected: Expected,
+        statement: Statement<'_>,
     ) -> Result<Vec<Vec<Value>>, SqlError> {
-        let run = self.collect(statement, parameters, expected);
+        let run = self.collect(statement);
         let outcome = within(STATEMENT_DEADLINE, run).await;
         outcome.unwrap_or_else(|| Err(SqlError::other("no answer in time")))
     }
 
-    async fn collect(
-        &self,
-        statement: &str,
-        parameters: Vec<Value>,
-        expected: Expected,
-    ) -> Result<Vec<Vec<Value>>, SqlError> {
-        let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
-        let mut outcome = self.run(statement, parameters.clone(), expected).await;
+    async fn collect(&self, statement: Statement<'_>) -> Result<Vec<Vec<Value>>, SqlError> {
+        let (text, expected) = (statement.text, Expected::of(&statement));
+        let parameters: Vec<_> = statement.parameters.into_iter().map(parameter).collect();
+        let mut outcome = self.run(text, parameters.clone(), expected).await;
         // The server stopped during the statement, which may have taken effect. All statements of
         // the record are safe to repeat.
         if outcome.as_ref().is_err_and(is_broken) {
-            outcome = self.run(statement, parameters, expected).await;
+            outcome = self.run(text, parameters, expected).await;
         }
         let rows = outcome.map_err(|error| classify(&error))?;
         rows.into_iter().map(|row| row.into_iter().map(value).collect()).collect()

@@ -2,6 +2,8 @@
 
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, StreamReader};
 
+use crate::ports::sql::Statement;
+
 /// The number of rows of a statement.
 #[derive(Clone, Copy)]
 pub(super) enum Expected {
@@ -9,6 +11,15 @@ pub(super) enum Expected {
     Row,
     /// Any number.
     Rows,
+}
+
+impl Expected {
+    pub(super) fn of(statement: &Statement<'_>) -> Self {
+        match statement.has_one_row {
+            true => Expected::Row,
+            false => Expected::Rows,
+        }
+    }
 }
 
 /// The rows of a statement. They are read before its result: unread rows block the statement, and

@@ -1,10 +1,9 @@
 //! The configured database.
 
 use super::postgres::SpinPostgres;
-use super::rows::Expected;
 #[cfg(feature = "sqlite")]
 use super::sqlite::SpinSqlite;
-use crate::ports::sql::{Backend, Sql, SqlError, Value};
+use crate::ports::sql::{Backend, Sql, SqlError, Statement, Value};
 
 /// A database through the host.
 pub struct SpinSql(Database);
@@ -37,16 +36,11 @@ impl SpinSql {
         }
     }
 
-    async fn run(
-        &self,
-        statement: &str,
-        parameters: Vec<Value>,
-        expected: Expected,
-    ) -> Result<Vec<Vec<Value>>, SqlError> {
+    async fn run(&self, statement: Statement<'_>) -> Result<Vec<Vec<Value>>, SqlError> {
         match &self.0 {
             #[cfg(feature = "sqlite")]
-            Database::Sqlite(sqlite) => sqlite.query(statement, parameters, expected).await,
-            Database::Postgres(postgres) => postgres.query(statement, parameters, expected).await,
+            Database::Sqlite(sqlite) => sqlite.query(&mut || statement.clone()).await,
+            Database::Postgres(postgres) => postgres.query(statement).await,
         }
     }
 }
@@ -57,7 +51,7 @@ impl Sql for SpinSql {
         statement: &str,
         parameters: Vec<Value>,
     ) -> Result<Vec<Vec<Value>>, SqlError> {
-        self.run(statement, parameters, Expected::Rows).await
+        self.run(Statement { text: statement, parameters, has_one_row: false }).await
     }
 
     async fn query_row(
@@ -65,6 +59,17 @@ impl Sql for SpinSql {
         statement: &str,
         parameters: Vec<Value>,
     ) -> Result<Option<Vec<Value>>, SqlError> {
-        Ok(self.run(statement, parameters, Expected::Row).await?.pop())
+        Ok(self.run(Statement { text: statement, parameters, has_one_row: true }).await?.pop())
+    }
+
+    async fn query_growing(
+        &self,
+        next: &mut dyn FnMut() -> Statement<'static>,
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
+        match &self.0 {
+            #[cfg(feature = "sqlite")]
+            Database::Sqlite(sqlite) => sqlite.query(next).await,
+            Database::Postgres(postgres) => postgres.query(next()).await,
+        }
     }
 }

@@ -90,7 +90,7 @@ impl Sequencer {
                     self.newest = Newest::Element(mark(text));
                 }
                 if position.is_none() {
-                    // Its element may have moved one of Bellwire's out of the window.
+                    // Its element may have moved one of Bellwire's out of the feed window.
                     self.changed(None);
                 }
             }

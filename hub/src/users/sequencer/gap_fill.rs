@@ -14,8 +14,8 @@ use crate::redis::feed_reader::{Feed, FeedEntry, mark};
 
 impl Sequencer {
     /// Other services' elements above the newest one that the sockets know. There is no result if
-    /// that element has left the list, or if its service publishes other bytes than it pushes. Held
-    /// messages are left out, since they are delivered anyway.
+    /// that element has left the list, or if its service publishes other bytes than it appends.
+    /// Held messages are left out, since they are delivered anyway.
     pub(super) fn missed_of_others(&self, feed: &Feed) -> Vec<Outgoing> {
         let known = match self.newest {
             // Without a loss of the subscription, no publication was missed.

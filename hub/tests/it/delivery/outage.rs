@@ -107,14 +107,14 @@ async fn entries_that_another_service_pushed_meanwhile_arrive_when_the_subscript
     };
     push("bob", &foreign(0, "bob")).await;
     let (mut alice, mut bob) = (hub.connect_v1("alice").await.0, hub.connect("bob").await);
-    // Pushed and published live: delivered.
+    // Appended and published live: delivered.
     for (user, n) in [("alice", 1), ("bob", 1)] {
         push(user, &foreign(n, user)).await;
         hub.redis.publish(&format!(r#"{{"notification":{}}}"#, foreign(n, user))).await;
     }
     assert_eq!(alice.notification().await, foreign(1, "alice"));
     assert_eq!(bob.text().await, foreign(1, "bob"));
-    // Pushed without being received, as during an outage of the subscription.
+    // Appended without being received, as during an outage of the subscription.
     let two = hub.redis.push("alice", "e1", 2).await;
     push("alice", &foreign(2, "alice")).await;
     push("bob", &foreign(2, "bob")).await;

@@ -216,7 +216,7 @@ async fn resuming_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
         for seq in 2..=LAST {
             hub.redis.create("alice", "e1", seq).await;
             if seq % 90 == 0 {
-                // As the functions do, and never enough to push an entry out of the window.
+                // As the functions do, and never enough to push an entry out of the feed window.
                 hub.redis.command(&["LTRIM", "notifications:alice", "0", "99"]).await;
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

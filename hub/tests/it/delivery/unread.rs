@@ -120,7 +120,8 @@ async fn deletes_and_erases_are_sent_to_v1_sockets_and_streams() {
         assert_eq!(events.data("removed").await, frame);
         assert_eq!(pong(&mut v1).await["unread"], unread);
     }
-    // Deleted before it was pushed: the feed is loaded without it, and the unread number is unknown.
+    // Deleted before it was appended: the feed is loaded without it, and the unread number is
+    // unknown.
     feed.entries.push(ours("alice", 5));
     let id = feed.delete(5).await;
     let frame = format!(r#"{{"type":"removed","ids":["{id}"],"unread":null}}"#);

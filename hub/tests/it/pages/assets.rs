@@ -51,6 +51,9 @@ fn modules() -> BTreeMap<String, Vec<u8>> {
     modules
 }
 
+/// Service workers have no hashed names.
+const WORKER: &str = "push-worker.js";
+
 /// Name, hashed path and integrity of each module, as the hub says.
 async fn manifest(hub: &Hub) -> BTreeMap<String, (String, String)> {
     let answer = get(hub, "/assets/manifest.json", "").await;
@@ -186,7 +189,8 @@ async fn head_says_the_same_without_a_body_and_other_methods_are_refused() {
 async fn hashed_files_never_change_and_everything_that_is_imported_is_served() {
     let hub = Hub::start().await;
     let manifest = manifest(&hub).await;
-    let modules = modules();
+    let mut modules = modules();
+    modules.remove(WORKER);
     assert_eq!(manifest.keys().collect::<Vec<_>>(), modules.keys().collect::<Vec<_>>());
     let hashed: BTreeSet<String> = manifest.values().map(|(path, _)| path.clone()).collect();
     let plain = modules.keys().map(|name| format!("/{name}"));
@@ -215,6 +219,22 @@ async fn hashed_files_never_change_and_everything_that_is_imported_is_served() {
     assert_missing(hub.address, "/assets/client.js").await;
     assert_missing(hub.address, "/assets/").await;
     assert_missing(hub.address, "/assets/..%2fclient.js").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_worker_is_asked_for_again_and_may_serve_the_whole_site() {
+    let hub = Hub::start().await;
+    let path = format!("/{WORKER}");
+    let tag = get(&hub, &path, "").await.header("etag").unwrap().to_owned();
+    for (headers, status) in [(String::new(), 200), (format!("If-None-Match: {tag}\r\n"), 304)] {
+        let answer = get(&hub, &path, &headers).await;
+        assert_eq!(answer.status, status);
+        assert_eq!(answer.header("service-worker-allowed"), Some("/"));
+        assert_eq!(answer.header("cache-control"), Some("no-cache"));
+    }
+    assert_eq!(get(&hub, "/client.js", "").await.header("service-worker-allowed"), None);
+    let table = get(&hub, "/assets/manifest.json", "").await;
+    assert!(!table.text().contains("worker"), "{}", table.text());
 }
 
 async fn assert_missing(address: SocketAddr, path: &str) {

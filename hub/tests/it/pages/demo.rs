@@ -84,7 +84,11 @@ async fn its_page_gets_tokens_for_a_quarter_of_an_hour() {
         assert!((800.0..=900.0).contains(&left_s), "{left_s}");
         Client::connect(address, token, Some("bellwire.v1")).await.unwrap();
     }
-    assert_eq!(token(address, "carol", &own(address)).await.status, 404);
+    for (user, status) in [("carol", 404), ("%ff", 400), ("a%2e%2e", 404), ("%00", 400)] {
+        let refused = token(address, user, &own(address)).await;
+        let media_type = refused.header("content-type");
+        assert_eq!((refused.status, media_type), (status, Some("application/problem+json")));
+    }
     let get = fetch(address, "GET", "/demo/token/alice", &own(address)).await;
     assert_eq!((get.status, get.header("allow")), (405, Some("POST")));
 }

@@ -93,7 +93,7 @@ impl RedisServer {
         notification
     }
 
-    /// Pushes and publishes, as the functions do.
+    /// Appends and publishes, as the functions do.
     pub async fn create(&self, user: &str, epoch: &str, seq: i64) -> String {
         let notification = self.push(user, epoch, seq).await;
         self.publish_at(&notification, epoch, seq).await;

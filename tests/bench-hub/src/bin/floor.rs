@@ -1,4 +1,4 @@
-//! The floor of the hub's benchmark: the least work of a relay from Redis to WebSockets.
+//! The floor of the hub's benchmark: the least work of a forwarder from Redis to WebSockets.
 //!
 //! It performs no validation (the user is the path), follows one channel, finds `userId` by
 //! searching for the bytes, and writes each message with one call. No tokens, presence, pings,

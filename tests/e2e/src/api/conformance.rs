@@ -3,6 +3,7 @@
 //!
 //! `BELLWIRE_SCHEMATHESIS_SEED=random` and `BELLWIRE_SCHEMATHESIS_SECONDS=600` search further.
 
+use support::push_tester::PushTester;
 use support::{Functions, RedisServer, Schemathesis};
 
 use crate::api::routes::{RESOURCES, everything};
@@ -33,6 +34,7 @@ fn run(functions: &Functions, seconds: u64) -> Schemathesis {
 async fn answers_are_as_the_document_says_whatever_is_asked() {
     let redis = RedisServer::start().await;
     let functions = Functions::with(&redis).resources(RESOURCES).start().await;
+    let _worker = PushTester::start(&redis).await;
     run(&functions, seconds(SECONDS)).token(&everything()).run().await;
     assert!(!functions.output().contains("wasm trap"), "{}", functions.output());
 }

@@ -60,7 +60,7 @@ async fn limit_bounds_the_page() {
     assert_eq!(titles(&page("").await.expect(200).json()), newest(20));
     assert_eq!(titles(&page("?limit=1").await.expect(200).json()), newest(1));
     assert_eq!(titles(&page("?limit=100").await.expect(200).json()), newest(25));
-    // `unread` is of the window, not of the page.
+    // `unread` is of the feed window, not of the page.
     assert_eq!(page("?limit=1").await.expect(200).json()["unread"], 25);
     for bad in ["0", "101", "-1", "x", "", "1.5", "99999999999999999999"] {
         let answer = page(&format!("?limit={bad}")).await.expect_problem(400, "invalid_field");

@@ -15,6 +15,7 @@ mod limits;
 mod openapi;
 mod ops;
 mod presence;
+mod pushes;
 mod queues;
 mod readiness;
 mod records;

@@ -25,9 +25,17 @@ fn every_segment_of_a_route_is_in_the_document() {
     let known: BTreeSet<&str> =
         document()["paths"].as_object().unwrap().keys().flat_map(|path| path.split('/')).collect();
     let mut count = 0;
-    for component in
-        ["cache", "campaigns", "feed", "notifications", "ops", "presence", "queues", "tokens"]
-    {
+    for component in [
+        "cache",
+        "campaigns",
+        "feed",
+        "notifications",
+        "ops",
+        "presence",
+        "pushes",
+        "queues",
+        "tokens",
+    ] {
         let path =
             format!("{}/../../functions/{component}/src/routes.rs", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).unwrap();

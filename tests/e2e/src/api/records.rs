@@ -1,4 +1,5 @@
-//! What goes beyond one create and one page, on both records: keys, batches, paging, marks, deletes.
+//! What goes beyond one create and one page, on both records: keys, batches, paging, marks,
+//! deletes.
 
 mod unread;
 
@@ -85,7 +86,7 @@ async fn an_idempotency_key_replays_the_same_and_refuses_another_body() {
         on.create_with_key("k2", other).await.expect(201);
         assert_eq!(seqs(&on.page("a", "").await), [2, 1], "{}", on.name);
 
-        // The push of the first answer was lost: a replay brings it.
+        // The delivery after the first answer was lost: a replay brings it.
         on.redis.run_words::<redis::Value>(&["FLUSHALL"]).await;
         let body = json!({"userId": "a", "title": "t", "data": {"x": [1], "y": 2}});
         on.create_with_key("k", body).await.expect(201);
@@ -167,7 +168,7 @@ async fn pages_reach_beyond_what_redis_holds() {
         loop {
             let page = on.page("a", &query).await;
             assert!(all.len() <= 200, "{}: pages without end", on.name);
-            assert_eq!(page["unread"], 99, "{}: of the window", on.name);
+            assert_eq!(page["unread"], 99, "{}: of the feed window", on.name);
             all.extend(seqs(&page));
             match page["next"].as_str() {
                 Some(next) => query = format!("limit=40&before={next}"),

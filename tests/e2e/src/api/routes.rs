@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use support::api::document;
+use support::push_tester::PushTester;
 use support::{Functions, RedisServer, token};
 
 const METHODS: [&str; 9] =
@@ -224,6 +225,7 @@ async fn a_body_beyond_the_limit_is_a_413_before_it_is_looked_at() {
 async fn an_unknown_member_or_parameter_is_named() {
     let redis = RedisServer::start().await;
     let functions = start(&redis).await;
+    let _worker = PushTester::start(&redis).await;
     let everything = everything();
     for operation in operations() {
         let (Operation { method, target, .. }, shown) = (&operation, operation.shown());

@@ -32,6 +32,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("notifications", &[POSTGRES, SQLITE]),
     ("ops", &[POSTGRES, SQLITE]),
     ("presence", &[]),
+    ("pushes", &[POSTGRES, SQLITE]),
     ("queues", &[FILES]),
     ("tokens", &[POSTGRES, SQLITE]),
 ];

@@ -17,7 +17,7 @@ async fn entries_that_another_service_pushed_are_shown_where_they_lie() {
     functions.notify("alice", "ours 2").await;
     let feed = functions.feed("alice").await.expect(200);
     assert_eq!(titles(&feed.json()), ["ours 2", "theirs", "ours 1"]);
-    assert!(feed.text().contains(theirs), "not the bytes that were pushed: {}", feed.text());
+    assert!(feed.text().contains(theirs), "not the bytes that were appended: {}", feed.text());
     assert_eq!(feed.json()["unread"], 2, "foreign entries never count");
 }
 
@@ -93,8 +93,8 @@ async fn a_first_notification_lies_above_what_other_services_wrote_before() {
     assert_eq!((titles.len(), &feed["unread"]), (100, &json!(1)));
 }
 
-/// A new epoch loads the feed anew. The elements of the other service have pushed some of ours out of
-/// the list, which the load brings back: they were published long ago.
+/// A new epoch loads the feed anew. The elements of the other service have moved some of ours out
+/// of the list, which the load brings back: they were published long ago.
 #[tokio::test]
 async fn a_new_epoch_publishes_nothing_again_beside_foreign_elements() {
     let redis = RedisServer::start().await;

@@ -109,12 +109,12 @@ async fn tables_of_the_first_version_are_brought_up_to_date_by_whoever_comes_fir
     assert_eq!(created.len(), 8);
     assert_eq!(functions.titles("alice").await.len(), 8);
     let version = "SELECT epoch, schema_version FROM bellwire.record";
-    assert_eq!(postgres.run(version), format!("{epoch}|6"));
+    assert_eq!(postgres.run(version), format!("{epoch}|7"));
     // And again, on request, without harm.
     let token = token("an operator", "ops:write");
     functions.post("/admin/migrate", "").token(&token).send().await.expect(200);
     functions.notify("alice", "t").await;
-    assert!(postgres.run(version).ends_with("|6"));
+    assert!(postgres.run(version).ends_with("|7"));
 }
 
 #[tokio::test]

@@ -181,7 +181,7 @@ async fn a_locked_record_is_answered_in_time_and_works_afterwards() {
     let mut shown = shown_ids(&functions, "alice").await;
     let recorded = functions.record.ids("alice");
     // The host goes on with a statement that was given up, for as long as it waits for the lock: on
-    // a busy machine until after the next create. Then nobody is left to push it but the relay.
+    // a busy machine until after the next create. Then nobody is left to deliver it but the relay.
     if next["id"] != recorded[0] {
         functions.relay().await.expect(200);
         shown = shown_ids(&functions, "alice").await;

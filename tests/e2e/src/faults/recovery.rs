@@ -11,7 +11,7 @@ use crate::faults::load::{Load, Plan, until_nothing_is_pending};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Fewer entries per user than a window: nobody may be told of a gap.
+/// Fewer entries per user than a feed window: nobody may be told of a gap.
 fn short(length: Duration, rest_after: Duration) -> Plan {
     Plan { users: 10, busy_every: 0, creates_per_s: 100, length, rest_after }
 }
@@ -21,7 +21,8 @@ async fn redis_dead_for_ten_seconds_under_two_hundred_creates_a_second() {
     let redis = RedisServer::start_durable().await;
     let functions = Functions::start(&redis).await;
     let hub = Hub::start_with_relay(&redis, &functions).await;
-    // 90 at most for each of the thirty, so that a window holds whatever of it is pending; 750 for
+    // 90 at most for each of the thirty, so that a feed window holds whatever of it is pending; 750
+    // for
     // `busy`.
     let plan = Plan {
         users: 30,
@@ -40,7 +41,7 @@ async fn redis_dead_for_ten_seconds_under_two_hundred_creates_a_second() {
     assert_eq!(load.unanswered(), 0);
     assert!(load.pending("u1") > 10, "{}", load.pending("u1"));
     assert!(load.pending("busy") > 100, "{}", load.pending("busy"));
-    assert!(load.check(&redis).await > 0, "beyond a window the client is told");
+    assert!(load.check(&redis).await > 0, "beyond a feed window the client is told");
 }
 
 #[tokio::test]
@@ -136,8 +137,8 @@ async fn an_older_replica_gets_what_it_missed_without_any_create() {
 /// From the moment that the functions reach Redis again.
 const LAST_FRAME_LIMIT: Duration = Duration::from_secs(10);
 
-/// The hub is back first, so that its first call of the relay finds the functions without Redis; and
-/// what was lost had been noted as sent, so that nothing but the relay brings it back.
+/// The hub is back first, so that its first call of the relay finds the functions without Redis;
+/// and what was lost had been noted as sent, so that nothing but the relay brings it back.
 #[tokio::test]
 async fn after_failovers_to_older_replicas_the_last_frames_come_within_seconds() {
     let mut primary = RedisServer::start().await;
@@ -184,7 +185,7 @@ async fn a_host_killed_between_commit_and_push_under_load() {
         sleep(SECOND).await;
         proxy.hold();
         let pushed = redis.list("notifications:u1").await.len() as i64;
-        eventually("commits wait for their push", async || {
+        eventually("commits wait for their delivery", async || {
             (functions.record.seq("u1") > pushed + 1 && proxy.held_bytes() > 0).then_some(())
         })
         .await;
@@ -226,7 +227,7 @@ async fn a_create_whose_host_died_before_the_push_is_repeated_with_its_key_and_a
     proxy.cut();
     proxy.release();
     functions.restart().await;
-    assert!(redis.list("notifications:alice").await.is_empty(), "nothing was pushed");
+    assert!(redis.list("notifications:alice").await.is_empty(), "nothing was appended");
 
     // Alice's service tries again; of bob's nothing is heard any more.
     let again = create("alice").send().await.expect(201).json();

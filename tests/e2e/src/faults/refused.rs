@@ -3,6 +3,7 @@
 //! Afterwards it is done, or a repeat does it: nothing twice, nothing lost.
 
 mod caches;
+mod campaign_pushes;
 mod campaigns;
 mod feeds;
 mod presence;

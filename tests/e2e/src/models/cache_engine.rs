@@ -1,4 +1,4 @@
-//! The cache as a library, natively on a real Redis: single flight, fencing, windows, faults.
+//! The cache as a library, natively on a real Redis: single flight, fencing, cache windows, faults.
 
 mod adoption;
 mod counts;
@@ -84,7 +84,7 @@ pub fn windows(fresh: Duration, stale: Duration, error: Duration) -> Windows {
     Windows { fresh, stale, error, absent: LONG, cool_down: LONG }
 }
 
-/// Long windows, short timeouts.
+/// Long cache windows, short timeouts.
 pub fn policy(windows: Windows) -> Policy {
     let soft = Duration::from_millis(150);
     Policy::new("test").with_windows(windows).soft_timeout(soft).timeout(Duration::from_millis(600))

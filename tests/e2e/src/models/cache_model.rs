@@ -44,7 +44,7 @@ pub enum Loss {
 #[derive(Clone, Debug)]
 pub enum Op {
     Read,
-    /// The fetch of the nth last lease ends.
+    /// The fetch of the nth last cache lease ends.
     Finish(usize, End),
     Invalidate {
         hard: bool,

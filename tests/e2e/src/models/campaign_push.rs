@@ -128,18 +128,21 @@ impl Push {
         self.send(self.new_claim(users_max)).await
     }
 
-    /// Claims until there is a block of `users` users.
+    /// Fills the bucket, as if the ramp had ended long ago.
+    async fn fill(&self) {
+        let [_, _, hash, ..] = keys::campaign_push(&self.id);
+        let mut command = redis::cmd("HSET");
+        command.arg(hash).arg("tokens").arg(1_000_000).arg("ramp_ms").arg(0);
+        command.arg("filled_ms").arg(self.now_ms().await);
+        let _: Value = command.query_async(&mut self.connection.clone()).await.unwrap();
+    }
+
+    /// Claims a block of `users` users.
     async fn block(&self, users: usize) -> Block {
-        loop {
-            let claimed = self.claim(users).await;
-            match claimed.block {
-                Some(block) if block.open().count() == users => return block,
-                Some(block) => self.release(block).await,
-                None => {}
-            }
-            let wait = claimed.wait.unwrap_or_else(|| panic!("{:?}", claimed.state));
-            tokio::time::sleep(wait).await;
-        }
+        self.fill().await;
+        let block = self.claim(users).await.block.unwrap();
+        assert_eq!(block.open().count(), users, "{block:?}");
+        block
     }
 
     async fn release(&self, mut block: Block) {

@@ -5,4 +5,5 @@ pub mod events;
 pub mod http;
 pub mod jwt;
 pub mod published;
+pub mod push_tester;
 pub mod socket;

@@ -78,7 +78,7 @@ fn entry(at: usize) -> NewEntry {
         data: None,
         expires_at_ms: None,
     };
-    NewEntry { draft, id: format!("id{at}"), created_at_ms: 1, idempotency: None }
+    NewEntry { draft, id: format!("id{at}"), created_at_ms: 1, idempotency: None, push: None }
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {

@@ -15,7 +15,7 @@ use spin_sdk::time::sleep;
 
 use super::deadline::within;
 use super::rows::{self, Expected};
-use crate::ports::sql::{Failure, SqlError, Value};
+use crate::ports::sql::{Failure, SqlError, Statement, Value};
 use write_lock::{Wait, WriteLock};
 
 /// Deadline of a statement, including the wait for the write lock.
@@ -50,17 +50,17 @@ impl SpinSqlite {
         Ok(connection)
     }
 
-    async fn collect(
+    async fn collect<'s>(
         &self,
-        statement: &str,
-        parameters: Vec<Value>,
-        expected: Expected,
+        next: &mut dyn FnMut() -> Statement<'s>,
         is_locked: &Cell<bool>,
     ) -> Result<Vec<Vec<Value>>, SqlError> {
         let connection = self.connection().await.map_err(|error| classify(&error))?;
-        let parameters: Vec<_> = parameters.into_iter().map(parameter).collect();
-        let run = async || {
-            let run = connection.execute(statement, parameters.iter().cloned()).await?;
+        let mut run = async || {
+            let statement = next();
+            let expected = Expected::of(&statement);
+            let parameters = statement.parameters.into_iter().map(parameter);
+            let run = connection.execute(statement.text, parameters).await?;
             let (_, rows, verdict) = run.into_inner();
             rows::collect(rows, verdict, expected).await
         };
@@ -97,15 +97,14 @@ impl SpinSqlite {
         self.locked_at.get().is_some_and(|at| at.elapsed() < LOCKED_FOR)
     }
 
-    /// Runs a statement; the error contains SQLite's text.
-    pub(super) async fn query(
+    /// Runs the statement that `next` returns before each attempt; the error contains SQLite's
+    /// text.
+    pub(super) async fn query<'s>(
         &self,
-        statement: &str,
-        parameters: Vec<Value>,
-        expected: Expected,
+        next: &mut dyn FnMut() -> Statement<'s>,
     ) -> Result<Vec<Vec<Value>>, SqlError> {
         let is_locked = Cell::new(false);
-        let run = self.collect(statement, parameters, expected, &is_locked);
+        let run = self.collect(next, &is_locked);
         let outcome = within(STATEMENT_DEADLINE, run).await;
         let outcome = outcome.unwrap_or_else(|| Err(late(is_locked.get())));
         if outcome.is_err() {

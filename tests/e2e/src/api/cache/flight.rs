@@ -57,7 +57,7 @@ async fn a_leader_whose_host_dies_costs_one_lease() {
     world.origin.plan(Plan::default());
     let begun = Instant::now();
     let answers = crowd(&[&world.functions], 20, "item/7").await;
-    // The lease is the timeout of 1 s and a margin of 2 s.
+    // The cache lease is the timeout of 1 s and a margin of 2 s.
     assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
     assert!(answers.iter().all(|answer| answer.status == 200 && answer.text() == nth(2)));
     assert_eq!(world.origin.count(), 2);

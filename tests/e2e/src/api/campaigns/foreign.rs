@@ -1,4 +1,4 @@
-//! Other services that push to a campaign and take from it, without knowing of Bellwire.
+//! Other services that append to a campaign and take from it, without knowing of Bellwire.
 
 use serde_json::{Value, json};
 use support::{Functions, RedisServer};
@@ -37,7 +37,7 @@ async fn users_that_another_service_pushed_are_given_out_as_they_are() {
     add(&functions, 0..2).await;
     let _: i64 = redis.run_words(&["RPUSH", LIST, theirs]).await;
     assert_eq!(counts(&functions).await, [4, 5, 1]);
-    // Seen once, it is not forgotten: their pushes after their pops are new users.
+    // Seen once, it is not forgotten: what they append after their pops are new users.
     let _: Vec<String> = redis.run_words(&["LPOP", LIST, "3"]).await;
     assert_eq!(counts(&functions).await, [1, 5, 4]);
     let _: i64 = redis.run_words(&["RPUSH", LIST, theirs, theirs, theirs]).await;

@@ -131,11 +131,11 @@ async fn workers_find_it_and_what_they_tell_is_shown() {
 async fn users_have_fields() {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
-    let user = json!({"userId": "a", "fields": {"name": "Zoë", "n.1": "\"2\""}});
+    let user = json!({"userId": "a", "fields": {"n.1": "\"2\"", "name": "Zoë"}});
     call(&functions, "PUT", "c1/users", json!({"users": [user]})).await.expect(200);
     assert_eq!(
         redis.list("campaign:c1").await,
-        [r#"{"userId":"a","fields":{"name":"Zoë","n.1":"\"2\""}}"#]
+        [r#"{"userId":"a","fields":{"n.1":"\"2\"","name":"Zoë"}}"#]
     );
     assert_eq!(next(&functions, 1).await["users"], json!([user]));
     for (fields, code) in [

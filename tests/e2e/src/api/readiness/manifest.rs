@@ -65,8 +65,17 @@ fn wanted(component: &str, application: &Variables) -> BTreeSet<String> {
 }
 
 /// The components of Bellwire itself: all of them verify tokens and may be called by pages.
-const OURS: [&str; 8] =
-    ["cache", "campaigns", "feed", "notifications", "ops", "presence", "queues", "tokens"];
+const OURS: [&str; 9] = [
+    "cache",
+    "campaigns",
+    "feed",
+    "notifications",
+    "ops",
+    "presence",
+    "pushes",
+    "queues",
+    "tokens",
+];
 
 #[test]
 fn every_component_is_given_what_it_reads_and_nothing_else() {
@@ -94,8 +103,9 @@ fn readiness_sees_the_values_that_the_others_get() {
     for (component, variables) in &given {
         for (name, value) in variables {
             assert_eq!(*value, format!("{{{{ {name} }}}}"), "{component}");
-            // An origin that is away is no reason not to serve.
-            assert!(given["ops"].contains_key(name) || name == "settings_host", "{name}");
+            // An origin that is away is no reason not to serve, nor is a key of Web Push.
+            let is_optional = ["settings_host", "vapid_public_key"].contains(&name.as_str());
+            assert!(given["ops"].contains_key(name) || is_optional, "{name}");
         }
     }
 }

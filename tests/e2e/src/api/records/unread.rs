@@ -57,7 +57,7 @@ async fn the_unread_ones_alone_are_found_in_redis_and_in_the_record() {
             .map(|seq| (seq, id(seq).to_owned()))
             .collect();
         agrees(&on, &unread, id(1), "nothing is read").await;
-        // Marks in the window and below it; long stretches and single ones.
+        // Marks in the feed window and below it; long stretches and single ones.
         for range in [5..=8, 20..=60, 90..=90, 101..=125, 140..=140] {
             let ids: Vec<&str> = range.clone().map(id).collect();
             let marks = json!({ "ids": ids });

@@ -43,7 +43,7 @@ async fn a_read_or_an_invalidation() {
     .await;
 }
 
-/// A write that is refused ends the lease: the next reader fetches again.
+/// A write that is refused ends the cache lease: the next reader fetches again.
 #[tokio::test]
 async fn a_write() {
     let bench = Bench::start().await;
@@ -62,7 +62,7 @@ async fn a_write() {
             bench.refuse(&case, &refusal).await;
             let _ = bench.eval(&case.call, 0, false).await;
             bench.permit().await;
-            // Whoever could not end the lease has it still.
+            // Whoever could not end the cache lease has it still.
             let mut answer = bench.eval(&read(), 0, false).await.unwrap();
             if !answer.starts_with("fresh") {
                 let last = bench.eval(&case.call, 0, false).await.unwrap();

@@ -1,4 +1,4 @@
-//! Feeds: what is pushed lies there once, was published once, and counts as unread.
+//! Feeds: what is appended lies there once, was published once, and counts as unread.
 
 use shared::{UserId, keys, script};
 

@@ -15,7 +15,7 @@ async fn during_a_refresh(world: &World, redis: &RedisServer, meanwhile: impl As
     eventually("a refresh is under way", async || (world.fetches.get() == 2).then_some(())).await;
     let held: String = redis.run_words(&["GET", &lease()]).await;
     meanwhile().await;
-    // The refresh is over when its fetch is and its lease is gone or somebody else's.
+    // The refresh is over when its fetch is and its cache lease is gone or somebody else's.
     tokio::time::sleep(world.takes.get()).await;
     eventually("the refresh ends", async || {
         let now: Option<String> = redis.run_words(&["GET", &lease()]).await;
@@ -151,7 +151,7 @@ async fn natural_expiry_during_the_refresh_is_no_reason_to_drop_it() {
     local(async {
         let world = stale(&redis).await;
         world.read().await;
-        // As if it were at the end of its windows: 100 ms are left.
+        // As if it were at the end of its cache windows: 100 ms are left.
         let (key, fresh) = ("profile:7", world.with(policy(windows(LONG, LONG, LONG))));
         let exp: i64 = redis.run(&format!("PEXPIRETIME {key}")).await;
         let _: i64 = redis.run(&format!("PEXPIREAT {key} {}", exp - 100_000 + 100)).await;

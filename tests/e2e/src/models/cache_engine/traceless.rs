@@ -1,5 +1,5 @@
-//! What other services do that leaves no trace in the expiry: `SET … KEEPTTL`, and companions that are
-//! no strings any more.
+//! What other services do that leaves no trace in the expiry: `SET … KEEPTTL`, and companions that
+//! are no strings any more.
 
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ async fn what_is_no_json_is_not_served_although_the_expiry_was_kept() {
             let begun = Instant::now();
             let answer = world.read().await;
             assert_eq!((answer.how, answer.stored), (How::Miss, true), "{answer:?}");
-            // Not for its own lease.
+            // Not for its own cache lease.
             assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());
             assert_ne!(text(&answer), "garbage");
         }

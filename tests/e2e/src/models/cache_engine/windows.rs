@@ -1,4 +1,4 @@
-//! Windows, failures, not-found, validators.
+//! Cache windows, failures, not-found, validators.
 
 use std::time::{Duration, Instant};
 

@@ -191,7 +191,7 @@ impl Model {
         check(!(is_fresh && (key_soft || tag_soft)), || format!("{read:?} was invalidated"))
     }
 
-    /// A value of ours that nothing has touched follows its windows exactly.
+    /// A value of ours that nothing has touched follows its cache windows exactly.
     fn is_as_fresh_as_written(&self, read: &Read) -> Checked {
         let Some(held) = &self.value else { return Ok(()) };
         let Some(fresh_until) = held.fresh_until else { return Ok(()) };
@@ -257,7 +257,7 @@ impl Model {
         let has_value = before.is_some() || lease.expiry > now;
         match (end, status.as_str()) {
             (End::Same, "gone") => return Ok(()),
-            // A key-soft invalidation ends leases, so nothing else stands in the way.
+            // A key-soft invalidation ends cache leases, so nothing else stands in the way.
             (_, "stored") => {}
             _ => return Err(what()),
         }

@@ -79,7 +79,7 @@ impl Store {
         Read { decision, now, body }
     }
 
-    /// Ends a lease; what the script said, and when.
+    /// Ends a cache lease; what the script said, and when.
     pub fn finish(&mut self, token: &str, end: End, body: &str) -> (String, i64) {
         let (mode, fresh, body) = match end {
             End::Value => ("value", FRESH, body),
@@ -134,7 +134,7 @@ impl Store {
         let _: i64 = self.command(&["EXPIRE", &key, "600"]);
     }
 
-    /// Removes the value (0), the companion (1), the lease (2) or the tag (3).
+    /// Removes the value (0), the companion (1), the cache lease (2) or the tag (3).
     pub fn remove(&mut self, at: usize) {
         let key = self.keys[at].clone();
         let _: i64 = self.command(&["DEL", &key]);

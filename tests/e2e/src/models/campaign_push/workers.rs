@@ -169,7 +169,7 @@ async fn without_failures_everybody_is_attempted_exactly_once() {
     let redis = RedisServer::start().await;
     let world = World::start(&redis, super::LEASE_MS).await;
     world.run(false).await;
-    let ledger = world.ledger.borrow();
+    let ledger = world.ledger.take();
     assert_eq!(ledger.doubtful, 0);
     // Those who were put off came once more for each time. A worker sees what is left of a block only
     // once, when it claims it.

@@ -193,7 +193,7 @@ fn item(at: usize) -> NewEntry {
         data: None,
         expires_at_ms: None,
     };
-    NewEntry { draft, id: uuid_v7(NOW_MS), created_at_ms: NOW_MS, idempotency: None }
+    NewEntry { draft, id: uuid_v7(NOW_MS), created_at_ms: NOW_MS, idempotency: None, push: None }
 }
 
 /// Redis may fail here, and others may be faster for ever; the record may not fail.

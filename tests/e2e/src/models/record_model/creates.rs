@@ -26,7 +26,13 @@ impl World {
             key: format!("key {key}"),
             request_hash: format!("{at} {body}"),
         });
-        NewEntry { draft, id: uuid_v7(self.now_ms), created_at_ms: self.now_ms, idempotency }
+        NewEntry {
+            draft,
+            id: uuid_v7(self.now_ms),
+            created_at_ms: self.now_ms,
+            idempotency,
+            push: None,
+        }
     }
 
     /// Commits and delivers, as the component `notifications` does.
@@ -112,7 +118,7 @@ impl World {
         let kept = &self.expected.kept.users[at];
         let is_stranger = |(_, json): &(i64, &str)| kept.by_json(json).is_none();
         if feed.elements.len() > FEED_ENTRIES_MAX {
-            return Err(format!("a feed longer than the window\n{feed:?}"));
+            return Err(format!("a feed longer than the feed window\n{feed:?}"));
         }
         if before.epoch.is_none() && before.ours().iter().any(is_stranger) {
             return Ok(()); // nothing tells that the list belonged to another record
@@ -166,7 +172,7 @@ impl Expected {
         };
         match (known, outcome) {
             (None, Outcome::Created { seq }) => {
-                let NewEntry { draft, id, created_at_ms, idempotency } = item;
+                let NewEntry { draft, id, created_at_ms, idempotency, .. } = item;
                 let notification = Notification { id, seq, draft, created_at_ms };
                 self.kept.commit(at, &notification, idempotency);
                 Ok(Some(Committed::Fresh(notification)))

@@ -95,5 +95,11 @@ fn item(member: &Member) -> NewEntry {
         .then(|| Idempotency { key: format!("key {key}"), request_hash: "same".to_owned() });
     // Some are so old already that their keys have expired, some that they are not kept.
     let created_at_ms = NOW_MS - i64::from(member.pick(6) == 0) * (member.pick(3) as i64) * KEYS_MS;
-    NewEntry { draft, id: uuid_v7(NOW_MS), created_at_ms: created_at_ms - 1, idempotency }
+    NewEntry {
+        draft,
+        id: uuid_v7(NOW_MS),
+        created_at_ms: created_at_ms - 1,
+        idempotency,
+        push: None,
+    }
 }

@@ -127,8 +127,8 @@ pub struct Doubt {
     pub vacant: usize,
     /// The record was put back under the same epoch and nothing was created since.
     pub is_tainted: bool,
-    /// Some of the list was lost at some time, if only out of a full window: what was published may
-    /// be published again.
+    /// Some of the list was lost at some time, if only out of a full feed window: what was
+    /// published may be published again.
     pub lost_data: bool,
 }
 
@@ -183,7 +183,7 @@ impl Expected {
         self.skip_beyond_window(user);
     }
 
-    /// What a load passes over now may come into the window later, when others are deleted.
+    /// What a load passes over now may come into the feed window later, when others are deleted.
     pub fn skip_beyond_window(&mut self, user: usize) {
         for (_, entry) in self.kept.users[user].undeleted().skip(FEED_ENTRIES_MAX) {
             if !self.must_be_heard.contains(&entry.json) {

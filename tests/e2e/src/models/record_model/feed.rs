@@ -103,7 +103,7 @@ impl Feed {
             return Err("a foreign element from nowhere".to_owned());
         }
         let mut lost = false;
-        // Newest first: whatever was pushed out of a full list lay at its end.
+        // Newest first: whatever was moved out of a full list lay at its end.
         for element in old.iter().filter(is_foreign) {
             lost |= !new_set.contains(element);
             if lost && new_set.contains(element) {

@@ -93,6 +93,7 @@ impl Stage {
             id: uuid_v7(NOW_MS),
             created_at_ms: NOW_MS,
             idempotency: None,
+            push: None,
         };
         let items: Vec<NewEntry> = (0..many).map(|_| item()).collect();
         let created = self.member.record.create(&items, 0).await.unwrap();

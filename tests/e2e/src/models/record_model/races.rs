@@ -52,7 +52,7 @@ fn item(user: u64, key: Option<String>, body: u64) -> NewEntry {
     };
     let request_hash = format!("{user} {body}");
     let idempotency = key.map(|key| Idempotency { key, request_hash });
-    NewEntry { draft, id: uuid_v7(NOW_MS), created_at_ms: NOW_MS, idempotency }
+    NewEntry { draft, id: uuid_v7(NOW_MS), created_at_ms: NOW_MS, idempotency, push: None }
 }
 
 #[tokio::test]
