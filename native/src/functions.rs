@@ -1,5 +1,5 @@
-//! Calls of the functions over HTTP: a deadline, a bounded answer, and the token of a file, which is
-//! read before each call.
+//! Calls of the functions over HTTP: a deadline, a bounded answer, and the token of a file, which
+//! is read before each call.
 
 use std::error::Error;
 use std::io;

@@ -1,5 +1,5 @@
-//! What the native programs share: the hub and the push worker. Nothing here knows of sockets, feeds
-//! or pushes.
+//! What the native programs share: the hub and the push worker. Nothing here knows of sockets,
+//! feeds or pushes.
 //!
 //! - [`settings`]: flags, variables and a file, merged, with the source of each; [`logging`],
 //!   [`secret`], [`base_url`]

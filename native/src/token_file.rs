@@ -10,8 +10,8 @@ use tokio::io::AsyncReadExt as _;
 
 use crate::limits::TOKEN_FILE_BYTES_MAX;
 
-/// Checks at the start what every use will read: a file that is wrong from the start would only show
-/// in the log, while nobody is called. `setting` names it in errors.
+/// Checks at the start what every use will read: a file that is wrong from the start would only
+/// show in the log, while nobody is called. `setting` names it in errors.
 ///
 /// # Errors
 /// The file cannot be read, or holds no token.

@@ -1,5 +1,5 @@
-//! Whether the worker can work, for `/readyz`: functions and Redis answer, and no service refuses its
-//! credential.
+//! Whether the worker can work, for `/readyz`: functions and Redis answer, and no service refuses
+//! its credential.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};

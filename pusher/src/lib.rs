@@ -1,8 +1,8 @@
 //! The push worker: claims pushes, sends them with [`push`], and says what became of them.
 //!
-//! It decides nothing about who gets a push: the functions do, on the record. It has no database and
-//! no state that a restart could lose: what is claimed and not settled is claimed again. Redis holds
-//! campaigns only; without it, notifications are pushed all the same.
+//! It decides nothing about who gets a push: the functions do, on the record. It has no database
+//! and no state that a restart could lose: what is claimed and not settled is claimed again. Redis
+//! holds campaigns only; without it, notifications are pushed all the same.
 //!
 //! The rooms, in the order of the data flow:
 //!

@@ -3,7 +3,8 @@
 
 use std::time::Duration;
 
-/// Jobs of one claim: at 400 pushes in flight and 40 ms each, 200 users with two devices take 40 ms.
+/// Jobs of one claim: at 400 pushes in flight and 40 ms each, 200 users with two devices take 40
+/// ms.
 pub(crate) const JOBS_PER_CLAIM: usize = 200;
 /// Claims under way: while the last jobs of one wait for a slow service, the next ones are sent.
 pub(crate) const JOB_CLAIMS_MAX: usize = 4;
@@ -15,8 +16,8 @@ pub(crate) const SETTLE_EVERY: Duration = Duration::from_millis(100);
 pub(crate) const SETTLE_MAX: usize = 500;
 /// Wait of a job whose credential is refused; an operator mends it meanwhile.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(60);
-/// After so long, mismatches of jobs are single devices' again: an operator has mended the credential,
-/// or the guard trips anew.
+/// After so long, mismatches of jobs are single devices' again: an operator has mended the
+/// credential, or the guard trips anew.
 pub(crate) const MISMATCH_FOR: Duration = Duration::from_secs(600);
 /// Longest wait of a job: quiet hours have less than a day.
 pub(crate) const JOB_WAIT_MAX: Duration = Duration::from_secs(24 * 3600);

@@ -1,5 +1,5 @@
-//! The worker's counters, and the page of `/metrics`. What the sender counts itself is read from there
-//! for each page.
+//! The worker's counters, and the page of `/metrics`. What the sender counts itself is read from
+//! there for each page.
 
 use std::fmt;
 use std::sync::Arc;

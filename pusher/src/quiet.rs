@@ -19,8 +19,8 @@ pub(crate) struct QuietHours {
 }
 
 impl QuietHours {
-    /// The time until they end; `None` outside of them, and if they are invalid: the functions check
-    /// them, and a push is better than silence for ever.
+    /// The time until they end; `None` outside of them, and if they are invalid: the functions
+    /// check them, and a push is better than silence for ever.
     pub(crate) fn wait(&self, now: Timestamp) -> Option<Duration> {
         let (from, to) = (time(&self.from)?, time(&self.to)?);
         let zone = TimeZone::get(&self.time_zone).ok()?;

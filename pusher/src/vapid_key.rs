@@ -8,8 +8,8 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use push::Es256;
 
-/// Writes a new key to `file`, readable by its owner only; returns the public key. A file that exists
-/// is left alone: browsers that subscribed with its key would get nothing any more.
+/// Writes a new key to `file`, readable by its owner only; returns the public key. A file that
+/// exists is left alone: browsers that subscribed with its key would get nothing any more.
 ///
 /// # Errors
 /// The file exists, or cannot be written.

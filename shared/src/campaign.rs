@@ -1,14 +1,10 @@
-//! The elements of a campaign's list, their only serialiser, and what a worker reads from them.
-
-use std::fmt;
+//! The elements of a campaign's list, and their only serialiser.
 
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
 
 use crate::error::{Code, Error};
 use crate::json::{Object, quoted};
 use crate::limits::{CAMPAIGN_FIELDS_BYTES_MAX, CAMPAIGN_FIELDS_MAX, TEMPLATE_NAME_BYTES_MAX};
-use crate::notification::user_id_from_json;
 use crate::template::is_field_name;
 use crate::{PushToken, UserId};
 
@@ -84,55 +80,9 @@ fn parse_fields(value: &RawValue, path: &str) -> Result<Vec<(String, String)>, E
     Err(Error::field(Code::LimitExceeded, path, format!("`{path}` {problem}")))
 }
 
-/// A user as a worker reads them from an element, which another service may have written.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Target {
-    pub user_id: UserId,
-    /// Not checked, and not empty.
-    pub fcm_token: Option<String>,
-    /// Values of any type.
-    pub fields: Map<String, Value>,
-}
-
-impl Target {
-    /// Parses an element; unknown members count for nothing. `None` if it names no user.
-    #[must_use]
-    pub fn parse(element: &[u8]) -> Option<Self> {
-        #[derive(serde::Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        struct Element<'a> {
-            #[serde(borrow)]
-            user_id: &'a RawValue,
-            #[serde(default)]
-            fcm_token: Value,
-            #[serde(default)]
-            fields: Value,
-        }
-        let element: Element<'_> = serde_json::from_slice(element).ok()?;
-        let user_id = user_id_from_json(element.user_id.get())?.ok()?;
-        let fcm_token = match element.fcm_token {
-            Value::String(token) if !token.is_empty() => Some(token),
-            _ => None,
-        };
-        let fields = match element.fields {
-            Value::Object(fields) => fields,
-            _ => Map::new(),
-        };
-        Some(Self { user_id, fcm_token, fields })
-    }
-}
-
-impl fmt::Debug for Target {
-    /// Without the push token.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let has_token = self.fcm_token.is_some();
-        write!(f, "Target({}, token: {has_token}, {} fields)", self.user_id, self.fields.len())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use serde_json::{Map, Value};
 
     use super::*;
     use crate::Code;
@@ -189,42 +139,6 @@ mod tests {
             let error = with(many, bytes).unwrap_err();
             assert_eq!(error.code(), Code::LimitExceeded, "{many} of {bytes}");
             assert_eq!(error.field_name(), Some("users[3].fields"));
-        }
-    }
-
-    #[test]
-    fn a_worker_reads_what_anyone_wrote() {
-        let ours = br#"{"userId":"a","fcmToken":"t","fields":{"x":"y"}}"#;
-        let target = Target::parse(ours).unwrap();
-        assert_eq!((target.user_id.as_str(), target.fcm_token.as_deref()), ("a", Some("t")));
-        assert_eq!(target.fields["x"], "y");
-        assert_eq!(format!("{target:?}"), "Target(a, token: true, 1 fields)");
-        let foreign = br#" {"a":[1],"userId":7,"fcmToken":5,"fields":[]} "#;
-        let target = Target::parse(foreign).unwrap();
-        assert_eq!((target.user_id.as_str(), target.fcm_token), ("7", None));
-        assert!(target.fields.is_empty());
-        for bad in [&b""[..], b"7", b"{}", br#"{"userId":"a b"}"#, b"\xff", br#"{"userId":null}"#] {
-            assert_eq!(Target::parse(bad), None);
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn any_bytes_are_a_user_or_none(bytes in prop::collection::vec(any::<u8>(), 0..80)) {
-            let _ = Target::parse(&bytes);
-        }
-
-        #[test]
-        fn a_worker_reads_what_was_written(
-            id in "[A-Za-z0-9._~@+|-]{3,20}", token in prop::option::of("\\PC{1,20}"),
-            fields in prop::collection::btree_map("[A-Za-z0-9_.-]{1,9}", "\\PC{0,20}", 0..5),
-        ) {
-            let given = serde_json::json!({"userId": id, "fcmToken": token, "fields": fields});
-            let target = Target::parse(parse(&given.to_string()).unwrap().to_json().as_bytes());
-            let target = target.unwrap();
-            prop_assert_eq!(target.user_id.as_str(), id);
-            prop_assert_eq!(target.fcm_token, token);
-            prop_assert_eq!(Value::from(target.fields), given["fields"].clone());
         }
     }
 }

@@ -60,6 +60,9 @@ bw:hub:{online_users}:* SADD SCARD SMISMEMBER SPOP SREM SSCAN UNLINK EXPIRE
 
 /// Permissions of the push worker.
 pub const PUSH_WORKER: &str = "\
+bw:push SUBSCRIBE
+bw:push:tests LPOP
+bw:push:test:* SET
 campaign:* LLEN LPOP RPUSH TTL EXPIRE
 bw:campaign:{campaign:*} HMGET HSET TTL EXPIRE
 bw:push:{campaign:*} HGET HMGET HSET HINCRBY EXPIRE

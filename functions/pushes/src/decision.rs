@@ -1,6 +1,7 @@
 //! Whether a due push is sent, at the time of its claim.
 
 use runtime::record::{ClaimedPush, PushEntry};
+use shared::limits::PUSH_TTL_S_MAX;
 use shared::notification::PushWhen;
 
 use crate::addresses::Known;
@@ -22,7 +23,9 @@ pub fn worth_sending(job: &ClaimedPush, now_ms: i64) -> Option<(&PushEntry, i64)
     let entry = job.entry.as_ref()?;
     let left_ms = job.options.deadline_ms(job.created_at_ms, entry.expires_at_ms) - now_ms;
     let is_read = job.options.when == PushWhen::Unread && entry.read_at_ms.is_some();
-    (left_ms > 0 && !is_read).then_some((entry, (left_ms + 999) / 1000))
+    // A host whose clock is behind must not answer a longer time than services accept.
+    let left_s = ((left_ms + 999) / 1000).min(PUSH_TTL_S_MAX);
+    (left_ms > 0 && !is_read).then_some((entry, left_s))
 }
 
 /// What becomes of a job that is worth sending. Unknown presence counts as offline.

@@ -173,7 +173,7 @@ fn keys(args: &KeyArgs, env: &dyn Fn(&str) -> Option<String>) -> Result<KeySet> 
         .with_context(|| sources.into_iter().flatten().collect::<Vec<_>>().join(", "))
 }
 
-/// Where [`secret`](secret()) found the value: the file, or else the variable.
+/// Where [`secret`] found the value: the file, or else the variable.
 fn key_source(name: &str, file: Option<&str>, value: &str) -> Option<String> {
     match file.filter(|file| !file.is_empty()) {
         Some(file) => Some(format!("{name}_FILE ({file})")),

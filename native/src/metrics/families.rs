@@ -1,5 +1,5 @@
-//! Registers metrics while they are made. Both formats add `_total` to the names of counters, and the
-//! library a full stop to every help.
+//! Registers metrics while they are made. Both formats add `_total` to the names of counters, and
+//! the library a full stop to every help.
 
 use std::fmt::Debug;
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -25,8 +25,8 @@ impl fmt::Debug for MetricsAccess {
 }
 
 impl MetricsAccess {
-    /// From the values of `--metrics-listen` and `--metrics-token-file`; the names of their variables
-    /// begin with `variables`.
+    /// From the values of `--metrics-listen` and `--metrics-token-file`; the names of their
+    /// variables begin with `variables`.
     ///
     /// # Errors
     /// An invalid address, or a token file that is unreadable or empty.

@@ -1,5 +1,5 @@
-//! The text formats of `/metrics`, which `prometheus-client` writes: OpenMetrics 1.0 for scrapers that
-//! ask for that, otherwise Prometheus' text format 0.0.4, as for `curl`.
+//! The text formats of `/metrics`, which `prometheus-client` writes: OpenMetrics 1.0 for scrapers
+//! that ask for that, otherwise Prometheus' text format 0.0.4, as for `curl`.
 
 use std::fmt;
 

@@ -4,8 +4,8 @@ use clap::{Arg, Command};
 
 use super::file::{ConfigFile, settable};
 
-/// Checks that the sample holds every setting: active with its default, or commented out without one,
-/// with the variable's name beside it; and that it holds no other.
+/// Checks that the sample holds every setting: active with its default, or commented out without
+/// one, with the variable's name beside it; and that it holds no other.
 ///
 /// # Errors
 /// The first difference.

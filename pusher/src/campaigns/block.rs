@@ -30,8 +30,8 @@ pub(super) struct Task {
     pub(super) behind: Arc<Behind>,
 }
 
-/// The number of this worker's blocks whose settlement fails. A claim meanwhile could give one of them
-/// to the worker itself, as one in doubt.
+/// The number of this worker's blocks whose settlement fails. A claim meanwhile could give one of
+/// them to the worker itself, as one in doubt.
 #[derive(Debug, Default)]
 pub(super) struct Behind(AtomicUsize);
 
@@ -163,8 +163,8 @@ impl Task {
         }
     }
 
-    /// Tells Redis what was noted, and renews the lease. Returns false if the block is somebody else's
-    /// by now.
+    /// Tells Redis what was noted, and renews the lease. Returns false if the block is somebody
+    /// else's by now.
     async fn tell(&self, block: &mut Block, telling: &mut Telling) -> bool {
         let began = Instant::now();
         let told = self.parts.store.settle(block).await;

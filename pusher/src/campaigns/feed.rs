@@ -19,8 +19,8 @@ pub(super) struct Written {
     pub(super) is_in_feed: bool,
 }
 
-/// Writes the entries, if the campaign has them. Returns for each target what to push, or the end of
-/// it: `None` there stands for one of the ends.
+/// Writes the entries, if the campaign has them. Returns for each target what to push, or the end
+/// of it: `None` there stands for one of the ends.
 pub(super) async fn write(task: &Task, targets: &[Target]) -> (Vec<Option<Written>>, Vec<Ended>) {
     let options = &task.plan.options;
     let campaign = campaign(task);

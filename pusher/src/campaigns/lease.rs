@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
-/// The part of a lease at whose end nothing begins any more: the clocks of Redis and worker run apart
-/// a little, and a claim takes its time.
+/// The part of a lease at whose end nothing begins any more: the clocks of Redis and worker run
+/// apart a little, and a claim takes its time.
 const MARGIN: u32 = 6;
 
 /// Shared by the task that sends and the one that settles.

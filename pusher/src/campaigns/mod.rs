@@ -1,7 +1,7 @@
-//! Pushes of campaigns: looks for those under way, claims blocks of their users, sends, and settles.
-//! Any number of workers share a campaign; Redis says whose a user is.
+//! Pushes of campaigns: looks for those under way, claims blocks of their users, sends, and
+//! settles. Any number of workers share a campaign; Redis says whose a user is.
 //!
-//! [`run`] goes through one campaign, [`block`] through one block, [`user`] sends to one user;
+//! [`mod@run`] goes through one campaign, [`block`] through one block, [`user`] sends to one user;
 //! [`plan`] is a campaign's options, [`lease`] how long a block is this worker's.
 
 mod block;
@@ -69,8 +69,8 @@ impl Drop for Turn {
     }
 }
 
-/// Looks for campaigns and test pushes every second until the worker ends; returns when all blocks are
-/// settled.
+/// Looks for campaigns and test pushes every second until the worker ends; returns when all blocks
+/// are settled.
 pub(crate) async fn run(parts: Parts) {
     let under_way = Arc::new(UnderWay::default());
     let tasks = TaskTracker::new();

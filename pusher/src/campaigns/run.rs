@@ -86,8 +86,8 @@ impl Run<'_> {
         }
     }
 
-    /// Sends one claim until it is answered, unchanged: a reply that was lost brings the same block.
-    /// `None` if the worker ends.
+    /// Sends one claim until it is answered, unchanged: a reply that was lost brings the same
+    /// block. `None` if the worker ends.
     async fn claim(&self) -> Option<(Claimed, Instant)> {
         let pace = self.parts.pace;
         let claim =

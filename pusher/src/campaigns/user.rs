@@ -121,8 +121,8 @@ fn released(at: usize, item: &Item) -> Ended {
     Ended { at, end: End::released(item), responses: Vec::new(), pause: None }
 }
 
-/// What the functions know about the users, in their order. Waits for functions that are away; `None`
-/// if the block is to be given back.
+/// What the functions know about the users, in their order. Waits for functions that are away;
+/// `None` if the block is to be given back.
 async fn look_up(task: &Task, named: &[(usize, Item, Element)]) -> Option<Vec<User>> {
     let mut users = Vec::with_capacity(named.len());
     for some in named.chunks(LOOKUP_USERS_MAX) {
@@ -227,7 +227,8 @@ async fn to_device(task: &Task, target: &Target, device: &Device, id: &str) -> S
     fate(sending.judge(outcome, kind, target.due, &task.guards, prune))
 }
 
-/// The end of a user with several devices: sent if one accepted, tried again with those that may yet.
+/// The end of a user with several devices: sent if one accepted, tried again with those that may
+/// yet.
 fn combined(
     target: &Target,
     notification: &feed::Written,

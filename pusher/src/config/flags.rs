@@ -1,5 +1,5 @@
-//! The command line. Every flag has an environment variable and a key in the file. Secrets have flags
-//! for a file, never for the value.
+//! The command line. Every flag has an environment variable and a key in the file. Secrets have
+//! flags for a file, never for the value.
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand};
@@ -25,8 +25,8 @@ pub struct Cli {
 pub enum Command {
     /// Send pushes (the default).
     Serve(Box<ServeArgs>),
-    /// Validate the configuration as `serve` would, credentials included; print each setting and its
-    /// source.
+    /// Validate the configuration as `serve` would, credentials included; print each setting and
+    /// its source.
     CheckConfig(Box<ServeArgs>),
     /// Write a new key for Web Push to a file that does not exist yet; print its public key.
     VapidKey(VapidKeyArgs),
@@ -43,7 +43,8 @@ pub struct ServeArgs {
     #[arg(long, env = "BELLWIRE_PUSH_FUNCTIONS_URL", value_name = "URL")]
     pub(crate) functions_url: Option<String>,
 
-    /// File with a token of scopes `push:send tokens:write notifications:write`; read again before every call.
+    /// File with a token of scopes `push:send tokens:write notifications:write`; read again before
+    /// every call.
     #[arg(long, env = "BELLWIRE_PUSH_FUNCTIONS_TOKEN_FILE", value_name = "FILE")]
     pub(crate) functions_token_file: Option<String>,
 
@@ -142,8 +143,8 @@ pub(crate) struct ServiceArgs {
     #[arg(long, env = "BELLWIRE_PUSH_VAPID_SUBJECT", value_name = "SUBJECT")]
     pub(crate) vapid_subject: Option<String>,
 
-    /// Hosts, separated by commas, that subscriptions may lead to: `name`, or `*.name` for all below
-    /// a name. By default those of the browsers' makers.
+    /// Hosts, separated by commas, that subscriptions may lead to: `name`, or `*.name` for all
+    /// below a name. By default those of the browsers' makers.
     #[arg(long, env = "BELLWIRE_PUSH_WEBPUSH_HOSTS", value_delimiter = ',', value_name = "HOSTS")]
     pub(crate) webpush_hosts: Vec<String>,
 

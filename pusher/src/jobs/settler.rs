@@ -1,5 +1,5 @@
-//! Tells the functions what became of jobs, many in a call. While the functions are away, results wait;
-//! the number of claims under way bounds them.
+//! Tells the functions what became of jobs, many in a call. While the functions are away, results
+//! wait; the number of claims under way bounds them.
 
 use std::sync::Arc;
 use std::time::Duration;

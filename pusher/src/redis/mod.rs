@@ -1,5 +1,5 @@
-//! What the worker does with Redis: campaigns, test pushes and wake-ups. The record's jobs do not need
-//! it.
+//! What the worker does with Redis: campaigns, test pushes and wake-ups. The record's jobs do not
+//! need it.
 
 mod scripts;
 mod wake;

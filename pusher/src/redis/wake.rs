@@ -1,5 +1,5 @@
-//! Wakes the worker when a push became due: a message on a channel, best effort. Without it, jobs are
-//! claimed every two seconds.
+//! Wakes the worker when a push became due: a message on a channel, best effort. Without it, jobs
+//! are claimed every two seconds.
 
 use futures_util::StreamExt as _;
 use native::limits::REDIS_CONNECT_DEADLINE;

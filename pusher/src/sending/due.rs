@@ -34,8 +34,8 @@ impl Due {
         self.age.saturating_add(wait) < self.ttl
     }
 
-    /// Counted from now: a push may have waited for quiet hours before its first attempt. The number
-    /// of attempts bounds the whole.
+    /// Counted from now: a push may have waited for quiet hours before its first attempt. The
+    /// number of attempts bounds the whole.
     pub(super) fn after_failure(self, reason: Reason, after: Option<Duration>) -> Fate {
         let ttl = self.ttl.saturating_sub(self.age);
         let due = push::schedule::Due { attempts: self.attempts, age: Duration::ZERO, ttl };

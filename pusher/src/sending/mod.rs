@@ -1,5 +1,5 @@
-//! One push: waits for its turn, sends it, and says what its outcome means for the user's device. Jobs,
-//! campaigns and test pushes share the bound on pushes in flight.
+//! One push: waits for its turn, sends it, and says what its outcome means for the user's device.
+//! Jobs, campaigns and test pushes share the bound on pushes in flight.
 
 mod due;
 mod guards;

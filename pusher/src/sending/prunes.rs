@@ -1,5 +1,5 @@
-//! Removes dead addresses through the functions, many in a call. Calls are repeated while the functions
-//! are away; what does not fit meanwhile is found dead again by a later push.
+//! Removes dead addresses through the functions, many in a call. Calls are repeated while the
+//! functions are away; what does not fit meanwhile is found dead again by a later push.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::metrics::Metrics;
 pub(crate) struct Prunes(mpsc::Sender<Prune>);
 
 impl Prunes {
-    /// The other end goes to [`run`].
+    /// The other end goes to [`Prunes::run`].
     pub(crate) fn new() -> (Self, mpsc::Receiver<Prune>) {
         let (sender, receiver) = mpsc::channel(PRUNES_MAX);
         (Self(sender), receiver)

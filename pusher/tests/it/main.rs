@@ -1,5 +1,5 @@
-//! The worker's program, with functions and push services of the tests' own and a real Redis. Every test
-//! has all of them for itself.
+//! The worker's program, with functions and push services of the tests' own and a real Redis. Every
+//! test has all of them for itself.
 //!
 //! | file | |
 //! |---|---|

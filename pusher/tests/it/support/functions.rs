@@ -1,5 +1,5 @@
-//! The functions' routes for the worker, in memory: jobs with leases and revisions as the record has
-//! them.
+//! The functions' routes for the worker, in memory: jobs with leases and revisions as the record
+//! has them.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
