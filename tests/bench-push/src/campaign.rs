@@ -244,6 +244,6 @@ fn mib(pid: u32) -> Result<f64> {
 
 /// Notifications in the functions' record.
 fn entries(postgres: &Postgres) -> Result<f64> {
-    let counted = postgres.run_in("functions", "SELECT count(*) FROM notifications");
+    let counted = postgres.run_in("functions", "SELECT count(*) FROM bellwire.notifications");
     counted.parse().with_context(|| counted.clone())
 }
