@@ -1,7 +1,7 @@
 //! Campaigns through the worker `bellwire-push`: users in Redis, the functions on Postgres, the
 //! benchmark's push service. Measures what a push costs every process that takes part.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -79,7 +79,7 @@ struct Stage {
 }
 
 impl Stage {
-    async fn start(worker: &PathBuf, server: &Server) -> Result<Self> {
+    async fn start(worker: &Path, server: &Server) -> Result<Self> {
         let (redis, postgres) =
             (RedisServer::start().await, Postgres::start_with(&[DURABLE]).await);
         postgres.run("CREATE DATABASE functions");
@@ -149,7 +149,7 @@ impl Stage {
 }
 
 /// All kinds of campaigns in turns.
-pub async fn all(args: &Args, worker: &PathBuf) -> Result<Vec<(Plan, Vec<Outcome>)>> {
+pub async fn all(args: &Args, worker: &Path) -> Result<Vec<(Plan, Vec<Outcome>)>> {
     let mut server = Server::start().await?;
     let plans = args
         .delay_ms
@@ -168,7 +168,7 @@ pub async fn all(args: &Args, worker: &PathBuf) -> Result<Vec<(Plan, Vec<Outcome
 }
 
 /// Sends one campaign with everything newly started.
-async fn once(args: &Args, worker: &PathBuf, server: &mut Server, plan: Plan) -> Result<Outcome> {
+async fn once(args: &Args, worker: &Path, server: &mut Server, plan: Plan) -> Result<Outcome> {
     server.delay(plan.delay_ms).await?;
     let mut stage = Stage::start(worker, server).await?;
     let outcome = measure(args, &stage, server, plan).await;
