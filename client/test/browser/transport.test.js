@@ -119,6 +119,19 @@ scenario("WebSocket blocked: an event stream, live, with marks, resumed", async 
   assert.ok(await inOrder(blocked, ["a", "b", "c"]), await blocked.evaluate(() => got));
 });
 
+scenario("a user without a feed: a break before the first notification is no gap, and what came meanwhile is there", async () => {
+  const page = await tab();
+  await until("a position", () => page.evaluate(() => client.cursor?.seq === 0 && client.unread === 0));
+  for (const titles of [[], ["first"]]) {
+    await stack.hub.end();
+    for (const title of titles) await stack.notify(user, title);
+    await stack.hub.start();
+    await opened(page);
+    await settled(stack, [page], { user });
+    assert.deepEqual(await page.evaluate(() => [got, gaps]), [titles, []]);
+  }
+});
+
 scenario("an unlisted origin and an invalid user are closed with a reason", async () => {
   const stranger = await startSite();
   const made = { hub: stack.hubUrl, functions: stack.functionsUrl, user, options: { shared: false } };
