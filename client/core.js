@@ -7,7 +7,6 @@ import { jitter } from "./backoff.js";
 import { lazy } from "./lazy.js";
 import { openLine } from "./line.js";
 import { Position, gap } from "./position.js";
-import { localStore } from "./store.js";
 import { canShare, joinTabs } from "./tabs.js";
 import { Token } from "./token.js";
 import { Unread } from "./unread.js";
@@ -147,7 +146,7 @@ export function openCore(options, emit) {
   /** What reads the feed and marks: most pages need it later than the first notification, some never. */
   async function load() {
     const { openFeed } = await loadFeed();
-    const reader = { epoch: () => position.cursor?.epoch, version: () => version, publish, verify, wake };
+    const reader = { epoch: () => position.cursor?.epoch, version: () => version, status: () => status, publish, verify, wake };
     return (feed ??= openFeed(name, options, token, reader));
   }
 
@@ -169,12 +168,6 @@ export function openCore(options, emit) {
     }
   }
 
-  async function ask() {
-    const { page } = await load();
-    await page({ limit: 1 });
-    misses = 0;
-  }
-
   /**
    * Asks what is unread, unless asked already: the hub, or the functions if Redis has no feed. Their answer makes one,
    * whose position the hub then tells: from there on this client can resume.
@@ -183,7 +176,14 @@ export function openCore(options, emit) {
     checking ??= setTimeout(() => {
       checking = undefined;
       if ((position.epoch || !functions) && line?.ping()) return;
-      if (functions) ask().then(() => position.cursor || line?.ping(), () => misses++);
+      if (!functions) return;
+      load().then(({ page }) => page({ limit: 1 })).then(
+        () => {
+          misses = 0;
+          if (!position.cursor) line?.ping();
+        },
+        () => misses++,
+      );
     }, waitMs);
   }
 
@@ -227,8 +227,7 @@ export function openCore(options, emit) {
     if (JSON.stringify(now) === JSON.stringify(status)) return;
     status = now;
     emit("statechange", now);
-    // This browser profile has a subscription, of this user or another: push.js looks after it.
-    if (localStore()?.["bellwire:push"]) push.follow(now).catch(() => {});
+    feed?.follow(now);
   }
 
   function wake() {

@@ -1,6 +1,6 @@
 // The user's feed over HTTP: pages, read marks, deletes. Marks that cannot be sent wait. And the way to
 // push.js. A module of its own, which the client loads once it has a connection, or when it is asked for.
-/** @import { FeedPage, Message, Options } from "#types" */
+/** @import { FeedPage, Message, Options, Status } from "#types" */
 /** @import { Token } from "./token.js" */
 import { jitter } from "./backoff.js";
 import { BellwireError } from "./errors.js";
@@ -15,6 +15,7 @@ const loadPush = lazy(() => import("./push.js"), "./push.js");
  * @typedef {object} Reader
  * @property {() => string | undefined} epoch
  * @property {() => number} version grows with every frame: an answer asked for before may be older
+ * @property {() => Status} status
  * @property {(message: Message) => void} publish
  * @property {() => void} verify asks what is unread
  * @property {() => void} wake something may have been missed
@@ -22,7 +23,7 @@ const loadPush = lazy(() => import("./push.js"), "./push.js");
 /** @typedef {ReturnType<typeof openFeed>} Feed */
 
 /** @param {string} name of the user at the hub @param {Options} options @param {Token} token @param {Reader} reader */
-export function openFeed(name, options, token, { epoch, version, publish, verify, wake }) {
+export function openFeed(name, options, token, { epoch, version, status, publish, verify, wake }) {
   const { functions, storage, user, fetch } = options;
   const store = storage === undefined && user !== undefined ? localStore() : storage;
   const marks = keepMarks(`${name}:marks`, store);
@@ -114,5 +115,11 @@ export function openFeed(name, options, token, { epoch, version, publish, verify
     return /** @type {any} */ (openPush(options, call, { wake }))[name](how);
   }
 
-  return { push, page, all, mark, send, remove, hurry: () => void (sendAt = 0), forget: marks.forget, isStored: marks.isStored };
+  /** Looks after the subscription of this browser profile, of this user or another. @param {Status} status */
+  function follow(status) {
+    if (localStore()?.["bellwire:push"]) push("follow", status).catch(() => {});
+  }
+  follow(status());
+
+  return { push, follow, page, all, mark, send, remove, hurry: () => void (sendAt = 0), forget: marks.forget, isStored: marks.isStored };
 }
