@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-client client-dist test-up autobahn chaos fuzz bench bench-hub token build new-component build-component check-sizes fmt lint deny docs-generated clean
+.PHONY: help up test test-client client-dist test-up autobahn chaos fuzz bench bench-hub bench-push token build new-component build-component check-sizes fmt lint deny docs-generated clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -33,6 +33,9 @@ bench: ## Run the benchmarks: make bench ARGS="--only feed".
 
 bench-hub: ## Run the benchmark of the hub: make bench-hub ARGS="--quick".
 	@scripts/bench-hub $(ARGS)
+
+bench-push: ## Run the benchmark of pushes: make bench-push ARGS="--only fcm".
+	@scripts/bench-push $(ARGS)
 
 chaos: ## Run under random faults and count losses and duplicates: ARGS="--seconds 300 --seed 7".
 	@scripts/chaos $(ARGS)

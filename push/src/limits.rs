@@ -15,6 +15,8 @@ pub const TTL_S_MAX: u64 = 28 * 24 * 3600;
 pub const DEADLINE_MIN: Duration = Duration::from_secs(10);
 /// Body of an answer in bytes; real ones have a few hundred.
 pub(crate) const ANSWER_BYTES_MAX: usize = 16 * 1024;
+/// Headers of an answer in bytes; real ones have less than a thousand.
+pub(crate) const ANSWER_HEADER_BYTES_MAX: u32 = 16 * 1024;
 /// Retry-After beyond this is cut: the service is asked again within the hour.
 pub(crate) const RETRY_AFTER_MAX: Duration = Duration::from_secs(3600);
 /// Wait after a 429 without Retry-After, as FCM documents it.
@@ -50,10 +52,8 @@ pub(crate) const HOSTS_MAX: usize = 128;
 pub(crate) const IDLE_MAX: Duration = Duration::from_secs(240);
 /// DNS, TCP and TLS together.
 pub(crate) const CONNECT_DEADLINE: Duration = Duration::from_secs(5);
-/// Looks for the server's limit of streams after TLS: for a second at most, and a server sends it
-/// at once.
-pub(crate) const SETTINGS_LOOK_EVERY: Duration = Duration::from_millis(4);
-pub(crate) const SETTINGS_LOOKS: u32 = 250;
+/// Time for the server's first frame, with its limit of streams; a server sends it at once.
+pub(crate) const SETTINGS_DEADLINE: Duration = Duration::from_secs(1);
 /// Wait after a failed connect; doubles up to the maximum.
 pub(crate) const RECONNECT_MIN: Duration = Duration::from_secs(1);
 pub(crate) const RECONNECT_MAX: Duration = Duration::from_secs(60);

@@ -1,6 +1,7 @@
 //! Scheme, host and port of a service.
 
 use std::fmt;
+use std::sync::Arc;
 
 use url::Url;
 
@@ -14,13 +15,14 @@ pub enum Scheme {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin {
     scheme: Scheme,
-    host: String,
+    /// Shared: every push has a copy.
+    host: Arc<str>,
     port: u16,
 }
 
 impl Origin {
     pub(crate) fn new(scheme: Scheme, host: &str, port: u16) -> Self {
-        Self { scheme, host: host.to_owned(), port }
+        Self { scheme, host: host.into(), port }
     }
 
     /// The origin of a configured URL without path, query and user.

@@ -1,14 +1,15 @@
 //! A secret text, which no log can show.
 
 use std::fmt;
+use std::sync::Arc;
 
 #[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
+pub struct Secret(Arc<str>);
 
 impl Secret {
     #[must_use]
     pub fn new(text: String) -> Self {
-        Self(text)
+        Self(text.into())
     }
 
     /// The text, for the one place that sends it.

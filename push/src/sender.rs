@@ -192,14 +192,14 @@ impl Sender {
         service: &impl Service,
         prepared: Result<Prepared, Outcome>,
     ) -> Outcome {
-        let prepared = match prepared {
+        let mut prepared = match prepared {
             Ok(prepared) => prepared,
             Err(outcome) => return outcome,
         };
         if let Some(outcome) = self.holds.lock().check(&prepared.hold, Instant::now()) {
             return outcome;
         }
-        let key = prepared.hold.clone();
+        let key = std::mem::take(&mut prepared.hold);
         let outcome = self.exchange(service, prepared).await;
         let held = match outcome {
             // About this address or this moment, not about the credential: see `Failure` and OAuth2's

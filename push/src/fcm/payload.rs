@@ -30,8 +30,8 @@ struct Request<'a> {
 #[derive(Serialize)]
 struct Fcm<'a> {
     token: &'a str,
-    notification: Notification<'a>,
-    data: Data<'a>,
+    notification: &'a Notification<'a>,
+    data: &'a Data<'a>,
     android: Android<'a>,
     apns: Apns<'a>,
     webpush: Webpush<'a>,
@@ -143,13 +143,12 @@ fn write(message: &Message, send: &Send<'_>) -> (Vec<u8>, usize) {
         link: message.link.as_deref(),
         data: message.data.as_deref().map(RawValue::get),
     };
-    let counted = json(&notification).len() + json(&data).len();
     let request = Request {
         validate_only: send.validate_only,
         message: Fcm {
             token: send.token,
-            notification,
-            data,
+            notification: &notification,
+            data: &data,
             android: Android {
                 collapse_key: send.ids.collapse_key.as_deref(),
                 priority: message.urgency.map(|urgency| match urgency {
@@ -183,7 +182,12 @@ fn write(message: &Message, send: &Send<'_>) -> (Vec<u8>, usize) {
             },
         },
     };
-    (json(&request), counted)
+    let body = json(&request);
+    let counted = match body.len() {
+        bytes @ ..=PAYLOAD_BYTES_MAX => bytes, // of which both are a part
+        _ => json(&notification).len() + json(&data).len(),
+    };
+    (body, counted)
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::header::{RETRY_AFTER, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request};
-use http_body_util::{BodyExt as _, Full, Limited};
 use parking_lot::Mutex;
 use rustls::ClientConfig;
 use tokio::time::timeout;
@@ -18,7 +17,7 @@ use super::connection::SendError;
 use super::dns::Filter;
 use super::host::Host;
 use super::tls::{self, Roots};
-use crate::limits::{ANSWER_BYTES_MAX, HOSTS_MAX};
+use crate::limits::HOSTS_MAX;
 use crate::origin::Origin;
 use crate::outcome::Answer;
 use crate::retry_after;
@@ -99,7 +98,7 @@ impl Client {
         body: Bytes,
         deadline: Duration,
     ) -> Result<Received, Failure> {
-        let mut request = Request::new(Full::new(body));
+        let mut request = Request::new(body);
         *request.method_mut() = Method::POST;
         let uri = format!("{origin}{path}").parse().map_err(|_| Failure::Invalid)?;
         *request.uri_mut() = uri;
@@ -116,7 +115,7 @@ impl Client {
     async fn exchange(
         &self,
         host: &Arc<Host>,
-        mut request: Request<Full<Bytes>>,
+        mut request: Request<Bytes>,
         is_sent: &mut bool,
     ) -> Result<Received, Failure> {
         for _ in 0..=RESENDS_MAX {
@@ -144,9 +143,7 @@ impl Client {
             let retry_after =
                 header.and_then(|value| retry_after::parse(value.as_bytes(), SystemTime::now()));
             // A body that is cut off or too long is classified by its status.
-            let body = Limited::new(response.into_body(), ANSWER_BYTES_MAX).collect().await;
-            let body = body.map(|body| body.to_bytes()).unwrap_or_default();
-            return Ok(Received { status, retry_after, body });
+            return Ok(Received { status, retry_after, body: response.into_body() });
         }
         Err(Failure::Broken { is_sent: false })
     }

@@ -1,29 +1,22 @@
-//! Opening a connection: addresses, TCP, TLS, the handshake of HTTP/2 or HTTP/1.1, and the task that
-//! drives it. What happens on an open connection is in `connection`.
+//! Opening a connection: addresses, TCP, TLS, and HTTP/2 or HTTP/1.1. What happens on an open
+//! connection is in `connection`.
 
-use std::future::{Future as _, poll_fn};
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 
-use hyper::client::conn::{http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, watch};
-use tokio::time::sleep;
+use tokio::sync::Notify;
 use tokio_rustls::TlsConnector;
 
 use super::connection::Connection;
 use super::dns::{self, Filter};
-use crate::limits::{PING_DEADLINE, PING_INTERVAL, SETTINGS_LOOK_EVERY, SETTINGS_LOOKS};
+use super::http2::Http2;
 use crate::origin::{Origin, Scheme};
-
-/// Until the server has said how many; it differs from everything that a server can say.
-const UNKNOWN_STREAMS: usize = usize::MAX - 1;
 
 /// Why there is no connection. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -83,50 +76,9 @@ pub(super) async fn open(
         ConnectError::Tls
     })?;
     match stream.get_ref().1.alpn_protocol() {
-        Some(b"h2") => http2(stream, freed.clone()).await,
+        Some(b"h2") => Http2::open(stream, freed.clone()).await.map(Connection::http2),
         _ => http1(stream).await,
     }
-}
-
-async fn http2(
-    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    freed: Arc<Notify>,
-) -> Result<Connection, ConnectError> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_DEADLINE)
-        .initial_max_send_streams(UNKNOWN_STREAMS);
-    let (sender, mut task) =
-        builder.handshake(TokioIo::new(stream)).await.map_err(|_| ConnectError::Http)?;
-    // The server's first frame has its limit, and requests beyond it would be refused. hyper reads it
-    // in a task of its own and tells nobody.
-    let mut looks = 0;
-    while task.current_max_send_streams() == UNKNOWN_STREAMS && looks < SETTINGS_LOOKS {
-        let polled = poll_fn(|context| Poll::Ready(Pin::new(&mut task).poll(context))).await;
-        if polled.is_ready() {
-            return Err(ConnectError::Http);
-        }
-        sleep(SETTINGS_LOOK_EVERY).await;
-        looks += 1;
-    }
-    let (says, streams) = watch::channel(task.current_max_send_streams());
-    tokio::spawn(async move {
-        // Polled with every request, which is soon enough to see that the limit was raised.
-        let ended = poll_fn(|context| {
-            let polled = Pin::new(&mut task).poll(context);
-            let now = task.current_max_send_streams();
-            if says.send_if_modified(|said| std::mem::replace(said, now) != now) {
-                freed.notify_one();
-            }
-            polled
-        });
-        if let Err(error) = ended.await {
-            tracing::debug!(%error, "a connection ended");
-        }
-    });
-    Ok(Connection::http2(sender, streams))
 }
 
 async fn http1(

@@ -8,33 +8,27 @@ use bytes::Bytes;
 use http::header::{HOST, HeaderValue};
 use http::uri::PathAndQuery;
 use http::{Request, Response, Uri};
-use http_body_util::Full;
-use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper::client::conn::http1;
 use parking_lot::Mutex;
-use tokio::sync::watch;
 
-use crate::limits::{IDLE_MAX, STREAMS_MAX, TIMEOUTS_MAX};
-
-pub(super) type Body = Full<Bytes>;
+use super::http2::{self, Http2, Http2Error};
+use crate::limits::{ANSWER_BYTES_MAX, IDLE_MAX, STREAMS_MAX, TIMEOUTS_MAX};
 
 /// A request that got no answer.
 pub(super) enum SendError {
     /// It was not processed: it can be sent again at once, on another connection.
-    NotSent(Box<Request<Body>>),
+    NotSent(Box<Request<Bytes>>),
     /// The service may have processed it.
     Broken,
-    /// It was not processed, and hyper kept it.
+    /// It was not processed, and is not kept.
     Refused,
 }
 
 enum Sender {
-    Http2 {
-        sender: http2::SendRequest<Body>,
-        streams: watch::Receiver<usize>,
-    },
+    Http2(Http2),
     /// One request at a time.
-    Http1(Box<Mutex<Option<http1::SendRequest<Body>>>>),
+    Http1(Box<Mutex<Option<http1::SendRequest<Full<Bytes>>>>>),
 }
 
 pub(super) struct Connection {
@@ -47,12 +41,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// `streams`: the requests that the server takes at once, as it said last.
-    pub(super) fn http2(sender: http2::SendRequest<Body>, streams: watch::Receiver<usize>) -> Self {
-        Self::new(Sender::Http2 { sender, streams })
+    pub(super) fn http2(http2: Http2) -> Self {
+        Self::new(Sender::Http2(http2))
     }
 
-    pub(super) fn http1(sender: http1::SendRequest<Body>) -> Self {
+    pub(super) fn http1(sender: http1::SendRequest<Full<Bytes>>) -> Self {
         Self::new(Sender::Http1(Box::new(Mutex::new(Some(sender)))))
     }
 
@@ -72,7 +65,7 @@ impl Connection {
         }
         let is_idle = self.in_flight() == 0;
         let is_closed = match &self.sender {
-            Sender::Http2 { sender, .. } => sender.is_closed(),
+            Sender::Http2(http2) => http2.is_closed(),
             // Taken while a request is in flight.
             Sender::Http1(sender) => {
                 is_idle && sender.lock().as_ref().is_none_or(http1::SendRequest::is_closed)
@@ -93,7 +86,7 @@ impl Connection {
     /// Requests that the server takes at once. Changes when the server says so.
     pub(super) fn capacity(&self) -> usize {
         match &self.sender {
-            Sender::Http2 { streams, .. } => (*streams.borrow()).min(STREAMS_MAX),
+            Sender::Http2(http2) => http2.streams().min(STREAMS_MAX),
             Sender::Http1(_) => 1,
         }
     }
@@ -119,56 +112,59 @@ impl Connection {
         }
     }
 
-    /// Sends a request with an absolute URI. Only after [`Connection::enter`].
-    pub(super) async fn send(
-        &self,
-        request: Request<Body>,
-    ) -> Result<Response<Incoming>, SendError> {
+    /// Sends a request with an absolute URI, and reads the answer to its end; a body that is cut
+    /// off or too long is empty. Only after [`Connection::enter`].
+    pub(super) async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, SendError> {
         match &self.sender {
-            Sender::Http2 { sender, .. } => {
-                let sent = sender.clone().try_send_request(request).await;
-                sent.map_err(|error| self.failed(error))
-            }
-            Sender::Http1(slot) => {
-                let taken = slot.lock().take();
-                let Some(mut sender) = taken else {
-                    return Err(SendError::NotSent(Box::new(request)));
-                };
-                if sender.ready().await.is_err() {
+            Sender::Http2(http2) => http2.send(request).await.map_err(|error| match error {
+                Http2Error::NotSent(request) => {
                     self.retire();
-                    return Err(SendError::NotSent(Box::new(request)));
+                    SendError::NotSent(request)
                 }
-                let sent = sender.try_send_request(origin_form(request)).await;
-                let response = sent.map_err(|error| self.failed(error))?;
-                *slot.lock() = Some(sender);
-                Ok(response)
-            }
+                Http2Error::Failed(error) => {
+                    let (failure, goes_on) = http2::judge(&error);
+                    if !goes_on {
+                        self.retire();
+                    }
+                    failure
+                }
+            }),
+            Sender::Http1(slot) => self.send_http1(slot, request).await,
         }
     }
 
-    fn failed(&self, mut error: TrySendError<Request<Body>>) -> SendError {
-        if let Some(request) = error.take_message() {
+    async fn send_http1(
+        &self,
+        slot: &Mutex<Option<http1::SendRequest<Full<Bytes>>>>,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, SendError> {
+        let taken = slot.lock().take();
+        let Some(mut sender) = taken else {
+            return Err(SendError::NotSent(Box::new(request)));
+        };
+        if sender.ready().await.is_err() {
             self.retire();
-            return SendError::NotSent(Box::new(request));
+            return Err(SendError::NotSent(Box::new(request)));
         }
-        let error = error.into_error();
-        let reset = std::error::Error::source(&error).and_then(|e| e.downcast_ref::<h2::Error>());
-        // A server that goes away names the last stream that it processes. h2 fails the later ones
-        // with the GOAWAY itself, and those alone.
-        let is_refused = reset.is_some_and(|error| {
-            error.is_remote()
-                && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
-        });
-        // One stream that was reset says nothing about the connection.
-        if !reset.is_some_and(h2::Error::is_reset) {
+        let body = request.body().clone();
+        let sent = sender.try_send_request(origin_form(request.map(Full::new))).await;
+        let response = sent.map_err(|mut error| {
             self.retire();
-        }
-        if is_refused { SendError::Refused } else { SendError::Broken }
+            match error.take_message() {
+                Some(request) => SendError::NotSent(Box::new(request.map(|_| body))),
+                None => SendError::Broken,
+            }
+        })?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_BYTES_MAX).collect().await;
+        *slot.lock() = Some(sender);
+        let body = body.map(|body| body.to_bytes()).unwrap_or_default();
+        Ok(Response::from_parts(head, body))
     }
 }
 
 /// HTTP/1.1 has the host in a header and only the path in the first line.
-fn origin_form(mut request: Request<Body>) -> Request<Body> {
+fn origin_form(mut request: Request<Full<Bytes>>) -> Request<Full<Bytes>> {
     let authority = request.uri().authority().map(|authority| authority.as_str().to_owned());
     if let Some(host) = authority.and_then(|host| HeaderValue::from_str(&host).ok()) {
         request.headers_mut().insert(HOST, host);

@@ -67,7 +67,8 @@ impl<T> CredentialFile<T> {
         let mut state = self.state.lock().await;
         if state.read.elapsed() >= CREDENTIAL_POLL {
             state.read = Instant::now();
-            self.reread(&mut state).await;
+            // In a box: rare, and its space would be part of every push in flight.
+            Box::pin(self.reread(&mut state)).await;
         }
         state.current.clone()
     }

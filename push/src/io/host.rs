@@ -105,7 +105,8 @@ impl Host {
                     (Err(_), Some(_)) => None,
                 };
                 if turn.is_some() && slot.usable().is_none() {
-                    match (self.open(tls).await, &best) {
+                    // In a box: the space of a handshake would be part of every push in flight.
+                    match (Box::pin(self.open(tls)).await, &best) {
                         (Ok(connection), _) => {
                             *slot.open.lock() = Some(Arc::new(connection));
                             self.freed.notify_waiters();

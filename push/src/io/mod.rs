@@ -6,6 +6,7 @@ mod connection;
 mod credential_file;
 mod dns;
 mod host;
+mod http2;
 mod oauth;
 mod tls;
 

@@ -85,7 +85,8 @@ pub(crate) enum OAuthError {
 }
 
 struct Token {
-    text: Secret,
+    /// `Bearer …`.
+    header: Secret,
     expires: Instant,
     /// Of the credential file.
     generation: u64,
@@ -116,7 +117,7 @@ impl OAuth {
         Self { client, may_be_plain, token: Mutex::default(), renewing: AsyncMutex::default() }
     }
 
-    /// A token that is valid for now.
+    /// The value of `authorization` with a token that is valid for now.
     pub(crate) async fn get(
         &self,
         account: &ServiceAccount,
@@ -136,7 +137,9 @@ impl OAuth {
         if let (Some(token), true) = (&token, is_fresh) {
             return Ok(token.clone());
         }
-        match (self.renew(account, generation, &mut renewing).await, token) {
+        // In a box: once an hour, its space would be part of every push in flight.
+        let renewing = Box::pin(self.renew(account, generation, &mut renewing));
+        match (renewing.await, token) {
             (Ok(token), _) | (Err(_), Some(token)) => Ok(token),
             (Err(error), None) => Err(error),
         }
@@ -145,7 +148,7 @@ impl OAuth {
     /// A service refused `refused`: the next token is new.
     pub(crate) fn discard(&self, refused: &Secret) {
         let mut token = self.token.lock();
-        if token.as_ref().is_some_and(|token| token.text == *refused) {
+        if token.as_ref().is_some_and(|token| token.header == *refused) {
             *token = None;
         }
     }
@@ -156,7 +159,7 @@ impl OAuth {
         let token = self.token.lock();
         let token = token.as_ref().filter(|t| t.generation == generation && t.expires > now);
         let is_fresh = token.is_some_and(|token| token.expires > now + OAUTH_RENEW_BEFORE);
-        (token.map(|token| token.text.clone()), is_fresh)
+        (token.map(|token| token.header.clone()), is_fresh)
     }
 
     async fn renew(
@@ -180,12 +183,12 @@ impl OAuth {
         match self.ask(account).await {
             Ok(answer) => {
                 *backoff = Backoff { generation, ..Backoff::default() };
-                let text = Secret::new(answer.access_token);
+                let header = Secret::new(format!("Bearer {}", answer.access_token));
                 // A lifetime of an hour at most, whatever the server says.
                 let lifetime = Duration::from_secs(answer.expires_in.min(3600));
                 let expires = Instant::now() + lifetime;
-                *self.token.lock() = Some(Token { text: text.clone(), expires, generation });
-                Ok(text)
+                *self.token.lock() = Some(Token { header: header.clone(), expires, generation });
+                Ok(header)
             }
             Err(error) => {
                 let doublings = backoff.failures.min(6);

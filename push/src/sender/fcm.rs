@@ -69,15 +69,14 @@ impl Service for Fcm {
     async fn authorization(&self, _: &Origin, _: u64) -> Result<Secret, Outcome> {
         let account = self.account.current().await;
         match self.oauth.get(&account.value, account.generation).await {
-            Ok(token) => Ok(Secret::new(format!("Bearer {}", token.expose()))),
+            Ok(header) => Ok(header),
             Err(OAuthError::Refused(reason)) => Err(Outcome::Stop(reason)),
             Err(OAuthError::Failed { reason, wait }) => Err(Outcome::Hold { reason, wait }),
         }
     }
 
     async fn renew(&self, _: &Origin, refused: &Secret, _: u64) -> bool {
-        let token = refused.expose().strip_prefix("Bearer ").unwrap_or_default();
-        self.oauth.discard(&Secret::new(token.to_owned()));
+        self.oauth.discard(refused);
         true
     }
 }

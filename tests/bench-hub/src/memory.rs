@@ -1,9 +1,6 @@
-//! Memory: of a process, as its proportional share (PSS), and of the kernel for sockets, which
-//! belongs to no process.
+//! Memory of the kernel for sockets, which belongs to no process.
 
 use std::fs;
-
-use anyhow::{Context as _, Result};
 
 const PAGE_BYTES: u64 = 4096;
 /// Slabs that a socket uses in the kernel besides its buffers: the connection, the file, and its
@@ -21,26 +18,6 @@ const SLABS: &[&str] = &[
     "tcp_bind2_bucket",
     "tw_sock_TCP",
 ];
-
-/// Proportional set size (PSS) of a process and its children (nginx workers), in bytes.
-pub fn pss(pid: u32) -> Result<u64> {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-    let children = children.unwrap_or_default();
-    let children = children.split_ascii_whitespace().filter_map(|pid| pid.parse().ok());
-    std::iter::once(pid).chain(children).map(pss_of_one).sum()
-}
-
-fn pss_of_one(pid: u32) -> Result<u64> {
-    let path = format!("/proc/{pid}/smaps_rollup");
-    let text = fs::read_to_string(&path).with_context(|| path.clone())?;
-    parse_pss(&text).with_context(|| format!("no Pss in {path}"))
-}
-
-fn parse_pss(text: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    let kib: u64 = line.trim().strip_suffix(" kB")?.parse().ok()?;
-    Some(kib * 1024)
-}
 
 /// The kernel's memory for all TCP sockets of the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,8 +68,6 @@ mod tests {
 
     #[test]
     fn reads_the_files_of_proc() {
-        assert_eq!(parse_pss("55..60 ---p\nRss: 12 kB\nPss:        7 kB\n"), Some(7 * 1024));
-        assert_eq!(parse_pss("Pss_Dirty: 7 kB"), None);
         let slabs = "slabinfo - version: 2.1\n\
             TCP 78 130 2368 13 8 : tunables 0 0 0 : slabdata 10 10 0\n\
             dentry 260339 351036 192 21 1 : tunables 0 0 0 : slabdata 16716 16716 0\n\

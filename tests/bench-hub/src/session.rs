@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use support::memory::pss;
 use support::{RedisServer, cpu};
 
 use crate::audience::{Borne, Users};
 use crate::cli::{Args, Kind};
 use crate::gateway::{Gateway, Programs};
-use crate::memory::{Kernel, pss};
+use crate::memory::Kernel;
 use crate::publisher::Pace;
 
 /// Sockets opened and closed first, with messages: one-time allocations must not count as the

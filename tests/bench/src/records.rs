@@ -60,7 +60,7 @@ impl Backend {
             None => setup,
             Some(postgres) => setup
                 .variable("record", "postgres")
-                .variable("postgres_url", url(postgres, "functions"))
+                .variable("postgres_url", postgres.url_of("functions"))
                 .variable("postgres_host", postgres.address()),
         };
         let functions = setup.start().await;
@@ -74,7 +74,7 @@ impl Backend {
     pub fn name_to(&self, command: &mut Command) {
         match &self.postgres {
             None => command.arg("--sqlite").arg(self.native.path()),
-            Some(postgres) => command.arg("--postgres").arg(url(postgres, "native")),
+            Some(postgres) => command.arg("--postgres").arg(postgres.url_of("native")),
         };
     }
 
@@ -119,8 +119,3 @@ const STATEMENT_CHARS: usize = 60;
 pub const COUNTING: &str = "shared_preload_libraries=pg_stat_statements";
 /// Postgres writes a commit to the disk before it answers, as in production and as SQLite does.
 pub const DURABLE: &str = "fsync=on";
-
-/// In Spin's format; the database `postgres` is for observers.
-fn url(postgres: &Postgres, database: &str) -> String {
-    postgres.url().replace("/postgres?", &format!("/{database}?"))
-}

@@ -11,7 +11,7 @@
 //! | | [`PushService`]: FCM, a browser's push service, APNs |
 //! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`]: requests, and three ways to receive |
 //! | | [`jwt`]: tokens; [`api`]: every answer against `docs/openapi.json` |
-//! | `benchmarks` | [`cpu`] time, [`stats`], [`table`]s, peers in [`node`] |
+//! | `benchmarks` | [`cpu`] time, [`memory`], [`stats`], [`table`]s, peers in [`node`] |
 //! | [`wait`] | deadlines |
 //!
 //! The harness knows nothing of the system's internals, and does not depend on the hub's library.
@@ -27,7 +27,7 @@ pub mod rooms;
 mod servers;
 pub mod wait;
 
-pub use benchmarks::{cpu, node, stats, table};
+pub use benchmarks::{cpu, memory, node, stats, table};
 pub use clients::{api, events, http, jwt, published, push_tester, socket};
 pub use processes::{paths, ports, process, schemathesis};
 pub use servers::small_disk;

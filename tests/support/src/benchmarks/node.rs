@@ -2,7 +2,7 @@
 //! their own lock files.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::paths;
@@ -19,10 +19,17 @@ fn install(peers: &str, name: &str, program: &str) -> io::Result<PathBuf> {
     let from = paths::workspace().join(peers).join(name);
     let to = std::env::current_exe()?.with_file_name("bench-peers").join(name);
     std::fs::create_dir_all(&to)?;
+    let lock = |dir: &Path| std::fs::read(dir.join("package-lock.json")).ok();
+    // Written by npm at the end of an installation.
+    let is_installed = to.join("node_modules/.package-lock.json").exists()
+        && lock(&from).is_some_and(|new| lock(&to) == Some(new));
     for file in ["package.json", "package-lock.json", program] {
         if from.join(file).exists() {
             std::fs::copy(from.join(file), to.join(file))?;
         }
+    }
+    if is_installed {
+        return Ok(to);
     }
     // `npm ci` rejects a lock file without the packages for other platforms, as some peers have.
     let is_locked = from.join("package-lock.json").exists();

@@ -50,7 +50,12 @@ impl Postgres {
 
     /// The database `postgres`, without TLS.
     pub fn url(&self) -> String {
-        format!("postgres://postgres@{}/postgres?sslmode=disable", self.address())
+        self.url_of("postgres")
+    }
+
+    /// Another database.
+    pub fn url_of(&self, database: &str) -> String {
+        format!("postgres://postgres@{}/{database}?sslmode=disable", self.address())
     }
 
     pub fn pid(&self) -> u32 {
@@ -64,8 +69,13 @@ impl Postgres {
 
     /// Runs statements with `psql`; returns a line per row, with columns separated by `|`.
     pub fn run(&self, sql: &str) -> String {
+        self.run_in("postgres", sql)
+    }
+
+    /// [`Self::run`] in another database.
+    pub fn run_in(&self, database: &str, sql: &str) -> String {
         let output = Command::new(program("psql"))
-            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url()])
+            .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, &self.url_of(database)])
             .output()
             .unwrap_or_else(|error| panic!("cannot start psql: {error}"));
         let errors = String::from_utf8_lossy(&output.stderr);
