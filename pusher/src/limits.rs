@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use shared::limits::{PUSH_JOBS_MAX, PUSH_PRUNE_MAX, PUSH_TEST_TTL_S};
+
 /// Jobs of one claim: at 400 pushes in flight and 40 ms each, 200 users with two devices take 40
 /// ms.
 pub(crate) const JOBS_PER_CLAIM: usize = 200;
@@ -13,7 +15,7 @@ pub(crate) const JOB_POLL: Duration = Duration::from_secs(2);
 /// Time between two settlements. A killed worker leaves as much in doubt.
 pub(crate) const SETTLE_EVERY: Duration = Duration::from_millis(100);
 /// Jobs of one settlement, as the functions take them.
-pub(crate) const SETTLE_MAX: usize = 500;
+pub(crate) const SETTLE_MAX: usize = PUSH_JOBS_MAX;
 /// Wait of a job whose credential is refused; an operator mends it meanwhile.
 pub(crate) const STOP_WAIT: Duration = Duration::from_secs(60);
 /// After so long, mismatches of jobs are single devices' again: an operator has mended the
@@ -35,7 +37,7 @@ pub(crate) const BLOCKS_MAX: usize = 4;
 /// Test pushes taken in one look.
 pub(crate) const TRIALS_MAX: usize = 10;
 /// Seconds for which the functions can read the result of a test push.
-pub(crate) const TRIAL_RESULT_TTL_S: u64 = 60;
+pub(crate) const TRIAL_RESULT_TTL_S: i64 = PUSH_TEST_TTL_S;
 /// Seconds for which a service keeps a test push.
 pub(crate) const TRIAL_TTL_S: u64 = 60;
 
@@ -57,7 +59,7 @@ pub(crate) const LOOKUP_USERS_MAX: usize = 500;
 /// Addresses that wait to be removed. What does not fit is found dead again.
 pub(crate) const PRUNES_MAX: usize = 10_000;
 /// Addresses of one call.
-pub(crate) const PRUNES_PER_CALL: usize = 500;
+pub(crate) const PRUNES_PER_CALL: usize = PUSH_PRUNE_MAX;
 
 /// Time from the signal to the end of the process: orchestrators wait 30 s, and a push has 15 s.
 pub(crate) const SHUTDOWN_DEADLINE_S: u64 = 25;

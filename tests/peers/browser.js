@@ -116,6 +116,9 @@ class EventSource {
   }
 }
 
-if (!globalThis.WebSocket || process.env.BELLWIRE_OWN_BROWSER) globalThis.WebSocket = WebSocket;
+// That of Node 20, behind a flag, tells neither an error nor a close if the server ends the connection
+// during the handshake, as every browser does.
+const isDeaf = parseInt(process.versions.node, 10) < 22;
+if (isDeaf || !globalThis.WebSocket || process.env.BELLWIRE_OWN_BROWSER) globalThis.WebSocket = WebSocket;
 if (!globalThis.EventSource || process.env.BELLWIRE_OWN_BROWSER) globalThis.EventSource = EventSource;
 console.log = (...words) => process.stdout.write(`log ${JSON.stringify(words)}\n`);

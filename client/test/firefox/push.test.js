@@ -5,6 +5,7 @@ import { after, afterEach, before, beforeEach, test } from "node:test";
 import { launchFirefox } from "../support/firefox.js";
 import { fakeToken, startFakeHub } from "../support/fake-hub.js";
 import { vapidKeys, withPush } from "../support/fake-push.js";
+import { accept, eventually, forget, opened, pushPrefs, shown, state, visit as open } from "../support/push-page.js";
 import { startPushService } from "../support/push-service.js";
 import { startSite } from "../support/site.js";
 import { until } from "../support/stack.js";
@@ -14,13 +15,7 @@ before(async () => {
   site = await startSite();
   site.token = (user) => fakeToken(user);
   service = await startPushService();
-  firefox = await launchFirefox({
-    "dom.push.connection.enabled": true,
-    "dom.push.serverURL": service.url,
-    "dom.push.testing.allowInsecureServerURL": true,
-    // Granted: nobody is there to answer the browser's question.
-    "permissions.default.desktop-notification": 1,
-  });
+  firefox = await launchFirefox(pushPrefs(service));
 });
 after(async () => {
   await firefox?.stop();
@@ -36,61 +31,29 @@ beforeEach(async () => {
 afterEach(async () => {
   // What a test leaves in the profile is nobody's at the next one's start, which has another hub.
   const page = pages.at(-1) ?? (await visit("nobody"));
-  await page.evaluate(forget);
+  await forget(page);
   for (const page of pages) await page.close();
   await hub.stop();
 });
 
-async function forget() {
-  for (const registration of await navigator.serviceWorker.getRegistrations()) {
-    for (const notification of await registration.getNotifications()) notification.close();
-    await (await registration.pushManager.getSubscription())?.unsubscribe();
-    await registration.unregister();
-  }
-  localStorage.clear();
-}
-
 /** A tab with a bell, connected. */
 async function visit(user = "alice") {
-  site.pages.set(`/${user}`, {
-    html: `<!doctype html><html lang="en"><meta charset="utf-8"><title>Bell</title><link rel="icon" href="data:,"><script type="module" src="/bell.js"></script>
-<bellwire-bell hub="${hub.url}" functions="${hub.url}" user="${user}" token-src="/token?user=${user}" push></bellwire-bell>`,
-  });
-  const page = await firefox.open(`${site.origin}/${user}`);
+  const page = await open(firefox, site, { hub: hub.url, functions: hub.url, user });
   pages.push(page);
-  await opened(page);
   return page;
 }
-const opened = (page) => page.until("the client is open", () => document.querySelector("bellwire-bell").client?.state === "open");
-const state = (page) => page.evaluate(() => document.querySelector("bellwire-bell").client.push.state());
-const press = (page) => page.click(() => document.querySelector("bellwire-bell").shadowRoot.querySelector("[part=bell]"));
 
-/** Opens the panel and takes the offer, by mouse. */
-async function accept(page) {
-  await page.activate();
-  await press(page);
-  await page.until("the offer", () => document.querySelector("bellwire-bell").shadowRoot.querySelector("[part=push-offer]")?.checkVisibility());
-  await page.click(() => document.querySelector("bellwire-bell").shadowRoot.querySelector("[part=push-offer] .yes"));
-  await until("the device is written", () => functions.devices.size > 0);
-  await until("it is subscribed", async () => (await state(page)) === "subscribed");
+async function subscribe(page) {
+  await accept(page);
   return device();
 }
 const device = () => [...functions.devices.values()].at(-1);
 const push = (subscription, payload, sender = keys) => service.send(subscription, typeof payload === "string" ? payload : JSON.stringify(payload), sender);
 
-/** What the browser shows of ours. */
-const shown = (page) =>
-  page.evaluate(async () => {
-    const registrations = await navigator.serviceWorker.getRegistrations();
-    const all = (await Promise.all(registrations.map((one) => one.getNotifications()))).flat();
-    return all.map(({ title, body, tag, dir, data }) => ({ title, body, tag, dir, ...data.bellwire }));
-  });
-const eventually = (page, what, holds) => until(what, async () => holds(await shown(page)));
-
 test("a click subscribes; a push is shown, its repeat replaces it, and the open tab catches up", { timeout: 120_000 }, async () => {
   const page = await visit();
   assert.equal(await state(page), "default");
-  const { kind, subscription, locale, timeZone } = await accept(page);
+  const { kind, subscription, locale, timeZone } = await subscribe(page);
   assert.deepEqual([kind, locale, typeof timeZone], ["webpush", "en", "string"]);
   assert.match(subscription.endpoint, /^https:\/\/localhost:/);
   assert.deepEqual([subscription.keys.p256dh, subscription.keys.auth].map((key) => Buffer.from(key, "base64url").length), [65, 16]);
@@ -108,7 +71,7 @@ test("a click subscribes; a push is shown, its repeat replaces it, and the open 
 test("a tab that lost its connection without knowing is back with the push", { timeout: 120_000 }, async () => {
   hub.note();
   const page = await visit();
-  const { subscription } = await accept(page);
+  const { subscription } = await subscribe(page);
   await page.evaluate(() => {
     globalThis.titles = [];
     document.querySelector("bellwire-bell").client.addEventListener("notification", ({ detail }) => titles.push(detail.title));
@@ -121,7 +84,7 @@ test("a tab that lost its connection without knowing is back with the push", { t
 });
 
 test("with every page of the site closed a push is shown; what is no notification of ours is not", { timeout: 120_000 }, async () => {
-  const { subscription } = await accept(await visit());
+  const { subscription } = await subscribe(await visit());
   const before = service.acks.length;
   for (const page of pages.splice(0)) await page.close();
   for (const payload of ["{", "[]", "null", "hello", { title: "no id" }, { id: 1, tag: 1 }]) assert.equal(await push(subscription, payload), 201);
@@ -134,7 +97,7 @@ test("with every page of the site closed a push is shown; what is no notificatio
 
 test("another VAPID key: the next start subscribes anew, under the same device", { timeout: 120_000 }, async () => {
   const page = await visit();
-  const { subscription } = await accept(page);
+  const { subscription } = await subscribe(page);
   const [name] = functions.devices.keys();
   const other = vapidKeys();
   assert.equal(await push(subscription, { id: "n", tag: "t", title: "T" }, other), 403);
@@ -154,12 +117,12 @@ test("another VAPID key: the next start subscribes anew, under the same device",
 
 test("a logout ends the subscription, and so does another user", { timeout: 120_000 }, async () => {
   const page = await visit();
-  const { subscription } = await accept(page);
+  const { subscription } = await subscribe(page);
   await page.evaluate(() => document.querySelector("bellwire-bell").client.close({ everywhere: true }));
   await until("ended", async () => functions.devices.size === 0 && (await push(subscription, {})) === 410);
   await page.reload();
   await opened(page);
-  const { subscription: second } = await accept(page);
+  const { subscription: second } = await subscribe(page);
   assert.notEqual(second.endpoint, subscription.endpoint);
   const bobs = await visit("bob");
   await until("ended", async () => (await push(second, {})) === 410);

@@ -46,7 +46,7 @@ export function token(sub, { scope = "", lastsS = 3600 } = {}) {
 }
 
 /** A program that can be killed, stopped and started again. */
-class Program {
+export class Program {
   constructor(name, command, args, env, port) {
     Object.assign(this, { name, command, args, env, port, output: "" });
   }
@@ -104,8 +104,8 @@ export async function hasWords(stack) {
   return "expiresInMs" in welcome;
 }
 
-/** Starts all of it. `origins`: of the pages that may call. `hub`: further flags. `demo`: the hub's demo page, too. */
-export async function startStack({ origins = [], hub: flags = [], demo = false } = {}) {
+/** Starts all of it. `origins`: of the pages that may call. `hub`: further flags. `demo`: the hub's demo page, too. `variables`: of the functions. */
+export async function startStack({ origins = [], hub: flags = [], demo = false, variables = {} } = {}) {
   const dir = mkdtempSync(join(tmpdir(), "bellwire-client-"));
   const file = (name, text) => {
     writeFileSync(join(dir, name), text, { mode: 0o600 });
@@ -127,6 +127,7 @@ export async function startStack({ origins = [], hub: flags = [], demo = false }
   ], {
     SPIN_VARIABLE_REDIS_URL: `redis://${address}`, SPIN_VARIABLE_REDIS_HOST: address,
     SPIN_VARIABLE_AUTH_HS256_KEY: KEY, SPIN_VARIABLE_CORS_ORIGINS: origins.join(","),
+    ...variables,
   }, functionsPort);
   const hub = new Program("hub", join(ROOT, "target/release/bellwire-hub"), [
     "--listen", `127.0.0.1:${hubPort}`, "--auth-hs256-key-file", file("key", KEY),
@@ -136,7 +137,7 @@ export async function startStack({ origins = [], hub: flags = [], demo = false }
   ], { REDIS_URL: `redis://${address}` }, hubPort);
 
   const redisReady = () => until("redis answers", async () => (await redis(redisPort, "PING")) === "PONG");
-  const admin = token("admin", { scope: "notifications:write feed:read ops:write", lastsS: 86400 });
+  const admin = token("admin", { scope: "notifications:write feed:read ops:write push:write tokens:read", lastsS: 86400 });
   const stack = {
     dir, redis: redisServer, functions, hub, redisPort, functionsPort, hubPort, redisReady,
     functionsUrl: `http://127.0.0.1:${functionsPort}`, hubUrl: `http://127.0.0.1:${hubPort}`,

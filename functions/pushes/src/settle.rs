@@ -106,7 +106,9 @@ mod tests {
     use super::*;
     use shared::{Code, UserId};
 
-    fn parse(jobs: &str) -> Result<(Vec<PushJobId>, Vec<DelayedPush>, Vec<String>), Error> {
+    type Parts = (Vec<PushJobId>, Vec<DelayedPush>, Vec<String>);
+
+    fn parse(jobs: &str) -> Result<Parts, Error> {
         let body = format!("{{\"jobs\":[{jobs}]}}");
         let results = Results::parse(body.as_bytes(), 1_000)?;
         let responses = results.responses.into_iter().map(str::to_owned).collect();

@@ -55,11 +55,11 @@ impl Default for Pace {
 impl Pace {
     /// Short enough to watch what a killed worker leaves.
     const DEVELOPMENT: Self =
-        Self { job_lease: Duration::from_secs(20), block_lease_ms: 6000, ramp_ms: 1000 };
+        Self { job_lease: Duration::from_secs(60), block_lease_ms: 10_000, ramp_ms: 1000 };
 }
 
 /// Deadline of one request in development.
-const DEVELOPMENT_DEADLINE: Duration = Duration::from_secs(8);
+const DEVELOPMENT_DEADLINE: Duration = Duration::from_secs(10);
 
 impl Config {
     /// Checks the settings.

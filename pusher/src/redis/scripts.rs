@@ -7,8 +7,8 @@ use native::redis::Commands;
 use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
 use shared::campaign_push::index::{self, Pushing};
 use shared::campaign_push::{Block, Call, Claim, Claimed, Malformed, Settled};
+use shared::keys::{PUSH_TESTS, push_test};
 
-use super::{PUSH_TESTS, push_test};
 use crate::health::Health;
 use crate::limits::{TRIAL_RESULT_TTL_S, TRIALS_MAX};
 

@@ -3,10 +3,10 @@
 
 use futures_util::StreamExt as _;
 use native::limits::REDIS_CONNECT_DEADLINE;
+use shared::keys::PUSH_CHANNEL;
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::PUSH_CHANNEL;
 use crate::limits::WAKE_RETRY;
 
 /// Notifies `woken` for each message. Ends only by being dropped.

@@ -123,7 +123,7 @@ async fn a_campaign_waits_for_functions_that_are_away() {
     let _worker = world.worker().await;
     world.until("a block is claimed", |it| it.claimed > 0).await;
     // Longer than a lease: it is renewed meanwhile.
-    tokio::time::sleep(Duration::from_secs(8)).await;
+    tokio::time::sleep(Duration::from_secs(12)).await;
     assert!(world.sent().is_empty());
     world.functions.set_away(false);
     let done = world.until("it is done", |it| it.state == State::Done).await;

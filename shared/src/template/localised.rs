@@ -1,6 +1,6 @@
 //! One text, or one per language.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ const LOCALE_BYTES_MAX: usize = 35;
 pub(super) struct Localised<T> {
     default: T,
     /// By lower-case tag.
-    others: HashMap<String, T>,
+    others: BTreeMap<String, T>,
 }
 
 impl<T> Localised<T> {
@@ -26,7 +26,7 @@ impl<T> Localised<T> {
         let texts = match value {
             Value::String(text) => {
                 let default = parse(text).map_err(|problem| error(field, problem))?;
-                return Ok(Self { default, others: HashMap::new() });
+                return Ok(Self { default, others: BTreeMap::new() });
             }
             Value::Object(texts) => texts,
             _ => {
@@ -41,7 +41,7 @@ impl<T> Localised<T> {
             return Err(error(field, too_long(problem)));
         }
         let mut default = None;
-        let mut others = HashMap::with_capacity(texts.len());
+        let mut others = BTreeMap::new();
         for (locale, text) in texts {
             let field = format!("{field}.{}", shown(locale));
             let tag = normal(locale).ok_or_else(|| error(&field, invalid("is not a locale")))?;

@@ -29,14 +29,16 @@ impl<S: Sql> Record<S> {
         self.complete(entries, created, keys_since_ms).await
     }
 
-    /// As [`Record::create`], for entries that `gather` appends before each attempt of a statement
-    /// that must wait for its turn.
+    /// As [`Record::create`], for entries that `gather` appends at once, and before each attempt of a
+    /// statement that must wait for its turn.
     pub(super) async fn create_gathered(
         &self,
         mut gather: impl FnMut(&mut Vec<NewEntry>),
         keys_since_ms: i64,
     ) -> Result<Created, RecordError> {
         let mut entries = Vec::new();
+        // Also if the statement is never attempted, the entries belong to it.
+        gather(&mut entries);
         let mut insertion = self.insertion(&entries)?;
         let mut next = || {
             let known = entries.len();

@@ -77,6 +77,8 @@ impl World {
             format!("--vapid-key={}", file("vapid.pem")),
             "--vapid-subject=mailto:ops@example.com".to_owned(),
             "--connections-per-host=8".to_owned(),
+            // On a busy machine, pushes that wait for a connection must not look late.
+            "--in-flight=16".to_owned(),
             "--metrics-listen=127.0.0.1:0".to_owned(),
             "--development".to_owned(),
         ]);

@@ -267,7 +267,9 @@ async fn a_post_without_a_body_takes_none_that_says_anything() {
         count += 1;
         let call = |body: &str| functions.post(&target, body.to_owned()).token(&everything).send();
         for body in ["", "{}", " { } "] {
-            call(body).await.expect(200);
+            let answer = call(body).await;
+            // 404: what it acts on does not exist here.
+            assert!([200, 204, 404].contains(&answer.status), "{target}: {answer:#?}");
         }
         let problem = call(r#"{"surprise":1}"#).await.expect_problem(400, "unknown_field").json();
         assert_eq!(problem["field"], "surprise", "{target}");

@@ -6,7 +6,7 @@ use shared::UserId;
 use shared::notification::Draft;
 
 use super::*;
-use crate::ports::sql::{Backend, SqlError, Value};
+use crate::ports::sql::{Backend, SqlError, Statement, Value};
 use crate::record::Outcome;
 
 /// Commits after a turn of the executor, notes the ids of each commit, and fails on demand.
@@ -14,6 +14,8 @@ use crate::record::Outcome;
 struct Database {
     commits: RefCell<Vec<Vec<String>>>,
     is_failing: Cell<bool>,
+    /// Statements fail before they are attempted, as without a connection.
+    is_away: Cell<bool>,
     turns: Cell<u32>,
 }
 
@@ -42,6 +44,17 @@ impl Sql for Rc<Database> {
             vec![Value::Text(id), Value::Int(at as i64 + 1), Value::Text("epoch".to_owned())]
         };
         Ok(ids.into_iter().enumerate().map(row).collect())
+    }
+
+    async fn query_growing(
+        &self,
+        next: &mut dyn FnMut() -> Statement<'static>,
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
+        if self.is_away.get() {
+            return Err(SqlError::other("no connection"));
+        }
+        let Statement { text, parameters, .. } = next();
+        self.query(text, parameters).await
     }
 }
 
@@ -128,6 +141,15 @@ fn a_failed_commit_is_the_error_of_all_in_it_and_of_no_other() {
     assert!(failed.iter().all(Result::is_err), "{failed:?}");
     database.is_failing.set(false);
     block_on(group.create(&record, entry(9), 0, pause)).unwrap();
+}
+
+#[test]
+fn a_database_that_cannot_be_reached_fails_every_create_at_once() {
+    let (database, record, group) = setting(0);
+    database.is_away.set(true);
+    let failed = block_on(join_all((0..3).map(|at| group.create(&record, entry(at), 0, pause))));
+    assert!(failed.iter().all(Result::is_err), "{failed:?}");
+    assert!(group.results.borrow().is_empty() && group.waiting.borrow().is_empty());
 }
 
 #[test]

@@ -164,7 +164,8 @@ async fn a_campaign_has_so_many_blocks_and_a_block_so_many_bytes() {
     let redis = RedisServer::start().await;
     let push = Push::of(&redis).await;
     let large = |at: usize| format!("{at}{}", "x".repeat(50_000));
-    push.add_elements(&(0..300).map(large).collect::<Vec<_>>()).await;
+    push.add_elements(&(0..100).map(large).collect::<Vec<_>>()).await;
+    push.add(100..250).await;
     push.start("{}", FAST).await;
     push.fill().await;
     let block = push.claim(500).await.block.unwrap();
