@@ -12,18 +12,18 @@ const ENDS = [["ready", "sent"], ["flight", "retrying"], ["delayed", "skipped"],
 const STATES = { scheduled: "◷ Scheduled", running: "● Running", paused: "‖ Paused", cancelled: "✕ Cancelled", done: "✓ Done" };
 /** Why a worker paused it, and what to do. From docs/push.md. */
 const REASONS = {
-  many_invalid: "too many addresses are gone. Look at where the users come from; Resume goes on all the same.",
-  credentials: "a service refuses the credential, or the addresses belong to another one. The worker's /readyz names it; then resume.",
+  many_invalid: "too many addresses are gone. Look at where the users come from; resuming goes on all the same.",
+  credentials: "a service refuses the credential, or the addresses are another one's. The worker's /readyz names it.",
   refused: "FCM refuses the content. Send another template, then resume.",
 };
 
-const isUnderWay = ({ state }) => /^(scheduled|running|paused)$/.test(state);
-/** Name of the route: button, what happens, what happened, why not now. */
+const isUnderWay = ({ etaSeconds, state }) => state === "paused" || (etaSeconds !== undefined && state !== "done");
+/** By route: button, what will happen, what did, why not now. */
 const ACTS = {
-  pause: ["Pause", "Workers stop within the users whom they have.", () => "Paused", ({ state }) => state !== "running" && state !== "scheduled" && "not running"],
-  resume: ["Resume", "Workers go on where they were. If the cause of a pause is still there, they pause again.", () => "Resumed", ({ state }) => state !== "paused" && "not paused"],
-  cancel: ["Cancel", "Who was not claimed stays in the list, who waits for another attempt is skipped. It cannot be resumed.", () => "Cancelled", (push) => !isUnderWay(push) && "not under way"],
-  redrive: ["Redrive dead letters", "Users whose attempts were used up are attempted again at once. Other failures stay.", ({ redriven }) => `Put ${many(redriven, "user")} back in`, ({ state, failed }) => (state === "cancelled" ? "cancelled" : !failed && "none failed")],
+  pause: ["Pause", "Workers stop within the users whom they have.", () => "Paused", (push) => (!isUnderWay(push) || push.state === "paused") && "not running"],
+  resume: ["Resume", "Workers go on where they were.", () => "Resumed", ({ state }) => state !== "paused" && "not paused"],
+  cancel: ["Cancel", "Users in the list stay there; those who wait for another attempt are skipped.", () => "Cancelled", (push) => !isUnderWay(push) && "not under way"],
+  redrive: ["Redrive dead letters", "Users whose attempts were used up are attempted again at once.", ({ redriven }) => `Put ${many(redriven, "user")} back into`, ({ state, failed }) => (state === "cancelled" ? state : !failed && "none failed")],
 };
 
 const own = (table, name) => (Object.hasOwn(table, name) ? table[name] : String(name));
