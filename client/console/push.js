@@ -20,9 +20,9 @@ const REASONS = {
 const isUnderWay = ({ etaSeconds, state }) => state === "paused" || (etaSeconds !== undefined && state !== "done");
 /** By route: button, what will happen, what did, why not now. */
 const ACTS = {
-  pause: ["Pause", "Workers stop within the users whom they have.", () => "Paused", (push) => (!isUnderWay(push) || push.state === "paused") && "not running"],
-  resume: ["Resume", "Workers go on where they were.", () => "Resumed", ({ state }) => state !== "paused" && "not paused"],
-  cancel: ["Cancel", "Users in the list stay there; those who wait for another attempt are skipped.", () => "Cancelled", (push) => !isUnderWay(push) && "not under way"],
+  pause: ["Pause the push", "Workers stop within the users whom they have.", () => "Paused", (push) => (!isUnderWay(push) || push.state === "paused") && "not running"],
+  resume: ["Resume the push", "Workers go on where they were.", () => "Resumed", ({ state }) => state !== "paused" && "not paused"],
+  cancel: ["Cancel the push", "Users in the list stay there; those who wait for another attempt are skipped.", () => "Cancelled", (push) => !isUnderWay(push) && "not under way"],
   redrive: ["Redrive dead letters", "Users whose attempts were used up are attempted again at once.", ({ redriven }) => `Put ${many(redriven, "user")} back into`, ({ state, failed }) => (state === "cancelled" ? state : !failed && "none failed")],
 };
 
@@ -34,7 +34,7 @@ export function pushBox(app) {
   const state = el("p.facts", { role: "status" }), facts = el("p.facts"), wrong = el("p.about"), used = bar(...ENDS.map(([kind]) => kind));
   const buttons = Object.entries(ACTS).map(([name, [label, text, did, unfit]]) => action(`${label}…`, () => lacking(app.grant, "push:write") || unfit(push), async () => {
     const of = id, call = `${path()}/${name}`;
-    const done = await ask({ title: `${label}: the push of this campaign?`, danger: name === "cancel", text: [el("strong", outside(of)), `: ${text}`], yes: label, act: () => app.api.functions("POST", call) });
+    const done = await ask({ title: `${label}?`, danger: name === "cancel", text: [el("strong", outside(of)), `: ${text}`], yes: label, act: () => app.api.functions("POST", call) });
     if (!done) return;
     app.tell(`${did(done)} the push of `, outside(of), ".");
     poll.start();
