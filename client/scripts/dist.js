@@ -18,8 +18,11 @@ const PAGES = ["console/console.css", "console/console.html", "console/console.j
 
 /** Members of the console's own objects, shortened: nothing outside its bundle, no answer and no DOM has one of these. */
 export const OWN_MEMBERS = [
-  "act", "api", "bounds", "choices", "danger", "everyMs", "fields", "fleet", "found", "functionsUrl", "go", "grant", "heardAt", "hrefOf", "isNew", "level", "list", "load", "long",
-  "means", "minute", "newest", "node", "ordinary", "part", "polls", "problem", "refresh", "ring", "series", "silentMs", "tell", "todo", "told", "update", "whole", "wrong", "yes",
+  "act", "api", "bars", "bounds", "choices", "danger", "depth", "draw", "entry", "everyMs", "fleet", "found",
+  "functionsUrl", "go", "grant", "heardAt", "hrefOf", "isNew", "last", "level", "list", "load", "long", "means",
+  "minute", "most", "newest", "node", "ordinary", "part", "polls", "problem", "refresh", "retry", "ring", "series",
+  "silentMs", "socket", "start", "stop", "take", "tall", "tell", "text", "todo", "told", "unit", "update", "used",
+  "view", "whole", "wrong", "yes",
 ];
 
 const nameOf = (source) => source.replace(/.*\//, "");
