@@ -7,7 +7,7 @@ import { count, many, rate, share, span } from "./numbers.js";
 import { number } from "./series.js";
 
 const PROGRESS_MS = 2_000;
-const ENDS = [["ready", "sent"], ["flight", "retrying"], ["delayed", "skipped"], ["dead", "failed"]];
+const ENDS = [["ready", "sent"], ["flight", "retrying"], ["delayed", "skipped, invalid"], ["dead", "failed"]];
 
 const STATES = { scheduled: "◷ Scheduled", running: "● Running", paused: "‖ Paused", cancelled: "✕ Cancelled", done: "✓ Done" };
 /** Why a worker paused it, and what to do. From docs/push.md. */
