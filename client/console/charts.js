@@ -28,7 +28,7 @@ function barPath(values, max, tall) {
   for (const [n, value] of values.entries()) {
     if (!value) continue;
     const high = Math.max(1.5, (value / max) * tall);
-    path += `M${(n * step + step * 0.1).toFixed(1)} ${tall}v${(-high).toFixed(1)}h${(step * 0.8).toFixed(1)}v${high.toFixed(1)}z`;
+    path += `M${((n + 0.1) * step).toFixed(1)} ${tall}v${(-high).toFixed(1)}h${(step * 0.8).toFixed(1)}V${tall}z`;
   }
   return path;
 }
@@ -48,17 +48,15 @@ export function spark(kinds, { bars = false, tall = 32 } = {}) {
 /** A number, what belongs to it, and perhaps its last 15 minutes. `used`: with a bar. */
 export function card(title, kinds = [], options = {}) {
   const id = newId();
-  const value = el("p.value"), below = el("p.below"), words = el("p.words"), drawn = kinds.length ? spark(kinds, options) : null;
+  const number = el("span"), units = el("span.unit"), below = el("p.below"), words = el("p.words"), drawn = kinds.length ? spark(kinds, options) : null;
   const used = options.used && bar("used");
-  const node = el("article.card", { "aria-labelledby": id }, el("h2", { id }, title), value, below, used && used.node, drawn && drawn.node, words);
+  const node = el("article.card", { "aria-labelledby": id }, el("h2", { id }, title), el("p.value", number, units), below, used && used.node, drawn && drawn.node, words);
   return {
     node,
     /** `told`: what the small chart shows. */
     update({ text, unit = "", sub, series, level = "", part, whole, told = "" }) {
-      if (value.dataset.text !== text + unit) {
-        value.dataset.text = text + unit;
-        value.replaceChildren(text, unit && el("span.unit", ` ${unit}`));
-      }
+      say(number, text);
+      say(units, unit && ` ${unit}`);
       say(below, sub);
       setAttribute(node, "class", `card ${level}`);
       if (used) used.update([part], whole);
@@ -123,17 +121,11 @@ export function heatmap() {
   const point = (event) => {
     const box = canvas.getBoundingClientRect();
     const at = Math.floor(((event.clientX - box.left) / box.width) * COLUMNS);
-    pointed = at >= 0 && at < COLUMNS ? at : null;
+    pointed = event.type !== "pointerleave" && at >= 0 && at < COLUMNS ? at : null;
     tell();
     draw();
   };
-  canvas.addEventListener("pointermove", point);
-  canvas.addEventListener("pointerdown", point);
-  canvas.addEventListener("pointerleave", () => {
-    pointed = null;
-    tell();
-    draw();
-  });
+  for (const type of ["move", "down", "leave"]) canvas.addEventListener(`pointer${type}`, point);
 
   function tell() {
     if (pointed === null) return say(readout, "Point at the chart to read a moment.");
@@ -192,7 +184,6 @@ export function heatmap() {
       context.lineWidth = 1.75 * dots;
       context.strokeStyle = color(name);
       context.stroke(path);
-      context.setLineDash([]);
     }
     if (pointed !== null) {
       context.fillStyle = color("--text");

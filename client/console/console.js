@@ -188,12 +188,8 @@ function draw() {
   const refused = state.name === "refused" ? state.problem : null;
   show(entrance.node, !app.grant || refused !== null);
   entrance.update(refused ? refusalText(refused) : "");
-  show(content, Boolean(app.grant));
-  show(navigation, Boolean(app.grant));
-  show(menu, Boolean(app.grant));
-  show(tokenButton, Boolean(app.grant));
-  show(hubChip, Boolean(app.grant && app.hub.id));
-  show(link, Boolean(app.grant));
+  for (const one of [content, navigation, menu, tokenButton, link]) show(one, app.grant);
+  show(hubChip, app.grant && app.hub.id);
   drawLink(state);
   drawVerdict(now, snapshot);
   const needsHub = !snapshot && ["now", "trouble", "health"].some((name) => views[name] === current);
@@ -203,8 +199,8 @@ function draw() {
 }
 
 function refusalText(problem) {
-  if (problem.status === 403) return `The hub refuses this token: ${problem.message}. It must have the scope ops:read; paste another one.`;
-  return `The hub does not accept this token: ${problem.message}. Paste another one.`;
+  const [verb, need] = problem.status === 403 ? ["refuses", " It must have the scope ops:read."] : ["does not accept", ""];
+  return `The hub ${verb} this token: ${problem.message}.${need} Paste another one.`;
 }
 
 function drawLink({ name, retryAt, problem }) {
@@ -216,10 +212,9 @@ function drawLink({ name, retryAt, problem }) {
   setAttribute(link, "class", `link ${fresh ? "good" : name === "connecting" ? "" : "bad"}`);
   show(retry, name === "waiting");
   const { hubs } = app.fleet;
-  const say_ = `hub ${app.hub.id}${hubs?.length > 1 ? `, one of ${hubs.length}` : ""}`;
-  if (hubChip.dataset.text !== say_) {
-    hubChip.dataset.text = say_;
-    hubChip.replaceChildren("hub ", outside(app.hub.id), hubs?.length > 1 ? `, one of ${hubs.length}` : "");
+  const of = hubs?.length > 1 ? `, one of ${hubs.length}` : "";
+  if (hubChip.textContent !== `hub ${app.hub.id}${of}`) {
+    hubChip.replaceChildren("hub ", outside(app.hub.id), of);
     hubChip.title = `This page shows one hub: ${app.hub.id}, version ${app.hub.version}`;
   }
   const { grant } = app;
@@ -232,7 +227,7 @@ let announced = "", announcedAt = 0;
 
 function drawVerdict(now, snapshot) {
   const { found } = app;
-  show(verdict, Boolean(snapshot));
+  show(verdict, snapshot);
   if (!snapshot) return;
   const [first, ...rest] = found;
   const level = first?.level ?? "good";

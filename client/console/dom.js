@@ -36,7 +36,7 @@ export function setAttribute(node, name, value) {
 }
 
 export function show(node, visible) {
-  if (node.hidden === visible) node.hidden = !visible;
+  node.hidden = !visible;
   return node;
 }
 
@@ -93,7 +93,7 @@ export function listing(caption, columns, emptyText, make, keyOf) {
   const rows = new Rows(frame.body, make);
   const look = (items, problem) => {
     rows.update(items ?? [], keyOf);
-    show(frame.node, Boolean(items?.length));
+    show(frame.node, items?.length);
     show(empty, items?.length === 0);
     tell(wrong, problem);
   };
@@ -104,7 +104,7 @@ export function listing(caption, columns, emptyText, make, keyOf) {
 /** A line that is there while there is something to say. */
 export function tell(node, text) {
   say(node, text ?? "");
-  show(node, Boolean(text));
+  show(node, text);
   return node;
 }
 

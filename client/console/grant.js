@@ -7,6 +7,8 @@ export const USES = {
   "feed:read": "a user's feed",
   "queues:read": "the list of queues, dead letters",
   "campaigns:read": "the progress of a campaign",
+  "push:read": "the progress of its push",
+  "push:write": "pausing, resuming, cancelling, redriving it",
   "notifications:write": "sending a test notification, marking as read",
   "queues:write": "putting dead letters back",
   "cache:write": "invalidating a tag",
@@ -36,7 +38,7 @@ export function lacking(grant, scope, user) {
   if (!grant) return scope;
   const { scopes, sub } = grant;
   if (user !== undefined && sub === user) return null;
-  return scopes.has(scope) || scopes.has(scope.replace(/:read$/, ":write")) && /^(queues|campaigns):read$/.test(scope) ? null : scope;
+  return scopes.has(scope) || scopes.has(scope.replace(/:read$/, ":write")) && /^(queues|campaigns|push):read$/.test(scope) ? null : scope;
 }
 
 /** A token as people copy it: with "Bearer", quotes, spaces, line ends. */

@@ -110,9 +110,9 @@ export function healthView(app) {
     const items = [
       { name: "Sockets", part: sockets, whole: most.sockets, text: `${count(sockets)} of ${count(most.sockets)} (${share(sockets, most.sockets)})` },
       { name: "Waiting for slow clients", part: snapshot.queuedBytes, whole: most.queuedBytes, text: `${bytes(snapshot.queuedBytes)} of ${bytes(most.queuedBytes)} (${share(snapshot.queuedBytes, most.queuedBytes)})` },
-      { name: "Sockets of one user", part: 0, whole: 0, text: `at most ${count(most.socketsPerUser)}; refusals by it are under Trouble` },
-      { name: "Hub: processor", part: 0, whole: 0, text: cpu === null ? "not known on this system" : `${cpu < 10 ? cpu.toFixed(1) : Math.round(cpu)} % of one core` },
-      { name: "Hub: memory", part: 0, whole: 0, text: typeof snapshot.rssBytes === "number" ? bytes(snapshot.rssBytes) : "not known on this system" },
+      { name: "Sockets of one user", text: `at most ${count(most.socketsPerUser)}; refusals by it are under Trouble` },
+      { name: "Hub: processor", text: cpu === null ? "not known on this system" : `${cpu < 10 ? cpu.toFixed(1) : Math.round(cpu)} % of one core` },
+      { name: "Hub: memory", text: typeof snapshot.rssBytes === "number" ? bytes(snapshot.rssBytes) : "not known on this system" },
     ];
     if (stats) {
       const has = stats.maxMemory > 0;
@@ -132,7 +132,7 @@ export function healthView(app) {
     update() {
       const { hub, ring } = app;
       const { newest: snapshot, list } = ring;
-      show(node, Boolean(snapshot));
+      show(node, snapshot);
       if (!snapshot) return;
       state.update([...hubChecks(snapshot, list), ...functionChecks()]);
       used.update(limits(snapshot, list));

@@ -47,7 +47,7 @@ export function nowView(app) {
     const heard = each((one) => one.redis?.heardMsAgo ?? null, Math.max);
     const up = redis.subscription && redis.commands;
     cards.redis.update({
-      text: typeof redis.heardMsAgo === "number" ? span(redis.heardMsAgo) : "never", unit: typeof redis.heardMsAgo === "number" ? "ago" : "",
+      ...(typeof redis.heardMsAgo === "number" ? { text: span(redis.heardMsAgo), unit: "ago" } : { text: "never" }),
       sub: up ? "subscription and commands up" : `${redis.subscription ? "" : "subscription down"}${redis.subscription || redis.commands ? "" : ", "}${redis.commands ? "" : "commands down"}`,
       level: up ? "" : "bad", series: [heard], told: `The longest silence of Redis in the last 15 minutes was ${span(Math.max(0, ...heard))}.`,
     });
@@ -114,7 +114,7 @@ export function nowView(app) {
     update() {
       const { ring, minute, hub } = app;
       const { newest: snapshot, list } = ring;
-      show(node, Boolean(snapshot));
+      show(node, snapshot);
       if (!snapshot) return;
       const { into, out } = updateCards(list, snapshot, minute, hub.limits, hub.bounds);
       heat.update(list, hub.bounds, heatWords(list, minute, hub.bounds));

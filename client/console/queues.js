@@ -1,9 +1,11 @@
-// Queues and campaigns: depths as bars, dead letters with their reasons, putting them back; a campaign's progress.
+// Queues and campaigns: depths as bars, dead letters with their reasons, putting them back; a campaign's progress, and
+// its push.
 import { Poll, explain, objects } from "./api.js";
 import { action, ask } from "./ask.js";
 import { bar, el, legend, lineForm, listing, outside, say, setAttribute, show, tell } from "./dom.js";
 import { lacking } from "./grant.js";
 import { count, many, moment, rate, share, span } from "./numbers.js";
+import { pushBox } from "./push.js";
 import { number } from "./series.js";
 import { NO_ID, isId } from "./user.js";
 
@@ -81,13 +83,14 @@ export function queuesView(app) {
 
   const campaigns = lineForm("Campaign", "id of a campaign", "Watch", (id) => (isId(id) ? app.go("queues", { queue, campaign: id }) : NO_ID));
   const progress = bar("used"), campaignFacts = el("p.facts"), campaignName = el("h3");
-  const campaignBox = show(el("div", campaignName, progress.node, campaignFacts), false);
+  const campaignBox = show(el("div", campaignName, progress.node, campaignFacts), false), push = pushBox(app);
   const node = el("div.view", el("section.panel", el("div.head", el("h2", "Queues"), legend(DEPTH_KINDS, true)), namesWrong, list.node, el("div.actions", more), search.node),
-    detail, el("section.panel", el("h2", "Campaigns"), el("p.about", "There is no list of campaigns: enter the id of one."), campaigns.node, campaignBox));
+    detail, el("section.panel", el("h2", "Campaigns"), el("p.about", "There is no list of campaigns: enter the id of one."), campaigns.node, campaignBox, push.node));
 
   function updateActions() {
     redriveAll.update();
     redriveChosen.update();
+    push.update();
   }
 
   async function redrive(ids) {
@@ -221,10 +224,11 @@ export function queuesView(app) {
     const scope = lacking(app.grant, "campaigns:read");
     campaigns.wrong(!campaign ? "" : !isId(campaign) ? NO_ID : scope ? `Your token lacks the scope ${scope}.` : "");
     if (isId(campaign) && !scope) campaignPoll.start();
+    push.open(isId(campaign) ? campaign : "");
   }
 
   return {
-    node, polls: [depthPoll, deadPoll, campaignPoll], update: updateActions,
+    node, polls: [depthPoll, deadPoll, campaignPoll, push.poll], update: updateActions,
     start(params) {
       openCampaign(params.get("campaign") ?? "");
       openQueue(params.get("queue") ?? "");

@@ -41,10 +41,6 @@ export class Stream {
     this.#go({ name: "idle" });
   }
 
-  get running() {
-    return this.#run !== null;
-  }
-
   /** The hub said why it ends the stream. */
   ends(reason) {
     this.#end = reason;

@@ -67,7 +67,7 @@ export function troubleView(app) {
     node,
     update() {
       const { ring, hub } = app;
-      show(node, Boolean(ring.newest));
+      show(node, ring.newest);
       if (!ring.newest) return;
       refused.update(ring.list, (one) => one.refusals);
       closed.update(ring.list, (one) => one.closes);

@@ -16,6 +16,15 @@ const ENTRIES = [
 ];
 const PAGES = ["console/console.css", "console/console.html", "console/console.js", "demo/demo.css", "demo/demo.html", "demo/demo.js"];
 
+/** Members of the console's own objects, shortened: nothing outside its bundle, no answer and no DOM has one of these. */
+export const OWN_MEMBERS = [
+  "act", "api", "bars", "bounds", "choices", "danger", "depth", "draw", "entry", "everyMs", "fleet", "found",
+  "functionsUrl", "go", "grant", "heardAt", "hrefOf", "isNew", "last", "level", "list", "load", "long", "means",
+  "minute", "most", "newest", "node", "ordinary", "part", "polls", "problem", "refresh", "retry", "ring", "series",
+  "silentMs", "socket", "start", "stop", "take", "tall", "tell", "text", "todo", "told", "unit", "update", "used",
+  "view", "whole", "wrong", "yes",
+];
+
 const nameOf = (source) => source.replace(/.*\//, "");
 
 /** Imports of other entries: by their names in dist/, and not bundled. */
@@ -34,6 +43,7 @@ async function minified(entry, entries) {
   const options = { bundle: true, minify: true, format: isModule ? "esm" : "iife", target: "es2022", legalComments: "none", write: false };
   const { outputFiles } = await build({
     ...options, absWorkingDir: HOME, entryPoints: [entry], external: ["react"], plugins: [siblings(entry, entries)],
+    ...(entry === "console/console.js" && { mangleProps: new RegExp(`^(${OWN_MEMBERS.join("|")})$`) }),
   });
   const [{ text }] = outputFiles;
   if (!entry.endsWith(".js")) return text;

@@ -6,7 +6,7 @@ import { written } from "./dist.js";
 const BUDGETS = {
   "client.js": 5_120, "feed.js": 2_048, "sse.js": 1_700, "list.js": 900, "react.js": 512, "api.js": 1_400,
   "push.js": 2_560, "push-worker.js": 896, "bell.js": 8_832, "bell-push.js": 3_456, "languages.js": 1_024,
-  "console.js": 23_552, "console.css": 4_608, "console.html": 512,
+  "console.js": 24_064, "console.css": 4_608, "console.html": 512,
 };
 
 const size = (text) => gzipSync(text, { level: 9 }).length;

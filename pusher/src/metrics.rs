@@ -240,3 +240,6 @@ impl Collector for Now {
             .encode_gauge(&oldest_s)
     }
 }
+
+#[cfg(test)]
+mod tests;

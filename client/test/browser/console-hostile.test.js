@@ -19,6 +19,7 @@ test("texts from outside stay texts: ids, titles, kinds, payloads, queues, resou
   fake.queues = { ...fake.queues, [EVIL]: { ready: 1, delayed: 0, inFlight: 0, dead: 1, oldestAgeSeconds: EVIL } };
   fake.dead.mail = [{ id: EVIL, diedAt: EVIL, attempts: EVIL, reason: EVIL, payload: EVIL }, { id: "b", diedAt: "", attempts: 1, reason: EVIL, raw: EVIL.repeat(9) }];
   fake.campaigns.spring = { processed: EVIL, remaining: 5, responses: EVIL, total: 7 };
+  fake.pushes.spring = { state: EVIL, reason: EVIL, total: EVIL, remaining: EVIL, sent: EVIL, failed: EVIL, invalid: EVIL, skipped: EVIL, retrying: EVIL, perSecond: EVIL, etaSeconds: EVIL };
   fake.cache = [{ resource: EVIL, hits: EVIL, stale: 1, misses: 2, fetches: 3, failures: 1, fetchMs: { mean: EVIL, worst: 1 } }];
   fake.ready = { status: 503, code: EVIL, detail: EVIL };
   fake.next = (at) => ({ ...quiet(at), closes: key, refusals: { [`forbidden/${EVIL}`]: 9, ...key }, resumes: key, undelivered: key, relay: key });

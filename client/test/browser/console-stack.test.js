@@ -7,7 +7,7 @@ import { launch } from "../support/chromium.js";
 import { clean, openConsole, sees, verdictSays } from "../support/console-page.js";
 import { freePort, redis, startStack, token, until } from "../support/stack.js";
 
-const SCOPES = "ops:read feed:read queues:write notifications:write cache:write campaigns:write";
+const SCOPES = "ops:read feed:read queues:write notifications:write cache:write campaigns:write push:write";
 
 let browser, stack, address, context, sockets;
 before(async () => {
@@ -126,6 +126,21 @@ test("campaigns: progress", async () => {
   await call("POST", "/campaigns/spring/next?count=10");
   const page = await open("queues?campaign=spring");
   await sees(page, /10 of 40 taken \(25 %\), 30 left/);
+  clean(page);
+});
+
+test("campaigns: a push is paused and resumed, and has no dead letters to redrive", async () => {
+  await call("PUT", "/campaigns/autumn/users", { users: Array.from({ length: 30 }, (_, n) => ({ userId: `u${n}` })) });
+  await call("PUT", "/campaigns/autumn/push", { template: { title: "Autumn" } });
+  const page = await open("queues?campaign=autumn");
+  await sees(page, /^0 sent, .* 30 of 30 left/);
+  for (const [name, did, state] of [["Pause", "Paused", "paused"], ["Resume", "Resumed", "running"]]) {
+    await page.getByRole("button", { name: `${name} the push…` }).click();
+    await dialog(page).getByRole("button", { name: `${name} the push` }).click();
+    await sees(page, new RegExp(`${did} the push of .*autumn`));
+    assert.equal((await call("GET", "/campaigns/autumn/push")).state, state);
+  }
+  assert.match(await page.getByRole("button", { name: "Redrive dead letters…" }).locator("xpath=..").innerText(), /none failed/);
   clean(page);
 });
 

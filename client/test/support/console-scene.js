@@ -36,6 +36,7 @@ export function dress(fake, now = Date.now()) {
     payload: { to: `user${n * 37}@example.com`, template: n % 4 === 3 ? "welcome-2" : "invoice", locale: "en" },
   }));
   fake.campaigns.spring = { processed: 61_400, remaining: 38_600, responses: 61_122, total: 100_000, expiresAt: iso(-20 * HOUR) };
+  fake.pushes.spring = { state: "running", total: 100_000, remaining: 38_600, sent: 59_210, failed: 41, invalid: 903, skipped: 1_246, retrying: 12, perSecond: 248.5, etaSeconds: 155 };
   fake.cache = [
     { resource: "all_blogs", tags: ["blogs"], hits: 184_201, stale: 912, misses: 31, fetches: 940, failures: 0, fetchMs: { mean: 42.3, worst: 310 } },
     { resource: "profile/{userId}", tags: ["user:{userId}"], hits: 96_410, stale: 8_230, misses: 4_112, fetches: 12_210, failures: 17, fetchMs: { mean: 8.1, worst: 1_204 } },

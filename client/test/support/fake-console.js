@@ -9,7 +9,7 @@ export const BOUNDS = [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 5
 const POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; " +
   "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'";
-export const ALL_SCOPES = "ops:read feed:read queues:write campaigns:write notifications:write cache:write";
+export const ALL_SCOPES = "ops:read feed:read queues:write campaigns:write push:write notifications:write cache:write";
 
 /** Claims of a token, which nobody checks here. */
 export function consoleToken(scope = ALL_SCOPES, { sub = "operator", lastsS = 3600 } = {}) {
@@ -93,7 +93,7 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
     hub: { hub: "hub-7f3a", version: "0.1.0", startedAt: new Date(Date.now() - 273_840_000).toISOString(), functions: null, latencyBoundsUs: BOUNDS, limits: { sockets: 30_000, socketsPerUser: 20, queuedBytes: 256 << 20 }, keptSeconds: 900 },
     snapshots: [quiet(Date.now())], next: (at) => ({ ...quiet(at) }), silent: false,
     fleet: { hubs: [{ id: "hub-7f3a", self: true }], onlineUsers: 0 },
-    users: {}, feeds: {}, queues: {}, namesPerPage: 4, dead: {}, campaigns: {}, cache: [], ready: { auth: "ok", record: "ok", redis: "ok", status: "ok" },
+    users: {}, feeds: {}, queues: {}, namesPerPage: 4, dead: {}, campaigns: {}, pushes: {}, cache: [], ready: { auth: "ok", record: "ok", redis: "ok", status: "ok" },
     stats: { connectedClients: 12, evictedKeys: 0, hitRate: 91, keyspaceHits: 91_000, keyspaceMisses: 9_000, maxMemory: 1 << 30, totalKeys: 84_211, uptimeSeconds: 3_600, usedMemory: 310 << 20 },
     /** `(request, url) => problem | undefined`, with a `status`. */
     refuse: () => undefined,
@@ -120,7 +120,7 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
 
   const NEEDS = [
     [/^\/console\//, "ops:read"], [/^\/(stats|cache)$/, "ops:read"], [/^\/queues\/.+\/redrive$/, "queues:write"], [/^\/queues/, "queues:read"],
-    [/^\/campaigns\//, "campaigns:read"], [/^\/notifications$/, "notifications:write"], [/\/notifications\/read$/, "notifications:write"],
+    [/^\/campaigns\/[^/]+\/push$/, "push:read"], [/^\/campaigns\/[^/]+\/push\//, "push:write"], [/^\/campaigns\//, "campaigns:read"], [/^\/notifications$/, "notifications:write"], [/\/notifications\/read$/, "notifications:write"],
     [/^\/users\/[^/]+\/notifications$/, "feed:read"], [/^\/cache\/invalidate$/, "cache:write"],
   ];
   const lacks = (path, bearer) => {
@@ -139,6 +139,25 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
     if (!fake.silent) response.write(event("snapshot", fake.snapshots.at(-1)));
     streams.add(response);
     response.once("close", () => streams.delete(response));
+  }
+
+  /** As the functions: `pause` of what is done, or of nothing, is a 404. */
+  function pushed(method, push, action) {
+    const missing = [404, { status: 404, code: "not_found", detail: "no such push" }];
+    if (!push) return missing;
+    if (method === "GET") return [200, push];
+    if (action === "redrive") {
+      const redriven = push.state === "cancelled" ? null : Math.min(push.failed, push.dead ?? push.failed);
+      if (redriven === null) return missing;
+      Object.assign(push, { failed: push.failed - redriven, retrying: push.retrying + redriven, remaining: push.remaining + redriven });
+      return [200, { redriven }];
+    }
+    if (push.state === "done" || (push.state === "cancelled" && action !== "cancel")) return missing;
+    push.state = { pause: "paused", resume: "running", cancel: "cancelled" }[action];
+    delete push.reason;
+    if (push.state === "running") push.etaSeconds = 120;
+    else delete push.etaSeconds;
+    return [204, ""];
   }
 
   /** `[status, value]`, or undefined for what is not here. */
@@ -166,6 +185,7 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
       fake.queues[second].ready += back.length;
       return [200, { redriven: back.length }];
     }
+    if (first === "campaigns" && third === "push") return pushed(method, own(fake.pushes, second), parts[4]);
     if (first === "campaigns") return own(fake.campaigns, second) ? [200, fake.campaigns[second]] : [404, { status: 404, code: "not_found", detail: "no such campaign" }];
     if (path === "/cache") return [200, { items: fake.cache, since: "2026-11-29T00:00:00Z" }];
     if (path === "/cache/invalidate") return [200, { invalidated: body.tags.length }];

@@ -1,11 +1,13 @@
 // The files of dist/, as a page gets them from a hub: they import each other and nothing else, and the client
 // there behaves as its sources do. Whether they are up to date: scripts/dist.js --check.
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { Bellwire, BellwireError } from "../../dist/client.js";
 import { List } from "../../dist/list.js";
-import { written } from "../../scripts/dist.js";
+import { OWN_MEMBERS, written } from "../../scripts/dist.js";
+import { busyHistory, startFakeConsole } from "../support/fake-console.js";
 import { eventually } from "../support/node-client.js";
 import { fakeToken, startFakeHub } from "../support/fake-hub.js";
 
@@ -18,6 +20,25 @@ test("each file says what it is, under which licence, and imports only its neigh
     for (const [, from] of text.matchAll(/(?<!")\b(?:from|import|import\()"([^"]+)"/g))
       assert.ok(from === "react" ? name === "react.js" : files[from.replace(/^\.\//, "")], `${name} imports ${from}`);
   }
+});
+
+test("members that are shortened in the console's file come from no answer", async () => {
+  const wire = new Set(["sub", "scope", "exp"]);
+  const collect = (value, isMembers) => {
+    if (!value || typeof value !== "object") return;
+    for (const [name, of] of Object.entries(value)) {
+      if (isMembers && !Array.isArray(value)) wire.add(name);
+      collect(of, isMembers || name === "example");
+    }
+  };
+  const { components, paths } = JSON.parse(readFileSync(new URL("../../../docs/openapi.json", import.meta.url), "utf8"));
+  for (const { properties = {} } of Object.values(components.schemas)) for (const name of Object.keys(properties)) wire.add(name);
+  collect(paths, false);
+  const fake = await startFakeConsole();
+  for (const said of [fake.hub, fake.fleet, fake.stats, fake.ready, busyHistory(0, 60)]) collect(said, true);
+  await fake.stop();
+  assert.ok(wire.has("notifications") && wire.has("heardMsAgo") && wire.has("perSecond"));
+  assert.deepEqual(OWN_MEMBERS.filter((name) => wire.has(name)), []);
 });
 
 for (const transport of ["websocket", "sse"])

@@ -12,6 +12,7 @@
 //! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`]: requests, and three ways to receive |
 //! | | [`jwt`]: tokens; [`api`]: every answer against `docs/openapi.json` |
 //! | `benchmarks` | [`cpu`] time, [`memory`], [`stats`], [`table`]s, peers in [`node`] |
+//! | [`metrics_page`] | a `/metrics` page against documents and dashboard |
 //! | [`wait`] | deadlines |
 //!
 //! The harness knows nothing of the system's internals, and does not depend on the hub's library.
@@ -22,6 +23,7 @@
 
 mod benchmarks;
 mod clients;
+pub mod metrics_page;
 mod processes;
 pub mod rooms;
 mod servers;

@@ -1,11 +1,10 @@
 //! The page: which format, which series, which values. How a format is written is the library's.
 
 use std::collections::{BTreeSet, HashMap};
-use std::path::Path;
 use std::time::Duration;
 
-use serde_json::Value;
 use shared::CloseCode;
+use support::metrics_page;
 
 use super::*;
 use crate::admission::plenty;
@@ -180,103 +179,15 @@ fn every_counter_is_shown_in_its_series() {
     }
 }
 
-/// Every metric in the operators' documents, with its labels, is on the page.
 #[test]
 fn the_documented_metrics_are_on_the_page() {
-    let page = new_page(Format::Prometheus);
-    let series: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let mut documents = vec![root.join("README.md")];
-    documents.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|e| e.unwrap().path()));
-    let mut found = 0;
-    for document in documents.iter().filter(|path| path.extension() == Some("md".as_ref())) {
-        let text = std::fs::read_to_string(document).unwrap();
-        for (at, start) in text.match_indices("bellwire_hub_") {
-            let rest = &text[at + start.len()..];
-            let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
-            let (name, rest) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
-            let name = format!("bellwire_hub_{name}");
-            // A prefix, as in `bellwire_hub_…`.
-            if name.ends_with('_') {
-                continue;
-            }
-            found += 1;
-            for label in selectors(rest) {
-                let has = |line: &&&str| {
-                    let of_name = line.strip_prefix(&*name);
-                    of_name
-                        .is_some_and(|rest| rest.starts_with([' ', '{']) && rest.contains(&label))
-                };
-                assert!(
-                    series.iter().any(|line| has(&line)),
-                    "{}: {name} {label}",
-                    document.display()
-                );
-            }
-        }
-    }
+    let found = metrics_page::has_the_documented(&new_page(Format::Prometheus), "bellwire_hub_");
     assert!(found > 10, "{found}");
 }
 
-/// Every metric of the dashboard, and every label that it groups by.
 #[test]
 fn the_dashboard_shows_metrics_that_exist() {
     let page = new_page(Format::Prometheus);
-    let series: Vec<&str> = page.lines().filter(|line| !line.starts_with('#')).collect();
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/grafana.json");
-    let dashboard: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-    let mut expressions = Vec::new();
-    collect_expressions(&dashboard, &mut expressions);
-    let (mut names, mut labels) = (BTreeSet::new(), BTreeSet::new());
-    for expression in &expressions {
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-        let words = expression.split(|c| !is_word(c));
-        names
-            .extend(words.filter(|it| ["bellwire_", "process_"].iter().any(|p| it.starts_with(p))));
-        let groups = expression.split(" by (").skip(1).filter_map(|rest| rest.split_once(')'));
-        labels.extend(groups.flat_map(|(group, _)| group.split(", ")));
-    }
-    assert!(names.len() > 25, "{names:?}");
-    for name in names {
-        let has =
-            |line: &&str| line.strip_prefix(name).is_some_and(|it| it.starts_with([' ', '{']));
-        assert!(series.iter().any(has), "{name} is not exported");
-    }
-    // The scraper adds `instance`.
-    for label in labels.into_iter().filter(|label| *label != "instance") {
-        let labelled = [format!("{{{label}=\""), format!(",{label}=\"")];
-        assert!(labelled.iter().any(|it| page.contains(it)), "no metric has the label {label}");
-    }
-}
-
-fn collect_expressions<'a>(value: &'a Value, expressions: &mut Vec<&'a str>) {
-    match value {
-        Value::Array(values) => values.iter().for_each(|it| collect_expressions(it, expressions)),
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                match field {
-                    Value::String(text) if name == "expr" || name == "query" => {
-                        expressions.push(text);
-                    }
-                    _ => collect_expressions(field, expressions),
-                }
-            }
-        }
-        _ => {}
-    }
-}
-
-/// The label selectors after a name, as on the page; each alternative of `=~` separately. One empty
-/// string if there are none.
-fn selectors(rest: &str) -> Vec<String> {
-    let Some(inside) = rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) else {
-        return vec![String::new()];
-    };
-    let parts = inside.0.split(',').flat_map(|part| {
-        let (label, values) = part.split_once('=').unwrap();
-        let values = values.trim_start_matches('~').trim_matches('"').replace("\\|", "|");
-        let of_label = |value: &str| format!("{label}=\"{value}\"");
-        values.split('|').map(of_label).collect::<Vec<_>>()
-    });
-    parts.collect()
+    let found = metrics_page::has_the_dashboards(&page, &["bellwire_hub_", "process_"]);
+    assert!(found > 25, "{found}");
 }
