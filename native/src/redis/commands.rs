@@ -151,8 +151,8 @@ impl Commands {
     }
 }
 
-/// Whether a new connection may help, so that it is not the command that is wrong: this one is broken or silent, or its server is not (or no
-/// longer) one that serves commands.
+/// Whether a new connection may help, so that it is not the command that is wrong: this one is broken
+/// or silent, or its server is not (or no longer) one that serves commands.
 #[must_use]
 pub fn is_away(error: &RedisError) -> bool {
     let is_not_serving = matches!(

@@ -198,7 +198,7 @@ async fn campaigns_that_wait_or_are_broken_leave_room_for_others() {
             _ => world.redis.command(&["SET", &push, "not a campaign's"]).await,
         };
         world.redis.command(&["EXPIRE", &push, "600"]).await;
-        world.redis.command(&["ZADD", "bw:pushing", "9999999999999", id.as_str()]).await;
+        world.redis.command(&["ZADD", "bw:pushing", "9999999999999", &id.to_string()]).await;
     }
     let _worker = world.worker().await;
     // Answered in the look that begins the campaigns above.

@@ -24,8 +24,8 @@ impl Item {
     }
 
     /// The form in Redis, for another attempt: `<key> <attempts> <first_ms> <0|1>[:<entry>]
-    /// <devices> <element>`. The devices are separated by commas, `*` stands for all. Equal elements need
-    /// different keys, because the items are members of a set.
+    /// <devices> <element>`. The devices are separated by commas, `*` stands for all. Equal elements
+    /// need different keys, because the items are members of a set.
     pub(super) fn to_bytes(&self, key: &str) -> Vec<u8> {
         let mut is_sent = u8::from(self.is_sent).to_string();
         if let Some(entry) = &self.entry {
