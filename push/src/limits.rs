@@ -35,8 +35,8 @@ pub const RAMP: Duration = Duration::from_secs(60);
 pub(crate) const GUARD_WINDOW: Duration = Duration::from_secs(60);
 /// Share of bad answers, in percent, above which a guard trips.
 pub(crate) const GUARD_PERCENT_MAX: u64 = 20;
-/// Bad answers below which no guard trips: the only device of a user may be dead.
-pub(crate) const GUARD_BAD_MIN: u64 = 10;
+/// Bad answers below which no guard trips: a user has up to ten devices, and all may be dead.
+pub(crate) const GUARD_BAD_MIN: u64 = 30;
 
 /// Connections per host. With 100 streams each and answers after 40 ms, four send 8,600 per second.
 pub const CONNECTIONS_PER_HOST: usize = 4;

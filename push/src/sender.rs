@@ -237,7 +237,7 @@ impl Sender {
             self.metrics.took(began.elapsed());
             let verdict = match received {
                 Ok(received) => judge(&received, classify),
-                Err(failure) => return failed(failure),
+                Err(failure) => return failed(failure, filter),
             };
             match verdict {
                 Verdict::Final(outcome) => return outcome,
@@ -263,8 +263,12 @@ fn is_own(reason: Reason) -> bool {
     reason == UNREACHABLE || reason.starts_with("oauth_")
 }
 
-fn failed(failure: Failure) -> Outcome {
+fn failed(failure: Failure, filter: Filter) -> Outcome {
     match failure {
+        // A client's name may never lead anywhere: without a count, it would be tried until the TTL.
+        Failure::Unreachable { error, wait } if error.is_about_name() && filter != Filter::Any => {
+            Outcome::Retry { reason: error.reason(), after: Some(wait), in_doubt: false }
+        }
         Failure::Unreachable { error, wait } => {
             tracing::debug!(reason = error.reason(), "a push was not sent");
             Outcome::Hold { reason: UNREACHABLE, wait: wait.max(Duration::from_secs(1)) }

@@ -91,6 +91,7 @@ impl Worker {
             metrics: metrics.clone(),
             settler,
             lease: config.pace.job_lease,
+            push_time: config.sender.deadline * 2,
         };
         let jobs = tokio::spawn(jobs.run(woken, stop.clone()));
         let parts = Parts {

@@ -14,7 +14,8 @@
 -- first `retries` elements are items, the others elements of the campaign's list. A 1 in `bits`
 -- stands for an element that has ended; the elements stay until all have.
 --
--- An item is "key attempts first_ms is_sent devices element"; the key tells equal elements apart.
+-- An item is "key attempts first_ms is_sent[:entry] devices element"; entry is the id of what was
+-- written to the user's feed, and the key tells equal elements apart.
 --
 -- The hash: state (running paused cancelled done), reason, rev (grows with each change of the
 -- options), options (JSON), rate (users per second), start_ms; sent failed invalid skipped; of the

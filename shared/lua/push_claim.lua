@@ -4,7 +4,8 @@
 -- second, whose rate rises over the ramp from zero; the ramp begins again after a break of the same
 -- length. Nothing while the push is paused or cancelled, or before its start.
 --
--- A repeat, after its answer was lost, gets the same block again.
+-- A repeat, after its answer was lost, gets the same block again, unless another worker has it by
+-- now: then nothing.
 --
 -- ARGV[2]  nonce       of this claim: names its block, and its owner
 -- ARGV[3]  max         users
@@ -56,10 +57,18 @@ if owner == nonce then
   local elements = redis.call('LRANGE', key_of(nonce), 1, -1)
   return with_block(reply(0), nonce, '0', retries, bits, elements)
 end
+-- The answer was lost for so long that another worker has the block: the next claim gets others.
+if owner then return reply(1) end
 if state == 'cancelled' then
   clean()
   return reply(redis.call('ZCARD', blocks) > 0 and IDLE_MS or -1)
 elseif state == 'paused' then
+  -- A pause may last: with the rest, the blocks of workers that went silent before it.
+  for _, block in ipairs(redis.call('ZRANGE', blocks, 0, -1)) do
+    redis.call('EXPIRE', key_of(block), ARGV[1])
+  end
+  redis.call('EXPIRE', list, ARGV[1])
+  renew_push()
   return reply(IDLE_MS)
 elseif state ~= 'running' then
   return reply(-1)

@@ -71,7 +71,7 @@ impl Commands {
         let answer: RedisResult<T> = pipeline.query_async(&mut connection).await;
         match &answer {
             Ok(_) => self.watch.answered(),
-            Err(error) if is_the_connections(error) => self.drop_connection(generation).await,
+            Err(error) if is_away(error) => self.drop_connection(generation).await,
             Err(_) => {}
         }
         answer
@@ -151,9 +151,10 @@ impl Commands {
     }
 }
 
-/// Whether a new connection may help: this one is broken or silent, or its server is not (or no
-/// longer) one that serves commands.
-fn is_the_connections(error: &RedisError) -> bool {
+/// Whether a new connection may help, so that it is not the command that is wrong: this one is broken
+/// or silent, or its server is not (or no longer) one that serves commands.
+#[must_use]
+pub fn is_away(error: &RedisError) -> bool {
     let is_not_serving = matches!(
         error.kind(),
         ErrorKind::Server(

@@ -3,5 +3,5 @@
 mod commands;
 mod target;
 
-pub use commands::{Commands, Watch};
+pub use commands::{Commands, Watch, is_away};
 pub use target::RedisTarget;

@@ -33,8 +33,6 @@ pub(crate) enum ConnectError {
     Http,
     #[error("connecting took too long")]
     Late,
-    #[error("connecting failed a moment ago")]
-    Backoff,
 }
 
 impl ConnectError {
@@ -46,8 +44,12 @@ impl ConnectError {
             ConnectError::Tls => "tls_failed",
             ConnectError::Http => "http_failed",
             ConnectError::Late => "connect_timeout",
-            ConnectError::Backoff => "unreachable",
         }
+    }
+
+    /// Whether it is the name that leads nowhere, rather than its host.
+    pub(crate) fn is_about_name(self) -> bool {
+        matches!(self, ConnectError::Dns | ConnectError::Address)
     }
 }
 

@@ -31,7 +31,8 @@ impl Slot {
 #[derive(Default)]
 struct Backoff {
     failures: u32,
-    until: Option<Instant>,
+    /// Connecting is tried again then; until then, this is why not.
+    until: Option<(Instant, ConnectError)>,
 }
 
 pub(super) struct Host {
@@ -78,7 +79,7 @@ impl Host {
     /// The time until connecting is tried again.
     pub(super) fn unreachable_for(&self) -> Duration {
         let until = self.backoff.lock().until;
-        until.map_or(Duration::ZERO, |until| until.saturating_duration_since(Instant::now()))
+        until.map_or(Duration::ZERO, |(until, _)| until.saturating_duration_since(Instant::now()))
     }
 
     pub(super) fn open_connections(&self) -> usize {
@@ -164,8 +165,9 @@ impl Host {
     }
 
     async fn open(&self, tls: &Arc<ClientConfig>) -> Result<Connection, ConnectError> {
-        if !self.unreachable_for().is_zero() {
-            return Err(ConnectError::Backoff);
+        let until = self.backoff.lock().until;
+        if let Some((_, error)) = until.filter(|(until, _)| Instant::now() < *until) {
+            return Err(error);
         }
         let opening = connect::open(&self.origin, self.filter, tls, &self.freed);
         let opened = match timeout(CONNECT_DEADLINE, opening).await {
@@ -180,7 +182,7 @@ impl Host {
                 backoff.failures = backoff.failures.saturating_add(1);
                 let wait = (RECONNECT_MIN * 2_u32.pow(doublings)).min(RECONNECT_MAX);
                 let wait = wait.mul_f64(0.75 + fastrand::f64() / 2.0);
-                backoff.until = Some(Instant::now() + wait);
+                backoff.until = Some((Instant::now() + wait, *error));
                 if doublings == 0 {
                     tracing::warn!(origin = %self.origin, %error, "cannot reach a push service");
                 }

@@ -112,6 +112,22 @@ async fn nothing_leaves_for_a_host_that_is_not_allowed() {
 }
 
 #[tokio::test]
+async fn a_name_that_leads_nowhere_costs_an_attempt_each_time() {
+    let files = Files::new();
+    let allowed = Allowed::new(&["push.example.invalid"]).unwrap();
+    let sender = Sender::new(files.webpush(allowed)).await.unwrap();
+    // The second one meets the host's backoff.
+    for _ in 0..2 {
+        let outcome = sender.send_one(&to("https://push.example.invalid/x")).await;
+        let is_counted = matches!(
+            outcome,
+            Outcome::Retry { reason: "dns_failed", after: Some(_), in_doubt: false }
+        );
+        assert!(is_counted, "{outcome:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_service_without_http2_is_served_on_few_connections() {
     let files = Files::new();
     let service = Fake::start_with(&files.certificate, Protocol::Plain, |seen| {

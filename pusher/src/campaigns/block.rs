@@ -45,6 +45,8 @@ impl Behind {
 pub(super) struct Ended {
     pub(super) at: usize,
     pub(super) end: End,
+    /// Id of the entry that is in the feed by now.
+    pub(super) entry: Option<String>,
     pub(super) responses: Vec<Response>,
     pub(super) pause: Option<PauseReason>,
 }
@@ -115,6 +117,9 @@ impl Task {
             End::Skipped => UserEnd::Skipped,
             End::Later { .. } => UserEnd::Later,
         });
+        if let Some(entry) = ended.entry {
+            block.written(ended.at, entry);
+        }
         if !block.settle(ended.at, ended.end) {
             return;
         }
@@ -159,7 +164,7 @@ impl Task {
                 field: None,
             });
             let responses = responses.into_iter().collect();
-            self.note(block, Ended { at, end: End::Failed, responses, pause: None });
+            self.note(block, Ended { at, end: End::Failed, entry: None, responses, pause: None });
         }
     }
 

@@ -4,6 +4,7 @@ use push::collapse::Ids;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use shared::campaign_push::End;
+use shared::error::Code;
 use shared::limits::{BATCH_NOTIFICATIONS_MAX, IDEMPOTENCY_KEY_BYTES_MAX};
 use tokio::time::sleep;
 
@@ -16,7 +17,19 @@ use crate::limits::{FEED_RETRY, FUNCTIONS_RETRY};
 pub(super) struct Written {
     /// Of the entry, or of the campaign.
     pub(super) id: String,
+    /// Id of the entry, if there is one and it is known.
+    pub(super) entry: Option<String>,
     pub(super) is_in_feed: bool,
+}
+
+impl Written {
+    fn with_entry(id: String) -> Self {
+        Self { entry: Some(id.clone()), id, is_in_feed: true }
+    }
+
+    fn without_entry(campaign: &str, is_in_feed: bool) -> Self {
+        Self { id: campaign.to_owned(), entry: None, is_in_feed }
+    }
 }
 
 /// Writes the entries, if the campaign has them. Returns for each target what to push, or the end
@@ -25,10 +38,8 @@ pub(super) async fn write(task: &Task, targets: &[Target]) -> (Vec<Option<Writte
     let options = &task.plan.options;
     let campaign = campaign(task);
     if !options.feed || options.is_dry_run {
-        let all = targets
-            .iter()
-            .map(|_| Some(Written { id: campaign.clone(), is_in_feed: options.feed }))
-            .collect();
+        let all =
+            targets.iter().map(|_| Some(Written::without_entry(&campaign, options.feed))).collect();
         return (all, Vec::new());
     }
     let (mut written, mut ended) = (Vec::with_capacity(targets.len()), Vec::new());
@@ -49,8 +60,11 @@ async fn write_some(
     written: &mut Vec<Option<Written>>,
     ended: &mut Vec<Ended>,
 ) {
-    let contents: Vec<Option<Content>> =
-        targets.iter().map(|target| Content::of(task, target)).collect();
+    let is_new = |target: &&Target| target.item.entry.is_none();
+    let contents: Vec<Option<Content>> = targets
+        .iter()
+        .map(|target| Some(target).filter(is_new).and_then(|target| Content::of(task, target)))
+        .collect();
     let entries: Vec<Entry<'_>> = targets
         .iter()
         .zip(&contents)
@@ -80,13 +94,14 @@ async fn write_some(
     }
     .map(Vec::into_iter);
     for (target, content) in targets.iter().zip(&contents) {
-        let outcome = match (&mut results, content) {
-            (_, None) => Err(target.ended(End::Failed, "failed", "template_not_filled")),
-            (None, _) => Err(target.later(std::time::Duration::ZERO, false)),
-            (Some(results), Some(_)) => outcome(target, results.next()),
+        let outcome = match (&target.item.entry, &mut results, content) {
+            (Some(entry), _, _) => Ok(Written::with_entry(entry.clone())),
+            (_, _, None) => Err(target.ended(End::Failed, "failed", "template_not_filled")),
+            (_, None, _) => Err(target.later(std::time::Duration::ZERO, false)),
+            (_, Some(results), Some(_)) => outcome(campaign, target, results.next()),
         };
         match outcome {
-            Ok(id) => written.push(Some(Written { id, is_in_feed: true })),
+            Ok(known) => written.push(Some(known)),
             Err(end) => {
                 written.push(None);
                 ended.push(end);
@@ -95,14 +110,20 @@ async fn write_some(
     }
 }
 
-/// The entry's id, or the end of the user for now.
-fn outcome(target: &Target, result: Option<BatchResult>) -> Result<String, Ended> {
+/// What was written, or the end of the user for now.
+fn outcome(campaign: &str, target: &Target, result: Option<BatchResult>) -> Result<Written, Ended> {
     let Some(result) = result else { return Err(target.later(FEED_RETRY, false)) };
     match result.notification {
-        Some(notification) if (200..300).contains(&result.status) => Ok(notification.id),
+        Some(notification) if (200..300).contains(&result.status) => {
+            Ok(Written::with_entry(notification.id))
+        }
         _ if result.status == 429 || result.status >= 500 => Err(target.later(FEED_RETRY, false)),
         _ => {
             let code = result.error.map_or_else(|| "refused".to_owned(), |error| error.code);
+            if code == Code::IdempotencyMismatch.as_str() {
+                // A worker that was lost wrote it, before the template or the user's locale changed.
+                return Ok(Written::without_entry(campaign, true));
+            }
             Err(target.ended(End::Failed, "failed", &format!("feed_{code}")))
         }
     }

@@ -55,10 +55,12 @@ impl Plan {
         let trial = || async {
             let push = Push { validate_only: true, ..push.clone() };
             let outcome = sending.send(&push, || true).await;
+            // With fields, it may be one user's content that is refused: that user fails.
+            let is_same = self.template.fields().is_empty();
             let is_refused = match outcome {
                 Some(Outcome::Refused { reason: "payload_too_large", .. }) => self.is_for_all,
                 // A service that names no field may mean the address.
-                Some(Outcome::Refused { field: Some(field), .. }) => {
+                Some(Outcome::Refused { field: Some(field), .. }) if is_same => {
                     tracing::warn!(field, "a service refuses the content of a campaign");
                     true
                 }

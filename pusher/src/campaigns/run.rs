@@ -46,6 +46,11 @@ pub(super) async fn run(parts: &Parts, pushing: &Pushing) {
     while run.blocks.join_next().await.is_some() {}
 }
 
+/// Whether nothing can come before the next look.
+fn is_idle(state: State, wait: Option<Duration>) -> bool {
+    matches!(state, State::Scheduled | State::Paused) && wait.is_some_and(|it| it >= CAMPAIGN_TICK)
+}
+
 fn guards(pushing: &Pushing) -> Arc<Guards> {
     Arc::new(Guards::new(Scope::Campaign(pushing.campaign.to_string())))
 }
@@ -82,12 +87,17 @@ impl Run<'_> {
                 let _ = self.parts.store.forget(self.pushing).await;
                 None
             }
+            // Another one may need its place; the next look begins it anew.
+            (None, _) if is_idle(claimed.state, claimed.wait) && self.blocks.is_empty() => {
+                let _ = self.parts.store.touch(self.pushing).await;
+                None
+            }
             (None, _) => Some(claimed.wait.unwrap_or(CAMPAIGN_TICK).min(CAMPAIGN_TICK)),
         }
     }
 
     /// Sends one claim until it is answered, unchanged: a reply that was lost brings the same
-    /// block. `None` if the worker ends.
+    /// block. `None` if the worker ends, or if Redis refuses the call: the next look tries again.
     async fn claim(&self) -> Option<(Claimed, Instant)> {
         let pace = self.parts.pace;
         let claim =
@@ -101,6 +111,11 @@ impl Run<'_> {
             let began = Instant::now();
             match self.parts.store.claim(&claim).await {
                 Ok(claimed) => return Some((claimed, began)),
+                Err(error) if !error.is_away() => {
+                    let campaign = &self.pushing.campaign;
+                    tracing::error!(%campaign, %error, "a campaign cannot be claimed from");
+                    return None;
+                }
                 Err(error) => {
                     tracing::debug!(%error, "a campaign cannot be claimed from");
                     sleep(backoff.next_wait()).await;

@@ -53,7 +53,7 @@ impl Target {
             reason: Some(reason.to_owned()),
             field: None,
         };
-        Ended { at: self.at, end, responses: vec![response], pause: None }
+        Ended { at: self.at, end, entry: None, responses: vec![response], pause: None }
     }
 
     pub(super) fn later(&self, wait: Duration, is_counted: bool) -> Ended {
@@ -63,7 +63,7 @@ impl Target {
             is_sent: self.item.is_sent,
             devices: self.item.devices.clone(),
         };
-        Ended { at: self.at, end, responses: Vec::new(), pause: None }
+        Ended { at: self.at, end, entry: None, responses: Vec::new(), pause: None }
     }
 }
 
@@ -79,15 +79,14 @@ pub(super) async fn send_all(
         match Element::parse(&item.element) {
             Some(element) => named.push((at, item, element)),
             None => {
-                let invalid = Ended { at, end: End::Invalid, responses: Vec::new(), pause: None };
-                let _ = ended.send(invalid).await;
+                let _ = ended.send(nothing_said(at, End::Invalid)).await;
             }
         }
     }
     let began = Instant::now();
     let Some(users) = look_up(&task, &named).await else {
         for (at, item, _) in &named {
-            let _ = ended.send(released(*at, item)).await;
+            let _ = ended.send(nothing_said(*at, End::released(item))).await;
         }
         return;
     };
@@ -109,7 +108,9 @@ pub(super) async fn send_all(
     }
     let sending = targets.iter().zip(&notifications).filter_map(|(target, notification)| {
         let notification = notification.as_ref()?;
-        Some(send(&task, target, notification))
+        let sending = send(&task, target, notification);
+        let entry = notification.entry.clone();
+        Some(async move { Ended { entry, ..sending.await } })
     });
     let mut sending: FuturesUnordered<_> = sending.collect();
     while let Some(end) = sending.next().await {
@@ -117,8 +118,8 @@ pub(super) async fn send_all(
     }
 }
 
-fn released(at: usize, item: &Item) -> Ended {
-    Ended { at, end: End::released(item), responses: Vec::new(), pause: None }
+fn nothing_said(at: usize, end: End) -> Ended {
+    Ended { at, end, entry: None, responses: Vec::new(), pause: None }
 }
 
 /// What the functions know about the users, in their order. Waits for functions that are away;
@@ -246,7 +247,7 @@ fn combined(
         let name = &device.device;
         if let Some(fate) = &sent.fate {
             let about = Some((name.as_str(), device.kind.as_str()));
-            let id = notification.is_in_feed.then_some(notification.id.as_str());
+            let id = notification.entry.as_deref();
             responses.extend(fate.to_response(&target.element.user_id, about, id));
         }
         match sent.fate {
@@ -281,5 +282,5 @@ fn combined(
         None if is_failed => End::Failed,
         None => End::Invalid,
     };
-    Ended { at: target.at, end, responses, pause }
+    Ended { at: target.at, end, entry: None, responses, pause }
 }

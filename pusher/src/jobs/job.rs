@@ -22,6 +22,8 @@ pub(super) struct Task<'a> {
     pub(super) guards: &'a Guards,
     /// Afterwards another worker may have the jobs.
     pub(super) lease_end: Instant,
+    /// No push begins later, so that each ends within the lease.
+    pub(super) last_start: Instant,
     pub(super) stop: CancellationToken,
 }
 
@@ -69,7 +71,7 @@ impl Task<'_> {
         Settled { responses: vec![response], ..done(job) }
     }
 
-    /// `None` if it was not sent, because the lease or the worker ends.
+    /// `None` if it was not begun, because the lease or the worker ends.
     async fn send(
         &self,
         job: &Job,
@@ -84,7 +86,7 @@ impl Task<'_> {
         let ids = Ids::new(&job.id, &job.user_id, &device.device, job.collapse.as_deref());
         let (message, ttl_s) = (message.clone(), due.ttl_left_s());
         let push = Push { address, message, ids, ttl_s, validate_only: false };
-        let may_start = || Instant::now() < self.lease_end && !self.stop.is_cancelled();
+        let may_start = || Instant::now() < self.last_start && !self.stop.is_cancelled();
         let outcome = self.sending.send(&push, may_start).await?;
         let prune = || {
             Some(Prune {
@@ -123,7 +125,7 @@ impl Task<'_> {
             if Instant::now() >= self.lease_end {
                 return None;
             }
-            // The worker ends: at once for another one.
+            // The worker or the lease ends: at once for another one.
             sooner(Duration::ZERO);
         }
         let Some(wait) = wait else {
@@ -132,7 +134,6 @@ impl Task<'_> {
         };
         self.metrics.job_ended(JobEnd::Later);
         let wait = wait.min(JOB_WAIT_MAX);
-        settled.done.extend(job.done.iter().cloned());
         settled.result = JobResult::Later;
         settled.wait_ms = Some(ms(wait));
         settled.counted = Some(is_counted);

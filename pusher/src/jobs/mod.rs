@@ -31,6 +31,8 @@ pub(crate) struct Jobs {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) settler: Settler,
     pub(crate) lease: Duration,
+    /// Longest time of one push.
+    pub(crate) push_time: Duration,
 }
 
 impl Jobs {
@@ -85,9 +87,16 @@ impl Jobs {
     ) -> impl Future<Output = ()> + Send + use<> {
         let (sending, metrics) = (self.sending.clone(), self.metrics.clone());
         let (settler, lease_end) = (self.settler.clone(), began + self.lease);
+        let last_start = began + self.lease.saturating_sub(self.push_time);
         async move {
-            let task =
-                Task { sending: &sending, metrics: &metrics, guards: &guards, lease_end, stop };
+            let task = Task {
+                sending: &sending,
+                metrics: &metrics,
+                guards: &guards,
+                lease_end,
+                last_start,
+                stop,
+            };
             let mut jobs: FuturesUnordered<_> =
                 claimed.jobs.iter().map(|job| task.run(job)).collect();
             while let Some(settled) = jobs.next().await {

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use native::functions::CallError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
@@ -69,29 +70,47 @@ impl Settling {
         Some(batch)
     }
 
+    /// A batch that is refused for what is in it is told in halves, down to the single results that
+    /// are refused.
     async fn tell(&self, api: &Api, batch: &[Settled]) {
+        let mut left = vec![batch];
+        while let Some(some) = left.pop() {
+            let Some(error) = self.refused(api, some).await else { continue };
+            if some.len() > 1 && is_about_content(&error) {
+                let (first, second) = some.split_at(some.len() / 2);
+                left.extend([second, first]);
+            } else {
+                // The leases end, and the jobs are claimed again.
+                tracing::error!(%error, jobs = some.len(), "the functions take no results");
+            }
+        }
+    }
+
+    /// Repeats the call until the functions take the results, or refuse them for ever: the error.
+    async fn refused(&self, api: &Api, results: &[Settled]) -> Option<CallError> {
         let mut wait = Duration::ZERO;
-        loop {
+        let refused = loop {
             sleep(wait).await;
-            match api.settle(batch).await {
-                Ok(()) => break,
-                Err(error) if is_malformed(&error) => {
-                    // The leases end, and the jobs are claimed again.
-                    tracing::error!(%error, jobs = batch.len(), "the functions take no results");
-                    break;
-                }
+            match api.settle(results).await {
+                Ok(()) => break None,
+                Err(error) if is_malformed(&error) => break Some(error),
                 Err(_) => {
                     self.is_behind.send_replace(true);
                     wait = FUNCTIONS_RETRY;
                 }
             }
-        }
+        };
         self.is_behind.send_replace(false);
+        refused
     }
 }
 
 /// Whether the same call would be refused again whatever an operator does.
-fn is_malformed(error: &native::functions::CallError) -> bool {
-    use native::functions::CallError::Refused;
-    matches!(error, Refused(status) if [400, 404, 413, 422].contains(&status.as_u16()))
+fn is_malformed(error: &CallError) -> bool {
+    is_about_content(error) || matches!(error, CallError::Refused(status) if *status == 404)
+}
+
+/// Whether a part of the call may be taken.
+fn is_about_content(error: &CallError) -> bool {
+    matches!(error, CallError::Refused(status) if [400, 413, 422].contains(&status.as_u16()))
 }

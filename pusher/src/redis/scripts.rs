@@ -20,6 +20,13 @@ pub(crate) enum StoreError {
     Malformed(Malformed),
 }
 
+impl StoreError {
+    /// Whether the same call may succeed, and may have been executed; else Redis refuses it.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self, StoreError::Redis(error) if native::redis::is_away(error))
+    }
+}
+
 impl std::fmt::Display for StoreError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -98,7 +105,12 @@ impl Store {
     pub(crate) async fn settle(&self, block: &mut Block) -> Result<Settled, StoreError> {
         let settlement = block.settlement();
         if let Some(respond) = &settlement.respond {
-            let _: redis::Value = self.script(respond).await?;
+            match self.script::<redis::Value>(respond).await {
+                Ok(_) => {}
+                Err(error) if error.is_away() => return Err(error),
+                // Users who are not settled would get the push again.
+                Err(error) => tracing::error!(%error, "Redis refuses responses of a campaign"),
+            }
         }
         let reply: Vec<Vec<u8>> = self.script(&settlement.settle).await?;
         block.answered(&reply).map_err(StoreError::Malformed)

@@ -3,8 +3,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::campaign_push::State;
-use support::eventually_within;
+use shared::{CampaignId, keys};
 use support::push_service::fcm_ok;
+use support::{eventually, eventually_within};
 
 use crate::support::World;
 
@@ -184,4 +185,42 @@ async fn a_term_signal_finishes_what_is_on_its_way_and_gives_back_the_rest() {
     let counts = counts(world.sent());
     assert_eq!(counts.len(), 440);
     assert!(counts.values().all(|count| *count == 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn campaigns_that_wait_or_are_broken_leave_room_for_others() {
+    let world = World::start(|_| fcm_ok()).await;
+    for n in 0..40 {
+        let id = CampaignId::parse(&format!("other-{n}")).unwrap();
+        let [_, _, push, ..] = keys::campaign_push(&id);
+        match n % 2 {
+            0 => world.redis.command(&["HSET", &push, "state", "paused"]).await,
+            _ => world.redis.command(&["SET", &push, "not a campaign's"]).await,
+        };
+        world.redis.command(&["EXPIRE", &push, "600"]).await;
+        world.redis.command(&["ZADD", "bw:pushing", "9999999999999", &id.to_string()]).await;
+    }
+    let _worker = world.worker().await;
+    // Answered in the look that begins the campaigns above.
+    world.redis.command(&["RPUSH", "bw:push:tests", r#"{"nonce":"n1","userId":"a"}"#]).await;
+    world.redis.command(&["EXPIRE", "bw:push:tests", "60"]).await;
+    eventually("the worker has looked", async || {
+        world.redis.run_words::<Option<String>>(&["GET", "bw:push:test:n1"]).await
+    })
+    .await;
+    world.users(3, json!({})).await;
+    let progress = world.until("it is done", |it| it.state == State::Done).await;
+    assert_eq!(progress.sent, 3);
+    let listed: usize = world.redis.run("ZCARD bw:pushing").await;
+    assert!(listed >= 40, "{listed}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn responses_that_redis_refuses_hold_nothing_up() {
+    let world = World::start(|_| fcm_ok()).await;
+    world.redis.command(&["SET", "campaign:spring:responses", "x", "EX", "600"]).await;
+    world.users(50, json!({"responses": "all"})).await;
+    let _worker = world.worker().await;
+    let progress = world.until("it is done", |it| it.state == State::Done).await;
+    assert_eq!((progress.sent, world.sent().len()), (50, 50));
 }

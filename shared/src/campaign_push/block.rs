@@ -110,6 +110,16 @@ impl Block {
         self.items().filter(|(at, _)| self.ended.get(*at) == Some(&false))
     }
 
+    /// Notes the id of a user's entry in the feed, before [`Block::settle`]: a later attempt need
+    /// not write it again.
+    pub fn written(&mut self, at: usize, entry: String) {
+        if let Some(Some(item)) = self.items.get_mut(at)
+            && !entry.contains(' ')
+        {
+            item.entry = Some(entry);
+        }
+    }
+
     /// Notes what became of a user. Only the first end of each counts; returns whether it was that.
     pub fn settle(&mut self, at: usize, end: End) -> bool {
         let (Some(Some(item)), Some(ended @ false)) = (self.items.get(at), self.ended.get_mut(at))

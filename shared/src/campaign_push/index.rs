@@ -29,7 +29,8 @@ pub fn listed(reply: &[Vec<u8>]) -> Vec<Pushing> {
 }
 
 /// Puts a campaign into the index or keeps it there. A worker does so once a minute for each that
-/// is scheduled or running: the index forgets what nobody touched for 24 h.
+/// is running, and each time it finds one scheduled or paused: the index forgets what nobody touched
+/// for 24 h.
 #[must_use]
 pub fn touch(campaign: &CampaignId) -> Call {
     of(campaign, "")

@@ -11,21 +11,26 @@ pub struct Item {
     pub first_ms: i64,
     /// Whether a device accepted the push in an earlier attempt.
     pub is_sent: bool,
+    /// Id of the user's entry in the feed, once it is written.
+    pub entry: Option<String>,
     /// Names of the devices that are left; empty for all of them.
     pub devices: Vec<String>,
 }
 
 impl Item {
     pub(super) fn new(element: &[u8], first_ms: i64) -> Self {
-        let (attempts, is_sent, devices) = (0, false, Vec::new());
-        Self { element: element.to_vec(), attempts, first_ms, is_sent, devices }
+        let (attempts, is_sent, entry, devices) = (0, false, None, Vec::new());
+        Self { element: element.to_vec(), attempts, first_ms, is_sent, entry, devices }
     }
 
-    /// The form in Redis, for another attempt: `<key> <attempts> <first_ms> <0|1> <devices>
-    /// <element>`. The devices are separated by commas, `*` stands for all. Equal elements need
-    /// different keys, because the items are members of a set.
+    /// The form in Redis, for another attempt: `<key> <attempts> <first_ms> <0|1>[:<entry>]
+    /// <devices> <element>`. The devices are separated by commas, `*` stands for all. Equal elements
+    /// need different keys, because the items are members of a set.
     pub(super) fn to_bytes(&self, key: &str) -> Vec<u8> {
-        let is_sent = u8::from(self.is_sent);
+        let mut is_sent = u8::from(self.is_sent).to_string();
+        if let Some(entry) = &self.entry {
+            is_sent = format!("{is_sent}:{entry}");
+        }
         let devices = if self.devices.is_empty() { "*".to_owned() } else { self.devices.join(",") };
         let (attempts, first_ms) = (self.attempts, self.first_ms);
         let mut bytes = format!("{key} {attempts} {first_ms} {is_sent} {devices} ").into_bytes();
@@ -40,7 +45,12 @@ impl Item {
         word()?;
         let attempts = word()?.parse().ok()?;
         let first_ms = word()?.parse().ok()?;
-        let is_sent = match word()? {
+        let is_sent = word()?;
+        let (is_sent, entry) = match is_sent.split_once(':') {
+            Some((is_sent, entry)) => (is_sent, Some(entry.to_owned())),
+            None => (is_sent, None),
+        };
+        let is_sent = match is_sent {
             "0" => false,
             "1" => true,
             _ => return None,
@@ -50,6 +60,6 @@ impl Item {
             names => names.split(',').map(str::to_owned).collect(),
         };
         let element = parts.next()?.to_vec();
-        Some(Self { element, attempts, first_ms, is_sent, devices })
+        Some(Self { element, attempts, first_ms, is_sent, entry, devices })
     }
 }

@@ -111,6 +111,19 @@ fn an_item_keeps_its_bytes() {
 }
 
 #[test]
+fn an_entry_stays_with_its_user() {
+    let mut block = block(&["n1", "0", "0", "00", "x", "y"]);
+    for (at, entry) in ["0198-1", "not an id"].into_iter().enumerate() {
+        block.written(at, entry.to_owned());
+        block.settle(at, End::Dead { devices: Vec::new() });
+    }
+    let settle = block.settlement().settle;
+    assert_eq!(args(&settle)[13..], ["n1.0 0 1000 0:0198-1 * x", "n1.1 0 1000 0 * y"]);
+    let item = Item::parse(b"n1.0 0 1000 0:0198-1 * x").unwrap();
+    assert_eq!((item.is_sent, item.entry.as_deref()), (false, Some("0198-1")));
+}
+
+#[test]
 fn a_release_gives_a_user_back_unchanged() {
     let mut block = block(&["n1", "0", "1", "0", ITEM]);
     let end = End::released(block.open().next().unwrap().1);
@@ -200,9 +213,10 @@ proptest! {
     fn every_item_survives_redis(
         element in prop::collection::vec(any::<u8>(), 0..60), attempts in any::<u32>(),
         first_ms in any::<i64>(), is_sent in any::<bool>(),
+        entry in prop::option::of("[A-Za-z0-9:-]{1,40}"),
         devices in prop::collection::vec("[A-Za-z0-9._~@+|-]{1,12}", 0..4),
     ) {
-        let item = Item { element, attempts, first_ms, is_sent, devices };
+        let item = Item { element, attempts, first_ms, is_sent, entry, devices };
         prop_assert_eq!(Item::parse(&item.to_bytes("b.7")), Some(item));
     }
 

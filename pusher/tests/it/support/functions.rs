@@ -25,6 +25,8 @@ struct State {
     pruned: Vec<Value>,
     /// Bodies of notifications, by idempotency key.
     created: BTreeMap<String, Value>,
+    /// Notifications that were asked for, repeats too.
+    creates: usize,
     stale: usize,
     is_away: bool,
     is_refusing: bool,
@@ -103,6 +105,16 @@ impl Functions {
         self.state.lock().unwrap().created.values().cloned().collect()
     }
 
+    /// A notification that was created before, with another body.
+    pub fn set_created(&self, key: &str) {
+        let body = json!({"title": "as it was before"});
+        self.state.lock().unwrap().created.insert(key.to_owned(), body);
+    }
+
+    pub fn creates(&self) -> usize {
+        self.state.lock().unwrap().creates
+    }
+
     pub fn stale(&self) -> usize {
         self.state.lock().unwrap().stale
     }
@@ -111,6 +123,11 @@ impl Functions {
 /// An FCM device.
 pub fn fcm(device: &str, token: &str) -> Value {
     json!({"device": device, "kind": "fcm", "rev": 3, "token": token})
+}
+
+/// Results of the user `malformed` are; with them, the whole call is refused.
+fn is_refused(body: &Value) -> bool {
+    body["jobs"].as_array().unwrap().iter().any(|job| job["userId"] == "malformed")
 }
 
 impl State {
@@ -123,6 +140,9 @@ impl State {
         }
         assert_eq!(seen.headers["authorization"], "Bearer worker.token");
         let body: Value = serde_json::from_slice(&seen.body).unwrap();
+        if seen.path == "/push/settle" && is_refused(&body) {
+            return Reply::status(400);
+        }
         let answer = match seen.path.as_str() {
             "/push/claim" => self.claim(&body),
             "/push/settle" => self.settle(&body),
@@ -174,7 +194,7 @@ impl State {
             assert_eq!(job["result"], "later");
             known.due = Instant::now() + Duration::from_millis(job["waitMs"].as_u64().unwrap());
             known.attempts += u32::from(job["counted"] != false);
-            known.done = job["done"].as_array().cloned().unwrap_or_default();
+            known.done.extend(job["done"].as_array().cloned().unwrap_or_default());
         }
         json!({"settled": settled, "stale": jobs.len() - settled})
     }
@@ -207,7 +227,10 @@ impl State {
         let results = body["notifications"].as_array().unwrap().iter().map(|item| {
             let key = item["idempotencyKey"].as_str().unwrap().to_owned();
             let id = format!("id-{}", item["userId"].as_str().unwrap());
-            self.created.entry(key).or_insert_with(|| item.clone());
+            self.creates += 1;
+            if self.created.entry(key).or_insert_with(|| item.clone()) != item {
+                return json!({"status": 422, "error": {"code": "idempotency_mismatch"}});
+            }
             json!({"status": 201, "notification": {"id": id}})
         });
         json!({"results": results.collect::<Vec<_>>()})

@@ -88,6 +88,8 @@ async fn claims() {
         Case::new("claim of what is cancelled", silent(&[control("cancel")]), claim()),
         Case::new("claim with an empty bucket", held(&[add(&["w"])]), claim()),
         Case::new("claim of what is paused", started(&[control("pause")]), claim()),
+        Case::new("claim of paused blocks", silent(&[control("pause")]), claim()),
+        Case::new("claim of a lost block", silent(&[claim()]), self::claim("a", "30000")),
     ])
     .await;
 }

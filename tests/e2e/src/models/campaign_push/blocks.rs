@@ -86,6 +86,35 @@ async fn a_silent_worker_s_block_goes_to_another_one_without_those_that_ended() 
 }
 
 #[tokio::test]
+async fn a_claim_repeated_after_another_worker_got_its_block_takes_nobody() {
+    let redis = RedisServer::start().await;
+    let mut push = Push::started(&redis, 40, FAST).await;
+    push.fill().await;
+    push.lease_ms = 1;
+    let lost = push.new_claim(10);
+    assert!(push.send(lost.clone()).await.block.is_some());
+    push.lease_ms = 600_000;
+    let mut second = eventually("the lease ends", async || {
+        push.fill().await;
+        let block = push.claim(10).await.block?;
+        if block.in_doubt() {
+            return Some(block);
+        }
+        push.release(block).await;
+        None
+    })
+    .await;
+    push.fill().await;
+    let repeated = push.send(lost).await;
+    assert!(repeated.block.is_none() && repeated.wait.is_some(), "{repeated:?}");
+    for at in 0..10 {
+        second.settle(at, End::Sent);
+    }
+    assert!(push.settle(&mut second).await.is_owned && second.is_over());
+    assert_eq!(counts(&push.progress().await), [10, 0, 0, 0, 30]);
+}
+
+#[tokio::test]
 async fn a_user_who_is_due_again_comes_before_new_ones_with_their_history() {
     let redis = RedisServer::start().await;
     let push = Push::of(&redis).await;

@@ -67,6 +67,25 @@ async fn a_paused_push_gives_out_nothing_and_takes_what_ends() {
 }
 
 #[tokio::test]
+async fn a_pause_may_last_longer_than_the_keys() {
+    let redis = RedisServer::start().await;
+    let push = Push::started(&redis, 20, FAST).await;
+    let _block = push.block(5).await;
+    push.control("pause").await;
+    let keys: Vec<String> = redis.run("KEYS *").await;
+    for key in &keys {
+        redis.command(&["EXPIRE", key, "60"]).await;
+    }
+    push.claim(5).await;
+    let kept: Vec<&String> = keys.iter().filter(|key| !key.starts_with("bw:once:")).collect();
+    assert!(kept.iter().any(|key| key.starts_with("bw:pushblock:")), "{keys:?}");
+    for key in kept {
+        let ttl_s: i64 = redis.run_words(&["TTL", key]).await;
+        assert!(ttl_s > 60, "{key}: {ttl_s}");
+    }
+}
+
+#[tokio::test]
 async fn a_worker_pauses_with_a_reason_until_someone_resumes() {
     let redis = RedisServer::start().await;
     let push = Push::started(&redis, 50, FAST).await;
