@@ -63,7 +63,8 @@ struct Job<'a> {
 }
 
 /// Answers `{"jobs":[…],"skipped":n,"nextDueMs":n|null}`: jobs that no other claim gets before
-/// their leases end, as many as have room, the number of those that will not be sent, and the time until the next one.
+/// their leases end, as many as have room; the number of those that will not be sent, and the time
+/// until the next one.
 ///
 /// # Errors
 /// Request errors; `record_unavailable`, after which jobs may be claimed until their leases end.
