@@ -1,7 +1,6 @@
 //! `POST /push/addresses` and `POST /push/prune`.
 
 use serde_json::{Value, json};
-use support::token;
 
 use crate::api::records::{On, both};
 
