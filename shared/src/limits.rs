@@ -84,6 +84,9 @@ pub const PUSH_TTL_S_MAX: i64 = 28 * 24 * 3600;
 pub const PUSH_COLLAPSE_CHARS_MAX: usize = 64;
 /// Push jobs that one call claims or settles.
 pub const PUSH_JOBS_MAX: usize = 500;
+/// Jobs of one claim, in bytes of JSON: the worker reads 16 MiB, and one job with ten devices has
+/// about 100 KiB at most.
+pub const PUSH_CLAIM_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Lease of claimed push jobs: a worker that sends 500 pushes needs seconds, and what a killed one
 /// had claimed waits for its end.
 pub const PUSH_LEASE_MS_MIN: i64 = 1000;
@@ -104,8 +107,6 @@ pub const PUSH_TEST_TTL_S: i64 = 60;
 pub const PUSH_TEST_WAIT_MS: i64 = 15_000;
 /// Devices of a user, the push token included: phones, computers and the browsers on them.
 pub const DEVICES_MAX: usize = 10;
-/// Time after which a device that was not registered again is pruned: as for a push token.
-pub const DEVICE_KEEP_MS: i64 = PUSH_TOKEN_TTL_S * 1000;
 /// Longest endpoint of a Web Push subscription, in bytes; real ones have 150 to 600.
 pub const WEBPUSH_ENDPOINT_BYTES_MAX: usize = 2048;
 /// Hex digits of an APNs token: today's have 64, and Apple says that they may become longer.

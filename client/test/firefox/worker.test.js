@@ -29,7 +29,7 @@ before(async () => {
   const port = await freePort();
   worker = new Program("worker", PROGRAM, [
     "--development", "--functions-url", stack.functionsUrl, "--redis-url", `redis://127.0.0.1:${stack.redisPort}`,
-    "--functions-token-file", file("token", token("push", { scope: "push:send tokens:write notifications:write", lastsS: 86_400 })),
+    "--functions-token-file", file("token", token("push", { scope: "push:send notifications:write", lastsS: 86_400 })),
     "--vapid-key", key, "--vapid-subject", "mailto:ops@example.com", "--metrics-listen", `127.0.0.1:${port}`,
     // The push service's certificate is the only one that it knows.
   ], { SSL_CERT_FILE: file("cert.pem", service.cert) }, port);

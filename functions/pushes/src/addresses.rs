@@ -85,17 +85,21 @@ async fn presence(redis: &impl Redis, users: &[UserId]) -> Result<Vec<bool>, Red
 }
 
 /// Makes the token in Redis that of the default device. If the record has another one, another
-/// service has stored it, and the record knows nothing about it: its revision is 0.
+/// service has stored it, and the record knows nothing about it: its revision is 0. A token that
+/// another device of the user has remains that device's, so that it gets one push.
 fn set_token(devices: &mut Vec<AddressedDevice>, token: &str) {
     let at = devices.iter().position(|device| device.device == DeviceName::DEFAULT);
-    let is_current = at
-        .and_then(|at| devices.get(at)?.address.get("token")?.as_str())
-        .is_some_and(|current| current == token);
-    if is_current {
+    let has_token = |device: &AddressedDevice| {
+        device.kind == "fcm" && device.address.get("token").is_some_and(|known| known == token)
+    };
+    if at.and_then(|at| devices.get(at)).is_some_and(has_token) {
         return;
     }
     if let Some(at) = at {
         devices.remove(at);
+    }
+    if devices.iter().any(has_token) {
+        return;
     }
     let device = AddressedDevice {
         device: DeviceName::DEFAULT.to_owned(),
@@ -194,6 +198,21 @@ mod tests {
         let mut none = Vec::new();
         set_token(&mut none, "theirs");
         assert_eq!(none.len(), 1);
+    }
+
+    #[test]
+    fn a_token_that_another_device_has_is_sent_to_once() {
+        let mut devices = vec![device("phone", "t")];
+        set_token(&mut devices, "t");
+        assert_eq!(devices, [device("phone", "t")]);
+        let mut devices = vec![device("default", "former"), device("phone", "t")];
+        set_token(&mut devices, "t");
+        assert_eq!(devices, [device("phone", "t")]);
+        // An APNs token is something else.
+        let apns = AddressedDevice { kind: "apns".to_owned(), ..device("phone", "t") };
+        let mut devices = vec![apns];
+        set_token(&mut devices, "t");
+        assert_eq!(devices.len(), 2);
     }
 
     #[test]

@@ -6,15 +6,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use runtime::http::auth;
-use runtime::record::{AddressedDevice, ClaimedPush, PushEntry, PushJobId};
+use runtime::record::{AddressedDevice, ClaimedPush, DelayedPush, PushEntry, PushJobId};
 use runtime::spin::clock;
-use runtime::{Error, RecordApp, Request, Response, log};
+use runtime::{Code, Error, RecordApp, Request, Response, log};
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 use shared::UserId;
 use shared::auth::Scope;
 use shared::json::Object;
-use shared::limits::{PUSH_JOBS_MAX, PUSH_LEASE_MS_MAX, PUSH_LEASE_MS_MIN, REQUEST_BYTES_MAX};
+use shared::limits::{
+    PUSH_CLAIM_BYTES_MAX, PUSH_JOBS_MAX, PUSH_LEASE_MS_MAX, PUSH_LEASE_MS_MIN, REQUEST_BYTES_MAX,
+};
 use shared::notification::PushWhen;
 use shared::preferences::QuietHours;
 
@@ -23,8 +25,9 @@ use crate::decision::{self, Verdict};
 
 #[derive(Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Answer<'a> {
-    jobs: Vec<Job<'a>>,
+struct Answer {
+    /// Of [`Job`].
+    jobs: Vec<Box<RawValue>>,
     skipped: usize,
     /// Milliseconds until the next job is due.
     next_due_ms: Option<i64>,
@@ -54,12 +57,14 @@ struct Job<'a> {
     collapse: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     quiet_hours: Option<&'a QuietHours>,
-    done: &'a BTreeSet<String>,
+    /// Only of devices that the user has: names of former ones would add up.
+    done: Vec<&'a str>,
     devices: &'a [AddressedDevice],
 }
 
 /// Answers `{"jobs":[…],"skipped":n,"nextDueMs":n|null}`: jobs that no other claim gets before
-/// their leases end, the number of those that will not be sent, and the time until the next one.
+/// their leases end, as many as have room; the number of those that will not be sent, and the time
+/// until the next one.
 ///
 /// # Errors
 /// Request errors; `record_unavailable`, after which jobs may be claimed until their leases end.
@@ -84,15 +89,25 @@ pub async fn claim(app: &RecordApp, request: &Request) -> Result<Response, Error
         }
     }
     let known = look(app, &worth).await?;
-    let mut jobs = Vec::with_capacity(worth.len());
+    let (mut jobs, mut bytes, mut beyond) = (Vec::with_capacity(worth.len()), 0, Vec::new());
     for (job, (entry, ttl_seconds)) in worth {
         let Some(known) = known.get(&job.id.user) else { continue };
         match decision::for_user(job, entry, known) {
-            Verdict::Send => jobs.push(Job::new(job, entry, ttl_seconds, known)),
+            Verdict::Send => {
+                let text = to_raw_value(&Job::new(job, entry, ttl_seconds, known));
+                let text =
+                    text.map_err(|_| Error::new(Code::Internal, "a job cannot be written"))?;
+                bytes += text.get().len();
+                match bytes <= PUSH_CLAIM_BYTES_MAX {
+                    true => jobs.push(text),
+                    false => beyond.push(due_again(job, now_ms)),
+                }
+            }
             Verdict::Skip => skipped.push(job.id.clone()),
             Verdict::Wait => {}
         }
     }
+    give_back(app, &beyond).await;
     remove(app, &skipped).await;
     let next_ms = app.record.next_push_ms().await?;
     let next_due_ms = next_ms.map(|next_ms| (next_ms - clock::now_ms()).max(0));
@@ -128,8 +143,22 @@ async fn remove(app: &RecordApp, jobs: &[PushJobId]) {
     }
 }
 
+/// Makes jobs due that the answer has no room for. If that fails, they are after their leases.
+async fn give_back(app: &RecordApp, jobs: &[DelayedPush]) {
+    if let Err(error) = app.record.delay_pushes(jobs).await {
+        log::warn("push_not_given_back", &[("error", &error.to_string())]);
+    }
+}
+
+fn due_again(job: &ClaimedPush, now_ms: i64) -> DelayedPush {
+    let (is_counted, done) = (false, Vec::new());
+    DelayedPush { id: job.id.clone(), next_at_ms: now_ms, is_counted, done }
+}
+
 impl<'a> Job<'a> {
     fn new(job: &'a ClaimedPush, entry: &'a PushEntry, ttl_seconds: i64, known: &'a Known) -> Self {
+        let devices = &known.addresses.devices;
+        let is_done = |device: &&str| job.done.contains(*device);
         let data = entry.data.as_deref().and_then(|data| serde_json::from_str(data).ok());
         Self {
             user_id: job.id.user.as_str(),
@@ -146,8 +175,8 @@ impl<'a> Job<'a> {
             urgency: job.options.urgency.map(|urgency| urgency.as_str()),
             collapse: job.options.collapse.as_deref(),
             quiet_hours: known.addresses.preferences.quiet_hours.as_ref(),
-            done: &job.done,
-            devices: &known.addresses.devices,
+            done: devices.iter().map(|it| it.device.as_str()).filter(is_done).collect(),
+            devices,
         }
     }
 }
@@ -155,7 +184,6 @@ impl<'a> Job<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::Code;
 
     #[test]
     fn a_claim_has_both_of_its_limits() {

@@ -42,20 +42,18 @@ pub fn checked<'a>(response: &'a RawValue, path: &str) -> Result<&'a str, Error>
     Ok(json)
 }
 
-/// Appends responses to the queue, as bare payloads. If it is full, or another service uses its key
-/// for something else, they are dropped.
-///
-/// # Errors
-/// `redis_unavailable`; some of them may be in the queue.
-pub async fn append(redis: &impl Redis, responses: &[&str]) -> Result<(), Error> {
+/// Appends responses to the queue, as bare payloads. Never fails: what the queue or Redis does not
+/// take is dropped, because their jobs are settled, and must not wait for Redis.
+pub async fn append(redis: &impl Redis, responses: &[&str]) {
     if responses.is_empty() {
-        return Ok(());
+        return;
     }
     match append_all(redis, responses).await {
+        Ok(()) => {}
         Err(RedisError::WrongType) => dropped(responses, "the key holds another type"),
-        outcome => outcome?,
+        // Some of them may be in the queue.
+        Err(error) => dropped(responses, &error.to_string()),
     }
-    Ok(())
 }
 
 async fn append_all(redis: &impl Redis, responses: &[&str]) -> Result<(), RedisError> {

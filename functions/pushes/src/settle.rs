@@ -25,8 +25,7 @@ struct Results<'a> {
 /// `{"settled":n,"stale":n}`; stale are jobs that a later claim has taken over, or that are gone.
 ///
 /// # Errors
-/// Request errors; `record_unavailable`; `redis_unavailable` if the responses were not appended:
-/// repeated, the request finds its jobs stale and appends them.
+/// Request errors; `record_unavailable`.
 pub async fn settle(app: &RecordApp, request: &Request) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::PushSend)?;
     let body = request.body(REQUEST_ARRAY_BYTES_MAX).await?;
@@ -35,7 +34,7 @@ pub async fn settle(app: &RecordApp, request: &Request) -> Result<Response, Erro
     let count = results.finished.len() + results.delayed.len();
     let mut settled = app.record.finish_pushes(&results.finished).await?;
     settled += app.record.delay_pushes(&results.delayed).await?;
-    responses::append(&app.redis, &results.responses).await?;
+    responses::append(&app.redis, &results.responses).await;
     let stale = count.saturating_sub(settled);
     Ok(Response::json(200, format!("{{\"settled\":{settled},\"stale\":{stale}}}")))
 }

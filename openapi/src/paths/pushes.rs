@@ -129,7 +129,7 @@ fn job() -> Value {
         ("urgency?", words(&PushUrgency::ALL.map(PushUrgency::as_str))),
         ("collapse?", text()),
         ("quietHours?", named("QuietHours")),
-        ("done", about(list(text()), "Devices that need no further attempt.")),
+        ("done", about(list(text()), "Those of `devices` that need no further attempt.")),
         ("devices", list(named("PushDevice"))),
     ])
 }
@@ -218,7 +218,9 @@ fn for_workers() -> Vec<Operation> {
                 }], "skipped": 0, "nextDueMs": 1500}),
             ),
         new("settlePushes", "post /push/settle", "Reports what came of claimed pushes.")
-            .says("After a 503, repeat the request: responses that were not stored are then.")
+            .says(
+                "Responses that Redis does not take are dropped: the jobs are settled without it.",
+            )
             .body(named("PushJobResults"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"jobs": [
                 {"userId": "alice", "seq": 3, "rev": 1, "result": "later", "waitMs": 10_000,
@@ -226,7 +228,7 @@ fn for_workers() -> Vec<Operation> {
             ]}))
             .answers(200, "How many of them count.", named("PushSettled"))
             .shows(200, json!({"settled": 1, "stale": 0}))
-            .fails(&[Code::InvalidId, Code::RedisUnavailable]),
+            .fails(&[Code::InvalidId]),
         new("readAddresses", "post /push/addresses", "Reads the devices of several users.")
             .body(named("PushAddressQuery"), REQUEST_ARRAY_BYTES_MAX)
             .example(json!({"userIds": ["alice"], "presence": true, "kind": "order"}))

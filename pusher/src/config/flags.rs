@@ -43,8 +43,7 @@ pub struct ServeArgs {
     #[arg(long, env = "BELLWIRE_PUSH_FUNCTIONS_URL", value_name = "URL")]
     pub(crate) functions_url: Option<String>,
 
-    /// File with a token of scopes `push:send tokens:write notifications:write`; read again before
-    /// every call.
+    /// File with a token of scopes `push:send notifications:write`; read again before every call.
     #[arg(long, env = "BELLWIRE_PUSH_FUNCTIONS_TOKEN_FILE", value_name = "FILE")]
     pub(crate) functions_token_file: Option<String>,
 

@@ -94,10 +94,7 @@ impl Stage {
         migrating.send().await.expect(200);
         let dir = tempfile::tempdir()?;
         let token_file = dir.path().join("token");
-        std::fs::write(
-            &token_file,
-            token("a worker", "push:send tokens:write notifications:write"),
-        )?;
+        std::fs::write(&token_file, token("a worker", "push:send notifications:write"))?;
         let metrics = ports::free();
         let mut command = Command::new(worker);
         command.arg("--functions-url").arg(functions.url());

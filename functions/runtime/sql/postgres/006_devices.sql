@@ -15,7 +15,6 @@ CREATE TABLE bellwire.device (
     seen_at_ms BIGINT NOT NULL,
     PRIMARY KEY (user_id, device)
 );
-CREATE INDEX device_seen ON bellwire.device (seen_at_ms);
 CREATE TABLE bellwire.preference (
     user_id TEXT COLLATE "C" PRIMARY KEY,
     json TEXT NOT NULL,

@@ -24,8 +24,6 @@ CREATE TABLE IF NOT EXISTS device (
     PRIMARY KEY (user_id, device)
 ) WITHOUT ROWID
 --;
-CREATE INDEX IF NOT EXISTS device_seen ON device (seen_at_ms)
---;
 -- What a user wants to receive, as JSON.
 CREATE TABLE IF NOT EXISTS preference (
     user_id TEXT PRIMARY KEY,

@@ -1,7 +1,6 @@
 //! A user's notifications in the record: reads, marks, deletes, erasure, pruning.
 
 use shared::UserId;
-use shared::limits::DEVICE_KEEP_MS;
 
 use super::rows::{Row, count, entries, json};
 use super::{
@@ -169,9 +168,6 @@ impl<S: Sql> Record<S> {
             let parameters = vec![Value::Int(retention.keys_since_ms), count(limit)];
             dropped += self.run(statement, parameters).await?.len();
         }
-        let seen_since = Value::Int(retention.now_ms - DEVICE_KEEP_MS);
-        let parameters = vec![seen_since, count(limit)];
-        dropped += self.run(statements.prune_devices, parameters).await?.len();
         Ok(dropped)
     }
 

@@ -40,14 +40,20 @@ impl<S: Sql> Record<S> {
         // Also if the statement is never attempted, the entries belong to it.
         gather(&mut entries);
         let mut insertion = self.insertion(&entries)?;
+        let mut is_open = true;
         let mut next = || {
             let known = entries.len();
-            gather(&mut entries);
+            if is_open {
+                gather(&mut entries);
+            }
             if entries.len() > known {
                 match self.insertion(&entries) {
                     Ok(grown) => insertion = grown,
-                    // They get no outcome.
-                    Err(_) => entries.truncate(known),
+                    // They get no outcome, and none may take their places.
+                    Err(_) => {
+                        entries.truncate(known);
+                        is_open = false;
+                    }
                 }
             }
             insertion.clone()

@@ -11,6 +11,7 @@ use shared::notification::PushOptions;
 
 use super::rows::{Row, count, json};
 use super::{Record, RecordError};
+use crate::log;
 use crate::ports::sql::{Sql, Value};
 
 /// A claim of a job.
@@ -85,7 +86,8 @@ impl<S: Sql> Record<S> {
     }
 
     /// Claims up to `limit` jobs that are due at `now_ms`, until `lease_end_ms` (both milliseconds
-    /// since the Unix epoch). Jobs that another call claims at the same time are left to it.
+    /// since the Unix epoch). Jobs that another call claims at the same time are left to it; one
+    /// that cannot be read is logged and skipped.
     ///
     /// # Errors
     /// [`RecordError`]; the claim may have taken effect, and ends with the lease.
@@ -97,7 +99,8 @@ impl<S: Sql> Record<S> {
     ) -> Result<Vec<ClaimedPush>, RecordError> {
         let parameters = vec![Value::Int(now_ms), Value::Int(lease_end_ms), count(limit)];
         let rows = self.run(self.statements.push_claim, parameters).await?;
-        rows.into_iter().map(|values| claimed(Row::new(values))).collect()
+        let jobs = rows.into_iter().map(|values| claimed(Row::new(values)));
+        Ok(jobs.filter_map(|job| job.map_err(|error| unreadable(&error)).ok()).collect())
     }
 
     /// Removes jobs, and returns the number of those that no later claim has taken over.
@@ -130,19 +133,24 @@ impl<S: Sql> Record<S> {
     }
 }
 
-/// Parses a row of user, seq, rev, attempts, options, done, created_at_ms, entry.
+fn unreadable(error: &RecordError) {
+    log::warn("push_job_unreadable", &[("error", &error.to_string())]);
+}
+
+/// Parses a row of user, seq, rev, attempts, options, done, created_at_ms, entry. Errors name the
+/// column alone: those of parsers can quote a title or a body.
 fn claimed(mut row: Row) -> Result<ClaimedPush, RecordError> {
-    let malformed = |error: &dyn std::fmt::Display| RecordError::Malformed(error.to_string());
-    let user = UserId::parse(&row.text()?).map_err(|error| malformed(&error))?;
+    let malformed = |what: &str| RecordError::Malformed(format!("{what} of a push job"));
+    let user = UserId::parse(&row.text()?).map_err(|_| malformed("the user"))?;
     let id = PushJobId { user, seq: row.int()?, rev: row.int()? };
     let attempts = row.int()?;
-    let options = PushOptions::from_json(&row.text()?).map_err(|error| malformed(&error))?;
-    let done = serde_json::from_str(&row.text()?).map_err(|error| malformed(&error))?;
+    let options = PushOptions::from_json(&row.text()?).map_err(|_| malformed("the options"))?;
+    let done = serde_json::from_str(&row.text()?).map_err(|_| malformed("the done devices"))?;
     let created_at_ms = row.int()?;
     let entry = match row.optional_text()? {
         None => None,
         Some(json) => {
-            let columns = serde_json::from_str(&json).map_err(|error| malformed(&error))?;
+            let columns = serde_json::from_str(&json).map_err(|_| malformed("the notification"))?;
             let (id, title, body, kind, data, expires_at_ms, read_at_ms) = columns;
             Some(PushEntry { id, title, body, kind, data, expires_at_ms, read_at_ms })
         }

@@ -84,7 +84,6 @@ statements! {
     pending_count
     preference
     prune
-    prune_devices
     prune_erased_keys
     prune_keys
     prune_token_rows

@@ -2,6 +2,7 @@
 //! are the worker, over HTTP.
 
 mod addresses;
+mod claims;
 mod decisions;
 mod durable;
 mod settled;
@@ -53,6 +54,11 @@ impl On {
             let body = json!({"token": format!("token of {user}")}).to_string();
             put.token(&token(user, "")).body(body).send().await.expect(204);
         }
+    }
+
+    pub async fn put_device(&self, user: &str, device: &str, body: Value) {
+        let put = self.functions.call("PUT", &format!("/users/{user}/devices/{device}"));
+        put.token(&token(user, "")).body(body.to_string()).send().await.expect(204);
     }
 
     pub async fn put_preferences(&self, user: &str, preferences: Value) {

@@ -55,7 +55,7 @@ impl On {
         }
     }
 
-    async fn batch(&self, notifications: Vec<Value>) -> Vec<Value> {
+    pub async fn batch(&self, notifications: Vec<Value>) -> Vec<Value> {
         let body = json!({ "notifications": notifications });
         let answer = self.call("POST", "/notifications/batch", body).await.expect(200).json();
         answer["results"].as_array().expect("results").clone()

@@ -1,7 +1,6 @@
 //! `POST /push/addresses` and `POST /push/prune`.
 
 use serde_json::{Value, json};
-use support::token;
 
 use crate::api::records::{On, both};
 
@@ -16,11 +15,6 @@ async fn prune(on: &On, devices: Value) -> i64 {
     answer.json()["deleted"].as_i64().unwrap()
 }
 
-async fn put_device(on: &On, user: &str, device: &str, body: Value) {
-    let put = on.functions.call("PUT", &format!("/users/{user}/devices/{device}"));
-    put.token(&token(user, "")).body(body.to_string()).send().await.expect(204);
-}
-
 #[tokio::test]
 async fn addresses_come_in_the_order_of_the_request() {
     for on in both().await {
@@ -29,7 +23,7 @@ async fn addresses_come_in_the_order_of_the_request() {
             "kind": "apns", "token": "00ff", "topic": "org.example.app", "locale": "de",
             "timeZone": "Europe/Berlin",
         });
-        put_device(&on, "alice", "phone", apns).await;
+        on.put_device("alice", "phone", apns).await;
         let hours = json!({"from": "22:00", "to": "07:00", "timeZone": "UTC"});
         let wanted = json!({"kinds": {"advert": {"push": false}}, "quietHours": hours});
         on.put_preferences("alice", wanted).await;
@@ -79,6 +73,11 @@ async fn a_token_of_another_service_counts_more_than_the_records() {
         let users = addresses(&on, json!({"userIds": ["alice"]})).await;
         let theirs = json!([{"device": "default", "kind": "fcm", "rev": 0, "token": "theirs"}]);
         assert_eq!(users[0]["devices"], theirs, "{}", on.name);
+        // Of a device that has this token, there is one.
+        on.put_device("alice", "phone", json!({"kind": "fcm", "token": "theirs"})).await;
+        let users = addresses(&on, json!({"userIds": ["alice"]})).await;
+        let devices = users[0]["devices"].as_array().unwrap();
+        assert_eq!((&devices[0]["device"], devices.len()), (&json!("phone"), 1), "{}", on.name);
         // Its expiry, as after any read of the token.
         assert!(on.redis.run_words::<i64>(&["TTL", "user:alice:token"]).await > 0);
         on.redis.command(&["DEL", "user:alice:token"]).await;
@@ -94,7 +93,7 @@ async fn only_an_address_that_was_found_dead_is_removed() {
     for on in both().await {
         on.give_tokens(&["alice", "bob"]).await;
         let phone = |token: &str| json!({"kind": "fcm", "token": token});
-        put_device(&on, "alice", "phone", phone("one")).await;
+        on.put_device("alice", "phone", phone("one")).await;
         let devices = async || {
             let users = addresses(&on, json!({"userIds": ["alice"]})).await;
             users[0]["devices"].as_array().unwrap().clone()
@@ -107,7 +106,7 @@ async fn only_an_address_that_was_found_dead_is_removed() {
             dead
         };
         // Registered again since.
-        put_device(&on, "alice", "phone", phone("two")).await;
+        on.put_device("alice", "phone", phone("two")).await;
         let other = json!({"userId": "bob", "device": "default", "rev": 1, "token": "another"});
         assert_eq!(prune(&on, json!([dead(&before[1]), other])).await, 0, "{}", on.name);
         assert_eq!(devices().await.len(), 2, "{}", on.name);
