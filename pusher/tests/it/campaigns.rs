@@ -100,7 +100,8 @@ async fn an_entry_is_written_once_whatever_changes_before_the_next_attempt() {
     world.users(1, json!({"feed": true, "template": template})).await;
     let _worker = world.worker().await;
     world.until("it waits", |it| it.retrying == 1).await;
-    let mut german = fcm("phone", "german");
+    // The same device, with another locale.
+    let mut german = fcm("default", "german");
     german["locale"] = "de".into();
     world.functions.set_user("u0", json!({"push": true, "devices": [german]}));
     let progress = world.until("it is done", |it| it.state == State::Done).await;
