@@ -153,7 +153,7 @@ export function openCore(options, emit) {
   /** Most pages never need its module. @type {Push} */
   const push = /** @type {any} */ (
     new Proxy({}, {
-      // `then` is no function: a promise would take it for another one.
+      // `then` must not be a function: an awaited object with one is taken for a promise.
       get: (_, /** @type {any} */ name) => name === "then" || (async (/** @type {unknown} */ how) => (await load()).push(name, how)),
     })
   );
