@@ -2,12 +2,12 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-client client-dist test-up autobahn chaos fuzz bench bench-hub bench-push token build new-component build-component check-sizes fmt lint deny docs-generated clean
+.PHONY: help up test test-client client-dist test-up autobahn chaos fuzz bench bench-hub bench-push token build manifest new-component build-component check-sizes check-deploy release fmt lint deny site docs-generated clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
 
-up: ## Run everything here and print what to try; Ctrl-C stops it. PORT, HUB_PORT, CONSOLE_PORT, REDIS_URL, ORIGINS.
+up: ## Run everything here and print what to try; Ctrl-C stops it. PORT, HUB_PORT, CONSOLE_PORT, REDIS_URL, POSTGRES_URL, RESOURCES, ORIGINS, CLUSTER=1, BIN.
 	@scripts/up
 
 test: ## Run every test.
@@ -40,13 +40,16 @@ bench-push: ## Run the benchmark of pushes: make bench-push ARGS="--only fcm".
 chaos: ## Run under random faults and count losses and duplicates: ARGS="--seconds 300 --seed 7".
 	@scripts/chaos $(ARGS)
 
-token: ## Print a development token: make token SUB=alice SCOPE="feed:read".
+token: ## Print a development token: make token SUB=alice SCOPE="feed:read" TTL_HOURS=24 (or TTL_SECONDS=60).
 	@scripts/token
 
-build: ## Build the components, the host, the hub and the push worker. RECORD=postgres: components without SQLite.
+build: ## Build the components, the host, the hub, the push worker and the command line. RECORD=postgres: components without SQLite.
 	@scripts/install-deps linker toolchain wasm
-	@RECORD="$(RECORD)" scripts/build components host hub push
+	@RECORD="$(RECORD)" scripts/build components host hub push cli
 	@scripts/check-sizes
+
+manifest: ## Print a manifest for resources of your own: make manifest RESOURCES=resources.toml >spin.toml.
+	@scripts/manifest
 
 new-component: export NAME := $(value NAME)
 new-component: ## Start a component of your own: make new-component NAME=greetings.
@@ -59,6 +62,12 @@ build-component: ## Build one component: make build-component COMPONENT=feed.
 check-sizes: ## Check the built components against their size budget.
 	@scripts/check-sizes
 
+check-deploy: ## Check the files in deploy/ against schemas, linters and the built programs.
+	@scripts/check-deploy
+
+release: ## Build a release into dist/: archives, the npm package, an SBOM, checksums. ARGS=verify: twice, and compare.
+	@scripts/release $(ARGS)
+
 fmt: ## Format the code.
 	@scripts/install-deps lint
 	cargo fmt --all
@@ -66,8 +75,11 @@ fmt: ## Format the code.
 lint: ## Check formatting, lints and documentation, with warnings as errors.
 	@scripts/lint
 
-deny: ## Check licences, sources and advisories of the dependencies (needs cargo-deny).
-	cargo deny check
+deny: ## Check licences, sources and advisories of the dependencies with cargo-deny.
+	@scripts/deny
+
+site: ## Build the documents as static pages with a search, in target/site/dist (needs Node 20.19).
+	@scripts/site
 
 docs-generated: ## Write the generated documents anew: docs/openapi.json, http-api.md, configuration.md.
 	@scripts/docs-generated

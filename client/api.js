@@ -1,59 +1,57 @@
 // A typed client of the functions' HTTP API. Retries what is safe to repeat, and throws BellwireError.
 /** @import { Api, ApiOptions, Call } from "#api-types" */
-/** @import { TokenSource } from "#types" */
 import { jitter } from "./backoff.js";
-import { BellwireError } from "./errors.js";
-import { at, request } from "./request.js";
+import { BellwireError, refusal } from "./errors.js";
+import { at } from "./request.js";
 
 export { BellwireError };
 
-const METHODS = /** @type {const} */ (["GET", "HEAD", "POST", "PUT", "DELETE"]);
-const TOKEN_LIMIT_MS = 30_000;
-const RETRYABLE = [429, 500, 502, 503, 504];
-
-/** One token for all calls, and another after a 401. @param {TokenSource} source */
-function keep(source) {
-  /** @type {string | undefined} */
-  let held;
-  /** @type {Promise<string> | undefined} */
-  let asking;
-  const ask = (/** @type {boolean} */ refresh) =>
-    (asking ??= Promise.resolve(typeof source === "string" ? source : source({ refresh, signal: AbortSignal.timeout(TOKEN_LIMIT_MS) }))
-      .then((token) => (held = token ?? ""))
-      .finally(() => (asking = undefined)));
-  return { get: async () => held ?? ask(false), renew: async (/** @type {string} */ old) => (old === held ? ask(true) : held ?? "") };
-}
+/** Of a token, and of a call. */
+const LIMIT_MS = 15_000;
 
 /** @param {ApiOptions} options @returns {Api} */
-export function createClient({ baseUrl, token, fetch, retries = 3 }) {
-  const held = token === undefined ? undefined : keep(token);
+export function createClient({ baseUrl, token, fetch: use, retries = 3 }) {
+  /** One token for all calls, and another after a 401. @type {Promise<string | null | undefined> | undefined} */
+  let held;
+  const ask = async (/** @type {boolean} */ refresh) => (typeof token === "function" ? token({ refresh, signal: AbortSignal.timeout(LIMIT_MS) }) : token);
+
   /** @param {string} method @param {string} path @param {Call} [call] */
-  const send = async (method, path, { params = {}, body, headers, signal, idempotencyKey } = {}) => {
-    const { path: parts = {}, query = {}, header = {} } = params;
+  async function request(method, path, { params: { path: parts = {}, query = {}, header } = {}, body, headers: given, signal, idempotencyKey } = {}) {
     const url = at(baseUrl, path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(parts[name]))));
-    for (const [name, value] of Object.entries(query))
-      if (value !== undefined) url.searchParams.set(name, String(value));
-    /** @type {Record<string, string>} */
-    const all = { ...header, ...headers };
-    if (idempotencyKey) all["Idempotency-Key"] = idempotencyKey;
-    if (body !== undefined) all["Content-Type"] = "application/json";
-    const hasKey = Object.keys(all).some((name) => /^idempotency-key$/i.test(name));
-    const safe = method === "GET" || method === "HEAD" || hasKey;
-    for (let tries = 0; ; tries++) {
+    for (const name in query) if (query[name] !== undefined) url.searchParams.set(name, String(query[name]));
+    const headers = new Headers({ ...header, ...given });
+    if (idempotencyKey) headers.set("idempotency-key", idempotencyKey);
+    if (body !== undefined) headers.set("content-type", "application/json");
+    const isSafe = /GET|HEAD/.test(method) || headers.has("idempotency-key");
+    for (let tries = 0, isRenewed = false; ; ) {
+      const mine = (held ??= ask(isRenewed));
+      const bearer = await mine.catch((error) => {
+        held = undefined;
+        throw error;
+      });
+      if (bearer) headers.set("authorization", `Bearer ${bearer}`);
       try {
-        const response = await request(fetch, held, url, { method, headers: all, body: JSON.stringify(body), signal });
-        const text = await response.text();
-        return { data: text ? JSON.parse(text) : undefined, response };
-      } catch (error) {
-        const { code, status = 0, retryInMs = 0 } = /** @type {BellwireError} */ (error);
-        if (!safe || tries >= retries || !(code === "network" || RETRYABLE.includes(status))) throw error;
-        await new Promise((done) => setTimeout(done, retryInMs + jitter(tries)));
+        const limit = AbortSignal.timeout(LIMIT_MS);
+        const response = await (use ?? fetch)(url, { method, headers, body: JSON.stringify(body), signal: AbortSignal.any([signal ?? limit, limit]) });
+        const { status } = response;
+        if (response.ok || status === 304) {
+          const text = await response.text();
+          return { data: text ? JSON.parse(text) : undefined, response };
+        }
+        if (status !== 401 || !bearer || isRenewed) throw await refusal(response);
+        isRenewed = true;
+        if (held === mine) held = undefined;
+      } catch (cause) {
         signal?.throwIfAborted();
+        const error = cause instanceof BellwireError ? cause : new BellwireError("network", `no answer from ${url.origin}`, { cause });
+        if (!isSafe || tries >= retries || !/^(network|429|50[0234])$/.test(String(error.status ?? error.code))) throw error;
+        await new Promise((done) => setTimeout(done, (error.retryInMs ?? 0) + jitter(tries++)));
       }
     }
-  };
-  /** @type {(method: string) => (path: string, call?: Call) => Promise<any>} */
-  const sender = (method) => async (path, call) => (await send(method, path, call)).data;
-  const calls = METHODS.map((method) => [method, sender(method)]);
-  return /** @type {any} */ ({ ...Object.fromEntries(calls), request: send });
+  }
+
+  /** @type {any} */
+  const api = { request };
+  for (const method of ["GET", "HEAD", "POST", "PUT", "DELETE"]) api[method] = async (/** @type {string} */ path, /** @type {Call} */ call) => (await request(method, path, call)).data;
+  return api;
 }

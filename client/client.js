@@ -7,6 +7,9 @@ import { iterate } from "./iterate.js";
 
 export { BellwireError };
 
+/** For what keeps marks to come: half a minute at most. */
+const MARK_TRIES = 6;
+
 const Base = /** @type {{ new (): Target }} */ (EventTarget);
 
 export class Bellwire extends Base {
@@ -64,7 +67,7 @@ export class Bellwire extends Base {
    * @returns {Promise<number | null>} what is unread now; null: kept until it can be sent
    */
   async markRead(what) {
-    return (await this.#core.load()).mark(what);
+    return (await this.#core.load(MARK_TRIES)).mark(what);
   }
 
   /** Deletes an entry. @param {string} id */

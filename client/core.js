@@ -3,7 +3,7 @@
 /** @import { Line } from "./line.js" */
 /** @import { Tabs } from "./tabs.js" */
 /** @import { Events, Frame, Message, Options, Push, Status } from "#types" */
-import { jitter } from "./backoff.js";
+import { jitter, nap } from "./backoff.js";
 import { lazy } from "./lazy.js";
 import { openLine } from "./line.js";
 import { Position, gap } from "./position.js";
@@ -143,12 +143,23 @@ export function openCore(options, emit) {
     }
   }
 
-  /** What reads the feed and marks: most pages need it later than the first notification, some never. */
-  async function load() {
-    const { openFeed } = await loadFeed();
-    const reader = { epoch: () => position.cursor?.epoch, version: () => version, status: () => status, publish, verify, wake };
-    return (feed ??= openFeed(name, options, token, reader));
-  }
+  /**
+   * What reads the feed and marks: most pages need it later than the first notification, some never. `tries`: further
+   * ones when its module does not load, with the pauses of a line that fails.
+   * @param {number} [tries] @returns {Promise<Feed>}
+   */
+  const load = (tries = 0, n = 0) =>
+    loadFeed().then(
+      ({ openFeed }) => {
+        const reader = { epoch: () => position.cursor?.epoch, version: () => version, status: () => status, publish, verify, wake };
+        return (feed ??= openFeed(name, options, token, reader));
+      },
+      async (error) => {
+        if (n >= tries) throw error;
+        await nap(jitter(n)).over;
+        return load(tries, n + 1);
+      },
+    );
 
   /** Most pages never need its module. @type {Push} */
   const push = /** @type {any} */ (

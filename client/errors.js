@@ -24,7 +24,7 @@ export class BellwireError extends Error {
 export async function refusal(answer) {
   const { status, headers } = answer;
   const { code, title, detail, field } = await answer.json().catch(() => ({}));
-  const seconds = Number(headers.get("retry-after") ?? NaN);
-  const retryInMs = seconds >= 0 ? seconds * 1000 : undefined;
+  // A number of seconds; a date, which nobody here sends, is none.
+  const retryInMs = Number(headers.get("retry-after")) * 1000 || undefined;
   return new BellwireError(code ?? "internal", detail ?? title ?? `HTTP ${status}`, { status, field, retryInMs });
 }

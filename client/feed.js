@@ -8,6 +8,7 @@ import { lazy } from "./lazy.js";
 import { keepMarks } from "./marks.js";
 import { at, request } from "./request.js";
 import { localStore } from "./store.js";
+import { claims } from "./token.js";
 
 const loadPush = lazy(() => import("./push.js"), "./push.js");
 
@@ -35,7 +36,7 @@ export function openFeed(name, options, token, { epoch, version, status, publish
   /** @param {string} path below the user's @param {RequestInit} [init] */
   async function call(path, init) {
     if (functions === undefined) throw new BellwireError("no_functions", "the option `functions` is missing");
-    const id = encodeURIComponent(user ?? (await token.subject()));
+    const id = encodeURIComponent(user ?? String(claims(await token.get())[token.claim]));
     return request(fetch, token, at(functions, `/users/${id}${path}`), init);
   }
 

@@ -50,11 +50,6 @@ export class Token {
     return (this.#asking ??= this.#ask(old !== "").finally(() => (this.#asking = null)));
   }
 
-  /** The user, for a page that does not say. */
-  async subject() {
-    return String(claims(await this.get())[this.claim]);
-  }
-
   /** The hub does not take this one any more. @param {string} token */
   refuse(token) {
     if (token === this.held) this.expiresAt = this.renewAt = 0;

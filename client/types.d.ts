@@ -14,6 +14,10 @@ export interface Notification {
   expiresAt?: string;
   /** In answers of the feed only. */
   readAt?: string;
+  /** The user does not want this kind in the feed: read from the start, and never delivered live. */
+  muted?: true;
+  /** It is history of another system: never delivered live. */
+  imported?: true;
   /** In answers of the feed only. */
   delivery?: "sent" | "pending";
 }

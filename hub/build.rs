@@ -86,11 +86,11 @@ struct Hashed {
 }
 
 impl Files {
-    /// Whether a file belongs to a page: `demo.js` to `demo.html`. Such a file needs no name that
-    /// stays.
+    /// Whether a file belongs to a page: `console.js` and `console-main.js` to `console.html`. Such
+    /// a file needs no name that stays.
     fn is_part_of_a_page(&self, name: &str) -> bool {
-        let stem = name.split('.').next().unwrap_or_default();
-        self.0.contains_key(&format!("{stem}.html"))
+        let page = name.split(['-', '.']).next().unwrap_or_default();
+        self.0.contains_key(&format!("{page}.html"))
     }
 
     /// Adds a file and, before it, those that it refers to.

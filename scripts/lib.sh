@@ -65,3 +65,29 @@ install_client_packages() {
     fail "npm could not install them (its message is above)"
   cksum client/package-lock.json >"$stamp"
 }
+
+# is_installed DIR FILE…: whether DIR was installed from exactly these files.
+is_installed() {
+  local dir=$1
+  shift
+  [ "$(cat "$dir/installed" 2>/dev/null)" = "$(cksum "$@")" ]
+}
+
+# install_venv WHAT DIR REQUIREMENTS: Python packages, into a virtual environment DIR/venv; does nothing
+# if they are installed.
+install_venv() {
+  local what=$1 dir=$2 requirements=$3
+  is_installed "$dir" "$requirements" && return 0
+  scripts/install-deps python
+  say "Installing $what into $dir"
+  rm -rf "$dir"
+  mkdir -p "$dir"
+  {
+    python3 -m venv "$dir/venv" &&
+      "$dir/venv/bin/pip" install -q --disable-pip-version-check -r "$requirements"
+  } >"$dir/install.log" 2>&1 || {
+    tail -n 15 "$dir/install.log" >&2
+    fail "could not install $what; see $dir/install.log"
+  }
+  cksum "$requirements" >"$dir/installed"
+}

@@ -5,15 +5,16 @@
 LOG=$STATE/log
 RUN=$STATE/run
 UP_ENV=$STATE/up.env
-READY_SECONDS=60
+READY_SECONDS=120
 
-build_pid='' redis_pid='' origin_pid='' functions_pid='' hub_pid='' push_pid='' nap_pid=''
+build_pid='' redis_pid='' origin_pid='' functions_pid='' hub_pid='' hub2_pid='' push_pid='' nap_pid=''
+cluster_pids=()
 
 # --- one run at a time ---------------------------------------------------------------------------
 
 # Takes the lock, replacing a killed run and stopping its remaining processes.
 take_lock() {
-  local other
+  local other node
   mkdir -p "$RUN" "$LOG" || fail "cannot create $STATE"
   while ! (set -C && printf '%s\n' "$$" >"$RUN/up.pid") 2>/dev/null; do
     other=$(cat "$RUN/up.pid" 2>/dev/null)
@@ -31,9 +32,11 @@ take_lock() {
   rm -f "$UP_ENV"
   stop_stale push bellwire-push
   stop_stale hub bellwire-hub
+  stop_stale hub2 bellwire-hub
   stop_stale functions "bellwire-host|spin"
   stop_stale origin bellwire-demo-origin
   stop_stale redis redis-server
+  for node in 1 2 3 4 5 6; do stop_stale "redis-$node" redis-server; done
 }
 
 stop_stale() {
@@ -80,7 +83,7 @@ stop() {
 
 # The hub first, so that clients are told; Redis last, since the others use it.
 stop_all() {
-  local code=$? pid
+  local code=$? pid node=0
   trap '' INT TERM HUP PIPE
   trap - EXIT
   rm -f "$UP_ENV"
@@ -89,10 +92,16 @@ stop_all() {
     [ -z "$nap_pid" ] || kill "$nap_pid"
     stop build "$build_pid" 5
     stop hub "$hub_pid" 20
+    stop hub2 "$hub2_pid" 20
     stop push "$push_pid" 20
     stop functions "$functions_pid" 5
     stop origin "$origin_pid" 5
     stop redis "$redis_pid" 30
+    # Bash 3.2 calls an empty array unset.
+    for pid in ${cluster_pids[@]+"${cluster_pids[@]}"}; do
+      node=$((node + 1))
+      stop "redis-$node" "$pid" 30
+    done
     # A signal may have arrived between the start of a part and the assignment of its process id.
     for pid in $(jobs -p); do kill -KILL -- "-$pid"; done
     rm -f "$RUN/up.pid" "$STATE/relay.token" "$STATE/push.token"
@@ -101,11 +110,12 @@ stop_all() {
   exit "$code"
 }
 
-# Unlike a plain sleep, it handles signals at once.
+# Unlike a plain sleep, it handles signals at once. Bash tells of a node of the cluster that somebody
+# has killed while it waits.
 nap() {
   sleep "$1" &
   nap_pid=$!
-  wait "$nap_pid"
+  wait "$nap_pid" 2>/dev/null
   nap_pid=
 }
 

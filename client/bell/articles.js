@@ -1,10 +1,12 @@
 // The list in the panel: role=feed, one article a notification, one of them in the tab order. Articles stay the
-// same elements as long as their notification is there, so focus and scroll position do.
+// same elements as long as their notification is there, so focus and scroll position do; what is drawn again writes
+// only what has changed, because each write costs style and layout.
 /** @import { Notification } from "#types" */
 /** @import { Speech } from "./texts.js" */
 import { isOurs } from "../position.js";
 import { CROSS, button, h, icon } from "./dom.js";
-import { content, tell, titleOf } from "./item.js";
+import { content, tell } from "./item.js";
+import { titleOf } from "./notification.js";
 
 /**
  * @typedef {object} Reader
@@ -24,11 +26,20 @@ import { content, tell, titleOf } from "./item.js";
  * @property {HTMLElement | undefined} remove
  */
 
+/** Whether the attribute had another value. @param {Element} node @param {string} name @param {string | number} value */
+function put(node, name, value) {
+  if (node.getAttribute(name) === String(value)) return false;
+  node.setAttribute(name, String(value));
+  return true;
+}
+
 export class Articles {
   feed = h("div", { role: "feed", part: "feed" });
   /** @type {Row[]} */
   rows = [];
   #ids = 0;
+  /** The one in the tab order. @type {Row | undefined} */
+  #stop;
 
   /** @param {Reader} reader @param {() => void} leave gives the focus to something else */
   constructor(reader, leave) {
@@ -48,20 +59,21 @@ export class Articles {
       gone.delete(key);
       row.n = n;
       const isUnread = isOurs(n) && !n.readAt && !seen.has(n.id);
-      row.unread.textContent = isUnread ? texts.isUnread : "";
-      row.article.setAttribute("part", isUnread ? "item item-unread" : "item");
-      row.article.classList.toggle("fresh", isUnread);
+      if (put(row.article, "part", isUnread ? "item item-unread" : "item")) {
+        row.article.classList.toggle("fresh", isUnread);
+        row.unread.textContent = isUnread ? texts.isUnread : "";
+      }
       return row;
     });
     for (const { article } of gone.values()) article.remove();
     let at = feed.firstElementChild;
     this.rows.forEach(({ article }, n) => {
-      article.setAttribute("aria-posinset", String(n + 1));
-      article.setAttribute("aria-setsize", String(isAll ? entries.length : -1));
+      put(article, "aria-posinset", n + 1);
+      put(article, "aria-setsize", isAll ? entries.length : -1);
       if (article === at) at = at.nextElementSibling;
       else feed.insertBefore(article, at);
     });
-    this.#only(this.rows.find(({ article }) => article.tabIndex === 0) ?? this.rows[0]);
+    this.#only(this.rows.find((row) => row === this.#stop) ?? this.rows[0]);
     if (!current || this.rows.includes(current)) return;
     const next = this.rows[rows.indexOf(current)] ?? this.rows.at(-1);
     if (next) next.article.focus();
@@ -76,7 +88,8 @@ export class Articles {
 
   /** The one with the focus. */
   get current() {
-    return this.rows.find(({ article }) => article.matches(":focus-within"));
+    const focused = this.feed.querySelector(":scope > :focus-within");
+    return this.rows.find(({ article }) => article === focused);
   }
 
   /** Focus goes so many articles on. @param {number} step @returns {boolean} whether there is one */
@@ -95,10 +108,10 @@ export class Articles {
 
   /** Tab stops at one article, PageDown and PageUp go to the others. @param {Row | undefined} one */
   #only(one) {
-    for (const row of this.rows) {
-      row.article.tabIndex = row === one ? 0 : -1;
-      if (row.remove) row.remove.tabIndex = row.article.tabIndex;
-    }
+    if (one === this.#stop) return;
+    for (const row of [this.#stop, one])
+      for (const node of [row?.article, row?.remove]) if (node) node.tabIndex = row === one ? 0 : -1;
+    this.#stop = one;
   }
 
   /** @param {Notification} n @returns {Row} */
@@ -113,7 +126,7 @@ export class Articles {
     let remove;
     if (isOurs(n)) {
       const label = reader.speech.texts.remove;
-      remove = button({ class: "icon", "aria-label": `${label}: ${titleOf(n)}`, title: label }, icon(CROSS));
+      remove = button({ class: "icon", tabindex: "-1", "aria-label": `${label}: ${titleOf(n)}`, title: label }, icon(CROSS));
       remove.addEventListener("click", () => reader.remove(row.n));
       article.append(remove);
     }

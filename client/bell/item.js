@@ -3,25 +3,7 @@
 /** @import { Reader } from "./articles.js" */
 /** @import { Speech } from "./texts.js" */
 import { button, h } from "./dom.js";
-
-/** Only what leads to a page: http, https, or a path of this site. @param {unknown} link */
-export function safeHref(link, base = document.baseURI) {
-  if (typeof link !== "string" || !/^(https?:\/)?\//i.test(link) || !URL.canParse(link, base)) return;
-  const { protocol, href } = new URL(link, base);
-  return /^https?:$/.test(protocol) ? href : undefined;
-}
-
-/** Where a notification leads unless the page says: `link`, `url` or `href` of its data. @param {Notification} n */
-export function linkOf({ data }) {
-  const { link, url, href } = /** @type {any} */ (data ?? {});
-  return link ?? url ?? href;
-}
-
-/** Foreign entries have whatever members they were given. @param {unknown} value */
-const textOf = (value) => (typeof value === "string" || typeof value === "number" ? String(value) : "");
-
-/** @param {Notification} n */
-export const titleOf = (n) => textOf(n.title) || textOf(n.body) || textOf(n.kind) || "…";
+import { textOf, titleOf } from "./notification.js";
 
 /** @param {HTMLTimeElement} time @param {Speech} speech */
 export function tell(time, speech) {

@@ -1,6 +1,9 @@
-// How the bell looks. Colours follow the page's `color-scheme`; sizes its font, but never below 14 px.
+// How the button looks, and the dialog before there is a list in it. Colours follow the page's `color-scheme`; sizes
+// its font, but never below 14 px.
+import { sheet } from "./dom.js";
 
-const CSS = `
+/** One for all bells of a page. */
+export const styles = sheet(`
 :host{display:inline-block;vertical-align:middle;
 --accent:var(--bellwire-accent,light-dark(#1f5fd6,#8ab4ff));
 --surface:var(--bellwire-surface,light-dark(#fff,#1e2127));
@@ -16,66 +19,27 @@ svg{display:block;width:1em;height:1em;fill:none;stroke:currentColor;stroke-widt
 .bell svg{font-size:24px}
 .badge{position:absolute;top:0;inset-inline-start:55%;box-sizing:border-box;min-width:18px;padding:0 5px;border-radius:9px;font-size:11px;font-weight:600;line-height:18px;text-align:center;white-space:nowrap;font-variant-numeric:tabular-nums;background:var(--bellwire-badge,#d02a1e);color:var(--bellwire-on-badge,#fff)}
 :host(:state(offline)) .bell svg{opacity:.5}
-.panel,.toast{box-sizing:border-box;color:var(--text);background:var(--surface);border:1px solid var(--line);border-radius:var(--bellwire-radius,12px);box-shadow:0 2px 6px #0000000f,0 12px 32px #0000002e;font-family:var(--bellwire-font,inherit);font-size:max(.875rem,14px);line-height:1.4;text-align:start}
+.box{box-sizing:border-box;color:var(--text);background:var(--surface);border:1px solid var(--line);border-radius:var(--bellwire-radius,12px);box-shadow:0 2px 6px #0000000f,0 12px 32px #0000002e;font-family:var(--bellwire-font,inherit);font-size:max(.875rem,14px);line-height:1.4;text-align:start}
 .panel{--w:min(var(--bellwire-width,24rem),100% - 16px);position:fixed;margin:0;padding:0;overflow:hidden;inset:auto;left:clamp(8px,var(--x),100% - 8px - var(--w));width:var(--w);max-height:min(36rem,var(--h));flex-direction:column}
 .panel:popover-open{display:flex}
 .panel:focus-visible{outline-offset:0}
-.header,.status{display:flex;align-items:center;justify-content:space-between;gap:12px;min-height:30px;padding:12px;padding-inline:16px 8px;border-bottom:1px solid var(--line)}
+.header,.status{display:flex;align-items:center;justify-content:space-between;gap:12px;min-height:2.2em;padding:12px;padding-inline:16px 8px;border-bottom:1px solid var(--line)}
 h2{margin:0;font-size:1.145em;font-weight:650}
 .text{padding:6px 8px;border-radius:6px;color:var(--accent);font-size:.93em;font-weight:500}
-.text:hover,.icon:hover,.bell:hover,.bell[aria-expanded=true]{background:color-mix(in srgb,currentColor 10%,transparent)}
-.text[aria-disabled=true]{color:var(--muted);background:none;cursor:default}
+.text:hover,.bell:hover,.bell[aria-expanded=true]{background:color-mix(in srgb,currentColor 10%,transparent)}
 .status{padding-block:6px;color:var(--muted);font-size:.93em;background:color-mix(in srgb,var(--muted) 8%,transparent)}
 .status .text{font-size:1em}
 .scroll{overflow-y:auto;overscroll-behavior:contain;flex:1;min-height:0}
-.item{position:relative;display:flex;gap:4px;align-items:start;padding:12px;padding-inline:28px 8px}
-.item+.item{border-top:1px solid var(--line)}
-.item:hover{background:color-mix(in srgb,var(--text) 4%,var(--surface))}
-.fresh{background:color-mix(in srgb,var(--accent) 6%,var(--surface))}
-.fresh:hover{background:color-mix(in srgb,var(--accent) 10%,var(--surface))}
-.unseen{position:absolute;top:18px;inset-inline-start:12px;width:8px;height:8px;border-radius:50%;overflow:hidden;color:transparent;font-size:1px;background:var(--accent)}
-.unseen:empty{display:none}
-.content{flex:1;min-width:0;overflow-wrap:anywhere}
-.title{color:inherit;text-decoration:none;text-align:start}
-.title::after{content:""}
-.title:empty,.title::after{position:absolute;inset:0}
-.title:focus-visible{outline:0}
-.title:focus-visible::after{outline:2px solid var(--accent);outline-offset:-2px}
-.fresh .title,.toast .title{font-weight:600}
-.content :is(a,button,input,select,textarea):not(.title){position:relative;z-index:1}
-.body{margin-top:2px;color:var(--muted);display:-webkit-box;-webkit-box-orient:vertical;-webkit-line-clamp:3;overflow:hidden;white-space:pre-line}
-time{display:block;margin-top:4px;color:var(--muted);font-size:.86em}
-.icon{position:relative;z-index:1;flex:none;padding:6px;margin:-3px 0;border-radius:6px;color:var(--muted);font-size:16px}
-.more{display:block;margin:8px auto}
-.empty{padding:48px 24px;text-align:center;color:var(--muted)}
-.empty svg{margin:0 auto;padding:14px;font-size:28px;border-radius:50%;background:color-mix(in srgb,var(--muted) 12%,transparent);box-sizing:content-box}
-.empty p{margin:12px 0 0}
 .skeleton div{padding:14px 28px}
 .skeleton i{display:block;height:10px;border-radius:5px;background:color-mix(in srgb,var(--muted) 18%,transparent)}
 .skeleton i+i{width:60%;margin-top:10px}
-.toasts{position:fixed;inset:auto;bottom:16px;inset-inline-end:16px;margin:0;padding:0;border:0;width:min(22rem,100% - 32px);overflow:visible;background:none}
-.toast{margin-top:8px;padding-inline-start:16px}
 [role=status]{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%);white-space:nowrap}
 ::slotted([slot=header]){margin:0}
 ::slotted([slot=footer]){display:block;margin:0;padding:10px 16px;border-top:1px solid var(--line);color:var(--accent);font-size:.93em;text-align:center}
-@media (hover:hover){.panel .icon{opacity:0}.item:is(:hover,:focus-within) .icon{opacity:1}}
-@media (forced-colors:active){.badge,.unseen{forced-color-adjust:none;background:Highlight;color:HighlightText}.unseen{color:Highlight}.text[aria-disabled=true]{color:GrayText}}
+@media (forced-colors:active){.badge{forced-color-adjust:none;background:Highlight;color:HighlightText}}
 @media (prefers-reduced-motion:no-preference){
-.panel,.toast{transition:opacity .15s,translate .15s}
-@starting-style{.panel:popover-open{opacity:0;translate:0 -6px}.toast{opacity:0;translate:0 12px}}
+.panel{transition:opacity .15s,translate .15s}
+@starting-style{.panel:popover-open{opacity:0;translate:0 -6px}}
 .skeleton{animation:pulse 1.6s ease-in-out infinite}
-@keyframes pulse{50%{opacity:.5}}
-.icon{transition:opacity .1s}}
-`;
-
-/** @type {CSSStyleSheet | undefined} */
-let sheet;
-
-/** One for all bells of a page, made when there is a page. */
-export function styles() {
-  if (!sheet) {
-    sheet = new CSSStyleSheet();
-    sheet.replaceSync(CSS);
-  }
-  return sheet;
-}
+@keyframes pulse{50%{opacity:.5}}}
+`);

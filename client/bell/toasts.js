@@ -29,7 +29,7 @@ export class Toasts {
       drop();
     });
     const close = button({ class: "icon", "aria-label": texts.dismiss }, icon(CROSS));
-    const toast = h("div", { part: "toast", class: "item toast" }, inside, close);
+    const toast = h("div", { part: "toast", class: "box item toast" }, inside, close);
     close.addEventListener("click", drop);
     toast.addEventListener("keydown", (event) => {
       if (event.key !== "Escape") return;

@@ -40,7 +40,7 @@ export class Api {
   /** `path` begins with a slash; `body` is sent as JSON. */
   async functions(method, path, body, headers = {}) {
     const { functionsUrl } = this;
-    if (!functionsUrl) throw new CallError("The hub does not know where the functions are: --console-functions-url", { code: "no_functions" });
+    if (!functionsUrl) throw new CallError("The hub has no URL of the functions: set --console-functions-url", { code: "no_functions" });
     if (body !== undefined) headers = { ...headers, "content-type": "application/json" };
     return this.#call(false, functionsUrl + path, { method, headers, body: body === undefined ? undefined : JSON.stringify(body) });
   }
@@ -54,7 +54,7 @@ export class Api {
       answer = await fetch(url, { ...init, headers, signal, cache: "no-store", credentials: "omit", redirect: "error" });
       if (answer.ok) return answer.status === 204 ? null : await answer.json();
     } catch {
-      throw new CallError(hub ? "No answer from the hub" : `No answer from the functions at ${new URL(url).origin}: they are away, or ${location.origin} is not in their cors_origins`);
+      throw new CallError(hub ? "No answer from the hub" : `No answer from the functions at ${new URL(url).origin}: they are down, or ${location.origin} is missing in their cors_origins`);
     }
     throw await refusalOf(answer);
   }

@@ -1,6 +1,6 @@
-// What changes something asks first, in a dialog that says what will happen, and tells afterwards what did.
+// What an operator enters: what changes something asks first, in a dialog that says what will happen.
 import { CallError, explain } from "./api.js";
-import { el, newId, say, show, tell } from "./dom.js";
+import { el, newId, say, tell } from "./dom.js";
 
 /**
  * `question`: `{ title, text: [parts], fields: [{ name, label, value, long, choices }], yes, act(values) }`. Resolves
@@ -54,19 +54,20 @@ function input({ value = "", long, choices, max, required = true }) {
   return node;
 }
 
-/** The line at the bottom that says what was done. Stays until it is closed or the next one comes. */
-export function teller() {
-  const text = el("p");
-  const time = el("time");
-  const line = el("div.told", el("span.mark", { "aria-hidden": "true" }, "✓"), text, time, el("button.quiet", { type: "button", "aria-label": "Close this message", click: () => show(line, false) }, "✕"));
-  const node = el("div.teller", { role: "status" }, show(line, false));
+/** A field and a button in a line. `submit(text)` returns what is wrong with it, if anything is. */
+export function lineForm(label, placeholder, yes, submit) {
+  const id = newId();
+  const field = el("input", { id, autocomplete: "off", spellcheck: "false", maxlength: "256", placeholder });
+  const problem = tell(el("p.wrong", { role: "alert" }));
+  const wrong = (text) => tell(problem, text);
+  const node = el("div", el("form.search", { submit: (event) => {
+    event.preventDefault();
+    if (field.value.trim()) wrong(submit(field.value.trim()));
+  } }, el("label", { for: id }, label), field, el("button", { type: "submit" }, yes)), problem);
   return {
-    node,
-    /** Parts are texts of this page; what is from outside comes as `outside(…)`. */
-    tell(...parts) {
-      text.replaceChildren(...parts);
-      say(time, new Date().toTimeString().slice(0, 8));
-      show(line, true);
+    node, wrong,
+    set(text) {
+      if (document.activeElement !== field) field.value = text;
     },
   };
 }

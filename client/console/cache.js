@@ -46,7 +46,7 @@ export function cacheView(app) {
 
   const poll = new Poll({
     everyMs: EACH_MS, load: () => app.api.functions("GET", "/cache"),
-    failed: (error) => list.problem(error.status === 404 ? "These functions are older and do not count what the cache does." : explain(error)),
+    failed: (error) => list.problem(error.status === 404 ? "These functions are older and report no cache counts." : explain(error)),
     done(answer) {
       say(since, answer.since ? `Since ${moment(answer.since)}, all functions together, up to 5 s behind. Fresh and stale are estimates.` : "");
       list.update(objects(answer.items).filter((item) => typeof item.resource === "string"));

@@ -111,24 +111,6 @@ export function tell(node, text) {
 /** `items`: `[kind, name]`. */
 export const legend = (items, filled) => el("ul.legend", { "aria-hidden": "true" }, items.map(([kind, name]) => el("li", el(`span.key.${kind}${filled ? ".fill" : ""}`), name)));
 
-/** A field and a button in a line. `submit(text)` returns what is wrong with it, if anything is. */
-export function lineForm(label, placeholder, yes, submit) {
-  const id = newId();
-  const field = el("input", { id, autocomplete: "off", spellcheck: "false", maxlength: "256", placeholder });
-  const problem = tell(el("p.wrong", { role: "alert" }));
-  const wrong = (text) => tell(problem, text);
-  const node = el("div", el("form.search", { submit: (event) => {
-    event.preventDefault();
-    if (field.value.trim()) wrong(submit(field.value.trim()));
-  } }, el("label", { for: id }, label), field, el("button", { type: "submit" }, yes)), problem);
-  return {
-    node, wrong,
-    set(text) {
-      if (document.activeElement !== field) field.value = text;
-    },
-  };
-}
-
 /** A bar of what is used of a whole. The words stand beside it. */
 export function bar(...kinds) {
   const parts = kinds.map((kind) => el(`span.part.${kind}`));

@@ -3,12 +3,12 @@
 
 /** Scopes that the console uses, and for what. */
 export const USES = {
-  "ops:read": "everything that is shown of the hub, the cache and Redis",
+  "ops:read": "data of the hub, the cache and Redis",
   "feed:read": "a user's feed",
   "queues:read": "the list of queues, dead letters",
   "campaigns:read": "the progress of a campaign",
-  "push:read": "the progress of its push",
-  "push:write": "pausing, resuming, cancelling, redriving it",
+  "push:read": "the progress of a push",
+  "push:write": "pausing, resuming, cancelling, redriving a push",
   "notifications:write": "sending a test notification, marking as read",
   "queues:write": "putting dead letters back",
   "cache:write": "invalidating a tag",

@@ -1,7 +1,7 @@
 // Health: whether hub, Redis, record and relay answer, which versions run, and how much of each limit is used.
 import { CallError, Poll, explain } from "./api.js";
 import { Rows, bar, el, outside, say, setAttribute, show, tell } from "./dom.js";
-import { bytes, count, many, moment, share, span } from "./numbers.js";
+import { bytes, count, latency, many, moment, share, span } from "./numbers.js";
 import { number, totals } from "./series.js";
 import { socketsOf } from "./verdict.js";
 
@@ -38,7 +38,7 @@ export function healthView(app) {
   const version = el("dd"), hubId = el("dd"), started = el("dd"), functionsVersion = el("span", "–"), address = el("span");
   const fleet = el("ul.plain"), fleetWrong = tell(el("p.wrong")), online = el("p.facts");
   const fleetRows = new Rows(fleet, () => {
-    const id = el("code"), self = el("span.chip.good", "this page talks to it");
+    const id = el("code"), self = el("span.chip.good", "this page's hub");
     return { node: el("li", id, " ", self), update(item) {
       id.replaceChildren(outside(item.id));
       show(self, item.self === true);
@@ -47,7 +47,7 @@ export function healthView(app) {
   const node = el("div.view.health",
     el("div.two", el("section.panel", el("h2", "What answers"), state.node), el("section.panel", el("h2", "Limits, and what is used"), used.node)),
     el("div.two", el("section.panel", el("h2", "Hubs"), online, fleetWrong, fleet),
-      el("section.panel", el("h2", "Versions"), el("dl", el("dt", "Hub"), version, el("dt", "Its id"), hubId, el("dt", "Started"), started, el("dt", "Functions"), el("dd", functionsVersion, " at ", address)))));
+      el("section.panel", el("h2", "Versions"), el("dl", el("dt", "Hub"), version, el("dt", "Hub id"), hubId, el("dt", "Started"), started, el("dt", "Functions"), el("dd", functionsVersion, " at ", address)))));
   let ready = null, stats = null, asked = "";
 
   const readyPoll = new Poll({
@@ -81,9 +81,9 @@ export function healthView(app) {
     if (error) return [{ name: "Functions", level: "bad", text: `not ready: ${error.message}` }];
     const ok = (value) => ({ level: value === "ok" ? "good" : "unknown", text: value === "ok" ? "answers" : "not reported" });
     return [
-      { name: "Functions", level: ms > 1000 ? "warn" : "good", text: `ready, answered in ${span(ms)}` },
+      { name: "Functions", level: ms > 1000 ? "warn" : "good", text: `ready, answered in ${latency(ms * 1000)}` },
       { name: "Record", ...ok(answer.record), ...(answer.record === "ok" && { text: "takes writes" }) },
-      { name: "Redis, seen by the functions", ...ok(answer.redis) },
+      { name: "Redis of the functions", ...ok(answer.redis) },
     ];
   }
 
@@ -94,9 +94,9 @@ export function healthView(app) {
     const calls = number(relay.ok) + number(relay.failed);
     const presence = presenceFailures ? `failed ${many(presenceFailures, "time")} in 15 minutes` : "written";
     return [
-      { name: "Hub", level: app.silentMs < 5_000 ? "good" : "bad", text: app.silentMs < 5_000 ? "speaks every second" : `silent for ${span(app.silentMs)}` },
-      { name: "Redis, what is published", level: redis.subscription && !(redis.heardMsAgo > 10_000) ? "good" : "bad", text: `${redis.subscription ? "subscribed" : "not subscribed"}, ${heard}` },
-      { name: "Redis, commands of the hub", level: redis.commands ? "good" : "bad", text: redis.commands ? "connected" : "not connected" },
+      { name: "Hub", level: app.silentMs < 5_000 ? "good" : "bad", text: app.silentMs < 5_000 ? "sends every second" : `silent for ${span(app.silentMs)}` },
+      { name: "Redis subscription", level: redis.subscription && !(redis.heardMsAgo > 10_000) ? "good" : "bad", text: `${redis.subscription ? "subscribed" : "not subscribed"}, ${heard}` },
+      { name: "Redis commands", level: redis.commands ? "good" : "bad", text: redis.commands ? "connected" : "not connected" },
       { name: "Presence", level: presenceFailures ? "warn" : "good", text: presence },
       { name: "Relay", level: relay.failed ? "warn" : calls ? "good" : "unknown", text: calls ? `${count(relay.ok)} of ${many(calls, "call")} succeeded in 15 minutes` : "not called in 15 minutes" },
     ];
@@ -110,9 +110,9 @@ export function healthView(app) {
     const items = [
       { name: "Sockets", part: sockets, whole: most.sockets, text: `${count(sockets)} of ${count(most.sockets)} (${share(sockets, most.sockets)})` },
       { name: "Waiting for slow clients", part: snapshot.queuedBytes, whole: most.queuedBytes, text: `${bytes(snapshot.queuedBytes)} of ${bytes(most.queuedBytes)} (${share(snapshot.queuedBytes, most.queuedBytes)})` },
-      { name: "Sockets of one user", text: `at most ${count(most.socketsPerUser)}; refusals by it are under Trouble` },
-      { name: "Hub: processor", text: cpu === null ? "not known on this system" : `${cpu < 10 ? cpu.toFixed(1) : Math.round(cpu)} % of one core` },
-      { name: "Hub: memory", text: typeof snapshot.rssBytes === "number" ? bytes(snapshot.rssBytes) : "not known on this system" },
+      { name: "Sockets of one user", text: `at most ${count(most.socketsPerUser)}; refusals are under Trouble` },
+      { name: "Hub: processor", text: cpu === null ? "not available on this system" : `${cpu < 10 ? cpu.toFixed(1) : Math.round(cpu)} % of one core` },
+      { name: "Hub: memory", text: typeof snapshot.rssBytes === "number" ? bytes(snapshot.rssBytes) : "not available on this system" },
     ];
     if (stats) {
       const has = stats.maxMemory > 0;
@@ -124,7 +124,7 @@ export function healthView(app) {
   function showFleet({ hubs = [], onlineUsers, error }) {
     tell(fleetWrong, error && explain(error));
     fleetRows.update(hubs, (hub) => hub.id);
-    say(online, hubs.length ? `${many(hubs.length, "hub")} alive, ${many(number(onlineUsers), "user")} online on all of them together. The other views show one hub only.` : "Redis knows of no hub.");
+    say(online, hubs.length ? `${many(hubs.length, "hub")} alive, ${many(number(onlineUsers), "user")} online on all of them together. The other views show one hub only.` : "No hub is registered in Redis.");
   }
 
   return {

@@ -12,9 +12,9 @@ const ENDS = [["ready", "sent"], ["flight", "retrying"], ["delayed", "skipped, i
 const STATES = { scheduled: "◷ Scheduled", running: "● Running", paused: "‖ Paused", cancelled: "✕ Cancelled", done: "✓ Done" };
 /** Why a worker paused it, and what to do. From docs/push.md. */
 const REASONS = {
-  many_invalid: "too many addresses are gone. Look at where the users come from; resuming goes on all the same.",
-  credentials: "a service refuses the credential, or the addresses are another one's. The worker's /readyz names it.",
-  refused: "FCM refuses the content. Send another template, then resume.",
+  many_invalid: "too many addresses are gone. Check where the users come from; resuming continues regardless.",
+  credentials: "a push service rejects the credential, or the addresses belong to another one. The worker's /readyz names it.",
+  refused: "FCM rejects the content. Send another template, then resume.",
 };
 
 const isUnderWay = ({ etaSeconds, state }) => state === "paused" || (etaSeconds !== undefined && state !== "done");
@@ -23,7 +23,7 @@ const ACTS = {
   pause: ["Pause the push", "Workers stop within the users whom they have.", () => "Paused", (push) => (!isUnderWay(push) || push.state === "paused") && "not running"],
   resume: ["Resume the push", "Workers go on where they were.", () => "Resumed", ({ state }) => state !== "paused" && "not paused"],
   cancel: ["Cancel the push", "Users in the list stay there; those who wait for another attempt are skipped.", () => "Cancelled", (push) => !isUnderWay(push) && "not under way"],
-  redrive: ["Redrive dead letters", "Users whose attempts were used up are attempted again at once.", ({ redriven }) => `Put ${many(redriven, "user")} back into`, ({ state, failed }) => (state === "cancelled" ? state : !failed && "none failed")],
+  redrive: ["Redrive dead letters", "Users whose attempts are used up are tried again at once.", ({ redriven }) => `Put ${many(redriven, "user")} back into`, ({ state, failed }) => (state === "cancelled" ? state : !failed && "none failed")],
 };
 
 const own = (table, name) => (Object.hasOwn(table, name) ? table[name] : String(name));

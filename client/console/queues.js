@@ -1,8 +1,8 @@
 // Queues and campaigns: depths as bars, dead letters with their reasons, putting them back; a campaign's progress, and
 // its push.
 import { Poll, explain, objects } from "./api.js";
-import { action, ask } from "./ask.js";
-import { bar, el, legend, lineForm, listing, outside, say, setAttribute, show, tell } from "./dom.js";
+import { action, ask, lineForm } from "./ask.js";
+import { bar, el, legend, listing, outside, say, setAttribute, show, tell } from "./dom.js";
 import { lacking } from "./grant.js";
 import { count, many, moment, rate, share, span } from "./numbers.js";
 import { pushBox } from "./push.js";
@@ -26,7 +26,7 @@ const DEPTHS = ["ready", "delayed", "inFlight", "dead"];
 const DEPTH_KINDS = [["ready", "ready"], ["delayed", "delayed"], ["flight", "in flight"], ["dead", "dead"]];
 
 const isQueue = (text) => /^[A-Za-z0-9._~@+|:-]{1,128}$/.test(text) && !/^\.\.?$/.test(text);
-const NO_QUEUE = "That is no name of a queue: 1–128 of A-Z a-z 0-9 : . _ ~ @ + | -";
+const NO_QUEUE = "Invalid queue name: 1–128 of A-Z a-z 0-9 : . _ ~ @ + | -";
 
 const parts = (depth) => DEPTHS.map((name) => number(depth?.[name]));
 const whole = (depth) => parts(depth).reduce((all, value) => all + value, 0);
@@ -85,7 +85,7 @@ export function queuesView(app) {
   const progress = bar("used"), campaignFacts = el("p.facts"), campaignName = el("h3");
   const campaignBox = show(el("div", campaignName, progress.node, campaignFacts), false), push = pushBox(app);
   const node = el("div.view", el("section.panel", el("div.head", el("h2", "Queues"), legend(DEPTH_KINDS, true)), namesWrong, list.node, el("div.actions", more), search.node),
-    detail, el("section.panel", el("h2", "Campaigns"), el("p.about", "There is no list of campaigns: enter the id of one."), campaigns.node, campaignBox, push.node));
+    detail, el("section.panel", el("h2", "Campaigns"), el("p.about", "Enter the id of a campaign. The functions have no list of them."), campaigns.node, campaignBox, push.node));
 
   function updateActions() {
     redriveAll.update();
@@ -98,7 +98,7 @@ export function queuesView(app) {
     if (!size) return app.tell("There are no dead letters to put back.");
     const done = await ask({
       title: "Put dead letters back?", danger: true,
-      text: [`${many(size, "message")} of `, el("strong", outside(name)), ids || all <= REDRIVE_MAX ? "" : ` (the oldest of ${count(all)})`, " can be received again, with all their attempts. What killed them may kill them again."],
+      text: [`${many(size, "message")} of `, el("strong", outside(name)), ids || all <= REDRIVE_MAX ? "" : ` (the oldest of ${count(all)})`, " can be received again, with all their attempts. What made them fail may do so again."],
       yes: "Put back", act: () => app.api.functions("POST", `/queues/${encodeURIComponent(name)}/redrive`, ids ? { ids } : { max: REDRIVE_MAX }),
     });
     if (!done) return;
@@ -186,9 +186,9 @@ export function queuesView(app) {
       samples.push({ at, processed });
       while (samples.length > 2 && samples[0].at < at - TREND_MS) samples.shift();
       const seconds = (at - samples[0].at) / 1000, perSecond = seconds > 0 ? (processed - samples[0].processed) / seconds : 0;
-      const eta = !remaining ? "Done." : perSecond > 0 ? `At ${rate(perSecond)} a second, done in ${span((remaining / perSecond) * 1000)}.` : seconds > 10 ? `Nobody was taken in the last ${span(seconds * 1000)}.` : "";
+      const eta = !remaining ? "Done." : perSecond > 0 ? `At ${rate(perSecond)} a second, done in ${span((remaining / perSecond) * 1000)}.` : seconds > 10 ? `No user was processed in the last ${span(seconds * 1000)}.` : "";
       progress.update([processed], total);
-      say(campaignFacts, `${count(processed)} of ${count(total)} taken (${share(processed, total)}), ${count(remaining)} left, ${many(responses, "response")}. ${eta}`);
+      say(campaignFacts, `${count(processed)} of ${count(total)} processed (${share(processed, total)}), ${count(remaining)} left, ${many(responses, "response")}. ${eta}`);
       campaigns.wrong("");
       show(campaignBox, true);
     },

@@ -2,7 +2,7 @@
 // knows when it has heard nothing for too long. What it does is in `state`:
 //   idle · connecting · live · waiting {retryAt, problem} · refused {problem}: only another token helps
 import { refusalOf } from "./api.js";
-import { parser } from "../sse.js";
+import { parser } from "../sse-parser.js";
 
 const CONNECT_MS = 10_000;
 /** Two snapshots lost may be the network; twelve are a dead connection. */

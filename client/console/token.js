@@ -26,7 +26,7 @@ function pasteForm(use) {
     event.preventDefault();
     const token = cleanToken(field.value);
     const good = readGrant(token);
-    tell(wrong, good ? "" : "This is no token: a JWT has three parts with a dot between them.");
+    tell(wrong, good ? "" : "Invalid token: a JWT has three parts, separated by dots.");
     if (!good) return field.select();
     field.value = "";
     use(token);
@@ -46,7 +46,7 @@ export function gate(use) {
   const title = el("h1", "Bellwire console"), problem = tell(el("p.wrong", { role: "alert" }));
   const node = el("section.gate", title, problem,
     el("p", "Paste a token with the scope ", el("code", "ops:read"), ". It stays in this page's memory: closing or reloading the page forgets it."), form.node,
-    el("p.about", "Each part asks for its own scope and says so; docs/console.md lists them."));
+    el("p.about", "Some views need further scopes and name them; docs/console.md lists all."));
   return {
     node,
     focus: form.focus,
@@ -62,7 +62,7 @@ export function tokenDialog(grant, use, forget) {
     use(token);
   });
   const { sub, expiresAt } = grant;
-  const ends = expiresAt === null ? "It does not say when it ends." : expiresAt > Date.now() ? `It ends in ${span(expiresAt - Date.now())}, ${moment(new Date(expiresAt).toISOString())}.` : "It has expired.";
+  const ends = expiresAt === null ? "It has no expiry." : expiresAt > Date.now() ? `It expires in ${span(expiresAt - Date.now())}, ${moment(new Date(expiresAt).toISOString())}.` : "It has expired.";
   const dialog = el("dialog.ask", { "aria-labelledby": id, close: () => dialog.remove() },
     el("h2", { id }, "Your token"), el("p", "Of ", el("strong", outside(sub || "(no subject)")), `. ${ends}`), scopeList(grant),
     el("h3", "Use another one"), form.node,

@@ -3,7 +3,7 @@ import { el, listing, say, setAttribute, show } from "./dom.js";
 import { chart, spark } from "./charts.js";
 import { bytes, count, many } from "./numbers.js";
 import { number, stretches, totals } from "./series.js";
-import { CLOSES, REFUSALS, RELAYS, RESUMES, UNDELIVERED, meaning, reasonOf } from "./words.js";
+import { CLOSES, JOBS, REFUSALS, RESUMES, UNDELIVERED, meaning, reasonOf } from "./words.js";
 
 const PARTS_OF_STRIP = 90;
 
@@ -48,18 +48,12 @@ function strips(title, about, none, meanings, nameOf = (key) => key) {
   };
 }
 
-const JOBS = {
-  ...RELAYS,
-  presence: { means: "presence could not be written to Redis", todo: "See Health. Who is online is wrong until it succeeds." },
-  invalid: { means: "events from Redis that could not be read", todo: "Another service, or another version, publishes on bw:events." },
-};
-
 export function troubleView(app) {
-  const refused = strips("Refused connections", "Handshakes, streams and tickets that the hub turned away. Its log names the page's origin and the check that failed.", "Nothing was refused in the last 15 minutes.", REFUSALS, reasonOf);
+  const refused = strips("Refused connections", "Handshakes, streams and tickets that the hub rejected. Its log names the page's origin and the failed check.", "Nothing was refused in the last 15 minutes.", REFUSALS, reasonOf);
   const closed = strips("Closed sockets", "By close code. Those in grey are everyday.", "No socket was closed in the last 15 minutes.", CLOSES);
-  const resumed = strips("Resumes and gaps", "Clients that came back with a cursor, and what they got.", "Nobody came back in the last 15 minutes.", RESUMES);
+  const resumed = strips("Resumes and gaps", "Clients that came back with a cursor, and what they received.", "No client came back in the last 15 minutes.", RESUMES);
   const lost = strips("Messages that went to no socket", "Of those that Redis published.", "Every message of the last 15 minutes went to a socket.", UNDELIVERED);
-  const jobs = strips("Relay and presence", "What the hub does beside delivering.", "Neither failed nor ran in the last 15 minutes.", JOBS);
+  const jobs = strips("Relay and presence", "The hub's other work.", "No calls and no failures in the last 15 minutes.", JOBS);
   const waiting = chart("Waiting for slow clients", [["warn", "queued"]], bytes);
   const missing = chart("Clients told of a gap, in 10 seconds", [["bad", "gaps"]], count);
   const node = el("div.view.trouble", refused.node, closed.node, el("div.two", waiting.node, missing.node), resumed.node, lost.node, jobs.node);

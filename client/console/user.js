@@ -1,7 +1,7 @@
 // User: for one id, the sockets on this hub, presence and the feed; sending a test notification, marking as read.
 import { Poll, explain, objects } from "./api.js";
-import { action, ask } from "./ask.js";
-import { el, lineForm, listing, outside, say, setAttribute, show } from "./dom.js";
+import { action, ask, lineForm } from "./ask.js";
+import { el, listing, outside, say, setAttribute, show } from "./dom.js";
 import { lacking } from "./grant.js";
 import { bytes, count, many, moment, span } from "./numbers.js";
 
@@ -12,7 +12,7 @@ const FEED_LIMIT = 20;
 
 /** Ids of users and campaigns, as every part of Bellwire has them. */
 export const isId = (text) => /^[A-Za-z0-9._~@+|-]{1,128}$/.test(text) && !/^\.\.?$/.test(text);
-export const NO_ID = "That is no id: 1–128 of A-Z a-z 0-9 . _ ~ @ + | -";
+export const NO_ID = "Invalid id: 1–128 of A-Z a-z 0-9 . _ ~ @ + | -";
 
 const PROTOCOLS = new Map([["v1", "WebSocket, bellwire.v1"], ["raw", "WebSocket, bellwire.raw"], ["sse", "event stream"]]);
 
@@ -57,7 +57,7 @@ function socketRow() {
 
 export function userView(app) {
   const search = lineForm("User", "id of a user, such as alice", "Look up", (text) => (isId(text) ? app.go("user", { id: text }) : NO_ID));
-  const hint = el("p.empty", "Enter an id: which sockets the user has on this hub, whether they are online anywhere, and what stands in their feed.");
+  const hint = el("p.empty", "Enter a user's id to see their sockets on this hub, their presence and their feed.");
   const heading = el("h2"), presence = el("span.chip"), facts = el("p.facts"), unread = el("p.facts");
   const sockets = listing("Sockets on this hub", ["Protocol", ">Open for", ">Waiting", ">Last seq sent"], "", socketRow, ({ n }) => n);
   const feed = listing("Feed, newest first", [">Seq", "Title", "Kind", "Created", "State"], "The feed is empty.", entryRow, ({ entry, n }) => (typeof entry.id === "string" ? `i${entry.id}` : n));
@@ -84,7 +84,7 @@ export function userView(app) {
 
   async function markRead() {
     const user = id, path = userPath(), upTo = entries.find(isOurs)?.seq;
-    if (upTo === undefined) return app.tell("Nothing to mark: no entry of ", outside(user), " was read that has a seq.");
+    if (upTo === undefined) return app.tell("Nothing to mark: no entry of ", outside(user), " shown here has a seq.");
     const done = await ask({
       title: "Mark everything as read?", text: ["All entries of ", el("strong", outside(user)), ` up to seq ${count(upTo)} become read, on every device. That cannot be undone.`], yes: "Mark as read",
       act: () => app.api.functions("POST", `${path}/notifications/read`, { upTo }),
@@ -99,7 +99,7 @@ export function userView(app) {
     done(answer) {
       say(presence, answer.online === true ? "● online" : answer.online === false ? "○ offline" : "? presence not known");
       setAttribute(presence, "class", `chip ${answer.online === true ? "good" : ""}`);
-      facts.replaceChildren(...(answer.epoch ? [`Feed at seq ${count(answer.seq)}, epoch `, outside(answer.epoch)] : ["Redis knows no position of the feed."]));
+      facts.replaceChildren(...(answer.epoch ? [`Feed at seq ${count(answer.seq)}, epoch `, outside(answer.epoch)] : ["Redis has no position of the feed."]));
       say(sockets.empty, answer.online ? "None here: the user is online on another hub, or was a moment ago." : "None.");
       sockets.update(objects(answer.sockets).map((socket, n) => ({ socket, n })));
       const now = `${answer.epoch} ${answer.seq}`;

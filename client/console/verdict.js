@@ -17,7 +17,7 @@ const ranked = (names) => Object.entries(names).sort((a, b) => b[1] - a[1]);
 export function findings({ snapshot, minute, limits = {}, bounds = [], silentMs = 0 }) {
   const found = [];
   const note = (level, key, text, view) => found.push({ level, key, text, view });
-  if (silentMs >= HUB_SILENT_MS) note("bad", "silent", `Hub silent for ${span(silentMs)}: what you see is old`, "health");
+  if (silentMs >= HUB_SILENT_MS) note("bad", "silent", `Hub silent for ${span(silentMs)}: this page shows old data`, "health");
   if (!snapshot) return found;
   const { redis = {} } = snapshot;
   const heard = redis.heardMsAgo;

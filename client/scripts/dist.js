@@ -1,7 +1,7 @@
 // Writes dist/, what a hub serves: each entry one module, minified, whose imports of other entries stay imports.
 // With `--check` it writes nothing, and fails when dist/ is not what it would write.
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 import { build } from "esbuild";
 import { minify } from "terser";
 
@@ -10,11 +10,16 @@ const DIST = join(HOME, "dist");
 
 /** Service workers, which are scripts and no modules: another worker may import one. */
 const WORKERS = ["push-worker.js"];
-/** Sources, as far as they exist; in dist/ they have the same names, without folders. */
+/** Sources, as far as they exist; in dist/ they have the same names, without folders, or behind that of a page. */
 const ENTRIES = [
-  "api.js", "bell-push.js", "bell.js", "client.js", "feed.js", "languages.js", "list.js", "push.js", "react.js", "sse.js",
+  "api.js", "bell-panel.js", "bell-push.js", "bell.js", "client.js", "feed.js", "languages.js", "list.js", "push.js", "react.js", "sse.js",
 ];
-const PAGES = ["console/console.css", "console/console.html", "console/console.js", "demo/demo.css", "demo/demo.html", "demo/demo.js"];
+const PAGES = [
+  "console/console.css", "console/console.html", "console/console.js", "console/functions.js", "console/main.js",
+  "demo/demo.css", "demo/demo.html", "demo/demo.js",
+];
+/** An entry that other entries import in place of the modules that it exports from. */
+const SHARED = "console/main.js";
 
 /** Members of the console's own objects, shortened: nothing outside its bundle, no answer and no DOM has one of these. */
 export const OWN_MEMBERS = [
@@ -25,7 +30,10 @@ export const OWN_MEMBERS = [
   "view", "whole", "wrong", "yes",
 ];
 
-const nameOf = (source) => source.replace(/.*\//, "");
+/** `console/main.js` → `console-main.js`, `console/console.js` → `console.js`. */
+const nameOf = (source) => source.replace(/^(\w+)\/(?!\1\.)/, "$1-").replace(/.*\//, "");
+
+const textOf = (source) => readFileSync(join(HOME, source), "utf8");
 
 /** Imports of other entries: by their names in dist/, and not bundled. */
 const siblings = (entry, entries) => ({
@@ -37,14 +45,33 @@ const siblings = (entry, entries) => ({
     }),
 });
 
-/** esbuild puts modules together and renames #private members, which terser leaves; terser makes the rest smaller. */
-async function minified(entry, entries) {
+/** Imports of modules of which the shared entry exports something: from there, in one statement. */
+const shared = (entry) => ({
+  name: "shared",
+  setup(bundler) {
+    const folder = join(HOME, dirname(SHARED)), text = textOf(SHARED);
+    if (entry === SHARED || dirname(entry) !== dirname(SHARED)) return;
+    const modules = [...text.matchAll(/ from "(.+)";/g)].map(([, path]) => resolve(folder, path));
+    bundler.onResolve({ filter: /^\.\// }, ({ path, resolveDir }) =>
+      modules.includes(resolve(resolveDir, path)) ? { path: SHARED, namespace: "shared" } : undefined);
+    const names = [...text.matchAll(/^export {(.+)} from/gm)].map(([, names]) => names);
+    const contents = `export {${names}} from "./${basename(SHARED)}";`;
+    bundler.onLoad({ filter: /./, namespace: "shared" }, () => ({ contents, resolveDir: folder }));
+  },
+});
+
+/**
+ * esbuild puts modules together and renames #private members, which terser leaves; terser makes the rest smaller.
+ * `members`: short names of the console's own, the same in all its files.
+ */
+async function minified(entry, entries, members) {
   const isModule = !WORKERS.includes(entry);
   const options = { bundle: true, minify: true, format: isModule ? "esm" : "iife", target: "es2022", legalComments: "none", write: false };
-  const { outputFiles } = await build({
-    ...options, absWorkingDir: HOME, entryPoints: [entry], external: ["react"], plugins: [siblings(entry, entries)],
-    ...(entry === "console/console.js" && { mangleProps: new RegExp(`^(${OWN_MEMBERS.join("|")})$`) }),
+  const { outputFiles, mangleCache } = await build({
+    ...options, absWorkingDir: HOME, entryPoints: [entry], external: ["react"], plugins: [shared(entry), siblings(entry, entries)],
+    ...(entry.startsWith("console/") && { mangleProps: new RegExp(`^(${OWN_MEMBERS.join("|")})$`), mangleCache: members }),
   });
+  Object.assign(members, mangleCache);
   const [{ text }] = outputFiles;
   if (!entry.endsWith(".js")) return text;
   const { code } = await minify(text, { module: isModule, ecma: 2022, compress: { passes: 3 }, format: { comments: false } });
@@ -55,11 +82,11 @@ async function minified(entry, entries) {
 export async function dist() {
   const { name, version, license } = JSON.parse(readFileSync(join(HOME, "package.json"), "utf8"));
   const entries = [...ENTRIES, ...WORKERS, ...PAGES].filter((source) => existsSync(join(HOME, source)));
-  const files = {};
+  const files = {}, members = {};
   for (const entry of entries)
     files[nameOf(entry)] = /\.(js|css)$/.test(entry)
-      ? `/*! ${name} ${version} | ${license} */\n${await minified(entry, entries)}`
-      : readFileSync(join(HOME, entry), "utf8");
+      ? `/*! ${name} ${version} | ${license} */\n${await minified(entry, entries, members)}`
+      : textOf(entry);
   return files;
 }
 

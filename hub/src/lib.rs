@@ -1,8 +1,8 @@
 //! The hub: serves browsers' WebSockets and event streams, and delivers each notification on the
-//! Redis channel `notifications` to its user's sockets.
+//! Redis channel `notifications`, or on its user's own channel, to its user's sockets.
 //!
-//! It has no database and decides nothing about notifications. It writes only three things to
-//! Redis: presence, tickets, and probes of its subscription.
+//! It has no database and decides nothing about notifications. It writes only four things to
+//! Redis: presence, tickets, probes of its subscriptions, and what it forwards as the bridge.
 //!
 //! The rooms, in the order data flows, and their responsibilities:
 //!
@@ -16,8 +16,10 @@
 //! - [`protocol`]: the hub's messages in raw, v1 and SSE, and their encoding
 //! - [`socket`]: one connection and its task; [`socket::outbox`] closes a slow client,
 //!   [`socket::keepalive`] a silent one
-//! - [`redis`]: the two connections to Redis: bytes, deadlines, feeds, permissions
-//! - [`delivery`]: the subscription: its backlog, its probes, its loss, and catching up after it
+//! - [`redis`]: the connections to Redis: bytes, deadlines, feeds, permissions
+//! - [`delivery`]: the subscriptions: backlog, probes, loss, and catching up after it
+//! - [`bridge`]: forwards what existing services publish, on one hub of a fleet
+//! - [`channels`]: the users' own channels: on which connection each is subscribed, and when
 //! - [`users`]: the connected users and the order of each one's messages; [`users::resume`]: what a
 //!   reconnecting client has missed
 //! - [`presence`]: the online users, reported to Redis under a presence lease
@@ -31,7 +33,7 @@
 //!
 //! A browser's connection passes [`server`], [`accept::first_request`], [`session::upgrade`] and
 //! [`users`], and ends in [`socket::task`]. A notification passes [`redis::pubsub_connection`],
-//! [`delivery::dispatcher`], [`users`] and [`users::sequencer`], and ends in
+//! [`delivery::receiver`], [`users`] and [`users::sequencer`], and ends in
 //! [`socket::connection`].
 
 // `pub` is limited to items used by the binary, the fuzz targets, the example and the tests, so
@@ -42,6 +44,8 @@
 pub(crate) mod accept;
 pub mod admission;
 pub(crate) mod assets;
+pub(crate) mod bridge;
+pub mod channels;
 pub mod config;
 pub(crate) mod console;
 pub(crate) mod delivery;

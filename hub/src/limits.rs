@@ -118,6 +118,8 @@ pub(crate) const REQUEST_DEADLINE: Duration = Duration::from_secs(30);
 pub(crate) const HELD_MESSAGES_MAX: usize = 256;
 /// Bytes of those messages.
 pub(crate) const HELD_BYTES_MAX: usize = 1024 * 1024;
+/// Elements of other services remembered after they were replayed: as many as a feed has.
+pub(crate) const REPLAYED_MARKS_MAX: usize = 100;
 /// Reads of a head to learn how much is unread, until one is not overtaken by a notification: each
 /// takes about a millisecond.
 pub(crate) const INQUIRY_READS_MAX: u8 = 3;
@@ -131,7 +133,7 @@ pub(crate) const FEED_READS_FAILED_MAX: u32 = 30;
 pub(crate) const HEADS_PAGE_USERS: usize = 100;
 /// Users whose feeds are read in one pipeline: a full feed can have 1.3 MB.
 pub(crate) const FEEDS_PAGE_USERS: usize = 8;
-/// Concurrent page reads.
+/// Concurrent page reads of one master.
 pub(crate) const PAGES_IN_FLIGHT_MAX: usize = 4;
 /// Pause between pages while every user is brought up to date, so that live traffic goes first.
 pub(crate) const SWEEP_PAUSE: Duration = Duration::from_millis(5);
@@ -150,6 +152,54 @@ pub(crate) const PROBES_MISSED_MAX: u32 = 2;
 /// Age of the last answer of Redis at which the hub is still ready: three presence beats and a
 /// margin.
 pub(crate) const REDIS_RECENT: Duration = Duration::from_secs(15);
+
+/// Users' own channels on one connection: Redis removes them all at once when it closes, which stalls
+/// it for about 80 ms (400 ms with 100,000).
+pub(crate) const LINK_CHANNELS_MAX: usize = 20_000;
+/// Commands for channels that Redis has not answered, on one connection: 2 ms of Redis' time, in
+/// which it serves nobody else.
+pub(crate) const LINK_UNANSWERED_MAX: usize = 500;
+/// The same while Redis rejects them: a few, to learn when that ends.
+pub(crate) const LINK_REFUSED_PAGE: usize = 8;
+/// Time that a user without sockets keeps the channel: a page that is loaded anew, or a short loss of
+/// the network, costs Redis nothing.
+pub(crate) const CHANNEL_LINGER: Duration = Duration::from_secs(30);
+/// Time that a new user waits for the channel before the position is read without it. Then the user
+/// is welcomed as if the subscription had been lost just now, within a handshake's 3 s.
+pub(crate) const CHANNEL_DEADLINE: Duration = Duration::from_millis(1500);
+/// Pause after a rejected subscription: while a slot moves, its servers disagree for milliseconds.
+pub(crate) const CHANNEL_RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// Interval at which times that have passed are noticed.
+pub(crate) const CHANNELS_TICK: Duration = Duration::from_millis(100);
+/// Names of probe channels that are tried for one in a slot of a server: a server with a single slot
+/// has one of them but for one case in 200,000.
+pub(crate) const PROBE_CHANNELS_MAX: u32 = 200_000;
+
+/// Time for which a hub may forward other services' messages without renewing that: if it dies, what
+/// they only publish is lost for as long. Three renewals may fail.
+pub(crate) const BRIDGE_LEASE: Duration = Duration::from_secs(3);
+/// Pause before a new holder of the lease forwards, because the former one's last message is checked
+/// on another master's clock. Clocks that are synchronised differ by milliseconds.
+pub(crate) const BRIDGE_MARGIN: Duration = Duration::from_millis(250);
+/// Shortest time after which the hub that forwards is noted to have done so until then.
+pub(crate) const BRIDGE_PERIOD: Duration = Duration::from_secs(10);
+/// Periods of which each user's messages are remembered, the current one included: 40 s. A hub that
+/// forwards is replaced within 7 s, its broken connection within 30 s.
+pub(crate) const BRIDGE_PERIODS_KEPT: u32 = 5;
+/// Messages of one user remembered for that: more than a feed has elements.
+pub(crate) const RECENT_MAX: usize = 128;
+/// Of these, messages before those periods: one of them at least was also appended to the feed.
+pub(crate) const RECENT_BEFORE_MAX: usize = 8;
+/// Messages being forwarded at the same time; a user's are forwarded one after the other.
+pub(crate) const BRIDGE_WORKERS: usize = 32;
+/// Messages that wait for each of those: beyond, they are dropped and counted.
+pub(crate) const BRIDGE_QUEUE_MAX: usize = 1_000;
+/// Lifetime of the id of a forwarded message: longer than a call may be repeated.
+pub(crate) const BRIDGE_ID_TTL: Duration = Duration::from_secs(30);
+
+/// Interval at which the files of the keys for tokens are read again, as the push worker reads its
+/// credentials.
+pub(crate) const KEY_FILES_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Interval of checks of the Redis user's permissions; a check takes 10 µs of Redis.
 pub(crate) const PERMISSIONS_INTERVAL: Duration = Duration::from_secs(5);
@@ -223,6 +273,8 @@ pub(crate) const SHUTDOWN_SOCKETS_DEADLINE: Duration = Duration::from_secs(6);
 pub(crate) const DRAIN_SPREAD: Duration = Duration::from_secs(5);
 /// Sockets closed per second while draining, if that is faster: a few need no spread.
 pub(crate) const DRAIN_SOCKETS_PER_S: usize = 1_000;
+/// Interval at which a hub that shuts down looks whether its channels are unsubscribed.
+pub(crate) const DRAIN_TICK: Duration = Duration::from_millis(20);
 /// Messages handled before the sockets are written to: messages that arrived together for a socket
 /// are sent together.
 pub(crate) const DELIVER_MESSAGES_MAX: usize = 64;

@@ -4,11 +4,12 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use hub::config::Config;
 use hub::config::dev_token;
-use hub::config::flags::{Command, ServeArgs};
+use hub::config::flags::{CheckArgs, Command, ServeArgs};
 use hub::config::sources::{self, Settings};
+use hub::redis::preflight;
 use hub::relay::Relay;
 use hub::server::{self, Listeners};
 use native::logging;
@@ -37,18 +38,41 @@ fn run(settings: &Settings) -> Result<()> {
     match &settings.cli.command {
         None => serve(&settings.cli.serve, settings),
         Some(Command::Serve(args)) => serve(args, settings),
-        Some(Command::CheckConfig(args)) => {
-            logging::check(args.log.settings())?;
-            let shown = sources::show(settings, &configure(args)?);
-            for name in unknown_variables(settings) {
-                writeln!(std::io::stderr(), "bellwire-hub: {name} is set, {NO_SETTING}")
-                    .context("cannot write to stderr")?;
-            }
-            write!(std::io::stdout(), "{shown}").context("cannot write to stdout")
-        }
+        Some(Command::CheckConfig(args)) => check(args, settings),
         Some(Command::Token(args)) => dev_token::print(args, &environment),
     }
 }
+
+/// Prints the settings, and then fails if they are valid but useless, as far as was asked for.
+fn check(args: &CheckArgs, settings: &Settings) -> Result<()> {
+    logging::check(args.serve.log.settings())?;
+    let config = configure(&args.serve)?;
+    let shown = sources::show(settings, &config);
+    let unknown = unknown_variables(settings);
+    for name in &unknown {
+        writeln!(std::io::stderr(), "bellwire-hub: {name} is set, {NO_SETTING}")
+            .context("cannot write to stderr")?;
+    }
+    write!(std::io::stdout(), "{shown}").context("cannot write to stdout")?;
+    if args.strict && config.keys.is_empty() {
+        bail!("{NO_KEY}");
+    }
+    if args.strict && !unknown.is_empty() {
+        bail!("{} is set, {NO_SETTING}", unknown.join(", "));
+    }
+    if args.ask_redis {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let masters = runtime.block_on(preflight::ask(&config.redis, config.live))?;
+        let servers = if masters == 1 { "server has" } else { "masters have" };
+        writeln!(std::io::stdout(), "# Redis answers: {masters} {servers} every permission")
+            .context("cannot write to stdout")?;
+    }
+    Ok(())
+}
+
+/// Why a hub without keys is of no use.
+const NO_KEY: &str = "no key is configured (AUTH_HS256_KEY, AUTH_JWKS, a file of them, \
+    AUTH_JWKS_URL or AUTH_ISSUER): every handshake is refused";
 
 /// The configuration, validated as far as is possible without binding and connecting.
 fn configure(args: &ServeArgs) -> Result<Config> {
@@ -85,10 +109,7 @@ fn serve(args: &ServeArgs, settings: &Settings) -> Result<()> {
         let address = listeners.clients.local_addr()?;
         tracing::info!(%address, redis = %config.redis, "starting");
         if config.keys.is_empty() {
-            tracing::warn!(
-                "no key is configured (AUTH_HS256_KEY or AUTH_JWKS, or a file): every handshake \
-                 is refused"
-            );
+            tracing::warn!("{NO_KEY}");
         }
         config.listens_on(address.port());
         if config.demo.is_some() {

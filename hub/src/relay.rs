@@ -9,10 +9,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use native::functions::{Call, CallError, Functions, FunctionsConfig};
 use serde::Deserialize;
+use shared::live::Live;
 use tokio::sync::Notify;
 use tokio::time::{Instant, sleep};
 
 use crate::limits::RELAY_DEADLINE;
+use crate::metrics::health::Health;
 use crate::users::Registry;
 use schedule::{Outcome, Schedule};
 
@@ -30,6 +32,31 @@ fn outcome(error: &CallError) -> Outcome {
 struct Answer {
     #[serde(default)]
     pending: u64,
+    /// The functions' setting; older ones do not tell it.
+    live: Option<String>,
+}
+
+/// What a hub notes of the functions.
+pub(crate) struct Listener {
+    pub(crate) live: Live,
+    pub(crate) health: Arc<Health>,
+}
+
+impl Listener {
+    /// Notes on which channels the functions publish.
+    fn note(&self, functions: Option<&str>) {
+        let functions = functions.and_then(Live::parse);
+        let problem = functions.filter(|functions| !functions.reaches(self.live)).map(|functions| {
+            let (functions, hub) = (functions.as_str(), self.live.as_str());
+            format!(
+                "the functions publish with live = {functions}, which a hub with live = {hub} does \
+                 not hear: nothing is delivered live"
+            )
+        });
+        if self.health.set_live_problem(problem.clone()) {
+            tracing::error!(problem, "the settings of functions and hub do not fit");
+        }
+    }
 }
 
 /// Signs that Redis is back, or was replaced.
@@ -50,8 +77,15 @@ impl Relay {
     }
 
     /// Calls the relay at intervals, and at once on one of `signs`. Afterwards it notifies `again`
-    /// once every user is to be compared with their feed. Ends only by being dropped.
-    pub(crate) async fn run(self, signs: Signs, registry: Arc<Registry>, again: Arc<Notify>) {
+    /// once every user is to be compared with their feed. Notes for `listener` what the functions
+    /// publish on. Ends only by being dropped.
+    pub(crate) async fn run(
+        self,
+        signs: Signs,
+        listener: Listener,
+        registry: Arc<Registry>,
+        again: Arc<Notify>,
+    ) {
         let mut is_failing = false;
         let mut schedule = Schedule::default();
         let mut wait = schedule.called(Outcome::Held(0), Instant::now(), Instant::now()).wait;
@@ -67,6 +101,9 @@ impl Relay {
             let began = Instant::now();
             let answer = self.call().await;
             registry.metrics.relay_called(answer.is_ok());
+            if let Ok(answer) = &answer {
+                listener.note(answer.live.as_deref());
+            }
             match &answer {
                 Ok(_) if is_failing => tracing::info!("the relay answers again"),
                 Err(error) if !is_failing => {
@@ -75,7 +112,8 @@ impl Relay {
                 _ => {}
             }
             is_failing = answer.is_err();
-            let outcome = answer.map_or_else(|error| outcome(&error), Outcome::Held);
+            let held = |answer: Answer| Outcome::Held(answer.pending);
+            let outcome = answer.map_or_else(|error| outcome(&error), held);
             let next = schedule.called(outcome, began, Instant::now());
             if next.recheck {
                 registry.recheck();
@@ -85,8 +123,7 @@ impl Relay {
         }
     }
 
-    /// Calls the relay; returns the number of users with unsent notifications.
-    async fn call(&self) -> Result<u64, CallError> {
+    async fn call(&self) -> Result<Answer, CallError> {
         let body = self
             .0
             .post(Call {
@@ -97,6 +134,6 @@ impl Relay {
             })
             .await?;
         // A success with another body counts as "nothing pending".
-        Ok(serde_json::from_slice::<Answer>(&body).unwrap_or_default().pending)
+        Ok(serde_json::from_slice(&body).unwrap_or_default())
     }
 }

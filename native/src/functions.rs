@@ -1,7 +1,6 @@
 //! Calls of the functions over HTTP: a deadline, a bounded answer, and the token of a file, which
 //! is read before each call.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,12 +9,9 @@ use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper_rustls::{ConfigBuilderExt as _, HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioExecutor;
 use tokio::time::timeout;
 
+use crate::http_client::{self, HttpClient, chain};
 use crate::token_file;
 
 /// Where the functions are.
@@ -82,7 +78,7 @@ pub struct Call<'a> {
 pub struct Functions {
     config: FunctionsConfig,
     agent: HeaderValue,
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: HttpClient,
 }
 
 impl Functions {
@@ -91,15 +87,7 @@ impl Functions {
     /// # Errors
     /// The URL is https, and the system's certificates cannot be loaded.
     pub fn new(config: FunctionsConfig, agent: &'static str) -> io::Result<Self> {
-        let tls = rustls::ClientConfig::builder();
-        let tls = if config.base.starts_with("https:") {
-            tls.with_native_roots()?.with_no_client_auth()
-        } else {
-            tls.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth()
-        };
-        let connector =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1();
-        let client = Client::builder(TokioExecutor::new()).build(connector.build());
+        let client = http_client::new(config.base.starts_with("https:"))?;
         Ok(Self { config, agent: HeaderValue::from_static(agent), client })
     }
 
@@ -140,15 +128,4 @@ impl Functions {
         }
         Ok(body)
     }
-}
-
-/// An error with its causes, which hyper's own texts omit.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }

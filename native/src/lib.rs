@@ -5,6 +5,7 @@
 //!   [`secret`], [`base_url`]
 //! - [`redis`]: where Redis is, and a connection for commands that never waits long
 //! - [`functions`]: calls of the functions, with the token of a file ([`token_file`])
+//! - [`identity`]: the keys that verify tokens, with those of an identity provider
 //! - [`http`]: the form of answers; [`ops`]: `/metrics`, `/healthz`, `/readyz`; [`metrics`]: their
 //!   values
 //! - [`process`]: signals, listeners, the limit of open files, what the process uses
@@ -16,6 +17,8 @@ pub mod backoff;
 pub mod base_url;
 pub mod functions;
 pub mod http;
+mod http_client;
+pub mod identity;
 pub mod limits;
 pub mod logging;
 pub mod metrics;

@@ -17,6 +17,8 @@ enum Access {
     SelfOr(Scope),
     /// The rule in `resources.toml`.
     PerResource,
+    /// The same for each path of the body, as a result of its own.
+    PerPath,
 }
 
 pub struct Operation {
@@ -86,9 +88,19 @@ impl Operation {
         self.with_token()
     }
 
+    pub fn per_path(mut self) -> Self {
+        self.access = Access::PerPath;
+        self
+    }
+
     fn with_token(self) -> Self {
-        let codes =
-            [Code::Unauthorized, Code::TokenExpired, Code::Forbidden, Code::AuthNotConfigured];
+        let codes = [
+            Code::Unauthorized,
+            Code::TokenExpired,
+            Code::Forbidden,
+            Code::AuthNotConfigured,
+            Code::AuthUnavailable,
+        ];
         // These operations reject query parameters that they do not list.
         self.fails(&codes).fails(&[Code::UnknownField, Code::InvalidField])
     }
@@ -156,6 +168,15 @@ impl Operation {
 
     pub fn answers(mut self, status: u16, description: &str, schema: Value) -> Self {
         let content = json!({"application/json": {"schema": schema}});
+        let headers = headers::refer(&[headers::REQUEST_ID]);
+        let answer = json!({"description": description, "headers": headers, "content": content});
+        self.answers.insert(status, answer);
+        self
+    }
+
+    /// An answer that is a text of this type.
+    pub fn answers_text(mut self, status: u16, description: &str, kind: &str, shown: &str) -> Self {
+        let content = json!({kind: {"schema": {"type": "string"}, "example": shown}});
         let headers = headers::refer(&[headers::REQUEST_ID]);
         let answer = json!({"description": description, "headers": headers, "content": content});
         self.answers.insert(status, answer);
@@ -241,6 +262,10 @@ impl Operation {
                  is in the path, or holders of the scope `{}`.",
                 Scope::CacheRead.as_str()
             ),
+            Access::PerPath => {
+                "Needs no token by itself: what the token does not allow is an error of its path."
+                    .to_owned()
+            }
         };
         let mut sentences = self.description.clone();
         sentences.push(needed);
@@ -255,7 +280,7 @@ impl Operation {
                 scopes.map(|scope| json!({"bearer": [scope.as_str()]})).collect()
             }
             Access::SelfOr(scope) => json!([{"bearer": []}, {"bearer": [scope.as_str()]}]),
-            Access::PerResource => {
+            Access::PerResource | Access::PerPath => {
                 json!([{}, {"bearer": []}, {"bearer": [Scope::CacheRead.as_str()]}])
             }
         }

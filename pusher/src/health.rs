@@ -2,14 +2,16 @@
 //! its credential.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use native::functions::CallError;
 use native::ops::Ready;
-use native::redis::Watch;
+use native::redis::{Commands, Master, Watch};
 use parking_lot::Mutex;
 use push::metrics::{KINDS, Kind};
 use push::outcome::Reason;
+use redis::RedisError;
 use shared::{Code, Error};
 
 use crate::limits::STOP_WAIT;
@@ -25,6 +27,10 @@ pub(crate) struct Health {
     functions: Mutex<Option<Result<(), String>>>,
     is_redis_away: AtomicBool,
     has_redis_answered: AtomicBool,
+    /// They know the masters of a cluster. Weak, since they report to this.
+    commands: OnceLock<Weak<Commands>>,
+    /// Why the last command failed; not the address, which may contain a password.
+    redis_problem: Mutex<String>,
     /// By kind: why its credential is refused, and until when that counts.
     stopped: Mutex<[Option<(Reason, Instant)>; KINDS.len()]>,
 }
@@ -83,16 +89,34 @@ impl Watch for Health {
     fn connected(&self) {}
 
     fn lost(&self) {
-        if !self.is_redis_away.swap(true, Relaxed) {
+        // Of several masters, others go on, and the connections themselves log it.
+        if !self.has_several_masters() && !self.is_redis_away.swap(true, Relaxed) {
             tracing::warn!("Redis does not answer");
         }
     }
+
+    fn closed(&self) {}
 }
 
 impl Health {
-    /// A command failed, perhaps without a connection.
-    pub(crate) fn redis_failed(&self) {
-        self.lost();
+    pub(crate) fn set_commands(&self, commands: &Arc<Commands>) {
+        let _ = self.commands.set(Arc::downgrade(commands));
+    }
+
+    /// A command failed, perhaps without a connection. Logs the first failure and its end.
+    pub(crate) fn redis_failed(&self, error: &RedisError) {
+        if !self.has_several_masters() && !self.is_redis_away.swap(true, Relaxed) {
+            tracing::warn!(%error, "Redis does not answer");
+        }
+        *self.redis_problem.lock() = error.to_string();
+    }
+
+    fn commands(&self) -> Option<Arc<Commands>> {
+        self.commands.get().and_then(Weak::upgrade)
+    }
+
+    fn has_several_masters(&self) -> bool {
+        self.commands().is_some_and(|commands| !commands.topology().is_one())
     }
 }
 
@@ -108,7 +132,18 @@ impl Ready for Health {
         }
         let has_answered = self.has_redis_answered.load(Relaxed);
         if self.is_redis_away.load(Relaxed) || !has_answered {
-            let detail = "Redis does not answer: campaigns wait";
+            let problem = self.redis_problem.lock();
+            let colon = if problem.is_empty() { "" } else { ": " };
+            let detail = format!("Redis does not answer and campaigns wait{colon}{problem}");
+            return Err(Error::new(Code::RedisUnavailable, detail));
+        }
+        if self.commands().is_some_and(|commands| !commands.topology().is_known()) {
+            let detail = "nobody tells the masters of Redis: campaigns wait";
+            return Err(Error::new(Code::RedisUnavailable, detail));
+        }
+        let silent = self.commands().and_then(|commands| commands.silent_master());
+        if let Some(Master { server, .. }) = silent {
+            let detail = format!("Redis at {server} does not answer: campaigns wait");
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
         let now = Instant::now();
@@ -146,6 +181,9 @@ mod tests {
         health.ready().unwrap();
         health.lost();
         assert!(problem(&health).contains("Redis"));
+        let error = RedisError::from(std::io::Error::other("invalid peer certificate"));
+        health.redis_failed(&error);
+        assert!(problem(&health).contains("wait: invalid peer certificate"));
         health.answered();
         health.set_draining();
         assert!(problem(&health).contains("shutting down"));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use native::metrics::{Families, by};
-use native::ops::{Endpoint, Format, MetricsAccess};
+use native::ops::{Endpoint, Format, MetricsAccess, Ready as _};
 use native::process::usage::resident_bytes;
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
@@ -167,7 +167,9 @@ impl Endpoint for Page {
     fn render(&self, format: Format) -> Result<String, fmt::Error> {
         let mut now = Registry::default();
         let oldest_due_ms = self.metrics.oldest_due_ms.load(Relaxed);
-        now.register_collector(Box::new(Now { sender: self.sender.clone(), oldest_due_ms }));
+        let is_ready = self.health.ready().is_ok();
+        let sender = self.sender.clone();
+        now.register_collector(Box::new(Now { sender, oldest_due_ms, is_ready }));
         format.render(&[&self.metrics.families, &now])
     }
 
@@ -180,6 +182,7 @@ impl Endpoint for Page {
 struct Now {
     sender: Arc<Sender>,
     oldest_due_ms: u64,
+    is_ready: bool,
 }
 
 impl fmt::Debug for Now {
@@ -225,6 +228,8 @@ impl Collector for Now {
         let mut gauge = |name: &str, help: &str, value: u64| {
             page.encode_descriptor(name, help, None, MetricType::Gauge)?.encode_gauge(&value)
         };
+        let help = "Whether the worker can work, as `/readyz` says.";
+        gauge("bellwire_push_ready", help, self.is_ready.into())?;
         gauge("bellwire_push_inflight", "Pushes in flight.", numbers.in_flight)?;
         let held = self.sender.held() as u64;
         gauge("bellwire_push_held", "Credentials and push services that must wait.", held)?;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result};
 use native::functions::Functions;
 use native::ops::Endpoint as _;
-use native::redis::{Commands, RedisTarget};
+use native::redis::Commands;
 use push::Sender;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
@@ -78,9 +78,17 @@ impl Worker {
         let health = page.health.clone();
         let _serving = listener
             .map(|listener| AbortOnDropHandle::new(tokio::spawn(Arc::new(page).serve(listener))));
+        let commands = Arc::new(Commands::new(config.redis.topology(), health.clone()));
+        health.set_commands(&commands);
+        let _following = AbortOnDropHandle::new(tokio::spawn({
+            let commands = commands.clone();
+            async move { commands.run().await }
+        }));
         let woken = Arc::new(Notify::new());
-        let _waking =
-            AbortOnDropHandle::new(tokio::spawn(wake_up(config.redis.clone(), woken.clone())));
+        let _waking = AbortOnDropHandle::new(tokio::spawn({
+            let (topology, woken) = (commands.topology().clone(), woken.clone());
+            async move { wake(topology, &woken).await }
+        }));
 
         let stop = CancellationToken::new();
         let (settler, settling) = Settler::new();
@@ -97,7 +105,7 @@ impl Worker {
         let parts = Parts {
             api,
             sending,
-            store: Arc::new(store(&config.redis, &health)),
+            store: Arc::new(Store::new(commands, health.clone())),
             metrics,
             pace: config.pace,
             stop: stop.clone(),
@@ -119,13 +127,4 @@ impl Worker {
         tracing::info!("bye");
         Ok(())
     }
-}
-
-fn store(redis: &RedisTarget, health: &Arc<Health>) -> Store {
-    let commands = Commands::new(redis.client.clone(), health.clone());
-    Store::new(Arc::new(commands), health.clone())
-}
-
-async fn wake_up(redis: RedisTarget, woken: Arc<Notify>) {
-    wake(redis.client, &woken).await;
 }

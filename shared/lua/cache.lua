@@ -27,7 +27,10 @@
 -- KEYS[4…]  tags       bw:tag:{tag}: "history/change soft hard". history is a random word, new
 --                      after the tag was lost; change is another, new after each invalidation;
 --                      together they are the tag's version. soft and hard are the times of the
---                      last invalidation of either kind, ms, 0 if there was none
+--                      last invalidation of either kind, ms, 0 if there was none. On a cluster
+--                      tags are in other slots: their texts, which cache_versions.lua has read, are
+--                      at the end of ARGV instead, "" for one that could not be written. An
+--                      invalidation after that shows in the next comparison of versions.
 --
 -- A key that is not a string counts as missing, and the next write replaces it.
 --
@@ -64,11 +67,24 @@ local function decide(meta, expires_at)
     meta.origin_etag or '', meta.origin_modified or '' }, '\n'), 'PXAT', expires_at)
 end
 
--- Versions of the tags in `got`, the MGET of all KEYS; "?" for a missing one.
+-- Index of the last tag.
+local last_tag = #KEYS
+
+-- The MGET of all KEYS, and behind it the tags in ARGV from `first` on.
+local function get_all(first)
+  local got = redis.call('MGET', unpack(KEYS))
+  for i = first, #ARGV do
+    last_tag = i - first + 4
+    got[last_tag] = ARGV[i]
+  end
+  return got
+end
+
+-- Versions of the tags in `got`; "?" for a missing one.
 local function versions_of(got)
-  if #KEYS == 3 then return '' end
+  if last_tag == 3 then return '' end
   local versions = {}
-  for i = 4, #KEYS do
+  for i = 4, last_tag do
     versions[i - 3] = got[i] and string.match(got[i], '^([^/%s]+/%S*) %d+ %d+$') or '?'
   end
   return table.concat(versions, ' ')
@@ -81,8 +97,9 @@ end
 -- Gives tags that are missing in `got` a new history: values with the lost one stay invalid. An
 -- error is returned, not raised.
 local function complete_tags(got, token, now, tag_keep_ms)
-  for i = 4, #KEYS do
+  for i = 4, last_tag do
     if not got[i] or not string.match(got[i], '^[^/%s]+/%S* %d+ %d+$') then
+      if not KEYS[i] then return 'ERR a tag cannot be written' end
       got[i] = token .. '.' .. now .. '.' .. i .. '/ 0 0'
       local problem = failed(redis.pcall('SET', KEYS[i], got[i], 'PX', tag_keep_ms))
       if problem then return problem end

@@ -5,7 +5,8 @@
 -- ARGV[1]  ttl_s   expiry, renewed
 -- ARGV[2..]        resource, hits, stale, misses, fetches, failures, ms, worst; and the next resource
 --
--- Returns the number of resources.
+-- Returns the number of resources. It needs no guard against a moving slot: it has one key, and
+-- deletes none.
 
 -- A field that another service has written may not be a number: it is left alone, and the others are
 -- added. The expiry is set in any case.

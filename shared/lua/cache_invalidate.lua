@@ -1,28 +1,30 @@
--- @include cache
+-- @include guard cache
 -- Invalidates one cached value. A reader that is fetching it loses the cache lease, so that a value
 -- fetched before the invalidation cannot be written after it.
 --
 -- ARGV[1]  mode  "soft" marks it stale (or removes it if it may not be served), "hard" removes it
 -- ARGV[2]  keep  expiry for a value that another service wrote without one, ms
 -- ARGV[3]  token, ARGV[4]  tag_keep, ms: for missing tags, as in cache_read.lua
+-- ARGV[5..]  tags, see cache.lua
 --
 -- Returns {n, now}: n is 1 if there was a value. A key that is not a string is removed, too.
 
 local exp = redis.call('PEXPIRETIME', value_key)
 local now = now_ms()
+before_writing()
 redis.call('DEL', lease_key)
 if ARGV[1] == 'hard' then
   redis.call('DEL', companion)
   return { redis.call('DEL', value_key), now }
 end
-local got = redis.call('MGET', unpack(KEYS))
+local got = get_all(5)
 local meta = decided(got[2])
 if meta and meta.exp ~= exp then meta = nil end
 
 -- A value that may not be served, since the source failed to replace it, or since a tag was
 -- invalidated hard and the value may be older. Marking it stale would make it servable.
 local is_barred = meta and meta.kind ~= 'v'
-for i = 4, #KEYS do
+for i = 4, last_tag do
   local hard = not meta and string.match(got[i] or '', '^[^/%s]+/%S* %d+ (%d+)$')
   is_barred = is_barred or (hard and hard ~= '0')
 end

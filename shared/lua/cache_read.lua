@@ -8,6 +8,7 @@
 --                   each costs a microsecond.
 -- ARGV[3]  inm      If-None-Match of the reader; optional
 -- ARGV[4]  reject   PEXPIRETIME of a value that the reader found not to be JSON; optional
+-- ARGV[5..] tags    see cache.lua
 --
 -- Returns {"status age ttl fresh exp code etag", body, validators}: age of the content and
 -- remaining time of freshness, ms (so now is fresh - ttl); etag as written with the body ("-" if
@@ -26,11 +27,13 @@
 --   cooldown      nothing to serve, and the source failed a moment ago, with `code`
 --   bypass        ask the source, store nothing: Redis is full, or the source forbids storing
 -- etag "=": the body is omitted because inm names its etag, which is returned in its place.
+-- It needs no guard against a moving slot: Redis checks before it begins that all KEYS are there,
+-- and it deletes none.
 -- Errors: WRONGTYPE if the key is not a string; READONLY if nothing can be served here and nothing
 -- can be written: the next connection may lead to the new master.
 
 local chance, inm, reject = ARGV[1] / 1000, ARGV[3] or '', ARGV[4] or ''
-local got = redis.call('MGET', unpack(KEYS))
+local got = get_all(5)
 local exp = redis.call('PEXPIRETIME', value_key)
 local now = now_ms()
 local value, versions = got[1], versions_of(got)
@@ -131,7 +134,7 @@ local function tags_say()
     at = meta.at
   end
   local says = 'ok'
-  for i = 4, #KEYS do
+  for i = 4, last_tag do
     local history, change, soft, hard =
       string.match(got[i] or '', '^([^/%s]+/)(%S*) (%d+) (%d+)$')
     local seen_version = seen[i - 3] or ''

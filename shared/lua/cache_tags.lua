@@ -6,7 +6,8 @@
 -- ARGV[2]  change    random; the new change of all tags, and the history of those without one
 -- ARGV[3]  tag_keep  ms; longer than the lifetime of any tagged value
 --
--- Returns {number of tags, now}. Raises an error if nothing can be written.
+-- Returns {number of tags, now}. Raises an error if nothing can be written. It needs no guard
+-- against a moving slot: Redis checks before it begins that all KEYS are there, and it deletes none.
 
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)

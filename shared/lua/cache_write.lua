@@ -1,4 +1,4 @@
--- @include cache
+-- @include guard cache
 -- Ends a cache lease: writes the fetched value unless a later change takes precedence.
 --
 -- ARGV[1]  token
@@ -11,6 +11,7 @@
 -- ARGV[5]  etag     of the body, without quotes
 -- ARGV[6], ARGV[7]  the origin's ETag and Last-Modified, or ""
 -- ARGV[8]  limits   of a value, or ""; optional
+-- ARGV[9..] tags    see cache.lua
 --
 -- Returns {status, now}: "stored", or the reason for storing nothing:
 --   lost         the cache lease expired or was removed by an invalidation
@@ -23,11 +24,12 @@
 local token, mode = ARGV[1], ARGV[2]
 local fresh_ms, keep_ms, delta, age, tag_keep_ms =
   string.match(ARGV[3], '^(%d+) (%d+) (%d+) (%d+) (%d+)$')
-local got = redis.call('MGET', unpack(KEYS))
+local got = get_all(9)
 local now = now_ms()
 local held_token, held_exp, held_tags, held_sha =
   string.match(got[3] or '', '^([^\n]*)\n(-?%d+)\n([^\n]*)\n(%x*)$')
 if held_token ~= token then return { 'lost', now } end
+before_writing()
 
 local function leave(status)
   redis.pcall('DEL', lease_key)

@@ -2,7 +2,8 @@
 --
 -- KEYS[1]  list       users to reach, oldest first
 -- KEYS[2]  companion  hash {len, processed}: the list's length after the last call, and the number
---                     of users that have left it since the campaign began
+--                     of users that have left it since the campaign began; {keys, key:<digest>}: the
+--                     idempotency keys of the calls that added users, and the digests of the users
 --
 -- Other services may append to the list and pop from it. A decrease between two calls counts as
 -- processed, an increase as new; of both in between only the difference is visible.

@@ -9,11 +9,12 @@
 
 local len, processed = look()
 if len == 0 then
+  before_writing()
   if redis.call('EXISTS', companion) == 1 then note(len, processed, ARGV[1]) end
   return {0}
 end
-expire_if_eternal(list, ARGV[1])
 before_writing('HSET', companion, 'EXPIRE', companion)
+expire_if_eternal(list, ARGV[1])
 local users = redis.call('LPOP', list, ARGV[2])
 note(len - #users, processed + #users, ARGV[1])
 table.insert(users, 1, len - #users)

@@ -1,8 +1,8 @@
 -- @include guard campaign
 -- Adds responses to a campaign.
 --
--- KEYS[3]  responses
--- KEYS[4]  once           of the request
+-- KEYS[1]  responses
+-- KEYS[2]  once           of the request
 -- ARGV[1]  ttl_s          of the responses
 -- ARGV[2]  once_ttl_s
 -- ARGV[3]  responses_max  of the campaign
@@ -11,12 +11,12 @@
 -- Returns {length}, or {-1, length} if there would be more than responses_max.
 
 local FIRST = 4
-local responses = KEYS[3]
+local responses, once = KEYS[1], KEYS[2]
 local len = redis.call('LLEN', responses)
-before_writing('RPUSH', responses, 'DEL', KEYS[4], 'EXPIRE', responses)
-if is_repeat(KEYS[4], ARGV[2]) then return {len} end
+before_writing('RPUSH', responses, 'DEL', once, 'EXPIRE', responses)
+if is_repeat(once, ARGV[2]) then return {len} end
 if len + #ARGV - FIRST + 1 > tonumber(ARGV[3]) then
-  redis.call('DEL', KEYS[4])
+  redis.call('DEL', once)
   return {-1, len}
 end
 if #ARGV >= FIRST then

@@ -6,13 +6,16 @@
 --   tail              fingerprint of the last element after our last write
 --   top               that of the first element, if it was not ours with seq `head`
 --   full              "1" if the list had reached its maximum length then
---   told              newest seq published, if it is below `head` because Redis denied PUBLISH
+--   told              newest seq published, if it is below `head` because Redis denied it
 --   rev, rev_epoch    newest known revision of the record (marks, deletes and erases raise it), and
 --                     the epoch it belongs to: another record counts anew
 --   reads, reads_rev  "seq=ms;seq=ms;": entries marked as read and when, as of that revision
+--   their_reads       "~id=ms;~id=ms;": foreign elements that are marked as read, and when
 --   complete          "1" while the list holds every entry of the record
---   unread, some_expired, unread_until
---                     derived values, and the time until which they are valid
+--   unread, unread_until
+--                     a derived value, and the time until which it is valid
+--   some_expired      the time from which it is valid, the latest at which one of ours expired, or
+--                     "0": clocks differ between hosts, and go back
 --   unread_n, unread_tail
 --                     length and last element that they were derived from; our own writes clear
 --                     unread_n
@@ -21,10 +24,17 @@
 local list, companion = KEYS[1], KEYS[2]
 local NEVER = '~' -- sorts behind every RFC 3339 time
 
+-- Seq of an element of ours, and whether it is muted: read from the start. Nil for a foreign one.
+local function our_seq_and_muted(element)
+  local seq, comma = string.match(element,
+    '^{"id":"%x+%-%x+%-7%x%x%x%-%x+%-%x+","userId":"[^"]*","seq":(%d+)(),')
+  -- The serialiser writes `"muted":true` behind it, or goes on with `"title"`.
+  return tonumber(seq), seq and string.byte(element, comma + 2) == 109
+end
+
 -- Seq of an element of ours; nil for a foreign one.
 local function our_seq(element)
-  return tonumber(string.match(element,
-    '^{"id":"%x+%-%x+%-7%x%x%x%-%x+%-%x+","userId":"[^"]*","seq":(%d+),'))
+  return (our_seq_and_muted(element))
 end
 
 -- Expiry time of an element of ours, which the serialiser writes last.
@@ -32,15 +42,36 @@ local function expires_at(element)
   return string.match(element, '"createdAt":"[^"]+","expiresAt":"([^"]+)"}$') or NEVER
 end
 
+-- Id of a foreign element: a text, or a number as text; nil if it has neither.
+local function their_id(element)
+  local known, object = pcall(cjson.decode, element)
+  if not known or type(object) ~= 'table' then return nil end
+  local id = object.id
+  if type(id) == 'number' then return string.format('%.17g', id) end
+  return type(id) == 'string' and id or nil
+end
+
 -- Whether the element has this id. Foreign ids may be numbers, and may be formatted differently.
 local function has_id(element, id)
   if our_seq(element) then return string.sub(element, 8, 7 + #id) == id
     and string.sub(element, 8 + #id, 8 + #id) == '"' end
-  local known, object = pcall(cjson.decode, element)
-  if not known or type(object) ~= 'table' then return false end
-  local other = object.id
-  if type(other) == 'number' then other = string.format('%.17g', other) end
-  return other == id
+  return their_id(element) == id
+end
+
+-- The marks of foreign elements for the companion: `old` ones, and one of the time `ms` for each of
+-- the ids in `wanted` without any. Only what the list holds is kept.
+local function marks_of_theirs(old, wanted, ms)
+  local known, marks = {}, {}
+  for id, at in string.gmatch(old, '~([^=;]+)=(%d+);') do known[id] = at end
+  for _, element in ipairs(redis.call('LRANGE', list, 0, -1)) do
+    local id = not our_seq(element) and their_id(element)
+    local at = id and (known[id] or wanted[id] and ms)
+    if at then
+      marks[#marks + 1] = '~' .. id .. '=' .. at .. ';'
+      known[id], wanted[id] = nil, nil
+    end
+  end
+  return table.concat(marks)
 end
 
 -- Identifies an element. Ours have their id at the front and their creation time at the end.
@@ -78,7 +109,7 @@ local function feed_state_with_reads(...)
   local state, v = feed_state('reads', 'unread', 'unread_n', 'unread_tail', 'unread_until',
     'some_expired', ...)
   state.reads, state.unread = v[7] or '', v[10] == state.tail and v[8]
-  state.unread_n, state.unread_until, state.some_expired = tonumber(v[9]), v[11], v[12] == '1'
+  state.unread_n, state.unread_until, state.some_expired = tonumber(v[9]), v[11], v[12] or '0'
   return state, v
 end
 
@@ -140,39 +171,41 @@ local function note_rev(state, epoch, rev)
   state.unread_n = nil
 end
 
--- The number of ours in the feed window that are neither read nor expired, and whether some are
+-- The number of ours in the feed window that are neither read, muted nor expired, and whether some are
 -- expired. Derived, never counted; cached with the state it was derived from, since scanning 100
 -- elements costs more than the rest of a read. Sets `state.unread_until`.
 local function derive_unread(state, cap, now)
-  if state.unread and state.unread_n == state.length and now < state.unread_until then
-    return state.unread, state.some_expired
+  if state.unread and state.unread_n == state.length and now < state.unread_until
+    and now >= state.some_expired then
+    return state.unread, state.some_expired ~= '0'
   end
   local read = {}
   for seq in string.gmatch(state.reads, '(%d+)=') do read[tonumber(seq)] = true end
-  local unread, until_when, some_expired = 0, NEVER, false
+  local unread, until_when, some_expired = 0, NEVER, '0'
   for _, element in ipairs(redis.call('LRANGE', list, 0, cap - 1)) do
-    local seq = our_seq(element)
+    local seq, is_muted = our_seq_and_muted(element)
     if seq then
       local expires = expires_at(element)
       if expires <= now then
-        some_expired = true
+        if expires > some_expired then some_expired = expires end
       else
         if expires < until_when then until_when = expires end
-        if not read[seq] then unread = unread + 1 end
+        if not is_muted and not read[seq] then unread = unread + 1 end
       end
     end
   end
   state.unread_until = until_when
-  -- A read must succeed even if Redis is full or a replica.
+  -- A read must succeed even if Redis is full or a replica. The companion of a warm feed exists: no
+  -- move of its slot can be the reason of a failure.
   redis.pcall('HSET', companion, 'unread', unread, 'unread_n', state.length,
     'unread_tail', state.tail, 'unread_until', until_when,
-    'some_expired', some_expired and 1 or 0)
+    'some_expired', some_expired)
   if state.trimmed_above then
     -- Scanned only once: from now on both ends show again whether the list is untouched.
     redis.pcall('HSET', companion, 'n', state.length - state.trimmed_above, 'tail', state.tail,
       'complete', 0)
   end
-  return unread, some_expired
+  return unread, some_expired ~= '0'
 end
 
 -- The text of an event for the user's sockets. `start` is its JSON text up to the value of

@@ -1,4 +1,4 @@
--- @include guard feed
+-- @include guard feed publish
 -- Removes an entry that the record has deleted from a feed, or erases the feed, and notifies the
 -- user's sockets.
 --
@@ -9,7 +9,7 @@
 -- ARGV[5]  seq      of the entry
 -- ARGV[6]  cap      size of the feed window
 -- ARGV[7]  now      RFC 3339
--- ARGV[8]  channel  of events
+-- ARGV[8]  channels of events, see publish.lua
 -- ARGV[9]  event    JSON text up to the value of `unread`; "" for no event
 --
 -- Returns {removed}. A cold feed stores the revision, too: a load from an earlier read of the
@@ -66,6 +66,7 @@ if ARGV[9] ~= '' then
       unread = 'null'
     end
   end
-  redis.pcall('PUBLISH', ARGV[8], event_text(ARGV[9], unread, until_when))
+  local common, own = channels_of(ARGV[8])
+  publish_on(common, own, event_text(ARGV[9], unread, until_when))
 end
 return {removed}

@@ -4,10 +4,10 @@
 -- ARGV[1]  id
 --
 -- Returns {epoch, head, reads} if the feed lacks it, else {epoch, head, reads, element}; epoch is
--- "" and head 0 for a cold feed.
+-- "" and head 0 for a cold feed; `their_reads` comes behind `reads`.
 
-local state, v = feed_state('reads')
-local reply = {state.epoch or '', state.head, v[7] or ''}
+local state, v = feed_state('reads', 'their_reads')
+local reply = {state.epoch or '', state.head, (v[7] or '') .. (v[8] or '')}
 for _, element in ipairs(redis.call('LRANGE', list, 0, -1)) do
   if has_id(element, ARGV[1]) then reply[4] = element break end
 end

@@ -1,4 +1,4 @@
--- @include guard feed
+-- @include guard feed publish
 -- Appends notifications to a feed in the order of the record and publishes them (mode `push`), or
 -- loads a cold feed from it.
 --
@@ -11,8 +11,11 @@
 -- ARGV[7]  head           load: the record's counter (the newest entries may be deleted)
 -- ARGV[8]  rev            load: revision of the record that the entries were read at
 -- ARGV[9]  reads          load: the record's read marks
--- ARGV[10] channel
--- ARGV[11..] seq, json, expires_ms   triples, oldest first; expires_ms is Unix time, 0: never
+-- ARGV[10] channels       see publish.lua
+-- ARGV[11..] seq, json, expires_ms   triples, oldest first; expires_ms is Unix time, 0: never,
+--                                    -1: the entry is muted, -1 - first: it is imported, and so is
+--                                    every entry of the record from seq `first` on to it; behind a
+--                                    space, the caller's traceparent, which is published with the entry
 --
 -- Returns one of
 --   {"ok", head}        everything up to head is in the feed and published
@@ -24,43 +27,97 @@
 --                       the record was rolled back if its counter is below head
 --   {"outdated", rev}   load: the record was at this revision already; read again
 --   {"untold", seq, why}  everything is in the feed, but published only up to seq: Redis denies
---                       PUBLISH. The next call begins there, so that nothing is appended twice.
+--                       PUBLISH or SPUBLISH, or lacks the latter. The next call begins there, so
+--                       that nothing is appended twice.
 --
 -- If a command is denied before the first write, nothing has changed; after it, list and companion
 -- still agree.
 --
+-- Muted and imported entries are not published: existing services and clients must not show them as
+-- new. Hubs are told of their places by an event, on the channel of events and the user's own one, so
+-- that they do not take the next entry for a jump: one event for each muted entry, one for a run of
+-- imported ones.
+--
+-- Imported entries come to a feed by a load, which has their read marks, and lie below the foreign
+-- elements that are on top of the list then: those are newer than any history.
+--
 -- JSON is passed through as bytes: cjson would turn [] into {} and round large integers.
 
-local mode, epoch, channel = ARGV[1], ARGV[2], ARGV[10]
+local mode, epoch = ARGV[1], ARGV[2]
+local common, own = channels_of(ARGV[10])
 local after, publish_after = tonumber(ARGV[3]), tonumber(ARGV[4])
 local cap, ttl_s = tonumber(ARGV[5]), tonumber(ARGV[6])
 local FIRST, STEP = 11, 3
 
-local state, v = feed_state('rev', 'rev_epoch', 'told')
+local state, v = feed_state('rev', 'rev_epoch', 'told', 'their_reads')
 add_revision(state, v[7], v[8])
 state.told = told_of(state, v[9])
 local head, warm = state.head, is_warm(state) and state.epoch == epoch
 
+-- The two parts of the third argument of an entry: a number, and the member of the message.
+local function parts(expiry)
+  local space = string.find(expiry, ' ', 1, true)
+  if not space then return tonumber(expiry), '' end
+  local trace = ',"trace":"' .. string.sub(expiry, space + 1) .. '"'
+  return tonumber(string.sub(expiry, 1, space - 1)), trace
+end
+
 -- Expired entries keep their place for the order, but are neither published nor shown.
 local now_ms
 for i = FIRST + 2, #ARGV, STEP do
-  if ARGV[i] ~= '0' and not now_ms then
+  if parts(ARGV[i]) > 0 and not now_ms then
     local time = redis.call('TIME')
     now_ms = time[1] * 1000 + time[2] / 1000
   end
 end
 
+-- The place of an entry as the end of a message, with `more` members.
+local function place_of(seq, more)
+  return ',"bw":{"epoch":"' .. epoch .. '","seq":' .. string.format('%d', seq) .. more .. '}}'
+end
+
+-- Tells hubs of the place of a muted entry, or of those of imported ones from `first` on. Returns the
+-- problem if that failed.
+local function publish_quiet(seq, first)
+  local user = string.sub(list, #'notifications:' + 1)
+  local place = place_of(seq, first and ',"first":' .. string.format('%d', first) or '')
+  return publish_on(common and EVENTS, own, '{"type":"muted","userId":"' .. user .. '"' .. place)
+end
+
+-- Tells of one entry, unless it is expired. Returns the problem if that failed.
+local function publish_entry(seq, json, expiry)
+  local expires_ms, trace = parts(expiry)
+  if expires_ms == -1 then
+    return publish_quiet(seq)
+  elseif expires_ms == 0 or expires_ms > now_ms then
+    return publish_on(common, own, '{"notification":' .. json .. place_of(seq, trace))
+  end
+end
+
+-- The seq from which on all entries up to an imported one are imported; nil for another entry.
+local function imported_from(expiry)
+  local first = -1 - parts(expiry)
+  return first > 0 and first or nil
+end
+
 -- Publishes the entries above `told`. Returns the seq reached, and the problem that stopped it.
 local function publish(told, head)
+  local run_from, run_to -- entries between them that ARGV lacks are deleted
   for i = FIRST, #ARGV, STEP do
-    local seq, json, expires_ms = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2]
-    if seq > told and (expires_ms == '0' or tonumber(expires_ms) > now_ms) then
-      local message = '{"notification":' .. json .. ',"bw":{"epoch":"' .. epoch .. '","seq":'
-        .. string.format('%d', seq) .. '}}'
-      local reply = redis.pcall('PUBLISH', channel, message)
-      if type(reply) == 'table' then return seq - 1, reply.err end
+    local seq, from = tonumber(ARGV[i]), imported_from(ARGV[i + 2])
+    if seq > told then
+      if from then
+        run_from, run_to = run_from or math.max(from, told + 1), seq
+      else
+        local problem = run_from and publish_quiet(run_to, run_from)
+        if problem then return run_from - 1, problem end
+        run_from, problem = nil, publish_entry(seq, ARGV[i + 1], ARGV[i + 2])
+        if problem then return seq - 1, problem end
+      end
     end
   end
+  local problem = run_from and publish_quiet(run_to, run_from)
+  if problem then return run_from - 1, problem end
   return head
 end
 
@@ -108,7 +165,24 @@ elseif not warm and state.epoch == epoch and head > tonumber(ARGV[7]) then
   return {'old', head}
 end
 
-if warm and after <= head then
+-- The newest imported entry that the feed lacks.
+local function newest_import()
+  for i = #ARGV - 2, FIRST, -STEP do
+    local seq = tonumber(ARGV[i])
+    if seq <= head then return nil end
+    if imported_from(ARGV[i + 2]) then return seq end
+  end
+end
+
+local brings_imports = mode == 'load' and warm and after <= head and newest_import()
+if brings_imports then
+  for i = FIRST, #ARGV, STEP do
+    local seq = tonumber(ARGV[i])
+    if seq <= head and not redis.call('LPOS', list, ARGV[i + 1]) and not below_window(seq) then
+      return {'conflict', seq}
+    end
+  end
+elseif warm and after <= head then
   local length = state.length
   before_writing('HSET', companion)
   for i = FIRST, #ARGV, STEP do
@@ -141,11 +215,13 @@ end
 -- From the bottom, so that both runs merge from the oldest to the newest.
 local elements = redis.call('LRANGE', list, 0, 2 * cap - 1)
 local newest_present, foreign, below, lowest = 0, {}, nil, nil
+local on_top = 1 -- the first of the foreign ones above all of ours
 for i = #elements, 1, -1 do
   newest_present = math.max(newest_present, known[elements[i]] or 0)
   if our_seq(elements[i]) then
     below = anchor(elements[i]) or below
     lowest = lowest or below
+    on_top = #foreign + 1
   else
     foreign[#foreign + 1] = {element = elements[i], at = below and below + 0.5}
   end
@@ -155,6 +231,21 @@ end
 -- the new entries. At the very bottom if the list belongs to a replaced record.
 local before = state.epoch and head or publish_after
 local bottom = lowest and lowest - 0.5 or (same_epoch and before + 0.5 or 0)
+
+-- The imported entries directly above what the feed had go below the foreign elements on top of it.
+-- Not in the list of a replaced record, which knows none of its elements.
+local newest_had = same_epoch and math.max(before, below or 0) or newest_present
+local newest_history = newest_had
+for i = FIRST, #ARGV, STEP do
+  local seq = tonumber(ARGV[i])
+  if seq > newest_had then
+    if not imported_from(ARGV[i + 2]) then break end
+    newest_history = seq
+  end
+end
+if newest_history > newest_had and (same_epoch or newest_had > 0) then
+  for i = on_top, #foreign do foreign[i].at = newest_history + 0.5 end
+end
 
 local merged, next_foreign = {}, 1
 local function merge_foreign(seq)
@@ -177,10 +268,12 @@ for first = 1, #merged, 500 do
 end
 redis.call('HSET', companion, 'rev', ARGV[8], 'rev_epoch', epoch, 'reads', ARGV[9],
   'reads_rev', ARGV[8])
+if v[10] then redis.call('HSET', companion, 'their_reads', v[10]) end
 -- Elements in the list were published when they were appended, possibly under an older epoch,
 -- unless that was denied. So were the entries below the newest of them, since appends are in order:
 -- other services' elements may have moved those out of the list.
 local new_head = tonumber(ARGV[7])
-local told = math.min(newest_present, state.epoch == epoch and state.told or new_head)
+local told = warm and state.told
+  or math.min(newest_present, state.epoch == epoch and state.told or new_head)
 return finish(new_head, #merged, after == 0, merged[#merged],
   math.max(publish_after, told), new_head)

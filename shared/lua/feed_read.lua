@@ -19,14 +19,14 @@
 --             the page does not reach the end of the list
 --   more      1 if the list has further elements in the direction of the page
 --   next      cursor of the page's last element in that direction, "-" for an empty page
---   reads     as in the companion
+--   reads     as in the companion, and `their_reads` behind it
 --
 -- Most of the time is spent on creating Lua strings: Redis hashes every byte of each.
 
 local limit, cap, now = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
 local direction, cursor, is_unread_only = ARGV[4], ARGV[5], ARGV[6] == '1'
 
-local state = feed_state_with_reads()
+local state, v = feed_state_with_reads('their_reads')
 local elements = direction == 'newest' and redis.call('LRANGE', list, 0, limit - 1)
 -- Also a foreign list beside a companion that says "empty": loading gives it an expiry.
 if not is_warm(state, elements)
@@ -38,6 +38,7 @@ local unread, some_expired = derive_unread(state, cap, now)
 -- The first `count` elements as a page.
 local function page_of(elements, count, lowest, more, next)
   elements[0] = unread .. ' ' .. lowest .. ' ' .. more .. ' ' .. next .. ' ' .. state.reads
+    .. (v[13] or '')
   return {'warm', table.concat(elements, '\30', 0, count)}
 end
 
@@ -59,8 +60,8 @@ end
 
 local function is_shown(element)
   if not some_expired and not is_unread_only then return true end
-  local seq = our_seq(element)
-  if is_unread_only and (not seq or read[seq]) then return false end
+  local seq, is_muted = our_seq_and_muted(element)
+  if is_unread_only and (not seq or is_muted or read[seq]) then return false end
   return not seq or expires_at(element) > now
 end
 

@@ -1,8 +1,10 @@
 -- Lists the permissions that the caller's Redis user lacks. Accesses no key.
 --
--- ARGV[1]  lines "key COMMAND COMMAND ...": commands, each on that key or channel
+-- ARGV[1]  lines "key COMMAND COMMAND ...": commands, each on that key or channel; or
+--          "SUBCOMMAND CLUSTER"
 --
--- Returns "COMMAND on key" for each that would be denied; nothing if the server cannot tell.
+-- Returns "COMMAND on key" or "CLUSTER SUBCOMMAND" for each that would be denied; nothing if the server
+-- cannot tell.
 
 local refused = {}
 if not redis.acl_check_cmd then return refused end
@@ -11,7 +13,10 @@ for key, commands in string.gmatch(ARGV[1], '(%S+) ([^\n]+)') do
     -- An unknown command raises an error: a server may have renamed it. '0' is the number of keys
     -- that EVAL requires.
     local is_known, is_allowed = pcall(redis.acl_check_cmd, command, key, '0')
-    if not (is_known and is_allowed) then refused[#refused + 1] = command .. ' on ' .. key end
+    if not (is_known and is_allowed) then
+      local name = command == 'CLUSTER' and command .. ' ' .. key or command .. ' on ' .. key
+      refused[#refused + 1] = name
+    end
   end
 end
 return refused

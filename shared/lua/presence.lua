@@ -14,8 +14,9 @@
 -- ARGV[5]  ttl_s      expiry of the other keys
 -- ARGV[6]  page       maximum number of a dead incarnation's users that one call removes
 --
--- Errors: WRONGTYPE, naming the key, before any write. Another incarnation's set of the wrong type
--- counts as empty.
+-- Errors: WRONGTYPE, naming the key, before any write; TRYAGAIN, see guard.lua. Another
+-- incarnation's set of the wrong type counts as empty. The sets of other incarnations are not among
+-- KEYS: after `before_writing` all of them are on this node.
 --
 -- A user may be in `online` because of several hubs and of other services. A user who leaves a hub
 -- is removed unless another live hub has them. The users of other services are unknown here, and

@@ -7,6 +7,7 @@
 --
 -- Returns the minimum number of calls still needed: 0 or 1.
 
+before_writing()
 -- From here on a delayed call of this incarnation does nothing.
 redis.call('HDEL', revs, me)
 -- The presence lease is kept until no user is left: if this hub is interrupted, another one

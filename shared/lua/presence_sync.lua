@@ -51,6 +51,7 @@ end
 local fits = false
 for i = first_rev, first_ended - 1 do fits = fits or ARGV[i] == rev end
 if not fits then return {'resync', 0, '0', 0, 0, 0, 0} end
+before_writing()
 
 if rev == '' then
   -- All hubs were silent for so long that `online` has expired: users of dead hubs are gone

@@ -52,6 +52,8 @@ local function clean()
   end
 end
 
+-- The blocks' keys are not among KEYS: a node that has only a part of the slot lacks some.
+before_writing()
 local owner, _, retries, bits = header_of(nonce)
 if owner == nonce then
   local elements = redis.call('LRANGE', key_of(nonce), 1, -1)

@@ -25,6 +25,8 @@ local block, owner, seq = ARGV[2], ARGV[3], tonumber(ARGV[4])
 local known =
   redis.call('HMGET', push, 'state', 'rev', 'speed', 'speed_ms', 'speed_from_ms')
 local state, rev = known[1], known[2]
+-- A node that has only a part of the slot may lack the block.
+before_writing()
 local owner_there, seq_there, retries = header_of(block)
 if not state or owner_there ~= owner then return {'0', state or 'none', rev or '0'} end
 if seq <= seq_there then return {'1', state, rev} end

@@ -1,6 +1,6 @@
 -- @include guard
 -- Asks the push workers for a test push, unless too many wait already. A repeat asks twice, which
--- is harmless: both write the same results.
+-- is harmless: both write the same results. With one key, it is one step in a moving slot, too.
 --
 -- KEYS[1]  tests   list, taken from its head
 -- ARGV[1]  test    JSON text

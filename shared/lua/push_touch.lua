@@ -1,5 +1,6 @@
 -- Notes in the index of campaigns whose pushes are under way that one was touched, or removes one.
--- This script has no prelude; repeating it is harmless.
+-- This script has no prelude; repeating it is harmless. It needs no guard against a moving slot: it
+-- has one key, and that cannot become empty before the last write.
 --
 -- KEYS[1]  index    zset campaign -> time of the last touch, ms; each touch gives it a later one
 -- ARGV[1]  campaign

@@ -1,4 +1,4 @@
--- @include queue
+-- @include guard queue
 -- Reads a page of the dead letters, oldest first.
 --
 -- ARGV[3]  after  "<died ms>:<id>" of the last one seen; "" for the first page
@@ -26,5 +26,6 @@ for i = 1, math.min(#ids, 2 * limit), 2 do
     reply[#reply + 1] = value
   end
 end
+before_writing()
 renew()
 return reply

@@ -1,4 +1,4 @@
--- @include queue
+-- @include guard queue
 -- Extends the visibility timeout of messages in flight.
 --
 -- ARGV[3]    visibility_ms  from now
@@ -11,6 +11,7 @@ local reply = for_receipts(4, function(id)
   deadlines[#deadlines + 1] = deadline
   deadlines[#deadlines + 1] = id
 end)
+before_writing()
 call_many('ZADD', inflight, deadlines)
 renew()
 return reply

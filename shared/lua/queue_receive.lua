@@ -17,6 +17,7 @@ local bytes_left = tonumber(ARGV[7])
 local now = now_ms()
 local deadline = now + tonumber(ARGV[4])
 
+before_writing()
 local over = redis.call('ZRANGEBYSCORE', inflight, '-inf', now, 'LIMIT', 0, recover_max)
 local due = redis.call('ZRANGEBYSCORE', delayed, '-inf', now, 'LIMIT', 0, recover_max)
 if #over > 0 or #due > 0 then before_giving_back() end

@@ -1,4 +1,4 @@
--- @include queue
+-- @include guard queue
 -- Counts a queue's messages by state.
 --
 -- Returns {ready, delayed, in flight, dead, age_ms}. Messages that are due, or whose visibility
@@ -14,5 +14,6 @@ local reply = {
   redis.call('ZCARD', delayed) - due, redis.call('ZCARD', inflight) - over,
   redis.call('ZCARD', dead), oldest[2] and math.max(now - oldest[2], 0) or -1,
 }
+before_writing()
 renew()
 return reply

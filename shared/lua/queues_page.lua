@@ -1,4 +1,5 @@
--- Reads a page of the index of queues. This script has no prelude.
+-- @include guard
+-- Reads a page of the index of queues.
 --
 -- KEYS[1]  names    see queues_touch.lua
 -- KEYS[2]  touched
@@ -21,6 +22,7 @@ local times = redis.call('ZMSCORE', KEYS[2], unpack(names))
 local since = redis.call('TIME')[1] - ARGV[3]
 for i, name in ipairs(names) do
   if not times[i] then
+    before_writing()
     -- Somebody deleted the times. A Redis that accepts no writes still answers.
     redis.pcall('ZREM', KEYS[1], name)
   elseif tonumber(times[i]) > since then

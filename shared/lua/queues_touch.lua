@@ -1,5 +1,5 @@
--- Notes in the index of queues that one was used. This script has no prelude; repeating it is
--- harmless.
+-- @include guard
+-- Notes in the index of queues that one was used. Repeating it is harmless.
 --
 -- KEYS[1]  names    zset of names, all scores 0: in alphabetical order
 -- KEYS[2]  touched  zset name -> time of the last use, s
@@ -18,6 +18,7 @@ local function drop(names)
   end
 end
 
+before_writing()
 local now = tonumber(redis.call('TIME')[1])
 -- Each key with its expiry at once: Redis may refuse the other one, and takes nothing back. A name
 -- without a time would never be dropped, so the time comes first.

@@ -1,24 +1,23 @@
 -- @include token
 -- Reads push tokens.
 --
--- KEYS     token, companion  pairs, one per user
 -- ARGV[1]  ttl_s  for a token that another service wrote without an expiry
 --
 -- Returns state and token per user: the state is 1 if the record is known to have no token either,
 -- -1 if the key is not a string, else 0; the token is "" if Redis has none.
 
 local found = {}
-for i = 1, #KEYS, 2 do
-  local state, token = 0, get(KEYS[i])
-  if type(token) == 'table' then
-    state, token = -1, ''
-  elseif token then
+local states = for_users(1, 0, function(i, key, companion)
+  local token = get(key)
+  if type(token) == 'table' then return -1 end
+  if token then
     -- A Redis that accepts no writes can still be read.
-    if redis.call('TTL', KEYS[i]) == -1 then redis.pcall('EXPIRE', KEYS[i], ARGV[1]) end
-  else
-    local _, is_absent = token_state(KEYS[i + 1])
-    state, token = is_absent and 1 or 0, ''
+    if redis.call('TTL', key) == -1 then redis.pcall('EXPIRE', key, ARGV[1]) end
+    found[2 * i] = token
+    return 0
   end
-  found[i], found[i + 1] = state, token
-end
+  local _, is_absent = token_state(companion)
+  return is_absent and 1 or 0
+end)
+for i, state in ipairs(states) do found[2 * i - 1], found[2 * i] = state, found[2 * i] or '' end
 return found

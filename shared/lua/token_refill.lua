@@ -1,14 +1,13 @@
--- @include token
+-- @include guard token
 -- Restores push tokens that Redis lacks, or notes that there are none.
 --
--- KEYS     token, companion  pairs, one per user
 -- ARGV[1]  ttl_s     of a token
 -- ARGV[2]  fence_s   of a companion
 -- ARGV[3]  absent_s  time that an absence is cached
 -- ARGV     rev, token  pairs, one per user: of the record's row, 0 for none; "" for no token
 --
--- Returns per user the token in Redis afterwards, "" for none. A write in the meantime is later than
--- the read of the record and wins: a refill that raced a delete would restore the token for 270
+-- Returns per user the token in Redis afterwards, "" for none. A write in the meantime is later
+-- than the read of the record and wins: a refill that raced a delete would restore the token for 270
 -- days. A key that is not a string is left alone. Safe to repeat.
 
 local function refill(key, companion, rev, token)
@@ -26,8 +25,7 @@ local function refill(key, companion, rev, token)
   return token
 end
 
-local tokens = {}
-for i = 1, #KEYS, 2 do
-  tokens[#tokens + 1] = refill(KEYS[i], KEYS[i + 1], ARGV[i + 3], ARGV[i + 4])
-end
-return tokens
+return for_users(3, 2, function(i, key, companion)
+  if 2 * i > #KEYS then require_settled_slot(companion) else before_writing() end
+  return refill(key, companion, ARGV[2 * i + 2], ARGV[2 * i + 3])
+end)

@@ -1,7 +1,6 @@
--- @include token
+-- @include guard token
 -- Writes changes of the record's push tokens, for many users in one call.
 --
--- KEYS     token, companion  pairs, one per change
 -- ARGV[1]  ttl_s     of a token
 -- ARGV[2]  fence_s   of a companion
 -- ARGV[3]  absent_s  time that an absence is cached
@@ -42,9 +41,8 @@ local function change(key, companion, verb, rev, token)
   return removed
 end
 
-local outcomes = {}
-for i = 1, #KEYS, 2 do
-  local at = 3 + (i - 1) / 2 * 3
-  outcomes[#outcomes + 1] = change(KEYS[i], KEYS[i + 1], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
-end
-return outcomes
+return for_users(3, 3, function(i, key, companion)
+  if 2 * i > #KEYS then require_settled_slot(companion) else before_writing() end
+  local at = 3 * i
+  return change(key, companion, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
+end)

@@ -1,27 +1,33 @@
 //! Verifies JWT bearer tokens (RFC 7519) against the configured keys.
 //!
 //! Every key is pinned to one algorithm, so neither `none` nor an RSA key used as an HMAC secret is
-//! accepted. Without a key every token is rejected. An error names the failed check, and never
-//! repeats the token or reveals anything about a key.
+//! accepted. Keys come from the configuration, or from an identity provider ([`provider`]). Without
+//! one every token is rejected. An error names the failed check, and never repeats the token or
+//! reveals anything about a key.
 
 mod claims;
 mod keys;
+pub mod provider;
+mod provider_url;
 mod token;
 #[cfg(target_family = "wasm")]
 mod verifiers;
 
 use std::fmt;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use jsonwebtoken::crypto;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Code, Error};
 use crate::limits::{TOKEN_BYTES_MAX, TOKEN_LEEWAY_S};
-use claims::Expected;
+use claims::{Expected, Names};
 use keys::{Key, name_of};
+use provider::Provider;
 use token::{Header, Token, shown};
 
 pub use keys::{KeyConfig, KeyError};
+pub use provider_url::ProviderUrl;
 
 /// A permission of a token beyond the subject's own resources.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +37,7 @@ pub enum Scope {
     CampaignsRead,
     CampaignsWrite,
     FeedRead,
+    NotificationsImport,
     NotificationsWrite,
     OpsRead,
     OpsWrite,
@@ -45,12 +52,13 @@ pub enum Scope {
 }
 
 impl Scope {
-    pub const ALL: [Scope; 16] = [
+    pub const ALL: [Scope; 17] = [
         Scope::CacheRead,
         Scope::CacheWrite,
         Scope::CampaignsRead,
         Scope::CampaignsWrite,
         Scope::FeedRead,
+        Scope::NotificationsImport,
         Scope::NotificationsWrite,
         Scope::OpsRead,
         Scope::OpsWrite,
@@ -72,6 +80,7 @@ impl Scope {
             Scope::CampaignsRead => "campaigns:read",
             Scope::CampaignsWrite => "campaigns:write",
             Scope::FeedRead => "feed:read",
+            Scope::NotificationsImport => "notifications:import",
             Scope::NotificationsWrite => "notifications:write",
             Scope::OpsRead => "ops:read",
             Scope::OpsWrite => "ops:write",
@@ -139,8 +148,11 @@ impl Claims {
 
 /// The keys and rules for verifying tokens.
 pub struct KeySet {
-    keys: Vec<Key>,
+    /// Those of the configuration, which may be replaced.
+    keys: RwLock<Arc<[Key]>>,
+    provider: Option<Provider>,
     expected: Expected,
+    names: Names,
 }
 
 impl KeySet {
@@ -149,31 +161,90 @@ impl KeySet {
     ///
     /// # Errors
     /// A key that is too short, malformed or not for verification; a key without `alg` or for an
-    /// algorithm other than HS256, RS256 or EdDSA; a duplicate `kid`.
+    /// algorithm other than HS256, RS256, ES256 or EdDSA; a duplicate `kid`; an identity provider's
+    /// URL that is none.
     pub fn new(config: &KeyConfig) -> Result<Self, KeyError> {
         #[cfg(target_family = "wasm")]
         verifiers::install();
         let expected =
             Expected { issuer: config.issuer.clone(), audience: config.audience.clone() };
-        Ok(Self { keys: keys::read(config)?, expected })
+        let keys = keys::read(config)?;
+        Ok(Self {
+            provider: Provider::new(config, !keys.is_empty())?,
+            keys: RwLock::new(keys.into()),
+            expected,
+            names: Names::new(&config.user_claim, &config.scope_claim),
+        })
     }
 
     /// A set without keys, which rejects every token.
     pub fn none() -> Self {
-        Self { keys: Vec::new(), expected: Expected::default() }
+        Self {
+            keys: RwLock::default(),
+            provider: None,
+            expected: Expected::default(),
+            names: Names::default(),
+        }
     }
 
-    /// Whether the set has no key.
+    /// Replaces the keys of the configuration; issuer, audience, claims and provider stay. Tokens
+    /// that were verified before stay so.
+    ///
+    /// # Errors
+    /// As [`Self::new`], or there is no key: the known ones stay.
+    pub fn replace_keys(&self, config: &KeyConfig) -> Result<(), KeyError> {
+        let keys = keys::read(config)?;
+        if keys.is_empty() {
+            return Err(KeyError::new("there is no key".to_owned()));
+        }
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = keys.into();
+        Ok(())
+    }
+
+    /// The keys of the configuration.
+    fn own(&self) -> Arc<[Key]> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the set has no key, and nobody to get keys from.
     pub fn is_empty(&self) -> bool {
-        self.keys.is_empty()
+        self.provider.is_none() && self.own().is_empty()
+    }
+
+    /// The identity provider, whose keys the program has to fetch.
+    pub fn provider(&self) -> Option<&Provider> {
+        self.provider.as_ref()
+    }
+
+    /// Whether the provider may have issued this token: no key of the configuration fits it.
+    pub(crate) fn may_be_of_provider(&self, token: &str) -> bool {
+        if self.provider.is_none() || token.len() > TOKEN_BYTES_MAX {
+            return false;
+        }
+        let header = Token::split(token).and_then(|token| token.header());
+        header.is_ok_and(|header| {
+            let is_public = matches!(header.alg.as_str(), "RS256" | "ES256" | "EdDSA");
+            is_public
+                && self
+                    .own()
+                    .iter()
+                    .all(|key| key.kid != header.kid || header.alg != name_of(key.algorithm))
+        })
+    }
+
+    /// Whether no key has the token's `kid`.
+    pub(crate) fn lacks_key_of(&self, token: &str) -> bool {
+        let header = Token::split(token).and_then(|token| token.header());
+        header.is_ok_and(|header| self.with_key(header.kid.as_deref(), |key| key.is_none()))
     }
 
     /// Verifies a compact JWS at the time `now_s` (seconds since the Unix epoch).
     ///
     /// # Errors
-    /// `auth_not_configured`, `token_expired` or `unauthorized`, naming the failed check.
+    /// `auth_not_configured`, `auth_unavailable` as long as the provider's keys were never fetched,
+    /// `token_expired` or `unauthorized`, naming the failed check.
     pub fn verify(&self, token: &str, now_s: f64) -> Result<Claims, Error> {
-        if self.keys.is_empty() {
+        if self.is_empty() {
             return Err(Error::new(
                 Code::AuthNotConfigured,
                 "no usable key is configured, so no token can be verified",
@@ -184,42 +255,60 @@ impl KeySet {
         }
         let token = Token::split(token)?;
         let header = token.header()?;
-        let key = self.key_of(&header)?;
-        token.check_signature_text()?;
-        // An unusable key is reported as an error instead of `false`.
-        let fits =
-            crypto::verify(token.signature, token.signed.as_bytes(), &key.decoding, key.algorithm);
-        if !fits.unwrap_or(false) {
-            return Err(unauthorized("the signature does not match the key"));
-        }
-        claims::read(&token.payload()?, &self.expected, now_s)
+        self.with_key(header.kid.as_deref(), |key| self.check_signature(&token, &header, key))?;
+        claims::read(&token.payload()?, &self.expected, &self.names, now_s)
     }
 
-    /// The key for a token. One without `kid` uses the key without `kid`, or the only key.
-    fn key_of(&self, header: &Header) -> Result<&Key, Error> {
-        let kid = header.kid.as_deref();
-        let found = match (kid, self.keys.as_slice()) {
-            (None, [only]) => Some(only),
-            (kid, keys) => keys.iter().find(|key| key.kid.as_deref() == kid),
-        };
-        let key = found.ok_or_else(|| {
-            unauthorized(match kid {
-                Some(kid) => format!("no key with kid {}", shown(kid)),
-                None => "the token has no `kid`, and there are several keys".to_owned(),
-            })
-        })?;
+    fn check_signature(
+        &self,
+        token: &Token<'_>,
+        header: &Header,
+        key: Option<&Key>,
+    ) -> Result<(), Error> {
+        let key = key.ok_or_else(|| self.no_key(header.kid.as_deref()))?;
         let wanted = name_of(key.algorithm);
         if header.alg != wanted {
             let alg = shown(&header.alg);
             return Err(unauthorized(format!("`alg` is {alg}, but the key is for {wanted}")));
         }
-        Ok(key)
+        token.check_signature_text()?;
+        // An unusable key is reported as an error instead of `false`.
+        let fits =
+            crypto::verify(token.signature, token.signed.as_bytes(), &key.decoding, key.algorithm);
+        match fits {
+            Ok(true) => Ok(()),
+            _ => Err(unauthorized("the signature does not match the key")),
+        }
+    }
+
+    /// Calls `use_key` with the key for a token. One without `kid` uses the key without `kid`, or the
+    /// only key.
+    fn with_key<T>(&self, kid: Option<&str>, use_key: impl FnOnce(Option<&Key>) -> T) -> T {
+        let provided = self.provider.as_ref().and_then(Provider::current);
+        let provided = provided.as_deref().unwrap_or_default();
+        let own = self.own();
+        let mut all = own.iter().chain(provided);
+        use_key(match (kid, own.len() + provided.len()) {
+            (None, 1) => all.next(),
+            (kid, _) => all.find(|key| key.kid.as_deref() == kid),
+        })
+    }
+
+    fn no_key(&self, kid: Option<&str>) -> Error {
+        if self.provider.as_ref().is_some_and(|provider| !provider.has_keys()) {
+            let detail = "the identity provider's keys could not be fetched yet";
+            return Error::new(Code::AuthUnavailable, detail);
+        }
+        unauthorized(match kid {
+            Some(kid) => format!("no key with kid {}", shown(kid)),
+            None => "the token has no `kid`, and there are several keys".to_owned(),
+        })
     }
 }
 
 impl fmt::Debug for KeySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeySet({} keys)", self.keys.len())
+        write!(f, "KeySet({} keys)", self.own().len())
     }
 }
 

@@ -28,6 +28,14 @@ pub fn of_create(draft: &Draft, push: Option<&PushOptions>) -> String {
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
+/// Lower-case hex SHA-256 of an import's content: that of a create, and the times of its history, in
+/// milliseconds since the Unix epoch.
+pub fn of_import(draft: &Draft, created_at_ms: i64, read_at_ms: Option<i64>) -> String {
+    let content = of_create(draft, None);
+    let read_at_ms = read_at_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string());
+    of_text(&format!("{content} {created_at_ms} {read_at_ms}"))
+}
+
 /// Lower-case hex SHA-256 of a text that is too long or too secret to be stored itself.
 pub fn of_text(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()

@@ -19,6 +19,7 @@ pub enum Code {
     TokenExpired,
     Forbidden,
     AuthNotConfigured,
+    AuthUnavailable,
     PayloadTooLarge,
     IdempotencyMismatch,
     StaleReceipt,
@@ -35,7 +36,7 @@ pub enum Code {
 }
 
 impl Code {
-    pub const ALL: [Code; 27] = [
+    pub const ALL: [Code; 28] = [
         Code::BadJson,
         Code::UnknownField,
         Code::MissingField,
@@ -50,6 +51,7 @@ impl Code {
         Code::TokenExpired,
         Code::Forbidden,
         Code::AuthNotConfigured,
+        Code::AuthUnavailable,
         Code::PayloadTooLarge,
         Code::IdempotencyMismatch,
         Code::StaleReceipt,
@@ -82,6 +84,7 @@ impl Code {
             Code::TokenExpired => "token_expired",
             Code::Forbidden => "forbidden",
             Code::AuthNotConfigured => "auth_not_configured",
+            Code::AuthUnavailable => "auth_unavailable",
             Code::PayloadTooLarge => "payload_too_large",
             Code::IdempotencyMismatch => "idempotency_mismatch",
             Code::StaleReceipt => "stale_receipt",
@@ -121,6 +124,7 @@ impl Code {
             Code::Internal => 500,
             Code::OriginFailed => 502,
             Code::AuthNotConfigured
+            | Code::AuthUnavailable
             | Code::RedisUnavailable
             | Code::RecordUnavailable
             | Code::NotReady => 503,
@@ -145,6 +149,7 @@ impl Code {
             Code::TokenExpired => "Token expired",
             Code::Forbidden => "Not allowed",
             Code::AuthNotConfigured => "Authentication is not configured",
+            Code::AuthUnavailable => "The identity provider's keys are not available",
             Code::PayloadTooLarge => "Request too large",
             Code::IdempotencyMismatch => "Idempotency key reused with another body",
             Code::StaleReceipt => "Stale receipt",
@@ -165,7 +170,7 @@ impl Code {
     pub fn retry_after_s(self) -> Option<u32> {
         match self {
             Code::RedisUnavailable | Code::RecordUnavailable | Code::NotReady => Some(2),
-            Code::OriginFailed | Code::OriginTimeout => Some(5),
+            Code::AuthUnavailable | Code::OriginFailed | Code::OriginTimeout => Some(5),
             // It is resolved when the user closes a tab.
             Code::TooManySockets => Some(30),
             // The buckets refill every second; a shorter time would let clients empty them at once.

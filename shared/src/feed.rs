@@ -10,7 +10,7 @@ pub struct ScriptPage<'a> {
     pub lowest: i64,
     pub has_more: bool,
     pub next: Option<&'a str>,
-    /// `seq=ms;seq=ms;`
+    /// `seq=ms;seq=ms;`, and `~id=ms;` for elements of other services.
     pub reads: &'a str,
     elements: Option<&'a [u8]>,
 }

@@ -3,7 +3,7 @@
 //! Names without `bw:` are fixed: other services use them, too. The companion of key K is
 //! `bw:<kind>:{K}` with literal braces, so that both are in one hash slot.
 
-use crate::{CampaignId, UserId};
+use crate::{CampaignId, UserId, digest};
 
 /// Channel of published notifications; existing gateways subscribe to it, too.
 pub const NOTIFICATIONS_CHANNEL: &str = "notifications";
@@ -27,6 +27,31 @@ pub fn feed(user: &UserId) -> String {
 /// Hash of a feed: epoch, head, length after Bellwire's last write, read marks.
 pub fn feed_companion(user: &UserId) -> String {
     format!("bw:feed:{{notifications:{user}}}")
+}
+
+/// The user's own channel, a shard channel in the slot of the feed: a script that appends to the feed
+/// may publish on it.
+pub fn live_channel(user: &UserId) -> String {
+    format!("bw:live:{{notifications:{user}}}")
+}
+
+/// The id of the user whose own channel this is, unchecked; `None` for another channel.
+pub fn user_of_live_channel(channel: &[u8]) -> Option<&str> {
+    let id = channel.strip_prefix(b"bw:live:{notifications:")?.strip_suffix(b"}")?;
+    std::str::from_utf8(id).ok()
+}
+
+/// A shard channel on which hubs publish probes. Its number places it on a certain master.
+pub fn probe_channel(n: u32) -> String {
+    format!("bw:probe:{n}")
+}
+
+/// String: the hub that forwards other services' messages, as long as it exists.
+pub const BRIDGE: &str = "bw:bridge";
+
+/// String: the last message of another service that was forwarded to the user's own channel.
+pub fn bridged(user: &UserId) -> String {
+    format!("bw:bridged:{{notifications:{user}}}")
 }
 
 /// A user's FCM token.
@@ -65,6 +90,26 @@ pub fn queue_dedup(name: &str, dedup_id: &str) -> String {
 pub const QUEUES: &str = "bw:queues";
 /// Sorted set of the same names by the time of their last use, in seconds.
 pub const QUEUES_TOUCHED: &str = "bw:touched:{bw:queues}";
+
+/// String: the keys of an identity provider as JSON, by the URL that is asked first.
+pub fn provider_keys(url: &str) -> String {
+    format!("bw:jwks:{}", short_digest(url))
+}
+
+/// String: an instance is fetching the provider's keys.
+pub fn provider_lease(url: &str) -> String {
+    format!("bw:jwks:{}:lease", short_digest(url))
+}
+
+/// String: the provider was asked for an unknown key.
+pub fn provider_lookup(url: &str) -> String {
+    format!("bw:jwks:{}:lookup", short_digest(url))
+}
+
+/// A name of fixed length that two URLs do not share by accident.
+fn short_digest(url: &str) -> String {
+    digest::of_text(url).chars().take(32).collect()
+}
 
 /// Metadata of a cached value: freshness, cost, validators, versions of its tags.
 pub fn cache_companion(key: &str) -> String {
@@ -157,6 +202,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_channel_names_its_user() {
+        let user = UserId::parse("a.b").unwrap();
+        assert_eq!(user_of_live_channel(live_channel(&user).as_bytes()), Some("a.b"));
+        for other in ["", "bw:probe:1", "bw:live:{notifications:a", "bw:live:{other:a}"] {
+            assert_eq!(user_of_live_channel(other.as_bytes()), None, "{other}");
+        }
+    }
+
+    #[test]
     fn every_name_is_in_docs_redis_keys() {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/redis-keys.md");
         let text = std::fs::read_to_string(path).unwrap();
@@ -170,6 +224,10 @@ mod tests {
             format!("{PRESENCE_HUB_PREFIX}<incarnation>"),
             feed(&user),
             feed_companion(&user),
+            live_channel(&user),
+            probe_channel(0).replace('0', "N"),
+            BRIDGE.to_owned(),
+            bridged(&user),
             push_token(&user),
             push_token_companion(&user),
             queue_dedup("QUEUE", "DEDUP"),
@@ -197,7 +255,7 @@ mod tests {
         all.extend(campaign_push(&id).into_iter().take(6));
         for key in all {
             let key = key.replace("DEDUP", "<dedup id>").replace("CAMPAIGN", "<id>");
-            let words = ["USER", "QUEUE", "KEY", "TAG", "HOUR", "NONCE", "TICKET", "BLOCK"];
+            let words = ["USER", "QUEUE", "KEY", "TAG", "HOUR", "NONCE", "TICKET", "BLOCK", "N"];
             let shown = words
                 .iter()
                 .fold(key, |key, word| key.replace(word, &format!("<{}>", word.to_lowercase())));

@@ -25,6 +25,8 @@ pub const REQUEST_ARRAY_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// Notifications in one batch: with the limit on arrays, 8 KiB each on average.
 pub const BATCH_NOTIFICATIONS_MAX: usize = 500;
+/// Clock difference tolerated in the times of imported notifications, as in tokens.
+pub const IMPORT_CLOCK_SKEW_MS: i64 = 60_000;
 /// Ids in one call that marks entries as read: a full feed.
 pub const MARK_IDS_MAX: usize = FEED_ENTRIES_MAX;
 /// Lifetime of an idempotency key.
@@ -59,6 +61,20 @@ pub const CACHE_TAG_BYTES_MAX: usize = 4 * ID_BYTES_MAX;
 pub const CACHE_VALIDATOR_BYTES_MAX: usize = 256;
 /// Tags in one call of `POST /cache/invalidate`: one short script.
 pub const CACHE_INVALIDATE_TAGS_MAX: usize = 500;
+/// Paths in one call of `POST /cache/read`: what one page of an application needs.
+pub const CACHE_READ_PATHS_MAX: usize = 50;
+/// Bytes of the values in one answer of `POST /cache/read`: the largest single value fits.
+pub const CACHE_READ_BYTES_MAX: usize = CACHE_VALUE_BYTES_MAX;
+/// The longest wait of `POST /cache/read` for its sources: twice the usual timeout of one. Nobody
+/// waits longer for a page.
+pub const CACHE_READ_WAIT_MS: u64 = 10_000;
+/// The longest time of a resource's copies in an instance's memory: an invalidation takes effect that
+/// late, and an instance rarely lives longer.
+pub const CACHE_COPY_MS_MAX: u64 = 10_000;
+/// Largest value of which an instance keeps a copy, and the copies of an instance together: a host
+/// may run hundreds of instances.
+pub const CACHE_COPY_BYTES_MAX: usize = 64 * 1024;
+pub const CACHE_COPIES_BYTES_MAX: usize = 1024 * 1024;
 /// Hours whose reads and fetches `GET /cache` adds up, the current one included.
 pub const CACHE_COUNTS_HOURS: i64 = 24;
 /// Lifetime of an hour's counts after the last write: no clock is off by two hours.
@@ -123,6 +139,8 @@ pub const PUSH_TOKENS_READ_MAX: usize = 1000;
 pub const CAMPAIGN_ADD_MAX: usize = 5000;
 /// Users in one campaign: about 100 MiB of Redis.
 pub const CAMPAIGN_USERS_MAX: i64 = 1_000_000;
+/// Idempotency keys that a campaign remembers: 1.5 MiB of Redis, and a million users in calls of 100.
+pub const CAMPAIGN_KEYS_MAX: i64 = 10_000;
 /// Users taken from a campaign by one call.
 pub const CAMPAIGN_NEXT_MAX: i64 = 500;
 /// Responses in one call.
@@ -188,6 +206,18 @@ pub const HS256_KEY_BYTES_MIN: usize = 32;
 pub const RSA_KEY_BITS_MIN: usize = 2048;
 /// Longest RSA key, in bits, that the library supports.
 pub const RSA_KEY_BITS_MAX: usize = 4096;
+/// Largest JWK set or discovery document of an identity provider, in bytes. Entra's set of a tenant
+/// with certificates has about 20 KiB.
+pub const PROVIDER_BYTES_MAX: usize = 256 * 1024;
+/// Keys of an identity provider that are considered; providers have two to ten.
+pub const PROVIDER_KEYS_MAX: usize = 64;
+/// Least time between two fetches of a provider's keys because of an unknown `kid`: anybody can
+/// invent one.
+pub const PROVIDER_LOOKUP_MS: u64 = 30_000;
+/// Longest time for one fetch of a provider's keys, with its discovery document.
+pub const PROVIDER_DEADLINE_MS: u64 = 3_000;
+/// Least time between two fetches after one that failed.
+pub const PROVIDER_RETRY_MS: u64 = 5_000;
 /// Longest `sub`, in bytes, as in OpenID Connect (Core §2); with an idempotency key it fits an
 /// index of either database.
 pub const TOKEN_SUBJECT_BYTES_MAX: usize = 255;
@@ -220,6 +250,8 @@ pub const QUEUE_ANSWER_BYTES: i64 = 100 * 64 * 1024;
 /// Messages of one receive: with the longest payloads 6.4 MB, and 100 ms of Redis.
 pub const QUEUE_RECEIVE_MAX: i64 = 100;
 pub const QUEUE_RECEIVE_DEFAULT: i64 = 10;
+/// Longest wait of a receive for a message, as in SQS.
+pub const QUEUE_WAIT_S_MAX: i64 = 20;
 /// Visibility timeout: the maximum of SQS, 12 hours; 30 s if the caller does not say.
 pub const QUEUE_VISIBILITY_S_MAX: i64 = 12 * 3600;
 pub const QUEUE_VISIBILITY_S_DEFAULT: i64 = 30;

@@ -9,8 +9,10 @@ use crate::limits::{
 };
 use crate::time::{parse_rfc3339, rfc3339};
 
+mod import;
 mod push;
 
+pub use import::History;
 pub use push::{PushOptions, PushUrgency, PushWhen};
 
 /// A validated request for a notification, without id, seq and time.
@@ -136,14 +138,26 @@ pub struct Notification {
     pub draft: Draft,
     /// Milliseconds since the Unix epoch.
     pub created_at_ms: i64,
+    /// Why it is in the feed without being delivered live; `None` for the usual ones, which are.
+    pub quiet: Option<Quiet>,
+}
+
+/// Why a notification is in the feed without being delivered live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quiet {
+    /// The user did not want notifications of this kind in the feed when it was created: it is read
+    /// from then on.
+    Muted,
+    /// It is history, imported from another system: it is unread unless it was read there.
+    Imported,
 }
 
 impl Notification {
     /// The only serialiser: these bytes are stored in the feed, published and returned.
     ///
     /// Scripts recognise Bellwire's entries by exactly this prefix
-    /// (`{"id":"…","userId":"…","seq":…,`) and read `expiresAt` from the end, so the order of
-    /// members is part of the contract.
+    /// (`{"id":"…","userId":"…","seq":…,`), with `"muted":true,` or `"imported":true,` behind it in a
+    /// quiet one, and read `expiresAt` from the end, so the order of members is part of the contract.
     pub fn to_json(&self) -> String {
         let draft = &self.draft;
         let data_bytes = draft.data.as_ref().map_or(0, String::len);
@@ -152,7 +166,13 @@ impl Notification {
         json.push_str(&quoted(&self.id));
         json.push_str(",\"userId\":");
         json.push_str(&quoted(draft.user_id.as_str()));
-        json.push_str(&format!(",\"seq\":{},\"title\":", self.seq));
+        json.push_str(&format!(",\"seq\":{},", self.seq));
+        match self.quiet {
+            Some(Quiet::Muted) => json.push_str(MUTED),
+            Some(Quiet::Imported) => json.push_str(IMPORTED),
+            None => {}
+        }
+        json.push_str("\"title\":");
         json.push_str(&quoted(&draft.title));
         if let Some(body) = &draft.body {
             json.push_str(",\"body\":");
@@ -177,7 +197,17 @@ impl Notification {
         json.push('}');
         json
     }
+
+    /// The time from which a muted notification is read, in milliseconds since the Unix epoch.
+    pub fn muted_at_ms(&self) -> Option<i64> {
+        (self.quiet == Some(Quiet::Muted)).then_some(self.created_at_ms)
+    }
 }
+
+/// The member of a muted notification, between `seq` and `title`.
+const MUTED: &str = "\"muted\":true,";
+/// That of an imported one.
+const IMPORTED: &str = "\"imported\":true,";
 
 /// The delivery state of a notification; part of answers, never of stored or published bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -222,6 +252,32 @@ pub fn expiry_of(element: &str) -> Option<&str> {
 
 /// Id and seq of an element written by [`Notification::to_json`]; `None` for foreign elements.
 pub fn our_id_and_seq(element: &str) -> Option<(&str, i64)> {
+    our_start(element).map(|(id, seq, _)| (id, seq))
+}
+
+/// Whether the element is a muted one of Bellwire's.
+pub fn is_muted(element: &str) -> bool {
+    our_start(element).is_some_and(|(_, _, rest)| rest.starts_with(MUTED))
+}
+
+/// Whether the element is one of Bellwire's that is not delivered live.
+pub fn is_quiet(element: &str) -> bool {
+    our_start(element)
+        .is_some_and(|(_, _, rest)| rest.starts_with(MUTED) || rest.starts_with(IMPORTED))
+}
+
+/// [`Notification::muted_at_ms`] of an element of the feed.
+pub fn muted_at_ms(element: &str) -> Option<i64> {
+    if !is_muted(element) {
+        return None;
+    }
+    // Only `expiresAt` comes behind it, so this is not part of `data`.
+    let (_, created) = element.rsplit_once(",\"createdAt\":\"")?;
+    parse_rfc3339(created.split_once('"')?.0)
+}
+
+/// Id, seq and what follows the comma behind them.
+fn our_start(element: &str) -> Option<(&str, i64, &str)> {
     let rest = element.strip_prefix("{\"id\":\"")?;
     let (id, rest) = rest.split_at_checked(UUID_CHARS)?;
     let rest = rest.strip_prefix("\",\"userId\":\"")?;
@@ -229,7 +285,8 @@ pub fn our_id_and_seq(element: &str) -> Option<(&str, i64)> {
     let rest = rest.get(user_bytes..)?.strip_prefix("\",\"seq\":")?;
     let digits = rest.bytes().take(20).position(|byte| byte == b',')?;
     let seq = rest.get(..digits)?.parse().ok().filter(|seq| *seq > 0)?;
-    (is_uuid_v7(id.as_bytes()) && rest.ends_with('}')).then_some((id, seq))
+    let is_ours = is_uuid_v7(id.as_bytes()) && rest.ends_with('}');
+    is_ours.then_some((id, seq, rest.get(digits + 1..)?))
 }
 
 /// Whether the id is a canonical UUIDv7 (RFC 9562 §4). Called for every entry of a page, hence

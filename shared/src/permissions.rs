@@ -1,10 +1,15 @@
 //! The permissions that a Redis user needs, for `permissions.lua`: lines of a key or channel and
-//! its commands. An example stands for all keys of a kind; `*` in it is an ordinary character.
+//! its commands, or of a subcommand and `CLUSTER`. An example stands for all keys of a kind; `*` in it is an ordinary character.
+//!
+//! What a user needs depends on the installation: [`functions`], [`hub`] and [`push_worker`] add to
+//! the lists of one Redis what a cluster and the users' own channels need.
 //!
 //! Not listed: keys of cached resources and queues, whose names depend on the installation, and
 //! `SCAN`, which only `GET /keys` needs.
 
-/// Permissions of the components.
+use crate::live::Live;
+
+/// Permissions of the components on one Redis, with the channels that all hubs hear.
 pub const FUNCTIONS: &str = "\
 notifications:* LINDEX LLEN LRANGE LPOS LPUSH LREM LTRIM TTL EXPIRE DEL
 bw:feed:{notifications:*} HGET HMGET HSET EXPIRE DEL
@@ -44,10 +49,28 @@ online_users SISMEMBER SMISMEMBER SCARD SREM
 - EVAL EVALSHA INFO TIME
 ";
 
-/// Permissions of the hub.
-pub const HUB: &str = "\
+/// A hub that hears the channels of all users.
+const HUB_ALL: &str = "\
 notifications SUBSCRIBE
 bw:events SUBSCRIBE PUBLISH
+";
+
+/// A hub that hears the channels of its own users.
+const HUB_OWN: &str = "\
+bw:live:{notifications:*} SSUBSCRIBE SUNSUBSCRIBE
+bw:probe:* SSUBSCRIBE SUNSUBSCRIBE SPUBLISH
+";
+
+/// In addition, a hub that forwards what existing services publish.
+const HUB_BRIDGE: &str = "\
+notifications SUBSCRIBE
+bw:bridge GET SET DEL
+bw:bridged:{notifications:*} GET SET
+bw:live:{notifications:*} SPUBLISH
+";
+
+/// Every hub.
+const HUB: &str = "\
 notifications:* LINDEX LLEN LRANGE TTL
 bw:feed:{notifications:*} HGET HMGET HSET
 bw:ticket:* SET GETDEL
@@ -75,6 +98,64 @@ bw:once:{*} SET
 - EVAL EVALSHA TIME
 ";
 
+/// What every program calls on a cluster: to learn the servers, and after a redirection.
+const CLUSTER: &str = "\
+SLOTS CLUSTER
+- ASKING
+";
+
+/// In addition, native programs: which of two maps is the newer one.
+const CLUSTER_EPOCH: &str = "INFO CLUSTER\n";
+
+/// The keys that scripts look for on a cluster, to see whether their slot moves (`guard.lua`): they
+/// never exist. On one Redis the scripts do without.
+const FUNCTIONS_GUARD: &str = "\
+bw:feed:{notifications:*}: EXISTS
+bw:token:{user:*:token}: EXISTS
+bw:campaign:{campaign:*}: EXISTS
+bw:once:{campaign:*:responses}:*: EXISTS
+bw:touched:{bw:queues}: EXISTS
+bw:queue:{*}: EXISTS
+bw:meta:{*}: EXISTS
+";
+const HUB_GUARD: &str = "bw:leases:{online_users}: EXISTS\n";
+const BRIDGE_GUARD: &str = "bw:bridged:{notifications:*}: EXISTS\n";
+const PUSH_WORKER_GUARD: &str = "\
+bw:campaign:{campaign:*}: EXISTS
+bw:once:{campaign:*:responses}:*: EXISTS
+";
+
+/// Permissions of the components.
+pub fn functions(live: Live, is_cluster: bool) -> String {
+    let publishes =
+        if live.uses_own_channels() { "bw:live:{notifications:*} SPUBLISH\n" } else { "" };
+    list(FUNCTIONS, publishes, &[CLUSTER, FUNCTIONS_GUARD], is_cluster)
+}
+
+/// Permissions of a hub, by the channels that it hears.
+pub fn hub(live: Live, is_cluster: bool) -> String {
+    let hears = match live {
+        Live::All => HUB_ALL.to_owned(),
+        Live::Own => HUB_OWN.to_owned(),
+        Live::Bridge if is_cluster => [HUB_OWN, HUB_BRIDGE, BRIDGE_GUARD].concat(),
+        Live::Bridge => [HUB_OWN, HUB_BRIDGE].concat(),
+    };
+    list(&hears, HUB, &[CLUSTER, CLUSTER_EPOCH, HUB_GUARD], is_cluster)
+}
+
+/// Permissions of the push worker.
+pub fn push_worker(is_cluster: bool) -> String {
+    list(PUSH_WORKER, "", &[CLUSTER, CLUSTER_EPOCH, PUSH_WORKER_GUARD], is_cluster)
+}
+
+fn list(base: &str, live: &str, on_cluster: &[&str], is_cluster: bool) -> String {
+    let mut lines = [base, live].concat();
+    if is_cluster {
+        lines.extend(on_cluster.iter().copied());
+    }
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
@@ -98,14 +179,23 @@ mod tests {
     }
 
     #[test]
+    fn one_redis_needs_neither_probes_nor_own_channels() {
+        assert_eq!(functions(Live::All, false), FUNCTIONS);
+        assert_eq!(hub(Live::All, false), [HUB_ALL, HUB].concat());
+        assert_eq!(push_worker(false), PUSH_WORKER);
+        assert!(functions(Live::Own, false).ends_with("bw:live:{notifications:*} SPUBLISH\n"));
+    }
+
+    #[test]
     fn every_command_of_a_script_is_listed() {
         for script in ALL.iter().filter(|script| script.name != PERMISSIONS.name) {
             let lines = match script.name {
-                "feed_unread" | "presence_release" | "presence_sync" => HUB,
-                "push_claim" | "push_respond" | "push_settle" => PUSH_WORKER,
-                _ => FUNCTIONS,
+                "feed_unread" | "presence_release" | "presence_sync" => hub(Live::All, true),
+                "bridge_forward" | "bridge_lease" => hub(Live::Bridge, true),
+                "push_claim" | "push_respond" | "push_settle" => push_worker(true),
+                _ => functions(Live::Bridge, true),
             };
-            let missing: Vec<_> = called(script).difference(&listed(lines)).copied().collect();
+            let missing: Vec<_> = called(script).difference(&listed(&lines)).copied().collect();
             assert!(!called(script).is_empty(), "{}", script.name);
             assert!(missing.is_empty(), "{}: {missing:?}", script.name);
         }

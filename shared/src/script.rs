@@ -8,12 +8,29 @@ pub struct Script {
     pub name: &'static str,
     pub source: &'static str,
     sha1: OnceLock<String>,
+    on_cluster: OnceLock<Box<Script>>,
 }
+
+/// A line of `guard.lua`, as one Redis and as a cluster get it.
+const ON_ONE: &str = "local is_on_cluster = false";
+const ON_CLUSTER: &str = "local is_on_cluster = true";
 
 impl Script {
     /// A script for a `static`. `name` appears in logs.
     pub const fn new(name: &'static str, source: &'static str) -> Self {
-        Self { name, source, sha1: OnceLock::new() }
+        Self { name, source, sha1: OnceLock::new(), on_cluster: OnceLock::new() }
+    }
+
+    /// The script for a Redis Cluster, which also watches for a hash slot that moves (`guard.lua`).
+    pub fn on_cluster(&self) -> &Script {
+        if !self.source.contains(ON_ONE) {
+            return self;
+        }
+        self.on_cluster.get_or_init(|| {
+            // Once per script and process, for as long as it runs.
+            let source = self.source.replacen(ON_ONE, ON_CLUSTER, 1).leak();
+            Box::new(Script::new(self.name, source))
+        })
     }
 
     /// Lower-case hex SHA-1 of the source, for EVALSHA.
@@ -45,42 +62,56 @@ macro_rules! scripts {
 }
 
 scripts! {
+    /// Publishes another service's message on its user's own channel, once.
+    BRIDGE_FORWARD = "guard" / "bridge_forward";
+    /// Takes, renews or hands back the lease of the bridge.
+    BRIDGE_LEASE = / "bridge_lease";
     /// Adds an instance's reads and fetches of the cache to those of the fleet.
     CACHE_COUNT = / "cache_count";
     /// Invalidates one cached value.
-    CACHE_INVALIDATE = "cache" / "cache_invalidate";
+    CACHE_INVALIDATE = "guard" "cache" / "cache_invalidate";
+    /// Reads many cached values of one server, on a cluster.
+    CACHE_PEEK = / "cache_peek";
     /// Reads a cached value, and decides what the reader has to do.
     CACHE_READ = "cache" / "cache_read";
     /// Adds up the fleet's reads and fetches of the cache.
     CACHE_SUM = / "cache_sum";
     /// Invalidates all values with a tag.
     CACHE_TAGS = / "cache_tags";
+    /// Reads the versions of tags, on a cluster.
+    CACHE_VERSIONS = / "cache_versions";
     /// Ends a cache lease with the fetched value.
-    CACHE_WRITE = "cache" / "cache_write";
+    CACHE_WRITE = "guard" "cache" / "cache_write";
     /// Adds users to a campaign, or replaces them.
     CAMPAIGN_ADD = "guard" "campaign" / "campaign_add";
+    /// Removes a campaign's responses, on a cluster.
+    CAMPAIGN_CLEAR = "guard" "campaign" / "campaign_clear";
     /// Removes a campaign with its responses.
-    CAMPAIGN_DELETE = "campaign" / "campaign_delete";
+    CAMPAIGN_DELETE = "guard" "campaign" / "campaign_delete";
     /// Takes users from a campaign.
     CAMPAIGN_NEXT = "guard" "campaign" / "campaign_next";
     /// Reads a page of responses.
     CAMPAIGN_PAGE = / "campaign_page";
     /// Reports a campaign's progress.
-    CAMPAIGN_PROGRESS = "campaign" / "campaign_progress";
+    CAMPAIGN_PROGRESS = "guard" "campaign" / "campaign_progress";
     /// Adds responses.
     CAMPAIGN_RESPOND = "guard" "campaign" / "campaign_respond";
+    /// Counts a campaign's responses, on a cluster.
+    CAMPAIGN_RESPONSES = / "campaign_responses";
     /// Removes a deleted entry from a feed, or erases the feed.
-    FEED_DELETE = "guard" "feed" / "feed_delete";
+    FEED_DELETE = "guard" "feed" "publish" / "feed_delete";
     /// Finds one entry of a feed.
     FEED_ENTRY = "feed" / "feed_entry";
     /// Returns the heads of many feeds, for the relay.
     FEED_HEADS = "feed" / "feed_heads";
     /// Applies read marks to a feed.
-    FEED_MARK = "guard" "feed" / "feed_mark";
+    FEED_MARK = "guard" "feed" "publish" / "feed_mark";
     /// Appends new entries in order, or loads a cold feed from the record.
-    FEED_PUSH = "guard" "feed" / "feed_push";
+    FEED_PUSH = "guard" "feed" "publish" / "feed_push";
     /// Reads a page of a feed.
     FEED_READ = "feed" / "feed_read";
+    /// Removes elements of other services from a feed.
+    FEED_REMOVE = "guard" "feed" "publish" / "feed_remove";
     /// Reads where a feed stands and how much of it is unread, for the hub.
     FEED_UNREAD = "feed" / "feed_unread";
     /// Lists the permissions that a Redis user lacks.
@@ -94,9 +125,9 @@ scripts! {
     /// Removes processed messages.
     QUEUE_ACK = "guard" "queue" / "queue_ack";
     /// Reads a page of dead letters.
-    QUEUE_DEAD = "queue" / "queue_dead";
+    QUEUE_DEAD = "guard" "queue" / "queue_dead";
     /// Extends the visibility timeout of messages in flight.
-    QUEUE_EXTEND = "queue" / "queue_extend";
+    QUEUE_EXTEND = "guard" "queue" / "queue_extend";
     /// Returns messages to the queue, or moves them to the dead letters.
     QUEUE_NACK = "guard" "queue" / "queue_nack";
     /// Receives messages.
@@ -106,17 +137,17 @@ scripts! {
     /// Appends messages.
     QUEUE_SEND = "guard" "queue" / "queue_send";
     /// Counts a queue's messages by state.
-    QUEUE_STATS = "queue" / "queue_stats";
+    QUEUE_STATS = "guard" "queue" / "queue_stats";
     /// Reads a page of the index of queues.
-    QUEUES_PAGE = / "queues_page";
+    QUEUES_PAGE = "guard" / "queues_page";
     /// Notes in the index of queues that one was used.
-    QUEUES_TOUCH = / "queues_touch";
+    QUEUES_TOUCH = "guard" / "queues_touch";
     /// Gives users of a campaign to a push worker.
     PUSH_CLAIM = "guard" "campaign" "push" / "push_claim";
     /// Pauses, resumes or cancels a campaign's push.
     PUSH_CONTROL = "allow_oom" "guard" "campaign" "push" / "push_control";
     /// Reports the progress of a campaign's push.
-    PUSH_PROGRESS = "campaign" "push" / "push_progress";
+    PUSH_PROGRESS = "guard" "campaign" "push" / "push_progress";
     /// Returns dead letters of a campaign's push to be attempted.
     PUSH_REDRIVE = "guard" "campaign" "push" / "push_redrive";
     /// Adds a push worker's responses to those of a campaign.
@@ -130,14 +161,25 @@ scripts! {
     /// Reads a push token.
     TOKEN_READ = "token" / "token_read";
     /// Restores tokens that Redis lacks from the record.
-    TOKEN_REFILL = "token" / "token_refill";
+    TOKEN_REFILL = "guard" "token" / "token_refill";
     /// Writes changes of many push tokens.
-    TOKEN_WRITE = "token" / "token_write";
+    TOKEN_WRITE = "guard" "token" / "token_write";
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn guarded_scripts_differ_on_a_cluster() {
+        for ((name, preludes, _), script) in DECLARED.iter().zip(ALL) {
+            let on_cluster = script.on_cluster();
+            let differs =
+                on_cluster.source.contains(ON_CLUSTER) && !script.source.contains(ON_CLUSTER);
+            assert_eq!(differs, preludes.contains(&"guard"), "{name}");
+            assert_eq!(on_cluster.sha1() != script.sha1(), differs, "{name}");
+        }
+    }
 
     #[test]
     fn a_file_names_the_preludes_that_it_is_composed_with() {

@@ -33,6 +33,8 @@ pub struct Message<'a> {
     pub notification: &'a str,
     /// Epoch and seq (see [`Position`]). Other services' messages have none.
     pub position: Option<(Cow<'a, str>, i64)>,
+    /// The `traceparent` of a create whose caller records its trace.
+    pub trace: Option<&'a str>,
 }
 
 impl<'a> Message<'a> {
@@ -71,7 +73,7 @@ impl<'a> Message<'a> {
         // An invalid `bw` makes the message foreign, not undeliverable.
         let place = envelope.bw.and_then(|bw| serde_json::from_str::<Place<'_>>(bw.get()).ok());
         let position = place.filter(|at| at.seq > 0).map(|at| (at.epoch, at.seq));
-        Ok(Self { user_id, notification, position })
+        Ok(Self { user_id, notification, position, trace: None })
     }
 }
 

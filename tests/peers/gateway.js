@@ -152,6 +152,7 @@ const does = {
   ttl: (key) => redis.call('TTL', key),
   token: (user) => redis.call('GET', `user:${user}:token`),
   setToken: (user, token) => redis.call('SET', `user:${user}:token`, token, 'EX', 270 * 86400),
+  removeToken: (user) => redis.call('DEL', `user:${user}:token`),
   push: (queue, ...payloads) => redis.call('RPUSH', queue, ...payloads.map((p) => JSON.stringify(p))),
   pop: async (queue) => parsed(await redis.call('LPOP', queue)),
   length: (queue) => redis.call('LLEN', queue),

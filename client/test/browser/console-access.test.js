@@ -13,7 +13,7 @@ test("without a token the page asks for one; a pasted one opens it, and is in no
   assert.equal(await page.evaluate(() => document.activeElement.type), "password");
   await page.keyboard.type("nonsense");
   await page.keyboard.press("Enter");
-  await sees(page, "This is no token");
+  await sees(page, "Invalid token");
   assert.deepEqual(fake.requests, []);
   const token = consoleToken();
   await page.getByLabel("Token").fill(`Bearer ${token}\n`);
@@ -63,7 +63,7 @@ test("the token's own page says what it permits; forgetting it ends the stream",
   await sees(page, "Live");
   await button(page, /^Token/).click();
   const text = await dialog(page).innerText();
-  assert.match(text, /Of operator\. It ends in 59 min/);
+  assert.match(text, /Of operator\. It expires in 59 min/);
   assert.match(text, /✓\s*ops:read/);
   assert.match(text, /–\s*cache:write/);
   await button(page, "Forget it").click();

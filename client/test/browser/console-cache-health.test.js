@@ -24,7 +24,7 @@ test("health: what answers, limits as used bars, which hub; functions that are a
   await sees(page, "takes writes");
   await sees(page, /14,\d{3} of 30,000 \(4\d %\)/);
   await sees(page, "3 hubs alive");
-  await sees(page, "this page talks to it");
+  await sees(page, "this page's hub");
   fake.ready = { status: 503, code: "record_unavailable", detail: "the record is read-only" };
   await sees(page, "not ready: the record is read-only", 20_000);
   clean(page);
@@ -33,6 +33,6 @@ test("health: what answers, limits as used bars, which hub; functions that are a
 test("functions that do not answer are told apart from functions that refuse the page's origin only as far as one can", async () => {
   fake.refuse = (request, url) => (url.pathname === "/cache" ? request.socket.destroy() : undefined);
   const page = await open("cache");
-  await sees(page, /No answer from the functions at http.*: they are away, or http.* is not in their cors_origins/);
+  await sees(page, /No answer from the functions at http.*: they are down, or http.* is missing in their cors_origins/);
   clean(page);
 });

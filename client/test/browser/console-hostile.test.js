@@ -35,9 +35,9 @@ test("texts from outside stay texts: ids, titles, kinds, payloads, queues, resou
     await check(view);
   }
   await page.evaluate((text) => (location.hash = `#/user?id=${encodeURIComponent(text)}`), EVIL);
-  await sees(page, "That is no id");
+  await sees(page, "Invalid id");
   await page.evaluate((text) => (location.hash = `#/queues?queue=${encodeURIComponent(text)}&campaign=${encodeURIComponent(text)}`), EVIL);
-  await sees(page, "That is no name of a queue");
+  await sees(page, "Invalid queue name");
   await page.evaluate((text) => (location.hash = `#token=${text}`), EVIL);
   await sleep(500);
   assert.equal(await page.evaluate(() => globalThis.pwned), undefined);

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { axe, clean, openConsole, sees } from "../support/console-page.js";
 import { dress } from "../support/console-scene.js";
-import { PHONE, VIEWS, anew, button, context, fake, goTo, open } from "../support/console-suite.js";
+import { PHONE, SHOWN, VIEWS, anew, button, context, fake, goTo, open } from "../support/console-suite.js";
 import { quiet } from "../support/fake-console.js";
-import { sleep, until } from "../support/stack.js";
+import { until } from "../support/stack.js";
 
 test("the address carries view, user and queue: links, back and forward work", async () => {
   dress(fake);
@@ -39,7 +39,7 @@ for (const [scheme, viewport] of [["light", undefined], ["dark", undefined], ["l
     const page = await open("now");
     for (const view of VIEWS) {
       await goTo(page, view);
-      await sleep(1_500);
+      for (const text of SHOWN[view]) await sees(page, text);
       assert.deepEqual(await axe(page), [], view);
       const [wide, window_] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
       assert.ok(wide <= window_, `${view}: ${wide} of ${window_}`);

@@ -31,7 +31,7 @@ test("queues: depths, dead letters with reasons, put back all or chosen ones aft
 test("campaigns: progress with a time when it is done", async () => {
   dress(fake);
   const page = await open("queues?campaign=spring");
-  await sees(page, /\d\d,\d{3} of 100,000 taken \(6\d %\)/);
+  await sees(page, /\d\d,\d{3} of 100,000 processed \(6\d %\)/);
   await sees(page, /At \d+ a second, done in \d min/, 20_000);
   await page.getByRole("textbox", { name: "Campaign" }).fill("unknown");
   await page.keyboard.press("Enter");

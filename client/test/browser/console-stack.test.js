@@ -125,7 +125,7 @@ test("campaigns: progress", async () => {
   await call("PUT", "/campaigns/spring/users", { users: Array.from({ length: 40 }, (_, n) => ({ userId: `u${n}` })) });
   await call("POST", "/campaigns/spring/next?count=10");
   const page = await open("queues?campaign=spring");
-  await sees(page, /10 of 40 taken \(25 %\), 30 left/);
+  await sees(page, /10 of 40 processed \(25 %\), 30 left/);
   clean(page);
 });
 
@@ -159,7 +159,7 @@ test("health: record, Redis, hub and versions", async () => {
   const page = await open("health");
   await sees(page, "takes writes");
   await sees(page, /1 hub alive/, 30_000);
-  await sees(page, "this page talks to it");
+  await sees(page, "this page's hub");
   await sees(page, /subscribed, heard \d/);
   clean(page);
 });
@@ -212,7 +212,7 @@ test("a herd is refused, and named", async () => {
     socket.on("error", () => {});
     sockets.push(socket);
   }
-  await verdictSays(page, /refused in the last minute, most: all clients together connect too fast: a herd/, 30_000);
+  await verdictSays(page, /refused in the last minute, most: too many handshakes a second from all clients/, 30_000);
   clean(page);
 });
 

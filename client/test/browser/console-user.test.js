@@ -19,7 +19,7 @@ test("user: sockets, presence and the feed; other hubs are said to be possible",
   await sees(page, "no mark");
   await page.getByRole("textbox", { name: "User" }).fill("../fleet");
   await page.keyboard.press("Enter");
-  await sees(page, "That is no id");
+  await sees(page, "Invalid id");
   await page.getByRole("textbox", { name: "User" }).fill("nobody");
   await page.keyboard.press("Enter");
   await sees(page, "○ offline");

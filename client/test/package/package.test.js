@@ -25,7 +25,7 @@ after(() => rmSync(project, { recursive: true, force: true }));
 
 test("it holds modules, declarations and the README, and no tests", () => {
   const files = packed.files.map(({ path }) => path);
-  for (const file of ["client.js", "react.js", "api.js", "bell.js", "languages.js", "push.js", "push-worker.js", "bell-push.js", "types/bell-push.d.ts", "bell/panel.js", "bell-index.d.ts", "types/bell.d.ts", "types.d.ts", "openapi.d.ts", "types/client.d.ts", "README.md"]) assert.ok(files.includes(file), file);
+  for (const file of ["client.js", "react.js", "api.js", "bell.js", "languages.js", "push.js", "push-worker.js", "bell-push.js", "types/bell-push.d.ts", "bell-panel.js", "bell/shell.js", "bell-index.d.ts", "types/bell.d.ts", "types.d.ts", "openapi.d.ts", "types/client.d.ts", "README.md"]) assert.ok(files.includes(file), file);
   assert.deepEqual(files.filter((file) => /test|scripts|node_modules|tsconfig|lock/.test(file)), []);
 });
 
@@ -148,6 +148,39 @@ for (const resolution of ["nodenext", "bundler"]) {
   });
 }
 
+/** What the snippets of the documents take for granted, and do not import. */
+const GIVEN = `
+import { Bellwire as GivenClient } from "bellwire";
+declare global {
+  var button: HTMLButtonElement, client: GivenClient, token: () => Promise<string>;
+  interface Document { getElementById(id: "push"): HTMLButtonElement; }
+}
+`;
+
+test("the snippets of README.md and docs/push-browser.md are right as they stand", () => {
+  const texts = ["README.md", "../docs/push-browser.md"].map((path) => readFileSync(join(HOME, path), "utf8"));
+  const blocks = texts.flatMap((text) => [...text.matchAll(/```(jsx?)\n(.*?)```|<script type="module">\n(.*?)<\/script>/gs)]);
+  assert.ok(blocks.length >= 5, String(blocks.length));
+  withReact();
+  writeFileSync(join(project, "given.d.ts"), GIVEN);
+  const files = blocks.map(([, language, code, script], n) => {
+    writeFileSync(join(project, `snippet${n}.${language === "jsx" ? "jsx" : "js"}`), `${code ?? script}\nexport {};\n`);
+    return `snippet${n}.${language === "jsx" ? "jsx" : "js"}`;
+  });
+  const args = ["--allowJs", "--checkJs", "--strict", "--noImplicitAny", "false", "--noEmit", "--jsx", "preserve", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable,esnext.disposable"];
+  try {
+    run(process.execPath, [require.resolve("typescript/bin/tsc"), ...args, "given.d.ts", ...files]);
+  } catch (error) {
+    assert.fail(error.stdout);
+  }
+});
+
+/** React's own types, which are not the package's to bring. */
+function withReact() {
+  mkdirSync(join(project, "node_modules/@types"), { recursive: true });
+  for (const name of ["@types/react", "csstype"]) cpSync(join(require.resolve(`${name}/package.json`), ".."), join(project, "node_modules", name), { recursive: true });
+}
+
 test("types of React: the hook, and the bell in JSX with attributes and properties", () => {
   const REACT = `
     import { useRef } from "react";
@@ -166,9 +199,7 @@ test("types of React: the hook, and the bell in JSX with attributes and properti
         <bellwire-bell hub="https://hub" placement="middle" />
       </main>;
     }`;
-  // React's own types are not the package's to bring.
-  mkdirSync(join(project, "node_modules/@types"), { recursive: true });
-  for (const name of ["@types/react", "csstype"]) cpSync(join(require.resolve(`${name}/package.json`), ".."), join(project, "node_modules", name), { recursive: true });
+  withReact();
   writeFileSync(join(project, "page.tsx"), REACT);
   const args = ["--strict", "--noEmit", "--jsx", "preserve", "--target", "es2022", "--module", "nodenext", "--lib", "es2022,dom,dom.iterable,esnext.disposable", "page.tsx"];
   try {

@@ -1,11 +1,17 @@
 // What the console's test files share: a browser for the file; for each test a hub that does what it is told, and a
-// window. With the real hub: console-stack.test.js.
+// window. Of dist/, or with CONSOLE_SOURCES=1 of the sources. With the real hub: console-stack.test.js.
 import { after, afterEach, before, beforeEach } from "node:test";
 import { launch } from "./chromium.js";
 import { openConsole } from "./console-page.js";
 import { consoleToken, startFakeConsole } from "./fake-console.js";
 
-export const VIEWS = ["now", "trouble", "user?id=alice", "queues?queue=mail&campaign=spring", "cache", "health"];
+/** Each view, and what of a dressed scene stands in it when all its answers are there. */
+export const SHOWN = {
+  "now": ["Redis heard"], "trouble": ["Refused connections"], "user?id=alice": ["● online", "Your order has shipped"],
+  "queues?queue=mail&campaign=spring": ["images:resize", "550 mailbox unavailable", /of 100,000 processed/, /59,210 sent/],
+  "cache": ["profile/{userId}", "Redis: memory"], "health": ["takes writes", "Redis: memory", "hub-b81c"],
+};
+export const VIEWS = Object.keys(SHOWN);
 export const PHONE = { width: 390, height: 844 };
 const DESKTOP = { width: 1280, height: 900 };
 
@@ -15,7 +21,7 @@ let browser;
 before(async () => (browser = await launch()));
 after(() => browser?.close());
 beforeEach(async () => {
-  fake = await startFakeConsole({ dist: Boolean(process.env.CONSOLE_DIST) });
+  fake = await startFakeConsole({ dist: !process.env.CONSOLE_SOURCES });
   await anew({ viewport: DESKTOP });
 });
 afterEach(async () => {

@@ -211,7 +211,9 @@ export async function startFakeConsole({ dist = false, seconds = 1 } = {}) {
   const TYPES = { html: "text/html", js: "text/javascript", css: "text/css" };
   function file(response, name) {
     const extension = name.split(".").at(-1);
-    const path = [dist ? "dist/" : "console/", ""].map((folder) => CLIENT + folder + name).find(existsSync);
+    // In dist/, a part of the page has the page's name before its own.
+    const sources = [`console/${name}`, `console/${name.replace(/^console-/, "")}`, name];
+    const path = (dist ? [`dist/${name}`] : sources).map((source) => CLIENT + source).find(existsSync);
     if (!path) return response.writeHead(404).end();
     let text = readFileSync(path, "utf8");
     if (extension === "html") text = text.replaceAll('"./', '"./console/assets/');

@@ -4,7 +4,7 @@ import { Bellwire } from "../../client.js";
 import { fakeToken } from "./fake-hub.js";
 
 /** Waits in turns of the event loop. */
-export async function eventually(what, condition, limitMs = 5_000) {
+export async function eventually(what, condition, limitMs = 20_000) {
   const end = performance.now() + limitMs;
   for (;;) {
     const value = await condition();

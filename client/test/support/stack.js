@@ -10,7 +10,8 @@ import { WebSocket } from "ws";
 
 export const ROOT = process.env.BELLWIRE_ROOT ?? new URL("../../..", import.meta.url).pathname;
 const KEY = "a key of the browser tests, 32 bytes and more";
-const READY_MS = 60_000;
+/** Functions that were never compiled take most of a minute, and longer beside others. */
+const READY_MS = 180_000;
 
 export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
 
@@ -25,14 +26,16 @@ export async function until(what, condition, limitMs = 15_000) {
   }
 }
 
+/** Below those that systems give to connections, one of which could take a port before a program listens on it. */
+const PORTS = { from: 20_000, count: 12_000 };
 const taken = new Set();
 export async function freePort() {
   for (;;) {
+    const port = PORTS.from + Math.floor(Math.random() * PORTS.count);
     const server = createServer();
-    await new Promise((done) => server.listen(0, "127.0.0.1", done));
-    const { port } = server.address();
-    await new Promise((done) => server.close(done));
-    if (!taken.has(port) && taken.add(port)) return port;
+    const isFree = await new Promise((done) => server.once("error", () => done(false)).listen(port, "127.0.0.1", () => done(true)));
+    if (isFree) await new Promise((done) => server.close(done));
+    if (isFree && !taken.has(port) && taken.add(port)) return port;
   }
 }
 

@@ -1,7 +1,7 @@
 // What of the bell needs no page: texts and their plurals, times, links, the token of a URL.
 import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
-import { linkOf, safeHref, titleOf } from "../../bell/item.js";
+import { linkOf, safeHref, titleOf } from "../../bell/notification.js";
 import { pushTexts } from "../../bell/push-texts.js";
 import { learn, speech } from "../../bell/texts.js";
 import { tokenFrom } from "../../bell/token.js";

@@ -175,7 +175,7 @@ test("the verdict is a line for each trouble, the worst first", () => {
   assert.deepEqual(judge({ redis: { subscription: true, commands: true, heardMsAgo: 4_900 } }), [], "Redis is asked every few seconds");
   assert.deepEqual(judge({}, [{ closes: { 4408: 12 } }]), ["warn: 12 clients closed as too slow in the last minute"]);
   assert.deepEqual(judge({}, [{ closes: { none: 50, 4401: 3, 1012: 4 } }]), [], "everyday closes are no trouble");
-  assert.deepEqual(judge({}, [{ refusals: { "not_ready/handshake_rate": 40, "forbidden/origin": 2, "unauthorized/token_expired": 900 } }]), ["warn: 42 connections refused in the last minute, most: all clients together connect too fast: a herd"]);
+  assert.deepEqual(judge({}, [{ refusals: { "not_ready/handshake_rate": 40, "forbidden/origin": 2, "unauthorized/token_expired": 900 } }]), ["warn: 42 connections refused in the last minute, most: too many handshakes a second from all clients"]);
   assert.deepEqual(judge({}, [{ gaps: 1 }, { undelivered: { shed: 3 } }]).map((text) => text.slice(0, 12)), ["bad: 3 messa", "warn: 1 clie"]);
   assert.deepEqual(judge({ sockets: { v1: 950 } }), ["bad: 95 % of all sockets are taken"]);
   assert.match(judge({}, [], { silentMs: 12_400 })[0], /^bad: Hub silent for 12 s/);
@@ -211,7 +211,7 @@ test("names of the top level are unique in the console's files, so that they can
       assert.ok(!seen.has(name), `${name} in ${file} and ${seen.get(name)}`);
       seen.set(name, file);
     }
-    for (const [line] of text.matchAll(/^import.*$/gm)) assert.match(line, /^import \{ [\w, ]+ \} from "(\.\/\w+|\.\.\/sse)\.js";$/, file);
+    for (const [line] of text.matchAll(/^import.*$/gm)) assert.match(line, /^import \{ [\w, ]+ \} from "(\.\/\w+|\.\.\/sse-parser)\.js";$/, file);
     assert.doesNotMatch(text, /innerHTML|outerHTML|insertAdjacentHTML|document\.write|\beval\(|setAttribute\("style"|localStorage|sessionStorage/, file);
   }
 });

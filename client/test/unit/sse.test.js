@@ -1,7 +1,7 @@
 // The parser of event streams: the inputs of WPT's eventsource/format-*, whole and torn at every place.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parser } from "../../sse.js";
+import { parser } from "../../sse-parser.js";
 
 /** @type {[string, string, object[]][]} name, stream, events as a page sees them */
 const VECTORS = [

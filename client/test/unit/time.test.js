@@ -1,33 +1,37 @@
 // The line against a fake hub in virtual time: silence, sleep, renewal.
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, mock, test } from "node:test";
-import { client, eventually, isOpen, pause, turns } from "../support/node-client.js";
+import { client, eventually, isOpen, turns } from "../support/node-client.js";
 import { fakeToken, startFakeHub } from "../support/fake-hub.js";
+import { watchNetwork } from "../support/quiet.js";
 
-let hub, clients;
+let hub, clients, network;
 beforeEach(async () => {
   hub = await startFakeHub();
+  network = watchNetwork(hub);
   clients = [];
 });
 afterEach(async () => {
   mock.timers.reset();
   for (const c of clients) c.close();
-  await pause(5);
+  await eventually("closed", () => clients.every((c) => c.state === "closed"));
   await hub.stop();
+  await network.closed();
 });
 const start = (options) => {
-  const c = client(hub, options);
+  const c = client(hub, { ...network.options, ...options });
   clients.push(c);
   return c.connect();
 };
 afterEach(() => mock.restoreAll());
-/** Virtual time in steps, so that sockets and promises keep up. */
+/** Virtual time in steps. Before each, all that was sent has come, however long that takes: only virtual time counts. */
 async function advance(ms, step = 1_000) {
   for (; ms > 0; ms -= step) {
+    await network.quiet();
     mock.timers.tick(Math.min(ms, step));
-    await pause(5);
     await turns(30);
   }
+  await network.quiet();
 }
 const virtual = () => mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.now() });
 

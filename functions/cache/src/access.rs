@@ -1,20 +1,28 @@
 //! Access rules of resources, checked before any look-up, so that a hit reveals nothing.
 
+use std::rc::Rc;
+
 use runtime::http::auth;
-use runtime::{App, Code, Error, Request};
-use shared::auth::Scope;
+use runtime::{Code, Error};
+use shared::auth::{Claims, Scope};
 
 use crate::served::Target;
 use resources::Access;
 
+/// Checks one target. `claims` returns those of the request's token, and is called only if the
+/// resource is not public.
+///
 /// # Errors
 /// Token errors; `forbidden`.
-pub fn check(app: &App, request: &Request, target: &Target) -> Result<(), Error> {
+pub fn check(
+    claims: impl FnOnce() -> Result<Rc<Claims>, Error>,
+    target: &Target,
+) -> Result<(), Error> {
     let access = &target.served.resource.access;
     if *access == Access::Public {
         return Ok(());
     }
-    let claims = app.authenticate(request)?;
+    let claims = claims()?;
     let Access::Subject(at) = access else {
         return auth::require(&claims, Scope::CacheRead);
     };

@@ -5,6 +5,7 @@ mod bound;
 mod cache_control;
 mod directives;
 mod invalidate;
+mod page;
 mod read;
 mod routes;
 mod served;

@@ -1,7 +1,5 @@
 //! `GET /cache/{resource}[/{param}…]`.
 
-use std::rc::Rc;
-
 use resources::Access;
 use runtime::http::cached::{self, Audience};
 use runtime::{App, Error, Request, Response};
@@ -14,7 +12,7 @@ use crate::{access, source};
 /// # Errors
 /// Request errors; `wrong_type`. A failure of the source is reported as an answer.
 pub async fn read(app: &App, request: &Request, target: Target) -> Result<Response, Error> {
-    access::check(app, request, &target)?;
+    access::check(|| app.authenticate(request), &target)?;
     if !request.query.is_empty() {
         request.query(&[])?;
     }
@@ -24,7 +22,6 @@ pub async fn read(app: &App, request: &Request, target: Target) -> Result<Respon
     };
     let (key, tags) = (target.key(), target.tags());
     let resource = cached::Resource { key: &key, tags: &tags, audience };
-    let (served, params) = (Rc::clone(&target.served), Rc::clone(&target.params));
-    let fetch = move |previous| async move { source::fetch(&served, &params, previous).await };
-    cached::read(app.cache(), request, resource, &target.served.policy, fetch).await
+    let policy = &target.served.policy;
+    cached::read(app.cache(), request, resource, policy, source::fetch_of(&target)).await
 }

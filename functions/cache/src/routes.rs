@@ -3,7 +3,7 @@
 use runtime::{Error, Method, RecordApp, Request, Response};
 
 use crate::served::Target;
-use crate::{invalidate, read, summary};
+use crate::{invalidate, page, read, summary};
 
 /// Sends a request to its handler.
 ///
@@ -15,6 +15,8 @@ pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error
         (["cache"], _) => Err(Error::method_not_allowed("GET, HEAD")),
         (["cache", "invalidate"], Method::Post) => invalidate::tags(app, request).await,
         (["cache", "invalidate"], _) => Err(Error::method_not_allowed("POST")),
+        (["cache", "read"], Method::Post) => page::read(app, request).await,
+        (["cache", "read"], _) => Err(Error::method_not_allowed("POST")),
         (["cache", path @ ..], method) => {
             let target = Target::find(path)?;
             match method {

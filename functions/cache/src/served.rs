@@ -86,7 +86,8 @@ fn load() -> Loaded {
 }
 
 fn policy(resource: &Resource) -> Policy {
-    let Times { fresh, stale, error, absent, cool_down, timeout, soft_timeout } = resource.times;
+    let Times { fresh, stale, error, absent, cool_down, timeout, soft_timeout, local } =
+        resource.times;
     let default = Windows::default();
     let windows = Windows {
         fresh,
@@ -98,5 +99,6 @@ fn policy(resource: &Resource) -> Policy {
     let policy = Policy::new(&resource.path).with_windows(windows).bytes_max(resource.bytes_max);
     let policy = policy.counted();
     let policy = timeout.into_iter().fold(policy, Policy::timeout);
-    soft_timeout.into_iter().fold(policy, Policy::soft_timeout)
+    let policy = soft_timeout.into_iter().fold(policy, Policy::soft_timeout);
+    local.into_iter().fold(policy, Policy::local)
 }

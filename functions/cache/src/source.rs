@@ -1,5 +1,7 @@
 //! Fetches values from their source: one SQL statement, or one HTTP origin.
 
+use std::pin::Pin;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
 use runtime::cache::{FetchError, Fetched, Host as _, Previous, Validators, Value};
@@ -11,7 +13,8 @@ use runtime::{Instance as _, RecordApp};
 
 use crate::bound::Bound;
 use crate::cache_control::{Caching, Declared, Headers, caching, caching_of_unchanged};
-use crate::served::Served;
+use crate::served::{Served, Target};
+use resources::headers::{HEADER_BYTES_MAX, Header, HeaderPiece, is_value};
 use resources::sources::{HttpOrigin, OriginHost, Source, is_host};
 use resources::template::{Template, push_encoded};
 use resources::{Access, Resource};
@@ -20,11 +23,20 @@ use resources::{Access, Resource};
 const ONE_COLUMN: &str = "the query must return one column of JSON text: on Postgres, \
     cast json to it with ::text";
 
+/// Fetches the target's value when it is called. One type for all callers, since the engine is
+/// compiled for each.
+pub fn fetch_of(
+    target: &Target,
+) -> impl FnOnce(Previous) -> Pin<Box<dyn Future<Output = Result<Fetched, FetchError>>>> + use<> {
+    let (served, params) = (Rc::clone(&target.served), Rc::clone(&target.params));
+    move |previous| Box::pin(async move { fetch(&served, &params, previous).await })
+}
+
 /// Fetches a value. The caller drops the future if it takes too long.
 ///
 /// # Errors
 /// The source failed, or returned an invalid value.
-pub async fn fetch(
+async fn fetch(
     served: &Served,
     params: &[String],
     previous: Previous,
@@ -74,10 +86,7 @@ async fn http(
     let authority = match &origin.host {
         OriginHost::Fixed(host) => host.clone(),
         OriginHost::Variable(name) => {
-            let host = variables::get(name).await;
-            let host = host.map_err(|problem| format!("the variable {name}: {problem}"))?;
-            let host =
-                host.ok_or_else(|| format!("the variable {name} is not given to the component"))?;
+            let host = variable(name).await?;
             if !is_host(&host) {
                 return Err(format!(
                     "the variable {name} must be host[:port], without a scheme or a path"
@@ -86,7 +95,13 @@ async fn http(
             host
         }
     };
-    let mut headers = vec![("accept".to_owned(), b"application/json".to_vec())];
+    let mut headers = Vec::with_capacity(origin.headers.len() + 3);
+    for Header { name, value } in &origin.headers {
+        headers.push((name.clone(), filled(value).await?));
+    }
+    if !headers.iter().any(|(name, _)| name == "accept") {
+        headers.push(("accept".to_owned(), b"application/json".to_vec()));
+    }
     let Validators { etag, last_modified } = &previous.validators;
     for (name, value) in [("if-none-match", etag), ("if-modified-since", last_modified)] {
         if !value.is_empty() {
@@ -133,6 +148,38 @@ async fn http(
             (false, None) => Fetched::Absent,
         }),
         status => Err(format!("the origin answered {status}")),
+    }
+}
+
+/// The value of a variable of the component.
+async fn variable(name: &str) -> Result<String, String> {
+    let value = variables::get(name).await;
+    let value = value.map_err(|problem| format!("the variable {name}: {problem}"))?;
+    value.ok_or_else(|| format!("the variable {name} is not given to the component"))
+}
+
+/// The value of a header with its variables, which no error repeats: they may be secrets.
+async fn filled(pieces: &[HeaderPiece]) -> Result<Vec<u8>, String> {
+    let mut value = String::new();
+    for piece in pieces {
+        match piece {
+            HeaderPiece::Text(text) => value.push_str(text),
+            HeaderPiece::Variable(name) => {
+                let text = variable(name).await?;
+                // Files end with a newline, which is not part of the secret.
+                let text = text.trim_end_matches(['\r', '\n']);
+                if text.is_empty() || !is_value(text) {
+                    return Err(format!(
+                        "the variable {name} must be printable ASCII and not empty, for a header"
+                    ));
+                }
+                value.push_str(text);
+            }
+        }
+    }
+    match value.len() {
+        ..=HEADER_BYTES_MAX => Ok(value.into_bytes()),
+        _ => Err("a header is longer than 4 KiB with its variables".to_owned()),
     }
 }
 

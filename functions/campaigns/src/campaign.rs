@@ -17,9 +17,7 @@ use shared::{CampaignId, keys, script};
 pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsRead)?;
     request.query(&[])?;
-    let ttl = [Arg::Int(CAMPAIGN_TTL_S)];
-    let reply = app.redis.eval(&script::CAMPAIGN_PROGRESS, &keys_with_responses(id), &ttl).await?;
-    let numbers: Vec<i64> = reply.iter().filter_map(Reply::int).collect();
+    let numbers = numbers_of(&*app.redis, id).await?;
     let [1, remaining, processed, responses, expires_at_ms] = numbers.as_slice() else {
         return match numbers.first() {
             Some(0) => Err(Error::not_found("this campaign")),
@@ -39,6 +37,21 @@ pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<R
     Ok(Response::json(200, body.to_string()).with("cache-control", "no-store"))
 }
 
+/// The reply of `campaign_progress.lua`. On a cluster the responses are in another slot and take a
+/// call of their own: their number may be some milliseconds older than the others.
+async fn numbers_of(redis: &impl Redis, id: &CampaignId) -> Result<Vec<i64>, RedisError> {
+    let (mut keys, mut args) = (keys_of(id), vec![Arg::Int(CAMPAIGN_TTL_S)]);
+    let responses = keys::campaign_responses(id);
+    if redis.is_cluster() {
+        let reply = redis.eval(&script::CAMPAIGN_RESPONSES, &[responses], &args).await?;
+        args.extend(reply.iter().filter_map(Reply::int).map(Arg::Int));
+    } else {
+        keys.push(responses);
+    }
+    let reply = redis.eval(&script::CAMPAIGN_PROGRESS, &keys, &args).await?;
+    Ok(reply.iter().filter_map(Reply::int).collect())
+}
+
 /// Removes the campaign and its responses, if they exist.
 ///
 /// # Errors
@@ -46,12 +59,26 @@ pub async fn progress(app: &App, request: &Request, id: &CampaignId) -> Result<R
 pub async fn delete(app: &App, request: &Request, id: &CampaignId) -> Result<Response, Error> {
     auth::require(&*app.authenticate(request)?, Scope::CampaignsWrite)?;
     request.query(&[])?;
-    let once = [Arg::Int(ONCE_TTL_S)];
-    let mut keys = keys_with_responses(id);
-    keys.push(once_key(id));
-    keys.extend(keys::campaign_push(id).into_iter().skip(2));
-    app.redis.eval(&script::CAMPAIGN_DELETE, &keys, &once).await?;
+    remove(&*app.redis, id, &clock::random_word()).await?;
     Ok(Response::empty(204))
+}
+
+/// On a cluster the responses are in another slot and take a call of their own, which comes last: a
+/// campaign without users may have responses, but not the other way round.
+async fn remove(redis: &impl Redis, id: &CampaignId, nonce: &str) -> Result<(), RedisError> {
+    let once = [Arg::Int(ONCE_TTL_S)];
+    let (campaign, responses) = (keys::campaign(id), keys::campaign_responses(id));
+    let mut keys = keys_of(id);
+    keys.push(keys::once(&campaign, nonce));
+    keys.extend(keys::campaign_push(id).into_iter().skip(2));
+    if !redis.is_cluster() {
+        keys.push(responses);
+        return redis.eval(&script::CAMPAIGN_DELETE, &keys, &once).await.map(drop);
+    }
+    redis.eval(&script::CAMPAIGN_DELETE, &keys, &once).await?;
+    let once_of_responses = keys::once(&responses, nonce);
+    let keys = [responses, once_of_responses];
+    redis.eval(&script::CAMPAIGN_CLEAR, &keys, &once).await.map(drop)
 }
 
 /// The keys of all campaign scripts.
@@ -59,17 +86,10 @@ pub fn keys_of(id: &CampaignId) -> Vec<String> {
     vec![keys::campaign(id), keys::campaign_companion(id)]
 }
 
-/// The same and the responses.
-pub fn keys_with_responses(id: &CampaignId) -> Vec<String> {
-    let mut keys = keys_of(id);
-    keys.push(keys::campaign_responses(id));
-    keys
-}
-
-/// A key for one request: a call is repeated if its connection breaks, and must not be executed
-/// twice.
-pub fn once_key(id: &CampaignId) -> String {
-    keys::once(&keys::campaign(id), &clock::random_word())
+/// A key for one request on a campaign's list, `of`, or its responses: a call is repeated if its
+/// connection breaks, and must not be executed twice.
+pub fn once_key(of: &str) -> String {
+    keys::once(of, &clock::random_word())
 }
 
 /// The error for a reply that violates the script's contract.

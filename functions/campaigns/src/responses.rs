@@ -13,7 +13,7 @@ use shared::limits::{
 };
 use shared::{CampaignId, keys, script};
 
-use crate::campaign::{keys_with_responses, malformed, once_key};
+use crate::campaign::{malformed, once_key};
 
 /// Takes `{"responses":[…]}`, any JSON, and answers `{"accepted":n}`. Each is stored with the bytes
 /// that were sent.
@@ -35,8 +35,9 @@ pub async fn add(app: &App, request: &Request, id: &CampaignId) -> Result<Respon
     let mut args =
         vec![Arg::Int(CAMPAIGN_TTL_S), Arg::Int(ONCE_TTL_S), Arg::Int(CAMPAIGN_RESPONSES_MAX)];
     args.extend(responses.iter().map(|response| Arg::Text(response.get())));
-    let mut keys = keys_with_responses(id);
-    keys.push(once_key(id));
+    let responses_key = keys::campaign_responses(id);
+    let once = once_key(&responses_key);
+    let keys = [responses_key, once];
     let reply = app.redis.eval(&script::CAMPAIGN_RESPOND, &keys, &args).await?;
     match reply.iter().filter_map(Reply::int).collect::<Vec<_>>().as_slice() {
         [-1, there] => {

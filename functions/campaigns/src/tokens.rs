@@ -4,8 +4,8 @@
 
 use std::collections::BTreeMap;
 
-use runtime::ports::redis::{Arg, Redis, Reply};
-use runtime::{App, log};
+use runtime::ports::redis::{Arg, Redis, RedisError};
+use runtime::{App, log, push_tokens};
 use serde_json::value::RawValue;
 use shared::json::quoted;
 use shared::notification::user_id_from_json;
@@ -15,23 +15,35 @@ use shared::{UserId, keys};
 /// are returned as they are if Redis does not answer.
 pub async fn fill(app: &App, elements: Vec<&str>) -> Vec<String> {
     let users: Vec<Option<UserId>> = elements.iter().map(|element| lacking(element)).collect();
-    let keys: Vec<String> = users.iter().flatten().map(keys::push_token).collect();
+    let wanted: Vec<&UserId> = users.iter().flatten().collect();
     let mut tokens = Vec::new();
-    if !keys.is_empty() {
-        let args: Vec<Arg<'_>> = keys.iter().map(|key| Arg::Text(key)).collect();
-        tokens = app.redis.command("MGET", &args).await.unwrap_or_else(|error| {
+    if !wanted.is_empty() {
+        tokens = read(&*app.redis, &wanted).await.unwrap_or_else(|error| {
             log::warn("campaign_without_tokens", &[("error", &error.to_string())]);
             Vec::new()
         });
     }
-    let mut tokens = tokens.iter().map(|token| Reply::text(token).filter(|text| !text.is_empty()));
-    let filled = elements.into_iter().zip(users).map(|(element, user)| {
-        match user.and_then(|_| tokens.next().flatten()) {
-            Some(token) => filled(element, token),
+    let mut tokens = tokens.into_iter();
+    let filled = elements.into_iter().zip(&users).map(|(element, user)| {
+        match user.as_ref().and_then(|_| tokens.next().flatten()) {
+            Some(token) => filled(element, &token),
             None => element.to_owned(),
         }
     });
     filled.collect()
+}
+
+/// The users' tokens, in their order.
+async fn read(redis: &impl Redis, users: &[&UserId]) -> Result<Vec<Option<String>>, RedisError> {
+    // The users' keys are in many slots there.
+    if redis.is_cluster() {
+        return push_tokens::in_redis_alone(redis, users).await;
+    }
+    let keys: Vec<String> = users.iter().map(|user| keys::push_token(user)).collect();
+    let args: Vec<Arg<'_>> = keys.iter().map(|key| Arg::Text(key)).collect();
+    let reply = redis.command("MGET", &args).await?;
+    let tokens = reply.iter().map(|token| token.text().filter(|text| !text.is_empty()));
+    Ok(tokens.map(|token| token.map(str::to_owned)).collect())
 }
 
 type Members<'a> = BTreeMap<String, &'a RawValue>;

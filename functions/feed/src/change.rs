@@ -1,7 +1,7 @@
 //! `POST /users/{u}/notifications/read` and `DELETE /users/{u}/notifications/{id}`: the record
 //! first, then the feed. Both can be repeated, as callers do after a 503.
 
-use runtime::feed::delivery::{DeliveryError, forget};
+use runtime::feed::delivery::{DeliveryError, forget, remove_theirs};
 use runtime::feed::marks;
 use runtime::http::auth;
 use runtime::ports::redis::RedisError;
@@ -32,7 +32,12 @@ pub async fn mark_read(
     let marks = app.record.mark_read(user, &marked, now_ms, FEED_MARKS_MAX).await?;
 
     let event = event(user, &marked);
-    let brought = marks::bring(&app.redis, &app.record, user, &marks, now_ms, &event).await;
+    // Ids that the record does not know may be those of other services.
+    let theirs = match &marked {
+        Marked::Ids(ids) => ids.as_slice(),
+        Marked::UpTo(_) => &[],
+    };
+    let brought = marks::bring(&app.redis, &app.record, user, &marks, theirs, now_ms, &event).await;
     let unread = brought.map_err(|error| match error {
         DeliveryError::Redis(error) => error.into(),
         DeliveryError::Record(error) => error.into(),
@@ -87,11 +92,12 @@ fn event(user: &UserId, marked: &Marked) -> String {
     format!("{{\"type\":\"read\",\"userId\":\"{user}\",{which},\"unread\":")
 }
 
-/// Deletes one entry from the record and the feed.
+/// Deletes one entry from the record and the feed, or another service's from the feed, which is the
+/// only place that it is in.
 ///
 /// # Errors
 /// Request errors; `not_found`; `redis_unavailable` or `record_unavailable`, after which the
-/// request can be repeated.
+/// request can be repeated; `wrong_type`.
 pub async fn delete(
     app: &RecordApp,
     request: &Request,
@@ -103,7 +109,10 @@ pub async fn delete(
     request.query(&[])?;
     let now_ms = clock::now_ms();
     let deleted = app.record.delete(user, id, now_ms).await?;
-    let deleted = deleted.ok_or_else(|| Error::not_found("this notification"))?;
-    forget(&app.redis, user, id, &deleted, now_ms).await?;
+    match deleted {
+        Some(deleted) => forget(&app.redis, user, id, &deleted, now_ms).await?,
+        None if remove_theirs(&app.redis, user, id, now_ms).await? => {}
+        None => return Err(Error::not_found("this notification")),
+    }
     Ok(Response::empty(204))
 }

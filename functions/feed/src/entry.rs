@@ -1,7 +1,5 @@
 //! `GET /users/{u}/notifications/{id}`.
 
-use std::collections::BTreeMap;
-
 use runtime::feed::delivery::load_cold;
 use runtime::http::auth;
 use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
@@ -12,7 +10,7 @@ use shared::notification::{expiry_of, our_id_and_seq};
 use shared::time::rfc3339;
 use shared::{UserId, keys, script};
 
-use crate::page::{from_record, reads_of, shown};
+use crate::page::{Reads, from_record, shown};
 
 /// Answers one entry: from the feed if it is there, else from the record.
 ///
@@ -59,7 +57,7 @@ enum Element {
 
 impl Element {
     /// Parses a list element, with the marks in `reads`, at the time `now`.
-    fn read(bytes: &[u8], reads: &BTreeMap<i64, i64>, now: &str) -> Self {
+    fn read(bytes: &[u8], reads: &Reads, now: &str) -> Self {
         let text = std::str::from_utf8(bytes).unwrap_or_default();
         if our_id_and_seq(text).is_some() && expiry_of(text).is_some_and(|time| time <= now) {
             return Element::Expired;
@@ -79,7 +77,7 @@ async fn find(
     let [epoch, head, reads, element @ ..] = reply.as_slice() else {
         return Err(RedisError::Malformed(script::FEED_ENTRY.name));
     };
-    let reads = reads_of(reads.text().unwrap_or_default());
+    let reads = Reads::parse(reads.text().unwrap_or_default());
     let element = match element.first() {
         Some(Reply::Bytes(bytes)) => Element::read(bytes, &reads, &rfc3339(now_ms)),
         _ => Element::Absent,
@@ -119,7 +117,7 @@ mod tests {
             format!(r#"{start}"title":"t","createdAt":"2026-01-01T00:00:00.000Z"{end}}}"#)
         };
         let expiring = element(r#","expiresAt":"2026-01-02T00:00:00.000Z""#);
-        for reads in [BTreeMap::new(), BTreeMap::from([(3, 9)])] {
+        for reads in ["", "3=9;"].map(Reads::parse) {
             let read = |text: &str, now: &str| Element::read(text.as_bytes(), &reads, now);
             let day = |day| format!("2026-01-0{day}T00:00:00.000Z");
             assert!(matches!(read(&expiring, &day(1)), Element::Shown(_)));

@@ -12,12 +12,12 @@ use runtime::record::{Created, Idempotency, NewEntry, Outcome, RecordError};
 use runtime::spin::redis::SpinRedis;
 use runtime::spin::{background, clock};
 use runtime::{Code, Error, Instance as _, RecordApp, log};
-use shared::limits::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENCY_MS};
+use shared::limits::IDEMPOTENCY_MS;
 use shared::notification::{Delivery, Draft, Notification, PushOptions, PushWhen};
 use shared::{UserId, digest, keys};
 
 /// Feeds written concurrently; they share one connection, so this bounds memory, not load.
-const USERS_AT_ONCE: usize = 32;
+pub const USERS_AT_ONCE: usize = 32;
 
 /// A validated draft with its push and its idempotency key.
 pub struct CreateRequest {
@@ -29,7 +29,7 @@ pub struct CreateRequest {
 /// The result: the notification, or 422.
 pub type Done = Result<(Notification, Delivery), Error>;
 
-/// Commits all requests or none, and delivers the committed ones.
+/// Commits all requests or none, and delivers the committed ones, with the caller's `trace`.
 ///
 /// # Errors
 /// `record_unavailable`, after which the outcome is unknown.
@@ -37,6 +37,7 @@ pub async fn commit(
     app: &RecordApp,
     subject: &str,
     requests: Vec<CreateRequest>,
+    trace: Option<&str>,
 ) -> Result<Vec<Done>, Error> {
     let now_ms = clock::now_ms();
     let entries: Vec<NewEntry> =
@@ -51,7 +52,7 @@ pub async fn commit(
     let has_due_push = entries.iter().zip(&created.outcomes).any(is_due_push);
     let mut outcomes: Vec<Result<Committed, Error>> =
         entries.into_iter().zip(created.outcomes).map(committed).collect();
-    deliver(app, &created.epoch, &mut outcomes).await;
+    deliver(app, &created.epoch, &mut outcomes, trace).await;
     if has_due_push {
         background::spawn(wake_push_workers(Rc::clone(&app.redis)));
     }
@@ -108,12 +109,12 @@ fn entry(request: CreateRequest, subject: &str, now_ms: i64) -> NewEntry {
 fn committed((entry, outcome): (NewEntry, Outcome)) -> Result<Committed, Error> {
     let NewEntry { draft, id, created_at_ms, .. } = entry;
     let (notification, kind) = match outcome {
-        Outcome::Created { seq } => {
-            (Notification { id, seq, draft, created_at_ms }, CommitKind::Fresh)
+        Outcome::Created { seq, quiet } => {
+            (Notification { id, seq, draft, created_at_ms, quiet }, CommitKind::Fresh)
         }
-        Outcome::Replayed { id, seq, created_at_ms, is_deleted } => {
+        Outcome::Replayed { id, seq, created_at_ms, is_deleted, quiet } => {
             let kind = if is_deleted { CommitKind::Deleted } else { CommitKind::Replayed };
-            (Notification { id, seq, draft, created_at_ms }, kind)
+            (Notification { id, seq, draft, created_at_ms, quiet }, kind)
         }
         Outcome::Mismatch => {
             let detail = "this idempotency key was used with another body";
@@ -124,7 +125,12 @@ fn committed((entry, outcome): (NewEntry, Outcome)) -> Result<Committed, Error> 
 }
 
 /// Delivers user by user and marks what is still pending.
-async fn deliver(app: &RecordApp, epoch: &str, outcomes: &mut [Result<Committed, Error>]) {
+async fn deliver(
+    app: &RecordApp,
+    epoch: &str,
+    outcomes: &mut [Result<Committed, Error>],
+    trace: Option<&str>,
+) {
     let mut by_user: BTreeMap<UserId, Vec<&mut Committed>> = BTreeMap::new();
     for committed in outcomes.iter_mut().flatten() {
         if committed.kind != CommitKind::Deleted {
@@ -134,11 +140,19 @@ async fn deliver(app: &RecordApp, epoch: &str, outcomes: &mut [Result<Committed,
     }
     let mut users: Vec<_> = by_user.into_iter().collect();
     for chunk in users.chunks_mut(USERS_AT_ONCE) {
-        join_all(chunk.iter_mut().map(|(user, group)| deliver_to(app, user, epoch, group))).await;
+        let deliveries =
+            chunk.iter_mut().map(|(user, group)| deliver_to(app, user, epoch, group, trace));
+        join_all(deliveries).await;
     }
 }
 
-async fn deliver_to(app: &RecordApp, user: &UserId, epoch: &str, group: &mut [&mut Committed]) {
+async fn deliver_to(
+    app: &RecordApp,
+    user: &UserId,
+    epoch: &str,
+    group: &mut [&mut Committed],
+    trace: Option<&str>,
+) {
     let fresh: Vec<Notification> = group
         .iter()
         .filter(|committed| committed.kind == CommitKind::Fresh)
@@ -150,13 +164,11 @@ async fn deliver_to(app: &RecordApp, user: &UserId, epoch: &str, group: &mut [&m
         // A repeated request only ensures that the feed has come that far.
         delivery::ensure(&app.redis, &app.record, user, epoch, newest).await
     } else {
-        delivery::deliver(&app.redis, &app.record, &fresh, epoch).await
+        delivery::deliver_traced(&app.redis, &app.record, &fresh, epoch, trace).await
     };
     if let Err(error) = delivered {
         log::warn("delivery_pending", &[("error", &error.to_string())]);
-        if app.unsent.note(user, epoch, newest) {
-            background::spawn(retry());
-        }
+        retry_later(app, user, epoch, newest);
         for committed in group {
             committed.delivery = Delivery::Pending;
         }
@@ -176,24 +188,15 @@ async fn wake_push_workers(redis: Rc<SpinRedis>) {
     }
 }
 
+/// Notes that a user's entries up to `newest` were not delivered, for retries after the answer.
+pub fn retry_later(app: &RecordApp, user: &UserId, epoch: &str, newest: i64) {
+    if app.unsent.note(user, epoch, newest) {
+        background::spawn(retry());
+    }
+}
+
 /// Retries after the answer.
 async fn retry() {
     let Ok(app) = RecordApp::get().await else { return };
     app.unsent.retry(&app.redis, &app.record, background::sleep).await;
-}
-
-/// Validates an idempotency key; `field` names it in the error.
-///
-/// # Errors
-/// `invalid_field` or `limit_exceeded`.
-pub fn check_key(key: &str, field: &str) -> Result<(), Error> {
-    if key.is_empty() || !key.bytes().all(|byte| (0x20..0x7f).contains(&byte)) {
-        let problem = format!("`{field}` must be printable ASCII and not empty");
-        return Err(Error::field(Code::InvalidField, field, problem));
-    }
-    if key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-        let problem = format!("`{field}` may have at most {IDEMPOTENCY_KEY_BYTES_MAX} bytes");
-        return Err(Error::field(Code::LimitExceeded, field, problem));
-    }
-    Ok(())
 }

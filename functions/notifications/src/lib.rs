@@ -1,8 +1,10 @@
-//! Creates notifications: `POST /notifications` and `POST /notifications/batch`.
+//! Creates notifications: `POST /notifications`, `POST /notifications/batch` and
+//! `POST /notifications/import`.
 
 mod batch;
 mod commit;
 mod create;
+mod import;
 mod routes;
 
 runtime::component!(crate::routes::route);

@@ -2,7 +2,7 @@
 
 use runtime::{Error, Method, RecordApp, Request, Response};
 
-use crate::{batch, create};
+use crate::{batch, create, import};
 
 /// Sends a request to its handler.
 ///
@@ -16,6 +16,10 @@ pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error
         },
         ["notifications", "batch"] => match request.method {
             Method::Post => batch::create(app, request).await,
+            _ => Err(Error::method_not_allowed("POST")),
+        },
+        ["notifications", "import"] => match request.method {
+            Method::Post => import::import(app, request).await,
             _ => Err(Error::method_not_allowed("POST")),
         },
         _ => Err(Error::not_found("this path")),

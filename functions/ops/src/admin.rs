@@ -1,5 +1,7 @@
 //! `POST /admin/migrate`, `/admin/prune` and `/admin/relay`.
 
+use std::time::{Duration, Instant};
+
 use runtime::app::config;
 use runtime::feed::relay;
 use runtime::http::auth;
@@ -12,7 +14,8 @@ use shared::json::Object;
 use shared::limits::{IDEMPOTENCY_MS, REQUEST_BYTES_MAX};
 
 /// Time limit of a relay or prune run; the rest waits for the next run. The hub waits 15 s.
-const RUN_MS: i64 = 10_000;
+/// Counted on the monotonic clock: the clock of dates may jump back.
+const RUN: Duration = Duration::from_secs(10);
 
 /// Creates or upgrades the record's tables. `{"rotateEpoch":true}` also gives the record a new
 /// epoch: the step after restoring a backup, since its seqs will be assigned again.
@@ -63,14 +66,14 @@ pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error
     request.no_body().await?;
     request.query(&[])?;
     let retention_days = config::retention_days(variables::get).await?;
-    let now_ms = clock::now_ms();
+    let (now_ms, begun) = (clock::now_ms(), Instant::now());
     let retention = Retention {
         now_ms,
         keep_since_ms: now_ms - retention_days * 24 * 3_600_000,
         keys_since_ms: now_ms - IDEMPOTENCY_MS,
     };
     let (mut pruned, mut done) = (0, false);
-    while !done && clock::now_ms() < now_ms + RUN_MS {
+    while !done && begun.elapsed() < RUN {
         let dropped = app.record.prune(retention, PRUNE_ROWS).await?;
         pruned += dropped;
         done = dropped == 0;
@@ -78,7 +81,8 @@ pub async fn prune(app: &RecordApp, request: &Request) -> Result<Response, Error
     Ok(Response::json(200, json!({"pruned": pruned, "done": done}).to_string()))
 }
 
-/// Sends unsent notifications, for at most ten seconds.
+/// Sends unsent notifications, for at most ten seconds. The answer tells on which channels the functions
+/// publish, because hubs have to hear the same.
 ///
 /// # Errors
 /// `redis_unavailable` or `record_unavailable`; notifications sent before are marked.
@@ -86,8 +90,9 @@ pub async fn relay(app: &RecordApp, request: &Request) -> Result<Response, Error
     auth::require(&*app.authenticate(request)?, Scope::OpsWrite)?;
     request.no_body().await?;
     request.query(&[])?;
-    let deadline_ms = clock::now_ms() + RUN_MS;
-    let outcome = relay::run(&app.redis, &app.record, clock::now_ms, deadline_ms).await?;
-    let body = json!({"sent": outcome.sent, "pending": outcome.pending});
+    let (now_ms, begun) = (clock::now_ms(), Instant::now());
+    let outcome = relay::run(&app.redis, &app.record, now_ms, || begun.elapsed() < RUN).await?;
+    let live = app.config.live.as_str();
+    let body = json!({"sent": outcome.sent, "pending": outcome.pending, "live": live});
     Ok(Response::json(200, body.to_string()))
 }

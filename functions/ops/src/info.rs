@@ -45,13 +45,52 @@ impl<'a> Info<'a> {
             sum.checked_add(count(keys)?)
         })
     }
+}
+
+/// The `INFO` replies of all servers: one, or the masters of a cluster.
+#[derive(Debug, Default)]
+pub struct Infos<'a>(Vec<Info<'a>>);
+
+impl<'a> Infos<'a> {
+    /// Parses any texts; never fails.
+    pub fn parse(texts: &'a [String]) -> Self {
+        Self(texts.iter().map(|text| Info::parse(text)).collect())
+    }
+
+    /// The sum of a number; `None` if a server does not tell it.
+    pub fn sum(&self, name: &str) -> Option<i64> {
+        self.total(|info| info.count(name))
+    }
+
+    /// The least of a number; `None` if a server does not tell it.
+    pub fn least(&self, name: &str) -> Option<i64> {
+        let counts: Option<Vec<i64>> = self.0.iter().map(|info| info.count(name)).collect();
+        counts?.into_iter().min()
+    }
+
+    /// The limit of the memory of all servers together; 0, no limit, if one has none.
+    pub fn memory_max(&self) -> Option<i64> {
+        match self.least("maxmemory")? {
+            0 => Some(0),
+            _ => self.sum("maxmemory"),
+        }
+    }
+
+    /// Number of keys in all databases.
+    pub fn keys(&self) -> Option<i64> {
+        self.total(Info::keys)
+    }
 
     /// Percentage of look-ups that found their key, rounded down; `None` before the first one.
     pub fn hit_percent(&self) -> Option<i64> {
-        let (hits, misses) = (self.count("keyspace_hits")?, self.count("keyspace_misses")?);
+        let (hits, misses) = (self.sum("keyspace_hits")?, self.sum("keyspace_misses")?);
         let lookups = i128::from(hits) + i128::from(misses);
         let percent = (i128::from(hits) * 100).checked_div(lookups)?;
         i64::try_from(percent).ok()
+    }
+
+    fn total(&self, of: impl Fn(&Info<'a>) -> Option<i64>) -> Option<i64> {
+        self.0.iter().try_fold(0_i64, |sum, info| sum.checked_add(of(info)?))
     }
 }
 
@@ -71,7 +110,8 @@ mod tests {
                     db12:keys=4,expires=0,avg_ttl=0,subexpiry=0\r\n";
         let info = Info::parse(text);
         assert_eq!(info.count("connected_clients"), Some(7));
-        assert_eq!((info.keys(), info.hit_percent()), (Some(7), Some(66)));
+        let texts = [text.to_owned()];
+        assert_eq!((info.keys(), Infos::parse(&texts).hit_percent()), (Some(7), Some(66)));
         assert_eq!(Info::parse("# Keyspace\r\n").keys(), Some(0));
     }
 
@@ -92,9 +132,27 @@ mod tests {
         ] {
             let info = Info::parse(text);
             assert_eq!(info.count("connected_clients"), None, "{text}");
-            assert_eq!((info.keys(), info.hit_percent()), (None, None), "{text}");
+            let texts = [text.to_owned()];
+            assert_eq!((info.keys(), Infos::parse(&texts).hit_percent()), (None, None), "{text}");
         }
-        let huge = "keyspace_hits:9223372036854775807\nkeyspace_misses:9223372036854775807";
-        assert_eq!(Info::parse(huge).hit_percent(), Some(50));
+        let huge =
+            ["keyspace_hits:9223372036854775807\nkeyspace_misses:9223372036854775807".into()];
+        assert_eq!(Infos::parse(&huge).hit_percent(), Some(50));
+    }
+
+    #[test]
+    fn the_numbers_of_several_servers_are_summed_or_unknown() {
+        let texts = [
+            "keyspace_hits:1\nkeyspace_misses:2\nmaxmemory:5\nuptime_in_seconds:9".to_owned(),
+            "keyspace_hits:3\nkeyspace_misses:0\nmaxmemory:0\nuptime_in_seconds:7".to_owned(),
+        ];
+        let both = Infos::parse(&texts);
+        assert_eq!((both.sum("keyspace_hits"), both.hit_percent()), (Some(4), Some(66)));
+        assert_eq!((both.memory_max(), both.least("uptime_in_seconds")), (Some(0), Some(7)));
+        let one = Infos::parse(&texts[..1]);
+        assert_eq!((one.memory_max(), one.least("uptime_in_seconds")), (Some(5), Some(9)));
+        let lacking = [texts[0].clone(), "maxmemory:5".to_owned()];
+        let lacking = Infos::parse(&lacking);
+        assert_eq!((lacking.sum("keyspace_hits"), lacking.memory_max()), (None, Some(10)));
     }
 }

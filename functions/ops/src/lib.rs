@@ -7,6 +7,7 @@ mod erase;
 mod health;
 mod info;
 mod keys;
+mod metrics;
 mod redis_permissions;
 mod routes;
 mod stats;

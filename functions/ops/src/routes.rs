@@ -4,7 +4,7 @@ use runtime::{Error, Method, RecordApp, Request, Response};
 
 use shared::UserId;
 
-use crate::{admin, api, erase, health, keys, stats};
+use crate::{admin, api, erase, health, keys, metrics, stats};
 
 /// Sends a request to its handler.
 ///
@@ -17,7 +17,8 @@ pub async fn route(app: &RecordApp, request: &Request) -> Result<Response, Error
         (["openapi.json"], Method::Get) => api::document(request),
         (["stats"], Method::Get) => stats::stats(app, request).await,
         (["keys"], Method::Get) => keys::keys(app, request).await,
-        (["healthz" | "readyz" | "openapi.json" | "stats" | "keys"], _) => {
+        (["metrics"], Method::Get) => metrics::metrics(app, request).await,
+        (["healthz" | "readyz" | "openapi.json" | "stats" | "keys" | "metrics"], _) => {
             Err(Error::method_not_allowed("GET, HEAD"))
         }
         (["admin", "migrate"], Method::Post) => admin::migrate(app, request).await,

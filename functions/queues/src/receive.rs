@@ -1,7 +1,13 @@
 //! `POST /queues/{q}/receive`.
 
+use std::cell::Cell;
+use std::time::Duration;
+
+use runtime::cache::Host as _;
 use runtime::http::auth;
 use runtime::ports::redis::{Arg, Reply};
+use runtime::spin::background;
+use runtime::spin::cache_host::SpinHost;
 use runtime::{App, Error, Request, Response, log};
 use serde_json::value::RawValue;
 use shared::auth::Scope;
@@ -9,7 +15,7 @@ use shared::json::{Object, inspect};
 use shared::limits::{
     QUEUE_ANSWER_BYTES, QUEUE_PAYLOAD_DEPTH_MAX, QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX,
     QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX,
-    REQUEST_BYTES_MAX,
+    QUEUE_WAIT_S_MAX, REQUEST_BYTES_MAX,
 };
 use shared::{QueueName, script};
 
@@ -21,7 +27,43 @@ struct Wanted {
     max: i64,
     visibility_s: i64,
     receives_max: i64,
+    /// How long an empty queue is asked again.
+    wait: Duration,
 }
+
+/// Receives of one instance that wait at the same time, half of what an instance serves by default:
+/// consumers that wait must leave room for other calls.
+const WAITING_MAX: usize = 8;
+
+thread_local! {
+    static WAITING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A place among the receives that wait.
+struct Place;
+
+impl Place {
+    fn take() -> Option<Self> {
+        WAITING.with(|waiting| {
+            let is_free = waiting.get() < WAITING_MAX;
+            is_free.then(|| {
+                waiting.set(waiting.get() + 1);
+                Self
+            })
+        })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        WAITING.with(|waiting| waiting.set(waiting.get() - 1));
+    }
+}
+
+/// Pauses between two tries on an empty queue: a consumer that waits costs Redis two calls a second,
+/// and a message waits for it half a second at most.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
 
 /// Answers messages: `{"messages":[{"receipt","attempt","payload"}]}`. Each is hidden from other
 /// receivers until its visibility timeout; one that is not acknowledged by then is received again.
@@ -45,7 +87,7 @@ pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<
         Arg::Int(QUEUE_RECEIVE_MAX),
         Arg::Int(QUEUE_ANSWER_BYTES),
     ];
-    let reply = store::run(app, &script::QUEUE_RECEIVE, queue, &[], &args).await?;
+    let reply = take(app, queue, &args, wanted.wait).await?;
     let (body, poison) = messages(&reply)?;
     for (reason, receipts) in [("not JSON", poison.not_json), ("nested too deep", poison.too_deep)]
     {
@@ -58,6 +100,37 @@ pub async fn receive(app: &App, request: &Request, queue: &QueueName) -> Result<
         }
     }
     Ok(Response::json(200, body))
+}
+
+/// Takes messages. As long as there are none, tries again until `wait` has passed.
+///
+/// A host does not tell whether the client still waits. Messages taken for one that left come back
+/// after their visibility timeout.
+async fn take(
+    app: &App,
+    queue: &QueueName,
+    args: &[Arg<'_>],
+    wait: Duration,
+) -> Result<Vec<Reply>, Error> {
+    let begun = SpinHost.now_ms();
+    let mut pause = PAUSE_MIN;
+    let mut place = None;
+    loop {
+        let reply = store::run(app, &script::QUEUE_RECEIVE, queue, &[], args).await?;
+        if reply.is_empty() && !wait.is_zero() && place.is_none() {
+            place = Place::take();
+            if place.is_none() {
+                return Ok(reply);
+            }
+        }
+        let passed = SpinHost.now_ms().saturating_sub(begun);
+        let left = wait.saturating_sub(Duration::from_millis(passed.unsigned_abs()));
+        if !reply.is_empty() || left.is_zero() {
+            return Ok(reply);
+        }
+        background::sleep(pause.min(left)).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
 }
 
 /// Receipts of other services' payloads that no consumer can process.
@@ -122,6 +195,7 @@ impl Wanted {
             max: QUEUE_RECEIVE_DEFAULT,
             visibility_s: QUEUE_VISIBILITY_S_DEFAULT,
             receives_max: QUEUE_RECEIVES_DEFAULT,
+            wait: Duration::ZERO,
         };
         if body.is_empty() {
             return Ok(wanted);
@@ -135,6 +209,9 @@ impl Wanted {
         }
         if let Some(receives) = object.integer("maxReceives", 1..=QUEUE_RECEIVES_MAX)? {
             wanted.receives_max = receives;
+        }
+        if let Some(seconds) = object.integer("waitSeconds", 0..=QUEUE_WAIT_S_MAX)? {
+            wanted.wait = Duration::from_secs(seconds.unsigned_abs());
         }
         object.finish()?;
         Ok(wanted)

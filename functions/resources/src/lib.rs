@@ -1,6 +1,7 @@
 //! `resources.toml`: the resources that the cache serves, their sources and access rules. Also used
 //! by build.rs, and by `queues`, which must not use their keys; independent of host and engine.
 
+pub mod headers;
 pub mod param;
 mod path;
 pub mod sources;
@@ -14,7 +15,7 @@ use std::time::Duration;
 
 use shared::keys::is_reserved;
 use shared::limits::{
-    CACHE_KEEP_MS_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX, CACHE_VALUE_BYTES,
+    CACHE_COPY_MS_MAX, CACHE_KEEP_MS_MAX, CACHE_TAG_BYTES_MAX, CACHE_TAGS_MAX, CACHE_VALUE_BYTES,
     CACHE_VALUE_BYTES_MAX, ID_BYTES_MAX,
 };
 
@@ -45,6 +46,8 @@ pub struct Times {
     pub cool_down: Option<Duration>,
     pub timeout: Option<Duration>,
     pub soft_timeout: Option<Duration>,
+    /// Time of an instance's own copies; `None` without them.
+    pub local: Option<Duration>,
 }
 
 /// One declared resource.
@@ -271,6 +274,7 @@ fn times(table: &mut Fields<'_>) -> Result<Times, Mistake> {
         cool_down: value("cool_down", TIMEOUT_MAX)?,
         timeout: value("timeout", TIMEOUT_MAX)?,
         soft_timeout: value("soft_timeout", TIMEOUT_MAX)?,
+        local: value("local", Duration::from_millis(CACHE_COPY_MS_MAX))?,
     };
     match fresh {
         Some(_) => Ok(times),

@@ -30,8 +30,10 @@ pub fn segments(path: &str) -> Result<Path, String> {
             }
         }
     }
-    if segments.first() == Some(&Some("invalidate".to_owned())) {
-        return Err("must not start with `invalidate`, which is another route".to_owned());
+    for route in ["invalidate", "read"] {
+        if segments.first().is_some_and(|first| first.as_deref() == Some(route)) {
+            return Err(format!("must not start with `{route}`, which is another route"));
+        }
     }
     Ok((segments, params))
 }

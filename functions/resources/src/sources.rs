@@ -1,6 +1,7 @@
 //! Sources of resources: SQL statements and HTTP origins, as declared in resources.toml. Also used
 //! by build.rs.
 
+use crate::headers::{Header, headers, is_variable};
 use crate::template::{Braces, Template};
 use crate::toml_table::{Fields, Mistake};
 
@@ -21,6 +22,8 @@ pub struct HttpOrigin {
     /// The origin's times in Cache-Control, Expires and Age shorten the declared ones. Its
     /// prohibitions apply in any case.
     pub honours_cache_control: bool,
+    /// Further header fields of each request.
+    pub headers: Vec<Header>,
 }
 
 /// `host[:port]`.
@@ -63,6 +66,7 @@ pub fn sql_source(mut table: Fields<'_>, params: &[String]) -> Result<Source, Mi
 pub fn http_source(mut table: Fields<'_>, params: &[String]) -> Result<Source, Mistake> {
     let url = table.string("url")?.ok_or_else(|| table.mistake("`http.url` is missing"))?;
     let honours_cache_control = table.bool("honour_cache_control")?.unwrap_or(true);
+    let headers = table.table("headers")?.map(headers).transpose()?.unwrap_or_default();
     let origin = url.map(|text| {
         let (is_tls, rest) = match (text.strip_prefix("https://"), text.strip_prefix("http://")) {
             (Some(rest), _) => (true, rest),
@@ -81,7 +85,7 @@ pub fn http_source(mut table: Fields<'_>, params: &[String]) -> Result<Source, M
             return Err(bad_target(&text, target));
         }
         let target = Template::parse(target, params, Braces::Strict)?;
-        Ok(HttpOrigin { is_tls, host, target, honours_cache_control })
+        Ok(HttpOrigin { is_tls, host, target, honours_cache_control, headers })
     })?;
     table.finish()?;
     Ok(Source::Http(origin.value))
@@ -108,9 +112,7 @@ fn bad_target(url: &str, target: &str) -> String {
 fn origin_host(text: &str) -> Result<OriginHost, String> {
     if let Some(name) = text.strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
         let name = name.trim();
-        let is_variable = !name.is_empty()
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
-        return match is_variable {
+        return match is_variable(name) {
             true => Ok(OriginHost::Variable(name.to_owned())),
             false => {
                 Err(format!("has the host {text}: the name of a variable has only a-z, 0-9 and _"))

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use shared::limits::{CACHE_TAG_BYTES_MAX, ID_BYTES_MAX};
 
+use crate::headers::HeaderPiece;
 use crate::param::ParamType;
 use crate::sources::{OriginHost, Source};
 use crate::template::{is_tag, push_plain};
@@ -44,6 +45,9 @@ fn defaults_are_filled_in() {
     let resource = one("path = \"a/{x}\"\nfresh = \"1s\"\nsql.query = \"SELECT {x}\"").unwrap();
     assert_eq!(resource.key.fill(&["v".to_owned()], push_plain), "a:v");
     assert_eq!((resource.access, resource.times.stale), (Access::Scope, None));
+    assert_eq!(resource.times.local, None);
+    let local = one("path = \"a\"\nfresh = \"1s\"\nlocal = \"250ms\"\nsql.query = \"SELECT 1\"");
+    assert_eq!(local.unwrap().times.local, Some(Duration::from_millis(250)));
 }
 
 #[test]
@@ -67,6 +71,11 @@ fn mistakes_have_a_line_and_a_name() {
             "`fresh` must be a whole number with its unit",
         ),
         ("[[resource]]\npath = \"a\"\nfresh = \"99d\"\n", 3, "`fresh` must be at most"),
+        (
+            "[[resource]]\npath = \"a\"\nfresh = \"1s\"\nlocal = \"11s\"\n",
+            4,
+            "`local` must be at most 10 s",
+        ),
         ("[[resource]]\npath = \"a\"\nfresh = \"1s\"\n", 1, "needs a source"),
         ("resources = []\n", 1, "`resources` is not one of resource"),
         ("[resource]\npath = \"a\"\n", 1, "[[resource]]"),
@@ -79,7 +88,7 @@ fn mistakes_have_a_line_and_a_name() {
     assert_eq!(
         mistake(&unknown),
         "line 5: `frehs` is not one of path, key, tags, access, fresh, stale, error, absent, \
-         cool_down, timeout, soft_timeout, bytes_max, sql, http"
+         cool_down, timeout, soft_timeout, local, bytes_max, sql, http"
     );
     let twice = format!("{valid}{valid}");
     assert!(mistake(&twice).contains("also matched by \"a\""), "{}", mistake(&twice));
@@ -104,6 +113,8 @@ fn unsafe_declarations_are_rejected() {
         ("path = \"a//b\"", "empty segment"),
         ("path = \"a/x{y}\"", "contains"),
         ("path = \"invalidate\"", "invalidate"),
+        ("path = \"read\"", "read"),
+        ("path = \"read/{id}\"", "read"),
         ("path = \"a\"\naccess = \"subject:x\"", "not a parameter"),
         ("path = \"a\"\naccess = \"everyone\"", "is \"everyone\": write \"public\""),
         ("path = \"a\"\ntags = [\"{x}\"]", "not a parameter"),
@@ -260,4 +271,56 @@ fn texts_without_quotes_get_the_correct_form() {
         let problem = mistake(&format!("[[resource]]\npath = \"a\"\n{line}\n"));
         assert!(problem.starts_with("line 3: ") && problem.contains(named), "{line}: {problem}");
     }
+}
+
+fn with_headers(headers: &str) -> Result<Resource, String> {
+    one(&format!("path = \"a/{{x}}\"\nfresh = \"1s\"\nhttp.url = \"http://h/{{x}}\"\n{headers}"))
+}
+
+#[test]
+fn headers_have_fixed_texts_and_variables() {
+    let text = |text: &str| HeaderPiece::Text(text.to_owned());
+    let variable = |name: &str| HeaderPiece::Variable(name.to_owned());
+    let resource = with_headers(
+        "http.headers = { Authorization = \"Bearer {{ api_token }}\", X-A = \"1\", b = \"{{a}}-{{b_2}};\" }",
+    );
+    let Source::Http(origin) = resource.unwrap().source else { panic!("an HTTP origin") };
+    let mut headers: Vec<_> =
+        origin.headers.into_iter().map(|header| (header.name, header.value)).collect();
+    headers.sort_by(|(a, _), (b, _)| a.cmp(b));
+    let expected = [
+        ("authorization".to_owned(), vec![text("Bearer "), variable("api_token")]),
+        ("b".to_owned(), vec![variable("a"), text("-"), variable("b_2"), text(";")]),
+        ("x-a".to_owned(), vec![text("1")]),
+    ];
+    assert_eq!(headers, expected);
+    let Source::Http(none) = with_headers("").unwrap().source else { panic!("an HTTP origin") };
+    assert_eq!(none.headers, []);
+}
+
+#[test]
+fn mistakes_in_headers_are_named_without_their_values() {
+    for (field, problem) in [
+        ("Host = \"s3cret\"", "cannot be set here"),
+        ("If-None-Match = \"s3cret\"", "cannot be set here"),
+        ("Proxy-Authorization = \"s3cret\"", "cannot be set here"),
+        ("\"a b\" = \"s3cret\"", "is not a name of a header field"),
+        ("\"\" = \"s3cret\"", "is not a name of a header field"),
+        ("a = \"\"", "must not be empty"),
+        ("a = \" s3cret\"", "begin or end with a space"),
+        ("a = \"s3cret\\nb: 1\"", "printable ASCII"),
+        ("a = \"s3cr\u{e9}t\"", "printable ASCII"),
+        ("a = \"s3cret {x}\"", "parameters of the path cannot be in a header"),
+        ("a = \"s3cret {{ X }}\"", "without a variable's name"),
+        ("a = \"s3cret {{ x\"", "without a variable's name"),
+        ("a = 7", "must be a text in quotes"),
+        ("a = \"1\"\nA = \"2\"", "is there twice"),
+    ] {
+        let fields = field.replace('\n', "\nhttp.headers.");
+        let error = with_headers(&format!("http.headers.{fields}")).unwrap_err();
+        assert!(error.contains(problem) && error.contains("`http.headers."), "{field}: {error}");
+        assert!(!error.contains("s3cr"), "{field}: {error}");
+    }
+    let many: String = (0..17).map(|at| format!("http.headers.x{at} = \"1\"\n")).collect();
+    assert!(with_headers(&many).unwrap_err().contains("is one too many: 16 are allowed"));
 }

@@ -200,6 +200,22 @@ impl<'a> Fields<'a> {
         }
     }
 
+    /// Takes all fields: strings without U+0000 under names of the file's choice.
+    ///
+    /// # Errors
+    /// A value has another type or contains U+0000.
+    pub fn texts(mut self) -> Result<Vec<(String, Field<String>)>, Mistake> {
+        let names: Vec<String> =
+            self.table.iter().map(|(name, _)| name.get_ref().to_string()).collect();
+        let mut texts = Vec::with_capacity(names.len());
+        for name in names {
+            if let Some(field) = self.string(&name)? {
+                texts.push((name, field));
+            }
+        }
+        Ok(texts)
+    }
+
     /// Takes `[[name]]` tables.
     ///
     /// # Errors

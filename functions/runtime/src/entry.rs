@@ -36,7 +36,10 @@ pub async fn serve<A: Instance>(
                 Err(error) => Err(error),
                 Ok(request) => match app.app().config.cors.preflight(&request) {
                     Some(response) => Ok(response),
-                    None => route(app, &request).await,
+                    None => {
+                        app.app().prepare(&request).await;
+                        route(app, &request).await
+                    }
                 },
             }
         }

@@ -3,6 +3,8 @@
 //! The event is a fixed word; everything that varies goes into fields. Each error is logged once,
 //! by the code that handles it. Secrets, bodies and user ids are never logged.
 
+use std::io::Write as _;
+
 /// Logs an event that an operator may want to know about.
 pub fn warn(event: &str, fields: &[(&str, &str)]) {
     write("warn", event, fields);
@@ -20,5 +22,7 @@ fn write(level: &str, event: &str, fields: &[(&str, &str)]) {
     for (name, value) in fields {
         line.insert((*name).to_owned(), (*value).into());
     }
-    eprintln!("{}", serde_json::Value::Object(line));
+    let line = format!("{}\n", serde_json::Value::Object(line));
+    // Spin writes it to a file. `eprintln!` would end the instance once the disk is full.
+    std::io::stderr().write_all(line.as_bytes()).ok();
 }

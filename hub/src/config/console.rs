@@ -2,8 +2,9 @@
 
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Error, Result};
 use native::base_url::base_url;
+use native::settings::listen as listen_on;
 use url::Url;
 
 use crate::config::limit_flags::ConsoleArgs;
@@ -23,7 +24,7 @@ impl ConsoleAccess {
     /// An invalid address or URL.
     pub(crate) fn new(args: &ConsoleArgs, functions_url: Option<&str>) -> Result<Self> {
         let listen = args.console_listen.as_deref().filter(|text| !text.is_empty());
-        let listen = listen.map(str::parse).transpose();
+        let listen = listen.map(|text| listen_on(text).map_err(Error::msg)).transpose();
         let listen = listen.context("--console-listen (BELLWIRE_HUB_CONSOLE_LISTEN)")?;
         let own = args.console_functions_url.as_deref().filter(|url| !url.is_empty());
         let functions = match (own, functions_url.filter(|url| !url.is_empty())) {

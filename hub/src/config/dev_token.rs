@@ -47,7 +47,8 @@ fn mint(args: &TokenArgs, key: &str, now: Duration) -> Result<String> {
             bail!("--scope: {word:?} is not a scope; expected: {known}");
         }
     }
-    let ttl = Duration::from_secs(u64::from(args.ttl_hours) * 3600);
+    let ttl_s = args.ttl_seconds.map_or(u64::from(args.ttl_hours) * 3600, u64::from);
+    let ttl = Duration::from_secs(ttl_s);
     let signer = Signer::new(key, args.issuer.as_deref(), args.audience.as_deref());
     signer.sign(&args.sub, &words.join(" "), now + ttl)
 }
@@ -97,6 +98,7 @@ mod tests {
             scope: scope.to_owned(),
             key_file: None,
             ttl_hours: 1,
+            ttl_seconds: None,
             issuer: Some("us".to_owned()),
             audience: None,
         }
@@ -114,6 +116,10 @@ mod tests {
         let claims = KeySet::new(&config).unwrap().verify(&token, now.as_secs_f64()).unwrap();
         assert_eq!((claims.sub.as_str(), claims.scope.as_str()), ("alice", "feed:read ops:write"));
         assert_eq!(claims.exp, 1_800_003_600.0);
+        let short = TokenArgs { ttl_seconds: Some(90), ..args("") };
+        let token = mint(&short, KEY, now).unwrap();
+        let claims = KeySet::new(&config).unwrap().verify(&token, now.as_secs_f64()).unwrap();
+        assert_eq!(claims.exp, 1_800_000_090.0);
     }
 
     #[test]

@@ -6,9 +6,10 @@
 
 use std::net::SocketAddr;
 
-use clap::builder::FalseyValueParser;
+use clap::builder::{FalseyValueParser, PossibleValuesParser, TypedValueParser as _};
 use clap::{ArgAction, Args, Parser, Subcommand};
 use native::logging::{LogFormat, LogSettings};
+use shared::live::Live;
 
 use crate::config::limit_flags::{ConsoleArgs, LimitArgs, MetricsArgs, TimeArgs};
 use crate::limits::LISTEN_BACKLOG;
@@ -31,9 +32,23 @@ pub enum Command {
     /// Serve (the default).
     Serve(Box<ServeArgs>),
     /// Validate the configuration as `serve` would; print each setting and its source.
-    CheckConfig(Box<ServeArgs>),
+    CheckConfig(Box<CheckArgs>),
     /// Print only a token for development.
     Token(TokenArgs),
+}
+
+#[derive(Args, Clone, Debug)]
+pub struct CheckArgs {
+    /// Fail, too, if every handshake would be refused (no key), or if a variable is misspelt.
+    #[arg(long)]
+    pub strict: bool,
+
+    /// Ask Redis, too: fail if it does not answer, or if its user lacks permissions.
+    #[arg(long)]
+    pub ask_redis: bool,
+
+    #[command(flatten)]
+    pub serve: ServeArgs,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -44,7 +59,12 @@ pub struct ServeArgs {
     pub(crate) config: Option<String>,
 
     /// Address and port to listen on; port 0 takes a free one.
-    #[arg(long, env = "BELLWIRE_HUB_LISTEN", default_value = "127.0.0.1:3001")]
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_LISTEN",
+        default_value = "127.0.0.1:3001",
+        value_parser = native::settings::listen
+    )]
     pub(crate) listen: SocketAddr,
 
     /// Connections that the kernel queues until the hub accepts them.
@@ -57,7 +77,9 @@ pub struct ServeArgs {
     )]
     pub(crate) listen_backlog: u32,
 
-    /// Redis, as `redis://user:password@host:port/db`, or `rediss://…` for TLS.
+    /// Redis, as `redis://user:password@host:port/db`; a Redis Cluster, as
+    /// `redis+cluster://host:port,host:port`; or Sentinel, as
+    /// `redis+sentinel://host:port,host:port/name`. `rediss…://` for TLS.
     #[arg(
         long,
         env = "REDIS_URL",
@@ -66,6 +88,18 @@ pub struct ServeArgs {
         value_name = "URL"
     )]
     pub(crate) redis_url: String,
+
+    /// The channels that the hub hears: `all` for those of all users; `own` for those of its own
+    /// users, which needs Redis 7; `bridge` for those, while one hub forwards what existing services
+    /// publish on `notifications`. Functions and hubs need the same value.
+    #[arg(
+        long,
+        env = "BELLWIRE_HUB_LIVE",
+        default_value = "all",
+        value_parser = PossibleValuesParser::new(["all", "bridge", "own"]).map(live),
+        value_name = "CHANNELS"
+    )]
+    pub(crate) live: Live,
 
     #[command(flatten)]
     pub(crate) keys: KeyArgs,
@@ -136,14 +170,20 @@ pub struct ServeArgs {
     pub log: LogArgs,
 }
 
+/// The value of `--live`, one of the possible ones.
+fn live(text: String) -> Live {
+    Live::parse(&text).unwrap_or_default()
+}
+
 #[derive(Args, Clone, Debug)]
 pub(crate) struct KeyArgs {
-    /// File that contains the HS256 key, at least 32 bytes (or env: `AUTH_HS256_KEY`, the key
-    /// itself).
+    /// File that contains the HS256 key, at least 32 bytes; read again every 10 s (or env:
+    /// `AUTH_HS256_KEY`, the key itself).
     #[arg(long, env = "AUTH_HS256_KEY_FILE", value_name = "FILE")]
     pub(crate) auth_hs256_key_file: Option<String>,
 
-    /// File with a JWK set; every key needs `alg` (or env: `AUTH_JWKS`, the set itself).
+    /// File with a JWK set; every key needs `alg`; read again every 10 s (or env: `AUTH_JWKS`, the
+    /// set itself).
     #[arg(long, env = "AUTH_JWKS_FILE", value_name = "FILE")]
     pub(crate) auth_jwks_file: Option<String>,
 
@@ -154,6 +194,19 @@ pub(crate) struct KeyArgs {
     /// Required `aud` of tokens.
     #[arg(long, env = "AUTH_AUDIENCE", value_name = "AUD")]
     pub(crate) auth_audience: Option<String>,
+
+    /// Address of an identity provider's JWK set. Without it and without keys, the discovery
+    /// document of the issuer names it (OpenID Connect Discovery).
+    #[arg(long, env = "AUTH_JWKS_URL", value_name = "URL")]
+    pub(crate) auth_jwks_url: Option<String>,
+
+    /// Claim with the user's id (default: `sub`); a path such as `user.id` leads into objects.
+    #[arg(long, env = "AUTH_USER_CLAIM", value_name = "CLAIM")]
+    pub(crate) auth_user_claim: Option<String>,
+
+    /// Claims with scopes, separated by spaces (default: `scope`): a text of scopes or an array.
+    #[arg(long, env = "AUTH_SCOPE_CLAIM", value_name = "CLAIMS")]
+    pub(crate) auth_scope_claim: Option<String>,
 }
 
 #[derive(Args, Clone, Debug)]
@@ -195,6 +248,15 @@ pub struct TokenArgs {
     /// Hours until the token expires.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=87_600))]
     pub(crate) ttl_hours: u32,
+
+    /// Seconds until the token expires, instead of hours.
+    #[arg(
+        long,
+        value_name = "SECONDS",
+        conflicts_with = "ttl_hours",
+        value_parser = clap::value_parser!(u32).range(1..=315_360_000)
+    )]
+    pub(crate) ttl_seconds: Option<u32>,
 
     /// `iss` of the token, if the services require one.
     #[arg(long, env = "AUTH_ISSUER", value_name = "ISS")]

@@ -41,7 +41,19 @@ fn errors_name_the_setting() {
     assert!(ftp.contains("BELLWIRE_FUNCTIONS_URL"));
     let slash = problem(&["--allowed-origins", "https://a.example/"], &[]);
     assert!(slash.contains("https://a.example\""), "{slash}");
-    assert!(problem(&["--allowed-origins", "*"], &[]).contains("ALLOWED_ORIGINS"));
+    let all = problem(&["--allowed-origins", "*"], &[]);
+    assert!(all.contains("ALLOWED_ORIGINS") && all.contains("name each origin"), "{all}");
+    for (bare, problem_of) in [
+        ("app.example.com", "has no scheme; did you mean \"https://app.example.com\"?"),
+        ("app.example.com:8443", "did you mean \"https://app.example.com:8443\"?"),
+        ("localhost:3000/x", "did you mean \"https://localhost:3000\"?"),
+        ("https://", "must be like https://app.example.com"),
+        ("file:///x", "must be like https://app.example.com"),
+        ("null", "cannot be told apart"),
+    ] {
+        let text = problem(&["--allowed-origins", bare], &[]);
+        assert!(text.contains(problem_of), "{text}");
+    }
 }
 
 #[test]

@@ -38,8 +38,8 @@ impl Console {
     /// The claims of a token that may read the hub's state.
     ///
     /// # Errors
-    /// `unauthorized`, `token_expired`, `auth_not_configured`; `forbidden` without the scope.
-    fn authorize(&self, headers: &HeaderMap) -> Result<Claims, Error> {
+    /// `unauthorized`, `token_expired`, `auth_not_configured`, `auth_unavailable`; `forbidden` without the scope.
+    async fn authorize(&self, headers: &HeaderMap) -> Result<Claims, Error> {
         let keys = &self.app.config.keys;
         let token = match bearer(headers)? {
             // Without a key, the answer is the same with and without a token.
@@ -47,6 +47,7 @@ impl Console {
             None => return Err(Error::new(Code::Unauthorized, "the token is missing")),
             Some(token) => token,
         };
+        keys.prepare(token).await;
         let claims = keys.verify(token, now_s())?;
         if !claims.has(Scope::OpsRead) {
             let scope = Scope::OpsRead.as_str();
@@ -57,17 +58,17 @@ impl Console {
 }
 
 async fn live(State(console): Shared, headers: HeaderMap) -> Answer {
-    let claims = console.authorize(&headers)?;
+    let claims = console.authorize(&headers).await?;
     Ok(console.watch(expiry(claims.accepted_until_s()))?)
 }
 
 async fn fleet(State(console): Shared, headers: HeaderMap) -> Answer {
-    console.authorize(&headers)?;
+    console.authorize(&headers).await?;
     Ok(of_json(&console.fleet().await?))
 }
 
 async fn user(State(console): Shared, headers: HeaderMap, uri: Uri) -> Answer {
-    console.authorize(&headers)?;
+    console.authorize(&headers).await?;
     // Decoded once, as paths of the functions are.
     let id = segments(uri.path())?.pop().unwrap_or_default();
     Ok(of_json(&console.user(&UserId::parse(&id)?).await))

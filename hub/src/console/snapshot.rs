@@ -64,7 +64,8 @@ impl Reading {
             queued_bytes: app.queued.bytes() as u64,
             redis: Redis {
                 subscription: app.health.is_subscribed() && !app.health.is_deaf(),
-                commands: metrics.commands_connected.get() > 0,
+                commands: metrics.commands_connected.get() > 0
+                    && app.health.masters().iter().all(|master| master.is_connected),
                 heard_ms_ago: ms(app.health.answer_age()),
             },
             cpu_ms: ms(self.cpu.saturating_sub(before.cpu)),

@@ -24,7 +24,8 @@ impl Console {
             .collect();
         let users = [user];
         let (online, heads) = tokio::join!(self.is_online(user), plain_heads(&self.redis, &users));
-        let position = heads.ok().and_then(|heads| heads.into_iter().next()?.position);
+        let head = heads.into_iter().next().and_then(Result::ok);
+        let position = head.and_then(|head| head.position);
         json!({
             "userId": user.as_str(),
             "sockets": sockets,

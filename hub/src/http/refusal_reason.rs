@@ -31,6 +31,8 @@ pub enum Reason {
     TokenExpired,
     /// No key is configured.
     NoKey,
+    /// There are no keys from the identity provider yet.
+    Provider,
     /// The ticket is unknown, used or expired.
     Ticket,
     /// The user requests tickets too often.
@@ -55,7 +57,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub(crate) const ALL: [Reason; 24] = [
+    pub(crate) const ALL: [Reason; 25] = [
         Reason::AddressConnections,
         Reason::AddressRate,
         Reason::Connections,
@@ -69,6 +71,7 @@ impl Reason {
         Reason::Token,
         Reason::TokenExpired,
         Reason::NoKey,
+        Reason::Provider,
         Reason::Ticket,
         Reason::TicketRate,
         Reason::Origin,
@@ -98,6 +101,7 @@ impl Reason {
             Reason::Token => "token",
             Reason::TokenExpired => "token_expired",
             Reason::NoKey => "no_key",
+            Reason::Provider => "provider",
             Reason::Ticket => "ticket",
             Reason::TicketRate => "ticket_rate",
             Reason::Origin => "origin",
@@ -128,6 +132,7 @@ impl Reason {
             Reason::NoToken | Reason::Token | Reason::Ticket => Code::Unauthorized,
             Reason::TokenExpired => Code::TokenExpired,
             Reason::NoKey => Code::AuthNotConfigured,
+            Reason::Provider => Code::AuthUnavailable,
             Reason::Origin | Reason::Subject => Code::Forbidden,
             Reason::UserSockets => Code::TooManySockets,
             Reason::Redis => Code::RedisUnavailable,
@@ -146,6 +151,7 @@ impl Reason {
         let reason = match error.code() {
             Code::TokenExpired => Reason::TokenExpired,
             Code::AuthNotConfigured => Reason::NoKey,
+            Code::AuthUnavailable => Reason::Provider,
             _ => Reason::Token,
         };
         reason.because(error)

@@ -35,6 +35,8 @@ const NS_PER_S: f64 = 1e9;
 pub(crate) const PROTOCOLS: [&str; Protocol::COUNT] = ["raw", "v1", "sse"];
 pub(crate) const UNDELIVERED: [&str; 3] = ["unreadable", "not_here", "shed"];
 pub(crate) const RESUMES: [&str; 3] = ["replayed", "gap", "nothing"];
+pub(crate) const CAUSES: [&str; 3] = ["first", "moved", "closed"];
+pub(crate) const BRIDGED: [&str; 6] = ["forwarded", "ours", "unreadable", "late", "failed", "shed"];
 pub(crate) const CALLS: [&str; 2] = ["ok", "failed"];
 
 impl Default for Metrics {
@@ -96,7 +98,24 @@ impl Default for Metrics {
             ),
             commands_connected: all.one(
                 "bellwire_hub_redis_connected",
-                "Whether the connection for commands is established",
+                "Established connections for commands, one to each master",
+            ),
+            channel_joins: all.family(
+                ["bellwire_hub_channel_joins", "Subscriptions of users' own channels, by cause"],
+                by("cause", CAUSES),
+            ),
+            channel_join: all.add(
+                "bellwire_hub_channel_join_seconds",
+                "Time until Redis confirmed the subscription of a user's own channel",
+                Histogram::new(&DELIVERY_NS, NS_PER_S),
+            ),
+            bridge: all.one(
+                "bellwire_hub_bridge",
+                "Whether this hub forwards what other services publish",
+            ),
+            bridged: all.family(
+                ["bellwire_hub_bridged", "Messages that this hub received to forward them"],
+                by("outcome", BRIDGED),
             ),
             presence_failures: all
                 .one("bellwire_hub_presence_failures", "Failed writes of presence"),

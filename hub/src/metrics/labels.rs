@@ -35,3 +35,30 @@ pub(crate) enum CatchUp {
     Heads,
     Feeds,
 }
+
+/// Why a user's own channel has to be subscribed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The user came.
+    First,
+    /// Its slot has moved to another server.
+    Moved,
+    /// The connection was lost.
+    Closed,
+}
+
+/// What became of a message that the bridge received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bridged {
+    Forwarded,
+    /// Bellwire's, which the functions publish on the user's channel themselves.
+    Ours,
+    /// It has no recipient.
+    Unreadable,
+    /// The lease had ended: the next holder may forward it.
+    Late,
+    /// Redis did not answer.
+    Failed,
+    /// Too many were waiting.
+    Shed,
+}

@@ -20,7 +20,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
 use crate::http::refusal_reason::Reason;
-pub(crate) use crate::metrics::labels::{CatchUp, Channel, Resume, Undelivered};
+pub(crate) use crate::metrics::labels::{Bridged, CatchUp, Cause, Channel, Resume, Undelivered};
 use crate::protocol::Protocol;
 
 /// Close codes with a counter each: the hub's, and common ones of clients and libraries.
@@ -50,9 +50,16 @@ pub struct Metrics {
     pub(crate) gaps: Counter,
     pub(crate) catch_ups: [Counter; 2],
     pub(crate) catch_up_failures: [Counter; 2],
-    /// Of the subscription, then of the connection for commands.
+    /// Of the subscription, then of the connections for commands.
     pub(crate) connections_lost: [Counter; 2],
     pub(crate) commands_connected: Gauge,
+    /// By [`Cause`].
+    pub(crate) channel_joins: [Counter; 3],
+    pub(crate) channel_join: Histogram<15>,
+    /// Whether this hub forwards other services' messages.
+    pub(crate) bridge: Gauge,
+    /// By [`Bridged`].
+    pub(crate) bridged: [Counter; 6],
     pub(crate) presence_failures: Counter,
     pub(crate) relay_calls: [Counter; 2],
     pub(crate) tickets_issued: Counter,
@@ -151,14 +158,35 @@ impl Metrics {
         count(&self.connections_lost, 0);
     }
 
+    /// Counts a channel that was subscribed (again).
+    pub(crate) fn channel_joined(&self, cause: Cause, after: Duration) {
+        count(&self.channel_joins, cause as usize);
+        self.channel_join.observe(u64::try_from(after.as_nanos()).unwrap_or(u64::MAX));
+    }
+
+    /// Sets whether this hub forwards other services' messages.
+    pub(crate) fn set_bridge(&self, is_bridge: bool) {
+        self.bridge.set(is_bridge.into());
+    }
+
+    /// Counts a message of the channel that the bridge hears.
+    pub(crate) fn bridged(&self, outcome: Bridged) {
+        count(&self.bridged, outcome as usize);
+    }
+
     /// Counts a new connection for commands.
     pub(crate) fn commands_connected(&self) {
-        self.commands_connected.set(1);
+        self.commands_connected.inc();
     }
 
     pub(crate) fn commands_lost(&self) {
-        self.commands_connected.set(0);
+        self.commands_connected.dec();
         count(&self.connections_lost, 1);
+    }
+
+    /// Counts an established connection that was given up.
+    pub(crate) fn commands_closed(&self) {
+        self.commands_connected.dec();
     }
 
     pub(crate) fn presence_failed(&self) {

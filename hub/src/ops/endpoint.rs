@@ -31,6 +31,7 @@ impl native::ops::Endpoint for Endpoint {
             health: self.health.clone(),
             admission: self.admission.clone(),
             queues: self.registry.queues(),
+            channels: self.registry.channels().map_or((0, 0), |it| it.plan().counts()),
         };
         Sources { metrics: self.metrics.clone(), now }.render(format)
     }

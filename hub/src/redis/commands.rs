@@ -1,16 +1,22 @@
-//! The connection for commands, which reports to the hub's health and metrics.
+//! Commands to Redis, which report to the hub's health and metrics.
 
 use std::sync::Arc;
 
-use native::redis::{Commands, Watch};
-use redis::Client;
+use native::redis::{Commands, Topology, Watch};
 
 use crate::metrics::Metrics;
 use crate::metrics::health::Health;
 
-/// The connection that every user of Redis but the subscription shares.
-pub fn commands(client: Client, health: Arc<Health>, metrics: Arc<Metrics>) -> Commands {
-    Commands::new(client, Arc::new(Reports { health, metrics }))
+/// What every user of Redis but the subscription shares.
+pub fn commands(
+    topology: Arc<Topology>,
+    health: Arc<Health>,
+    metrics: Arc<Metrics>,
+) -> Arc<Commands> {
+    let reports = Arc::new(Reports { health: health.clone(), metrics });
+    let commands = Arc::new(Commands::new(topology, reports));
+    health.set_commands(&commands);
+    commands
 }
 
 struct Reports {
@@ -29,5 +35,9 @@ impl Watch for Reports {
 
     fn lost(&self) {
         self.metrics.commands_lost();
+    }
+
+    fn closed(&self) {
+        self.metrics.commands_closed();
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use native::redis::Commands;
-use redis::{FromRedisValue, RedisError, RedisResult, Value, from_redis_value};
+use redis::{Cmd, FromRedisValue, RedisError, RedisResult, Value, from_redis_value};
 use shared::json::object_text;
 use shared::limits::FEED_ENTRIES_MAX;
-use shared::notification::{expiry_of, our_id_and_seq};
+use shared::notification::{expiry_of, is_quiet, our_id_and_seq};
 use shared::time::rfc3339;
 use shared::wire::{Position, Unread};
 use shared::{UserId, keys};
@@ -20,8 +20,9 @@ use crate::redis::feed_heads::scripted_heads;
 pub(crate) struct FeedEntry {
     /// The metadata of a Bellwire element; `None` for elements of other services.
     pub(crate) ours: Option<Ours>,
-    /// Whether it had passed its `expiresAt` when it was read: it counts, but is not delivered.
-    pub(crate) is_expired: bool,
+    /// Whether it counts, but is not delivered: it is muted or imported, or had passed its
+    /// `expiresAt` when it was read.
+    pub(crate) is_silent: bool,
     /// The element's bytes, which are also the published bytes.
     pub(crate) notification: Bytes,
 }
@@ -76,86 +77,99 @@ impl Feed {
     }
 }
 
-/// Reads the heads of many users, in the order of `users`. `now` is the time since the Unix epoch.
-///
-/// # Errors
-/// Redis did not answer, or its answer was malformed.
+/// Reads the heads of many users, in the order of `users`. `now` is the time since the Unix epoch. An
+/// error for users whose server did not answer, or whose answer was malformed.
 pub(crate) async fn heads(
     redis: &Commands,
     users: &[&UserId],
     now: Duration,
-) -> RedisResult<Vec<FeedHead>> {
-    let scripted = scripted_heads(redis, users, &text(now)).await?;
-    let rejected = users.iter().zip(&scripted).filter(|(_, head)| head.is_none());
+) -> Vec<RedisResult<FeedHead>> {
+    let scripted = scripted_heads(redis, users, &text(now)).await;
+    let rejected = users.iter().zip(&scripted).filter(|(_, head)| matches!(head, Ok(None)));
     let rejected: Vec<&UserId> = rejected.map(|(user, _)| *user).collect();
     // A connection needs no more than the position, so a script that this Redis rejects costs the
     // number of unread entries only.
-    let plain =
-        if rejected.is_empty() { Vec::new() } else { plain_heads(redis, &rejected).await? };
+    let plain = if rejected.is_empty() { Vec::new() } else { plain_heads(redis, &rejected).await };
     let mut plain = plain.into_iter();
-    Ok(scripted.into_iter().map(|head| head.or_else(|| plain.next()).unwrap_or_default()).collect())
+    let head = |head: RedisResult<Option<FeedHead>>| match head {
+        Ok(Some(head)) => Ok(head),
+        Ok(None) => plain.next().unwrap_or_else(|| Ok(FeedHead::default())),
+        Err(error) => Err(error),
+    };
+    scripted.into_iter().map(head).collect()
 }
 
 /// The same by plain commands, without the numbers of unread entries.
-///
-/// # Errors
-/// As [`heads`].
-pub(crate) async fn plain_heads(redis: &Commands, users: &[&UserId]) -> RedisResult<Vec<FeedHead>> {
-    let mut pipeline = redis::pipe();
+pub(crate) async fn plain_heads(redis: &Commands, users: &[&UserId]) -> Vec<RedisResult<FeedHead>> {
+    let mut commands = Vec::with_capacity(2 * users.len());
     for user in users {
-        pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head"]);
-        pipeline.cmd("LINDEX").arg(keys::feed(user)).arg(0);
+        commands.push(command("HMGET", keys::feed_companion(user), &["epoch", "head"]));
+        commands.push(command("LINDEX", keys::feed(user), &["0"]));
     }
-    let answers: Vec<RedisResult<Value>> = redis.query(pipeline.ignore_errors()).await?;
-    let mut answers = answers.into_iter();
+    let mut answers = redis.each(commands).await.into_iter();
     let mut heads = Vec::with_capacity(users.len());
     while let (Some(companion), Some(newest)) = (answers.next(), answers.next()) {
-        let newest: Option<Option<Vec<u8>>> = value(newest)?;
-        let newest = newest.flatten().map(|element| mark(&element));
-        heads.push(FeedHead { position: head(companion)?, newest, unread: None });
+        heads.push(plain_head(companion, newest));
     }
-    Ok(heads)
+    heads
+}
+
+fn plain_head(companion: RedisResult<Value>, newest: RedisResult<Value>) -> RedisResult<FeedHead> {
+    let newest: Option<Option<Vec<u8>>> = value(newest)?;
+    let newest = newest.flatten().map(|element| mark(&element));
+    Ok(FeedHead { position: head(companion)?, newest, unread: None })
+}
+
+fn command(name: &str, key: String, args: &[&str]) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(key).arg(args);
+    command
 }
 
 /// Reads feeds of many users, in the order of `users`; each user's companion and list are read
-/// atomically. `now` is the time since the Unix epoch.
-///
-/// # Errors
-/// Redis did not answer, or its answer was malformed.
+/// atomically. `now` is the time since the Unix epoch. Errors as of [`heads`].
 pub(crate) async fn feeds(
     redis: &Commands,
     users: &[&UserId],
     now: Duration,
-) -> RedisResult<Vec<Feed>> {
+) -> Vec<RedisResult<Feed>> {
     let now = text(now);
-    let mut pipeline = redis::pipe();
-    pipeline.atomic();
-    for user in users {
-        pipeline.cmd("HMGET").arg(keys::feed_companion(user)).arg(&["epoch", "head", "n"]);
-        pipeline.cmd("LRANGE").arg(keys::feed(user)).arg(0).arg(FEED_ENTRIES_MAX - 1);
-    }
+    let last = (FEED_ENTRIES_MAX - 1).to_string();
+    let group = |user: &&UserId| {
+        let companion = command("HMGET", keys::feed_companion(user), &["epoch", "head", "n"]);
+        vec![companion, command("LRANGE", keys::feed(user), &["0", &last])]
+    };
     // Not in the transaction, which a rejected script would abort. Whatever changes between the two
     // reads is a message that the user's sockets are sent afterwards.
     let (answers, scripted) = tokio::join!(
-        redis.query::<Vec<RedisResult<Value>>>(pipeline.ignore_errors()),
+        redis.each_atomic(users.iter().map(group).collect()),
         scripted_heads(redis, users, &now),
     );
-    let mut answers = answers?.into_iter();
-    let mut scripted = scripted.unwrap_or_default().into_iter();
-    let mut feeds = Vec::with_capacity(users.len());
-    while let (Some(companion), Some(list)) = (answers.next(), answers.next()) {
-        let elements: Vec<Vec<u8>> = value(list)?.unwrap_or_default();
-        let companion = head_and_length(companion)?;
-        let is_intact = companion.as_ref().is_some_and(|(_, length)| *length <= elements.len());
-        let entry = |element| entry(element, &now);
-        let mut entries: Vec<FeedEntry> = elements.into_iter().rev().filter_map(entry).collect();
-        sort(&mut entries);
-        let head = companion.map(|(head, _)| head);
-        let scripted = scripted.next().flatten().filter(|scripted| scripted.position == head);
-        let unread = scripted.and_then(|scripted| scripted.unread);
-        feeds.push(Feed { head, is_intact, entries, unread });
-    }
-    Ok(feeds)
+    let scripted = scripted.into_iter().map(|scripted| scripted.ok().flatten());
+    let read = |(answers, scripted): (RedisResult<Vec<RedisResult<Value>>>, Option<FeedHead>)| {
+        feed(answers?, scripted, &now)
+    };
+    answers.into_iter().zip(scripted).map(read).collect()
+}
+
+fn feed(
+    answers: Vec<RedisResult<Value>>,
+    scripted: Option<FeedHead>,
+    now: &str,
+) -> RedisResult<Feed> {
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+    let (companion, list) = (next(), next());
+    let elements: Vec<Vec<u8>> = value(list)?.unwrap_or_default();
+    let companion = head_and_length(companion)?;
+    let is_intact = companion.as_ref().is_some_and(|(_, length)| *length <= elements.len());
+    let entry = |element| entry(element, now);
+    let mut entries: Vec<FeedEntry> = elements.into_iter().rev().filter_map(entry).collect();
+    sort(&mut entries);
+    let head = companion.map(|(head, _)| head);
+    let scripted = scripted.filter(|scripted| scripted.position == head);
+    let unread = scripted.and_then(|scripted| scripted.unread);
+    Ok(Feed { head, is_intact, entries, unread })
 }
 
 /// The time since the Unix epoch as text.
@@ -216,8 +230,9 @@ fn entry(element: Vec<u8>, now: &str) -> Option<FeedEntry> {
     if ours.is_none() && object_text(element.as_bytes()).is_none() {
         return None;
     }
-    let is_expired = ours.is_some() && expiry_of(&element).is_some_and(|time| time <= now);
-    Some(FeedEntry { ours, is_expired, notification: element.into() })
+    let is_expired = || expiry_of(&element).is_some_and(|time| time <= now);
+    let is_silent = ours.is_some() && (is_quiet(&element) || is_expired());
+    Some(FeedEntry { ours, is_silent, notification: element.into() })
 }
 
 /// The time in a UUIDv7: its first 48 bits are milliseconds (RFC 9562 §5.7).
@@ -238,7 +253,11 @@ mod tests {
         let found = entry(ours).unwrap();
         assert_eq!(found.notification, ours);
         let created = Duration::from_millis(0x019a_0000_0001);
-        assert_eq!(found.ours, Some(Ours { seq: 7, created }));
+        assert_eq!((found.ours, found.is_silent), (Some(Ours { seq: 7, created }), false));
+        for quiet in ["muted", "imported"] {
+            let quiet = ours.replace("7,\"t\"", &format!("7,\"{quiet}\":true,\"t\""));
+            assert!(entry(&quiet).unwrap().is_silent);
+        }
         assert_eq!(entry(r#"{"userId":"a","seq":7}"#).unwrap().ours, None);
         assert_eq!(entry("[1]"), None);
         assert_eq!(entry("{"), None);
@@ -248,7 +267,7 @@ mod tests {
     fn ours_are_in_order_even_if_another_service_moved_them() {
         let entry = |seq: Option<i64>| FeedEntry {
             ours: seq.map(|seq| Ours { seq, created: Duration::ZERO }),
-            is_expired: false,
+            is_silent: false,
             notification: "".into(),
         };
         let seq = |entry: &FeedEntry| entry.ours.map(|ours| ours.seq);

@@ -2,7 +2,8 @@
 //! [`crate::redis::pubsub_parser`].
 //!
 //! Blocking, since its thread has no other work: a blocking read is one system call, where an event
-//! loop needs two and a timer.
+//! loop needs two and a timer. Another task may write to the connection meanwhile
+//! ([`Subscription::split`]); that never waits.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs as _};
@@ -19,6 +20,7 @@ use socket2::{SockRef, Socket};
 
 use crate::limits::SUBSCRIPTION_READ_BYTES;
 use crate::redis::pubsub_parser::{self, Garbled, Reply};
+use crate::redis::pubsub_writer::{SharedTls, Writer};
 
 /// Why the subscription could not be made, or was lost.
 #[derive(Debug, thiserror::Error)]
@@ -36,6 +38,12 @@ pub(crate) enum SubscriptionError {
     Late,
     #[error("probes do not arrive")]
     Deaf,
+    #[error("its server is no longer a master")]
+    Outdated,
+    #[error("the servers of Redis are not known yet")]
+    Unknown,
+    #[error("the servers of Redis are not known yet: {0}")]
+    Undisclosed(String),
     #[error("the type of the address is not supported")]
     Unsupported,
 }
@@ -45,6 +53,8 @@ enum Stream {
     Plain(Socket),
     /// Boxed: the state of TLS is large.
     Tls(Box<StreamOwned<ClientConnection, Socket>>),
+    /// The same, shared with a [`Writer`].
+    Shared(SharedTls),
 }
 
 /// A subscribed connection; see the module.
@@ -78,13 +88,39 @@ impl Subscription {
             subscription.send(&words)?;
             subscription.answered(deadline, |reply| *reply == Reply::Other)?;
         }
-        let mut words = vec!["SUBSCRIBE"];
-        words.extend(channels);
-        subscription.send(&words)?;
+        if !channels.is_empty() {
+            let mut words = vec!["SUBSCRIBE"];
+            words.extend(channels);
+            subscription.send(&words)?;
+        }
         for _ in channels {
             subscription.answered(deadline, |reply| *reply == Reply::Subscribed)?;
         }
         Ok(subscription)
+    }
+
+    /// The connection with a second handle, which writes while this one waits for bytes.
+    ///
+    /// # Errors
+    /// The process has no more file descriptors.
+    pub(crate) fn split(self) -> io::Result<(Self, Writer)> {
+        let Self { stream, scratch, buffer } = self;
+        let (stream, writer) = match stream {
+            Stream::Plain(socket) => {
+                let writer = Writer::plain(socket.try_clone()?);
+                (Stream::Plain(socket), writer)
+            }
+            Stream::Tls(stream) => {
+                let shared = SharedTls::new(*stream)?;
+                let writer = Writer::tls(shared.try_clone()?);
+                (Stream::Shared(shared), writer)
+            }
+            Stream::Shared(shared) => {
+                let writer = Writer::tls(shared.try_clone()?);
+                (Stream::Shared(shared), writer)
+            }
+        };
+        Ok((Self { stream, scratch, buffer }, writer))
     }
 
     /// The next complete reply in the buffer, if there is one.
@@ -103,6 +139,7 @@ impl Subscription {
         let read = match &mut self.stream {
             Stream::Plain(socket) => socket.read(&mut self.scratch),
             Stream::Tls(stream) => stream.read(&mut self.scratch),
+            Stream::Shared(stream) => stream.read(&mut self.scratch),
         };
         match read {
             Ok(0) => Err(SubscriptionError::Closed),
@@ -124,6 +161,14 @@ impl Subscription {
         let read = self.read();
         self.socket().set_nonblocking(false)?;
         read
+    }
+
+    /// Whether a message, or the answer to a PING, is among the bytes that were read: these show that
+    /// the subscription receives, while answers to its own commands do not.
+    pub(crate) fn holds_message(&self) -> bool {
+        const SIGNS: [&[u8]; 2] = [b"message\r\n", b"pong\r\n"];
+        let bytes: &[u8] = &self.buffer;
+        SIGNS.iter().any(|sign| bytes.windows(sign.len()).any(|part| part == *sign))
     }
 
     /// Sends a PING; its answer counts as a reply.
@@ -165,6 +210,7 @@ impl Subscription {
                 stream.write_all(bytes.as_bytes())?;
                 stream.flush()?;
             }
+            Stream::Shared(stream) => stream.send(bytes.as_bytes())?,
         }
         Ok(())
     }
@@ -173,6 +219,7 @@ impl Subscription {
         match &self.stream {
             Stream::Plain(socket) => SockRef::from(socket),
             Stream::Tls(stream) => SockRef::from(&stream.sock),
+            Stream::Shared(stream) => SockRef::from(stream.socket()),
         }
     }
 }
@@ -201,7 +248,7 @@ fn connect(
         ConnectionAddr::TcpTls { host, port, insecure: false, tls_params: None } => {
             let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
             let socket = prepared(tcp(host, *port, deadline)?)?;
-            let client = ClientConnection::new(tls(), name).map_err(io::Error::other)?;
+            let client = ClientConnection::new(tls()?, name).map_err(io::Error::other)?;
             let mut stream = StreamOwned::new(client, socket);
             while stream.conn.is_handshaking() {
                 match stream.conn.complete_io(&mut stream.sock) {
@@ -235,10 +282,15 @@ fn tcp(host: &str, port: u16, deadline: Instant) -> io::Result<Socket> {
     Err(last)
 }
 
-/// The system's certificates, as redis-rs uses them.
-fn tls() -> Arc<rustls::ClientConfig> {
+/// The system's certificates, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`: as redis-rs uses them.
+fn tls() -> io::Result<Arc<rustls::ClientConfig>> {
+    let found = rustls_native_certs::load_native_certs();
     let mut roots = rustls::RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map(|error| format!(": {error}")).unwrap_or_default();
+        return Err(io::Error::other(format!("the system has no certificates for TLS{why}")));
+    }
     let config = rustls::ClientConfig::builder().with_root_certificates(roots);
-    Arc::new(config.with_no_client_auth())
+    Ok(Arc::new(config.with_no_client_auth()))
 }

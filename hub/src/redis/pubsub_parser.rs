@@ -1,5 +1,5 @@
 //! Parses the Redis protocol (RESP2) of a subscription: replies from a growing buffer; messages are
-//! slices of it, not copies.
+//! slices of it, not copies. Messages of shard channels (`smessage`) are messages.
 //!
 //! Own code, because this is the hub's hottest path: redis-rs parses every message with combinators
 //! into nested values and passes it on through a channel, which took a third of the hub's own time
@@ -14,28 +14,41 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// A reply on a subscribed connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Reply {
+pub enum Reply {
     Message {
         channel: Bytes,
         payload: Bytes,
     },
     /// The subscription to one channel is confirmed.
     Subscribed,
-    /// `OK`, a pong, and other replies to ignore.
+    /// The subscription to a shard channel is confirmed.
+    Joined(Bytes),
+    /// The subscription to a shard channel has ended: as asked for, or because its slot has moved.
+    Left(Bytes),
+    /// The answer to a PING with this text.
+    Pong(Bytes),
+    /// `OK`, and other replies to ignore.
     Other,
     Error(String),
+}
+
+/// The text of an error that names the server of a slot: `MOVED 3999 host:port`. An empty host is
+/// that of the server that was asked.
+pub fn moved(error: &str) -> Option<(u16, &str)> {
+    let (slot, server) = error.strip_prefix("MOVED ")?.split_once(' ')?;
+    Some((slot.parse().ok()?, server))
 }
 
 /// The bytes are not RESP2, or announce a size above the limit: the connection is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed reply from Redis: {0}")]
-pub(crate) struct Garbled(&'static str);
+pub struct Garbled(&'static str);
 
 /// Takes the next reply from the front of the buffer, if it is complete.
 ///
 /// # Errors
 /// See [`Garbled`].
-pub(crate) fn take(buffer: &mut BytesMut) -> Result<Option<Reply>, Garbled> {
+pub fn take(buffer: &mut BytesMut) -> Result<Option<Reply>, Garbled> {
     let Some((shape, length)) = parse(buffer)? else { return Ok(None) };
     let bytes = buffer.split_to(length).freeze();
     Ok(Some(match shape {
@@ -44,6 +57,8 @@ pub(crate) fn take(buffer: &mut BytesMut) -> Result<Option<Reply>, Garbled> {
             let text = bytes.get(text.0..text.1).unwrap_or_default();
             Reply::Error(String::from_utf8_lossy(text).into_owned())
         }
+        // Before the first subscription Redis answers a PING like this.
+        Shape::Bulk(text) => Reply::Pong(bytes.slice(text.0..text.1)),
         Shape::Other => Reply::Other,
     }))
 }
@@ -54,18 +69,22 @@ type Range = (usize, usize);
 enum Shape {
     /// Up to three bulk strings.
     Array([Option<Range>; 3]),
+    Bulk(Range),
     Error(Range),
     Other,
 }
 
 fn reply(bytes: &Bytes, parts: &[Option<Range>; 3]) -> Reply {
-    let [Some(kind), Some(channel), payload] = parts else { return Reply::Other };
+    let [Some(kind), Some(second), payload] = parts else { return Reply::Other };
+    let second = || bytes.slice(second.0..second.1);
     match (bytes.get(kind.0..kind.1), payload) {
-        (Some(b"message"), Some(payload)) => Reply::Message {
-            channel: bytes.slice(channel.0..channel.1),
-            payload: bytes.slice(payload.0..payload.1),
-        },
+        (Some(b"message" | b"smessage"), Some(payload)) => {
+            Reply::Message { channel: second(), payload: bytes.slice(payload.0..payload.1) }
+        }
         (Some(b"subscribe"), _) => Reply::Subscribed,
+        (Some(b"ssubscribe"), _) => Reply::Joined(second()),
+        (Some(b"sunsubscribe"), _) => Reply::Left(second()),
+        (Some(b"pong"), _) => Reply::Pong(second()),
         _ => Reply::Other,
     }
 }
@@ -77,6 +96,11 @@ fn parse(bytes: &[u8]) -> Result<Option<(Shape, usize)>, Garbled> {
         b'*' => {}
         b'-' => return Ok(Some((Shape::Error(text), at))),
         b'+' | b':' => return Ok(Some((Shape::Other, at))),
+        b'$' => {
+            let bulk = bulk(bytes, text, at)?;
+            let shape = |text: Option<Range>| text.map_or(Shape::Other, Shape::Bulk);
+            return Ok(bulk.map(|(text, end)| (shape(text), end)));
+        }
         _ => return Err(Garbled("an unexpected kind of reply")),
     }
     let count = number(bytes, text)?;
@@ -89,28 +113,35 @@ fn parse(bytes: &[u8]) -> Result<Option<(Shape, usize)>, Garbled> {
         at = next;
         match kind {
             b'$' => {
-                let length = number(bytes, text)?;
-                let Ok(length) = usize::try_from(length) else { continue }; // null
-                if length > CHANNEL_MESSAGE_BYTES_MAX {
-                    return Err(Garbled("a message above the size limit"));
-                }
-                let end = at + length;
-                if bytes.len() < end + 2 {
-                    return Ok(None);
-                }
-                if bytes.get(end..end + 2) != Some(b"\r\n") {
-                    return Err(Garbled("a string without CRLF"));
-                }
+                let Some((text, next)) = bulk(bytes, text, at)? else { return Ok(None) };
                 if let Some(part) = parts.get_mut(index) {
-                    *part = Some((at, end));
+                    *part = text;
                 }
-                at = end + 2;
+                at = next;
             }
             b':' | b'+' => {}
             _ => return Err(Garbled("an unexpected kind of element")),
         }
     }
     Ok(Some((Shape::Array(parts), at)))
+}
+
+/// The bulk string that begins at `at`, whose length is `length`, and the start of what follows it.
+fn bulk(bytes: &[u8], length: Range, at: usize) -> Result<Option<(Option<Range>, usize)>, Garbled> {
+    let Ok(length) = usize::try_from(number(bytes, length)?) else {
+        return Ok(Some((None, at))); // null
+    };
+    if length > CHANNEL_MESSAGE_BYTES_MAX {
+        return Err(Garbled("a message above the size limit"));
+    }
+    let end = at + length;
+    if bytes.len() < end + 2 {
+        return Ok(None);
+    }
+    if bytes.get(end..end + 2) != Some(b"\r\n") {
+        return Err(Garbled("a string without CRLF"));
+    }
+    Ok(Some((Some((at, end)), end + 2)))
 }
 
 /// The line that begins at `at`: its kind, its text, and the start of the next one.
@@ -167,7 +198,12 @@ mod tests {
             b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n",
             MESSAGE,
             b"*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n$0\r\n\r\n",
-            b"*2\r\n$4\r\npong\r\n$0\r\n\r\n",
+            b"*2\r\n$4\r\npong\r\n$1\r\n7\r\n",
+            b"$1\r\n8\r\n",
+            b"*3\r\n$10\r\nssubscribe\r\n$1\r\nc\r\n:2\r\n",
+            b"*3\r\n$8\r\nsmessage\r\n$1\r\nc\r\n$1\r\nm\r\n",
+            b"*3\r\n$12\r\nsunsubscribe\r\n$1\r\nc\r\n:0\r\n",
+            b"*3\r\n$12\r\nsunsubscribe\r\n$-1\r\n:0\r\n",
             b"-ERR no\r\n",
             b":5\r\n",
             b"*0\r\n",
@@ -183,6 +219,11 @@ mod tests {
             Reply::Subscribed,
             message(b"a\r\nb"),
             message(b""),
+            Reply::Pong(Bytes::from_static(b"7")),
+            Reply::Pong(Bytes::from_static(b"8")),
+            Reply::Joined(Bytes::from_static(b"c")),
+            message(b"m"),
+            Reply::Left(Bytes::from_static(b"c")),
             Reply::Other,
             Reply::Error("ERR no".to_owned()),
             Reply::Other,
@@ -209,6 +250,15 @@ mod tests {
             assert!(read(bytes, 1000).is_err(), "{}", String::from_utf8_lossy(bytes));
         }
         assert!(read(&vec![b'+'; LINE_BYTES_MAX + 2], usize::MAX).is_err());
+    }
+
+    #[test]
+    fn an_error_may_name_the_server_of_a_slot() {
+        assert_eq!(moved("MOVED 3999 127.0.0.1:6381"), Some((3999, "127.0.0.1:6381")));
+        assert_eq!(moved("MOVED 5 :6381"), Some((5, ":6381")));
+        for other in ["MOVED", "MOVED x a:1", "MOVED 70000 a:1", "ASK 5 a:1", "ERR MOVED 5 a:1"] {
+            assert_eq!(moved(other), None, "{other}");
+        }
     }
 
     #[test]

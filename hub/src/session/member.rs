@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use shared::CloseCode;
+use shared::{CloseCode, UserId};
 use tokio::time::Instant;
 
 use crate::admission::rate_limit::{Bucket, Rate};
@@ -37,8 +37,43 @@ impl Member {
         Self { membership, authority, wheel, allowance: Allowance::new(Instant::now()) }
     }
 
-    fn renew(&self, connection: &Arc<Connection>, token: &str) -> Result<(), End> {
-        let expires_at = self.authority.renew(self.membership.user(), token)?;
+    fn renewal(&self, connection: &Arc<Connection>) -> Renewal {
+        Renewal {
+            authority: self.authority.clone(),
+            user: self.membership.user().clone(),
+            connection: connection.clone(),
+            wheel: self.wheel.clone(),
+        }
+    }
+
+    fn renew(&self, connection: &Arc<Connection>, token: String) -> Option<End> {
+        let renewal = self.renewal(connection);
+        if !self.authority.must_fetch(&token) {
+            return renewal.apply(&token).err();
+        }
+        // The socket goes on meanwhile: its old token is still valid.
+        tokio::spawn(async move {
+            renewal.authority.prepare(&token).await;
+            if let Err(end) = renewal.apply(&token) {
+                renewal.connection.close(end);
+            }
+        });
+        None
+    }
+}
+
+/// A new token for a socket.
+struct Renewal {
+    authority: Authority,
+    user: UserId,
+    connection: Arc<Connection>,
+    wheel: Arc<TimerWheel>,
+}
+
+impl Renewal {
+    fn apply(&self, token: &str) -> Result<(), End> {
+        let expires_at = self.authority.renew(&self.user, token)?;
+        let connection = &self.connection;
         let due = connection.renew(expires_at);
         self.wheel.add(connection, due);
         let renewed = Outgoing::Renewed { expires_in_ms: connection.expires_in_ms() };
@@ -57,7 +92,7 @@ impl Listener for Member {
 
     fn text(&mut self, connection: &Arc<Connection>, text: String) -> Option<End> {
         match (ClientFrame::parse(&text), connection.protocol) {
-            (Some(ClientFrame::Auth { token }), _) => self.renew(connection, &token).err(),
+            (Some(ClientFrame::Auth { token }), _) => self.renew(connection, token),
             (Some(ClientFrame::Ping), Protocol::V1) => {
                 self.membership.ping();
                 None

@@ -51,6 +51,7 @@ impl TicketDesk {
             }
             token => token.unwrap_or_default(),
         };
+        self.config.keys.prepare(token).await;
         let claims = self.config.keys.verify(token, now_s()).map_err(Reason::of_token)?;
         allowed_origins::check(&self.config.allowed_origins, headers)
             .map_err(|error| Reason::Origin.because(error))?;

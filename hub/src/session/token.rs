@@ -12,11 +12,22 @@ use crate::config::Config;
 const STAY_MAX: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Verifies the tokens that renew a socket.
+#[derive(Clone)]
 pub(crate) struct Authority(Arc<Config>);
 
 impl Authority {
     pub(crate) fn new(config: Arc<Config>) -> Self {
         Self(config)
+    }
+
+    /// Whether the identity provider has to be asked for the token's key first.
+    pub(crate) fn must_fetch(&self, token: &str) -> bool {
+        self.0.keys.must_fetch(token)
+    }
+
+    /// Asks the identity provider for the token's key, within its deadline.
+    pub(crate) async fn prepare(&self, token: &str) {
+        self.0.keys.prepare(token).await;
     }
 
     /// Verifies a renewal; returns the new end of the socket's validity.

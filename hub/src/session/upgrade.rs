@@ -144,7 +144,10 @@ async fn check(
         .map_err(|error| Reason::Query.because(error))?;
     let config = &app.config;
     let bearer = match checks::credential(config, &head.headers, &query)? {
-        Credential::Token(token) => checks::verify(config, &token, now_s())?,
+        Credential::Token(token) => {
+            config.keys.prepare(&token).await;
+            checks::verify(config, &token, now_s())?
+        }
         Credential::Ticket(ticket) => {
             let redeemed = app.tickets.redeem(&ticket).await;
             let claims = redeemed.map_err(Reason::of_ticket)?.claims;

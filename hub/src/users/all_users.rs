@@ -6,6 +6,7 @@ use std::time::Duration;
 use shared::{CloseCode, UserId};
 
 use super::{FeedRequest, Registry};
+use crate::limits::BRIDGE_PERIODS_KEPT;
 use crate::presence::Users;
 use crate::protocol::Outgoing;
 use crate::users::user::Flush;
@@ -28,7 +29,17 @@ impl Registry {
         }
     }
 
-    /// The subscription is lost, so changes are missed.
+    /// One hub forwards other services' messages from now on.
+    pub(crate) fn begin_bridge(&self) {
+        self.bridge_period.store(BRIDGE_PERIODS_KEPT, Ordering::Relaxed);
+    }
+
+    /// That hub has done so until now.
+    pub(crate) fn next_bridge_period(&self) {
+        self.bridge_period.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The subscription to all users' channels is lost, so changes are missed.
     pub(crate) fn subscription_lost(&self) {
         self.is_subscribed.store(false, Ordering::SeqCst);
     }
@@ -64,6 +75,15 @@ impl Registry {
             }
         }
         queues
+    }
+
+    /// Rejects all further sockets.
+    pub(crate) fn set_draining(&self) {
+        self.is_draining.store(true, Ordering::SeqCst);
+    }
+
+    pub(crate) fn is_draining(&self) -> bool {
+        self.is_draining.load(Ordering::SeqCst)
     }
 
     /// Tells every socket to reconnect after a random time up to `spread`, and closes it; shard by

@@ -14,24 +14,39 @@ pub(crate) enum Incoming {
     /// Entries were marked as read or removed. Held like the others: an unread count that overtook
     /// a notification would be wrong.
     Change { change: Change, unread: Option<Unread> },
-}
-
-impl From<Incoming> for Outgoing {
-    fn from(message: Incoming) -> Self {
-        match message {
-            Incoming::Notification { text, position } => Outgoing::Notification { text, position },
-            Incoming::Change { change, unread } => Outgoing::Change { change, unread },
-        }
-    }
+    /// Notifications that no socket is sent take the places from `first` to the position in the feed.
+    Quiet { first: i64, position: Position },
 }
 
 impl Incoming {
+    /// The event for the user's sockets, if there is one.
+    pub(crate) fn into_event(self) -> Option<Outgoing> {
+        match self {
+            Incoming::Notification { text, position } => {
+                Some(Outgoing::Notification { text, position })
+            }
+            Incoming::Change { change, unread } => Some(Outgoing::Change { change, unread }),
+            Incoming::Quiet { .. } => None,
+        }
+    }
+
     /// The position in the user's feed, if the message has one.
     pub(crate) fn position(&self) -> Option<&Position> {
         match self {
             Incoming::Notification { position, .. } => position.as_ref(),
+            Incoming::Quiet { position, .. } => Some(position),
             Incoming::Change { .. } => None,
         }
+    }
+
+    /// The position before the message, if it has one: sockets there have missed nothing.
+    pub(crate) fn before(&self) -> Option<Position> {
+        let position = self.position()?;
+        let first = match self {
+            Incoming::Quiet { first, .. } => *first,
+            Incoming::Notification { .. } | Incoming::Change { .. } => position.seq,
+        };
+        Some(Position { seq: first.saturating_sub(1), ..position.clone() })
     }
 
     /// The message in memory of its own: as received, it shares a buffer with everything read at
@@ -41,7 +56,7 @@ impl Incoming {
             Incoming::Notification { text, position } => {
                 Incoming::Notification { text: Bytes::copy_from_slice(&text), position }
             }
-            Incoming::Change { .. } => self,
+            Incoming::Change { .. } | Incoming::Quiet { .. } => self,
         }
     }
 
@@ -49,6 +64,8 @@ impl Incoming {
         match self {
             Incoming::Notification { text, .. } => text.len(),
             Incoming::Change { change, .. } => change.ids().iter().map(String::len).sum(),
+            // Its epoch is shared.
+            Incoming::Quiet { .. } => 0,
         }
     }
 }
@@ -80,9 +97,9 @@ impl Held {
         self.messages.is_empty()
     }
 
-    /// The seq of the first held message of an epoch.
-    pub(crate) fn first_seq(&self, epoch: &str) -> Option<i64> {
-        let mut positions = self.messages.iter().filter_map(Incoming::position);
+    /// The seq before the first held message of an epoch.
+    pub(crate) fn before(&self, epoch: &str) -> Option<i64> {
+        let mut positions = self.messages.iter().filter_map(Incoming::before);
         positions.find(|position| &*position.epoch == epoch).map(|position| position.seq)
     }
 
@@ -90,7 +107,7 @@ impl Held {
     pub(crate) fn holds(&self, element: &[u8]) -> bool {
         self.messages.iter().any(|message| match message {
             Incoming::Notification { text, position } => position.is_none() && *text == element,
-            Incoming::Change { .. } => false,
+            Incoming::Change { .. } | Incoming::Quiet { .. } => false,
         })
     }
 

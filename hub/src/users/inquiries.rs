@@ -23,7 +23,7 @@ impl Registry {
         let mut flush = Flush::default();
         let mut shard = self.shard(user.as_str());
         if let Some(known) = shard.get_mut(user) {
-            let begun = known.ping(id, self.asked_at(), &mut flush);
+            let begun = known.ping(id, self.asked_at(known), &mut flush);
             self.begin(user, known, begun);
         }
         drop(shard);
@@ -32,8 +32,9 @@ impl Registry {
 
     /// The time of a question. Without a subscription it is the end of time, at which no number that
     /// was known before is valid: changes may have been missed.
-    pub(super) fn asked_at(&self) -> Duration {
-        if self.is_subscribed.load(Ordering::SeqCst) { now() } else { Duration::MAX }
+    pub(super) fn asked_at(&self, user: &User) -> Duration {
+        let is_heard = user.hearing.is_joined && self.is_subscribed.load(Ordering::SeqCst);
+        if is_heard { now() } else { Duration::MAX }
     }
 
     /// Requests the inquiry's read, and answers without a number after the deadline.

@@ -10,11 +10,13 @@
 //! which users connect and leave.
 
 mod all_users;
+mod hearing;
 pub(crate) mod held;
 mod inquiries;
 mod inquiry;
 mod inspection;
 mod membership;
+mod requests;
 pub mod resume;
 pub(crate) mod sequencer;
 pub(crate) mod user;
@@ -23,7 +25,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -35,7 +37,9 @@ use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use crate::users::all_users::Queues;
 pub(crate) use crate::users::membership::Membership;
+pub use crate::users::requests::FeedRequest;
 
+use crate::channels::{Channels, Hearing};
 use crate::metrics::{Metrics, Undelivered};
 use crate::presence::Presence;
 use crate::redis::feed_reader::{Feed, FeedHead};
@@ -50,34 +54,21 @@ use crate::users::user::{Flush, User, UserSocket};
 /// More than there are cores, so that a walk rarely blocks a delivery.
 const SHARDS: usize = 64;
 
-/// A request to read a user's feed. At most one per user is under way, which bounds their queue.
-#[derive(Debug)]
-pub struct FeedRequest {
-    pub(crate) user: UserId,
-    /// The [`User::generation`] that asked: an answer must not reach a later one.
-    pub(crate) generation: u64,
-    /// The number of the subscription at that time: an answer from before the subscription was
-    /// restored may lack publications of the outage.
-    pub(crate) subscription: u64,
-    /// [`Sequencer::changes`] at that time.
-    pub(crate) changes: u32,
-    pub(crate) query: FeedQuery,
-    /// Whether a head is read with the number of unread entries, which costs ten times as much or
-    /// more: not for the sweep.
-    pub(crate) wants_unread: bool,
-}
-
 pub struct Registry {
     shards: Box<[Mutex<Shard>]>,
     hasher: RandomState,
     /// The next generation, counted over all users.
     next_generation: AtomicU64,
     is_draining: AtomicBool,
-    /// The number of the current subscription.
+    /// The number of the current subscription, as far as it concerns all users.
     subscription: AtomicU64,
     is_subscribed: AtomicBool,
+    /// The period of the bridge, as in [`Sequencer::set_period`].
+    bridge_period: AtomicU32,
     requests: mpsc::UnboundedSender<FeedRequest>,
     presence: Arc<Presence>,
+    /// The users' own channels, if the hub hears those.
+    channels: Option<Arc<Channels>>,
     pub(crate) metrics: Arc<Metrics>,
 }
 
@@ -86,6 +77,7 @@ type Shard = HashMap<UserId, User>;
 impl Registry {
     pub fn new(
         presence: Arc<Presence>,
+        channels: Option<Arc<Channels>>,
         metrics: Arc<Metrics>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<FeedRequest>) {
         let (requests, receiver) = mpsc::unbounded_channel();
@@ -95,9 +87,11 @@ impl Registry {
             next_generation: AtomicU64::new(0),
             is_draining: AtomicBool::new(false),
             subscription: AtomicU64::new(0),
-            is_subscribed: AtomicBool::new(false),
+            is_subscribed: AtomicBool::new(channels.is_some()),
+            bridge_period: AtomicU32::new(0),
             requests,
             presence,
+            channels,
             metrics,
         };
         (Arc::new(registry), receiver)
@@ -128,7 +122,7 @@ impl Registry {
             Entry::Occupied(mut known) => {
                 let known = known.get_mut();
                 if !is_resuming {
-                    let begun = known.welcome(&mut socket, self.asked_at(), &mut flush);
+                    let begun = known.welcome(&mut socket, self.asked_at(known), &mut flush);
                     self.begin(&user, known, begun);
                 }
                 known.sockets.push(socket);
@@ -137,17 +131,22 @@ impl Registry {
             }
             Entry::Vacant(vacant) => {
                 let generation = self.next_generation.fetch_add(1, Ordering::Relaxed);
+                let channels = self.channels.as_ref();
+                let hearing = channels.map_or(Hearing::ALWAYS, |channels| channels.want(&user));
                 let known = vacant.insert(User {
                     generation,
+                    hearing,
+                    is_asked: false,
                     sequencer: Sequencer::default(),
                     sockets: smallvec![socket],
                     inquiry: Inquiry::default(),
                 });
                 self.presence.set(&user, true);
                 self.metrics.user_came();
-                // The feed includes the head.
-                let query = if is_resuming { FeedQuery::Feed } else { FeedQuery::Head };
-                self.request(&user, known, Some(query));
+                // What is published before the channel is subscribed must be in what is read.
+                if hearing.is_joined {
+                    self.begin_order(&user, known);
+                }
             }
         }
         drop(shard);
@@ -161,6 +160,9 @@ impl Registry {
         known.sockets.retain(|socket| socket.connection.id != id);
         if known.sockets.is_empty() {
             shard.remove(user);
+            if let Some(channels) = &self.channels {
+                channels.unwant(user);
+            }
             self.presence.set(user, false);
             self.metrics.user_left();
         }
@@ -173,8 +175,8 @@ impl Registry {
         notification: Bytes,
         position: Option<Position>,
         flush: &mut Flush,
-    ) {
-        self.take(user, flush, || Incoming::Notification { text: notification, position });
+    ) -> bool {
+        self.take(user, flush, || Incoming::Notification { text: notification, position })
     }
 
     /// Tells all of a user's sockets of a change of the feed.
@@ -188,11 +190,25 @@ impl Registry {
         self.take(user.as_str(), flush, || Incoming::Change { change, unread });
     }
 
-    fn take(&self, id: &str, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) {
+    /// Notes the places from `first` to `position` of notifications that no socket is sent.
+    pub(crate) fn pass_over(
+        &self,
+        user: &UserId,
+        first: i64,
+        position: Position,
+        flush: &mut Flush,
+    ) {
+        self.take(user.as_str(), flush, || Incoming::Quiet { first, position });
+    }
+
+    /// Whether the user is here.
+    fn take(&self, id: &str, flush: &mut Flush, incoming: impl FnOnce() -> Incoming) -> bool {
         let mut shard = self.shard(id);
         let Some(user) = shard.get_mut(id) else {
-            return self.metrics.undelivered(Undelivered::NotHere, 1);
+            self.metrics.undelivered(Undelivered::NotHere, 1);
+            return false;
         };
+        user.sequencer.set_period(self.bridge_period.load(Ordering::Relaxed));
         let send = &mut |event| User::send(&mut user.sockets, &event, flush);
         let query = user.sequencer.take(incoming(), send);
         if query.is_some()
@@ -200,6 +216,7 @@ impl Registry {
         {
             self.request(id, user, query);
         }
+        true
     }
 
     /// Handles the answer to [`FeedQuery::Head`].
@@ -253,42 +270,16 @@ impl Registry {
         else {
             return;
         };
+        user.sequencer.set_period(self.bridge_period.load(Ordering::Relaxed));
         let query = step(user, &mut flush);
         self.request(&request.user, user, query);
-        if request.subscription != self.subscription.load(Ordering::SeqCst) {
+        if request.subscription != self.subscription_of(user) {
             user.sequencer.unsync();
             let query = user.sequencer.needs_head().then_some(FeedQuery::Head);
             self.request(&request.user, user, query);
         }
         drop(shard);
         flush.flush();
-    }
-
-    /// Rejects all further sockets.
-    pub(crate) fn set_draining(&self) {
-        self.is_draining.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn is_draining(&self) -> bool {
-        self.is_draining.load(Ordering::SeqCst)
-    }
-
-    fn request(&self, id: &UserId, user: &User, query: Option<FeedQuery>) {
-        if let Some(query) = query {
-            // Fails only while the hub is shutting down.
-            let _ = self.requests.send(self.new_request(id, user, query));
-        }
-    }
-
-    fn new_request(&self, id: &UserId, user: &User, query: FeedQuery) -> FeedRequest {
-        FeedRequest {
-            user: id.clone(),
-            generation: user.generation,
-            subscription: self.subscription.load(Ordering::SeqCst),
-            changes: user.sequencer.changes(),
-            query,
-            wants_unread: true,
-        }
     }
 
     fn shard(&self, user: &str) -> MutexGuard<'_, Shard> {

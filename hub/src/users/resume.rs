@@ -179,7 +179,7 @@ fn above(feed: &Feed, head: &Position, start: usize, seq: Option<i64>) -> Replay
             last = Some(ours.seq);
             is_anchored = feed.is_intact;
         }
-        if !entry.is_expired {
+        if !entry.is_silent {
             events.push(entry.event(&head.epoch));
         }
     }

@@ -8,13 +8,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::wire::Position;
-
 use crate::limits::FEED_READS_FAILED_MAX;
 use crate::protocol::{Outgoing, Welcome};
 use crate::redis::feed_reader::{Feed, FeedHead, mark};
 use crate::users::held::{Held, Incoming};
 use known::Known;
+use recent::{Recent, Replayed};
 use unread::UnreadAt;
 
 /// The read of Redis that the user's messages have to wait for.
@@ -39,6 +38,12 @@ pub(crate) struct Sequencer {
     /// Whether the subscription was lost since then: elements of other services may be missing,
     /// too.
     missed_publications: bool,
+    /// Other services' elements that were replayed from the list. Boxed, because it is rare.
+    replayed: Option<Box<Replayed>>,
+    /// What the sockets were sent lately, if another hub forwards other services' messages.
+    recent: Option<Box<Recent>>,
+    /// The period of the bridge; 0 without one.
+    period: u32,
     /// Held messages while the feed is being read. Boxed, because it is rare.
     held: Option<Box<Held>>,
     /// Failed reads in a row while messages were held.
@@ -76,6 +81,9 @@ impl Default for Sequencer {
             newest: Newest::Unknown,
             is_synced: false,
             missed_publications: false,
+            replayed: None,
+            recent: None,
+            period: 0,
             held,
             queries_failed: 0,
             is_query_due: false,
@@ -129,17 +137,6 @@ impl Sequencer {
         !self.is_synced && self.held.is_none()
     }
 
-    /// Returns to a head that is behind in the same epoch; yields the previous position. Only a
-    /// Redis that lost data is behind, since an entry is in the feed before it is published.
-    pub(crate) fn rewind(&mut self, head: &Position) -> Option<Position> {
-        match &mut self.known {
-            Known::At(last) if last.epoch == head.epoch && head.seq < last.seq => {
-                Some(std::mem::replace(last, head.clone()))
-            }
-            _ => None,
-        }
-    }
-
     /// Handles a message from a channel.
     pub(crate) fn take(
         &mut self,
@@ -161,8 +158,9 @@ impl Sequencer {
         now: Duration,
         send: &mut dyn FnMut(Outgoing),
     ) -> Option<FeedQuery> {
+        let newest = Newest::of(newest);
         if self.known == Known::Unread {
-            self.newest = Newest::of(newest);
+            self.newest = newest;
             self.start_at(head, unread, now, send);
             self.is_synced = true;
             return self.release(false, send);
@@ -181,17 +179,16 @@ impl Sequencer {
             (Known::At(last), Some(head)) => head.epoch == last.epoch,
             _ => true,
         };
-        let newest = Newest::of(newest);
         let has_news = self.missed_publications
             && newest != Newest::EmptyFeed
             && self.newest != Newest::Unknown
-            && self.newest != newest;
+            && (self.newest != newest || self.may_hide_missed());
         let is_behind = is_behind || (is_same && has_news);
         if is_behind {
             self.held = Some(Box::default());
             return Some(FeedQuery::Feed);
         }
-        self.newest = newest;
+        self.note_read(newest);
         self.rebase(head, now, send);
         (self.is_synced, self.missed_publications) = (true, false);
         None
@@ -206,6 +203,7 @@ impl Sequencer {
     ) -> Option<FeedQuery> {
         let head = feed.head.clone();
         let missed = self.missed_of_others(&feed);
+        self.note_replayed(&missed);
         match (&self.known, &head) {
             // The user's first socket is resuming, so the feed was read instead of its head.
             (Known::Unread, _) => {
@@ -216,9 +214,9 @@ impl Sequencer {
             }
             _ => self.rebase(head.clone(), now, send),
         }
+        self.note_read(Newest::of(feed.entries.last().map(|entry| mark(&entry.notification))));
         (self.is_synced, self.missed_publications) = (true, false);
         (self.queries_failed, self.is_query_due) = (0, false);
-        self.newest = Newest::of(feed.entries.last().map(|entry| mark(&entry.notification)));
         let mut waiting = self.held.take().unwrap_or_default().into_messages();
         while let Some((message, is_asked)) = waiting.next() {
             let is_known = match (message.position(), &head) {
@@ -242,8 +240,7 @@ impl Sequencer {
                 }
                 continue;
             }
-            if let Some(position) = message.position() {
-                let before = Position { seq: position.seq - 1, ..position.clone() };
+            if let Some(before) = message.before() {
                 self.replay(&before, &feed, send);
             }
             let unread = self.unread.clone();
@@ -294,6 +291,7 @@ impl Sequencer {
 mod decide;
 mod gap_fill;
 mod known;
+mod recent;
 #[cfg(test)]
 mod tests;
 mod unread;

@@ -9,6 +9,7 @@ use shared::wire::Position;
 use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
+use crate::channels::Hearing;
 use crate::metrics::Metrics;
 use crate::protocol::{Outgoing, Protocol, Welcome};
 use crate::redis::feed_reader::Feed;
@@ -22,6 +23,10 @@ use crate::users::sequencer::{FeedQuery, Sequencer};
 pub(crate) struct User {
     /// Distinguishes this connected period of the user from earlier ones.
     pub(crate) generation: u64,
+    /// Whether the user's channel is heard.
+    pub(crate) hearing: Hearing,
+    /// Whether the first read was requested.
+    pub(crate) is_asked: bool,
     pub(crate) sequencer: Sequencer,
     pub(crate) sockets: SmallVec<[UserSocket; 1]>,
     pub(crate) inquiry: Inquiry,

@@ -3,9 +3,10 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Error, Result, ensure};
 
 use crate::limits::METRICS_TOKEN_BYTES_MAX;
+use crate::settings::listen as listen_on;
 
 /// Where `/metrics` is served, and with which token.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl MetricsAccess {
     /// An invalid address, or a token file that is unreadable or empty.
     pub fn new(listen: Option<&str>, token_file: Option<&str>, variables: &str) -> Result<Self> {
         let listen = listen.filter(|text| !text.is_empty());
-        let listen = listen.map(str::parse).transpose();
+        let listen = listen.map(|text| listen_on(text).map_err(Error::msg)).transpose();
         let listen =
             listen.with_context(|| format!("--metrics-listen ({variables}METRICS_LISTEN)"))?;
         let file = token_file.filter(|file| !file.is_empty());

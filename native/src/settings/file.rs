@@ -44,7 +44,7 @@ impl ConfigFile {
         };
         let table = DeTable::parse(text).map_err(|error| {
             let start = error.span().map_or(text.len(), |span| span.start);
-            at(start, error.message().to_owned())
+            at(start, format!("{}{}", error.message(), unquoted(text, start)))
         })?;
         let mut settings = Vec::new();
         for (key, value) in table.into_inner() {
@@ -70,6 +70,27 @@ impl ConfigFile {
     }
 }
 
+/// A hint where a value looks like text without quotes.
+fn unquoted(text: &str, start: usize) -> &'static str {
+    let begin = text.get(..start).and_then(|before| before.rfind('\n')).map_or(0, |at| at + 1);
+    let line = text.get(begin..).and_then(|rest| rest.lines().next()).unwrap_or_default();
+    let value = line.split_once('=').map_or("", |(_, value)| value.trim());
+    match value.starts_with(['"', '\'', '[', '{']) || value.is_empty() {
+        true => "",
+        false => "; text needs quotes: name = \"text\"",
+    }
+}
+
+/// A hint at the known setting that the name is most like.
+fn similar(key: &str, command: &Command) -> String {
+    let likeness = |arg: &&Arg| strsim::jaro_winkler(key, arg.get_id().as_str());
+    let likely = settable(command).map(|arg| (likeness(&arg), arg.get_id().as_str()));
+    match likely.max_by(|a, b| a.0.total_cmp(&b.0)).filter(|(likeness, _)| *likeness > 0.85) {
+        Some((_, name)) => format!("; did you mean `{name}`?"),
+        None => String::new(),
+    }
+}
+
 fn line(text: &str, start: usize) -> usize {
     1 + text.get(..start).unwrap_or(text).matches('\n').count()
 }
@@ -80,7 +101,7 @@ fn setting(
     command: &Command,
 ) -> Result<(String, Vec<String>), String> {
     let Some(arg) = settable(command).find(|arg| arg.get_id() == key) else {
-        return Err(format!("`{key}` is not a known setting"));
+        return Err(format!("`{key}` is not a known setting{}", similar(key, command)));
     };
     let wrong = |kind: &str| Err(format!("`{key}` must be {kind}"));
     let kind = arg.get_value_parser().type_id();

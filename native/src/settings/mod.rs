@@ -1,6 +1,7 @@
 //! Combines command line, environment and file into the settings, and records the source of each.
 
 pub mod file;
+mod listen;
 pub mod sample;
 
 use std::any::TypeId;
@@ -14,8 +15,23 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use crate::limits::SETTINGS_FILE_BYTES_MAX;
 use file::{ConfigFile, is_number, settable};
 
+pub use listen::listen;
+
 /// How the names of all programs' variables start, but for those that others use, too.
 const OUR_VARIABLES: &str = "BELLWIRE_";
+
+/// The variables of the command `bellwire`, which may stand in everyone's environment.
+const OF_THE_COMMAND: [&str; 9] = [
+    "BELLWIRE_CONFIG",
+    "BELLWIRE_HUB_URL",
+    "BELLWIRE_KEY_FILE",
+    "BELLWIRE_POSTGRES_URL",
+    "BELLWIRE_PROFILE",
+    "BELLWIRE_REDIS_URL",
+    "BELLWIRE_TOKEN",
+    "BELLWIRE_TOKEN_FILE",
+    "BELLWIRE_URL",
+];
 
 /// What a program's command line has besides its flags.
 #[derive(Debug)]
@@ -103,6 +119,7 @@ impl<C: CommandFactory + FromArgMatches> Settings<C> {
             name.starts_with(OUR_VARIABLES)
                 && !self.program.others.iter().any(|prefix| name.starts_with(prefix))
                 && !known.contains(OsStr::new(name))
+                && !OF_THE_COMMAND.contains(&name.as_str())
                 && !is_of_kubernetes(name)
         };
         let mut unknown: Vec<String> = names.filter(is_unknown).collect();

@@ -3,14 +3,17 @@
 use serde_json::json;
 use shared::Code;
 use shared::auth::Scope;
-use shared::limits::{CACHE_INVALIDATE_TAGS_MAX, CACHE_TAG_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX};
+use shared::limits::{
+    CACHE_INVALIDATE_TAGS_MAX, CACHE_READ_BYTES_MAX, CACHE_READ_PATHS_MAX, CACHE_READ_WAIT_MS,
+    CACHE_TAG_BYTES_MAX, REQUEST_ARRAY_BYTES_MAX,
+};
 
 use super::REDIS;
 use crate::headers::{AGE, CACHE_CONTROL, CACHE_STATUS, ETAG, if_none_match};
 use crate::operation::Operation;
 use crate::schema::{
-    about, anything, count, list, list_max, named, object, or_null, pattern, request, text, time,
-    with_default, words,
+    about, anything, count, list, list_max, named, object, one_of, or_null, pattern, request, text,
+    time, with_default, words,
 };
 use crate::schemas::{Named, id, name};
 
@@ -32,6 +35,20 @@ pub fn schemas() -> Vec<Named> {
         ("InvalidationMode", mode),
         ("TagInvalidation", request([("tags", tags), ("mode?", named("InvalidationMode"))])),
         ("TagsInvalidated", object([("invalidated", about(count(), "The number of tags."))])),
+        ("PageRead", request([("paths", list_max(path(), CACHE_READ_PATHS_MAX))])),
+        ("PathRead", about(path_read(), "What a read of this path answers with 200.")),
+        ("PathFailed", about(path_failed(), "What a read of this path answers with an error.")),
+        (
+            "PathResult",
+            about(
+                one_of(&[named("PathRead"), named("PathFailed")]),
+                "`status` tells which of the two it is.",
+            ),
+        ),
+        (
+            "PageResults",
+            object([("results", about(list(named("PathResult")), "In the order of the paths."))]),
+        ),
         ("CachedResource", cached_resource()),
         (
             "CacheSummary",
@@ -42,6 +59,32 @@ pub fn schemas() -> Vec<Named> {
         ),
     ]
 }
+
+fn path() -> serde_json::Value {
+    about(text(), "A path after `/cache/`, percent-encoded as there, without a query.")
+}
+
+fn path_read() -> serde_json::Value {
+    object([
+        ("path", about(text(), "As it was asked for.")),
+        ("status", json!({"type": "integer", "const": 200})),
+        ("value", about(anything(), "The value from its source, unchanged.")),
+        ("etag", about(text(), "Its `ETag`, with quotes.")),
+        ("age", about(count(), "Its `Age` in seconds.")),
+        ("cacheStatus", about(text(), "Its `Cache-Status` (RFC 9211).")),
+    ])
+}
+
+fn path_failed() -> serde_json::Value {
+    object([
+        ("path", about(text(), "As it was asked for.")),
+        ("status", json!({"type": "integer", "enum": FAILED})),
+        ("error", named("ItemError")),
+    ])
+}
+
+/// The statuses of one path of a page read, other than 200.
+const FAILED: [u16; 10] = [400, 401, 403, 404, 409, 413, 500, 502, 503, 504];
 
 fn cached_resource() -> serde_json::Value {
     let ms = |words| about(count(), words);
@@ -90,10 +133,37 @@ fn summary() -> Operation {
         .fails(&REDIS)
 }
 
+fn page() -> Operation {
+    let alice = json!({
+        "path": "profile/alice", "status": 200, "value": {"userId": "alice", "name": "Alice"},
+        "etag": "\"2d06800538d394c2\"", "age": 12, "cacheStatus": "bellwire; hit; ttl=3412",
+    });
+    let missing = json!({
+        "path": "nothing", "status": 404,
+        "error": {"code": "not_found", "detail": "this resource does not exist"},
+    });
+    let (seconds, mib) = (CACHE_READ_WAIT_MS / 1000, CACHE_READ_BYTES_MAX / (1024 * 1024));
+    Operation::new("cache", "readResources", "post /cache/read", "Reads many cached resources.")
+        .says(format!(
+            "Each result is what a `GET` of its path answers, with the same rules; fresh values cost \
+             Redis one call together. A path that stands twice is read once. Sources are asked at the \
+             same time, so that a slow one delays no other; what is not there after {seconds} s is a \
+             504 of its path and is fetched to its end. Values have at most {mib} MiB together: one \
+             that does not fit is a 413 of its path. The answer is `no-store`."
+        ))
+        .per_path()
+        .body(named("PageRead"), REQUEST_ARRAY_BYTES_MAX)
+        .example(json!({"paths": ["profile/alice", "nothing"]}))
+        .answers(200, "The result of each path.", named("PageResults"))
+        .shows(200, json!({"results": [alice, missing]}))
+        .sends(200, &[CACHE_CONTROL])
+}
+
 pub fn operations() -> Vec<Operation> {
     // OpenAPI has no parameter for several segments, so there is one path per length.
     vec![
         summary(),
+        page(),
         read("readResource", "get /cache/{resource}"),
         remove("invalidateResource", "delete /cache/{resource}"),
         read("readResourcePart", "get /cache/{resource}/{part}"),

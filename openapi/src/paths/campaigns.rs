@@ -10,6 +10,7 @@ use shared::limits::{
 };
 
 use super::REDIS;
+use super::notifications::header_key;
 use crate::operation::Operation;
 use crate::schema::{
     NO_NUL, about, any_of, anything, count, decimal, flag, integer, list, list_max, map, named,
@@ -69,17 +70,24 @@ pub fn schemas() -> Vec<Named> {
     ]
 }
 
+const KEY: &str = "While the campaign exists, a repeat of the request with this key changes nothing, \
+                   until the users are replaced.";
+
 pub fn operations() -> Vec<Operation> {
     let users = || named("CampaignUsersInput");
     let take = with_default(integer(1, CAMPAIGN_NEXT_MAX), 1);
     let limit = with_default(integer(1, CAMPAIGN_PAGE_MAX), CAMPAIGN_PAGE_DEFAULT);
     vec![
         new("replaceCampaign", "put /campaigns/{campaign}/users", "Replaces a campaign's users.")
+            .header("Idempotency-Key", header_key(), KEY)
+            .fails(&[Code::IdempotencyMismatch])
             .body(users(), REQUEST_ARRAY_BYTES_MAX)
             .example(users_example())
             .answers(200, "The users are replaced.", named("Remaining"))
             .shows(200, json!({"remaining": 2})),
         new("appendToCampaign", "post /campaigns/{campaign}/users", "Adds users to a campaign.")
+            .header("Idempotency-Key", header_key(), KEY)
+            .fails(&[Code::IdempotencyMismatch])
             .body(users(), REQUEST_ARRAY_BYTES_MAX)
             .example(users_example())
             .answers(200, "The users are added.", named("Remaining"))

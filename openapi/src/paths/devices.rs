@@ -113,7 +113,14 @@ fn preferences() -> Vec<Named> {
     let kind = |form: Form| {
         form.object([
             ("push?", about(flag(), "Whether pushes are sent.")),
-            ("feed?", about(flag(), "Stored, and without effect in this version.")),
+            (
+                "feed?",
+                about(
+                    flag(),
+                    "`false`: new notifications of this kind are read from the start and not \
+                     delivered live.",
+                ),
+            ),
         ])
     };
     let kinds = |form: Form| {

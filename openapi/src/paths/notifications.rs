@@ -24,6 +24,7 @@ pub fn schemas() -> Vec<Named> {
     let mut key = pattern("^[ -~]+$");
     key["minLength"] = 1.into();
     key["maxLength"] = IDEMPOTENCY_KEY_BYTES_MAX.into();
+    let import = list_max(named("NotificationImportItem"), BATCH_NOTIFICATIONS_MAX);
     let created = object([
         ("status", json!({"type": "integer", "const": 201})),
         ("notification", named("Notification")),
@@ -42,6 +43,8 @@ pub fn schemas() -> Vec<Named> {
         ("NotificationDraft", draft()),
         ("NotificationBatchItem", item),
         ("NotificationBatch", request([("notifications", items)])),
+        ("NotificationImportItem", import_item()),
+        ("NotificationImport", request([("notifications", import)])),
         ("Notification", notification()),
         ("ItemCreated", about(created, "The record holds the notification.")),
         ("ItemFailed", about(failed, "The item created nothing.")),
@@ -100,7 +103,63 @@ pub fn operations() -> Vec<Operation> {
         .answers(200, "The result of each item.", named("BatchResults"))
         .shows(200, json!({"results": [{"status": 201, "notification": created_example()}]}))
         .fails(&[Code::RecordUnavailable]),
+        Operation::new(
+            "notifications",
+            "importNotifications",
+            "post /notifications/import",
+            "Imports notifications of another system.",
+        )
+        .says(
+            "They keep their times and read marks, and take the user's next `seq`s in the order of \
+             the request: above what the user's feed has, below what is created later. So import \
+             the oldest first, and before the user's first create. Nothing is published or pushed, \
+             and preferences mute none. A repeat of an `idempotencyKey` has the answer of the first \
+             for as long as entries are kept (`retention_days`). Entries older than that are \
+             deleted by the next `POST /admin/prune`.",
+        )
+        .scope(Scope::NotificationsImport)
+        .body(named("NotificationImport"), REQUEST_ARRAY_BYTES_MAX)
+        .example(json!({"notifications": [import_example()]}))
+        .answers(200, "The result of each item.", named("BatchResults"))
+        .shows(200, json!({"results": [{"status": 201, "notification": imported_example()}]}))
+        .fails(&[Code::RecordUnavailable]),
     ]
+}
+
+fn import_example() -> Value {
+    json!({
+        "userId": "alice", "title": "Your order has shipped", "kind": "order", "data": {"order": 16},
+        "createdAt": "2026-11-02T09:30:00Z", "readAt": "2026-11-02T11:05:00Z",
+        "idempotencyKey": "old-notification-4711",
+    })
+}
+
+fn imported_example() -> Value {
+    json!({
+        "id": "019a4392-5f40-7b21-8c5d-0e9a7f6b3c12", "userId": "alice", "seq": 1, "imported": true,
+        "title": "Your order has shipped", "kind": "order", "data": {"order": 16},
+        "createdAt": "2026-11-02T09:30:00.000Z", "readAt": "2026-11-02T11:05:00.000Z",
+        "delivery": "sent",
+    })
+}
+
+/// A draft without `push`, with the times of its history.
+fn import_item() -> Value {
+    let mut item = draft();
+    if let Some(properties) = item["properties"].as_object_mut() {
+        properties.remove("push");
+    }
+    let created = about(time(), "Between 1970 and now.");
+    let read = about(time(), "When it was read; absent or null if it is unread.");
+    let times = request([("createdAt", created), ("readAt?", read)]);
+    for name in ["createdAt", "readAt"] {
+        item["properties"][name] = times["properties"][name].clone();
+    }
+    item["properties"]["idempotencyKey"] = or_null(named("IdempotencyKey"));
+    if let Some(required) = item["required"].as_array_mut() {
+        required.push("createdAt".into());
+    }
+    item
 }
 
 fn example() -> Value {
@@ -121,7 +180,7 @@ pub fn created_example() -> Value {
 }
 
 /// The spaces around a header's value are not part of it.
-fn header_key() -> Value {
+pub(super) fn header_key() -> Value {
     let mut key = pattern("^[!-~]([ -~]*[!-~])?$");
     key["minLength"] = 1.into();
     key["maxLength"] = IDEMPOTENCY_KEY_BYTES_MAX.into();
@@ -156,6 +215,13 @@ fn text_up_to(chars_max: usize) -> Value {
 
 fn notification() -> Value {
     let seq = about(integer(1, i64::MAX), "Counts the user's notifications.");
+    let muted = json!({"type": "boolean", "const": true});
+    let muted = about(
+        muted,
+        "The user does not want this kind in the feed: read from the start, and not delivered live.",
+    );
+    let imported = json!({"type": "boolean", "const": true});
+    let imported = about(imported, "It is history of another system: not delivered live.");
     let delivery = words(&["sent", "pending"]);
     let delivery = about(delivery, "`pending` until the notification is in the user's feed.");
     object([
@@ -169,6 +235,8 @@ fn notification() -> Value {
         ("createdAt", time()),
         ("expiresAt?", time()),
         ("readAt?", time()),
+        ("muted?", muted),
+        ("imported?", imported),
         ("delivery", delivery),
     ])
 }

@@ -1,6 +1,6 @@
 //! Health, administration, statistics of Redis, and this document.
 
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::Code;
 use shared::auth::Scope;
 use shared::limits::{
@@ -9,6 +9,7 @@ use shared::limits::{
 
 use super::BOTH;
 use crate::operation::Operation;
+use crate::schema;
 use crate::schema::{
     about, count, decimal, flag, integer, list, map, named, object, or_null, pattern, request,
     text, text_max, with_default,
@@ -21,6 +22,7 @@ pub fn schemas() -> Vec<Named> {
     let ok = || json!({"type": "string", "const": "ok"});
     let cursor = about(text(), "The cursor of the next page; `0` on the last page.");
     let keys = about(list(text()), "Bytes that are not UTF-8 are shown as `\\xff`.");
+    let live = about(schema::words(&["all", "bridge", "own"]), "The functions' variable `live`.");
     let done = about(flag(), "Whether nothing is left to delete.");
     vec![
         (
@@ -34,6 +36,7 @@ pub fn schemas() -> Vec<Named> {
             object([
                 ("sent", about(count(), "The number of users whose feeds are now up to date.")),
                 ("pending", about(count(), "The number of users whose feeds are still behind.")),
+                ("live", live),
             ]),
         ),
         (
@@ -45,10 +48,10 @@ pub fn schemas() -> Vec<Named> {
     ]
 }
 
-fn stats() -> serde_json::Value {
+fn stats() -> Value {
     let known = || or_null(count());
     let stats = object([
-        ("connectedClients", known()),
+        ("connectedClients", about(known(), "On a cluster all numbers are sums over its masters.")),
         ("usedMemory", about(known(), "Bytes.")),
         ("maxMemory", about(known(), "Bytes; 0 means no limit.")),
         ("totalKeys", about(known(), "The keys of all databases.")),
@@ -56,7 +59,7 @@ fn stats() -> serde_json::Value {
         ("keyspaceHits", known()),
         ("keyspaceMisses", known()),
         ("hitRate", about(or_null(integer(0, 100)), "Hits per hundred lookups.")),
-        ("uptimeSeconds", known()),
+        ("uptimeSeconds", about(known(), "Of a cluster's master that started last.")),
         ("queues", about(map(named("QueueDepth")), "The queues that were asked for, by name.")),
     ]);
     about(stats, "A number that Redis does not report is null.")
@@ -86,7 +89,7 @@ pub fn operations() -> Vec<Operation> {
             )
             .answers(200, "The functions are ready.", named("Health"))
             .shows(200, json!({"status": "ok", "auth": "ok", "redis": "ok", "record": "ok"}))
-            .fails(&[Code::AuthNotConfigured, Code::NotReady])
+            .fails(&[Code::AuthNotConfigured, Code::AuthUnavailable, Code::NotReady])
             .fails(&[Code::RedisUnavailable, Code::RecordUnavailable]),
         new("readApi", "get /openapi.json", "Reads this document.")
             .answers(200, "The document.", map(crate::schema::anything()))
@@ -97,6 +100,7 @@ pub fn operations() -> Vec<Operation> {
             .empty(204, "The data is erased, if there was any.")
             .fails(&BOTH),
         read_stats(),
+        read_metrics(),
         scan_keys(),
     ];
     all.extend(administration());
@@ -119,8 +123,8 @@ fn administration() -> [Operation; 3] {
         new("relay", "post /admin/relay", "Delivers pending notifications.")
             .scope(Scope::OpsWrite)
             .no_body()
-            .answers(200, "The numbers of users.", named("Relayed"))
-            .shows(200, json!({"sent": 2, "pending": 0}))
+            .answers(200, "The numbers of users, and the channels.", named("Relayed"))
+            .shows(200, json!({"sent": 2, "pending": 0, "live": "all"}))
             .fails(&BOTH),
         new(
             "prune",
@@ -136,10 +140,27 @@ fn administration() -> [Operation; 3] {
     ]
 }
 
-fn read_stats() -> Operation {
+/// Queues whose depth is wanted: schema and description.
+fn queue_names() -> (Value, String) {
     let names = format!("At most {STATS_QUEUES_MAX} names of queues, separated by commas.");
     let name = identifier_pattern(NAME_ALPHABET);
-    let queues = pattern(&format!("^{name}(,{name}){{0,{}}}$", STATS_QUEUES_MAX - 1));
+    (pattern(&format!("^{name}(,{name}){{0,{}}}$", STATS_QUEUES_MAX - 1)), names)
+}
+
+fn read_metrics() -> Operation {
+    let (queues, names) = queue_names();
+    let shown = "bellwire_functions_ready{part=\"redis\"} 1\n";
+    new("readMetrics", "get /metrics", "Reads numbers of Redis, record and queues for Prometheus.")
+        .says("It is answered even if Redis or the record is away.")
+        .says("A number that is not known is left out.")
+        .scope(Scope::OpsRead)
+        .query("queues", queues, &names)
+        .answers_text(200, "The page.", "text/plain; version=0.0.4; charset=utf-8", shown)
+        .fails(&[Code::InvalidId, Code::ReservedName, Code::LimitExceeded])
+}
+
+fn read_stats() -> Operation {
+    let (queues, names) = queue_names();
     new("readStats", "get /stats", "Reads statistics of Redis, and the depths of queues.")
         .scope(Scope::OpsRead)
         .query("queues", queues, &names)
@@ -149,13 +170,24 @@ fn read_stats() -> Operation {
         .fails(&[Code::RedisUnavailable, Code::WrongType])
 }
 
+/// The cursor of `SCAN`, on a cluster with the master that it is for.
+fn key_cursor() -> Value {
+    let inner = |number: Value| {
+        let pattern = number["pattern"].as_str().unwrap_or_default();
+        pattern.trim_start_matches('^').trim_end_matches('$').to_owned()
+    };
+    let (number, port) = (inner(decimal(u64::MAX)), inner(decimal(u64::from(u16::MAX))));
+    pattern(&format!("^{number}(@[0-9A-Za-z._:\\[\\]-]{{1,255}}:{port})?$"))
+}
+
 fn scan_keys() -> Operation {
     let count = with_default(integer(1, KEYS_COUNT_MAX), KEYS_COUNT_DEFAULT);
     new("scanKeys", "get /keys", "Lists keys of Redis, one `SCAN` step at a time.")
         .says("A page may be empty although others follow, and may contain a key twice.")
+        .says("On a cluster the masters follow one another; one that is replaced may be left out.")
         .scope(Scope::OpsRead)
         .query("pattern", text_max(KEYS_PATTERN_BYTES_MAX), "A pattern in the syntax of `MATCH`.")
-        .query("cursor", decimal(u64::MAX), "The `cursor` of the previous page; `0` for the first.")
+        .query("cursor", key_cursor(), "The `cursor` of the previous page; `0` for the first.")
         .query("count", count, "The number of keys that Redis examines.")
         .answers(200, "A page of keys.", named("KeyPage"))
         .shows(200, json!({"keys": ["notifications:alice"], "cursor": "0"}))

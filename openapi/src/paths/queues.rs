@@ -8,7 +8,8 @@ use shared::limits::{
     QUEUE_PAYLOAD_BYTES_MAX, QUEUE_PAYLOAD_DEPTH_MAX, QUEUE_REASON_BYTES_MAX,
     QUEUE_RECEIPT_CHARS_MAX, QUEUE_RECEIPTS_MAX, QUEUE_RECEIVE_DEFAULT, QUEUE_RECEIVE_MAX,
     QUEUE_RECEIVES_DEFAULT, QUEUE_RECEIVES_MAX, QUEUE_VISIBILITY_S_DEFAULT, QUEUE_VISIBILITY_S_MAX,
-    QUEUES_PAGE_DEFAULT, QUEUES_PAGE_MAX, REQUEST_ARRAY_BYTES_MAX, REQUEST_BYTES_MAX,
+    QUEUE_WAIT_S_MAX, QUEUES_PAGE_DEFAULT, QUEUES_PAGE_MAX, REQUEST_ARRAY_BYTES_MAX,
+    REQUEST_BYTES_MAX,
 };
 
 use super::REDIS;
@@ -62,6 +63,13 @@ fn requests() -> Vec<Named> {
             request([
                 ("max?", with_default(integer(1, QUEUE_RECEIVE_MAX), QUEUE_RECEIVE_DEFAULT)),
                 ("visibilitySeconds?", with_default(visibility(), QUEUE_VISIBILITY_S_DEFAULT)),
+                (
+                    "waitSeconds?",
+                    about(
+                        with_default(integer(0, QUEUE_WAIT_S_MAX), 0),
+                        "While the queue is empty, the answer waits for a message this long.",
+                    ),
+                ),
                 (
                     "maxReceives?",
                     about(

@@ -1,12 +1,16 @@
+use std::io::{BufRead as _, BufReader, Lines, Write as _};
+use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use push::message::Message;
 use push::outcome::Outcome;
 use push::webpush::Allowed;
 use push::{Address, Push, Sender};
 use ring::agreement::{ECDH_P256, EphemeralPrivateKey};
 use ring::rand::SystemRandom;
+use support::paths::workspace;
 
 use crate::support::{Fake, Files, Protocol, Reply, count, push};
 
@@ -164,4 +168,82 @@ fn addresses_are_not_shown() {
     let push = to("https://fcm.googleapis.com/fcm/send/s3cret");
     let text = format!("{push:?}");
     assert!(!text.contains("s3cret") && text.contains("webpush"), "{text}");
+}
+
+/// A browser whose encryption others wrote: the Python package `http_ece`.
+struct Browser {
+    process: Child,
+    input: ChildStdin,
+    output: Lines<BufReader<ChildStdout>>,
+    p256dh: String,
+    auth: String,
+}
+
+impl Browser {
+    fn start() -> Self {
+        let python = workspace().join("target/http-ece/venv/bin/python");
+        assert!(python.is_file(), "{} is missing: run `scripts/push-tools`", python.display());
+        let mut command = Command::new(python);
+        command.arg(workspace().join("tests/peers/http_ece_reader.py"));
+        let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = piped.spawn().unwrap();
+        let input = process.stdin.take().unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap()).lines();
+        let keys = output.next().unwrap().unwrap();
+        let (p256dh, auth) = keys.split_once(' ').unwrap();
+        let (p256dh, auth) = (p256dh.to_owned(), auth.to_owned());
+        Self { process, input, output, p256dh, auth }
+    }
+
+    fn decrypt(&mut self, body: &[u8]) -> Result<Vec<u8>, String> {
+        writeln!(self.input, "{}", STANDARD.encode(body)).unwrap();
+        let line = self.output.next().unwrap().unwrap();
+        STANDARD.decode(&line).map_err(|_| line)
+    }
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test]
+async fn others_read_what_is_encrypted() {
+    let files = Files::new();
+    let service = Fake::start(&files.certificate, |_| Reply::status(201)).await;
+    let sender = sender(&files).await;
+    let mut browser = Browser::start();
+    let titles = ["", "Invoice 7", "é\u{1F600}\"\\", &"x".repeat(1000), &"long ".repeat(2000)];
+    for title in titles {
+        let mut push = to(&format!("{}/x", service.origin()));
+        push.address = Address::WebPush {
+            endpoint: format!("{}/x", service.origin()),
+            p256dh: browser.p256dh.clone(),
+            auth: browser.auth.clone(),
+        };
+        // The longest is shortened to the last byte that a service takes.
+        let message =
+            Message { body: Some(title.to_owned()), may_shorten: true, ..(*push.message).clone() };
+        push.message = std::sync::Arc::new(message);
+        assert_eq!(sender.send_one(&push).await, Outcome::Accepted);
+        let body = service.seen().last().unwrap().body.to_vec();
+        let text = browser.decrypt(&body).unwrap();
+        let shown: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        let told = shown.to_string();
+        assert!(told.contains(&push.message.title), "{told}");
+        if title.len() < 3000 {
+            assert!(
+                told.contains(serde_json::to_string(title).unwrap().trim_matches('"')),
+                "{told}"
+            );
+        } else {
+            assert!(body.len() > 4000 && body.len() <= 4096, "{}", body.len());
+        }
+        // Any other byte is noticed.
+        let mut other = body;
+        *other.last_mut().unwrap() ^= 1;
+        assert!(browser.decrypt(&other).unwrap_err().starts_with("error"));
+    }
 }

@@ -47,7 +47,9 @@ pub struct ServeArgs {
     #[arg(long, env = "BELLWIRE_PUSH_FUNCTIONS_TOKEN_FILE", value_name = "FILE")]
     pub(crate) functions_token_file: Option<String>,
 
-    /// Redis, as `redis://user:password@host:port/db`, or `rediss://…` for TLS.
+    /// Redis, as `redis://user:password@host:port/db`; a Redis Cluster, as
+    /// `redis+cluster://host:port,host:port`; or Sentinel, as
+    /// `redis+sentinel://host:port,host:port/name`. `rediss…://` for TLS.
     #[arg(
         long,
         env = "BELLWIRE_PUSH_REDIS_URL",

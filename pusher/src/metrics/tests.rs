@@ -24,6 +24,12 @@ async fn the_documented_metrics_are_on_the_page() {
 }
 
 #[tokio::test]
+async fn the_alerts_are_about_metrics_that_exist() {
+    let found = metrics_page::has_the_alerts(&new_page().await, "bellwire_push_");
+    assert!(found > 6, "{found}");
+}
+
+#[tokio::test]
 async fn the_dashboard_shows_metrics_that_exist() {
     let found = metrics_page::has_the_dashboards(&new_page().await, &["bellwire_push_"]);
     assert!(found > 10, "{found}");

@@ -1,10 +1,10 @@
-//! The calls of a campaign's scripts, and of test pushes. None waits longer than the connection's
-//! deadlines.
+//! The calls of a campaign's scripts, and of test pushes. None waits longer than the deadlines of
+//! [`native::redis`]. Each call's keys are in one hash slot.
 
 use std::sync::Arc;
 
 use native::redis::Commands;
-use redis::{ErrorKind, FromRedisValue, Pipeline, RedisError, ServerErrorKind};
+use redis::{FromRedisValue, Pipeline, RedisError, Value};
 use shared::campaign_push::index::{self, Pushing};
 use shared::campaign_push::{Block, Call, Claim, Claimed, Malformed, Settled};
 use shared::keys::{PUSH_TESTS, push_test};
@@ -23,7 +23,8 @@ pub(crate) enum StoreError {
 impl StoreError {
     /// Whether the same call may succeed, and may have been executed; else Redis refuses it.
     pub(crate) fn is_away(&self) -> bool {
-        matches!(self, StoreError::Redis(error) if native::redis::is_away(error))
+        let StoreError::Redis(error) = self else { return false };
+        native::redis::is_away(error) || error.is_cluster_error()
     }
 }
 
@@ -53,10 +54,15 @@ impl Store {
     /// Redis is away.
     pub(crate) async fn look(&self) -> Result<(Vec<Pushing>, Vec<Vec<u8>>), StoreError> {
         let [name, args @ ..] = index::list();
-        let mut pipeline = redis::pipe();
-        pipeline.cmd(name).arg(&args[..]);
-        pipeline.cmd("LPOP").arg(PUSH_TESTS).arg(TRIALS_MAX);
-        let (listed, tests): (Vec<Vec<u8>>, Option<Vec<Vec<u8>>>) = self.query(&pipeline).await?;
+        let (mut list, mut pop) = (redis::cmd(name), redis::cmd("LPOP"));
+        list.arg(&args[..]);
+        pop.arg(PUSH_TESTS).arg(TRIALS_MAX);
+        let mut answers = self.commands.each(vec![list, pop]).await.into_iter();
+        let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+        let (listed, tests) = (next(), next());
+        let listed: Vec<Vec<u8>> = self.noted(listed.and_then(parsed))?;
+        // Test pushes wait; campaigns go on without them.
+        let tests: Option<Vec<Vec<u8>>> = self.noted(tests.and_then(parsed)).unwrap_or_default();
         Ok((index::listed(&listed), tests.unwrap_or_default()))
     }
 
@@ -120,32 +126,18 @@ impl Store {
         self.noted(self.commands.query(pipeline).await)
     }
 
-    /// Runs a script; sends its source if the server does not know it yet.
     async fn script<T: FromRedisValue>(&self, call: &Call) -> Result<T, StoreError> {
-        let answer = match self.run("EVALSHA", call.script.sha1(), call).await {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.run("EVAL", call.script.source, call).await
-            }
-            answer => answer,
-        };
-        self.noted(answer)
-    }
-
-    async fn run<T: FromRedisValue>(
-        &self,
-        command: &str,
-        script: &str,
-        call: &Call,
-    ) -> Result<T, RedisError> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd(command).arg(script).arg(call.keys.len()).arg(&call.keys).arg(&call.args);
-        self.commands.query::<(T,)>(&pipeline).await.map(|(answer,)| answer)
+        self.noted(self.commands.script(call.script, &call.keys, &call.args).await)
     }
 
     fn noted<T>(&self, answer: Result<T, RedisError>) -> Result<T, StoreError> {
         answer.map_err(|error| {
-            self.health.redis_failed();
+            self.health.redis_failed(&error);
             StoreError::Redis(error)
         })
     }
+}
+
+fn parsed<T: FromRedisValue>(answer: Value) -> Result<T, RedisError> {
+    Ok(redis::from_redis_value(answer)?)
 }

@@ -5,15 +5,19 @@
 //! |---|---|
 //! | `jobs` | pushes of single notifications: sent once, repeated, given up, removed |
 //! | `campaigns` | campaigns: templates, progress, pauses, several workers |
+//! | `cluster` | a Redis Cluster, and Sentinel |
 //! | `faults` | workers killed, functions and Redis away |
 //! | `process` | command line, readiness, metrics, the end |
+//! | `tls` | encrypted connections, and certificates that are not accepted |
 //! | `support` | functions that remember, and the whole world around a worker |
 
 // clippy.toml allows this in `#[test]` functions; the harness around them fails the same way.
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod campaigns;
+mod cluster;
 mod faults;
 mod jobs;
 mod process;
 mod support;
+mod tls;

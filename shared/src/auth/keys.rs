@@ -1,6 +1,8 @@
 //! Parses the configured keys. Error texts name a key's place and its problem, never its value: an
 //! invalid text may be the secret itself.
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use jsonwebtoken::{Algorithm, DecodingKey, crypto};
@@ -13,6 +15,12 @@ use crate::limits::{HS256_KEY_BYTES_MIN, RSA_KEY_BITS_MAX, RSA_KEY_BITS_MIN};
 #[error("{0}")]
 pub struct KeyError(String);
 
+impl KeyError {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+}
+
 /// The key settings: variables of the functions, configuration of the hub.
 #[derive(Clone, Debug, Default)]
 pub struct KeyConfig {
@@ -24,23 +32,39 @@ pub struct KeyConfig {
     pub issuer: String,
     /// Required `aud`; empty: any.
     pub audience: String,
+    /// Address of an identity provider's JWK set; empty: none, or the discovery document of `issuer`
+    /// names it if there is no other key.
+    pub jwks_url: String,
+    /// The claim with the user's id; empty: `sub`.
+    pub user_claim: String,
+    /// The claims with scopes, separated by spaces; empty: `scope`.
+    pub scope_claim: String,
 }
 
 /// A key, pinned to one algorithm.
-pub(super) struct Key {
+pub struct Key {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
     pub(super) decoding: DecodingKey,
 }
 
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({:?}, {})", self.kid, name_of(self.algorithm))
+    }
+}
+
 /// Length of a public key (RFC 8032 §5.1.5).
 const ED25519_KEY_BYTES: usize = 32;
+/// Length of a coordinate of P-256 (RFC 7518 §6.2.1.2).
+const P256_COORDINATE_BYTES: usize = 32;
 
 /// The algorithm's name in `alg`.
 pub(super) fn name_of(algorithm: Algorithm) -> &'static str {
     match algorithm {
         Algorithm::HS256 => "HS256",
         Algorithm::RS256 => "RS256",
+        Algorithm::ES256 => "ES256",
         Algorithm::EdDSA => "EdDSA",
         _ => "another algorithm",
     }
@@ -72,7 +96,8 @@ pub(super) fn read(config: &KeyConfig) -> Result<Vec<Key>, KeyError> {
     Ok(keys)
 }
 
-fn jwks(text: &str) -> Result<Vec<Value>, KeyError> {
+/// The members of a JWK set, unchecked.
+pub(super) fn jwks(text: &str) -> Result<Vec<Value>, KeyError> {
     let problem = |text: &str| KeyError(format!("the JWK set {text}"));
     // A parser's error quotes its input.
     let set: Value = serde_json::from_str(text).map_err(|error| {
@@ -93,23 +118,64 @@ fn jwks(text: &str) -> Result<Vec<Value>, KeyError> {
 }
 
 fn key(jwk: &Value) -> Result<Key, String> {
-    let Value::Object(jwk) = jwk else { return Err("is not a JSON object".to_owned()) };
-    let kid = match jwk.get("kid") {
-        None => None,
-        Some(Value::String(kid)) if !kid.is_empty() => Some(kid.clone()),
-        Some(Value::String(_)) => return Err("has an empty `kid`".to_owned()),
-        Some(_) => return Err("has a `kid` that is not text".to_owned()),
-    };
+    let jwk = object(jwk)?;
+    let kid = kid(jwk)?;
     check_use(jwk)?;
-    let (algorithm, decoding) = match (text(jwk, "kty")?, text(jwk, "alg")?) {
-        (_, None) => return Err("has no `alg`: every key is pinned to one".to_owned()),
+    let Some(alg) = text(jwk, "alg")? else {
+        return Err("has no `alg`: every key is pinned to one".to_owned());
+    };
+    let (algorithm, decoding) = match (text(jwk, "kty")?, alg) {
         (None, _) => return Err("has no `kty`".to_owned()),
-        (Some("oct"), Some("HS256")) => (Algorithm::HS256, secret(&bytes(jwk, "k")?)?),
-        (Some("RSA"), Some("RS256")) => (Algorithm::RS256, rsa(jwk)?),
-        (Some("OKP"), Some("EdDSA")) => (Algorithm::EdDSA, ed25519(jwk)?),
-        _ => return Err("is not HS256 (oct), RS256 (RSA) or EdDSA (OKP)".to_owned()),
+        (Some("oct"), "HS256") => (Algorithm::HS256, secret(&bytes(jwk, "k")?)?),
+        (Some(kty), alg) => public(jwk, kty, alg)?.ok_or_else(|| {
+            "is not HS256 (oct), RS256 (RSA), ES256 (EC) or EdDSA (OKP)".to_owned()
+        })?,
     };
     Ok(Key { kid, algorithm, decoding })
+}
+
+/// A key of an identity provider, whose set is public: a secret in it would prove nothing. Some
+/// providers leave `alg` out.
+pub(super) fn key_of_provider(jwk: &Value) -> Result<Key, String> {
+    let jwk = object(jwk)?;
+    let kid = kid(jwk)?;
+    check_use(jwk)?;
+    let kty = text(jwk, "kty")?.ok_or("has no `kty`")?;
+    let alg = text(jwk, "alg")?.unwrap_or(match kty {
+        "RSA" => "RS256",
+        "EC" => "ES256",
+        _ => "EdDSA",
+    });
+    let (algorithm, decoding) = public(jwk, kty, alg)?
+        .ok_or_else(|| "is not RS256 (RSA), ES256 (EC) or EdDSA (OKP)".to_owned())?;
+    Ok(Key { kid, algorithm, decoding })
+}
+
+/// A public key; `None` if the algorithm is another.
+fn public(
+    jwk: &Map<String, Value>,
+    kty: &str,
+    alg: &str,
+) -> Result<Option<(Algorithm, DecodingKey)>, String> {
+    Ok(Some(match (kty, alg) {
+        ("RSA", "RS256") => (Algorithm::RS256, rsa(jwk)?),
+        ("EC", "ES256") => (Algorithm::ES256, p256(jwk)?),
+        ("OKP", "EdDSA") => (Algorithm::EdDSA, ed25519(jwk)?),
+        _ => return Ok(None),
+    }))
+}
+
+fn object(jwk: &Value) -> Result<&Map<String, Value>, String> {
+    jwk.as_object().ok_or_else(|| "is not a JSON object".to_owned())
+}
+
+fn kid(jwk: &Map<String, Value>) -> Result<Option<String>, String> {
+    match jwk.get("kid") {
+        None => Ok(None),
+        Some(Value::String(kid)) if !kid.is_empty() => Ok(Some(kid.clone())),
+        Some(Value::String(_)) => Err("has an empty `kid`".to_owned()),
+        Some(_) => Err("has a `kid` that is not text".to_owned()),
+    }
 }
 
 /// Rejects a key that is not meant for verification (RFC 7517 §4.2, §4.3).
@@ -166,13 +232,32 @@ fn ed25519(jwk: &Map<String, Value>) -> Result<DecodingKey, String> {
     }
     let x = text(jwk, "x")?.unwrap_or_default();
     let decoding = DecodingKey::from_ed_components(x).map_err(|_| unreadable("x"))?;
-    // Bytes that are not a point of the curve are only detected in use. A valid key reports a wrong
-    // signature as such.
-    let nothing = BASE64URL.encode([0; 64]);
-    match crypto::verify(&nothing, b"", &decoding, Algorithm::EdDSA) {
-        Ok(_) => Ok(decoding),
-        Err(_) => Err("is not an Ed25519 key: `x` is not a point of the curve".to_owned()),
+    on_curve(decoding, Algorithm::EdDSA)
+        .ok_or_else(|| "is not an Ed25519 key: `x` is not a point of the curve".to_owned())
+}
+
+fn p256(jwk: &Map<String, Value>) -> Result<DecodingKey, String> {
+    if text(jwk, "crv")? != Some("P-256") {
+        return Err("has another `crv` than P-256".to_owned());
     }
+    for name in ["x", "y"] {
+        if bytes(jwk, name)?.len() != P256_COORDINATE_BYTES {
+            let bytes = P256_COORDINATE_BYTES;
+            return Err(format!("is not a P-256 key: `{name}` must have {bytes} bytes"));
+        }
+    }
+    let coordinate = |name| Ok::<_, String>(text(jwk, name)?.unwrap_or_default());
+    let decoding = DecodingKey::from_ec_components(coordinate("x")?, coordinate("y")?);
+    let decoding = decoding.map_err(|_| unreadable("x"))?;
+    on_curve(decoding, Algorithm::ES256)
+        .ok_or_else(|| "is not a P-256 key: `x` and `y` are no point of the curve".to_owned())
+}
+
+/// The key, unless its bytes are no point of the curve, which is only detected in use: a valid key
+/// reports a wrong signature as such.
+fn on_curve(decoding: DecodingKey, algorithm: Algorithm) -> Option<DecodingKey> {
+    let nothing = BASE64URL.encode([0; 64]);
+    crypto::verify(&nothing, b"", &decoding, algorithm).ok().map(|_| decoding)
 }
 
 fn text<'a>(jwk: &'a Map<String, Value>, name: &str) -> Result<Option<&'a str>, String> {

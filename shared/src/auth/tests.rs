@@ -1,4 +1,5 @@
 mod keys;
+mod provider;
 mod tokens;
 
 use base64::Engine as _;

@@ -1,9 +1,12 @@
 //! Splits and decodes a compact JWS (RFC 7515 §7.1).
 
+use std::fmt;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
+use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::unauthorized;
 use crate::error::Error;
@@ -107,6 +110,33 @@ pub(super) fn object<'a, T: Deserialize<'a>>(bytes: &'a [u8], what: &str) -> Res
         .ok()
         .filter(|_| is_object)
         .ok_or_else(|| unauthorized(format!("{what} is not a JSON object with unique names")))
+}
+
+/// The members of an object, whose names must be unique.
+pub(super) struct Members(pub(super) Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Unique;
+        impl<'de> Visitor<'de> for Unique {
+            type Value = Map<String, Value>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut members = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if members.insert(name, value).is_some() {
+                        return Err(A::Error::custom("a name twice"));
+                    }
+                }
+                Ok(members)
+            }
+        }
+        deserializer.deserialize_map(Unique).map(Self)
+    }
 }
 
 /// Distinguishes a member that is null from a missing one.

@@ -1,4 +1,4 @@
-//! The cryptography of components: HS256, RS256 and EdDSA, verification only.
+//! The cryptography of components: HS256, RS256, ES256 and EdDSA, verification only.
 //!
 //! Natively, the token library's own provider does the same with the same crates; in a component it
 //! would add all of its other algorithms.
@@ -37,6 +37,10 @@ fn verifier(algorithm: &Algorithm, key: &DecodingKey) -> Result<Box<dyn JwtVerif
             let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
             let key = RsaPublicKey::new(n, e);
             Ok(Box::new(Rs256(key.map_err(|_| ErrorKind::InvalidKeyFormat)?)))
+        }
+        (Algorithm::ES256, AlgorithmFamily::Ec) => {
+            let key = p256::ecdsa::VerifyingKey::from_sec1_bytes(key.try_get_as_bytes()?);
+            Ok(Box::new(Es256(key.map_err(|_| ErrorKind::InvalidEcdsaKey)?)))
         }
         (Algorithm::EdDSA, AlgorithmFamily::Ed) => {
             let bytes = <[u8; 32]>::try_from(key.try_get_as_bytes()?);
@@ -78,6 +82,21 @@ impl Verifier<Vec<u8>> for Rs256 {
 impl JwtVerifier for Rs256 {
     fn algorithm(&self) -> Algorithm {
         Algorithm::RS256
+    }
+}
+
+struct Es256(p256::ecdsa::VerifyingKey);
+
+impl Verifier<Vec<u8>> for Es256 {
+    /// The signature is r and s, 32 bytes each (RFC 7518 §3.4).
+    fn verify(&self, message: &[u8], signature: &Vec<u8>) -> Result<(), signature::Error> {
+        self.0.verify(message, &p256::ecdsa::Signature::from_slice(signature)?)
+    }
+}
+
+impl JwtVerifier for Es256 {
+    fn algorithm(&self) -> Algorithm {
+        Algorithm::ES256
     }
 }
 

@@ -18,6 +18,7 @@ fn writes_data_as_it_came() {
         seq: 3,
         draft,
         created_at_ms: 7,
+        quiet: None,
     };
     let json = notification.to_json();
     assert_eq!(
@@ -27,6 +28,35 @@ fn writes_data_as_it_came() {
         )
     );
     assert_eq!(our_id_and_seq(&json), Some((notification.id.as_str(), 3)));
+}
+
+#[test]
+fn a_quiet_one_says_so_behind_its_seq() {
+    let draft = draft(
+        r#"{"userId":"a","title":"t","data":{"createdAt":"x","muted":true},"expiresAt":"1970-01-02T00:00:00Z"}"#,
+    )
+    .unwrap();
+    let id = "01234567-89ab-7def-8123-456789abcdef".to_owned();
+    let mut notification =
+        Notification { id, seq: 12, draft, created_at_ms: 7, quiet: Some(Quiet::Muted) };
+    let json = notification.to_json();
+    assert!(json.contains(r#","userId":"a","seq":12,"muted":true,"title":"t","#), "{json}");
+    assert_eq!(our_id_and_seq(&json), Some((notification.id.as_str(), 12)));
+    assert_eq!((is_quiet(&json), muted_at_ms(&json)), (true, Some(7)));
+    assert_eq!(notification.muted_at_ms(), Some(7));
+    notification.quiet = Some(Quiet::Imported);
+    let json = notification.to_json();
+    assert!(json.contains(r#","userId":"a","seq":12,"imported":true,"title":"t","#), "{json}");
+    assert_eq!(our_id_and_seq(&json), Some((notification.id.as_str(), 12)));
+    assert_eq!((is_quiet(&json), is_muted(&json), muted_at_ms(&json)), (true, false, None));
+    assert_eq!(notification.muted_at_ms(), None);
+    notification.quiet = None;
+    let json = notification.to_json();
+    assert_eq!((is_quiet(&json), muted_at_ms(&json)), (false, None));
+    assert_eq!(notification.muted_at_ms(), None);
+    // Another service's member of that name has no meaning.
+    let foreign = r#"{"id":"x","userId":"a","seq":1,"muted":true,"title":"t","createdAt":"y"}"#;
+    assert_eq!((is_quiet(foreign), muted_at_ms(foreign)), (false, None));
 }
 
 #[test]

@@ -59,6 +59,9 @@ impl Unread {
 pub enum ChannelEvent {
     /// A user's feed has changed. `unread` is `None` if the feed was not in Redis.
     Change { user_id: UserId, change: Change, unread: Option<Unread> },
+    /// Notifications that are not delivered live, muted or imported ones, take the places from
+    /// `first` to `seq` in a user's feed.
+    Quiet { user_id: UserId, epoch: String, first: i64, seq: i64 },
     /// A hub checks that its subscription receives; `n` numbers its probes.
     Probe { hub: String, n: u64 },
     /// A type that a newer version publishes.
@@ -67,9 +70,10 @@ pub enum ChannelEvent {
 
 impl ChannelEvent {
     /// Parses `{"type":"read","userId":…,"upTo":…|"ids":[…],"unread":…,"until":…}`,
-    /// `{"type":"removed","userId":…,"ids":[…]|"all":true,"unread":…|null,"until":…}` and
-    /// `{"type":"probe","hub":…,"n":…}`; unknown members are ignored. Older versions write no
-    /// `until`.
+    /// `{"type":"removed","userId":…,"ids":[…]|"all":true,"unread":…|null,"until":…}`,
+    /// `{"type":"muted","userId":…,"bw":{"epoch":…,"seq":…,"first":…}}`, without `first` if that is
+    /// `seq`, and `{"type":"probe","hub":…,"n":…}`; unknown members are ignored. Older versions write
+    /// no `until`.
     ///
     /// # Errors
     /// A short text for the log if the event is invalid.
@@ -89,6 +93,7 @@ impl ChannelEvent {
         match &*typed.kind {
             "read" => parse_change(text, false),
             "removed" => parse_change(text, true),
+            "muted" => parse_quiet(text),
             "probe" => {
                 let probe: Probe =
                     object(text).ok_or("members of `probe` are missing or invalid")?;
@@ -101,6 +106,29 @@ impl ChannelEvent {
     /// The payload of a probe; `hub` must not need escapes.
     pub fn probe(hub: &str, n: u64) -> String {
         format!(r#"{{"type":"probe","hub":"{hub}","n":{n}}}"#)
+    }
+}
+
+fn parse_quiet(text: &str) -> Result<ChannelEvent, &'static str> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Members {
+        user_id: String,
+        bw: Place,
+    }
+    #[derive(Deserialize)]
+    struct Place {
+        epoch: String,
+        seq: i64,
+        first: Option<i64>,
+    }
+    let Members { user_id, bw } =
+        object(text).ok_or("members of `muted` are missing or invalid")?;
+    let user_id = UserId::parse(&user_id).map_err(|_| "`userId` is not a valid id")?;
+    let first = bw.first.unwrap_or(bw.seq);
+    match 0 < first && first <= bw.seq {
+        true => Ok(ChannelEvent::Quiet { user_id, epoch: bw.epoch, first, seq: bw.seq }),
+        false => Err("`first` or `seq` is out of range"),
     }
 }
 

@@ -9,6 +9,7 @@ use std::borrow::Cow;
 
 use super::Message;
 use crate::ids::check_id;
+use crate::trace;
 
 /// `None` if the message has another form or is invalid.
 pub(super) fn parse(text: &str) -> Option<Message<'_>> {
@@ -18,13 +19,20 @@ pub(super) fn parse(text: &str) -> Option<Message<'_>> {
     let (notification, rest) = rest.split_at_checked(object_end(rest)?)?;
     let rest = rest.strip_prefix(",\"bw\":{\"epoch\":\"")?;
     let (epoch, rest) = rest.split_once('"')?;
-    let seq = rest.strip_prefix(",\"seq\":")?.strip_suffix("}}")?;
+    let rest = rest.strip_prefix(",\"seq\":")?.strip_suffix("}}")?;
+    let (seq, trace) = match rest.strip_suffix('"') {
+        None => (rest, None),
+        Some(rest) => {
+            let (seq, trace) = rest.split_once(",\"trace\":\"")?;
+            (seq, Some(trace).filter(|trace| trace::is_valid(trace)))
+        }
+    };
     let is_plain = !epoch.contains('\\') && !epoch.bytes().any(|byte| byte < 0x20);
     let is_number = seq.starts_with(|c: char| matches!(c, '1'..='9'))
         && seq.bytes().all(|byte| byte.is_ascii_digit());
     let seq = seq.parse().ok().filter(|_| is_plain && is_number)?;
     let position = Some((Cow::Borrowed(epoch), seq));
-    Some(Message { user_id: Cow::Borrowed(user_id), notification, position })
+    Some(Message { user_id: Cow::Borrowed(user_id), notification, position, trace })
 }
 
 /// The user id at the position where Bellwire's serialiser writes it.
@@ -88,12 +96,13 @@ mod tests {
         let user_id = UserId::parse("alice").unwrap();
         let title = title.to_owned();
         let draft = Draft { user_id, title, body: None, kind: None, data, expires_at_ms: None };
-        Notification { id: "0190-7".to_owned(), seq: 7, draft, created_at_ms: 0 }
+        Notification { id: "0190-7".to_owned(), seq: 7, draft, created_at_ms: 0, quiet: None }
     }
 
     #[test]
     fn published_messages_have_this_form() {
-        let frame = ["'{\"notification\":' .. json .. ',\"bw\":{\"epoch\":\"'", "'\",\"seq\":'"];
+        let place = "',\"bw\":{\"epoch\":\"' .. epoch .. '\",\"seq\":'";
+        let frame = ["'{\"notification\":' .. json .. place", place];
         for part in frame {
             assert!(script::FEED_PUSH.source.contains(part), "{part}");
         }
@@ -102,6 +111,25 @@ mod tests {
         let message = parse(&text).unwrap();
         assert_eq!((&*message.user_id, message.notification), ("alice", json.as_str()));
         assert_eq!(message.position, Some(("e".into(), 7)));
+    }
+
+    #[test]
+    fn a_trace_is_behind_the_seq() {
+        assert!(script::FEED_PUSH.source.contains("trace = ',\"trace\":\"' .. "));
+        let json = notification("x", None).to_json();
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let traced = |trace: &str| published(&json, "e", &format!("7,\"trace\":\"{trace}\""));
+        let text = traced(trace);
+        let message = parse(&text).unwrap();
+        assert_eq!(message.trace, Some(trace));
+        assert_eq!(message.position, Some(("e".into(), 7)));
+        let other = traced("made up");
+        let message = parse(&other).unwrap();
+        assert_eq!((message.trace, message.position), (None, Some(("e".into(), 7))));
+        // The JSON parser ignores it.
+        let other = format!(" {text}");
+        let message = Message::parse(other.as_bytes()).unwrap();
+        assert_eq!((message.trace, message.position), (None, Some(("e".into(), 7))));
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 use shared::{UserId, keys};
+use support::chart::Curve;
 use support::stats::percentile;
 use support::{RedisServer, cpu};
 
@@ -48,6 +49,9 @@ pub struct Borne {
     pub cores: f64,
     pub p50_ms: f64,
     pub p99_ms: f64,
+    pub worst_ms: f64,
+    /// At the percentiles of a chart's curve.
+    pub curve_ms: [f64; 5],
     pub lost: u64,
     pub doubled: u64,
 }
@@ -136,6 +140,8 @@ impl Audience {
             cores: server.as_secs_f64() / cores_time.as_secs_f64(),
             p50_ms: ms(50.0),
             p99_ms: ms(99.0),
+            worst_ms: ms(100.0),
+            curve_ms: Curve::new("", &latencies).ms,
             lost: sent.saturating_sub(count),
             doubled: doubled() - doubled_before,
         })
@@ -144,7 +150,7 @@ impl Audience {
 
 /// Writes the companions of the users' feeds, the part that a hub reads. Lists are omitted: the hub
 /// only reads them after a loss.
-async fn write_heads(
+pub async fn write_heads(
     redis: &RedisServer,
     names: &[String],
     epoch: &str,

@@ -4,7 +4,14 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
+use shared::live::Live;
 
+use crate::channels::Part;
+
+/// The usual crowd, rounds, and length of a measurement, also below.
+const SOCKETS: usize = 10_000;
+const ROUNDS: u32 = 3;
+const TIME: Duration = Duration::from_secs(10);
 /// The defaults with `--quick`, a check whether everything works.
 const QUICK_SOCKETS: usize = 1_000;
 const QUICK_TIME: Duration = Duration::from_secs(2);
@@ -17,7 +24,7 @@ const QUICK_TIME: Duration = Duration::from_secs(2);
 #[command(name = "bench-hub")]
 pub struct Args {
     /// Number of sockets, each with its own user
-    #[arg(long, default_value_t = 10_000, value_parser = parse_sockets)]
+    #[arg(long, default_value_t = SOCKETS, value_parser = parse_sockets)]
     pub sockets: usize,
 
     /// Messages per second of the steady load
@@ -29,7 +36,7 @@ pub struct Args {
     pub seconds: Duration,
 
     /// Rounds of all measurements, in turns; the tables show medians
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
 
     /// Only checks that everything works: 1,000 sockets, 2 s, one round
@@ -52,6 +59,27 @@ pub struct Args {
     #[arg(long)]
     pub console: bool,
 
+    /// Also the hub with a channel per user (live = own)
+    #[arg(long)]
+    pub own: bool,
+
+    /// Instead: fleets of 1, 5 and 20 hubs, with live = all, own and bridge
+    #[arg(long)]
+    pub fleet: bool,
+
+    /// Writes the charts to this directory [default: docs/charts; target/charts for a run with
+    /// fewer gateways, sockets or rounds than usual, or a shorter one]
+    #[arg(long, value_name = "DIR")]
+    pub charts: Option<PathBuf>,
+
+    /// Instead: so many users' own channels on hubs of 17,000, whose connections are lost
+    #[arg(long, value_name = "USERS", value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    pub channels: Option<u32>,
+
+    /// Only runs clients, for `--channels`
+    #[arg(long, hide = true)]
+    pub clients: Option<Part>,
+
     /// Also writes the tables to a file as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
@@ -67,10 +95,22 @@ impl Args {
         }
     }
 
+    /// The directory of the charts.
+    pub fn charts(&self) -> PathBuf {
+        let is_usual = self.only.is_empty()
+            && self.sockets >= SOCKETS
+            && self.rounds >= ROUNDS
+            && self.seconds >= TIME;
+        self.charts.clone().unwrap_or_else(|| support::chart::directory(!is_usual))
+    }
+
     pub fn wants(&self, kind: Kind) -> bool {
-        let is_default = match kind.has_console() {
-            true => self.console,
-            false => self.only.is_empty(),
+        let is_default = match kind {
+            Kind::HubConsole | Kind::HubViewer => self.console,
+            Kind::HubOwn => self.own,
+            // What one hub costs does not differ from HubOwn; fleets show the difference.
+            Kind::HubBridge => false,
+            _ => self.only.is_empty(),
         };
         is_default || self.only.contains(&kind)
     }
@@ -81,6 +121,10 @@ impl Args {
 pub enum Kind {
     /// The hub
     Hub,
+    /// The same with a channel per user
+    HubOwn,
+    /// The same as a bridge for existing services
+    HubBridge,
     /// The same with its console, which nobody looks at
     HubConsole,
     /// The same with one viewer
@@ -95,7 +139,16 @@ pub enum Kind {
 
 impl Kind {
     pub fn is_hub(self) -> bool {
-        matches!(self, Kind::Hub | Kind::HubConsole | Kind::HubViewer)
+        !matches!(self, Kind::Node | Kind::Nchan | Kind::Floor)
+    }
+
+    /// On which channels it hears.
+    pub fn live(self) -> Live {
+        match self {
+            Kind::HubOwn => Live::Own,
+            Kind::HubBridge => Live::Bridge,
+            _ => Live::All,
+        }
     }
 
     pub fn has_console(self) -> bool {
@@ -105,6 +158,8 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Kind::Hub => "hub",
+            Kind::HubOwn => "hub, live = own",
+            Kind::HubBridge => "hub, live = bridge",
             Kind::HubConsole => "hub, console on",
             Kind::HubViewer => "hub, console and a viewer",
             Kind::Node => "Node, ws + ioredis",

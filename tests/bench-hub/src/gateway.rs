@@ -6,7 +6,8 @@ use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use support::process::Process;
+use shared::live::Live;
+use support::process::{Process, Signal};
 use support::{Http, RedisServer, eventually_within, jwt, node, ports};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -56,7 +57,8 @@ impl Programs {
 
     pub fn has(&self, kind: Kind) -> bool {
         match kind {
-            Kind::Hub | Kind::HubConsole | Kind::HubViewer | Kind::Floor => true,
+            Kind::Hub | Kind::HubOwn | Kind::HubBridge => true,
+            Kind::HubConsole | Kind::HubViewer | Kind::Floor => true,
             Kind::Node => self.node.is_some(),
             Kind::Nchan => self.nchan.is_some(),
         }
@@ -65,7 +67,7 @@ impl Programs {
     fn command(&self, kind: Kind, ports: [u16; 2], redis: &RedisServer) -> Result<Command> {
         let [port, console] = ports;
         Ok(match kind {
-            Kind::Hub | Kind::HubConsole | Kind::HubViewer => {
+            Kind::Hub | Kind::HubOwn | Kind::HubBridge | Kind::HubConsole | Kind::HubViewer => {
                 let mut command = Command::new(&self.hub);
                 command.arg("--listen").arg(format!("127.0.0.1:{port}"));
                 command.arg("--redis-url").arg(redis.url());
@@ -74,6 +76,9 @@ impl Programs {
                 // once.
                 command.args(["--connections-per-address-max=100000", "--handshakes-per-s=100000"]);
                 command.arg("--connects-per-address-per-s=100000");
+                if kind.live() != Live::All {
+                    command.arg(format!("--live={}", kind.live().as_str()));
+                }
                 if kind.has_console() {
                     command.arg(format!("--console-listen=127.0.0.1:{console}"));
                 }
@@ -138,11 +143,9 @@ impl Gateway {
         let process = Process::start(kind.name(), &mut command);
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let listens = || match kind {
-            Kind::Hub | Kind::HubConsole | Kind::HubViewer => {
-                process.has_printed("Listening http://")
-            }
+            _ if kind.is_hub() => process.has_printed("Listening http://"),
             Kind::Node | Kind::Floor => process.has_printed("listening"),
-            Kind::Nchan => TcpStream::connect(address).is_ok(),
+            _ => TcpStream::connect(address).is_ok(),
         };
         let what = format!("{} listens", kind.name());
         eventually_within(START_LIMIT, &what, async || listens().then_some(())).await;
@@ -173,30 +176,47 @@ impl Gateway {
     pub fn wire(&self, redis: &RedisServer) -> Wire {
         match self.kind {
             Kind::Nchan => Wire::Nchan(self.address),
-            _ => Wire::Redis(redis.address()),
+            _ => Wire::Redis {
+                address: redis.address(),
+                live: self.kind.live(),
+                is_one_hearer: true,
+            },
         }
     }
 
-    /// A user's handshake as from a browser, with the token in the list of protocols.
+    /// A user's handshake.
     pub fn handshake(&self, user: &str) -> Vec<u8> {
-        let path = match self.kind {
-            Kind::Floor | Kind::Nchan => format!("/ws/{user}"),
-            _ => "/ws/notifications".to_owned(),
-        };
-        let protocols = match self.kind {
-            // Nchan would look for its own protocol in the list.
-            Kind::Nchan => String::new(),
-            _ => {
-                let token = jwt::token(user, "");
-                format!("Sec-WebSocket-Protocol: bellwire.raw, bearer.{token}\r\n")
-            }
-        };
-        format!(
-            "GET {path} HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
-             {protocols}\r\n",
-            self.address
-        )
-        .into_bytes()
+        handshake(self.kind, self.address, user)
     }
+
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Waits until the process ends by itself.
+    pub async fn ended(&mut self, limit: Duration) {
+        self.process.ended(limit).await;
+    }
+}
+
+/// A user's handshake as from a browser, with the token in the list of protocols.
+pub fn handshake(kind: Kind, address: SocketAddr, user: &str) -> Vec<u8> {
+    let path = match kind {
+        Kind::Floor | Kind::Nchan => format!("/ws/{user}"),
+        _ => "/ws/notifications".to_owned(),
+    };
+    let protocols = match kind {
+        // Nchan would look for its own protocol in the list.
+        Kind::Nchan => String::new(),
+        _ => {
+            let token = jwt::token(user, "");
+            format!("Sec-WebSocket-Protocol: bellwire.raw, bearer.{token}\r\n")
+        }
+    };
+    format!(
+        "GET {path} HTTP/1.1\r\nHost: {address}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
+         {protocols}\r\n"
+    )
+    .into_bytes()
 }

@@ -4,8 +4,10 @@
 //! Linux only: CPU time and memory come from `/proc`.
 
 mod audience;
+mod channels;
 mod cli;
 mod crowd;
+mod fleet;
 mod frames;
 mod gateway;
 mod memory;
@@ -34,7 +36,16 @@ const FILES_BESIDE: u64 = 200;
 async fn main() -> Result<()> {
     let args = Args::parsed();
     raise_limit(args.sockets)?;
+    if let Some(part) = args.clients {
+        return channels::clients(part).await;
+    }
     let programs = Programs::find(&args)?;
+    if args.fleet {
+        return show(&fleet::measure(&args, &programs).await?.to_text());
+    }
+    if let Some(users) = args.channels {
+        return show(&channels::measure(&programs, users as usize).await?.to_text());
+    }
     show(&report::head(&args))?;
     let mut series: Vec<Series> = Kind::value_variants()
         .iter()
@@ -57,6 +68,10 @@ async fn main() -> Result<()> {
     let tables = report::tables(&args, &series);
     for table in &tables {
         show(&table.to_text())?;
+        for chart in &table.charts {
+            let dir = args.charts();
+            chart.write(&dir).with_context(|| dir.display().to_string())?;
+        }
     }
     if let Some(path) = &args.json {
         let text = format!("{:#}\n", report::to_json(&args, &tables));

@@ -44,6 +44,8 @@ pub struct Publisher {
     connection: TcpStream,
     answers: Answers,
     users: Arc<Vec<String>>,
+    /// The users of one crowd, which stand together in `users`.
+    crowd: usize,
     epoch: String,
     /// Per user.
     counts: Vec<u32>,
@@ -81,6 +83,7 @@ impl Publisher {
             connection,
             answers: Answers::default(),
             counts: vec![0; users.len()],
+            crowd: users.len(),
             users,
             epoch: epoch.to_owned(),
             sent: 0,
@@ -89,6 +92,11 @@ impl Publisher {
             batch: Vec::new(),
             message: Vec::new(),
         })
+    }
+
+    /// The users are in crowds of this many: a message carries the user's place in its crowd.
+    pub fn in_crowds_of(self, crowd: usize) -> Self {
+        Self { crowd, ..self }
     }
 
     /// Number of messages of every user.
@@ -155,15 +163,15 @@ impl Publisher {
             self.turn = (self.turn + STRIDE) % self.users.len();
             self.counts[to] += 1;
             let at_us = u64::try_from(self.begun.elapsed().as_micros())?;
-            let mark = Mark { at_us, to: u32::try_from(to)?, nth: self.counts[to] };
+            let mark = Mark { at_us, to: u32::try_from(to % self.crowd)?, nth: self.counts[to] };
             let user = &self.users[to];
             self.wire.request(&mut self.batch, &mut self.message, user, &self.epoch, mark)?;
         }
         self.connection.write_all(&self.batch).context("publishing")?;
         self.sent += count;
-        let mut answers = 0;
+        let (mut answers, expected) = (0, count * self.wire.answers_per_message());
         let mut buffer = [0; 4096];
-        while answers < count {
+        while answers < expected {
             let bytes = self.connection.read(&mut buffer).context("an answer")?;
             ensure!(bytes > 0, "the publisher's connection was closed");
             answers += self.wire.count(&mut self.answers, &buffer[..bytes])?;

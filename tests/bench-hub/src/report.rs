@@ -1,6 +1,8 @@
 //! The tables: the measurements, their comparisons and goals, and the resulting capacity of a
 //! machine.
 
+mod capacity;
+mod charts;
 mod console;
 
 use serde_json::{Value, json};
@@ -14,7 +16,6 @@ use crate::session::Sample;
 
 /// The share of a core that one thread uses at full speed on an idle machine.
 const NODE_CORES: f64 = 0.85;
-const KIB_PER_GIB: f64 = 1024.0 * 1024.0;
 
 /// A gateway's turns, one per round.
 pub struct Series {
@@ -35,6 +36,10 @@ impl Series {
         median(pairs.map(|(ours, theirs)| read(ours) / read(theirs)))
     }
 
+    fn most(&self, read: impl Fn(&Sample) -> f64) -> f64 {
+        self.samples.iter().map(read).fold(0.0, f64::max)
+    }
+
     fn sum(&self, read: impl Fn(&Sample) -> f64) -> f64 {
         self.samples.iter().map(read).sum()
     }
@@ -47,16 +52,21 @@ impl Series {
 
 pub fn head(args: &Args) -> String {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     format!(
         "{cores} cores, load average {}; {} sockets of as many users, notifications of \
          {NOTIFICATION_BYTES} bytes, {} rounds in turns, {} s each; medians of the rounds, ratios \
          within each round",
-        load.split(' ').next().unwrap_or_default(),
+        load_average(),
         args.sockets,
         args.rounds,
         args.seconds.as_secs_f64(),
     )
+}
+
+/// Of the last minute.
+fn load_average() -> String {
+    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    load.split(' ').next().unwrap_or_default().to_owned()
 }
 
 /// A turn's results, while other turns are still running.
@@ -84,8 +94,11 @@ pub fn to_json(args: &Args, tables: &[Table]) -> Value {
 }
 
 pub fn tables(args: &Args, series: &[Series]) -> Vec<Table> {
-    let mut tables = vec![sockets(series), steady(args, series), full(series), capacity(series)];
+    let mut tables =
+        vec![sockets(series), steady(args, series), full(series), capacity::table(series)];
     tables.extend(goals(series));
+    tables[1].charts.extend(charts::latencies(args, series));
+    tables[1].charts.extend(charts::costs(args, series));
     tables.extend(console::table(args, series));
     tables
 }
@@ -130,6 +143,7 @@ const LOAD: &[&str] = &[
     "load CPU µs",
     "p50 ms",
     "p99 ms",
+    "worst ms",
     "lost",
     "doubled",
 ];
@@ -147,6 +161,7 @@ fn loads(title: impl Into<String>, series: &[Series], load: fn(&Sample) -> &Born
             Cell::Number(one.of(|s| load(s).load_us), 1),
             Cell::Number(one.of(|s| load(s).p50_ms), 2),
             Cell::Number(one.of(|s| load(s).p99_ms), 2),
+            Cell::Number(one.most(|s| load(s).worst_ms), 1),
             Cell::Number(one.sum(|s| load(s).lost as f64), 0),
             Cell::Number(one.sum(|s| load(s).doubled as f64), 0),
         ]
@@ -156,7 +171,10 @@ fn loads(title: impl Into<String>, series: &[Series], load: fn(&Sample) -> &Born
 
 fn steady(args: &Args, series: &[Series]) -> Table {
     let mut table = loads(format!("{} messages/s", args.rate), series, |s| &s.steady);
-    table.note("CPU times are per delivered message; lost and doubled are sums of all rounds.");
+    table.note(
+        "CPU times are per delivered message; worst, lost and doubled are of all rounds. \
+         Memory and connections are in the table of sockets.",
+    );
     table
 }
 
@@ -170,39 +188,6 @@ fn full(series: &[Series]) -> Table {
              ratios of throughput mean little."
         ));
     }
-    table
-}
-
-/// Capacity per machine: the numbers of `docs/CAPACITY.md`.
-fn capacity(series: &[Series]) -> Table {
-    let mut table = Table::new(
-        "Capacity",
-        &[
-            "",
-            "sockets per GiB",
-            "of which the kernel's share",
-            "messages/s per core, steady",
-            "messages/s per core, busy",
-            "connects/s per core",
-        ],
-    );
-    table.rows.extend(series.iter().map(|one| {
-        // The larger value: memory used once may be reused.
-        let own = one.of(|s| s.idle_kib.max(s.later_kib));
-        // A socket costs the kernel the same for every gateway.
-        let kernel = one.kernel_kib().or_else(|| series.iter().find_map(Series::kernel_kib));
-        vec![
-            Cell::text(one.kind.name()),
-            kernel.map_or(Cell::Nothing, |kib| Cell::Number(KIB_PER_GIB / (own + kib), 0)),
-            kernel.map_or(Cell::Nothing, |kib| {
-                Cell::text(format!("{:.0} %", 100.0 * kib / (own + kib)))
-            }),
-            Cell::Number(1e6 / one.of(|s| s.steady.server_us), 0),
-            Cell::Number(1e6 / one.of(|s| s.full.server_us), 0),
-            Cell::Number(1e6 / one.of(|s| s.connect_us), 0),
-        ]
-    }));
-    table.note("Computed from the tables above; Redis and the clients not included.");
     table
 }
 

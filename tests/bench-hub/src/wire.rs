@@ -1,10 +1,13 @@
-//! The way of a message to a gateway: `PUBLISH` to Redis, or an HTTP request to Nchan, which
-//! accepts nothing else. Requests are pipelined, answers counted.
+//! The way of a message to a gateway: `PUBLISH` or `SPUBLISH` to Redis, or an HTTP request to Nchan,
+//! which accepts nothing else. Requests are pipelined, answers counted.
 
 use std::io::Write as _;
 use std::net::SocketAddr;
 
 use anyhow::{Result, ensure};
+use shared::UserId;
+use shared::keys::{NOTIFICATIONS_CHANNEL, live_channel};
+use shared::live::Live;
 
 use crate::payload::{self, Mark};
 
@@ -13,8 +16,13 @@ const STATUS_LINE: &[u8] = b"HTTP/1.1 ";
 /// The target of the messages.
 #[derive(Clone, Debug)]
 pub enum Wire {
-    /// Address of Redis.
-    Redis(String),
+    Redis {
+        address: String,
+        /// On which channels.
+        live: Live,
+        /// Whether exactly one subscriber must hear each message.
+        is_one_hearer: bool,
+    },
     Nchan(SocketAddr),
 }
 
@@ -28,7 +36,7 @@ pub struct Answers {
 impl Wire {
     pub fn address(&self) -> String {
         match self {
-            Wire::Redis(address) => address.clone(),
+            Wire::Redis { address, .. } => address.clone(),
             Wire::Nchan(address) => address.to_string(),
         }
     }
@@ -44,12 +52,14 @@ impl Wire {
     ) -> Result<()> {
         message.clear();
         match self {
-            Wire::Redis(_) => {
+            Wire::Redis { live, .. } => {
                 payload::message(message, user, epoch, mark);
-                let head = "*3\r\n$7\r\nPUBLISH\r\n$13\r\nnotifications\r\n$";
-                write!(batch, "{head}{}\r\n", message.len())?;
-                batch.extend_from_slice(message);
-                batch.extend_from_slice(b"\r\n");
+                if live.uses_common_channels() {
+                    publish(batch, "PUBLISH", NOTIFICATIONS_CHANNEL, message)?;
+                }
+                if live.uses_own_channels() {
+                    publish(batch, "SPUBLISH", &live_channel(&UserId::parse(user)?), message)?;
+                }
             }
             Wire::Nchan(address) => {
                 payload::notification(message, user, mark);
@@ -62,20 +72,37 @@ impl Wire {
         Ok(())
     }
 
+    /// Number of answers to one message.
+    pub fn answers_per_message(&self) -> u64 {
+        match self {
+            Wire::Redis { live: Live::Bridge, .. } => 2,
+            Wire::Redis { .. } | Wire::Nchan(_) => 1,
+        }
+    }
+
     /// Number of answers whose result is known with these bytes.
     ///
     /// # Errors
     /// An answer reports anything but one receiving gateway.
     pub fn count(&self, answers: &mut Answers, bytes: &[u8]) -> Result<u64> {
         match self {
-            Wire::Redis(_) => {
-                let is_sound = bytes.iter().all(|byte| b":1\r\n".contains(byte));
+            Wire::Redis { is_one_hearer, .. } => {
+                let sound: &[u8] = if *is_one_hearer { b":1\r\n" } else { b":0123456789\r\n" };
+                let is_sound = bytes.iter().all(|byte| sound.contains(byte));
                 ensure!(is_sound, "Redis answered {:?}", String::from_utf8_lossy(bytes));
                 Ok(bytes.iter().filter(|&&byte| byte == b'\n').count() as u64)
             }
             Wire::Nchan(_) => answers.status_lines(bytes),
         }
     }
+}
+
+fn publish(batch: &mut Vec<u8>, command: &str, channel: &str, message: &[u8]) -> Result<()> {
+    write!(batch, "*3\r\n${}\r\n{command}\r\n", command.len())?;
+    write!(batch, "${}\r\n{channel}\r\n${}\r\n", channel.len(), message.len())?;
+    batch.extend_from_slice(message);
+    batch.extend_from_slice(b"\r\n");
+    Ok(())
 }
 
 impl Answers {
@@ -105,6 +132,10 @@ mod tests {
 
     const MARK: Mark = Mark { at_us: 5, to: 0, nth: 1 };
 
+    fn wire(live: Live) -> Wire {
+        Wire::Redis { address: "127.0.0.1:1".to_owned(), live, is_one_hearer: true }
+    }
+
     fn request(wire: &Wire) -> String {
         let mut batch = Vec::new();
         wire.request(&mut batch, &mut vec![b'x'], "a", "e", MARK).unwrap();
@@ -113,11 +144,15 @@ mod tests {
 
     #[test]
     fn requests_state_their_length() {
-        let redis = request(&Wire::Redis("127.0.0.1:1".to_owned()));
-        let (head, message) = redis.split_once("$13\r\nnotifications\r\n$").unwrap();
-        assert_eq!(head, "*3\r\n$7\r\nPUBLISH\r\n");
-        let (length, message) = message.trim_end().split_once("\r\n").unwrap();
-        assert_eq!(message.len().to_string(), length);
+        for (live, start) in [
+            (Live::All, "*3\r\n$7\r\nPUBLISH\r\n$13\r\nnotifications\r\n$"),
+            (Live::Own, "*3\r\n$8\r\nSPUBLISH\r\n$25\r\nbw:live:{notifications:a}\r\n$"),
+        ] {
+            let redis = request(&wire(live));
+            let message = redis.strip_prefix(start).unwrap();
+            let (length, message) = message.trim_end().split_once("\r\n").unwrap();
+            assert_eq!(message.len().to_string(), length);
+        }
         let nchan = request(&Wire::Nchan("127.0.0.1:1".parse().unwrap()));
         let (head, body) = nchan.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("POST /pub/a HTTP/1.1\r\n"), "{head}");
@@ -126,7 +161,7 @@ mod tests {
 
     #[test]
     fn counts_answers_of_redis_and_rejects_errors() {
-        let wire = Wire::Redis(String::new());
+        let wire = wire(Live::All);
         let count = |bytes: &[u8]| wire.count(&mut Answers::default(), bytes);
         assert_eq!(count(b":1\r\n:1\r\n:1").unwrap(), 2);
         assert_eq!(count(b"\r\n").unwrap(), 1);

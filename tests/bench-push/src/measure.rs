@@ -29,8 +29,8 @@ pub struct Sample {
     /// The process during the measurement, in cores.
     pub cores: f64,
     pub server_us: f64,
-    /// `None` for a library that answers for a whole batch.
-    pub p50_p99_ms: Option<(f64, f64)>,
+    /// p50, p99 and the slowest; `None` for a library that answers for a whole batch.
+    pub latencies_ms: Option<[f64; 3]>,
     /// The most at once.
     pub connections: f64,
     /// New ones during the measurement.
@@ -168,7 +168,10 @@ async fn once(
         cpu_us: us(0),
         cores: us(0) * sent / 1e6 / took,
         server_us: us(1),
-        p50_p99_ms: latencies[0].as_f64().zip(latencies[1].as_f64()),
+        latencies_ms: match [0, 1, 2].map(|at| latencies[at].as_f64()) {
+            [Some(p50), Some(p99), Some(worst)] => Some([p50, p99, worst]),
+            _ => None,
+        },
         connections: number(&counts, "openMost")?,
         connects: number(&counts, "connections")?,
         oauth: number(&counts, "oauth")?,

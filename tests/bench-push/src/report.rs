@@ -29,9 +29,15 @@ impl Series {
         median(pairs.map(|(this, that)| read(this) / read(that)))
     }
 
-    fn latency(&self, read: fn((f64, f64)) -> f64) -> Cell {
-        let known: Vec<f64> = self.samples.iter().filter_map(|s| s.p50_p99_ms).map(read).collect();
-        if known.is_empty() { Cell::Nothing } else { Cell::Number(median(known), 1) }
+    /// p50 and p99, medians; the slowest of all rounds.
+    fn latencies(&self) -> [Cell; 3] {
+        let known: Vec<[f64; 3]> = self.samples.iter().filter_map(|s| s.latencies_ms).collect();
+        if known.is_empty() {
+            return [const { Cell::Nothing }; 3];
+        }
+        let of = |at: usize| known.iter().map(move |all| all[at]);
+        let worst = of(2).fold(0.0, f64::max);
+        [median(of(0)), median(of(1)), worst].map(|ms| Cell::Number(ms, 1))
     }
 }
 
@@ -75,6 +81,7 @@ const COLUMNS: &[&str] = &[
     "cores",
     "p50 ms",
     "p99 ms",
+    "worst ms",
     "connections",
     "new ones",
     "tokens",
@@ -87,6 +94,7 @@ pub fn table(service: Service, all: &[Series]) -> Table {
     let mut table = Table::new(service.name(), COLUMNS);
     for one in all {
         let ours = ours_beside(all, one);
+        let [p50, p99, worst] = one.latencies();
         table.rows.push(vec![
             Cell::text(one.subject.name()),
             Cell::Number(one.delay_ms as f64, 0),
@@ -97,8 +105,9 @@ pub fn table(service: Service, all: &[Series]) -> Table {
             Cell::Number(one.of(|s| s.sends_per_s), 0),
             Cell::text(one.spread(|s| s.sends_per_s, 0)),
             Cell::Number(one.of(|s| s.cores), 2),
-            one.latency(|(p50, _)| p50),
-            one.latency(|(_, p99)| p99),
+            p50,
+            p99,
+            worst,
             Cell::Number(one.of(|s| s.connections), 0),
             Cell::Number(one.of(|s| s.connects), 0),
             Cell::Number(one.of(|s| s.oauth), 0),

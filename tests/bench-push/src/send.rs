@@ -156,6 +156,6 @@ async fn send(load: Arc<Load>, time: Duration) -> Value {
     let ms = |percent| f64::from(percentile(&latencies, percent)) / 1000.0;
     json!({
         "sent": latencies.len(), "failed": failed, "seconds": seconds,
-        "latenciesMs": [ms(50.0), ms(99.0)],
+        "latenciesMs": [ms(50.0), ms(99.0), ms(100.0)],
     })
 }

@@ -5,6 +5,10 @@ use std::time::Duration;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+/// The usual number of rounds, and the usual length of a measurement, also below.
+pub const ROUNDS: u32 = 5;
+pub const SECONDS: Duration = Duration::from_secs(3);
+
 /// Measures the functions and a floor or a native peer in turns, and prints tables.
 ///
 /// Starts everything itself (Redis, hosts, Postgres) and stops it at the end. Build first: see
@@ -24,7 +28,7 @@ pub struct Args {
     pub tail_seconds: Duration,
 
     /// Rounds of all measurements, in turns; the tables show medians
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = ROUNDS, value_parser = clap::value_parser!(u32).range(1..))]
     pub rounds: u32,
 
     /// Runs only this scenario; may be repeated [default: all]
@@ -34,6 +38,15 @@ pub struct Args {
     /// Uses only this record [default: both]
     #[arg(long)]
     pub record: Option<RecordKind>,
+
+    /// Users of the fan-out of `bulk`, each with one notification
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1_000..))]
+    pub fan_out: u32,
+
+    /// Writes the charts to this directory [default: docs/charts; target/charts for a run with
+    /// fewer or shorter rounds than usual]
+    #[arg(long, value_name = "DIR")]
+    pub charts: Option<PathBuf>,
 
     /// Also writes the tables to a file as JSON
     #[arg(long, value_name = "FILE")]
@@ -47,12 +60,21 @@ pub enum Scenario {
     Feed,
     /// Fresh cache hits, compared with one Redis GET and a Node server, and fetches of the origin
     Cache,
+    /// Many cached values in one request, compared with single reads and a Node server; a hot value
+    /// with and without copies in the instances
+    Pages,
     /// Queue throughput, compared with BullMQ
     Queues,
     /// Calls per request: scripts, commands, connections, SQL statements
     Counts,
     /// Creates, compared with an equivalent native axum service
     Create,
+    /// Five operations, compared with a service in NestJS, Prisma and ioredis
+    Nest,
+    /// Creates in batches, compared with Prisma's `createMany` and a pipeline to Redis
+    Bulk,
+    /// Creates and warm feed reads on a Redis Cluster of three masters, compared with one Redis
+    Cluster,
     /// The slowest creates, and the connections held meanwhile
     Tails,
     /// Start time of the host, and the sizes of the components

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant as StdInstant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -17,6 +17,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, timeout};
 
 use crate::answer::Answer;
+use crate::stalls::Slow;
 
 /// Connections, each with one request at a time: the number in the platform's own measurements.
 /// [`Load::of`] uses another number.
@@ -35,6 +36,10 @@ pub struct Load {
     pub status: u16,
     /// Text that every body must contain.
     pub text: &'static str,
+    /// Items of one request; rates and CPU times are per item, latencies per request.
+    pub items: usize,
+    /// Whether each connection sends its requests once; otherwise it repeats them.
+    pub is_once: bool,
     /// Whether an unexpected status or text is counted; otherwise it ends the measurement.
     pub counts_failures: bool,
 }
@@ -60,7 +65,15 @@ impl Load {
     ) -> Self {
         let of = |connection| (0..turns).map(|turn| make(connection, turn)).collect();
         let requests = Arc::new((0..connections).map(of).collect());
-        Self { address, requests, status, text: "", counts_failures: false }
+        Self {
+            address,
+            requests,
+            status,
+            text: "",
+            items: 1,
+            is_once: false,
+            counts_failures: false,
+        }
     }
 }
 
@@ -72,11 +85,28 @@ pub struct Seen {
     /// Unexpected answers by status, where the load counts them, including an expected status with
     /// another text.
     pub failures: BTreeMap<u16, u64>,
+    /// The slowest of each connection, timed from [`Running::begun`]; the slowest first after
+    /// [`Running::finish`].
+    pub slowest: Vec<Slow>,
 }
 
+/// Requests of a connection that [`Seen::slowest`] keeps.
+const SLOWEST_MAX: usize = 8;
+
 impl Seen {
+    fn note(&mut self, slow: Slow) {
+        if self.slowest.len() < SLOWEST_MAX {
+            self.slowest.push(slow);
+        } else if let Some(least) = self.slowest.iter_mut().min_by_key(|kept| kept.took)
+            && least.took < slow.took
+        {
+            *least = slow;
+        }
+    }
+
     fn add(&mut self, other: Self) {
         self.latencies.extend(other.latencies);
+        self.slowest.extend(other.slowest);
         for (status, count) in other.failures {
             *self.failures.entry(status).or_default() += count;
         }
@@ -93,6 +123,7 @@ pub struct Running {
     thread: JoinHandle<Result<Seen>>,
     /// Id of the thread, for its CPU time.
     pub tid: u32,
+    pub begun: StdInstant,
 }
 
 impl Running {
@@ -111,6 +142,7 @@ impl Running {
         let joined = self.thread.join().map_err(|_| anyhow!("the load's thread panicked"))?;
         let mut seen = joined?;
         seen.latencies.sort_unstable();
+        seen.slowest.sort_unstable_by_key(|slow| std::cmp::Reverse(slow.took));
         Ok(seen)
     }
 }
@@ -119,23 +151,29 @@ impl Running {
 /// is warming up until [`Running::measure`].
 pub fn start(load: Load, count: Option<u64>) -> Result<Running> {
     let phase = Arc::new(AtomicU8::new(WARMING));
+    let started = StdInstant::now();
     let shared_phase = Arc::clone(&phase);
     let (tid_sender, tid) = std::sync::mpsc::channel();
     let thread = std::thread::Builder::new().name("load".to_owned()).spawn(move || {
         let tid = rustix::thread::gettid().as_raw_nonzero().get().unsigned_abs();
         tid_sender.send(tid).context("the load was dropped")?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        LocalSet::new().block_on(&runtime, run(load, shared_phase, count))
+        LocalSet::new().block_on(&runtime, run(load, shared_phase, count, started))
     })?;
-    Ok(Running { phase, thread, tid: tid.recv()? })
+    Ok(Running { phase, thread, tid: tid.recv()?, begun: started })
 }
 
-async fn run(load: Load, phase: Arc<AtomicU8>, count: Option<u64>) -> Result<Seen> {
+async fn run(
+    load: Load,
+    phase: Arc<AtomicU8>,
+    count: Option<u64>,
+    started: StdInstant,
+) -> Result<Seen> {
     let load = Rc::new(load);
     // Without a number: more than the load can ever send.
     let left = Rc::new(AtomicU64::new(count.unwrap_or(u64::MAX)));
     let connections: Vec<_> = (0..load.requests.len())
-        .map(|at| connection(Rc::clone(&load), at, Arc::clone(&phase), Rc::clone(&left)))
+        .map(|at| connection(Rc::clone(&load), at, Arc::clone(&phase), Rc::clone(&left), started))
         .map(tokio::task::spawn_local)
         .collect();
     let mut seen = Seen::default();
@@ -150,13 +188,15 @@ async fn connection(
     at: usize,
     phase: Arc<AtomicU8>,
     left: Rc<AtomicU64>,
+    started: StdInstant,
 ) -> Result<Seen> {
     let mut stream = TcpStream::connect(load.address).await?;
     stream.set_nodelay(true)?;
     let mut buffer = Vec::with_capacity(BUFFER_BYTES);
     let mut seen = Seen { latencies: Vec::with_capacity(1 << 14), ..Seen::default() };
     let requests = load.requests.get(at).context("no requests for this connection")?;
-    for request in requests.iter().cycle() {
+    let sent_max = if load.is_once { requests.len() } else { usize::MAX };
+    for request in requests.iter().cycle().take(sent_max) {
         if phase.load(Ordering::Relaxed) == STOPPING || left.load(Ordering::Relaxed) == 0 {
             break;
         }
@@ -174,7 +214,9 @@ async fn connection(
             continue;
         }
         if is_expected {
-            seen.latencies.push(u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX));
+            let took = begun.elapsed();
+            seen.latencies.push(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+            seen.note(Slow { at: begun.into_std().duration_since(started), took });
         } else {
             *seen.failures.entry(answer.status).or_default() += 1;
         }

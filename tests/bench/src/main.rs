@@ -13,6 +13,7 @@ mod records;
 mod redis_calls;
 mod report;
 mod scenarios;
+mod stalls;
 
 use std::io::Write as _;
 
@@ -42,8 +43,12 @@ async fn run(args: &Args) -> Result<()> {
             Scenario::Feed => scenarios::feed::run(args).await,
             Scenario::Counts => scenarios::counts::run().await,
             Scenario::Cache => scenarios::cache::run(args).await,
+            Scenario::Pages => scenarios::pages::run(args).await,
             Scenario::Queues => scenarios::queues::run(args).await,
             Scenario::Create => scenarios::create::run(args).await,
+            Scenario::Nest => scenarios::nest::run(args).await,
+            Scenario::Bulk => scenarios::bulk::run(args).await,
+            Scenario::Cluster => scenarios::cluster::run(args).await,
             Scenario::Tails => scenarios::tails::run(args).await,
             Scenario::Start => scenarios::start::run(args).await,
         };
@@ -52,6 +57,7 @@ async fn run(args: &Args) -> Result<()> {
             report.tables.push(table);
         }
     }
+    report.write_charts()?;
     if let Some(path) = &args.json {
         let text = format!("{:#}\n", report.to_json());
         std::fs::write(path, text).with_context(|| path.display().to_string())?;

@@ -103,7 +103,7 @@ impl Service {
 
         let created_at_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
         let id = Uuid::now_v7().to_string();
-        let mut notification = Notification { id, seq: 0, draft, created_at_ms };
+        let mut notification = Notification { id, seq: 0, draft, created_at_ms, quiet: None };
         let committed = match &self.record {
             Record::Sqlite(sqlite) => sqlite.create(notification.clone()).await,
             Record::Postgres(postgres) => postgres.create(&notification).await,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::process::Command;
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use support::functions::Setup;
 use support::postgres::Postgres;
 use support::{Functions, Record, RedisServer, paths, token};
@@ -12,7 +12,7 @@ use crate::cli::{Args, RecordKind};
 
 /// A backend that is ready to be measured.
 pub struct Backend {
-    kind: RecordKind,
+    pub kind: RecordKind,
     pub name: &'static str,
     postgres: Option<Postgres>,
     /// The native peer's file, with SQLite.
@@ -34,7 +34,7 @@ impl Backend {
             return Ok((vec![sqlite], Some(word.to_owned())));
         }
         let postgres = Postgres::start_with(settings).await;
-        for database in ["functions", "native"] {
+        for database in ["functions", "native", NEST] {
             postgres.run(&format!("CREATE DATABASE {database}"));
         }
         let postgres = Self {
@@ -55,7 +55,11 @@ impl Backend {
 
     /// The functions with this record.
     pub async fn functions(&self, redis: &RedisServer) -> Functions {
-        let setup: Setup = Functions::with(redis);
+        self.start(Functions::with(redis)).await
+    }
+
+    /// Functions with this record and a further setup.
+    pub async fn start(&self, setup: Setup) -> Functions {
         let setup = match &self.postgres {
             None => setup,
             Some(postgres) => setup
@@ -76,6 +80,11 @@ impl Backend {
             None => command.arg("--sqlite").arg(self.native.path()),
             Some(postgres) => command.arg("--postgres").arg(postgres.url_of("native")),
         };
+    }
+
+    /// The server of a backend that has one.
+    pub fn server(&self) -> Result<&Postgres> {
+        self.postgres.as_ref().context("Postgres is not available")
     }
 
     /// The server, if there is one.
@@ -111,6 +120,9 @@ impl Backend {
         }
     }
 }
+
+/// The database of the peer in NestJS.
+pub const NEST: &str = "nest";
 
 /// Enough text to identify a statement.
 const STATEMENT_CHARS: usize = 60;

@@ -1,9 +1,13 @@
 //! The scenarios, and their shared users and addresses.
 
+pub mod bulk;
 pub mod cache;
+pub mod cluster;
 pub mod counts;
 pub mod create;
 pub mod feed;
+pub mod nest;
+pub mod pages;
 pub mod queues;
 pub mod start;
 pub mod tails;
@@ -12,9 +16,11 @@ use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
 use serde_json::json;
+use support::chart::{Bar, Chart, Content};
 use support::{Functions, token};
 
 use crate::answer::request;
+use crate::cli::Args;
 use crate::load::{CONNECTIONS, Load};
 
 /// About 1,000 users with names of their own, spread over the connections. A user belongs to one
@@ -59,6 +65,13 @@ impl Users {
         });
         Load { text: "\"delivery\":\"sent\"", ..load }
     }
+}
+
+/// A chart of requests per second beside `peer`.
+fn ratios(args: &Args, name: &'static str, title: &str, peer: &str, bars: Vec<Bar>) -> Chart {
+    let rounds = args.rounds;
+    let subtitle = format!("1 × is {peer}; median, least, most of {rounds} rounds");
+    Chart { name, title: title.to_owned(), subtitle, content: Content::Ratios(bars) }
 }
 
 fn address(functions: &Functions) -> Result<SocketAddr> {

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use support::{Hub, Proxy, RedisServer};
+use shared::cluster::SLOTS;
+use support::{Hub, Proxy, RedisCluster, RedisServer};
 use tempfile::TempDir;
 use tokio::sync::Mutex;
 use tokio::time::sleep;
 
 use crate::client::{Order, World};
 use crate::stage::Handle;
+use crate::store::{Store, Way};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
@@ -29,9 +31,16 @@ pub enum Fault {
     ReconnectsAtOnce,
     ClientsStall,
     ClientsVanish,
+    MasterKilled,
+    MasterPaused,
+    MasterFlushed,
+    MasterReplaced,
+    SlotsMoved,
+    SlotsLost,
 }
 
-pub const ALL: [Fault; 16] = [
+/// What can happen with one Redis.
+pub const OF_ONE: &[Fault] = &[
     Fault::RedisKilled,
     Fault::RedisPaused,
     Fault::RedisEmpty,
@@ -50,19 +59,44 @@ pub const ALL: [Fault; 16] = [
     Fault::ClientsVanish,
 ];
 
+/// What can happen with a Redis Cluster.
+pub const OF_CLUSTER: &[Fault] = &[
+    Fault::MasterKilled,
+    Fault::MasterPaused,
+    Fault::MasterFlushed,
+    Fault::MasterReplaced,
+    Fault::SlotsMoved,
+    Fault::SlotsLost,
+    Fault::SubscriptionsCut,
+    Fault::ConnectionsCut,
+    Fault::RedisSlow,
+    Fault::HubBlackholed,
+    Fault::HubPartitioned,
+    Fault::HubKilled,
+    Fault::AllHubsKilled,
+    Fault::HubDrained,
+    Fault::ReconnectsAtOnce,
+    Fault::ClientsStall,
+    Fault::ClientsVanish,
+];
+
 /// The targets of the faults.
 pub struct Scene {
     pub world: Arc<World>,
     // Faults of the same Redis, or of the same hub, run one after the other.
-    pub redis: Mutex<RedisServer>,
+    pub store: Mutex<Store>,
     pub hubs: Vec<Mutex<Hub>>,
-    pub proxies: Vec<Proxy>,
+    /// Of each hub.
+    pub ways: Vec<Way>,
     pub clients: Vec<Handle>,
     pub copy: Mutex<Option<TempDir>>,
 }
 
 /// Longest end of a hub after SIGTERM.
 const END_LIMIT: Duration = Duration::from_secs(20);
+
+/// Slots that move in one fault: a second or two.
+const SLOTS_AT_ONCE: u16 = 500;
 
 fn millis(range: std::ops::Range<u64>) -> Duration {
     Duration::from_millis(fastrand::u64(range))
@@ -87,34 +121,48 @@ impl Fault {
             Fault::ReconnectsAtOnce => "all reconnect at once",
             Fault::ClientsStall => "clients stop reading",
             Fault::ClientsVanish => "clients vanish",
+            Fault::MasterKilled => "a master killed",
+            Fault::MasterPaused => "a master paused",
+            Fault::MasterFlushed => "a master flushed",
+            Fault::MasterReplaced => "a master and its replica change places",
+            Fault::SlotsMoved => "slots moved",
+            Fault::SlotsLost => "a master and its replica killed",
         }
     }
 
     pub async fn happen(self, scene: &Scene) {
-        let proxy = fastrand::choice(&scene.proxies);
+        let way = fastrand::choice(&scene.ways);
+        // With a cluster: the way to one of its nodes.
+        let proxy = way.and_then(|way| fastrand::choice(way.proxies()));
         match self {
-            Fault::RedisKilled => {
-                let redis = scene.redis.lock().await;
-                redis.kill();
-                sleep(millis(100..4_000)).await;
-                redis.restart().await;
+            Fault::RedisKilled
+            | Fault::RedisPaused
+            | Fault::RedisEmpty
+            | Fault::RedisOlder
+            | Fault::RedisFlushed => {
+                if let Store::One(redis) = &*scene.store.lock().await {
+                    self.befall_redis(redis, scene).await;
+                }
             }
-            Fault::RedisPaused => {
-                let redis = scene.redis.lock().await;
-                redis.pause();
-                sleep(millis(200..9_000)).await;
-                redis.resume();
-            }
-            Fault::RedisEmpty | Fault::RedisOlder => self.fail_over(scene).await,
-            Fault::RedisFlushed => {
-                let redis = scene.redis.lock().await;
-                redis.command(&["FLUSHALL"]).await;
-                scene.world.record.lost();
+            Fault::MasterKilled
+            | Fault::MasterPaused
+            | Fault::MasterFlushed
+            | Fault::MasterReplaced
+            | Fault::SlotsMoved
+            | Fault::SlotsLost => {
+                if let Store::Cluster(cluster) = &*scene.store.lock().await {
+                    self.befall_cluster(cluster, scene).await;
+                    cluster.settled().await;
+                }
             }
             Fault::SubscriptionsCut => {
-                scene.redis.lock().await.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+                for server in scene.store.lock().await.servers() {
+                    server.command(&["CLIENT", "KILL", "TYPE", "pubsub"]).await;
+                }
             }
-            Fault::ConnectionsCut => proxy.into_iter().for_each(Proxy::disconnect),
+            Fault::ConnectionsCut => {
+                way.into_iter().flat_map(Way::proxies).for_each(Proxy::disconnect);
+            }
             Fault::RedisSlow => {
                 let Some(proxy) = proxy else { return };
                 let delay = millis(20..500);
@@ -129,9 +177,9 @@ impl Fault {
                 proxy.release();
             }
             Fault::HubPartitioned => {
-                scene.proxies.iter().for_each(Proxy::silence);
+                scene.ways.iter().flat_map(Way::proxies).for_each(Proxy::silence);
                 sleep(millis(500..9_000)).await;
-                scene.proxies.iter().for_each(Proxy::release);
+                scene.ways.iter().flat_map(Way::proxies).for_each(Proxy::release);
             }
             Fault::HubKilled | Fault::AllHubsKilled | Fault::HubDrained => {
                 self.end_hubs(scene).await;
@@ -145,14 +193,71 @@ impl Fault {
         }
     }
 
-    async fn fail_over(self, scene: &Scene) {
-        let redis = scene.redis.lock().await;
-        let copy = scene.copy.lock().await.take().filter(|_| self == Fault::RedisOlder);
-        redis.kill();
-        scene.world.record.lost();
-        redis.replace_files(copy.as_ref());
-        sleep(millis(0..2_000)).await;
-        redis.restart().await;
+    async fn befall_redis(self, redis: &RedisServer, scene: &Scene) {
+        match self {
+            Fault::RedisKilled => {
+                redis.kill();
+                sleep(millis(100..4_000)).await;
+                redis.restart().await;
+            }
+            Fault::RedisPaused => {
+                redis.pause();
+                sleep(millis(200..9_000)).await;
+                redis.resume();
+            }
+            Fault::RedisFlushed => {
+                redis.command(&["FLUSHALL"]).await;
+                scene.world.record.lost();
+            }
+            _ => {
+                let copy = scene.copy.lock().await.take().filter(|_| self == Fault::RedisOlder);
+                redis.kill();
+                scene.world.record.lost();
+                redis.replace_files(copy.as_ref());
+                sleep(millis(0..2_000)).await;
+                redis.restart().await;
+            }
+        }
+    }
+
+    /// Replication is asynchronous: a replica that takes over may lack the last entries.
+    async fn befall_cluster(self, cluster: &RedisCluster, scene: &Scene) {
+        let masters = cluster.masters().await;
+        let Some(&master) = fastrand::choice(&masters) else { return };
+        match self {
+            Fault::MasterKilled => {
+                master.kill();
+                scene.world.record.lost();
+                // With and without an election in between.
+                sleep(millis(100..8_000)).await;
+                master.restart().await;
+            }
+            Fault::MasterPaused => {
+                scene.world.record.lost();
+                master.pause();
+                sleep(millis(200..9_000)).await;
+                master.resume();
+            }
+            Fault::MasterFlushed => {
+                master.command(&["FLUSHALL"]).await;
+                scene.world.record.lost();
+            }
+            Fault::MasterReplaced => cluster.fail_over_to(cluster.replica_of(master).await).await,
+            Fault::SlotsMoved => {
+                let Some(&target) = fastrand::choice(&masters) else { return };
+                let first = fastrand::u16(..SLOTS - SLOTS_AT_ONCE);
+                cluster.reshard(first..first + SLOTS_AT_ONCE, target).await;
+            }
+            _ => {
+                let replica = cluster.replica_of(master).await;
+                master.kill();
+                replica.kill();
+                scene.world.record.lost();
+                sleep(millis(500..6_000)).await;
+                master.restart().await;
+                replica.restart().await;
+            }
+        }
     }
 
     async fn end_hubs(self, scene: &Scene) {
@@ -190,7 +295,8 @@ fn order(scene: &Scene, share: f64, order: impl Fn() -> Order) {
 
 /// Large messages of another service for some users: a client that does not read soon is too slow.
 async fn stuff(scene: &Scene) {
-    let redis = scene.redis.lock().await;
+    let store = scene.store.lock().await;
+    let Store::One(redis) = &*store else { return };
     for client in scene.clients.iter().filter(|_| fastrand::f64() < 0.05) {
         let text = format!(r#"{{"userId":"{}","x":"{}"}}"#, client.user, "x".repeat(60_000));
         let message = format!(r#"{{"notification":{text}}}"#);

@@ -1,5 +1,5 @@
-//! The chaos run: `make chaos`. Two hubs, a Redis with an append-only file, an existing service and
-//! some hundred clients that check themselves, under random faults for a bounded time. It ends with
+//! The chaos run: `make chaos`. Two hubs, a Redis with an append-only file (or a Redis Cluster), an
+//! existing service and some hundred clients that check themselves, under random faults for a bounded time. It ends with
 //! the counts, and with an error if a message was lost, doubled or late.
 
 mod client;
@@ -7,6 +7,7 @@ mod counts;
 mod faults;
 mod record;
 mod stage;
+mod store;
 mod stream;
 
 use std::io::Write as _;
@@ -18,10 +19,13 @@ use std::time::Duration;
 use anyhow::{Result, bail};
 use clap::Parser;
 use futures_util::future::join_all;
+use shared::live::Live;
+use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::client::Order;
-use crate::faults::{ALL, Fault, Scene};
+use crate::faults::{Fault, OF_CLUSTER, OF_ONE, Scene};
+use crate::store::Store;
 
 /// Mixes faults and checks that nothing is lost or doubled.
 #[derive(Parser)]
@@ -34,6 +38,12 @@ struct Args {
     seed: Option<u64>,
     #[arg(long, default_value_t = 300)]
     clients: usize,
+    /// A Redis Cluster of six nodes instead of one Redis; without the existing service.
+    #[arg(long)]
+    cluster: bool,
+    /// On which channels notifications are published and heard: all, bridge or own.
+    #[arg(long, default_value = "all", value_parser = |text: &str| Live::parse(text).ok_or("all, bridge or own"))]
+    live: Live,
     /// The hub's program; the default lies beside this one.
     #[arg(long)]
     hub: Option<PathBuf>,
@@ -49,17 +59,20 @@ async fn main() -> Result<()> {
         Some(hub) => hub,
         None => std::env::current_exe()?.with_file_name("bellwire-hub"),
     };
-    say(&format!("Chaos for {} s with seed {seed}\n", args.seconds))?;
-    let (scene, gateway) = stage::set_up(&hub, args.clients).await?;
+    let where_to = if args.cluster { " on a cluster" } else { "" };
+    let live = args.live.as_str();
+    say(&format!("Chaos{where_to} for {} s with seed {seed}, live = {live}\n", args.seconds))?;
+    let (scene, gateway) = stage::set_up(&hub, args.clients, args.cluster, args.live).await?;
     let stop = Arc::new(AtomicBool::new(false));
     let stop_service = Arc::new(AtomicBool::new(false));
     let writing = tokio::spawn(stage::write(scene.clone(), stop.clone()));
-    let service = tokio::spawn(stage::work(scene.clone(), gateway, stop_service.clone()));
+    let service = gateway
+        .map(|gateway| tokio::spawn(stage::work(scene.clone(), gateway, stop_service.clone())));
     settled(&scene, &[], None).await;
     let start = Instant::now();
     while start.elapsed() < Duration::from_secs(args.seconds) {
         round(&scene).await?;
-        if service.is_finished() {
+        if service.as_ref().is_some_and(JoinHandle::is_finished) {
             break;
         }
     }
@@ -67,7 +80,9 @@ async fn main() -> Result<()> {
     stop_service.store(true, Ordering::Relaxed);
     writing.await?;
     // The run fails if the existing service fails: it must survive everything.
-    service.await?;
+    if let Some(service) = service {
+        service.await?;
+    }
     end(&scene).await?;
     let counts = &scene.world.counts;
     say(&counts.text(scene.world.record.created()))?;
@@ -87,12 +102,18 @@ async fn main() -> Result<()> {
 
 /// Runs one to three faults at once, then waits for recovery.
 async fn round(scene: &Scene) -> Result<()> {
+    let possible = match &*scene.store.lock().await {
+        Store::One(_) => OF_ONE,
+        Store::Cluster(_) => OF_CLUSTER,
+    };
     let mut faults: Vec<Fault> =
-        (0..fastrand::usize(1..=3)).filter_map(|_| fastrand::choice(ALL)).collect();
+        (0..fastrand::usize(1..=3)).filter_map(|_| fastrand::choice(possible).copied()).collect();
     faults.dedup();
     eprintln!("{}", faults.iter().map(|fault| fault.name()).collect::<Vec<_>>().join(" + "));
-    if fastrand::bool() {
-        *scene.copy.lock().await = Some(scene.redis.lock().await.copy_files());
+    if fastrand::bool()
+        && let Store::One(redis) = &*scene.store.lock().await
+    {
+        *scene.copy.lock().await = Some(redis.copy_files());
     }
     let waits: Vec<u64> = faults.iter().map(|_| fastrand::u64(..1_500)).collect();
     let happening = faults.iter().zip(waits).map(|(fault, wait)| async move {

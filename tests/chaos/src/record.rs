@@ -1,19 +1,18 @@
 //! A small model of the functions: a record in memory, `feed_push.lua` to write feeds in Redis, and
 //! the relay. The record never goes back in time, so a feed is always cold, behind, or right.
 
-use std::collections::HashMap;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::collections::{BTreeSet, HashMap};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, Result, bail};
 use parking_lot::Mutex;
-use redis::AsyncConnectionConfig;
-use redis::aio::MultiplexedConnection;
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
+use shared::live::Live;
 use shared::notification::{Draft, Notification};
 use shared::{UserId, keys, script};
 
-/// As in the functions: no call waits longer for Redis.
-const ANSWER_DEADLINE: Duration = Duration::from_secs(2);
+use crate::store::Connection;
+
 /// Rounds of one delivery; the relay delivers the rest.
 const ROUNDS_MAX: usize = 8;
 
@@ -36,10 +35,12 @@ struct Feed {
 
 pub struct Record {
     pub epoch: String,
+    live: Live,
     redis_url: String,
     feeds: Mutex<HashMap<String, Feed>>,
-    connection: tokio::sync::Mutex<Option<MultiplexedConnection>>,
-    run_id: Mutex<String>,
+    connection: tokio::sync::Mutex<Option<Connection>>,
+    /// Of each master.
+    run_ids: Mutex<BTreeSet<String>>,
     /// The relay runs once at a time.
     relaying: tokio::sync::Mutex<()>,
 }
@@ -51,13 +52,14 @@ enum Pushed {
 }
 
 impl Record {
-    pub fn new(redis_url: String, epoch: String) -> Self {
+    pub fn new(redis_url: String, epoch: String, live: Live) -> Self {
         Self {
+            live,
             epoch,
             redis_url,
             feeds: Mutex::default(),
             connection: tokio::sync::Mutex::default(),
-            run_id: Mutex::default(),
+            run_ids: Mutex::default(),
             relaying: tokio::sync::Mutex::default(),
         }
     }
@@ -122,7 +124,8 @@ impl Record {
             data: Some(r#"{"empty":[ ],"large":12345678901234567890}"#.to_owned()),
             expires_at_ms: None,
         };
-        let json = Notification { id: id.clone(), seq, draft, created_at_ms }.to_json();
+        let json = Notification { id: id.clone(), seq, draft, created_at_ms, quiet: None };
+        let json = json.to_json();
         let entry = Entry { seq, id, json };
         feed.entries.push(entry.clone());
         Ok(entry)
@@ -197,12 +200,12 @@ impl Record {
         call.arg(keys::feed(&user)).arg(keys::feed_companion(&user));
         call.arg(mode).arg(&self.epoch).arg(after);
         call.arg(publish_after).arg(FEED_ENTRIES_MAX).arg(FEED_TTL_S).arg(head).arg(0).arg("");
-        call.arg(keys::NOTIFICATIONS_CHANNEL);
+        call.arg(self.live.channels(keys::NOTIFICATIONS_CHANNEL, &user));
         for entry in entries {
             call.arg(entry.seq).arg(&entry.json).arg(0);
         }
         let mut connection = self.connection().await?;
-        let answer: redis::RedisResult<(String, i64)> = call.query_async(&mut connection).await;
+        let answer: redis::RedisResult<(String, i64)> = connection.run(&call).await;
         let (word, head) = self.answered(answer).await?;
         match word.as_str() {
             "ok" => {
@@ -225,11 +228,8 @@ impl Record {
     /// user.
     pub async fn relay(&self) -> Result<()> {
         let _one = self.relaying.lock().await;
-        let mut connection = self.connection().await?;
-        let info = redis::cmd("INFO").arg("server").query_async::<String>(&mut connection).await;
-        let info = self.answered(info).await?;
-        let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default();
-        let is_new = *self.run_id.lock() != run_id;
+        let run_ids = self.run_ids().await?;
+        let is_new = *self.run_ids.lock() != run_ids;
         let pending: Vec<(String, i64)> = {
             let feeds = self.feeds.lock();
             let all = feeds.iter().map(|(user, feed)| (user, feed.entries.len() as i64, feed.sent));
@@ -246,20 +246,26 @@ impl Record {
                 }
             }
         }
-        run_id.clone_into(&mut self.run_id.lock());
+        *self.run_ids.lock() = run_ids;
         Ok(())
     }
 
-    pub async fn connection(&self) -> Result<MultiplexedConnection> {
+    async fn run_ids(&self) -> Result<BTreeSet<String>> {
+        let mut connection = self.connection().await?;
+        let infos = self.answered(connection.infos().await).await?;
+        let run_id = |info: &String| {
+            let line = info.lines().find_map(|line| line.strip_prefix("run_id:"));
+            line.map(str::to_owned)
+        };
+        infos.iter().map(|info| run_id(info).context("a run_id")).collect()
+    }
+
+    pub async fn connection(&self) -> Result<Connection> {
         let mut slot = self.connection.lock().await;
         if let Some(connection) = &*slot {
             return Ok(connection.clone());
         }
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(ANSWER_DEADLINE))
-            .set_response_timeout(Some(ANSWER_DEADLINE));
-        let client = redis::Client::open(self.redis_url.as_str())?;
-        let connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+        let connection = Connection::open(&self.redis_url).await?;
         Ok(slot.insert(connection).clone())
     }
 

@@ -10,8 +10,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use serde_json::json;
 use shared::keys::ONLINE_USERS;
+use shared::live::Live;
 use support::redis_server::{Options, Persistence};
-use support::{Gateway, Hub, Proxy, RedisServer};
+use support::{Gateway, Hub, RedisCluster, RedisServer};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc};
@@ -21,9 +22,11 @@ use crate::client::{Client, Order, Status, World};
 use crate::counts::Counts;
 use crate::faults::Scene;
 use crate::record::Record;
+use crate::store::{Store, Way};
 use crate::stream::Kind;
 
 const HUBS: usize = 2;
+const MASTERS: usize = 3;
 /// Notifications per second, over all users.
 const CREATES_PER_S: u64 = 100;
 /// The contract's 20 s, with slack for a busy machine.
@@ -40,24 +43,39 @@ pub struct Handle {
     pub orders: mpsc::UnboundedSender<Order>,
 }
 
-pub async fn set_up(hub: &Path, clients: usize) -> Result<(Arc<Scene>, Gateway)> {
+/// `live` is the setting of hubs and record. Existing services are there only with one Redis.
+pub async fn set_up(
+    hub: &Path,
+    clients: usize,
+    is_cluster: bool,
+    live: Live,
+) -> Result<(Arc<Scene>, Option<Gateway>)> {
     // The run itself checks for keys without an expiry, among other services' keys.
-    let options = Options { persistence: Persistence::EverySecond, may_leave_keys: true };
-    let redis = RedisServer::start_with(options).await;
+    let persistence = Persistence::EverySecond;
+    let options = Options { persistence, may_leave_keys: true, ..Options::default() };
+    let store = if is_cluster {
+        Store::Cluster(RedisCluster::start_with(MASTERS, &options).await)
+    } else {
+        Store::One(Box::new(RedisServer::start_with(options).await))
+    };
     let functions = TcpListener::bind(("127.0.0.1", 0)).await?;
     let functions_url = format!("http://{}", functions.local_addr()?);
-    let (mut hubs, mut proxies) = (Vec::new(), Vec::new());
+    let (mut hubs, mut ways) = (Vec::new(), Vec::new());
     for number in 1..=HUBS {
-        let proxy = Proxy::to(&redis.address()).await;
+        let way = Way::to(&store).await;
         // For explaining failures: one log file for all runs of this hub.
         let log = format!("chaos-{}-hub-{number}.log", std::process::id());
-        let setup = Hub::with(&proxy.url()).program(hub).relay(&functions_url);
+        let setup = Hub::with(&way.url()).program(hub).relay(&functions_url);
+        let setup = setup.arguments(&[&format!("--live={}", live.as_str())]);
         hubs.push(setup.log(std::env::temp_dir().join(log)).start().await);
-        proxies.push(proxy);
+        ways.push(way);
     }
-    let gateway = Gateway::start(&redis).await;
+    let gateway = match &store {
+        Store::One(redis) => Some(Gateway::start(redis).await),
+        Store::Cluster(_) => None,
+    };
     let world = Arc::new(World {
-        record: Record::new(redis.url(), format!("{:016x}", fastrand::u64(..))),
+        record: Record::new(store.url(), format!("{:016x}", fastrand::u64(..)), live),
         hubs: hubs.iter().map(|hub| hub.address).collect(),
         counts: Counts::default(),
     });
@@ -65,9 +83,9 @@ pub async fn set_up(hub: &Path, clients: usize) -> Result<(Arc<Scene>, Gateway)>
     let clients = (0..clients).map(|number| spawn_client(&world, number)).collect();
     let scene = Scene {
         world,
-        redis: Mutex::new(redis),
+        store: Mutex::new(store),
         hubs: hubs.into_iter().map(Mutex::new).collect(),
-        proxies,
+        ways,
         clients,
         copy: Mutex::default(),
     };
@@ -246,27 +264,34 @@ pub async fn present(scene: &Scene) -> Result<Duration, Vec<String>> {
 async fn online(scene: &Scene) -> Result<BTreeSet<String>> {
     let record = &scene.world.record;
     let mut connection = record.connection().await?;
-    let answer = redis::cmd("SMEMBERS").arg(ONLINE_USERS).query_async(&mut connection).await;
+    let mut members = redis::cmd("SMEMBERS");
+    members.arg(ONLINE_USERS);
+    let answer = connection.run(&members).await;
     record.answered(answer).await
 }
 
 /// Keys of ours without an expiry.
 pub async fn keys_without_expiry(scene: &Scene) -> Result<Vec<String>> {
-    let mut connection = scene.world.record.connection().await?;
-    let (mut cursor, mut found) = (0_u64, Vec::new());
-    loop {
-        let mut scan = redis::cmd("SCAN");
-        scan.arg(cursor).arg("MATCH").arg("bw:*").arg("COUNT").arg(1_000);
-        let (next, keys): (u64, Vec<String>) = scan.query_async(&mut connection).await?;
-        for key in keys {
-            let ttl: i64 = redis::cmd("TTL").arg(&key).query_async(&mut connection).await?;
-            if ttl == -1 {
-                found.push(key);
+    let store = scene.store.lock().await;
+    let mut found = Vec::new();
+    for master in store.masters().await {
+        let mut connection = master.connection().await;
+        let mut cursor = 0_u64;
+        loop {
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("MATCH").arg("bw:*").arg("COUNT").arg(1_000);
+            let (next, keys): (u64, Vec<String>) = scan.query_async(&mut connection).await?;
+            for key in keys {
+                let ttl: i64 = redis::cmd("TTL").arg(&key).query_async(&mut connection).await?;
+                if ttl == -1 {
+                    found.push(key);
+                }
             }
+            if next == 0 {
+                break;
+            }
+            cursor = next;
         }
-        if next == 0 {
-            return Ok(found);
-        }
-        cursor = next;
     }
+    Ok(found)
 }

@@ -5,8 +5,10 @@
 //! | `api` | the functions' routes, and the hub's sockets behind them: requests and answers |
 //! | `coexistence` | other services on the same keys and channels |
 //! | `faults` | Redis, the record, the functions or the network fail; nothing is lost or doubled |
+//! | `cluster` | the functions on a Redis Cluster and behind Sentinel, while it changes |
 //! | `models` | the mechanisms of `runtime` natively, in random order, against models |
 //! | `documents` | the documents against the code, and their snippets run |
+//! | `proxies` | hub and functions behind nginx, Caddy and HAProxy |
 //! | `build` | properties of the built components |
 //!
 //! The HTTP client checks every answer of the functions (`support::http`): headers,
@@ -17,7 +19,9 @@
 
 mod api;
 mod build;
+mod cluster;
 mod coexistence;
 mod documents;
 mod faults;
 mod models;
+mod proxies;

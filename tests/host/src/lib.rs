@@ -28,3 +28,5 @@ mod stdio;
 mod turns;
 pub mod variables;
 mod worker;
+
+pub use worker::process_ends;

@@ -10,11 +10,14 @@ use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    // For TLS to Redis, whose client uses the process-wide provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&error.into()),
     };
     let result = runtime.block_on(run(args));
+    host::process_ends();
     // Like Spin, does not wait for requests or for work after them.
     runtime.shutdown_background();
     match result {

@@ -3,6 +3,7 @@
 //! wasmtime's `ProxyHandler` does the work, as in Spin; this file holds the limits.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,13 @@ use wasmtime_wasi_http::p3::bindings::ServicePre;
 
 use crate::state::{Permissions, State};
 use crate::stdio::say;
+
+static IS_PROCESS_ENDING: AtomicBool = AtomicBool::new(false);
+
+/// From now on instances end because the process does, and not because they failed.
+pub fn process_ends() {
+    IS_PROCESS_ENDING.store(true, Ordering::Relaxed);
+}
 
 /// Limits on the life of instances; the same for all components.
 #[derive(Debug, Clone, Copy)]
@@ -119,6 +127,8 @@ impl WorkerState for Worker {
     fn drop(&self, mut store: Store<State>, result: wasmtime::Result<()>) {
         let component = &self.component;
         match result {
+            // Dropped with the runtime, which wasmtime takes for a panic.
+            Err(_) if IS_PROCESS_ENDING.load(Ordering::Relaxed) => {}
             Err(error) => say(format_args!("An instance of {component} failed: {error:?}")),
             // All requests, and their work after the answer, have ended: remaining calls belong to
             // none. When such a call returns, Spin 4.1's wasmtime, 47, looks for the ended request,

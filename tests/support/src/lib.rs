@@ -5,13 +5,17 @@
 //! | room | contents |
 //! |---|---|
 //! | `processes` | [`process`]: the launcher of programs; [`ports`], [`paths`]; [`Schemathesis`] |
-//! | `servers` | [`RedisServer`], [`Postgres`], [`Record`], [`SmallDisk`]: storage |
+//! | `servers` | [`RedisServer`], [`RedisCluster`], [`Sentinel`], [`Postgres`], [`Record`], |
+//! | | [`SmallDisk`]: storage |
+//! | | [`FakeClock`]: a clock of dates that jumps |
 //! | | [`Functions`], [`Hub`]: the programs under test |
 //! | | [`Proxy`], [`Origin`], [`Gateway`]: network faults, an HTTP origin, an existing service |
+//! | | [`Authority`], [`TlsProxy`]: certificates, and TLS in front of a program |
+//! | | [`ReverseProxy`]: nginx, Caddy and HAProxy, with the files of `deploy/proxies` |
 //! | | [`PushService`]: FCM, a browser's push service, APNs |
-//! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`]: requests, and three ways to receive |
+//! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`], [`OwnChannel`]: requests, and four ways to receive |
 //! | | [`jwt`]: tokens; [`api`]: every answer against `docs/openapi.json` |
-//! | `benchmarks` | [`cpu`] time, [`memory`], [`stats`], [`table`]s, peers in [`node`] |
+//! | `benchmarks` | [`cpu`] time, [`memory`], what is [`held`], [`stats`], [`table`]s and [`chart`]s, peers in [`node`] |
 //! | [`metrics_page`] | a `/metrics` page against documents and dashboard |
 //! | [`wait`] | deadlines |
 //!
@@ -29,28 +33,36 @@ pub mod rooms;
 mod servers;
 pub mod wait;
 
-pub use benchmarks::{cpu, memory, node, stats, table};
-pub use clients::{api, events, http, jwt, published, push_tester, socket};
+pub use benchmarks::{chart, cpu, held, memory, node, stats, table};
+pub use clients::{api, events, http, jwt, own_channel, published, push_tester, socket};
 pub use processes::{paths, ports, process, schemathesis};
 pub use servers::small_disk;
 pub use servers::{
-    functions, gateway, hub, origin, postgres, proxy, push_service, record, redis_server,
+    certificate, fake_clock, functions, gateway, hub, origin, postgres, proxy, push_service,
+    record, redis_cluster, redis_server, reverse_proxy, sentinel, tls_proxy,
 };
 
+pub use certificate::Authority;
 pub use events::Events;
+pub use fake_clock::FakeClock;
 pub use functions::{Functions, Setup};
 pub use gateway::Gateway;
 pub use http::{Answer, Http};
 pub use hub::Hub;
 pub use jwt::{Jwt, token};
 pub use origin::{Origin, Plan};
+pub use own_channel::OwnChannel;
 pub use postgres::Postgres;
-pub use proxy::Proxy;
+pub use proxy::{ClusterProxy, Proxy};
 pub use published::Published;
 pub use push_service::PushService;
 pub use record::Record;
+pub use redis_cluster::RedisCluster;
 pub use redis_server::RedisServer;
+pub use reverse_proxy::{ReverseProxy, Software};
 pub use schemathesis::Schemathesis;
+pub use sentinel::Sentinel;
 pub use small_disk::SmallDisk;
 pub use socket::Socket;
-pub use wait::{eventually, eventually_within, within};
+pub use tls_proxy::{TlsProxy, TlsTunnel};
+pub use wait::{eventually, eventually_within, logged, within};

@@ -1,6 +1,8 @@
-//! A program's `/metrics` page against the documents and the dashboard that name its metrics.
+//! A program's `/metrics` page against the documents, the dashboard and the alerts that name its
+//! metrics.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -66,36 +68,41 @@ fn collect_expressions<'a>(value: &'a Value, expressions: &mut Vec<&'a str>) {
 /// Asserts that the page has every metric in README.md and docs/ whose name begins with `prefix`,
 /// with the labels that stand behind it. Returns the number of places.
 pub fn has_the_documented(page: &str, prefix: &str) -> usize {
-    let series = series(page);
     let root = paths::workspace();
     let mut documents = vec![root.join("README.md")];
     documents.extend(std::fs::read_dir(root.join("docs")).unwrap().map(|e| e.unwrap().path()));
+    let documents = documents.iter().filter(|path| path.extension() == Some("md".as_ref()));
+    documents.map(|document| has_those_of(page, prefix, document)).sum()
+}
+
+/// Asserts that the page has every metric of `deploy/alerts.yml` whose name begins with `prefix`, with
+/// the labels that stand behind it. Returns the number of places.
+pub fn has_the_alerts(page: &str, prefix: &str) -> usize {
+    has_those_of(page, prefix, &paths::workspace().join("deploy/alerts.yml"))
+}
+
+fn has_those_of(page: &str, prefix: &str, document: &Path) -> usize {
+    let series = series(page);
+    let text = std::fs::read_to_string(document).unwrap();
     let mut found = 0;
-    for document in documents.iter().filter(|path| path.extension() == Some("md".as_ref())) {
-        let text = std::fs::read_to_string(document).unwrap();
-        for (at, start) in text.match_indices(prefix) {
-            let rest = &text[at + start.len()..];
-            let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
-            let (name, rest) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
-            let name = format!("{prefix}{name}");
-            // A prefix, as in `bellwire_hub_…`.
-            if name.ends_with('_') {
-                continue;
-            }
-            found += 1;
-            for label in selectors(rest) {
-                let has = |line: &&&str| {
-                    line.strip_prefix(&*name).is_some_and(|rest| {
-                        let is_name = rest.starts_with([' ', '{']) || rest.starts_with("_bucket{");
-                        is_name && rest.contains(&label)
-                    })
-                };
-                assert!(
-                    series.iter().any(|line| has(&line)),
-                    "{}: {name} {label}",
-                    document.display()
-                );
-            }
+    for (at, start) in text.match_indices(prefix) {
+        let rest = &text[at + start.len()..];
+        let is_word = |c: char| c.is_ascii_lowercase() || c == '_';
+        let (name, rest) = rest.split_at(rest.find(|c| !is_word(c)).unwrap_or(rest.len()));
+        let name = format!("{prefix}{name}");
+        // A prefix, as in `bellwire_hub_…`, or the pattern of a `grep`.
+        if name.ends_with('_') {
+            continue;
+        }
+        found += 1;
+        for label in selectors(rest) {
+            let has = |line: &&&str| {
+                line.strip_prefix(&*name).is_some_and(|rest| {
+                    let is_name = rest.starts_with([' ', '{']) || rest.starts_with("_bucket{");
+                    is_name && rest.contains(&label)
+                })
+            };
+            assert!(series.iter().any(|line| has(&line)), "{}: {name} {label}", document.display());
         }
     }
     found

@@ -28,6 +28,17 @@ pub async fn eventually_within<T>(
     }
 }
 
+/// Waits for a printed line with all of `words`; returns it. A program's output is read beside the
+/// test, so a line can arrive after the answer to the request that caused it.
+pub async fn logged(output: impl Fn() -> String, words: &[&str]) -> String {
+    eventually(&format!("a line with {words:?}"), async || {
+        let output = output();
+        let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
+        output.lines().find(has_all).map(str::to_owned)
+    })
+    .await
+}
+
 /// Awaits `work` for at most `limit`.
 pub async fn within<T>(limit: Duration, what: &str, work: impl Future<Output = T>) -> T {
     match tokio::time::timeout(limit, work).await {

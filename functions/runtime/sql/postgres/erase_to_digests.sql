@@ -5,8 +5,9 @@ WITH kept AS (
 ), moved AS (
     DELETE FROM bellwire.notifications AS entry USING kept
     WHERE entry.id = kept.id AND entry.deleted_at_ms IS NOT NULL AND entry.idempotency IS NOT NULL
-    RETURNING kept.digest, kept.request_digest, entry.id, entry.seq, entry.created_at_ms
+    RETURNING kept.digest, kept.request_digest, entry.id, entry.seq, entry.created_at_ms,
+        entry.muted
 )
-INSERT INTO bellwire.erased_keys (digest, request_digest, id, seq, created_at_ms)
-SELECT digest, request_digest, id, seq, created_at_ms FROM moved ORDER BY digest
+INSERT INTO bellwire.erased_keys (digest, request_digest, id, seq, created_at_ms, muted)
+SELECT digest, request_digest, id, seq, created_at_ms, muted FROM moved ORDER BY digest
 ON CONFLICT (digest) DO NOTHING

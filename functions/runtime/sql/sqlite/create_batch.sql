@@ -20,8 +20,13 @@ WITH input AS (
     FROM fresh WHERE copy = 1 OR idempotency IS NULL
 )
 INSERT INTO notifications (user_id, seq, id, title, body, kind, data, created_at_ms, expires_at_ms,
-    idempotency, request_hash, push)
-SELECT user_id, coalesce((SELECT seq FROM feed WHERE feed.user_id = numbered.user_id), 0) + step,
-    id, title, body, kind, data, created_at_ms, expires_at_ms, idempotency, request_hash, push
-FROM numbered, push_job_schema WHERE true ORDER BY place
-RETURNING id, seq, (SELECT epoch FROM record)
+    idempotency, request_hash, push, muted, read_at_ms)
+SELECT numbered.user_id,
+    coalesce((SELECT seq FROM feed WHERE feed.user_id = numbered.user_id), 0) + step,
+    id, title, body, numbered.kind, data, created_at_ms, expires_at_ms, idempotency, request_hash,
+    push, unwanted.kind IS NOT NULL, CASE WHEN unwanted.kind IS NOT NULL THEN created_at_ms END
+FROM numbered, push_job_schema
+LEFT JOIN muted_kind AS unwanted
+    ON unwanted.user_id = numbered.user_id AND unwanted.kind = numbered.kind
+WHERE true ORDER BY place
+RETURNING id, seq, (SELECT epoch FROM record), muted

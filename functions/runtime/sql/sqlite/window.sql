@@ -2,7 +2,7 @@
 -- A user without entries has one row with NULL in the entry columns.
 SELECT record.epoch, coalesce(feed.seq, 0), coalesce(feed.sent_seq, 0), coalesce(feed.rev, 0),
     entry.seq, entry.id, entry.title, entry.body, entry.kind, entry.data,
-    entry.created_at_ms, entry.expires_at_ms, entry.read_at_ms
+    entry.created_at_ms, entry.expires_at_ms, entry.read_at_ms, entry.muted
 FROM record
 LEFT JOIN feed ON feed.user_id = ?1
 LEFT JOIN (

@@ -1,6 +1,10 @@
 //! The variables of the manifest, read once per instance: each costs a call to the host.
 
+use std::rc::Rc;
+
 use shared::auth::{KeyConfig, KeySet};
+use shared::cluster::RedisAddress;
+use shared::live::Live;
 use shared::{Code, Error};
 
 use crate::http::cors::Cors;
@@ -9,14 +13,16 @@ use crate::ports::sql::Backend;
 
 /// The configuration of every component: the variables that [`Config::load`] reads.
 pub struct Config {
-    /// The address of Redis. May contain a password.
-    pub redis_url: String,
+    /// The address of Redis, the variable `redis_url`. May contain a password.
+    pub redis: RedisAddress,
     /// The keys that verify tokens; empty if the component is given none or they are unusable.
-    pub keys: KeySet,
+    pub keys: Rc<KeySet>,
     /// Why every token is rejected; `None` if tokens are verified. Contains no secret.
     pub keys_problem: Option<String>,
     /// The origins whose pages may call the component.
     pub(crate) cors: Cors,
+    /// On which channels the component publishes.
+    pub live: Live,
 }
 
 /// The configuration of a component with a record, in addition to [`Config`].
@@ -33,14 +39,18 @@ const RETENTION_DAYS_MAX: i64 = 36_500;
 /// The variables that verify tokens. A component has all of them or none: with the issuer missing,
 /// it would accept tokens of any issuer.
 const AUTH: [&str; 4] = ["auth_hs256_key", "auth_jwks", "auth_issuer", "auth_audience"];
+/// The variables of identity providers, also all or none: with the claim of the user missing, it would
+/// take another claim for the user. Manifests of before have none.
+const PROVIDER: [&str; 3] = ["auth_jwks_url", "auth_user_claim", "auth_scope_claim"];
 
 impl Config {
     /// Builds the configuration from `get`, which returns the value of a variable, or `None` if the
     /// component is not given it.
     ///
     /// A component needs `redis_url`; `auth_hs256_key`, `auth_jwks`, `auth_issuer` and
-    /// `auth_audience`, all four, if it verifies tokens; and `cors_origins` if pages of other
-    /// origins call it.
+    /// `auth_audience`, all four, if it verifies tokens, with `auth_jwks_url`, `auth_user_claim` and
+    /// `auth_scope_claim` all or none of them; `cors_origins` if pages of other origins
+    /// call it; and `live` if it writes feeds: without it, it publishes as for `all`.
     ///
     /// Unusable keys count as no keys, so that every token is rejected; the log and the readiness
     /// check say why.
@@ -58,8 +68,16 @@ impl Config {
         if redis_url.is_empty() {
             return Err(invalid("redis_url", "is empty"));
         }
+        let redis = RedisAddress::parse(&redis_url);
+        let redis = redis.map_err(|error| invalid("redis_url", &error.to_string()))?;
         let cors = Cors::new(&optional(&get, "cors_origins").await?.unwrap_or_default());
-        Ok(Self { redis_url, keys, keys_problem, cors })
+        let live = match optional(&get, "live").await? {
+            None => Live::default(),
+            Some(word) => {
+                Live::parse(&word).ok_or_else(|| invalid("live", "must be all, bridge or own"))?
+            }
+        };
+        Ok(Self { redis, keys: Rc::new(keys), keys_problem, cors, live })
     }
 }
 
@@ -67,19 +85,28 @@ impl Config {
 async fn auth(
     get: &impl AsyncFn(&str) -> Result<Option<String>, String>,
 ) -> Result<Option<KeyConfig>, Error> {
-    let mut values = [None, None, None, None];
-    for (name, value) in AUTH.iter().zip(&mut values) {
+    let Some([hs256_key, jwks, issuer, audience]) = all_or_none(get, AUTH).await? else {
+        return Ok(None);
+    };
+    let of_provider = all_or_none(get, PROVIDER).await?.unwrap_or_default();
+    let [jwks_url, user_claim, scope_claim] = of_provider;
+    let config = KeyConfig { hs256_key, jwks, issuer, audience, jwks_url, user_claim, scope_claim };
+    Ok(Some(config))
+}
+
+/// The values of variables that belong together; `None` if the component is given none of them.
+async fn all_or_none<const N: usize>(
+    get: &impl AsyncFn(&str) -> Result<Option<String>, String>,
+    names: [&str; N],
+) -> Result<Option<[String; N]>, Error> {
+    let mut values = [const { None }; N];
+    for (name, value) in names.iter().zip(&mut values) {
         *value = optional(get, name).await?;
     }
-    match values {
-        [None, None, None, None] => Ok(None),
-        [Some(hs256_key), Some(jwks), Some(issuer), Some(audience)] => {
-            Ok(Some(KeyConfig { hs256_key, jwks, issuer, audience }))
-        }
-        values => {
-            let missing = AUTH.iter().zip(&values).find(|(_, value)| value.is_none());
-            Err(missing_variable(missing.map_or("auth_*", |(name, _)| *name)))
-        }
+    match values.iter().position(Option::is_none) {
+        None => Ok(Some(values.map(Option::unwrap_or_default))),
+        Some(_) if values.iter().all(Option::is_none) => Ok(None),
+        Some(missing) => Err(missing_variable(names.get(missing).copied().unwrap_or("auth_*"))),
     }
 }
 
@@ -161,7 +188,8 @@ async fn optional(
 fn keys(config: &KeyConfig) -> (KeySet, Option<String>) {
     match KeySet::new(config) {
         Ok(keys) if keys.is_empty() => {
-            let problem = "no key is configured: set auth_hs256_key or auth_jwks";
+            let problem =
+                "no key is configured: set auth_hs256_key, auth_jwks, auth_jwks_url or auth_issuer";
             (keys, Some(problem.to_owned()))
         }
         Ok(keys) => (keys, None),
@@ -209,6 +237,33 @@ mod tests {
         assert_eq!(config.keys_problem.unwrap(), "the component is given no auth_* variables");
         let missing = load(&[]).err().unwrap();
         assert!(missing.detail().contains("`redis_url` is not given to this component"));
+    }
+
+    /// The text of a wrong address may be a password.
+    #[test]
+    fn a_wrong_redis_url_is_named_but_not_shown() {
+        for (url, problem) in [
+            ("secret", "`redis_url` must begin with redis://"),
+            ("redis+cluster://:secret@a:x", "`redis_url` names no server, or one without"),
+            ("redis+cluster://:secret@a:1/3", "`redis_url` has a path or query"),
+            ("redis+sentinel://:secret@a:1", "`redis_url` must end with the name of the master"),
+        ] {
+            let error = load(&[("redis_url", url)]).err().unwrap();
+            assert!(error.detail().contains(problem), "{}", error.detail());
+            assert!(!error.detail().contains("secret"), "{}", error.detail());
+        }
+        assert!(load(&[("redis_url", "redis+cluster://a:1,b:2")]).is_ok());
+    }
+
+    #[test]
+    fn an_unknown_word_for_live_is_an_error() {
+        assert_eq!(load(&[REDIS]).unwrap().live, Live::All);
+        assert_eq!(load(&[REDIS, ("live", "own")]).unwrap().live, Live::Own);
+        for word in ["", "OWN", "both"] {
+            let error = load(&[REDIS, ("live", word)]).err().unwrap();
+            let expected = "config: the variable `live` must be all, bridge or own";
+            assert_eq!(error.detail(), expected, "{word}");
+        }
     }
 
     /// Without its issuer a component would accept the tokens of every issuer.

@@ -22,6 +22,7 @@ use crate::Request;
 use crate::cache::Cache;
 use crate::feed::retry::Unsent;
 use crate::http::auth::Authenticator;
+use crate::identity::Identity;
 use crate::ports::sql::Backend;
 use crate::record::{GroupCommit, Record};
 use crate::spin::cache_host::SpinHost;
@@ -69,6 +70,8 @@ pub struct App {
     /// The instance's connection to Redis. Background work after the response holds a clone.
     pub redis: Rc<SpinRedis>,
     authenticator: Authenticator,
+    /// `None` without an identity provider.
+    identity: Option<Rc<Identity>>,
     cache: OnceCell<SpinCache>,
 }
 
@@ -96,9 +99,15 @@ thread_local! {
 impl App {
     async fn load() -> Result<Self, Error> {
         let config = Config::load(variables::get).await?;
+        let redis = Rc::new(SpinRedis::new(config.redis.clone(), config.live));
+        let identity = config
+            .keys
+            .provider()
+            .map(|_| Rc::new(Identity::new(Rc::clone(&config.keys), Rc::clone(&redis))));
         Ok(Self {
-            redis: Rc::new(SpinRedis::new(config.redis_url.clone())),
+            redis,
             authenticator: Authenticator::new(),
+            identity,
             cache: OnceCell::new(),
             config,
         })
@@ -110,10 +119,30 @@ impl App {
         self.cache.get_or_init(|| Cache::new(Rc::clone(&self.redis), SpinHost))
     }
 
+    /// Gets the identity provider's keys that the request's token needs, before the route verifies
+    /// it.
+    pub(crate) async fn prepare(&self, request: &Request) {
+        let Some(identity) = &self.identity else { return };
+        if let Some(token) = self.authenticator.unknown_token(request, clock::now_ms()) {
+            identity.prepare(token).await;
+        }
+    }
+
+    /// Whether the identity provider's keys are known, if there is one; fetches them if not.
+    ///
+    /// # Errors
+    /// Why they are not.
+    pub async fn provider_ready(&self) -> Result<(), String> {
+        match &self.identity {
+            Some(identity) => identity.ready().await,
+            None => Ok(()),
+        }
+    }
+
     /// The claims of the request's token.
     ///
     /// # Errors
-    /// `auth_not_configured`, `unauthorized` or `token_expired`.
+    /// `auth_not_configured`, `auth_unavailable`, `unauthorized` or `token_expired`.
     pub fn authenticate(&self, request: &Request) -> Result<Rc<Claims>, Error> {
         self.authenticator.authenticate(&self.config.keys, request, clock::now_ms())
     }

@@ -8,7 +8,7 @@
 //! - otherwise after a second, or after four if there is little to write. The host keeps an instance
 //!   that still has work, so nothing is lost unless it ends the instance all the same.
 //!
-//! The first read of an instance is an exception: the host may use an instance for a single request,
+//! The first request of an instance is an exception: the host may use an instance for a single request,
 //! which must neither cost a write each time nor leave an instance behind that waits. One in
 //! [`LONE_READS`] such reads is written, at once, and counts as so many: the sum is right on average,
 //! whatever the lives of instances.
@@ -75,10 +75,15 @@ pub(super) struct Counts {
 }
 
 impl Counts {
-    /// Counts a read. `draw` returns random bits.
-    pub(super) fn read(&self, name: &str, answer: &Answer, draw: impl FnOnce() -> u64) -> When {
+    /// Counts the reads of one request. `draw` returns random bits.
+    pub(super) fn read<'a>(
+        &self,
+        reads: impl Iterator<Item = (&'a str, &'a Answer)> + Clone,
+        draw: impl FnOnce() -> u64,
+    ) -> When {
         let is_first = !self.has_read.replace(true);
-        let is_lone = is_first && answer.how == How::Hit;
+        let is_hit = reads.clone().all(|(_, answer)| answer.how == How::Hit);
+        let is_lone = is_first && is_hit;
         let weight = if !is_lone {
             1
         } else if draw().is_multiple_of(LONE_READS) {
@@ -86,8 +91,10 @@ impl Counts {
         } else {
             0
         };
-        self.add(name, |tally| *field(tally, answer) += weight);
-        let is_urgent = is_lone || answer.how != How::Hit || self.has_fetched.get();
+        for (name, answer) in reads {
+            self.add(name, |tally| *field(tally, answer) += weight);
+        }
+        let is_urgent = is_lone || !is_hit || self.has_fetched.get();
         match is_urgent && !self.is_writing.get() {
             true if weight == 0 && !self.has_fetched.get() => When::Never,
             true => When::Now,
@@ -219,6 +226,10 @@ mod tests {
         answer(how, Content::json("{}"), ttl_ms)
     }
 
+    fn one(answer: &Answer) -> impl Iterator<Item = (&str, &Answer)> + Clone {
+        std::iter::once(("x", answer))
+    }
+
     fn tally(counts: &Counts) -> Tally {
         counts.pending.borrow()["x"]
     }
@@ -239,7 +250,7 @@ mod tests {
             (answer(How::Miss, failed(), 0), (0, 0, 1)),
         ] {
             let counts = Counts { has_read: Cell::new(true), ..Counts::default() };
-            counts.read("x", &answer, || 0);
+            counts.read(one(&answer), || 0);
             let Tally { hits, stale, misses, .. } = tally(&counts);
             assert_eq!((hits, stale, misses), expected, "{answer:?}");
         }
@@ -249,15 +260,29 @@ mod tests {
     fn a_first_read_counts_eightfold_or_not_at_all() {
         for (draw, hits, when) in [(0, 8, When::Now), (16, 8, When::Now), (7, 0, When::Never)] {
             let counts = Counts::default();
-            assert_eq!(counts.read("x", &value(How::Hit, 5), || draw), when);
+            assert_eq!(counts.read(one(&value(How::Hit, 5)), || draw), when);
             assert_eq!(tally(&counts).hits, hits);
-            assert_eq!(counts.read("x", &value(How::Hit, 5), || 7), When::Later);
+            assert_eq!(counts.read(one(&value(How::Hit, 5)), || 7), When::Later);
             assert_eq!(tally(&counts).hits, hits + 1);
         }
         // A miss is written in any case.
         let counts = Counts::default();
-        assert_eq!(counts.read("x", &value(How::Miss, 5), || 7), When::Now);
+        assert_eq!(counts.read(one(&value(How::Miss, 5)), || 7), When::Now);
         assert_eq!((tally(&counts).misses, tally(&counts).hits), (1, 0));
+    }
+
+    #[test]
+    fn the_reads_of_one_request_are_drawn_together() {
+        for (draw, each, when) in [(0, 8, When::Now), (7, 0, When::Never)] {
+            let counts = Counts::default();
+            let (x, y) = (value(How::Hit, 5), value(How::Hit, -5));
+            assert_eq!(counts.read([("x", &x), ("x", &y), ("x", &x)].into_iter(), || draw), when);
+            assert_eq!((tally(&counts).hits, tally(&counts).stale), (2 * each, each));
+        }
+        let counts = Counts::default();
+        let (hit, miss) = (value(How::Hit, 5), value(How::Miss, 5));
+        assert_eq!(counts.read([("x", &hit), ("x", &miss)].into_iter(), || 7), When::Now);
+        assert_eq!((tally(&counts).hits, tally(&counts).misses), (1, 1));
     }
 
     #[test]
@@ -266,7 +291,7 @@ mod tests {
         counts.fetched("x", 40, false);
         counts.fetched("x", 10, true);
         // The fetch failed, and the stale value was served.
-        assert_eq!(counts.read("x", &value(How::Hit, -5), || 0), When::Now);
+        assert_eq!(counts.read(one(&value(How::Hit, -5)), || 0), When::Now);
         let expected = Tally {
             stale: 1,
             fetches: 2,
@@ -282,11 +307,11 @@ mod tests {
     fn one_task_waits_and_names_are_bounded() {
         let counts = Counts { has_read: Cell::new(true), ..Counts::default() };
         counts.is_waiting.set(true);
-        assert_eq!(counts.read("x", &value(How::Hit, 5), || 0), When::Never);
+        assert_eq!(counts.read(one(&value(How::Hit, 5)), || 0), When::Never);
         counts.is_writing.set(true);
-        assert_eq!(counts.read("x", &value(How::Miss, 5), || 0), When::Never);
+        assert_eq!(counts.read(one(&value(How::Miss, 5)), || 0), When::Never);
         counts.is_waiting.set(false);
-        assert_eq!(counts.read("x", &value(How::Miss, 5), || 0), When::Later);
+        assert_eq!(counts.read(one(&value(How::Miss, 5)), || 0), When::Later);
         for at in 0..2 * NAMES_MAX {
             counts.fetched(&at.to_string(), 1, false);
         }

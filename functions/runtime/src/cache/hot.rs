@@ -12,6 +12,10 @@
 //! by the latency of the script's reply. Changes that leave no trace in the three keys (another
 //! service's `EXPIRE`, a jump of Redis' clock) are seen by the script, which runs again after
 //! [`HOT_MS_MAX`] in any case.
+//!
+//! A read of many values also asks for the time of Redis if one of them was not seen before. That
+//! time is from within the read, so no earlier invalidation is later than it, and nothing need have
+//! been seen: only the companion decides.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -108,13 +112,43 @@ pub enum Verdict {
 /// refresh, in thousandths (`shared/lua/cache_read.lua`; XFetch: Vattani, Chierichetti, Lowenstein,
 /// "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015).
 pub fn judge(reply: Vec<Reply>, now_ms: i64, fresh_ms: i64, chance: i64) -> Verdict {
-    judged(reply, now_ms, fresh_ms, chance).unwrap_or(Verdict::Unsure)
+    let mut parts = reply.into_iter();
+    let (Some(value), Some(companion)) = (parts.next(), parts.next()) else {
+        return Verdict::Unsure;
+    };
+    let at = At { now_ms, noted_ms: Some(fresh_ms) };
+    judge_parts(value, &companion, parts.as_slice().iter(), at, chance).0
 }
 
-fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<Verdict> {
-    let mut parts = reply.into_iter();
-    let Reply::Bytes(body) = parts.next()? else { return None };
-    let companion = parts.next()?;
+/// The moment of a judgement, on Redis' clock.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct At {
+    pub(super) now_ms: i64,
+    /// The end of the freshness, as it was noted: the value must not have changed since. `None` if
+    /// `now_ms` is Redis' own time.
+    pub(super) noted_ms: Option<i64>,
+}
+
+/// As [`judge`], for a value, its companion and its tags. Also returns the end of the freshness of a
+/// value that is fresh.
+pub(super) fn judge_parts<'a>(
+    value: Reply,
+    companion: &Reply,
+    tags: impl Iterator<Item = &'a Reply>,
+    at: At,
+    chance: i64,
+) -> (Verdict, i64) {
+    judged(value, companion, tags, at, chance).unwrap_or((Verdict::Unsure, 0))
+}
+
+fn judged<'a>(
+    value: Reply,
+    companion: &Reply,
+    tags: impl Iterator<Item = &'a Reply>,
+    At { now_ms, noted_ms }: At,
+    chance: i64,
+) -> Option<(Verdict, i64)> {
+    let Reply::Bytes(body) = value else { return None };
     let mut lines = companion.text()?.split('\n');
     let (mut words, versions) = (lines.next()?.split(' '), lines.next()?);
     // A whole companion has further lines; a truncated one decides nothing.
@@ -126,7 +160,7 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
     let (_exp, fresh_ms, at_ms, age_ms, delta_ms) =
         (number()?, number()?, number()?, number()?, number()?);
     let mut known = versions.split(' ').filter(|version| !version.is_empty());
-    for tag in parts {
+    for tag in tags {
         if version(tag.text()?)? != known.next()? {
             return None;
         }
@@ -134,7 +168,8 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
     // A hash of the bytes: it also reveals a value that another service stored without any other
     // trace.
     let etag = etag_of(&body);
-    if known.next().is_some() || fresh_ms != noted_ms || words.next()? != etag {
+    let is_noted = noted_ms.is_none_or(|noted_ms| fresh_ms == noted_ms);
+    if known.next().is_some() || !is_noted || words.next()? != etag {
         return None;
     }
     let demands = words.next().map_or(Some(Demands::default()), Demands::parse)?;
@@ -143,10 +178,10 @@ fn judged(reply: Vec<Reply>, now_ms: i64, noted_ms: i64, chance: i64) -> Option<
     let age_ms = now_ms.checked_sub(at_ms)?.max(0).checked_add(age_ms)?;
     let ttl_ms = fresh_ms.checked_sub(now_ms).filter(|ttl_ms| *ttl_ms > 0)?;
     if delta_ms.checked_mul(chance)? / 1000 >= ttl_ms {
-        return Some(Verdict::Early);
+        return Some((Verdict::Early, fresh_ms));
     }
     let content = Content::Json { body, etag };
-    Some(Verdict::Fresh(Fresh { content, age_ms, ttl_ms, demands }))
+    Some((Verdict::Fresh(Fresh { content, age_ms, ttl_ms, demands }), fresh_ms))
 }
 
 /// The version in a tag's key, parsed as by `versions_of` in `shared/lua/cache.lua`; `None` if

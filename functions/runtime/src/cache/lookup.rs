@@ -82,16 +82,18 @@ pub(super) async fn lookup<S: Redis + Clone + 'static, H: Host>(
     if_none_match: &str,
     reject: &str,
 ) -> Result<Lookup, RedisError> {
-    let lease = format!("{} {}", reader.token, reader.policy.text());
-    let args =
-        [Arg::Int(reader.chance), Arg::Text(&lease), Arg::Text(if_none_match), Arg::Text(reject)];
-    let used = match (if_none_match, reject) {
+    let lease = format!("{} {}", reader.token(), reader.policy.text());
+    let tags = reader.tags(false).await?;
+    let mut args = vec![Arg::Int(reader.chance), Arg::Text(&lease)];
+    args.extend([Arg::Text(if_none_match), Arg::Text(reject)]);
+    args.extend(tags.iter().map(|tag| Arg::Text(tag)));
+    args.truncate(match (if_none_match, reject) {
+        _ if !tags.is_empty() => args.len(),
         ("", "") => 2,
         (_, "") => 3,
         _ => 4,
-    };
-    let args = args.get(..used).unwrap_or(&args);
-    let reply = reader.store.eval(&script::CACHE_READ, &reader.keys, args).await?;
+    });
+    let reply = reader.store.eval(&script::CACHE_READ, reader.script_keys(), &args).await?;
     Lookup::parse(reply).ok_or(RedisError::Malformed(script::CACHE_READ.name))
 }
 

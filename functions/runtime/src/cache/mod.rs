@@ -12,6 +12,7 @@
 //! see [`crate::http::cached`].
 
 mod answer;
+mod copies;
 mod counts;
 mod demands;
 mod fetched;
@@ -19,6 +20,9 @@ mod host;
 mod hot;
 mod invalidate;
 mod lookup;
+mod many;
+mod peek;
+mod plain;
 mod policy;
 mod read;
 mod reader;
@@ -31,6 +35,7 @@ pub use fetched::{FetchError, Fetched, Previous, Validators, Value};
 pub use host::{Host, Work};
 pub use hot::{Fresh, Verdict, judge};
 pub use invalidate::Mode;
+pub use many::{Limits, Unanswered, Wanted};
 pub use policy::{Policy, Windows};
 pub use read::CacheRead;
 pub use totals::Totals;
@@ -40,7 +45,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
-use crate::ports::redis::{Arg, Redis, RedisError};
+use crate::ports::redis::{Redis, RedisError};
+use copies::Copies;
 use counts::{Counts, When};
 use hot::Hot;
 use lookup::{Decision, Lookup, lookup};
@@ -59,13 +65,14 @@ pub struct Cache<S, H> {
     store: S,
     host: H,
     hot: Rc<Hot>,
+    copies: Rc<Copies>,
     counts: Rc<Counts>,
 }
 
 impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
     /// A cache in `store`. Components use [`App::cache`](crate::App::cache).
     pub fn new(store: S, host: H) -> Self {
-        Self { store, host, hot: Rc::default(), counts: Rc::default() }
+        Self { store, host, hot: Rc::default(), copies: Rc::default(), counts: Rc::default() }
     }
 
     /// The value of `entry`: from the store if `policy` allows it, else from `fetch`.
@@ -89,43 +96,50 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
         F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let answer = self.find(read, policy, fetch).await?;
+        let reader = self.reader(read, policy);
+        let answer = match self.still_fresh(&reader, read.if_none_match).await {
+            Ok(Some(answer)) => answer,
+            Ok(None) => self.search(&reader, read.if_none_match, fetch).await?,
+            Err(error) => reader.bypass_for(&error, fetch).await,
+        };
         if policy.is_counted() {
-            match self.counts.read(policy.name(), &answer, || self.host.random()) {
-                When::Now => {
-                    let this = self.clone();
-                    self.host.spawn(Box::pin(async move { this.write_counts().await }));
-                }
-                When::Later => {
-                    let (store, host) = (self.store.clone(), self.host.clone());
-                    let writing = Rc::clone(&self.counts).write_later(store, host);
-                    self.host.spawn(Box::pin(writing));
-                }
-                When::Never => {}
-            }
+            self.count(std::iter::once((policy.name(), &answer)));
         }
         Ok(answer)
     }
 
-    async fn find<F, Fut>(
+    /// Counts the reads of one request, and sees to it that they are written.
+    fn count<'a>(&self, reads: impl Iterator<Item = (&'a str, &'a Answer)> + Clone) {
+        match self.counts.read(reads, || self.host.random()) {
+            When::Now => {
+                let this = self.clone();
+                self.host.spawn(Box::pin(async move { this.write_counts().await }));
+            }
+            When::Later => {
+                let (store, host) = (self.store.clone(), self.host.clone());
+                let writing = Rc::clone(&self.counts).write_later(store, host);
+                self.host.spawn(Box::pin(writing));
+            }
+            When::Never => {}
+        }
+    }
+
+    /// Lets the script decide, as often as this reader has to wait.
+    async fn search<F, Fut>(
         &self,
-        read: CacheRead<'_>,
-        policy: &Policy,
+        reader: &Reader<S, H>,
+        if_none_match: &str,
         fetch: F,
     ) -> Result<Answer, RedisError>
     where
         F: FnOnce(Previous) -> Fut + 'static,
         Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
     {
-        let reader = self.reader(read, policy);
-        match self.still_fresh(read, &reader).await {
-            Ok(Some(answer)) => return Ok(answer),
-            Ok(None) => {}
-            Err(error) => return Ok(reader.bypass_for(&error, fetch).await),
-        }
+        let policy = &reader.policy;
         let mut search = Search::default();
         loop {
-            let found = lookup(&reader, read.if_none_match, &search.reject).await;
+            let asked_ms = self.copies_since(reader);
+            let found = lookup(reader, if_none_match, &search.reject).await;
             let found = match found {
                 Ok(found) => found,
                 Err(RedisError::WrongType) => return Err(RedisError::WrongType),
@@ -152,9 +166,11 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 Decision::Fresh => {
                     if !found.is_foreign {
                         let now_ms = found.fresh_ms - found.ttl_ms;
-                        self.hot.note(read.key, found.fresh_ms, now_ms, self.host.now_ms());
+                        self.hot.note(reader.key(), found.fresh_ms, now_ms, self.host.now_ms());
                     }
-                    search.done(found.serve())
+                    let answer = found.serve();
+                    self.keep_copy(reader, &answer, asked_ms);
+                    search.done(answer)
                 }
                 Decision::StaleFollow => search.done(found.serve()),
                 Decision::EarlyLead | Decision::StaleLead => {
@@ -168,7 +184,7 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
                 Decision::MissLead => {
                     search.done(reader.lead(fetch, Previous::default()).await.answer())
                 }
-                Decision::ErrorLead => self.lead_or_serve(&reader, fetch, found).await,
+                Decision::ErrorLead => self.lead_or_serve(reader, fetch, found).await,
                 Decision::MissWait if waited >= policy.wait() => reader.bypass(fetch, None).await,
                 Decision::ErrorWait if waited >= policy.soft_wait() => search.done(found.serve()),
                 Decision::MissWait | Decision::ErrorWait => {
@@ -195,30 +211,6 @@ impl<S: Redis + Clone + 'static, H: Host> Cache<S, H> {
 
     async fn write_counts(&self) {
         self.counts.write(&self.store, &self.host).await;
-    }
-
-    /// The value if it was fresh a moment ago and still is, without a script. Reads with
-    /// `If-None-Match` go to the script, which can leave out the body.
-    async fn still_fresh(
-        &self,
-        read: CacheRead<'_>,
-        reader: &Reader<S, H>,
-    ) -> Result<Option<Answer>, RedisError> {
-        let is_asked = read.if_none_match.is_empty();
-        let expected = self.hot.expect(read.key, || self.host.now_ms()).filter(|_| is_asked);
-        let Some((now_ms, fresh_ms)) = expected else { return Ok(None) };
-        let keys: Vec<Arg<'_>> = reader.keys_less_lease().map(|key| Arg::Text(key)).collect();
-        let reply = self.store.command("MGET", &keys).await?;
-        Ok(match judge(reply, now_ms, fresh_ms, reader.chance) {
-            Verdict::Fresh(Fresh { content, age_ms, ttl_ms, demands }) => {
-                Some(Answer { age_ms, ttl_ms, demands, ..Answer::fetched(content, How::Hit) })
-            }
-            Verdict::Early => None,
-            Verdict::Unsure => {
-                self.hot.refuse(read.key);
-                None
-            }
-        })
     }
 
     /// Refreshes a value past its stale time, and serves the old value if that fails or takes

@@ -62,6 +62,7 @@ struct Settings {
     soft_timeout: Duration,
     timeout: Duration,
     bytes_max: usize,
+    local: Duration,
     is_counted: bool,
     /// The times as arguments of `cache_read.lua`, derived from the other fields by every setter.
     text: String,
@@ -84,6 +85,7 @@ impl Policy {
             soft_timeout: SOFT_TIMEOUT,
             timeout: TIMEOUT,
             bytes_max: CACHE_VALUE_BYTES,
+            local: Duration::ZERO,
             is_counted: false,
             text: String::new(),
         };
@@ -146,6 +148,14 @@ impl Policy {
         self.set(|settings| settings.bytes_max = bytes)
     }
 
+    /// Lets an instance answer from its own copy of a fresh value for so long, without Redis; zero,
+    /// the default, for not at all. Invalidations and other services' writes take effect after at
+    /// most that time. Values above 64 KiB are not copied.
+    #[must_use]
+    pub fn local(self, time: Duration) -> Self {
+        self.set(|settings| settings.local = time)
+    }
+
     /// Counts reads and fetches under the policy's name, for [`Totals::read`](super::Totals::read).
     /// The instances write what they have counted about once a second. Use it for a fixed set of
     /// names only: each is some fields in Redis.
@@ -198,6 +208,11 @@ impl Policy {
 
     pub(super) fn value_bytes_max(&self) -> usize {
         self.0.bytes_max
+    }
+
+    /// The time of an instance's copies; `None` without them.
+    pub(super) fn copy_time(&self) -> Option<Duration> {
+        Some(self.0.local).filter(|time| !time.is_zero())
     }
 
     /// The times as arguments of `cache_read.lua`.

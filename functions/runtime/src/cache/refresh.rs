@@ -214,8 +214,16 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
         let Validators { etag: origin_etag, last_modified } = &value.validators;
         let body = if mode == "value" || mode == "error" { value.body.as_str() } else { "" };
         let demands = value.demands.to_text();
-        let args = [
-            Arg::Text(&self.token),
+        let tags = match self.tags(true).await {
+            Ok(tags) => tags,
+            Err(error) => {
+                self.warn("cache_not_written", &error.to_string());
+                return false;
+            }
+        };
+        let token = self.token();
+        let mut args = vec![
+            Arg::Text(&token),
             Arg::Text(mode),
             Arg::Text(&times),
             Arg::Text(body),
@@ -224,7 +232,8 @@ impl<S: Redis + Clone + 'static, H: Host> Reader<S, H> {
             Arg::Text(kept(last_modified)),
             Arg::Text(&demands),
         ];
-        match self.store.eval(&script::CACHE_WRITE, &self.keys, &args).await {
+        args.extend(tags.iter().map(|tag| Arg::Text(tag)));
+        match self.store.eval(&script::CACHE_WRITE, self.script_keys(), &args).await {
             Ok(reply) => reply.first().and_then(|status| status.text()) == Some("stored"),
             Err(error) => {
                 self.warn("cache_not_written", &error.to_string());

@@ -1,54 +1,25 @@
 //! Delivery from the record to the feed: one Lua call in the usual case, and the repairs after
 //! calls overtook each other, a feed went cold, or the record was replaced.
 
+mod error;
+
+pub use error::DeliveryError;
+
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
-use shared::notification::Notification;
+use shared::notification::{Notification, Quiet};
 use shared::time::rfc3339;
 use shared::{UserId, keys, script};
 
 use super::push_script::{Call, Pushed};
 
 use crate::log;
-use crate::ports::redis::{Arg, Redis, RedisError};
+use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 use crate::ports::sql::Sql;
 use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Shown, Window};
 
 /// Rounds of append, catch-up and load before a delivery leaves the feed to the relay. Three
 /// suffice unless other calls change the same feed meanwhile.
 const ROUNDS_MAX: usize = 8;
-
-/// Why a delivery failed. The notification itself is safe in the record.
-#[derive(Debug, PartialEq, Eq)]
-pub enum DeliveryError {
-    /// A call of Redis failed.
-    Redis(RedisError),
-    /// An operation of the record failed.
-    Record(RecordError),
-    /// Other calls kept changing the feed.
-    Busy,
-}
-
-impl From<RedisError> for DeliveryError {
-    fn from(error: RedisError) -> Self {
-        DeliveryError::Redis(error)
-    }
-}
-
-impl From<RecordError> for DeliveryError {
-    fn from(error: RecordError) -> Self {
-        DeliveryError::Record(error)
-    }
-}
-
-impl std::fmt::Display for DeliveryError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            DeliveryError::Redis(error) => write!(f, "redis: {error}"),
-            DeliveryError::Record(error) => write!(f, "record: {error}"),
-            DeliveryError::Busy => f.write_str("the feed kept changing"),
-        }
-    }
-}
 
 /// Appends entries that were just committed under `epoch` to their user's feed and publishes them,
 /// along with older entries of the record that the feed lacks. The entries belong to one user, in
@@ -62,6 +33,21 @@ pub async fn deliver(
     entries: &[Notification],
     epoch: &str,
 ) -> Result<(), DeliveryError> {
+    deliver_traced(redis, record, entries, epoch, None).await
+}
+
+/// [`deliver`] with the caller's `traceparent`, which hubs log when they pass the entries on. It is
+/// lost if the feed has to be loaded first, or is behind.
+///
+/// # Errors
+/// [`DeliveryError`]; then the relay delivers later.
+pub async fn deliver_traced(
+    redis: &impl Redis,
+    record: &Record<impl Sql>,
+    entries: &[Notification],
+    epoch: &str,
+    trace: Option<&str>,
+) -> Result<(), DeliveryError> {
     let mut entries = entries.to_vec();
     entries.sort_unstable_by_key(|entry| entry.seq);
     let (Some(oldest), Some(newest)) = (entries.first(), entries.last()) else { return Ok(()) };
@@ -73,12 +59,30 @@ pub async fn deliver(
     let first = if oldest.seq == 1 && run <= FEED_ENTRIES_MAX {
         // The user's first entries are all that the record has: load them without reading it.
         let head = oldest.seq - 1 + run as i64;
-        let call = Call { mode: "load", epoch, head, ..Call::default() };
+        let call = Call { mode: "load", epoch, head, trace, ..Call::default() };
         call.run(redis, user, entries).await?
     } else {
-        push(redis, user, epoch, oldest.seq - 1, entries).await?
+        let after = oldest.seq - 1;
+        let call = Call { mode: "push", epoch, after, trace, ..Call::default() };
+        call.run(redis, user, entries).await?
     };
     settle(redis, record, user, epoch, first, goal).await.map(drop)
+}
+
+/// Brings entries that were just imported under `epoch`, up to `goal`, to their user's feed, with
+/// their read marks: below other services' elements that are on top of it, and without publishing
+/// them.
+///
+/// # Errors
+/// [`DeliveryError`]; then the relay brings them later.
+pub async fn bring_imported(
+    redis: &impl Redis,
+    record: &Record<impl Sql>,
+    user: &UserId,
+    epoch: &str,
+    goal: i64,
+) -> Result<(), DeliveryError> {
+    settle(redis, record, user, epoch, Pushed::Cold, goal).await.map(drop)
 }
 
 /// Ensures that a feed has all entries up to `target`: for an entry that was answered before, but
@@ -94,8 +98,35 @@ pub async fn ensure(
     target: i64,
 ) -> Result<(), DeliveryError> {
     // An append of no entries above the target returns `ok`, or the head of an incomplete feed.
-    let first = push(redis, user, epoch, target, &[]).await?;
+    let mut first = push(redis, user, epoch, target, &[]).await?;
+    if let Pushed::Ok(_) = first {
+        // The feed has come that far, but maybe with other entries: if the record went back in time
+        // and this entry's delivery failed, its seq was counted twice. Only its bytes tell.
+        let mut entries = record.entries_after(user, target - 1, 1, None, Shown::All).await?;
+        entries.retain(|entry| entry.notification.seq == target);
+        if !entries.is_empty() {
+            first = push(redis, user, epoch, target - 1, &notifications(entries)).await?;
+        }
+    }
     settle(redis, record, user, epoch, first, target).await.map(drop)
+}
+
+/// A new epoch of the record if its user's counter, under `epoch`, is below the head of the feed:
+/// the record went back in time and counts the same numbers again.
+///
+/// # Errors
+/// [`RecordError`]; the epoch may have been replaced.
+pub async fn leave_lost_future(
+    record: &Record<impl Sql>,
+    user: &UserId,
+    epoch: &str,
+    head: i64,
+) -> Result<Option<String>, RecordError> {
+    let window = record.window(user, 0).await?;
+    match window.epoch == epoch && window.head < head {
+        true => rotate(record, epoch).await.map(Some),
+        false => Ok(None),
+    }
 }
 
 /// Completes a feed whose newest entry is `head` (`None`: the feed is cold) at least up to
@@ -126,9 +157,9 @@ pub async fn load_cold(
     user: &UserId,
 ) -> Result<(Window, Result<(), DeliveryError>), RecordError> {
     let window = record.window(user, FEED_ENTRIES_MAX).await?;
-    let loaded = match load(redis, user, &window).await {
+    let loaded = match load(redis, record, user, &window).await {
         Ok(state) => settle(redis, record, user, &window.epoch, state, window.head).await.map(drop),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     };
     Ok((window, loaded))
 }
@@ -148,6 +179,33 @@ pub async fn forget(
     let event =
         format!("{{\"type\":\"removed\",\"userId\":\"{user}\",\"ids\":[\"{id}\"],\"unread\":");
     forget_from(redis, user, &deleted.at, (id, deleted.seq), now_ms, &event).await
+}
+
+/// Removes elements of other services with this id from the feed, and tells the user's sockets.
+/// Returns whether there were any.
+///
+/// # Errors
+/// [`RedisError`].
+pub async fn remove_theirs(
+    redis: &impl Redis,
+    user: &UserId,
+    id: &str,
+    now_ms: i64,
+) -> Result<bool, RedisError> {
+    let keys = [keys::feed(user), keys::feed_companion(user)];
+    let event =
+        format!("{{\"type\":\"removed\",\"userId\":\"{user}\",\"ids\":[\"{id}\"],\"unread\":");
+    let (now, channels) = (rfc3339(now_ms), redis.live().channels(keys::EVENTS_CHANNEL, user));
+    let args = [
+        Arg::Text(id),
+        Arg::Int(FEED_ENTRIES_MAX as i64),
+        Arg::Text(&now),
+        Arg::Text(&channels),
+        Arg::Text(&event),
+    ];
+    let reply = redis.eval(&script::FEED_REMOVE, &keys, &args).await?;
+    let removed = reply.first().and_then(Reply::int);
+    Ok(removed.ok_or(RedisError::Malformed(script::FEED_REMOVE.name))? > 0)
 }
 
 /// Removes all entries from a feed, foreign ones included, at the revision after an erase, and
@@ -175,6 +233,7 @@ async fn forget_from(
 ) -> Result<(), RedisError> {
     let keys = [keys::feed(user), keys::feed_companion(user)];
     let now = rfc3339(now_ms);
+    let channels = redis.live().channels(keys::EVENTS_CHANNEL, user);
     let args = [
         Arg::Int(at.rev),
         Arg::Int(FEED_TTL_S as i64),
@@ -183,7 +242,7 @@ async fn forget_from(
         Arg::Int(seq),
         Arg::Int(FEED_ENTRIES_MAX as i64),
         Arg::Text(&now),
-        Arg::Text(keys::EVENTS_CHANNEL),
+        Arg::Text(&channels),
         Arg::Text(event),
     ];
     redis.eval(&script::FEED_DELETE, &keys, &args).await.map(drop)
@@ -211,19 +270,22 @@ async fn settle(
                 let entries = record
                     .entries_after(user, known, FEED_ENTRIES_MAX + 1, None, Shown::All)
                     .await?;
-                match entries.iter().filter(|entry| entry.notification.seq > head).count() {
+                let missing = || entries.iter().filter(|entry| entry.notification.seq > head);
+                match missing().count() {
                     // The missing entries were deleted.
                     0 => return Ok(goal.max(head)),
                     // More than a feed window is missing: the newest entries are loaded, the others
                     // are skipped, and clients are told of the gap.
                     FEED_ENTRIES_MAX.. => Pushed::Cold,
+                    // An append has no read marks.
+                    _ if missing().any(is_imported) => Pushed::Cold,
                     _ => push(redis, user, &epoch, known, &notifications(entries)).await?,
                 }
             }
             Pushed::Cold => {
                 let window = record.window(user, FEED_ENTRIES_MAX).await?;
                 epoch.clone_from(&window.epoch);
-                load(redis, user, &window).await?
+                load(redis, record, user, &window).await?
             }
             // An existing entry that the feed does not have in its place, or a feed ahead of the
             // record: the record was restored from an older copy and counts the same numbers again.
@@ -236,10 +298,8 @@ async fn settle(
                 Pushed::Cold
             }
             Pushed::Old(head) => {
-                let window = record.window(user, 0).await?;
-                if window.epoch == epoch && window.head < head {
-                    epoch = rotate(record, &epoch).await?;
-                }
+                let rotated = leave_lost_future(record, user, &epoch, head).await?;
+                epoch = rotated.unwrap_or(epoch);
                 Pushed::Cold
             }
             Pushed::Outdated(rev) => {
@@ -269,11 +329,21 @@ async fn push(
     Call { mode: "push", epoch, after, ..Call::default() }.run(redis, user, entries).await
 }
 
-async fn load(redis: &impl Redis, user: &UserId, window: &Window) -> Result<Pushed, RedisError> {
+async fn load(
+    redis: &impl Redis,
+    record: &Record<impl Sql>,
+    user: &UserId,
+    window: &Window,
+) -> Result<Pushed, DeliveryError> {
     // Older entries may exist below a full feed window; a shorter one has all entries.
-    let after = match window.entries.first() {
-        Some(oldest) if window.entries.len() >= FEED_ENTRIES_MAX => oldest.notification.seq - 1,
-        _ => 0,
+    let oldest = window.entries.first().filter(|_| window.entries.len() >= FEED_ENTRIES_MAX);
+    let after = oldest.map_or(0, |oldest| oldest.notification.seq - 1);
+    // Hubs are told of the places of imported entries, also of those below the feed window.
+    let imported_from = match oldest {
+        Some(oldest) if is_imported(oldest) && window.sent_seq < after => {
+            Some(record.imported_from(user, oldest.notification.seq).await?)
+        }
+        _ => None,
     };
     let call = Call {
         mode: "load",
@@ -283,8 +353,14 @@ async fn load(redis: &impl Redis, user: &UserId, window: &Window) -> Result<Push
         head: window.head,
         rev: window.rev,
         reads: Marks::of(window).to_text(),
+        trace: None,
+        imported_from,
     };
-    call.run(redis, user, &notifications(window.entries.clone())).await
+    Ok(call.run(redis, user, &notifications(window.entries.clone())).await?)
+}
+
+fn is_imported(entry: &Entry) -> bool {
+    entry.notification.quiet == Some(Quiet::Imported)
 }
 
 fn notifications(entries: Vec<Entry>) -> Vec<Notification> {

@@ -16,7 +16,7 @@ const LOADS_MAX: usize = 2;
 
 /// Copies the record's marks to a feed and returns the number of unread entries after that. `event`
 /// is published for the user's sockets: JSON text up to the value of `unread`, which the script
-/// appends.
+/// appends. Elements of other services with an id in `theirs` are marked, too.
 ///
 /// # Errors
 /// [`DeliveryError`]; repeat the call with the marks of another
@@ -26,10 +26,11 @@ pub async fn bring(
     record: &Record<impl Sql>,
     user: &UserId,
     marks: &Marks,
+    theirs: &[String],
     now_ms: i64,
     event: &str,
 ) -> Result<i64, DeliveryError> {
-    let mut told = tell(redis, user, marks, now_ms, event).await?;
+    let mut told = tell(redis, user, marks, theirs, now_ms, event).await?;
     for _ in 0..LOADS_MAX {
         if told.is_some() {
             break;
@@ -39,9 +40,25 @@ pub async fn bring(
             log::warn("feed_load_failed", &[("error", &error.to_string())]);
         }
         // The marks of the load: its epoch may differ from that of the given marks.
-        told = tell(redis, user, &Marks::of(&window), now_ms, event).await?;
+        told = tell(redis, user, &Marks::of(&window), theirs, now_ms, event).await?;
     }
     told.ok_or(DeliveryError::Busy)
+}
+
+/// Tells the user's sockets how many entries are unread, after a change of the feed that no message
+/// told them of.
+///
+/// # Errors
+/// [`DeliveryError`].
+pub async fn announce(
+    redis: &impl Redis,
+    record: &Record<impl Sql>,
+    user: &UserId,
+    now_ms: i64,
+) -> Result<(), DeliveryError> {
+    let window = record.window(user, FEED_ENTRIES_MAX).await?;
+    let event = format!("{{\"type\":\"read\",\"userId\":\"{user}\",\"ids\":[],\"unread\":");
+    bring(redis, record, user, &Marks::of(&window), &[], now_ms, &event).await.map(drop)
 }
 
 /// The number of unread entries; `None` if the feed is cold or of another epoch.
@@ -49,21 +66,25 @@ async fn tell(
     redis: &impl Redis,
     user: &UserId,
     marks: &Marks,
+    theirs: &[String],
     now_ms: i64,
     event: &str,
 ) -> Result<Option<i64>, RedisError> {
     let keys = [keys::feed(user), keys::feed_companion(user)];
     let (now, reads) = (rfc3339(now_ms), marks.to_text());
-    let args = [
+    let channels = redis.live().channels(keys::EVENTS_CHANNEL, user);
+    let mut args = vec![
         Arg::Int(marks.at.rev),
         Arg::Text(&reads),
         Arg::Int(FEED_TTL_S as i64),
         Arg::Int(FEED_ENTRIES_MAX as i64),
         Arg::Text(&now),
-        Arg::Text(keys::EVENTS_CHANNEL),
+        Arg::Text(&channels),
         Arg::Text(event),
         Arg::Text(&marks.at.epoch),
+        Arg::Int(now_ms),
     ];
+    args.extend(theirs.iter().map(|id| Arg::Text(id)));
     let reply = redis.eval(&script::FEED_MARK, &keys, &args).await?;
     let unread = reply.first().and_then(Reply::int);
     Ok(unread.filter(|unread| *unread >= 0))

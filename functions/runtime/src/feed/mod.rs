@@ -5,5 +5,6 @@
 pub mod delivery;
 pub mod marks;
 mod push_script;
+mod redis_runs;
 pub mod relay;
 pub mod retry;

@@ -1,7 +1,7 @@
 //! One call of `feed_push.lua`, whose header explains arguments and replies.
 
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
-use shared::notification::Notification;
+use shared::notification::{Notification, Quiet};
 use shared::{UserId, keys, script};
 
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
@@ -33,6 +33,10 @@ pub(super) struct Call<'a> {
     pub(super) head: i64,
     pub(super) rev: i64,
     pub(super) reads: String,
+    /// The caller's `traceparent`, if its entries are published with it.
+    pub(super) trace: Option<&'a str>,
+    /// All entries from this seq to the oldest given one are imported, if that one is.
+    pub(super) imported_from: Option<i64>,
 }
 
 impl Call<'_> {
@@ -42,7 +46,15 @@ impl Call<'_> {
         user: &UserId,
         entries: &[Notification],
     ) -> Result<Pushed, RedisError> {
+        let channels = redis.live().channels(keys::NOTIFICATIONS_CHANNEL, user);
         let jsons: Vec<String> = entries.iter().map(Notification::to_json).collect();
+        let mut imported_from = self.imported_from;
+        let expiries: Vec<i64> =
+            entries.iter().map(|entry| expiry(entry, imported_from.take())).collect();
+        let traced = |trace: &str| -> Vec<String> {
+            expiries.iter().map(|expiry| format!("{expiry} {trace}")).collect()
+        };
+        let traced = self.trace.map(traced).unwrap_or_default();
         let mut args = vec![
             Arg::Text(self.mode),
             Arg::Text(self.epoch),
@@ -53,15 +65,25 @@ impl Call<'_> {
             Arg::Int(self.head),
             Arg::Int(self.rev),
             Arg::Text(&self.reads),
-            Arg::Text(keys::NOTIFICATIONS_CHANNEL),
+            Arg::Text(&channels),
         ];
-        for (entry, json) in entries.iter().zip(&jsons) {
+        for (at, ((entry, json), expiry)) in entries.iter().zip(&jsons).zip(&expiries).enumerate() {
             args.push(Arg::Int(entry.seq));
             args.push(Arg::Text(json));
-            args.push(Arg::Int(entry.draft.expires_at_ms.map_or(0, |ms| ms.max(1))));
+            args.push(traced.get(at).map_or(Arg::Int(*expiry), |traced| Arg::Text(traced)));
         }
         let keys = [keys::feed(user), keys::feed_companion(user)];
         parse(&redis.eval(&script::FEED_PUSH, &keys, &args).await?)
+    }
+}
+
+/// The last argument of an entry: its expiry in milliseconds since the Unix epoch, 0 for never, -1
+/// for a muted one, or -1 - `imported_from` for an imported one, whose own seq is the default.
+fn expiry(entry: &Notification, imported_from: Option<i64>) -> i64 {
+    match entry.quiet {
+        Some(Quiet::Muted) => -1,
+        Some(Quiet::Imported) => -1 - imported_from.unwrap_or(entry.seq),
+        None => entry.draft.expires_at_ms.map_or(0, |ms| ms.max(1)),
     }
 }
 

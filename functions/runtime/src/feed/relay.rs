@@ -5,20 +5,19 @@
 
 use shared::{UserId, keys, script};
 
-use crate::feed::delivery::catch_up;
+use super::redis_runs::{self, NoteError};
+use crate::feed::delivery::{catch_up, leave_lost_future};
 use crate::log;
+use crate::many_users::ManyUsers;
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 use crate::ports::sql::Sql;
-use crate::record::{Pending, Record, RecordError, RedisRun};
+use crate::record::{Pending, Record, RecordError};
 
 /// Users per round trip.
 const PAGE_USERS: usize = 200;
 /// Entries of this last time are delivered again to a Redis that was restarted or replaced: an hour
 /// covers any replication lag and any `appendfsync` setting.
 const DISTRUST_MS: i64 = 3_600_000;
-
-/// A key that never exists.
-const NO_KEY: &str = "bw:relay";
 
 /// The result of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,6 +49,15 @@ impl From<RecordError> for RelayError {
     }
 }
 
+impl From<NoteError> for RelayError {
+    fn from(error: NoteError) -> Self {
+        match error {
+            NoteError::Redis(error) => RelayError::Redis(error),
+            NoteError::Record(error) => RelayError::Record(error),
+        }
+    }
+}
+
 impl From<RelayError> for shared::Error {
     fn from(error: RelayError) -> Self {
         match error {
@@ -59,32 +67,27 @@ impl From<RelayError> for shared::Error {
     }
 }
 
-/// Delivers until no user is pending, every pending user was tried once, or `now_ms` passes
-/// `deadline_ms`.
+/// Delivers until no user is pending, every pending user was tried once, or it is no longer
+/// `in_time`.
 ///
 /// # Errors
 /// [`RelayError`] if a call that concerns all users fails.
 pub async fn run(
     redis: &impl Redis,
     record: &Record<impl Sql>,
-    now_ms: impl Fn() -> i64,
-    deadline_ms: i64,
+    now_ms: i64,
+    in_time: impl Fn() -> bool,
 ) -> Result<Outcome, RelayError> {
-    refuse_replicas(redis).await?;
-    let run_id = redis_run_id(redis).await?;
-    let run = record.note_redis_run(&run_id, now_ms() - DISTRUST_MS).await?;
-    if run == RedisRun::Replaced {
-        log::warn("redis_replaced", &[("effect", "users of the last hour are checked")]);
-    }
+    redis_runs::note(redis, record, now_ms - DISTRUST_MS).await?;
     let (mut sent, mut after) = (0, String::new());
     loop {
         let (epoch, page) = record.pending(&after, PAGE_USERS).await?;
         let Some(last) = page.last() else { break };
         after = last.user.as_str().to_owned();
-        let done = send_page(redis, record, &epoch, &page, || now_ms() < deadline_ms).await?;
+        let done = send_page(redis, record, &epoch, &page, &in_time).await?;
         record.mark_sent(&done).await?;
         sent += i64::try_from(done.len()).unwrap_or(i64::MAX);
-        if page.len() < PAGE_USERS || now_ms() >= deadline_ms {
+        if page.len() < PAGE_USERS || !in_time() {
             break;
         }
     }
@@ -98,14 +101,32 @@ async fn send_page(
     page: &[Pending],
     in_time: impl Fn() -> bool,
 ) -> Result<Vec<(UserId, i64)>, RelayError> {
-    let feeds: Vec<String> = page
-        .iter()
-        .flat_map(|pending| [keys::feed(&pending.user), keys::feed_companion(&pending.user)])
-        .collect();
-    let heads = redis.eval(&script::FEED_HEADS, &feeds, &[Arg::Text(epoch)]).await?;
+    let mut epoch = epoch.to_owned();
+    let mut heads = heads(redis, page, &epoch).await?;
+    // A feed ahead of its record, other than by a create in between: the record went back in time.
+    // Then no head of this epoch proves anything, and all are asked again under a new one.
+    let is_ahead = |(pending, head): (&Pending, &Result<Option<i64>, RedisError>)| match head {
+        Ok(Some(head)) if *head > pending.seq => Some((pending.user.clone(), *head)),
+        _ => None,
+    };
+    let ahead: Vec<(UserId, i64)> = page.iter().zip(&heads).filter_map(is_ahead).collect();
+    for (user, head) in ahead {
+        if let Some(rotated) = leave_lost_future(record, &user, &epoch, head).await? {
+            epoch = rotated;
+            heads = self::heads(redis, page, &epoch).await?;
+            break;
+        }
+    }
     let mut done = Vec::with_capacity(page.len());
-    for (pending, head) in page.iter().zip(heads.iter().map(Reply::int)) {
-        let head = head.filter(|head| *head >= 0);
+    for (pending, head) in page.iter().zip(heads) {
+        let head = match head {
+            Ok(head) => head,
+            // A cluster's servers fail one by one; the users of the others need not wait.
+            Err(error) => {
+                log::warn("relay_user_failed", &[("error", &error.to_string())]);
+                continue;
+            }
+        };
         if head.is_some_and(|head| head >= pending.seq) {
             done.push((pending.user.clone(), pending.seq));
             continue;
@@ -113,7 +134,7 @@ async fn send_page(
         if !in_time() {
             break;
         }
-        match catch_up(redis, record, &pending.user, epoch, head, pending.seq).await {
+        match catch_up(redis, record, &pending.user, &epoch, head, pending.seq).await {
             Ok(head) => done.push((pending.user.clone(), head)),
             Err(error) => log::warn("relay_user_failed", &[("error", &error.to_string())]),
         }
@@ -121,17 +142,21 @@ async fn send_page(
     Ok(done)
 }
 
-/// Fails if this Redis is a replica. A kept connection may lead to a former primary, which still
-/// serves reads, has all entries and the known run id: entries that the new primary lacks would be
-/// noted as sent. A write without effect fails there, and the error closes the connection.
-async fn refuse_replicas(redis: &impl Redis) -> Result<(), RedisError> {
-    redis.command("EXPIRE", &[Arg::Text(NO_KEY), Arg::Int(1)]).await.map(drop)
-}
-
-/// The run id of the Redis process, which changes with a restart or a failover.
-async fn redis_run_id(redis: &impl Redis) -> Result<String, RedisError> {
-    let reply = redis.command("INFO", &[Arg::Text("server")]).await?;
-    let info = reply.first().and_then(Reply::text).unwrap_or_default();
-    let run_id = info.lines().find_map(|line| line.trim().strip_prefix("run_id:"));
-    run_id.map(str::to_owned).ok_or(RedisError::Malformed("INFO"))
+/// The newest seq in each feed, and published, under `epoch`; `None` for a cold feed.
+async fn heads(
+    redis: &impl Redis,
+    page: &[Pending],
+    epoch: &str,
+) -> Result<Vec<Result<Option<i64>, RedisError>>, RedisError> {
+    let feed = |pending: &Pending| [keys::feed(&pending.user), keys::feed_companion(&pending.user)];
+    let call = ManyUsers {
+        script: &script::FEED_HEADS,
+        keys: page.iter().map(feed).collect(),
+        fixed: vec![Arg::Text(epoch)],
+        each: Vec::new(),
+        replies_each: 1,
+    };
+    let heads = call.run(redis).await?;
+    let seq = |head: Vec<Reply>| head.first().and_then(Reply::int).filter(|head| *head >= 0);
+    Ok(heads.into_iter().map(|head| head.map(seq)).collect())
 }

@@ -53,6 +53,17 @@ impl Authenticator {
     }
 }
 
+impl Authenticator {
+    /// The request's token, unless it is known to be valid.
+    pub(crate) fn unknown_token<'r>(&self, request: &'r Request, now_ms: i64) -> Option<&'r str> {
+        let token = bearer(request).ok()?;
+        let remembered = self.remembered.borrow();
+        let claims = remembered.get(token);
+        let is_valid = claims.is_some_and(|c| (now_ms as f64 / 1000.0) < c.accepted_until_s());
+        (!is_valid).then_some(token)
+    }
+}
+
 impl Default for Authenticator {
     fn default() -> Self {
         Self::new()

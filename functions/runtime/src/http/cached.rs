@@ -8,8 +8,8 @@ use shared::{Code, Error, keys};
 
 use super::{Request, Response, conditional};
 use crate::cache::{
-    Answer, Cache, CacheRead, Content, Demands, FetchError, Fetched, Host, How, Policy, Previous,
-    Windows, Word,
+    Answer, Cache, CacheRead, Content, Demands, FetchError, Fetched, Host, How, Limits, Policy,
+    Previous, Unanswered, Wanted, Windows, Word,
 };
 use crate::ports::redis::Redis;
 
@@ -86,10 +86,7 @@ where
     Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
 {
     let Resource { key, tags, audience } = resource;
-    if keys::is_reserved(key) {
-        let problem = format!("the cached key {key:?} is reserved: rename the resource's key");
-        return Err(Error::new(Code::Internal, problem));
-    }
+    check_key(key)?;
     let if_none_match = request.header_list("if-none-match")?;
     let if_none_match =
         if if_none_match.len() > IF_NONE_MATCH_BYTES_MAX { "" } else { &*if_none_match };
@@ -98,23 +95,108 @@ where
     Ok(response(answer, policy.windows(), audience, if_none_match))
 }
 
+/// A value of a page read: what [`read`] sends in the body and in the headers of a 200.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Item {
+    /// JSON text.
+    pub body: Vec<u8>,
+    /// The value of `ETag`, with its quotes.
+    pub etag: String,
+    /// Seconds since the source made the value.
+    pub age_s: i64,
+    /// The value of `Cache-Status`.
+    pub cache_status: String,
+}
+
+/// What [`read`] would answer for each of `wanted` without `If-None-Match`, in their order, as
+/// [`Cache::get_many`] reads them. No key should be among them twice.
+///
+/// # Errors
+/// For each: `not_found`, `origin_failed`, `origin_timeout`, `wrong_type`, `internal` as of [`read`];
+/// `origin_timeout` if it takes longer than the limits allow; `payload_too_large` if the value does
+/// not fit into them.
+pub async fn read_many<S, H, F, Fut>(
+    cache: &Cache<S, H>,
+    wanted: Vec<Wanted<'_, F>>,
+    limits: Limits,
+) -> Vec<Result<Item, Error>>
+where
+    S: Redis + Clone + 'static,
+    H: Host,
+    F: FnOnce(Previous) -> Fut + 'static,
+    Fut: Future<Output = Result<Fetched, FetchError>> + 'static,
+{
+    let checked: Vec<Result<(), Error>> =
+        wanted.iter().map(|wanted| check_key(wanted.read.key)).collect();
+    let wanted = wanted.into_iter().zip(&checked).filter(|(_, checked)| checked.is_ok());
+    let wanted = wanted.map(|(wanted, _)| wanted).collect();
+    let mut outcomes = cache.get_many(wanted, limits).await.into_iter();
+    let missing = || Err(Error::new(Code::Internal, "nothing was read"));
+    let items = checked.into_iter().map(|checked| {
+        checked?;
+        outcomes.next().map_or_else(missing, |outcome| item(outcome, limits))
+    });
+    items.collect()
+}
+
+fn item(outcome: Result<Answer, Unanswered>, limits: Limits) -> Result<Item, Error> {
+    let answer = outcome.map_err(|problem| match problem {
+        Unanswered::Redis(error) => error.into(),
+        Unanswered::TooLarge => too_large(limits.bytes_max),
+    })?;
+    let (cache_status, age_s) = (cache_status(&answer), age_s(&answer));
+    let (body, etag) = found(answer.content)?;
+    Ok(Item { body: body.unwrap_or_default(), etag: quoted(&etag), age_s, cache_status })
+}
+
+/// The error of a value that does not fit into the answer for several.
+pub fn too_large(bytes_max: usize) -> Error {
+    let problem =
+        format!("the values would exceed {bytes_max} bytes together: read this one alone");
+    Error::new(Code::PayloadTooLarge, problem)
+}
+
+fn check_key(key: &str) -> Result<(), Error> {
+    if !keys::is_reserved(key) {
+        return Ok(());
+    }
+    let problem = format!("the cached key {key:?} is reserved: rename the resource's key");
+    Err(Error::new(Code::Internal, problem))
+}
+
+/// The value, unless the reader has it already, and its entity tag without quotes.
+fn found(content: Content) -> Result<(Option<Vec<u8>>, String), Error> {
+    match content {
+        Content::Json { body, etag } => Ok((Some(body), etag)),
+        Content::Unchanged { etag } => Ok((None, etag)),
+        Content::Absent => Err(Error::not_found("this resource")),
+        Content::Failed(FetchError::TimedOut) => {
+            Err(Error::new(Code::OriginTimeout, "the source did not answer in time"))
+        }
+        Content::Failed(FetchError::Failed(_)) => {
+            Err(Error::new(Code::OriginFailed, "the source failed"))
+        }
+    }
+}
+
+fn age_s(answer: &Answer) -> i64 {
+    answer.age_ms.max(0) / 1000
+}
+
+fn quoted(etag: &str) -> String {
+    format!("\"{etag}\"")
+}
+
 fn response(answer: Answer, windows: Windows, audience: Audience, if_none_match: &str) -> Response {
     let status = cache_status(&answer);
     let control = cache_control(windows, audience, &answer);
-    let age = (answer.age_ms.max(0) / 1000).to_string();
-    let response = match answer.content {
-        Content::Absent => problem(&Error::not_found("this resource")),
-        Content::Failed(FetchError::TimedOut) => {
-            problem(&Error::new(Code::OriginTimeout, "the source did not answer in time"))
+    let age = age_s(&answer).to_string();
+    let response = match found(answer.content) {
+        Err(error) => problem(&error),
+        Ok((Some(body), etag)) if !conditional::names(if_none_match, &etag) => {
+            value(200, &etag, control, age, body)
         }
-        Content::Failed(FetchError::Failed(_)) => {
-            problem(&Error::new(Code::OriginFailed, "the source failed"))
-        }
-        Content::Unchanged { etag } => value(304, &etag, control, age, Vec::new()),
-        Content::Json { body, etag } => match conditional::names(if_none_match, &etag) {
-            true => value(304, &etag, control, age, Vec::new()),
-            false => value(200, &etag, control, age, body),
-        },
+        Ok((_, etag)) => value(304, &etag, control, age, Vec::new()),
     };
     let response = response.with("cache-status", status);
     match audience {
@@ -132,7 +214,7 @@ fn problem(error: &Error) -> Response {
 
 fn value(status: u16, etag: &str, control: String, age: String, body: Vec<u8>) -> Response {
     let response = if status == 304 { Response::empty(304) } else { Response::json(status, body) };
-    response.with("cache-control", control).with("age", age).with("etag", format!("\"{etag}\""))
+    response.with("cache-control", control).with("age", age).with("etag", quoted(etag))
 }
 
 /// The value of `Cache-Control`. `max-age` is the whole freshness lifetime: caches subtract `Age`

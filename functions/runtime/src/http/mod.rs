@@ -4,6 +4,7 @@ pub mod auth;
 pub mod cached;
 pub mod conditional;
 pub(crate) mod cors;
+pub mod idempotency;
 mod request;
 mod response;
 

@@ -20,6 +20,12 @@ impl Response {
         Self { status, headers, body: body.into() }
     }
 
+    /// A response with a body of another type than JSON.
+    pub fn text(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let headers = vec![("content-type", content_type.to_owned())];
+        Self { status, headers, body: body.into() }
+    }
+
     /// The response to `GET /healthz`.
     pub fn alive() -> Self {
         Self::json(200, r#"{"status":"ok"}"#)

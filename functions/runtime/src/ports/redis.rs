@@ -1,8 +1,14 @@
 //! Redis as a trait: commands and scripts in, flat replies out.
 
+mod error;
+
 use std::rc::Rc;
 
+use shared::cluster::Server;
+use shared::live::Live;
 use shared::script::Script;
+
+pub use error::RedisError;
 
 /// One element of a flat reply. Hosts do not pass nested replies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,72 +51,12 @@ impl Reply {
     }
 }
 
-/// Why a call failed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RedisError {
-    /// The connection broke, perhaps long before this call; a new connection may work at once.
-    Broken(String),
-    /// Redis cannot be reached, did not reply in time, or cannot serve now (loading, replica). The
-    /// call may have taken effect.
-    Unavailable(String),
-    /// A key holds another type than the call expects.
-    WrongType,
-    /// Redis rejected the call: a bug in the caller, a missing permission, or Redis is full.
-    Refused(String),
-    /// The reply does not have the shape that the script's header states: a bug. Contains the name
-    /// of the script.
-    Malformed(&'static str),
-}
-
-impl RedisError {
-    /// Classifies an error text of the host's client library. Errors that Redis sent have one of
-    /// two forms; all others ("broken pipe", "connection reset…") come from the connection.
-    pub fn classify(text: String) -> Self {
-        const AWAY: [&str; 5] = ["BusyLoading", "MasterDown", "NOAUTH", "ReadOnly", "WRONGPASS"];
-        let word = text.split_once(": ").map_or("", |(word, _)| word);
-        let is_code = !word.is_empty() && word.bytes().all(|b| b.is_ascii_uppercase());
-        let is_reply = is_code || text.starts_with("An error was signalled by the server");
-        if text.contains("WRONGTYPE") {
-            RedisError::WrongType
-        } else if !is_reply {
-            RedisError::Broken(text)
-        } else if AWAY.iter().any(|word| text.contains(word)) {
-            RedisError::Unavailable(text)
-        } else {
-            RedisError::Refused(text)
-        }
-    }
-}
-
-impl std::fmt::Display for RedisError {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            RedisError::Broken(text) => write!(f, "broken connection: {text}"),
-            RedisError::Unavailable(text) => write!(f, "unavailable: {text}"),
-            RedisError::WrongType => f.write_str("a key holds another type"),
-            RedisError::Refused(text) => write!(f, "refused: {text}"),
-            RedisError::Malformed(script) => write!(f, "{script} gave a malformed reply"),
-        }
-    }
-}
-
-impl From<RedisError> for shared::Error {
-    fn from(error: RedisError) -> Self {
-        use shared::{Code, Error};
-        match error {
-            RedisError::WrongType => {
-                Error::new(Code::WrongType, "a Redis key of this request holds another type")
-            }
-            RedisError::Malformed(_) => Error::new(Code::Internal, "Redis gave a malformed reply"),
-            RedisError::Broken(_) | RedisError::Unavailable(_) | RedisError::Refused(_) => {
-                Error::new(Code::RedisUnavailable, "Redis cannot be reached or does not answer")
-            }
-        }
-    }
-}
-
 /// A Redis that runs scripts and commands, each within its own deadline. If the connection breaks
 /// during a call, the call may run twice: it must be safe to repeat.
+///
+/// It may be one server or a cluster, in which the first key of a call decides where it runs: the
+/// keys of a script have to be of one hash slot. A command without a key (`PING`, `SCAN`, `INFO`,
+/// `PUBLISH`…) runs on any server; for every other one the first argument counts as its key.
 ///
 /// A component uses [`App::redis`](crate::App::redis). Functions that take any implementation also
 /// run in native tests.
@@ -153,6 +99,66 @@ pub trait Redis {
     /// # Errors
     /// [`RedisError`].
     async fn command(&self, name: &str, args: &[Arg<'_>]) -> Result<Vec<Reply>, RedisError>;
+
+    /// The servers that have keys, each once: the masters of a cluster as it is now, or the only
+    /// server.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    async fn servers(&self) -> Result<Vec<Node>, RedisError> {
+        Ok(vec![None])
+    }
+
+    /// [`Redis::command`] on one of [`Redis::servers`], without another attempt on a second one.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    async fn command_on(
+        &self,
+        _node: &Node,
+        name: &str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Reply>, RedisError> {
+        self.command(name, args).await
+    }
+
+    /// [`Redis::eval`] of a script without keys on one of [`Redis::servers`].
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    async fn eval_on(
+        &self,
+        _node: &Node,
+        script: &Script,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Reply>, RedisError> {
+        self.eval(script, &[], args).await
+    }
+
+    /// Whether the keys are on several servers: then a call reaches the keys of one hash slot.
+    fn is_cluster(&self) -> bool {
+        false
+    }
+
+    /// Why some hash slots of a cluster have no server, as far as that is known.
+    fn gap(&self) -> Option<String> {
+        None
+    }
+
+    /// On which channels the scripts publish.
+    fn live(&self) -> Live {
+        Live::All
+    }
+
+    /// The positions in `keys`, grouped by the server that serves each key: the keys of a group can
+    /// be reached by one script that declares `allow-cross-slot-keys` and gets them as arguments.
+    /// One group on one Redis.
+    ///
+    /// # Errors
+    /// [`RedisError`].
+    async fn by_server(&self, keys: &[&str]) -> Result<Vec<Vec<usize>>, RedisError> {
+        Ok(vec![(0..keys.len()).collect()])
+    }
 }
 
 /// A store that is shared with background work, which outlives its request.
@@ -169,7 +175,48 @@ impl<R: Redis> Redis for Rc<R> {
     async fn command(&self, name: &str, args: &[Arg<'_>]) -> Result<Vec<Reply>, RedisError> {
         (**self).command(name, args).await
     }
+
+    async fn servers(&self) -> Result<Vec<Node>, RedisError> {
+        (**self).servers().await
+    }
+
+    async fn command_on(
+        &self,
+        node: &Node,
+        name: &str,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Reply>, RedisError> {
+        (**self).command_on(node, name, args).await
+    }
+
+    async fn eval_on(
+        &self,
+        node: &Node,
+        script: &Script,
+        args: &[Arg<'_>],
+    ) -> Result<Vec<Reply>, RedisError> {
+        (**self).eval_on(node, script, args).await
+    }
+
+    fn is_cluster(&self) -> bool {
+        (**self).is_cluster()
+    }
+
+    fn gap(&self) -> Option<String> {
+        (**self).gap()
+    }
+
+    fn live(&self) -> Live {
+        (**self).live()
+    }
+
+    async fn by_server(&self, keys: &[&str]) -> Result<Vec<Vec<usize>>, RedisError> {
+        (**self).by_server(keys).await
+    }
 }
+
+/// One of the servers behind a [`Redis`]; `None` is the only one.
+pub type Node = Option<Server>;
 
 /// An argument of a script or command.
 #[derive(Clone, Copy, Debug)]
@@ -178,46 +225,4 @@ pub enum Arg<'a> {
     Int(i64),
     /// Text.
     Text(&'a str),
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_are_sorted_by_their_text() {
-        // The texts of redis-rs 0.32, which Spin 4.1 and tests/host use.
-        let server = |rest: &str| format!("An error was signalled by the server - {rest}");
-        let classify = |text: &str| RedisError::classify(text.to_owned());
-        for broken in ["broken pipe", "Connection refused (os error 111)", "unexpected end of file"]
-        {
-            assert_eq!(classify(broken), RedisError::Broken(broken.to_owned()));
-        }
-        for away in [
-            server("BusyLoadingError: Redis is loading the dataset in memory"),
-            server("ReadOnly: You can't write against a read only replica."),
-            server("MasterDown: Link with MASTER is down"),
-            "NOAUTH: Authentication required.".to_owned(),
-        ] {
-            assert_eq!(classify(&away), RedisError::Unavailable(away.clone()));
-        }
-        for refused in [
-            server("ResponseError: unknown command 'FOO'"),
-            server("NoScriptError: No matching script."),
-            "OOM: command not allowed when used memory > 'maxmemory'.".to_owned(),
-        ] {
-            assert_eq!(classify(&refused), RedisError::Refused(refused.clone()));
-        }
-        let wrong = "WRONGTYPE: Operation against a key holding the wrong kind of value";
-        assert_eq!(classify(wrong), RedisError::WrongType);
-    }
-
-    /// A bug, not an outage: no client should repeat the request because of it.
-    #[test]
-    fn a_malformed_reply_is_an_internal_error() {
-        let status = |error: RedisError| shared::Error::from(error).code().status();
-        assert_eq!(status(RedisError::Malformed("feed_push")), 500);
-        assert_eq!(status(RedisError::Broken(String::new())), 503);
-        assert_eq!(status(RedisError::WrongType), 409);
-    }
 }

@@ -3,6 +3,7 @@
 use shared::limits::{PUSH_TOKEN_ABSENT_S, PUSH_TOKEN_FENCE_S, PUSH_TOKEN_TTL_S};
 use shared::{PushToken, UserId, keys, script};
 
+use crate::many_users::ManyUsers;
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 use crate::record::TokenRow;
 
@@ -19,23 +20,25 @@ pub(super) enum Found {
 
 /// What Redis knows of these users' tokens, in their order.
 pub(super) async fn read(redis: &impl Redis, users: &[&UserId]) -> Result<Vec<Found>, RedisError> {
-    let args = [Arg::Int(PUSH_TOKEN_TTL_S)];
-    let reply = redis.eval(&script::TOKEN_READ, &keys_of(users), &args).await?;
-    if reply.len() != 2 * users.len() {
-        return Err(RedisError::Malformed(script::TOKEN_READ.name));
-    }
+    let call = ManyUsers {
+        script: &script::TOKEN_READ,
+        keys: keys_of(users),
+        fixed: vec![Arg::Int(PUSH_TOKEN_TTL_S)],
+        each: Vec::new(),
+        replies_each: 2,
+    };
+    let replies = call.run_all(redis).await?;
     // Bytes that are not text cannot be a token.
     let token = |reply: &Reply| reply.text().filter(|token| !token.is_empty()).map(str::to_owned);
-    let found =
-        reply.chunks(2).map(|pair| match (pair.first().and_then(Reply::int), pair.get(1)) {
-            (Some(-1), _) => Found::OtherType,
-            (Some(state), text) => match text.and_then(token) {
-                Some(token) => Found::Token(token),
-                None if state == 1 => Found::Absent,
-                None => Found::Nothing,
-            },
-            (None, _) => Found::Nothing,
-        });
+    let found = replies.iter().map(|pair| match (pair.first().and_then(Reply::int), pair.get(1)) {
+        (Some(-1), _) => Found::OtherType,
+        (Some(state), text) => match text.and_then(token) {
+            Some(token) => Found::Token(token),
+            None if state == 1 => Found::Absent,
+            None => Found::Nothing,
+        },
+        (None, _) => Found::Nothing,
+    });
     Ok(found.collect())
 }
 
@@ -46,16 +49,20 @@ pub(super) async fn refill(
     users: &[&UserId],
     rows: &[TokenRow],
 ) -> Result<Vec<Option<String>>, RedisError> {
-    let mut args = lifetimes();
-    for row in rows {
-        args.extend([Arg::Int(row.rev), Arg::Text(row.token.as_deref().unwrap_or_default())]);
-    }
-    let reply = redis.eval(&script::TOKEN_REFILL, &keys_of(users), &args).await?;
-    if reply.len() != users.len() {
-        return Err(RedisError::Malformed(script::TOKEN_REFILL.name));
-    }
+    let call = ManyUsers {
+        script: &script::TOKEN_REFILL,
+        keys: keys_of(users),
+        fixed: lifetimes(),
+        each: rows.iter().flat_map(args_of).collect(),
+        replies_each: 1,
+    };
+    let reply = call.run_all(redis).await?.concat();
     let tokens = reply.iter().map(|token| token.text().filter(|token| !token.is_empty()));
     Ok(tokens.map(|token| token.map(str::to_owned)).collect())
+}
+
+fn args_of(row: &TokenRow) -> [Arg<'_>; 2] {
+    [Arg::Int(row.rev), Arg::Text(row.token.as_deref().unwrap_or_default())]
 }
 
 /// A change of a user's token that is committed in the record and not yet in Redis.
@@ -74,13 +81,13 @@ pub(super) enum Verb<'a> {
     Erase,
 }
 
-/// Applies the changes in one call, and returns for each whether Redis applied it.
+/// Applies the changes, and returns for each whether Redis applied it.
 pub(super) async fn bring(
     redis: &impl Redis,
     changes: &[Change<'_>],
 ) -> Result<Vec<bool>, RedisError> {
     let users: Vec<&UserId> = changes.iter().map(|change| change.user).collect();
-    let mut args = lifetimes();
+    let mut each = Vec::with_capacity(3 * changes.len());
     for change in changes {
         let (verb, token) = match change.verb {
             Verb::Set(token) => ("set", token.as_str()),
@@ -88,9 +95,11 @@ pub(super) async fn bring(
             Verb::Remove => ("remove", ""),
             Verb::Erase => ("erase", ""),
         };
-        args.extend([Arg::Text(verb), Arg::Int(change.rev), Arg::Text(token)]);
+        each.extend([Arg::Text(verb), Arg::Int(change.rev), Arg::Text(token)]);
     }
-    let reply = redis.eval(&script::TOKEN_WRITE, &keys_of(&users), &args).await?;
+    let (keys, fixed) = (keys_of(&users), lifetimes());
+    let call = ManyUsers { script: &script::TOKEN_WRITE, keys, fixed, each, replies_each: 1 };
+    let reply = call.run_all(redis).await?.concat();
     let outcomes: Vec<i64> = reply.iter().filter_map(Reply::int).collect();
     if outcomes.len() != changes.len() {
         return Err(RedisError::Malformed(script::TOKEN_WRITE.name));
@@ -102,9 +111,9 @@ pub(super) async fn bring(
 }
 
 /// Token and companion of each user.
-fn keys_of(users: &[&UserId]) -> Vec<String> {
-    let pairs = users.iter().map(|user| [keys::push_token(user), keys::push_token_companion(user)]);
-    pairs.flatten().collect()
+fn keys_of(users: &[&UserId]) -> Vec<[String; 2]> {
+    let pair = |user: &&UserId| [keys::push_token(user), keys::push_token_companion(user)];
+    users.iter().map(pair).collect()
 }
 
 /// The first arguments of the scripts that write.

@@ -88,6 +88,16 @@ impl<S: Sql> Record<S> {
         Ok(!self.run(self.statements.has_entry, parameters).await?.is_empty())
     }
 
+    /// The seq from which on all of a user's entries up to `seq`, an imported one, are imported.
+    ///
+    /// # Errors
+    /// [`RecordError`]; a write may have taken effect.
+    pub async fn imported_from(&self, user: &UserId, seq: i64) -> Result<i64, RecordError> {
+        let parameters = vec![Value::text(user.as_str()), Value::Int(seq)];
+        let rows = self.run(self.statements.last_not_imported, parameters).await?;
+        Ok(1 + Row::first(rows)?.int()?)
+    }
+
     /// Marks entries as read, and returns the user's marks after that (two statements).
     ///
     /// # Errors
@@ -168,6 +178,8 @@ impl<S: Sql> Record<S> {
             let parameters = vec![Value::Int(retention.keys_since_ms), count(limit)];
             dropped += self.run(statement, parameters).await?.len();
         }
+        let parameters = vec![Value::Int(retention.keep_since_ms), count(limit)];
+        dropped += self.run(statements.prune_import_keys, parameters).await?.len();
         Ok(dropped)
     }
 

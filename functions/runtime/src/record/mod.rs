@@ -9,6 +9,7 @@ mod devices;
 mod entries;
 mod errors;
 mod group_commit;
+mod imports;
 mod keys;
 mod pending;
 mod push_jobs;
@@ -23,8 +24,8 @@ pub use group_commit::GroupCommit;
 pub use push_jobs::{ClaimedPush, DelayedPush, PushEntry, PushJobId};
 pub use tokens::{Assignment, Pruned, TokenRow, Written};
 pub use types::{
-    Created, Deleted, Entry, Idempotency, Marked, Marks, NewEntry, Outcome, Pending, RedisRun,
-    Retention, Revision, Shown, Window,
+    Created, Deleted, Entry, Idempotency, ImportedEntry, Marked, Marks, NewEntry, Outcome, Pending,
+    RedisRun, Retention, Revision, Shown, Window,
 };
 
 use crate::ports::sql::{Backend, Failure, Sql, SqlError, Value};

@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 use shared::UserId;
-use shared::notification::{Draft, Notification};
+use shared::notification::{Draft, Notification, Quiet};
 
-use super::{Created, Entry, Idempotency, Marks, NewEntry, Outcome, RecordError, Revision};
+use super::{
+    Created, Entry, Idempotency, ImportedEntry, Marks, NewEntry, Outcome, RecordError, Revision,
+};
 use crate::ports::sql::Value;
 
 /// The rows of a statement.
@@ -44,21 +46,21 @@ pub(super) fn revs_from_json(text: &str) -> Result<Vec<(UserId, i64)>, RecordErr
     pairs.into_iter().map(|(id, rev)| Ok((user_id(&id)?, rev))).collect()
 }
 
-/// Parses rows of seq, id, title, body, kind, data, created_at_ms, expires_at_ms, read_at_ms.
+/// Parses rows of seq, id, title, body, kind, data, created_at_ms, expires_at_ms, read_at_ms, muted.
 pub(super) fn entries(user: &UserId, rows: Rows) -> Result<Vec<Entry>, RecordError> {
     rows.into_iter().filter_map(|values| Row::new(values).entry(user).transpose()).collect()
 }
 
-/// Rows of id, seq, epoch: the committed entries.
+/// Rows of id, seq, epoch, muted: the committed entries.
 pub(super) struct Inserted {
-    pub(super) rows: Vec<(String, i64, String)>,
+    pub(super) rows: Vec<(String, i64, String, Option<Quiet>)>,
 }
 
 impl Inserted {
     pub(super) fn new(rows: Rows) -> Result<Self, RecordError> {
         let rows = rows.into_iter().map(|values| {
             let mut row = Row::new(values);
-            Ok((row.text()?, row.int()?, row.text()?))
+            Ok((row.text()?, row.int()?, row.text()?, row.quiet()?))
         });
         Ok(Self { rows: rows.collect::<Result<_, RecordError>>()? })
     }
@@ -73,17 +75,17 @@ impl Inserted {
         entries: &[NewEntry],
         known: &[KnownKey],
     ) -> Result<Created, RecordError> {
-        let by_id: std::collections::BTreeMap<&str, i64> =
-            self.rows.iter().map(|(id, seq, _)| (id.as_str(), *seq)).collect();
+        let by_id: std::collections::BTreeMap<&str, (i64, Option<Quiet>)> =
+            self.rows.iter().map(|(id, seq, _, quiet)| (id.as_str(), (*seq, *quiet))).collect();
         let outcomes = entries.iter().map(|entry| match by_id.get(entry.id.as_str()) {
-            Some(seq) => Ok(Outcome::Created { seq: *seq }),
+            Some((seq, quiet)) => Ok(Outcome::Created { seq: *seq, quiet: *quiet }),
             None => known
                 .iter()
                 .find_map(|key| key.outcome(entry))
                 .ok_or_else(|| RecordError::Malformed("an entry was not committed".to_owned())),
         });
         let outcomes = outcomes.collect::<Result<_, _>>()?;
-        let epoch = self.rows.into_iter().map(|(.., epoch)| epoch);
+        let epoch = self.rows.into_iter().map(|(_, _, epoch, _)| epoch);
         let epoch = epoch.chain(known.iter().map(|key| key.epoch.clone())).next();
         let epoch =
             epoch.ok_or_else(|| RecordError::Malformed("nothing was committed".to_owned()))?;
@@ -91,7 +93,7 @@ impl Inserted {
     }
 }
 
-/// A row of `known_keys.sql`.
+/// A row of `known_keys.sql` or `known_import_keys.sql`.
 pub(super) struct KnownKey {
     epoch: String,
     key: String,
@@ -100,8 +102,9 @@ pub(super) struct KnownKey {
     seq: i64,
     pub(super) created_at_ms: i64,
     is_deleted: bool,
-    /// The user was erased: `key` and `request_hash` are digests.
-    is_erased: bool,
+    /// `key` and `request_hash` are digests: the user was erased, or the entry was imported.
+    is_digest: bool,
+    quiet: Option<Quiet>,
 }
 
 impl KnownKey {
@@ -110,12 +113,12 @@ impl KnownKey {
         let (epoch, key, request_hash) = (row.text()?, row.text()?, row.text()?);
         let (id, seq, created_at_ms) = (row.text()?, row.int()?, row.int()?);
         let state = row.int()?;
-        let (is_deleted, is_erased) = (state != 0, state == 2);
-        Ok(Self { epoch, key, request_hash, id, seq, created_at_ms, is_deleted, is_erased })
+        let (is_deleted, is_digest, quiet) = (state != 0, state == 2, row.quiet()?);
+        Ok(Self { epoch, key, request_hash, id, seq, created_at_ms, is_deleted, is_digest, quiet })
     }
 
     pub(super) fn is_of(&self, entry: &NewEntry) -> bool {
-        entry.idempotency.as_ref().is_some_and(|known| match self.is_erased {
+        entry.idempotency.as_ref().is_some_and(|known| match self.is_digest {
             true => known.key_digest() == self.key,
             false => known.key == self.key,
         })
@@ -123,7 +126,7 @@ impl KnownKey {
 
     fn outcome(&self, entry: &NewEntry) -> Option<Outcome> {
         let known = entry.idempotency.as_ref().filter(|_| self.is_of(entry))?;
-        let is_same = match self.is_erased {
+        let is_same = match self.is_digest {
             true => known.request_digest() == self.request_hash,
             false => known.request_hash == self.request_hash,
         };
@@ -135,6 +138,7 @@ impl KnownKey {
             seq: self.seq,
             created_at_ms: self.created_at_ms,
             is_deleted: self.is_deleted,
+            quiet: self.quiet,
         })
     }
 }
@@ -195,6 +199,16 @@ impl Row {
         }
     }
 
+    /// The column `muted`: 0, or why the entry is not delivered live.
+    fn quiet(&mut self) -> Result<Option<Quiet>, RecordError> {
+        match self.int()? {
+            0 => Ok(None),
+            1 => Ok(Some(Quiet::Muted)),
+            2 => Ok(Some(Quiet::Imported)),
+            _ => Err(unexpected("an unknown value")),
+        }
+    }
+
     /// The columns of [`entries`]; `None` if they are NULL.
     pub(super) fn entry(&mut self, user: &UserId) -> Result<Option<Entry>, RecordError> {
         let Some(seq) = self.optional_int()? else { return Ok(None) };
@@ -202,14 +216,36 @@ impl Row {
         let (title, body, kind, data) =
             (self.text()?, self.optional_text()?, self.optional_text()?, self.optional_text()?);
         let (created_at_ms, expires_at_ms) = (self.int()?, self.optional_int()?);
-        let read_at_ms = self.optional_int()?;
+        let (read_at_ms, quiet) = (self.optional_int()?, self.quiet()?);
         let draft = Draft { user_id: user.clone(), title, body, kind, data, expires_at_ms };
-        Ok(Some(Entry { notification: Notification { id, seq, draft, created_at_ms }, read_at_ms }))
+        let notification = Notification { id, seq, draft, created_at_ms, quiet };
+        Ok(Some(Entry { notification, read_at_ms }))
     }
 }
 
 fn unexpected(what: &str) -> RecordError {
     RecordError::Malformed(format!("a column holds {what}"))
+}
+
+/// An item of the array that is a parameter of `import.sql`.
+pub(super) fn import_columns(entry: &ImportedEntry) -> Vec<Value> {
+    let ImportedEntry { entry: NewEntry { draft, id, created_at_ms, idempotency, .. }, read_at_ms } =
+        entry;
+    let digest =
+        |of: fn(&Idempotency) -> String| Value::optional(idempotency.as_ref().map(of).as_deref());
+    vec![
+        Value::text(draft.user_id.as_str()),
+        Value::text(id),
+        Value::text(&draft.title),
+        Value::optional(draft.body.as_deref()),
+        Value::optional(draft.kind.as_deref()),
+        Value::optional(draft.data.as_deref()),
+        Value::Int(*created_at_ms),
+        draft.expires_at_ms.map_or(Value::Null, Value::Int),
+        read_at_ms.map_or(Value::Null, Value::Int),
+        digest(Idempotency::key_digest),
+        digest(Idempotency::request_digest),
+    ]
 }
 
 /// The parameters of `create.sql`.

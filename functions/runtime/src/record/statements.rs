@@ -33,6 +33,8 @@ macro_rules! statements {
                 include_str!("../../sql/sqlite/004_write_check.sql"),
                 include_str!("../../sql/sqlite/005_devices.sql"),
                 include_str!("../../sql/sqlite/006_push_jobs.sql"),
+                include_str!("../../sql/sqlite/007_muted.sql"),
+                include_str!("../../sql/sqlite/008_import.sql"),
             ],
             $($name: include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql")),)*
         };
@@ -46,6 +48,9 @@ macro_rules! statements {
                 include_str!("../../sql/postgres/005_write_check.sql"),
                 include_str!("../../sql/postgres/006_devices.sql"),
                 include_str!("../../sql/postgres/007_push_jobs.sql"),
+                include_str!("../../sql/postgres/008_muted.sql"),
+                include_str!("../../sql/postgres/009_create_many.sql"),
+                include_str!("../../sql/postgres/010_import.sql"),
             ],
             $($name: include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql")),)*
         };
@@ -74,7 +79,11 @@ statements! {
     full_users
     has_entry
     has_row
+    import
+    known_import_keys
     known_keys
+    last_not_imported
+    late_count
     mark_ids
     mark_sent
     mark_upto
@@ -85,6 +94,7 @@ statements! {
     preference
     prune
     prune_erased_keys
+    prune_import_keys
     prune_keys
     prune_token_rows
     prune_tokens

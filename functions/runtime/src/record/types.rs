@@ -1,6 +1,6 @@
 //! Arguments and results of the record's operations.
 
-use shared::notification::{Draft, Notification, PushOptions};
+use shared::notification::{Draft, Notification, PushOptions, Quiet};
 use shared::{UserId, digest};
 
 /// An idempotency key, unique per caller, and the request that it stands for.
@@ -40,6 +40,15 @@ pub struct NewEntry {
     pub push: Option<PushOptions>,
 }
 
+/// A notification of another system to commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImportedEntry {
+    /// The notification, created when it was there, and without a push.
+    pub entry: NewEntry,
+    /// When it was read there, in milliseconds since the Unix epoch; `None` if it is unread.
+    pub read_at_ms: Option<i64>,
+}
+
 /// The outcome of committing a [`NewEntry`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -47,6 +56,8 @@ pub enum Outcome {
     Created {
         /// Its number in the user's feed: 1, 2, 3…
         seq: i64,
+        /// Whether, and why, it is not delivered live.
+        quiet: Option<Quiet>,
     },
     /// The key is known and stands for the same request, which committed this entry.
     Replayed {
@@ -58,6 +69,8 @@ pub enum Outcome {
         created_at_ms: i64,
         /// The entry has been deleted, or its user erased.
         is_deleted: bool,
+        /// Whether, and why, it was not delivered live.
+        quiet: Option<Quiet>,
     },
     /// The key is known and stands for another request.
     Mismatch,

@@ -33,7 +33,7 @@ fn shown(settings: &Settings) -> String {
     let Some(crate::config::flags::Command::CheckConfig(args)) = &settings.cli.command else {
         panic!()
     };
-    show(settings, &Config::new(args, &|_| None).unwrap())
+    show(settings, &Config::new(&args.serve, &|_| None).unwrap())
 }
 
 #[test]
@@ -46,6 +46,7 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     let Some(crate::config::flags::Command::CheckConfig(args)) = &settings.cli.command else {
         panic!()
     };
+    let args = &args.serve;
     assert_eq!((args.times.ping_interval_s, args.limits.sockets_per_user_max), (7, 4));
     assert_eq!(args.allowed_origins, ["https://a.example", "https://b.example"]);
     assert!(args.allow_query_token);
@@ -65,12 +66,18 @@ fn flags_win_over_the_file_and_the_file_over_defaults() {
     let Some(crate::config::flags::Command::CheckConfig(args)) = settings.cli.command else {
         panic!()
     };
-    assert!(!args.allow_query_token && args.allowed_origins == [""]);
+    assert!(!args.serve.allow_query_token && args.serve.allowed_origins == [""]);
 }
 
 #[test]
 fn mistakes_have_a_line_and_a_name() {
     assert_eq!(problem("\npong = 1"), ":2: `pong` is not a known setting");
+    assert_eq!(
+        problem("ping_interval = 7"),
+        ":1: `ping_interval` is not a known setting; did you mean `ping_interval_s`?"
+    );
+    let unquoted = problem("log = info\n");
+    assert!(unquoted.ends_with("text needs quotes: name = \"text\""), "{unquoted}");
     assert_eq!(problem("config = \"x\""), ":1: `config` is not a known setting");
     assert_eq!(problem("ping_interval_s = \"7\""), ":1: `ping_interval_s` must be a number");
     assert_eq!(problem("\n\nlog = 1"), ":3: `log` must be a string");
@@ -108,6 +115,10 @@ fn variables_that_no_setting_has_are_found() {
         "BELLWIRE_HUB_PING_INTERVAL_S",
         "BELLWIRE_HUB_CONFIG",
         "BELLWIRE_RELAY_TOKEN_FILE",
+        // Of the command `bellwire`.
+        "BELLWIRE_URL",
+        "BELLWIRE_HUB_URL",
+        "BELLWIRE_TOKEN",
         // Of the push worker, which may share the environment.
         "BELLWIRE_PUSH_IN_FLIGHT",
         // Of Kubernetes, for services `bellwire-hub` and `bellwire-functions`.

@@ -8,9 +8,11 @@ use support::metrics_page;
 
 use super::*;
 use crate::admission::plenty;
+use crate::config::RedisTarget;
 use crate::http::refusal_reason::Reason;
 use crate::metrics::{CatchUp, Channel, Resume, Undelivered};
 use crate::protocol::Protocol;
+use crate::redis::commands::commands;
 
 /// A page of a hub with these values.
 fn page(
@@ -20,8 +22,12 @@ fn page(
     queues: Queues,
     format: Format,
 ) -> String {
-    let now = Now { health: Arc::new(health), admission, queues };
-    Sources { metrics: Arc::new(metrics), now }.render(format).unwrap()
+    let (health, metrics) = (Arc::new(health), Arc::new(metrics));
+    let topology = RedisTarget::parse("redis://127.0.0.1:6379").unwrap().topology();
+    // The page shows its connections.
+    let _commands = commands(topology, health.clone(), metrics.clone());
+    let now = Now { health, admission, queues, channels: (0, 0) };
+    Sources { metrics, now }.render(format).unwrap()
 }
 
 fn new_page(format: Format) -> String {
@@ -81,6 +87,7 @@ fn every_series_exists_from_the_start() {
     assert!(samples["process_start_time_seconds"] > 1.7e9);
     assert!(samples["bellwire_hub_redis_answer_age_seconds"] < 10.0);
     assert_eq!(samples["bellwire_hub_redis_subscribed"], 0.0);
+    assert_eq!(samples["bellwire_hub_ready"], 0.0);
     if cfg!(target_os = "linux") {
         assert!(samples["process_resident_memory_bytes"] > 100_000.0);
     }
@@ -171,6 +178,7 @@ fn every_counter_is_shown_in_its_series() {
         ("presence_failures_total", 1.0),
         ("relay_calls_total{outcome=\"ok\"}", 1.0),
         ("relay_calls_total{outcome=\"failed\"}", 1.0),
+        ("ready", 1.0),
         ("tickets_issued_total", 1.0),
         ("tickets_redeemed_total", 1.0),
     ] {
@@ -183,6 +191,12 @@ fn every_counter_is_shown_in_its_series() {
 fn the_documented_metrics_are_on_the_page() {
     let found = metrics_page::has_the_documented(&new_page(Format::Prometheus), "bellwire_hub_");
     assert!(found > 10, "{found}");
+}
+
+#[test]
+fn the_alerts_are_about_metrics_that_exist() {
+    let found = metrics_page::has_the_alerts(&new_page(Format::Prometheus), "bellwire_hub_");
+    assert!(found > 25, "{found}");
 }
 
 #[test]

@@ -94,7 +94,7 @@ fn refuses_in_the_order_of_the_contract() {
     let unknown = ("sec-websocket-protocol", "graphql-ws");
     assert_eq!(refusal(&[("authorization", &good), unknown]), Code::InvalidField);
 
-    let without_keys = Config { keys: KeySet::none(), ..config() };
+    let without_keys = Config { keys: native::identity::Keys::none(), ..config() };
     for pairs in [&[][..], &[("authorization", good.as_str())]] {
         let refused = outcome(&without_keys, pairs).unwrap_err();
         assert_eq!(refused.error.code(), Code::AuthNotConfigured);

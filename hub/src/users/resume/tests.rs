@@ -10,13 +10,14 @@ fn at(epoch: &str, seq: i64) -> Position {
     Position { epoch: epoch.into(), seq }
 }
 
-/// A feed of epoch `e`, oldest first: numbers are Bellwire's, other words are foreign, `!n` is expired.
+/// A feed of epoch `e`, oldest first: numbers are Bellwire's, other words are foreign, `!n` is
+/// expired or muted.
 fn feed(head: i64, is_intact: bool, words: &str) -> Feed {
     let entry = |word: &str| {
-        let (word, is_expired) = word.strip_prefix('!').map_or((word, false), |word| (word, true));
+        let (word, is_silent) = word.strip_prefix('!').map_or((word, false), |word| (word, true));
         let created = Duration::ZERO;
         let ours = word.parse().ok().map(|seq| Ours { seq, created });
-        FeedEntry { ours, is_expired, notification: format!(r#"{{"id":"id-{word}"}}"#).into() }
+        FeedEntry { ours, is_silent, notification: format!(r#"{{"id":"id-{word}"}}"#).into() }
     };
     let entries = words.split_whitespace().map(entry).collect();
     Feed { head: Some(at("e", head)), is_intact, entries, unread: None }

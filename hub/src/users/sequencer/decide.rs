@@ -3,15 +3,14 @@
 use shared::wire::Position;
 
 use super::known::{Known, Step};
-use super::{FeedQuery, Newest, Sequencer};
+use super::{FeedQuery, Sequencer};
 use crate::protocol::{GapReason, Outgoing};
-use crate::redis::feed_reader::mark;
 use crate::users::held::{Held, Incoming};
 
 impl Sequencer {
     /// The seq before the first held message of the epoch.
     pub(super) fn held_before(&self, epoch: &str) -> Option<i64> {
-        Some(self.held.as_ref()?.first_seq(epoch)? - 1)
+        self.held.as_ref()?.before(epoch)
     }
 
     /// Releases the held messages. Without `force`, a message may require another read; it and
@@ -52,12 +51,18 @@ impl Sequencer {
         force: bool,
         send: &mut dyn FnMut(Outgoing),
     ) -> Option<FeedQuery> {
-        let Some(position) = message.position().cloned() else {
-            self.send_live(message, send);
+        let (Some(position), Some(before)) = (message.position().cloned(), message.before()) else {
+            let is_known = match &message {
+                Incoming::Notification { text, .. } => self.was_replayed(text),
+                Incoming::Change { .. } | Incoming::Quiet { .. } => false,
+            };
+            if !is_known {
+                self.send_live(message, send);
+            }
             return None;
         };
         let is_previous = self.previous.as_ref() == Some(&position.epoch);
-        match self.known.step(&position, self.is_synced) {
+        match self.known.step(&position, before.seq, self.is_synced) {
             Step::Old => return None,
             Step::Next => {}
             // Redis did not answer: dropping a late message is better than announcing a false
@@ -71,10 +76,8 @@ impl Sequencer {
                 return Some(FeedQuery::Feed);
             }
             Step::Gap(reason) | Step::Uncertain(reason) => {
-                let seq = position.seq - 1;
-                if seq > 0 || reason == GapReason::Epoch {
-                    let position = Position { epoch: position.epoch.clone(), seq };
-                    send(Outgoing::Gap { reason, position: Some(position) });
+                if before.seq > 0 || reason == GapReason::Epoch {
+                    send(Outgoing::Gap { reason, position: Some(before) });
                 }
             }
         }
@@ -86,17 +89,20 @@ impl Sequencer {
     fn send_live(&mut self, message: Incoming, send: &mut dyn FnMut(Outgoing)) {
         match &message {
             Incoming::Notification { text, position } => {
-                if self.newest != Newest::Unknown {
-                    self.newest = Newest::Element(mark(text));
-                }
+                self.note_sent(text, position.is_some());
                 if position.is_none() {
                     // Its element may have moved one of Bellwire's out of the feed window.
                     self.changed(None);
                 }
             }
             Incoming::Change { unread, .. } => self.changed(*unread),
+            // `newest` stays: after a loss of the subscription the feed is read once more, and what
+            // lies above the element that was newest before is found there.
+            Incoming::Quiet { .. } => {}
         }
-        send(message.into());
+        if let Some(event) = message.into_event() {
+            send(event);
+        }
     }
 
     pub(super) fn adopt(&mut self, position: Position) {

@@ -6,38 +6,13 @@ use std::time::Duration;
 
 use shared::wire::Position;
 
+use super::Sequencer;
 use super::known::Known;
-use super::{Newest, Sequencer};
 use crate::limits::CLOCK_SKEW;
 use crate::protocol::{GapReason, Outgoing};
-use crate::redis::feed_reader::{Feed, FeedEntry, mark};
+use crate::redis::feed_reader::{Feed, FeedEntry};
 
 impl Sequencer {
-    /// Other services' elements above the newest one that the sockets know. There is no result if
-    /// that element has left the list, or if its service publishes other bytes than it appends.
-    /// Held messages are left out, since they are delivered anyway.
-    pub(super) fn missed_of_others(&self, feed: &Feed) -> Vec<Outgoing> {
-        let known = match self.newest {
-            // Without a loss of the subscription, no publication was missed.
-            _ if !self.missed_publications => return Vec::new(),
-            Newest::Unknown => return Vec::new(),
-            Newest::EmptyFeed => 0,
-            Newest::Element(newest) => {
-                let is_newest = |entry: &FeedEntry| mark(&entry.notification) == newest;
-                match feed.entries.iter().rposition(is_newest) {
-                    Some(at) => at + 1,
-                    None => return Vec::new(),
-                }
-            }
-        };
-        let above = feed.entries.iter().skip(known).filter(|entry| entry.ours.is_none());
-        let waits = |entry: &&FeedEntry| {
-            self.held.as_ref().is_some_and(|held| held.holds(&entry.notification))
-        };
-        let missed = above.filter(|entry| !waits(entry));
-        missed.map(|entry| entry.event(&Arc::default())).collect()
-    }
-
     /// The starting position in a feed that did not exist at the time `at`: entries created since
     /// then are new to the sockets; older ones were loaded from the record.
     pub(super) fn start(
@@ -58,6 +33,17 @@ impl Sequencer {
             send(Outgoing::Gap { reason: GapReason::Missed, position: Some(base.clone()) });
         }
         base
+    }
+
+    /// Returns to a head that is behind in the same epoch; yields the previous position. Only a
+    /// Redis that lost data is behind, since an entry is in the feed before it is published.
+    pub(crate) fn rewind(&mut self, head: &Position) -> Option<Position> {
+        match &mut self.known {
+            Known::At(last) if last.epoch == head.epoch && head.seq < last.seq => {
+                Some(std::mem::replace(last, head.clone()))
+            }
+            _ => None,
+        }
     }
 
     /// Adopts a head that does not continue the known position.
@@ -107,7 +93,7 @@ impl Sequencer {
             if ours.seq > last.seq + 1 && !is_anchored {
                 send(missed(ours.seq - 1));
             }
-            if !entry.is_expired {
+            if !entry.is_silent {
                 send(entry.event(&upto.epoch));
             }
             last.seq = ours.seq;

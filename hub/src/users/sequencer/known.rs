@@ -38,19 +38,18 @@ impl Known {
         }
     }
 
-    pub(super) fn step(&self, position: &Position, is_synced: bool) -> Step {
+    /// How a message relates to it that takes the places above `before` up to `position`.
+    pub(super) fn step(&self, position: &Position, before: i64, is_synced: bool) -> Step {
         match self {
             Known::Unread | Known::Unknown => Step::Gap(GapReason::Missed),
             // A lost feed is loaded with its first new entry, whatever its seq.
-            Known::Empty { .. } if is_synced || position.seq == 1 => Step::Next,
+            Known::Empty { .. } if is_synced || before == 0 => Step::Next,
             Known::Empty { .. } => Step::Uncertain(GapReason::Missed),
-            Known::At(last) if last.epoch == position.epoch => {
-                match position.seq.saturating_sub(last.seq) {
-                    ..=0 => Step::Old,
-                    1 => Step::Next,
-                    _ => Step::Uncertain(GapReason::Missed),
-                }
-            }
+            Known::At(last) if last.epoch == position.epoch => match last.seq {
+                seq if position.seq <= seq => Step::Old,
+                seq if before <= seq => Step::Next,
+                _ => Step::Uncertain(GapReason::Missed),
+            },
             // Another epoch is a late message of an old one, or a new record: only the feed can
             // tell. One message alone is not enough, or one faulty publisher could silence a user.
             Known::At(_) => Step::Uncertain(GapReason::Epoch),

@@ -1,10 +1,9 @@
 use proptest::prelude::*;
 
 use super::*;
-use shared::wire::{Change, Unread};
-
 use crate::protocol::GapReason;
 use crate::redis::feed_reader::{FeedEntry, Ours};
+use shared::wire::{Change, Position, Unread};
 
 const NOW: Duration = Duration::from_secs(1_800_000_000);
 
@@ -14,6 +13,14 @@ fn at(epoch: &str, seq: i64) -> Position {
 
 fn ours(epoch: &str, seq: i64) -> Incoming {
     Incoming::Notification { text: text(epoch, seq).into(), position: Some(at(epoch, seq)) }
+}
+
+fn muted(epoch: &str, seq: i64) -> Incoming {
+    quiet(epoch, seq, seq)
+}
+
+fn quiet(epoch: &str, first: i64, seq: i64) -> Incoming {
+    Incoming::Quiet { first, position: at(epoch, seq) }
 }
 
 fn change(change: Change, count: u32) -> Incoming {
@@ -35,7 +42,7 @@ fn text(epoch: &str, seq: i64) -> String {
 fn feed(epoch: &str, head: i64, seqs: impl IntoIterator<Item = i64>) -> Feed {
     let entry = |seq| FeedEntry {
         ours: Some(Ours { seq, created: NOW }),
-        is_expired: false,
+        is_silent: false,
         notification: text(epoch, seq).into(),
     };
     let entries = seqs.into_iter().map(entry).collect();
@@ -181,6 +188,7 @@ fn read_marks_wait_with_the_notifications_before_them() {
     assert_eq!(user.heard(), ["read:0"]);
 }
 
+mod bridge;
 mod gaps;
 mod interleavings;
 mod outages;

@@ -1,7 +1,7 @@
 mod access;
 mod live;
 mod state;
-mod viewer;
+pub mod viewer;
 
 use std::time::Duration;
 

@@ -1,10 +1,11 @@
 //! Recipients and order of live messages.
 
-use crate::support::{Hub, until};
+use shared::live::Live;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_tab_of_the_user_and_no_other_user_receives_a_message() {
-    let hub = Hub::start().await;
+use crate::support::{Hub, in_both_modes, until};
+
+async fn every_tab_of_the_user_and_no_other_user_receives_a_message(live: Live) {
+    let hub = Hub::start_in(live).await;
     let (mut tab, mut other_tab) = (hub.connect("alice").await, hub.connect("alice").await);
     let (mut v1_tab, _) = hub.connect_v1("alice").await;
     let mut bob = hub.connect("bob").await;
@@ -19,38 +20,41 @@ async fn every_tab_of_the_user_and_no_other_user_receives_a_message() {
     assert!(tab.is_silent().await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_integer_user_id_means_its_decimal_text() {
-    let hub = Hub::start().await;
+async fn an_integer_user_id_means_its_decimal_text(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut client = hub.connect("42").await;
     hub.redis.publish(r#"{"notification":{"userId":42,"a":1}}"#).await;
     assert_eq!(client.text().await, r#"{"userId":42,"a":1}"#);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn invalid_messages_on_the_channel_are_skipped() {
-    let hub = Hub::start().await;
+async fn invalid_messages_on_the_channel_are_skipped(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut client = hub.connect("alice").await;
     for garbage in ["", "hello", "[]", "{}", r#"{"notification":{}}"#, r#"{"notification":[1]}"#] {
         hub.redis.publish(garbage).await;
     }
     let mut connection = hub.redis.connection().await;
     let bytes: &[u8] = b"\xff\x00{";
-    let publish = redis::cmd("PUBLISH").arg("notifications").arg(bytes).clone();
-    publish.exec_async(&mut connection).await.unwrap();
-    hub.redis.command(&["PUBLISH", "bw:events", "whatever"]).await;
+    for (command, channel) in
+        [("PUBLISH", "notifications"), ("SPUBLISH", "bw:live:{notifications:alice}")]
+    {
+        let publish = redis::cmd(command).arg(channel).arg(bytes).clone();
+        publish.exec_async(&mut connection).await.unwrap();
+    }
+    for event in ["whatever", r#"{"type":"#] {
+        hub.redis.event("alice", event).await;
+    }
     hub.redis.publish(r#"{"notification":{"userId":"alice"}}"#).await;
     assert_eq!(client.text().await, r#"{"userId":"alice"}"#);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn read_marks_reach_every_v1_socket_of_their_user() {
-    let hub = Hub::start().await;
+async fn read_marks_reach_every_v1_socket_of_their_user(live: Live) {
+    let hub = Hub::start_in(live).await;
     let (mut tab, _) = hub.connect_v1("alice").await;
     let (mut other_tab, _) = hub.connect_v1("alice").await;
     let (mut bob, _) = hub.connect_v1("bob").await;
     let mut raw = hub.connect("alice").await;
-    let event = async |event: &str| hub.redis.command(&["PUBLISH", "bw:events", event]).await;
+    let event = async |event: &str| hub.redis.event("alice", event).await;
     for odd in [
         "",
         "whatever",
@@ -62,9 +66,11 @@ async fn read_marks_reach_every_v1_socket_of_their_user() {
     ] {
         event(odd).await;
     }
-    // On the wrong channel, neither a notification nor an event is delivered.
-    event(r#"{"notification":{"userId":"alice"}}"#).await;
-    hub.redis.publish(r#"{"type":"read","userId":"alice","upTo":5,"unread":2}"#).await;
+    if live == Live::All {
+        // On the wrong channel, neither a notification nor an event is delivered.
+        event(r#"{"notification":{"userId":"alice"}}"#).await;
+        hub.redis.publish(r#"{"type":"read","userId":"alice","upTo":5,"unread":2}"#).await;
+    }
     event(r#"{"type":"read","userId":"alice","upTo":5,"unread":2}"#).await;
     event(r#"{"type":"read","userId":"alice","ids":["x","y"],"unread":0}"#).await;
     for socket in [&mut tab, &mut other_tab] {
@@ -78,9 +84,8 @@ async fn read_marks_reach_every_v1_socket_of_their_user() {
     assert_eq!(bob.notification().await, r#"{"userId":"bob"}"#);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_welcome_states_the_feeds_position() {
-    let hub = Hub::start().await;
+async fn the_welcome_states_the_feeds_position(live: Live) {
+    let hub = Hub::start_in(live).await;
     let (mut first, welcome) = hub.connect_v1("alice").await;
     assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0,"unread":null}"#);
     let notification = hub.redis.create("alice", "e1", 1).await;
@@ -93,9 +98,8 @@ async fn the_welcome_states_the_feeds_position() {
     assert_eq!(welcome, r#"{"type":"welcome","epoch":"e1","seq":7,"unread":null}"#);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn own_notifications_arrive_once_and_in_order_and_foreign_ones_always() {
-    let hub = Hub::start().await;
+async fn own_notifications_arrive_once_and_in_order_and_foreign_ones_always(live: Live) {
+    let hub = Hub::start_in(live).await;
     hub.redis.push("alice", "e1", 4).await;
     let mut client = hub.connect("alice").await;
     let five = hub.redis.create("alice", "e1", 5).await;
@@ -118,9 +122,8 @@ async fn own_notifications_arrive_once_and_in_order_and_foreign_ones_always() {
     assert_eq!(client.text().await, two);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn missing_seqs_are_filled_from_the_feed() {
-    let hub = Hub::start().await;
+async fn missing_seqs_are_filled_from_the_feed(live: Live) {
+    let hub = Hub::start_in(live).await;
     hub.redis.push("alice", "e1", 1).await;
     let mut raw = hub.connect("alice").await;
     let (mut v1, _) = hub.connect_v1("alice").await;
@@ -136,9 +139,8 @@ async fn missing_seqs_are_filled_from_the_feed() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn entries_missing_from_the_feed_are_reported_as_a_gap() {
-    let hub = Hub::start().await;
+async fn entries_missing_from_the_feed_are_reported_as_a_gap(live: Live) {
+    let hub = Hub::start_in(live).await;
     hub.redis.push("alice", "e1", 1).await;
     let (mut v1, _) = hub.connect_v1("alice").await;
     let mut raw = hub.connect("alice").await;
@@ -149,9 +151,8 @@ async fn entries_missing_from_the_feed_are_reported_as_a_gap() {
     assert_eq!(raw.text().await, nine);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_feed_key_of_the_wrong_type_affects_only_its_user() {
-    let hub = Hub::start().await;
+async fn a_feed_key_of_the_wrong_type_affects_only_its_user(live: Live) {
+    let hub = Hub::start_in(live).await;
     hub.redis.command(&["SET", "bw:feed:{notifications:odd}", "x"]).await;
     hub.redis.command(&["SET", "notifications:odd", "x"]).await;
     let (mut odd, welcome) = hub.connect_v1("odd").await;
@@ -163,10 +164,9 @@ async fn a_feed_key_of_the_wrong_type_affects_only_its_user() {
     assert_eq!(odd.notification().await, seven);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn messages_published_after_the_handshake_are_never_lost() {
+async fn messages_published_after_the_handshake_are_never_lost(live: Live) {
     // Users connect while others receive; each gets the message that follows their handshake.
-    let hub = Hub::start().await;
+    let hub = Hub::start_in(live).await;
     let rounds = (0..200).map(|round| {
         let user = format!("u{round}");
         let hub = &hub;
@@ -178,4 +178,17 @@ async fn messages_published_after_the_handshake_are_never_lost() {
     });
     futures_util::future::join_all(rounds).await;
     until("all users are offline", async || hub.online().await.is_empty()).await;
+}
+
+in_both_modes! {
+    every_tab_of_the_user_and_no_other_user_receives_a_message,
+    an_integer_user_id_means_its_decimal_text,
+    invalid_messages_on_the_channel_are_skipped,
+    read_marks_reach_every_v1_socket_of_their_user,
+    the_welcome_states_the_feeds_position,
+    own_notifications_arrive_once_and_in_order_and_foreign_ones_always,
+    missing_seqs_are_filled_from_the_feed,
+    entries_missing_from_the_feed_are_reported_as_a_gap,
+    a_feed_key_of_the_wrong_type_affects_only_its_user,
+    messages_published_after_the_handshake_are_never_lost,
 }

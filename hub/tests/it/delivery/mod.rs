@@ -2,9 +2,10 @@
 
 pub mod faults;
 mod live;
+mod muted;
 mod odd;
 mod outage;
 mod probe;
-mod relay;
+pub mod relay;
 mod resume;
 mod unread;

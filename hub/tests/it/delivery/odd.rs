@@ -8,12 +8,13 @@ use tokio::time::timeout;
 
 use hub::config::Pace;
 
-use crate::support::{Hub, Options, RedisServer, SOON, token, until};
+use shared::live::Live;
+
+use crate::support::{Hub, Options, RedisServer, SOON, in_both_modes, token, until};
 
 /// An invalid companion must not affect other users.
-#[tokio::test(flavor = "multi_thread")]
-async fn invalid_companions_stop_no_other_user() {
-    let hub = Hub::start().await;
+async fn invalid_companions_stop_no_other_user(live: Live) {
+    let hub = Hub::start_in(live).await;
     let heads = ["-9223372036854775808", "-1", "9223372036854775807", "1e3", "", "x"];
     let mut clients = Vec::new();
     for (at, head) in heads.into_iter().enumerate() {
@@ -125,4 +126,8 @@ async fn an_unreadable_feed_is_not_read_all_the_time() {
         rest.split(',').next()?.parse::<u32>().ok()
     });
     assert!((1..10).contains(&refused.unwrap()), "{stats}");
+}
+
+in_both_modes! {
+    invalid_companions_stop_no_other_user,
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use hub::config::Pace;
 
-use crate::support::{Hub, Options, RedisServer};
+use shared::live::Live;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sockets_survive_a_restart_of_redis_and_get_what_they_missed() {
-    let hub = Hub::start().await;
+use crate::support::{Hub, Options, RedisServer, in_both_modes};
+
+async fn sockets_survive_a_restart_of_redis_and_get_what_they_missed(live: Live) {
+    let hub = Hub::start_in(live).await;
     hub.redis.push("alice", "e1", 1).await;
     let mut raw = hub.connect("alice").await;
     let (mut v1, _) = hub.connect_v1("alice").await;
@@ -33,9 +34,8 @@ async fn sockets_survive_a_restart_of_redis_and_get_what_they_missed() {
     assert_eq!(bob.text().await, r#"{"userId":"bob"}"#);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_cut_subscription_loses_nothing_even_for_new_users() {
-    let hub = Hub::start().await;
+async fn a_cut_subscription_loses_nothing_even_for_new_users(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut raw = hub.connect("alice").await;
     let (mut v1, _) = hub.connect_v1("alice").await;
     // Redis closes subscribers whose output buffer is full.
@@ -50,9 +50,8 @@ async fn a_cut_subscription_loses_nothing_even_for_new_users() {
     assert_eq!(raw.text().await, three);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_record_replaced_during_an_outage_is_reported() {
-    let hub = Hub::start().await;
+async fn a_record_replaced_during_an_outage_is_reported(live: Live) {
+    let hub = Hub::start_in(live).await;
     hub.redis.push("alice", "e1", 5).await;
     let (mut v1, _) = hub.connect_v1("alice").await;
     hub.redis.command(&["DEL", "notifications:alice"]).await;
@@ -66,9 +65,8 @@ async fn a_record_replaced_during_an_outage_is_reported() {
     assert_eq!(v1.notification().await, three);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn without_redis_sockets_are_accepted_and_get_their_position_later() {
-    let hub = Hub::start_on(RedisServer::prepare(), Options::default()).await;
+async fn without_redis_sockets_are_accepted_and_get_their_position_later(live: Live) {
+    let hub = Hub::start_on(RedisServer::prepare(), Options { live, ..Options::default() }).await;
     assert_eq!(hub.get("/readyz").await.status, 503);
     let (mut v1, welcome) = hub.connect_v1("alice").await;
     assert_eq!(welcome, r#"{"type":"welcome","epoch":null,"seq":0,"unread":null}"#);
@@ -79,14 +77,13 @@ async fn without_redis_sockets_are_accepted_and_get_their_position_later() {
     hub.until_online(&["alice"]).await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_silent_redis_connection_is_detected() {
+async fn a_silent_redis_connection_is_detected(live: Live) {
     let pace = Pace {
         subscription_silence: Duration::from_millis(300),
         subscription_pong_deadline: Duration::from_millis(300),
         ..Pace::default()
     };
-    let hub = Hub::start_with(Options { pace, ..Options::default() }).await;
+    let hub = Hub::start_with(Options { live, pace, ..Options::default() }).await;
     let mut client = hub.connect("alice").await;
     // A stopped Redis keeps its connections and answers nothing, like half-open TCP.
     hub.redis.pause();
@@ -97,9 +94,10 @@ async fn a_silent_redis_connection_is_detected() {
     assert_eq!(client.text().await, r#"{"userId":"alice"}"#);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn entries_that_another_service_pushed_meanwhile_arrive_when_the_subscription_is_back() {
-    let hub = Hub::start().await;
+async fn entries_that_another_service_pushed_meanwhile_arrive_when_the_subscription_is_back(
+    live: Live,
+) {
+    let hub = Hub::start_in(live).await;
     hub.redis.create("alice", "e1", 1).await;
     let foreign = |n: u32, user: &str| format!(r#"{{"userId":"{user}","n":{n}}}"#);
     let push = async |user: &str, element: &str| {
@@ -129,4 +127,13 @@ async fn entries_that_another_service_pushed_meanwhile_arrive_when_the_subscript
     hub.redis.publish(r#"{"notification":{"userId":"bob"}}"#).await;
     assert_eq!(bob.text().await, r#"{"userId":"bob"}"#);
     assert!(alice.is_silent().await && bob.is_silent().await);
+}
+
+in_both_modes! {
+    sockets_survive_a_restart_of_redis_and_get_what_they_missed,
+    a_cut_subscription_loses_nothing_even_for_new_users,
+    a_record_replaced_during_an_outage_is_reported,
+    without_redis_sockets_are_accepted_and_get_their_position_later,
+    a_silent_redis_connection_is_detected,
+    entries_that_another_service_pushed_meanwhile_arrive_when_the_subscription_is_back,
 }

@@ -1,5 +1,6 @@
 //! The hub's calls of the functions' relay.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,7 +13,7 @@ use tokio::time::sleep;
 use crate::support::{Hub, Options, until};
 
 /// Stores the heads of requests and sends the answers in order; the last one repeats.
-async fn functions(answers: &'static [(&str, &str)]) -> (String, Arc<Mutex<Vec<String>>>) {
+pub async fn functions(answers: &'static [(&str, &str)]) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let requests = Arc::new(Mutex::new(Vec::new()));
@@ -34,13 +35,18 @@ async fn functions(answers: &'static [(&str, &str)]) -> (String, Arc<Mutex<Vec<S
     (url, requests)
 }
 
-const NOTHING: (&str, &str) = ("200 OK", r#"{"sent":0,"pending":0}"#);
+pub const NOTHING: (&str, &str) = ("200 OK", r#"{"sent":0,"pending":0}"#);
 
-async fn hub(url: String) -> (Hub, TempDir) {
+/// The setting of a hub that calls these functions, and the directory with its token.
+pub fn relay_to(url: String) -> (Option<(String, PathBuf)>, TempDir) {
     let directory = tempfile::tempdir().unwrap();
     let token_file = directory.path().join("relay.token");
     std::fs::write(&token_file, "first\n").unwrap();
-    let relay = Some((url, token_file));
+    (Some((url, token_file)), directory)
+}
+
+async fn hub(url: String) -> (Hub, TempDir) {
+    let (relay, directory) = relay_to(url);
     (Hub::start_with(Options { relay, ..Options::default() }).await, directory)
 }
 

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use crate::support::{Hub, until};
+use shared::live::Live;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn missed_notifications_come_before_live_ones() {
-    let hub = Hub::start().await;
+use crate::support::{Hub, in_both_modes, until};
+
+async fn missed_notifications_come_before_live_ones(live: Live) {
+    let hub = Hub::start_in(live).await;
     // With and without another socket of the user, which makes their position known.
     for (user, is_known) in [("alice", false), ("bob", true)] {
         let mut expected = Vec::new();
@@ -30,9 +31,8 @@ async fn missed_notifications_come_before_live_ones() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_id_is_also_a_cursor_and_foreign_entries_keep_their_places() {
-    let hub = Hub::start().await;
+async fn an_id_is_also_a_cursor_and_foreign_entries_keep_their_places(live: Live) {
+    let hub = Hub::start_in(live).await;
     let first = hub.redis.push("alice", "e1", 1).await;
     let foreign = r#"{"id":"their 1","userId":"alice"}"#;
     hub.redis.command(&["LPUSH", "notifications:alice", foreign]).await;
@@ -46,9 +46,8 @@ async fn an_id_is_also_a_cursor_and_foreign_entries_keep_their_places() {
     assert!(raw.is_silent().await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_feed_that_another_service_writes_is_resumed_by_id() {
-    let hub = Hub::start().await;
+async fn a_feed_that_another_service_writes_is_resumed_by_id(live: Live) {
+    let hub = Hub::start_in(live).await;
     for id in 1..=3 {
         let foreign = format!(r#"{{"id":"their {id}","userId":"alice"}}"#);
         hub.redis.command(&["LPUSH", "notifications:alice", &foreign]).await;
@@ -60,9 +59,8 @@ async fn a_feed_that_another_service_writes_is_resumed_by_id() {
     assert!(raw.text().await.contains("their 4"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unknown_cursor_is_a_gap_or_closes_a_raw_socket() {
-    let hub = Hub::start().await;
+async fn an_unknown_cursor_is_a_gap_or_closes_a_raw_socket(live: Live) {
+    let hub = Hub::start_in(live).await;
     for seq in 5..=6 {
         hub.redis.push("alice", "e2", seq).await;
     }
@@ -88,9 +86,8 @@ async fn an_unknown_cursor_is_a_gap_or_closes_a_raw_socket() {
     assert_eq!(v1.text().await, r#"{"type":"gap","reason":"missed","epoch":null,"seq":0}"#);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_ahead_of_the_feed_receives_nothing_twice() {
-    let hub = Hub::start().await;
+async fn a_client_ahead_of_the_feed_receives_nothing_twice(live: Live) {
+    let hub = Hub::start_in(live).await;
     hub.redis.push("alice", "e1", 5).await;
     let (mut other, _) = hub.connect_v1("alice").await;
     let mut ahead = hub.resume("alice", "?since=seq:7&epoch=e1", "bellwire.v1").await;
@@ -106,9 +103,8 @@ async fn a_client_ahead_of_the_feed_receives_nothing_twice() {
     assert_eq!(ahead.notification().await, last);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_resuming_on_a_feed_behind_other_sockets_receives_the_rest_later() {
-    let hub = Hub::start().await;
+async fn a_client_resuming_on_a_feed_behind_other_sockets_receives_the_rest_later(live: Live) {
+    let hub = Hub::start_in(live).await;
     let (mut other, _) = hub.connect_v1("alice").await;
     for seq in 1..=10 {
         hub.redis.create("alice", "e1", seq).await;
@@ -132,9 +128,8 @@ async fn a_client_resuming_on_a_feed_behind_other_sockets_receives_the_rest_late
     assert!(other.notification().await.contains(r#""seq":11,"#));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn invalid_cursors_are_rejected_by_name() {
-    let hub = Hub::start().await;
+async fn invalid_cursors_are_rejected_by_name(live: Live) {
+    let hub = Hub::start_in(live).await;
     let bearer = crate::support::token("alice");
     for (query, code) in [
         ("since=5", "invalid_field"),
@@ -153,9 +148,8 @@ async fn invalid_cursors_are_rejected_by_name() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_resuming_during_an_outage_of_redis_receives_everything_afterwards() {
-    let hub = Hub::start().await;
+async fn a_client_resuming_during_an_outage_of_redis_receives_everything_afterwards(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut expected = Vec::new();
     for seq in 1..=4 {
         expected.push(hub.redis.push("alice", "e1", seq).await);
@@ -180,10 +174,9 @@ async fn a_client_resuming_during_an_outage_of_redis_receives_everything_afterwa
     assert_eq!(v1.notification().await, five);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn resuming_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
+async fn resuming_in_the_middle_of_a_stream_loses_and_doubles_nothing(live: Live) {
     const LAST: i64 = 400;
-    let hub = Hub::start().await;
+    let hub = Hub::start_in(live).await;
     hub.redis.create("alice", "e1", 1).await;
     let clients = (0..8).map(|client| {
         let hub = &hub;
@@ -224,4 +217,16 @@ async fn resuming_in_the_middle_of_a_stream_loses_and_doubles_nothing() {
     };
     tokio::join!(futures_util::future::join_all(clients), publishing);
     until("all users are offline", async || hub.online().await.is_empty()).await;
+}
+
+in_both_modes! {
+    missed_notifications_come_before_live_ones,
+    an_id_is_also_a_cursor_and_foreign_entries_keep_their_places,
+    a_feed_that_another_service_writes_is_resumed_by_id,
+    an_unknown_cursor_is_a_gap_or_closes_a_raw_socket,
+    a_client_ahead_of_the_feed_receives_nothing_twice,
+    a_client_resuming_on_a_feed_behind_other_sockets_receives_the_rest_later,
+    invalid_cursors_are_rejected_by_name,
+    a_client_resuming_during_an_outage_of_redis_receives_everything_afterwards,
+    resuming_in_the_middle_of_a_stream_loses_and_doubles_nothing,
 }

@@ -7,7 +7,9 @@ use tokio_tungstenite::tungstenite::Message;
 
 use crate::support::feed::Feed;
 use crate::support::redis::ours;
-use crate::support::{Client, Hub, RedisServer, now_s, until};
+use shared::live::Live;
+
+use crate::support::{Client, Hub, Options, RedisServer, in_both_modes, now_s, until};
 
 const PING: &str = r#"{"type":"ping","n":[1]}"#;
 
@@ -32,9 +34,8 @@ fn welcome(seq: i64, unread: i64) -> String {
     format!(r#"{{"type":"welcome","epoch":"e","seq":{seq},"unread":{unread}}}"#)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_ping_is_answered_with_the_feeds_unread_number() {
-    let hub = Hub::start().await;
+async fn a_ping_is_answered_with_the_feeds_unread_number(live: Live) {
+    let hub = Hub::start_in(live).await;
     let (mut bob, _) = hub.connect_v1("bob").await;
     assert_eq!(pong(&mut bob).await, expected(0, Value::Null));
     let mut feed = Feed::with(&hub.redis, "alice", 3).await;
@@ -60,9 +61,8 @@ async fn a_ping_is_answered_with_the_feeds_unread_number() {
     assert_eq!(again, welcome(5, 4), "a welcome waits for the number, too");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn many_pings_cost_one_read_and_count_as_frames() {
-    let hub = Hub::start().await;
+async fn many_pings_cost_one_read_and_count_as_frames(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut feed = Feed::with(&hub.redis, "alice", 1).await;
     let (mut alice, _) = hub.connect_v1("alice").await;
     feed.push().await;
@@ -87,9 +87,8 @@ async fn many_pings_cost_one_read_and_count_as_frames() {
     assert_eq!(alice.close_code().await, 4429);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_resume_includes_marks_and_deletes_made_elsewhere() {
-    let hub = Hub::start().await;
+async fn a_resume_includes_marks_and_deletes_made_elsewhere(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut feed = Feed::with(&hub.redis, "alice", 5).await;
     for is_known in [false, true] {
         let other = if is_known { Some(hub.connect_v1("alice").await) } else { None };
@@ -102,9 +101,8 @@ async fn a_resume_includes_marks_and_deletes_made_elsewhere() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn deletes_and_erases_are_sent_to_v1_sockets_and_streams() {
-    let hub = Hub::start().await;
+async fn deletes_and_erases_are_sent_to_v1_sockets_and_streams(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut feed = Feed::with(&hub.redis, "alice", 4).await;
     let (mut v1, _) = hub.connect_v1("alice").await;
     let mut raw = hub.connect("alice").await;
@@ -133,9 +131,8 @@ async fn deletes_and_erases_are_sent_to_v1_sockets_and_streams() {
     assert!(raw.is_silent().await);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn expired_entries_are_no_longer_counted() {
-    let hub = Hub::start().await;
+async fn expired_entries_are_no_longer_counted(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut feed = Feed::with(&hub.redis, "alice", 1).await;
     let end_ms = (now_s() * 1000.0) as i64 + 1_500;
     feed.push_until(end_ms).await;
@@ -152,9 +149,8 @@ async fn expired_entries_are_no_longer_counted() {
     assert_eq!(pong(&mut alice).await, expected(3, 0));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_unavailable_redis_delays_a_pong_only_briefly() {
-    let hub = Hub::start().await;
+async fn an_unavailable_redis_delays_a_pong_only_briefly(live: Live) {
+    let hub = Hub::start_in(live).await;
     let mut feed = Feed::with(&hub.redis, "alice", 2).await;
     hub.redis.command(&["SAVE"]).await;
     let (mut alice, _) = hub.connect_v1("alice").await;
@@ -186,9 +182,8 @@ async fn pong_slowly(client: &mut Client) -> Value {
     pong(client).await
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_script_that_redis_lost_or_rejects_prevents_no_connection() {
-    let hub = Hub::start().await;
+async fn a_script_that_redis_lost_or_rejects_prevents_no_connection(live: Live) {
+    let hub = Hub::start_in(live).await;
     Feed::with(&hub.redis, "alice", 2).await;
     hub.redis.command(&["SCRIPT", "FLUSH"]).await;
     let (first, text) = hub.connect_v1("alice").await;
@@ -210,11 +205,10 @@ async fn a_script_that_redis_lost_or_rejects_prevents_no_connection() {
     assert!(odd.1.ends_with(r#""unread":null}"#) && alice.1 == welcome(2, 2), "{}", alice.1);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_last_number_that_a_client_receives_is_right() {
+async fn the_last_number_that_a_client_receives_is_right(live: Live) {
     // Marks and deletes at the moment of a ping: each client keeps the number of the last frame.
     let redis = RedisServer::start().await;
-    let hub = Hub::start_on(redis, Default::default()).await;
+    let hub = Hub::start_on(redis, Options { live, ..Options::default() }).await;
     hub.until_ready().await;
     let rounds = (0..60).map(|round| {
         let hub = &hub;
@@ -242,4 +236,15 @@ async fn the_last_number_that_a_client_receives_is_right() {
         }
     });
     futures_util::future::join_all(rounds).await;
+}
+
+in_both_modes! {
+    a_ping_is_answered_with_the_feeds_unread_number,
+    many_pings_cost_one_read_and_count_as_frames,
+    a_resume_includes_marks_and_deletes_made_elsewhere,
+    deletes_and_erases_are_sent_to_v1_sockets_and_streams,
+    expired_entries_are_no_longer_counted,
+    an_unavailable_redis_delays_a_pong_only_briefly,
+    a_script_that_redis_lost_or_rejects_prevents_no_connection,
+    the_last_number_that_a_client_receives_is_right,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hub::config::PresencePace;
+use hub::config::{PresencePace, RedisTarget};
 use hub::presence::{Presence, Users};
 use hub::redis::commands::commands;
 use native::redis::Commands;
@@ -25,7 +25,7 @@ const FAST: PresencePace = PresencePace {
 /// A hub reduced to its presence.
 struct Member {
     presence: Presence,
-    redis: Commands,
+    redis: Arc<Commands>,
     users: Mutex<BTreeSet<UserId>>,
 }
 
@@ -38,8 +38,8 @@ impl Users for Member {
 
 impl Member {
     fn new(redis: &RedisServer, pace: PresencePace) -> Arc<Self> {
-        let client = redis::Client::open(redis.url()).unwrap();
-        let redis = commands(client, Arc::default(), Arc::default());
+        let topology = RedisTarget::parse(&redis.url()).unwrap().topology();
+        let redis = commands(topology, Arc::default(), Arc::default());
         Arc::new(Self {
             presence: Presence::new(pace, Arc::default()),
             redis,
@@ -64,12 +64,12 @@ impl Member {
     }
 
     async fn sync(&self, is_beat: bool) {
-        self.presence.sync(&self.redis, self, is_beat).await.unwrap();
+        self.presence.sync(&*self.redis, self, is_beat).await.unwrap();
     }
 
     fn work(self: &Arc<Self>) -> JoinHandle<()> {
         let this = self.clone();
-        tokio::spawn(async move { this.presence.work(&this.redis, &*this).await })
+        tokio::spawn(async move { this.presence.work(&*this.redis, &*this).await })
     }
 }
 
@@ -137,7 +137,7 @@ async fn a_fleet_converges_to_the_right_set() {
     until("the dead are taken out", async || leases.zcard(PRESENCE_LEASES).await == Ok(4)).await;
     for (member, work) in members.iter().zip(&works).skip(2) {
         work.abort();
-        member.presence.leave(&member.redis).await.unwrap();
+        member.presence.leave(&*member.redis).await.unwrap();
     }
     assert_eq!(online(&redis).await, BTreeSet::from(["theirs".to_owned()]));
     let ttl_ms: i64 = connection.pttl(ONLINE_USERS).await.unwrap();
@@ -230,7 +230,7 @@ async fn a_key_of_the_wrong_type_does_no_harm() {
         redis.command(&["SET", key, "text"]).await;
         redis.command(&["CONFIG", "RESETSTAT"]).await;
         until("it is tried again", async || cost(&redis, "evalsha").await.0 >= 3).await;
-        let error = member.presence.sync(&member.redis, &*member, true).await.unwrap_err();
+        let error = member.presence.sync(&*member.redis, &*member, true).await.unwrap_err();
         assert!(error.to_string().contains(key), "{error}");
         let value: String = redis.connection().await.get(key).await.unwrap();
         assert_eq!(value, "text");
@@ -255,7 +255,7 @@ async fn presence_stays_correct_on_a_redis_without_memory() {
     member.sync(true).await;
     let expected = ["bob", "theirs"].map(ToOwned::to_owned);
     assert_eq!(online(&redis).await, BTreeSet::from(expected));
-    member.presence.leave(&member.redis).await.unwrap();
+    member.presence.leave(&*member.redis).await.unwrap();
     assert_eq!(online(&redis).await, BTreeSet::from(["theirs".to_owned()]));
 }
 

@@ -160,6 +160,47 @@ async fn check_config_prints_the_resulting_settings_and_the_errors() {
 }
 
 #[tokio::test]
+async fn a_strict_check_fails_where_a_hub_would_be_of_no_use() {
+    let redis = RedisServer::start().await;
+    let url = format!("redis://{}", redis.address());
+    let check = async |arguments: &[&str], variables: &[(&str, &str)]| {
+        let arguments = [&["check-config"], arguments].concat();
+        let (code, shown, stderr) = run(&arguments, variables).await;
+        assert!(shown.contains("ping_interval_s = 25"), "the settings are shown: {stderr}");
+        assert!(!shown.contains("hunter2") && !stderr.contains("hunter2"), "{stderr}");
+        (code == Some(0), stderr, shown)
+    };
+    // Without a key everything is refused.
+    assert!(check(&[], &[]).await.0);
+    let (is_right, stderr, _) = check(&["--strict"], &[]).await;
+    assert!(
+        !is_right && stderr.contains("AUTH_HS256_KEY") && stderr.contains("refused"),
+        "{stderr}"
+    );
+    let key = ("AUTH_HS256_KEY", KEY);
+    let (is_right, stderr, _) = check(&["--strict"], &[key]).await;
+    assert!(is_right && stderr.is_empty(), "{stderr}");
+    let misspelt = ("BELLWIRE_HUB_PNIG_INTERVAL_S", "7");
+    let (is_right, stderr, _) = check(&["--strict"], &[key, misspelt]).await;
+    assert!(!is_right && stderr.contains(misspelt.0), "{stderr}");
+
+    // Redis is asked if that is wanted.
+    let asked = ["--strict", "--ask-redis"];
+    let (is_right, stderr, shown) = check(&asked, &[key, ("REDIS_URL", &url)]).await;
+    assert!(is_right && shown.contains("# Redis answers: 1 server"), "{stderr}");
+    redis.command(&["ACL", "SETUSER", "hub", "on", ">hunter2", "~*", "&*", "+@all", "-zadd"]).await;
+    let url = format!("redis://hub:hunter2@{}", redis.address());
+    let (is_right, stderr, _) = check(&asked, &[key, ("REDIS_URL", &url)]).await;
+    assert!(!is_right && stderr.to_lowercase().contains("zadd"), "{stderr}");
+    let (is_right, stderr, _) =
+        check(&["--ask-redis"], &[key, ("REDIS_URL", "redis://:hunter2@127.0.0.1:1")]).await;
+    assert!(
+        !is_right && stderr.contains("--redis-url") && stderr.contains("does not answer"),
+        "{stderr}"
+    );
+}
+
+#[tokio::test]
 async fn a_misspelt_variable_is_named_by_check_config_and_in_the_log() {
     let misspelt = ("BELLWIRE_HUB_PNIG_INTERVAL_S", "7");
     let (code, shown, stderr) = run(&["check-config"], &[misspelt]).await;

@@ -30,7 +30,7 @@ fn endpoint(access: MetricsAccess) -> Arc<Endpoint> {
     metrics.refused(Reason::Origin);
     let admission = Admission::new(config.admission);
     let presence = Arc::new(Presence::new(PresencePace::default(), metrics.clone()));
-    let (registry, _) = Registry::new(presence, metrics.clone());
+    let (registry, _) = Registry::new(presence, None, metrics.clone());
     Arc::new(Endpoint { access, metrics, health: Arc::default(), admission, registry })
 }
 

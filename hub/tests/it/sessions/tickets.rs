@@ -23,9 +23,8 @@ use tower::ServiceExt as _;
 use crate::support::{KEY, ORIGIN, RedisServer, now_s, token, token_until};
 
 fn tickets(redis: &RedisServer) -> Arc<Tickets> {
-    let client = RedisTarget::parse(&redis.url()).unwrap().client;
-    let commands = commands(client, Arc::default(), Arc::default());
-    Arc::new(Tickets::new(Arc::new(commands)))
+    let topology = RedisTarget::parse(&redis.url()).unwrap().topology();
+    Arc::new(Tickets::new(commands(topology, Arc::default(), Arc::default())))
 }
 
 fn claims(user: &str, exp: f64) -> Claims {

@@ -1,11 +1,13 @@
 //! A feed written by the functions' own scripts.
 
+use shared::live::Live;
+use shared::notification::Quiet;
 use shared::script::{FEED_DELETE, FEED_MARK, FEED_PUSH, Script};
 use shared::time::rfc3339;
 use shared::{UserId, keys};
 
 use super::now_s;
-use super::redis::{RedisServer, ours, ours_until};
+use super::redis::{RedisServer, ours, ours_muted, ours_until, quiet};
 
 /// A feed written by the functions' scripts.
 pub struct Feed<'a> {
@@ -33,12 +35,47 @@ impl<'a> Feed<'a> {
         self.push_all(vec![(ours_until(self.user.as_str(), seq, Some(at_ms)), at_ms)]).await;
     }
 
+    pub async fn push_muted(&mut self) {
+        let seq = self.entries.len() as i64 + 1;
+        self.push_all(vec![(ours_muted(self.user.as_str(), seq), -1)]).await;
+    }
+
+    /// A muted entry whose event no hub hears.
+    pub async fn push_muted_unheard(&mut self) {
+        let seq = self.entries.len() as i64 + 1;
+        let nobody = keys::live_channel(&UserId::parse("nobody").unwrap());
+        self.push_on(nobody, vec![(ours_muted(self.user.as_str(), seq), -1)]).await;
+    }
+
+    /// Imported entries, as the functions load them: the newest hundred.
+    pub async fn import(&mut self, count: usize) {
+        let (before, user) = (self.entries.len(), self.user.as_str().to_owned());
+        let seqs = before as i64 + 1..=(before + count) as i64;
+        self.entries.extend(seqs.map(|seq| quiet(&user, seq, Quiet::Imported)));
+        let head = self.entries.len();
+        let after = head.saturating_sub(100);
+        let (after_text, head_text, rev) =
+            (after.to_string(), head.to_string(), self.rev.to_string());
+        let mut args = words(&["load", "e", &after_text, "0", "100", "600", &head_text, &rev, ""]);
+        args.push(self.channel(keys::NOTIFICATIONS_CHANNEL));
+        for at in after..head {
+            let first = if at == after { after.min(before) } else { at } + 1;
+            let expires_ms = if at < before { 0 } else { -1 - first.max(before + 1) as i64 };
+            args.extend([(at + 1).to_string(), self.entries[at].clone(), expires_ms.to_string()]);
+        }
+        self.eval(&FEED_PUSH, args).await;
+    }
+
     async fn push_all(&mut self, new: Vec<(String, i64)>) {
+        self.push_on(self.channel(keys::NOTIFICATIONS_CHANNEL), new).await;
+    }
+
+    async fn push_on(&mut self, channel: String, new: Vec<(String, i64)>) {
         let before = self.entries.len().to_string();
         let mode = if self.entries.is_empty() { "load" } else { "push" };
         let head = (self.entries.len() + new.len()).to_string();
         let mut args = words(&[mode, "e", &before, &before, "100", "600", &head, "0", ""]);
-        args.push(keys::NOTIFICATIONS_CHANNEL.to_owned());
+        args.push(channel);
         for (entry, expires_ms) in new {
             self.entries.push(entry.clone());
             args.extend([self.entries.len().to_string(), entry, expires_ms.to_string()]);
@@ -54,8 +91,8 @@ impl<'a> Feed<'a> {
             self.user.as_str()
         );
         let now = rfc3339((now_s() * 1000.0) as i64);
-        let (rev, channel) = (self.rev.to_string(), keys::EVENTS_CHANNEL);
-        let args = words(&[&rev, &reads, "600", "100", &now, channel, &event, "e"]);
+        let (rev, channel) = (self.rev.to_string(), self.channel(keys::EVENTS_CHANNEL));
+        let args = words(&[&rev, &reads, "600", "100", &now, &channel, &event, "e"]);
         self.eval(&FEED_MARK, args).await;
     }
 
@@ -75,9 +112,17 @@ impl<'a> Feed<'a> {
         let event = format!(r#"{{"type":"removed","userId":"{user}",{which},"unread":"#);
         let (rev, seq, now) =
             (self.rev.to_string(), seq.to_string(), rfc3339((now_s() * 1000.0) as i64));
-        let channel = keys::EVENTS_CHANNEL;
-        let args = words(&[&rev, "600", id, "e", &seq, "100", &now, channel, &event]);
+        let channel = self.channel(keys::EVENTS_CHANNEL);
+        let args = words(&[&rev, "600", id, "e", &seq, "100", &now, &channel, &event]);
         self.eval(&FEED_DELETE, args).await;
+    }
+
+    /// The channel on which the hub hears the user.
+    fn channel(&self, common: &str) -> String {
+        match self.redis.live {
+            Live::All => common.to_owned(),
+            _ => keys::live_channel(&self.user),
+        }
     }
 
     async fn eval(&self, script: &Script, args: Vec<String>) {

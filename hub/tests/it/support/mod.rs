@@ -22,12 +22,13 @@ use native::functions::FunctionsConfig;
 use native::ops::MetricsAccess;
 use serde_json::json;
 use shared::auth::{KeyConfig, KeySet};
+use shared::live::Live;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use ::support::eventually_within;
+pub use ::support::eventually_within;
 pub use ::support::jwt::{KEY, sign};
 pub use ::support::{Events, Gateway};
 pub use client::Client;
@@ -51,6 +52,7 @@ pub struct Hub {
 /// A test's deviations from the usual setup.
 #[derive(Default)]
 pub struct Options {
+    pub live: Live,
     pub pace: Pace,
     pub relay: Option<(String, PathBuf)>,
     pub has_no_key: bool,
@@ -74,6 +76,10 @@ impl Hub {
         Self::start_with(Options::default()).await
     }
 
+    pub async fn start_in(live: Live) -> Self {
+        Self::start_with(Options { live, ..Options::default() }).await
+    }
+
     pub async fn start_with(options: Options) -> Self {
         // This process has both ends of the thousands of sockets of some tests.
         native::process::open_files::raise().unwrap();
@@ -83,7 +89,8 @@ impl Hub {
     }
 
     /// Also works while Redis is not running.
-    pub async fn start_on(redis: RedisServer, options: Options) -> Self {
+    pub async fn start_on(mut redis: RedisServer, options: Options) -> Self {
+        redis.live = options.live;
         let hs256_key = if options.has_no_key { "" } else { KEY }.to_owned();
         let keys = KeySet::new(&KeyConfig { hs256_key, ..KeyConfig::default() }).unwrap();
         let relay = options.relay.map(|(url, token_file)| {
@@ -93,6 +100,7 @@ impl Hub {
             RedisTarget::parse(&options.redis_url.unwrap_or_else(|| redis.url())).unwrap();
         let mut config = Config {
             allowed_origins: vec![ORIGIN.to_owned()],
+            live: options.live,
             pace: options.pace,
             metrics: MetricsAccess { listen: None, token: options.metrics_token },
             ..Config::defaults(redis_target, keys).unwrap()
@@ -196,6 +204,27 @@ impl Hub {
         until(&format!("online: {users:?}"), async || self.online().await == users).await;
     }
 }
+
+/// Makes tests of functions that take the channels that the hub hears: one with those of all users,
+/// one with those of its own users.
+macro_rules! in_both_modes {
+    ($($name:ident),* $(,)?) => {
+        mod all {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(shared::live::Live::All).await;
+            })*
+        }
+
+        mod own {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(shared::live::Live::Own).await;
+            })*
+        }
+    };
+}
+pub(crate) use in_both_modes;
 
 /// Waits for a condition, and fails with its name if it does not become true soon.
 pub async fn until(name: &str, mut condition: impl AsyncFnMut() -> bool) {

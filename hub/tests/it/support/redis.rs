@@ -2,26 +2,35 @@
 
 use std::ops::Deref;
 
-use ::support::redis_server::{Options, Persistence};
-use shared::notification::{Draft, Notification};
+use ::support::redis_server::Options;
+use shared::live::Live;
+use shared::notification::{Draft, Notification, Quiet};
+use shared::wire::Message;
 use shared::{UserId, keys};
 
 use super::now_s;
 
 /// The test's own redis-server.
-pub struct RedisServer(::support::RedisServer);
+pub struct RedisServer {
+    server: ::support::RedisServer,
+    /// The channels on which it publishes.
+    pub live: Live,
+}
 
 /// These tests write feeds and other keys as services do, without an expiry.
-const OPTIONS: Options = Options { persistence: Persistence::None, may_leave_keys: true };
+fn options() -> Options {
+    Options { may_leave_keys: true, ..Options::default() }
+}
 
 impl RedisServer {
     pub async fn start() -> Self {
-        Self(::support::RedisServer::start_with(OPTIONS).await)
+        let server = ::support::RedisServer::start_with(options()).await;
+        Self { server, live: Live::All }
     }
 
     /// Prepares a server that is not running yet: `restart` starts it.
     pub fn prepare() -> Self {
-        Self(::support::RedisServer::prepare(OPTIONS))
+        Self { server: ::support::RedisServer::prepare(options()), live: Live::All }
     }
 
     /// Whether a user has a feed.
@@ -32,9 +41,28 @@ impl RedisServer {
         exists.query_async(&mut self.connection().await).await.unwrap()
     }
 
-    /// Publishes as another service does.
+    /// Publishes as another service does; on own channels as its bridge does. What names no user is
+    /// for alice.
     pub async fn publish(&self, message: &str) {
-        self.command(&["PUBLISH", "notifications", message]).await;
+        if self.live == Live::All {
+            return self.publish_to_all(message).await;
+        }
+        let user = Message::parse(message.as_bytes()).map(|message| message.user_id.into_owned());
+        self.command(&["SPUBLISH", &live(user.as_deref().unwrap_or("alice")), message]).await;
+    }
+
+    /// Publishes as another service does.
+    pub async fn publish_to_all(&self, message: &str) {
+        self.command(&["PUBLISH", keys::NOTIFICATIONS_CHANNEL, message]).await;
+    }
+
+    /// Publishes an event, or something else where events are published.
+    pub async fn event(&self, user: &str, event: &str) {
+        let (command, channel) = match self.live {
+            Live::All => ("PUBLISH", keys::EVENTS_CHANNEL.to_owned()),
+            _ => ("SPUBLISH", live(user)),
+        };
+        self.command(&[command, &channel, event]).await;
     }
 
     /// Restores a feed that Redis has lost, as the functions do from the record.
@@ -105,8 +133,13 @@ impl Deref for RedisServer {
     type Target = ::support::RedisServer;
 
     fn deref(&self) -> &::support::RedisServer {
-        &self.0
+        &self.server
     }
+}
+
+/// The user's own channel.
+fn live(user: &str) -> String {
+    keys::live_channel(&UserId::parse(user).unwrap())
 }
 
 /// An own notification as the serialiser writes it, created now.
@@ -114,11 +147,25 @@ pub fn ours(user: &str, seq: i64) -> String {
     ours_until(user, seq, None)
 }
 
+/// A muted one.
+pub fn ours_muted(user: &str, seq: i64) -> String {
+    quiet(user, seq, Quiet::Muted)
+}
+
+/// One that is not delivered live.
+pub fn quiet(user: &str, seq: i64, why: Quiet) -> String {
+    Notification { quiet: Some(why), ..notification(user, seq, None) }.to_json()
+}
+
 /// The same with an expiry time.
 pub fn ours_until(user: &str, seq: i64, expires_at_ms: Option<i64>) -> String {
+    notification(user, seq, expires_at_ms).to_json()
+}
+
+fn notification(user: &str, seq: i64, expires_at_ms: Option<i64>) -> Notification {
     let created_at_ms = (now_s() * 1000.0) as i64;
     let hex = format!("{created_at_ms:012x}");
-    let notification = Notification {
+    Notification {
         id: format!("{}-{}-7000-8000-{seq:012x}", &hex[..8], &hex[8..]),
         seq,
         draft: Draft {
@@ -130,6 +177,6 @@ pub fn ours_until(user: &str, seq: i64, expires_at_ms: Option<i64>) -> String {
             expires_at_ms,
         },
         created_at_ms,
-    };
-    notification.to_json()
+        quiet: None,
+    }
 }

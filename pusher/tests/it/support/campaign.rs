@@ -27,7 +27,7 @@ impl World {
         }
         let elements: Vec<String> = elements.into_iter().map(|it| it.to_string()).collect();
         let list = keys::campaign(&id());
-        let mut connection = self.redis.connection().await;
+        let mut connection = self.at(&list).await.connection().await;
         for some in elements.chunks(1000) {
             let mut pipeline = redis::pipe();
             pipeline.cmd("RPUSH").arg(&list).arg(some).ignore();
@@ -37,10 +37,7 @@ impl World {
         let rate = options["rate"].to_string();
         let args = [options.to_string(), rate, "0".to_owned()];
         let _: redis::Value = self.eval(&script::PUSH_START, &args).await;
-        let touch = index::touch(&id());
-        let mut command = redis::cmd("EVAL");
-        command.arg(touch.script.source).arg(touch.keys.len()).arg(touch.keys).arg(touch.args);
-        let _: redis::Value = command.query_async(&mut connection).await.unwrap();
+        self.touch().await;
     }
 
     /// `users` users without a token of their own.
@@ -56,10 +53,15 @@ impl World {
     /// `pause`, `resume` or `cancel`.
     pub async fn control(&self, action: &str) {
         let _: redis::Value = self.eval(&script::PUSH_CONTROL, &[action.to_owned()]).await;
+        self.touch().await;
+    }
+
+    /// Puts the campaign into the index.
+    async fn touch(&self) {
         let touch = index::touch(&id());
+        let mut connection = self.at(&touch.keys[0]).await.connection().await;
         let mut command = redis::cmd("EVAL");
         command.arg(touch.script.source).arg(touch.keys.len()).arg(touch.keys).arg(touch.args);
-        let mut connection = self.redis.connection().await;
         let _: redis::Value = command.query_async(&mut connection).await.unwrap();
     }
 
@@ -74,7 +76,8 @@ impl World {
 
     /// The campaign's responses.
     pub async fn responses(&self) -> Vec<Value> {
-        let all = self.redis.list(&keys::campaign_responses(&id())).await;
+        let key = keys::campaign_responses(&id());
+        let all = self.at(&key).await.list(&key).await;
         all.iter().map(|json| serde_json::from_str(json).unwrap()).collect()
     }
 
@@ -83,7 +86,16 @@ impl World {
         let mut command = redis::cmd("EVAL");
         command.arg(script.source).arg(keys.len()).arg(&keys[..]);
         command.arg(CAMPAIGN_TTL_S).arg(args);
-        command.query_async(&mut self.redis.connection().await).await.unwrap()
+        // Where the campaign is may change between the two steps, or be away for seconds.
+        eventually_within(Duration::from_secs(60), "the campaign can be asked", async || {
+            let mut connection = self.at(&keys[0]).await.try_connection().await.ok()?;
+            match command.query_async(&mut connection).await {
+                Ok(answer) => Some(answer),
+                Err(error) if error.is_cluster_error() || error.is_io_error() => None,
+                Err(error) => panic!("{}: {error}", script.name),
+            }
+        })
+        .await
     }
 }
 

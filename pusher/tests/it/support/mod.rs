@@ -3,6 +3,7 @@
 mod campaign;
 mod functions;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -13,7 +14,8 @@ use support::process::{Process, Signal};
 use support::push_service::{
     Certificate, Protocol, PushService, Reply, Seen, fcm_token, service_account, token,
 };
-use support::{Http, RedisServer};
+use support::redis_server::Options;
+use support::{Http, RedisCluster, RedisServer, Sentinel};
 
 pub use functions::{Functions, fcm};
 
@@ -22,21 +24,50 @@ pub const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Functions, Redis and push services; no worker yet.
 pub struct World {
+    /// Not running if `others` are used.
     pub redis: RedisServer,
+    pub others: Others,
     pub functions: Functions,
+    /// Theirs, or a proxy's.
+    pub functions_url: String,
     pub fcm: PushService,
     pub webpush: PushService,
     _oauth: PushService,
     dir: tempfile::TempDir,
 }
 
+/// What a world has instead of one Redis.
+pub enum Others {
+    None,
+    Cluster(RedisCluster),
+    Sentinel(Sentinel),
+}
+
 impl World {
+    /// A world on a Redis Cluster, or behind Sentinel.
+    pub async fn start_on(
+        others: Others,
+        answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        let redis = RedisServer::prepare(Options::default());
+        Self::new(redis, others, answer, |_| Reply::status(201)).await
+    }
+
     /// FCM answers as `answer` says; the browsers' push service accepts everything.
     pub async fn start(answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static) -> Self {
         Self::with(answer, |_| Reply::status(201)).await
     }
 
     pub async fn with(
+        fcm: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+        webpush: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
+    ) -> Self {
+        Self::new(RedisServer::start().await, Others::None, fcm, webpush).await
+    }
+
+    async fn new(
+        redis: RedisServer,
+        others: Others,
         fcm: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
         webpush: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Self {
@@ -49,9 +80,12 @@ impl World {
         write("token", "worker.token\n");
         write("account.json", &service_account(&oauth));
         write("vapid.pem", Es256::generate().unwrap().expose());
+        let functions = Functions::start(&certificate).await;
         Self {
-            redis: RedisServer::start().await,
-            functions: Functions::start(&certificate).await,
+            redis,
+            others,
+            functions_url: functions.url(),
+            functions,
             fcm: PushService::start_with(&certificate, plain, fcm).await,
             webpush: PushService::start_with(&certificate, plain, webpush).await,
             _oauth: oauth,
@@ -69,9 +103,9 @@ impl World {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bellwire-push"));
         command.args(more);
         command.args([
-            format!("--functions-url={}", self.functions.url()),
+            format!("--functions-url={}", self.functions_url),
             format!("--functions-token-file={}", file("token")),
-            format!("--redis-url={}", self.redis.url()),
+            format!("--redis-url={}", self.redis_url()),
             format!("--fcm-service-account={}", file("account.json")),
             format!("--fcm-origin={}", self.fcm.origin()),
             format!("--vapid-key={}", file("vapid.pem")),
@@ -85,9 +119,32 @@ impl World {
         command
     }
 
+    fn redis_url(&self) -> String {
+        match &self.others {
+            Others::None => self.redis.url(),
+            Others::Cluster(cluster) => cluster.url(),
+            Others::Sentinel(sentinel) => sentinel.url(),
+        }
+    }
+
+    /// The server that has this key now.
+    pub async fn at(&self, key: &str) -> &RedisServer {
+        match &self.others {
+            Others::None => &self.redis,
+            Others::Cluster(cluster) => cluster.owner_of(key).await,
+            Others::Sentinel(sentinel) => sentinel.primary().await,
+        }
+    }
+
     /// A worker that has started.
     pub async fn worker(&self) -> Worker {
-        let mut process = Process::start("bellwire-push", &mut self.command(&[]));
+        self.worker_with([]).await
+    }
+
+    /// The same with environment variables.
+    pub async fn worker_with<const N: usize>(&self, environment: [(&str, OsString); N]) -> Worker {
+        let mut command = self.command(&[]);
+        let mut process = Process::start("bellwire-push", command.envs(environment));
         let address = process.line("Listening http://", START_LIMIT).await;
         Worker { process, http: Http::plain(&address) }
     }

@@ -1,7 +1,7 @@
 // The peers of the benchmark of pushes: firebase-admin, fcm-v1-http2 and web-push, each as its
 // documents use it, against the benchmark's own server. Each line of standard input is a number of
 // seconds to send for; the answer is a line of JSON:
-// {"sent":n,"failed":n,"seconds":s,"latenciesMs":[p50,p99]|null}
+// {"sent":n,"failed":n,"seconds":s,"latenciesMs":[p50,p99,worst]|null}
 //
 //   node send.js SETUP_FILE firebase-admin|fcm-v1-http2|web-push IN_FLIGHT
 'use strict';
@@ -173,7 +173,7 @@ async function main() {
     latencies.sort((a, b) => a - b);
     const last = latencies.length - 1;
     const at = (share) => latencies[Math.min(last, Math.floor(share * latencies.length))];
-    const latenciesMs = latencies.length > 0 ? [at(0.5), at(0.99)] : null;
+    const latenciesMs = latencies.length > 0 ? [at(0.5), at(0.99), at(1)] : null;
     console.log(JSON.stringify({ sent, failed, seconds: took, latenciesMs }));
   }
   // Kept connections would keep the process.

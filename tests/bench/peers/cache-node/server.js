@@ -1,6 +1,6 @@
-// The peer in the benchmark `cache`: the usual cache of many teams. It GETs the key; if it is missing,
-// it asks the origin and SETs the answer with an expiry. Without stale values, single flight, tokens
-// and entity tags.
+// The peer in the benchmarks `cache` and `pages`: the usual cache of many teams. It GETs the key; if it is missing,
+// it asks the origin and SETs the answer with an expiry. POST /cache/read does so for many keys, with one
+// MGET. Without stale values, single flight, tokens and entity tags.
 //
 //   node server.js PORT REDIS_URL ORIGIN_URL
 "use strict";
@@ -31,8 +31,23 @@ async function read(key) {
   return value;
 }
 
+async function readMany(request) {
+  const chunks = [];
+  for await (const chunk of request) chunks.push(chunk);
+  const { paths } = JSON.parse(Buffer.concat(chunks).toString());
+  const cached = await redis.mget(paths);
+  const results = await Promise.all(
+    paths.map(async (path, at) => {
+      const value = cached[at] ?? (await read(path));
+      return `{"path":${JSON.stringify(path)},"status":200,"value":${value}}`;
+    }),
+  );
+  return `{"results":[${results.join(",")}]}`;
+}
+
 const server = http.createServer((request, response) => {
-  read(request.url.slice("/cache/".length)).then(
+  const path = request.url.slice("/cache/".length);
+  (request.method === "POST" ? readMany(request) : read(path)).then(
     (value) => {
       response.writeHead(200, {
         "content-type": "application/json",

@@ -7,10 +7,15 @@ use tokio_postgres::NoTls;
 
 use super::Committed;
 
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../../../functions/runtime/sql/postgres/001_init.sql"),
     include_str!("../../../../functions/runtime/sql/postgres/002_create.sql"),
+    include_str!("../../../../functions/runtime/sql/postgres/003_tokens.sql"),
     include_str!("../../../../functions/runtime/sql/postgres/004_erased_keys.sql"),
+    include_str!("../../../../functions/runtime/sql/postgres/006_devices.sql"),
+    include_str!("../../../../functions/runtime/sql/postgres/007_push_jobs.sql"),
+    include_str!("../../../../functions/runtime/sql/postgres/008_muted.sql"),
+    include_str!("../../../../functions/runtime/sql/postgres/009_create_many.sql"),
 ];
 const CREATE: &str = include_str!("../../../../functions/runtime/sql/postgres/create.sql");
 /// Connections of a host per database.
@@ -48,6 +53,7 @@ impl Postgres {
                     &draft.data,
                     &new.created_at_ms,
                     &draft.expires_at_ms,
+                    &None::<&str>,
                     &None::<&str>,
                     &None::<&str>,
                     &None::<&str>,

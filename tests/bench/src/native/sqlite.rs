@@ -12,9 +12,13 @@ use tokio::sync::oneshot;
 
 use super::Committed;
 
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 6] = [
     include_str!("../../../../functions/runtime/sql/sqlite/001_init.sql"),
+    include_str!("../../../../functions/runtime/sql/sqlite/002_tokens.sql"),
     include_str!("../../../../functions/runtime/sql/sqlite/003_erased_keys.sql"),
+    include_str!("../../../../functions/runtime/sql/sqlite/005_devices.sql"),
+    include_str!("../../../../functions/runtime/sql/sqlite/006_push_jobs.sql"),
+    include_str!("../../../../functions/runtime/sql/sqlite/007_muted.sql"),
 ];
 const CREATE: &str = include_str!("../../../../functions/runtime/sql/sqlite/create.sql");
 /// As on every connection of the functions.
@@ -87,6 +91,7 @@ fn create(connection: &Connection, new: &Notification) -> rusqlite::Result<Commi
         draft.data,
         new.created_at_ms,
         draft.expires_at_ms,
+        None::<&str>,
         None::<&str>,
         None::<&str>,
         None::<&str>,

@@ -10,7 +10,7 @@ use support::{Functions, Origin, Plan, RedisServer, paths, token};
 use crate::answer::request;
 use crate::cli::Args;
 use crate::load::{self, CONNECTIONS, Load};
-use crate::measure::{COLUMNS, Pids, Series, Subject, in_turns, verdict};
+use crate::measure::{COLUMNS, HELD, Pids, Series, Subject, in_turns, verdict};
 use crate::node::Node;
 use crate::scenarios::address;
 use support::table::{Cell, Table};
@@ -77,7 +77,7 @@ async fn hits(
     let fixture = paths::workspace().join("tests/host/fixture/spin.toml");
     let setup = Functions::with(redis).manifest(fixture).variable("secret", "none");
     let floor = setup.start().await;
-    let node = Node::start(&redis.url(), &format!("http://{}/value", origin.address())).await;
+    let node = Node::cache(&redis.url(), &format!("http://{}/value", origin.address())).await;
     let _: () = redis.connection().await.set_ex(FLOOR_KEY, value, KEY_S).await?;
 
     let floor_pids = Pids { server: floor.pid(), redis: redis.pid(), database: None };
@@ -98,8 +98,8 @@ async fn hits(
     ];
     if let Some(node) = &node {
         let node_pids = Pids { server: node.pid(), ..floor_pids };
-        let address = format!("127.0.0.1:{}", node.port).parse()?;
-        subjects.push(subject("Node, ioredis GET/SET", plain(address, "/cache/node"), node_pids));
+        let load = plain(node.address(), "/cache/node");
+        subjects.push(subject("Node, ioredis GET/SET", load, node_pids));
     }
     let series = in_turns(args, &subjects, async |_| Ok(())).await?;
     let [ok, floor, public, own, peers @ ..] = &series[..] else {
@@ -111,6 +111,7 @@ async fn hits(
     let mut table = Table::new("cache: fresh GET /cache/{resource}", COLUMNS);
     table.rows = rows.iter().map(|(series, floor)| series.cells(*floor)).collect();
     table.note(format!("A value of {} bytes on all sides.", value.len()));
+    table.note(HELD);
     for ours in [public, own] {
         let what = format!("{} / {}", ours.name, floor.name);
         table.note(verdict(&what, ours.speed_beside(floor), GOAL));

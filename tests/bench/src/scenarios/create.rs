@@ -9,9 +9,9 @@ use support::process::Process;
 use support::{Http, RedisServer, eventually, jwt, ports};
 
 use crate::cli::Args;
-use crate::measure::{COLUMNS, Pids, Subject, in_turns, verdict};
+use crate::measure::{COLUMNS, HELD, Pids, Subject, in_turns, verdict};
 use crate::records::{Backend, DURABLE};
-use crate::scenarios::{Users, address};
+use crate::scenarios::{Users, address, ratios};
 use support::table::Table;
 
 /// The goal.
@@ -20,6 +20,7 @@ const GOAL: f64 = 0.5;
 pub async fn run(args: &Args) -> Result<Vec<Table>> {
     let mut table = Table::new("create: POST /notifications, 1,000 users", COLUMNS);
     let (backends, word) = Backend::chosen(args, &[DURABLE]).await?;
+    let mut bars = Vec::new();
     for backend in &backends {
         let redis = RedisServer::start().await;
         let functions = backend.functions(&redis).await;
@@ -45,8 +46,17 @@ pub async fn run(args: &Args) -> Result<Vec<Table>> {
         table.rows.push(ours.cells(Some(peer)));
         let what = format!("{} / {}", ours.name, peer.name);
         table.note(verdict(&what, ours.speed_beside(peer), GOAL));
+        bars.push(ours.speed_bar(backend.name, peer, Some(GOAL)));
     }
+    table.note(HELD);
     table.notes.extend(word);
+    table.charts.push(ratios(
+        args,
+        "create",
+        "Creates per second beside a native service",
+        "the same work in axum without WASM",
+        bars,
+    ));
     Ok(vec![table])
 }
 

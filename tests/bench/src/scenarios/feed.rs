@@ -8,8 +8,8 @@ use support::{Functions, RedisServer, paths, token};
 use crate::answer::request;
 use crate::cli::Args;
 use crate::load::{CONNECTIONS, Load};
-use crate::measure::{COLUMNS, Pids, Series, Subject, in_turns, verdict};
-use crate::scenarios::address;
+use crate::measure::{COLUMNS, HELD, Pids, Series, Subject, in_turns, verdict};
+use crate::scenarios::{address, ratios};
 use support::table::Table;
 
 /// Entries of a full feed: more than a page, so that there is a next page.
@@ -75,6 +75,7 @@ pub async fn run(args: &Args) -> Result<Vec<Table>> {
         anyhow::bail!("a series is missing");
     };
     Ok(vec![table(
+        args,
         &[
             (ok, None),
             (small, None),
@@ -90,21 +91,26 @@ pub async fn run(args: &Args) -> Result<Vec<Table>> {
     )])
 }
 
-fn table(rows: &[(&Series, Option<&Series>)], sizes: &str) -> Table {
+fn table(args: &Args, rows: &[(&Series, Option<&Series>)], sizes: &str) -> Table {
     let mut table = Table::new("feed: warm GET /users/{u}/notifications", COLUMNS);
     table.rows = rows.iter().map(|(series, floor)| series.cells(*floor)).collect();
     table.note(sizes);
+    table.note(HELD);
+    let mut bars = Vec::new();
     for (series, floor) in rows {
         if let Some(floor) = floor {
             let what = format!("{} / {}", series.name, floor.name);
             table.note(verdict(&what, series.speed_beside(floor), GOAL));
+            bars.push(series.speed_bar(&series.name, floor, Some(GOAL)));
         }
     }
+    let floor = "a component that does one Redis GET of as many bytes on the same host";
+    table.charts.push(ratios(args, "feed", "Warm feed pages per second", floor, bars));
     table
 }
 
 /// Creates `entries` notifications of about 250 bytes for every user.
-async fn fill(functions: &Functions, users: &[String], entries: usize) {
+pub(super) async fn fill(functions: &Functions, users: &[String], entries: usize) {
     let token = token("a service", "notifications:write");
     let drafts: Vec<Value> =
         users.iter().flat_map(|user| (0..entries).map(move |n| draft(user, n))).collect();

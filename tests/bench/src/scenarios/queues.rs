@@ -3,6 +3,7 @@
 
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
@@ -10,9 +11,10 @@ use serde_json::{Value, json};
 use support::{Functions, RedisServer, process, token};
 
 use crate::cli::Args;
+use crate::measure::{Pids, watch};
 use crate::node;
 use support::cpu;
-use support::stats::median;
+use support::stats::{median, percentile};
 use support::table::{Cell, Table};
 
 const BATCHES: [usize; 2] = [10, 100];
@@ -24,13 +26,29 @@ const PEER_LIMIT: Duration = Duration::from_secs(60);
 /// The goal, at the larger batch.
 const GOAL: f64 = 3.0;
 
-const COLUMNS: &[&str] =
-    &["batches of", "who", "messages/s", "server µs", "Redis µs", "client µs", "beside BullMQ ×"];
+const COLUMNS: &[&str] = &[
+    "batches of",
+    "who",
+    "messages/s",
+    "send p50 ms",
+    "p99 ms",
+    "worst ms",
+    "server µs",
+    "Redis µs",
+    "client µs",
+    "server MiB",
+    "to Redis",
+    "beside BullMQ ×",
+];
 
 /// One measurement; CPU times are microseconds per message.
 #[derive(Clone, Copy)]
 struct Sample {
     messages_per_s: f64,
+    /// Of one batch that is sent: p50, p99, and the slowest.
+    send_ms: [f64; 3],
+    memory_mib: Option<f64>,
+    redis_connections: Option<usize>,
     server_us: f64,
     redis_us: f64,
     client_us: f64,
@@ -63,6 +81,10 @@ pub async fn run(args: &Args) -> Result<Vec<Table>> {
         }
     }
     table.note(
+        "Latencies are of one batch that is sent (`addBulk`). server MiB, to Redis: the most \
+         memory (BullMQ: RSS) and the most connections.",
+    );
+    table.note(
         "A message has about 100 bytes of JSON. BullMQ's client is its server; jobs are removed \
          when they are done.",
     );
@@ -74,13 +96,22 @@ fn row(batch: usize, who: &str, samples: &[Sample], ratios: Option<&[f64]>) -> V
         [] => Cell::Nothing,
         _ => Cell::Number(median(samples.iter().map(value)), decimals),
     };
+    let most = |value: fn(&Sample) -> Option<f64>| {
+        let most = samples.iter().filter_map(value).reduce(f64::max);
+        most.map_or(Cell::Nothing, |most| Cell::Number(most, 0))
+    };
     vec![
         Cell::Number(batch as f64, 0),
         Cell::text(who),
         cell(|sample| sample.messages_per_s, 0),
+        cell(|sample| sample.send_ms[0], 2),
+        cell(|sample| sample.send_ms[1], 2),
+        most(|sample| Some(sample.send_ms[2])),
         cell(|sample| sample.server_us, 1),
         cell(|sample| sample.redis_us, 1),
         cell(|sample| sample.client_us, 1),
+        most(|sample| sample.memory_mib),
+        most(|sample| sample.redis_connections.map(|count| count as f64)),
         ratios
             .filter(|ratios| !ratios.is_empty())
             .map_or(Cell::Nothing, |ratios| Cell::Number(median(ratios.iter().copied()), 2)),
@@ -94,20 +125,29 @@ async fn functions_once(
     batch: usize,
 ) -> Result<Sample> {
     let (done, is_running) = (AtomicU64::new(0), AtomicBool::new(true));
-    let workers = (0..WORKERS).map(|_| work(functions, batch, &done, &is_running));
+    let send_us = Mutex::new(Vec::new());
+    let workers = (0..WORKERS).map(|_| work(functions, batch, &done, &is_running, &send_us));
     let pids = [functions.pid(), redis.pid(), std::process::id()];
+    let measured = Pids { server: pids[0], redis: pids[1], database: None };
     let measuring = async {
         tokio::time::sleep(WARM_UP).await;
         let (count, begun) = (done.load(Ordering::Relaxed), Instant::now());
         let before = cpu::of_processes(pids);
-        tokio::time::sleep(args.seconds).await;
+        drop(taken(&send_us));
+        let held = watch(&measured, args.seconds).await;
         let after = cpu::of_processes(pids);
         let count = done.load(Ordering::Relaxed) - count;
         let took = begun.elapsed();
         is_running.store(false, Ordering::Relaxed);
         let us = |at: usize| (after[at] - before[at]).as_secs_f64() * 1e6 / count as f64;
+        let mut send_us = taken(&send_us);
+        send_us.sort_unstable();
         Sample {
             messages_per_s: count as f64 / took.as_secs_f64(),
+            send_ms: [50.0, 99.0, 100.0]
+                .map(|percent| f64::from(percentile(&send_us, percent)) / 1000.0),
+            memory_mib: held.memory_mib,
+            redis_connections: Some(held.redis_connections),
             server_us: us(0),
             redis_us: us(1),
             client_us: us(2),
@@ -119,12 +159,17 @@ async fn functions_once(
     Ok(sample)
 }
 
+fn taken(all: &Mutex<Vec<u32>>) -> Vec<u32> {
+    std::mem::take(&mut all.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 /// Sends, receives and acknowledges one batch after the other.
 async fn work(
     functions: &Functions,
     batch: usize,
     done: &AtomicU64,
     is_running: &AtomicBool,
+    send_us: &Mutex<Vec<u32>>,
 ) -> Result<()> {
     let token = token("a worker", "queues:write");
     let message = json!({"orderId": 100_000, "carrier": "post", "note": "x".repeat(60)});
@@ -135,7 +180,10 @@ async fn work(
         functions.post(&target, body).token(&token).send().await.expect(200)
     };
     while is_running.load(Ordering::Relaxed) {
+        let begun = Instant::now();
         call("messages", send.clone()).await;
+        let took = u32::try_from(begun.elapsed().as_micros()).unwrap_or(u32::MAX);
+        send_us.lock().unwrap_or_else(PoisonError::into_inner).push(took);
         let answer = call("receive", receive.clone()).await.json();
         let messages = answer["messages"].as_array().context("messages")?;
         let receipts: Vec<&Value> = messages.iter().map(|message| &message["receipt"]).collect();
@@ -170,5 +218,20 @@ async fn peer_once(
     // Includes the commands of its warm-up in Redis, so this is an upper bound.
     let redis_us = (after[0] - before[0]).as_secs_f64() * 1e6 / done;
     let server_us = number("cpuSeconds")? * 1e6 / done;
-    Ok(Sample { messages_per_s: done / took, server_us, redis_us, client_us: 0.0 })
+    let mut send_ms = [0.0; 3];
+    for (at, ms) in send_ms.iter_mut().enumerate() {
+        *ms = told["sendMs"][at].as_f64().context("sendMs")?;
+    }
+    let memory_mib = told["memoryMib"].as_f64();
+    let messages_per_s = done / took;
+    let (redis_connections, client_us) = (None, 0.0);
+    Ok(Sample {
+        messages_per_s,
+        send_ms,
+        memory_mib,
+        redis_connections,
+        server_us,
+        redis_us,
+        client_us,
+    })
 }

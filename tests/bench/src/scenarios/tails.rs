@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use redis::aio::MultiplexedConnection;
+use support::chart::{Chart, Content, Curve};
+use support::held::Holder;
 use support::stats::percentile;
 use support::table::{Cell, Table};
 use support::{Functions, RedisServer, cpu};
@@ -13,6 +15,7 @@ use crate::cli::Args;
 use crate::load::{self, Load, Seen};
 use crate::records::{Backend, DURABLE};
 use crate::scenarios::{Users, address};
+use crate::stalls::{self, Slow, Stalls};
 
 /// The usual number of connections, and more than the host has for one component's database.
 const CROWDS: [usize; 2] = [32, 128];
@@ -42,33 +45,46 @@ const COLUMNS: &[&str] = &[
     "database: running",
     "idle, held",
     "Redis connections",
+    "server MiB",
 ];
 
 pub async fn run(args: &Args) -> Result<Vec<Table>> {
     let seconds = args.tail_seconds.as_secs_f64();
     let mut table = Table::new(format!("tails: creates for {seconds} s"), COLUMNS);
+    let mut curves = Vec::new();
     let (backends, word) = Backend::chosen(args, &[DURABLE]).await?;
     for backend in &backends {
         let redis = RedisServer::start().await;
         let functions = backend.functions(&redis).await;
-        let watch = Watch::new(backend, &redis).await?;
+        let watch = Watch::new(backend, &redis, &functions).await?;
         for connections in CROWDS {
             let load = Users("tails").creates_over(connections, address(&functions)?);
             let load = Load { counts_failures: true, ..load };
             let row = closed_loop(args, load, &watch, &functions).await?;
+            curves.push(row.curve(format!("{}, {connections} connections", backend.name)));
             row.add_to(&mut table, format!("functions, {}", backend.name), connections);
             tokio::time::sleep(REST).await;
         }
         let load = Users("burst").creates_over(BURST, address(&functions)?);
         let load = Load { counts_failures: true, ..load };
         let row = burst(load, &watch, &functions).await?;
+        curves.push(row.curve(format!("{}, {BURST} at once", backend.name)));
         row.add_to(&mut table, format!("{BURST} at once, {}", backend.name), BURST);
     }
     table.notes.extend(word);
     table.note(
         "database: connections of the functions, the most seen while statements run (not idle) \
-         and while nothing runs on them (idle). Redis: the most connections seen.",
+         and while nothing runs on them (idle). Redis: the most connections seen. server MiB: the \
+         most memory (PSS).",
     );
+    table.charts.push(Chart {
+        name: "tails",
+        title: "Creates, from the median to the slowest".to_owned(),
+        subtitle: format!(
+            "Milliseconds that a share of all requests did not exceed, in {seconds} s"
+        ),
+        content: Content::Latencies(curves),
+    });
     Ok(vec![table])
 }
 
@@ -78,6 +94,8 @@ struct Row {
     took: Duration,
     server: Duration,
     held: Held,
+    /// Of the machine; not for a burst, which is over too soon.
+    stalls: Option<Stalls>,
 }
 
 async fn closed_loop(args: &Args, load: Load, watch: &Watch, functions: &Functions) -> Result<Row> {
@@ -86,6 +104,7 @@ async fn closed_loop(args: &Args, load: Load, watch: &Watch, functions: &Functio
     let [before] = cpu::of_processes([functions.pid()]);
     running.measure();
     let begun = Instant::now();
+    let stalls = stalls::Watch::start(running.begun);
     let mut held = Held::default();
     while begun.elapsed() < args.tail_seconds {
         watch.look(&mut held).await?;
@@ -93,8 +112,9 @@ async fn closed_loop(args: &Args, load: Load, watch: &Watch, functions: &Functio
     }
     let (took, [after]) = (begun.elapsed(), cpu::of_processes([functions.pid()]));
     running.stop();
+    let stalls = stalls.finish()?;
     let seen = tokio::task::block_in_place(|| running.finish())?;
-    Ok(Row { seen, took, server: after.saturating_sub(before), held })
+    Ok(Row { seen, took, server: after.saturating_sub(before), held, stalls: Some(stalls) })
 }
 
 async fn burst(load: Load, watch: &Watch, functions: &Functions) -> Result<Row> {
@@ -110,25 +130,27 @@ async fn burst(load: Load, watch: &Watch, functions: &Functions) -> Result<Row> 
     }
     let seen = finished.await??;
     let (took, [after]) = (begun.elapsed(), cpu::of_processes([functions.pid()]));
-    Ok(Row { seen, took, server: after.saturating_sub(before), held })
+    Ok(Row { seen, took, server: after.saturating_sub(before), held, stalls: None })
 }
 
-/// The highest numbers of connections seen.
+/// The highest numbers of connections seen, and the most memory.
 #[derive(Default)]
 struct Held {
     /// Not idle, idle.
     database: Option<(i64, i64)>,
     redis: u64,
+    memory_bytes: Option<u64>,
 }
 
 /// Separate connections for observing.
 struct Watch {
     redis: MultiplexedConnection,
     database: Option<tokio_postgres::Client>,
+    server: Holder,
 }
 
 impl Watch {
-    async fn new(backend: &Backend, redis: &RedisServer) -> Result<Self> {
+    async fn new(backend: &Backend, redis: &RedisServer, server: &Functions) -> Result<Self> {
         let database = match backend.watch_url() {
             None => None,
             Some(url) => {
@@ -138,7 +160,8 @@ impl Watch {
                 Some(client)
             }
         };
-        Ok(Self { redis: redis.connection().await, database })
+        let server = Holder::of(server.pid());
+        Ok(Self { redis: redis.connection().await, database, server })
     }
 
     async fn look(&self, held: &mut Held) -> Result<()> {
@@ -154,6 +177,7 @@ impl Watch {
         let clients: u64 = clients.context("INFO has no connected_clients")?.trim().parse()?;
         // Without the observer's own connection.
         held.redis = held.redis.max(clients.saturating_sub(1));
+        held.memory_bytes = held.memory_bytes.max(self.server.memory_bytes());
         Ok(())
     }
 }
@@ -163,8 +187,33 @@ const CONNECTIONS_BY_STATE: &str = "SELECT count(*) FILTER (WHERE state <> 'idle
     count(*) FILTER (WHERE state = 'idle') FROM pg_stat_activity WHERE datname = 'functions'";
 
 impl Row {
+    /// What went on during the slowest request: others that were slow, too, and the machine.
+    fn explanation(&self) -> Option<String> {
+        let (stalls, worst) = (self.stalls?, *self.seen.slowest.first()?);
+        let slow = self.seen.slowest.iter().filter(|slow| slow.took > worst.took / 2);
+        let with = slow.filter(|slow| slow.overlaps(&worst)).count() - 1;
+        let Stalls { delay, write } = stalls;
+        let then = |what: Slow| if what.overlaps(&worst) { " (during the worst)" } else { "" };
+        Some(format!(
+            "the worst took {}, and {with} others at that time more than half as long; the \
+             machine's slowest write to the disk {}{}, its longest delay of a thread {}{}",
+            worst.shown(),
+            write.shown(),
+            then(write),
+            delay.shown(),
+            then(delay),
+        ))
+    }
+
+    fn curve(&self, label: String) -> Curve {
+        Curve::new(label, &self.seen.latencies)
+    }
+
     fn add_to(self, table: &mut Table, name: String, connections: usize) {
-        let Self { seen, took, server, held } = self;
+        if let Some(explanation) = self.explanation() {
+            table.note(format!("{name}, {connections}: {explanation}."));
+        }
+        let Self { seen, took, server, held, .. } = self;
         let ms = |percent| f64::from(percentile(&seen.latencies, percent)) / 1000.0;
         let (p50, p99, worst) = (ms(50.0), ms(99.0), ms(100.0));
         let answered = seen.latencies.len() as f64;
@@ -193,6 +242,8 @@ impl Row {
             database(|(running, _)| running),
             database(|(_, idle)| idle),
             Cell::Number(held.redis as f64, 0),
+            held.memory_bytes
+                .map_or(Cell::Nothing, |bytes| Cell::Number(bytes as f64 / 1024.0 / 1024.0, 0)),
         ]);
     }
 }

@@ -1,12 +1,15 @@
-//! `GET`, `HEAD` and `DELETE /cache/…`, `POST /cache/invalidate`.
+//! `GET`, `HEAD` and `DELETE /cache/…`, `POST /cache/invalidate` and `/cache/read`.
 
 mod access;
+mod copies;
 mod demands;
 mod faults;
 mod flight;
 mod headers;
 mod invalidate;
+mod origin_headers;
 mod origins;
+mod page;
 mod resources;
 mod rfc9111;
 mod sql;

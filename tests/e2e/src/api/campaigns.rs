@@ -171,17 +171,20 @@ async fn a_call_that_reaches_redis_twice_is_carried_out_once() {
     add(&functions, 0..1).await;
     // As `io/redis.rs` repeats a call whose answer was lost: the same script with the same words.
     let scripts = [
-        (&shared::script::CAMPAIGN_ADD, vec!["86400", "60", "append", "9", "{}"]),
-        (&shared::script::CAMPAIGN_ADD, vec!["86400", "60", "replace", "9", "{}", "{}"]),
+        (&shared::script::CAMPAIGN_ADD, vec!["86400", "60", "append", "9", "9", "", "", "{}"]),
+        (
+            &shared::script::CAMPAIGN_ADD,
+            vec!["86400", "60", "replace", "9", "9", "", "", "{}", "{}"],
+        ),
         (&shared::script::CAMPAIGN_RESPOND, vec!["86400", "60", "9", "1", "2"]),
     ];
     for (at, (script, args)) in scripts.into_iter().enumerate() {
         let once = format!("bw:once:{{campaign:c1}}:{at}");
         let (list, responses) = (LIST, "campaign:c1:responses");
-        let mut keys = vec![list, "bw:campaign:{campaign:c1}", once.as_str()];
-        if script.name == "campaign_respond" {
-            keys.insert(2, responses);
-        }
+        let keys = match script.name {
+            "campaign_respond" => vec![responses, once.as_str()],
+            _ => vec![list, "bw:campaign:{campaign:c1}", once.as_str()],
+        };
         let count = keys.len().to_string();
         let mut words = vec!["EVAL", script.source, &count];
         words.extend(keys.into_iter().chain(args));
@@ -194,6 +197,47 @@ async fn a_call_that_reaches_redis_twice_is_carried_out_once() {
         assert!((1..=60).contains(&ttl), "{ttl}");
     }
     assert_eq!(counts(&functions).await, [2, 2, 0]);
+}
+
+/// `POST` or `PUT` of users with an idempotency key.
+async fn add_with_key(functions: &Functions, method: &str, key: &str, users: Value) -> Answer {
+    let call = functions.call(method, "/campaigns/c1/users").header("idempotency-key", key);
+    call.token(&token("svc", "campaigns:write")).body(users.to_string()).send().await
+}
+
+#[tokio::test]
+async fn a_repeat_with_an_idempotency_key_adds_nobody() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let add = async |key, range| {
+        add_with_key(&functions, "POST", key, users(range)).await.expect(200).json()
+    };
+    assert_eq!(add("k1", 0..3).await, json!({"remaining": 3}));
+    assert_eq!(next(&functions, 2).await["remaining"], 1);
+    assert_eq!(add("k1", 0..3).await, json!({"remaining": 1}));
+    assert_eq!(add("k2", 0..3).await, json!({"remaining": 4}));
+    assert_eq!(counts(&functions).await, [4, 6, 2]);
+
+    let other = add_with_key(&functions, "POST", "k1", users(0..2)).await;
+    other.expect_problem(422, "idempotency_mismatch");
+    let replace = add_with_key(&functions, "PUT", "k1", users(0..3)).await;
+    replace.expect_problem(422, "idempotency_mismatch");
+    for key in ["", &"k".repeat(256)] {
+        let answer = add_with_key(&functions, "POST", key, users(0..1)).await.expect(400);
+        assert_eq!(answer.json()["field"], "Idempotency-Key");
+    }
+    // Another caller's key of the same name is another key.
+    let theirs = functions.post("/campaigns/c1/users", users(0..1).to_string());
+    let theirs = theirs.token(&token("other", "campaigns:write")).header("idempotency-key", "k1");
+    assert_eq!(theirs.send().await.expect(200).json(), json!({"remaining": 5}));
+
+    // A replacement, and a removal, begin anew.
+    let replace = async || add_with_key(&functions, "PUT", "k3", users(0..2)).await;
+    assert_eq!(replace().await.expect(200).json(), json!({"remaining": 2}));
+    assert_eq!(add("k1", 0..3).await, json!({"remaining": 5}));
+    assert_eq!(replace().await.expect(200).json(), json!({"remaining": 5}));
+    call(&functions, "DELETE", "c1", Value::Null).await.expect(204);
+    assert_eq!(add("k1", 0..3).await, json!({"remaining": 3}));
 }
 
 #[tokio::test]

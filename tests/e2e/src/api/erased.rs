@@ -1,5 +1,7 @@
 //! A create that is repeated after its user was erased: its answer again, and no new entry.
 
+mod everywhere;
+
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use support::{Answer, Functions, Published, RedisServer, token};

@@ -2,6 +2,7 @@
 //! answer comes from; its id is still a place that pages begin at.
 
 use serde_json::{Value, json};
+use shared::{keys, script};
 use support::functions::titles;
 use support::{Functions, Published, RedisServer, token};
 
@@ -124,4 +125,28 @@ async fn a_repeated_create_of_an_expired_entry_is_answered_and_told_to_nobody() 
     assert_eq!(create().await["id"], create().await["id"]);
     assert_eq!(page(&functions, "").await, (Vec::new(), json!(0)));
     published.exactly(0).await;
+}
+
+/// Each gets the number for its own time: the derived one that the feed keeps is valid for a while
+/// only, in both directions.
+#[tokio::test]
+async fn readers_whose_clocks_differ_do_not_get_each_others_number() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    functions.notify("alice", "one").await;
+    let body = json!({"userId": "alice", "title": "brief", "expiresAt": "2099-01-01T00:00:00Z"});
+    functions.create(&body).await.expect(201);
+    let unread = async |now: &str| -> i64 {
+        let alice = shared::UserId::parse("alice").unwrap();
+        let (list, companion) = (keys::feed(&alice), keys::feed_companion(&alice));
+        let source = script::FEED_UNREAD.source;
+        let words = ["EVAL", source, "2", &list, &companion, "100", now];
+        let reply: (String, i64, i64, String, String) = redis.run_words(&words).await;
+        reply.2
+    };
+    for _ in 0..2 {
+        assert_eq!(unread("2099-01-02T00:00:00.000Z").await, 1);
+        assert_eq!(unread("2030-01-02T00:00:00.000Z").await, 2);
+        assert_eq!(page(&functions, "").await.1, 2);
+    }
 }

@@ -1,5 +1,6 @@
 //! Health and administration.
 
+mod metrics;
 mod redis;
 
 use std::time::Duration;

@@ -7,6 +7,7 @@ mod names;
 mod order;
 mod order_model;
 mod property;
+mod waiting;
 
 use serde_json::{Value, json};
 use support::http::Answer;

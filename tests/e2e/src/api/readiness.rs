@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde_json::json;
 use support::jwt::{RsaKey, hs256_jwk};
 use support::{Answer, Functions, Postgres, Published, Record, RedisServer, SmallDisk, eventually};
-use support::{Jwt, token};
+use support::{Jwt, logged, token};
 
 async fn ready(functions: &Functions) -> Answer {
     functions.get("/readyz").send().await
@@ -27,7 +27,11 @@ async fn without_a_usable_key_it_is_not_ready_and_says_why() {
     let twice = hs256_jwk("k", secret);
     let jwks = |keys: serde_json::Value| json!({ "keys": keys }).to_string();
     let cases = [
-        ("", String::new(), "no key is configured: set auth_hs256_key or auth_jwks"),
+        (
+            "",
+            String::new(),
+            "no key is configured: set auth_hs256_key, auth_jwks, auth_jwks_url or auth_issuer",
+        ),
         ("too short", String::new(), "the HS256 key is shorter than 32 bytes"),
         ("", format!("\"{secret}\""), "the JWK set is not a JSON object"),
         ("", secret.to_owned(), "the JWK set is not JSON"),
@@ -54,6 +58,7 @@ async fn a_variable_that_is_not_as_it_must_be_is_named_by_whoever_uses_it() {
         ("retention_days", "soon", "must be a whole number from 1 to 36500"),
         ("retention_days", "0", "must be a whole number from 1 to 36500"),
         ("record", "mysql", "must be sqlite or postgres"),
+        ("live", "both", "must be all, bridge or own"),
         ("record", "postgres", "is empty, and the record is in postgres"),
     ] {
         let functions = Functions::with(&redis).variable(name, value).start().await;
@@ -68,14 +73,14 @@ async fn a_variable_that_is_not_as_it_must_be_is_named_by_whoever_uses_it() {
         assert_eq!(detail(&prune.send().await.expect_problem(500, "internal")), expected);
         let created = functions.create(&json!({"userId": "alice", "title": "one"})).await;
         match name {
-            "record" => assert_eq!(detail(&created.expect_problem(500, "internal")), expected),
+            "record" | "live" => {
+                assert_eq!(detail(&created.expect_problem(500, "internal")), expected)
+            }
             _ => drop(created.expect(201)),
         }
         let presence = functions.get("/presence").token(&token("svc", "presence:read"));
         presence.send().await.expect(200);
-        let log = functions.output();
-        let line = log.lines().find(|line| line.contains("variable_invalid"));
-        assert!(line.is_some_and(|line| line.contains(variable)), "{log}");
+        logged(|| functions.output(), &["variable_invalid", variable]).await;
     }
 }
 

@@ -6,27 +6,27 @@ use std::path::Path;
 use support::paths;
 use wasmparser::{Parser, Payload};
 
-/// Of all of them: HTTP, Redis, variables, time, random words and what Rust's library wants.
+/// Of all of them: HTTP (a client for the keys of identity providers, too), Redis, variables, time, random words and what Rust's library wants.
 /// A `*` stands for all interfaces of a package.
-const EVERY: [&str; 8] = [
+const EVERY: [&str; 9] = [
     "spin:redis/redis@3.0.0",
     "spin:variables/variables@3.0.0",
     "wasi:cli/*@0.2.6",
     "wasi:clocks/*@0.2.6",
     "wasi:clocks/*@0.3.0",
+    "wasi:http/client@0.3.0",
     "wasi:http/types@0.3.0",
     "wasi:io/*@0.2.6",
     "wasi:random/random@0.3.0",
 ];
 const FILES: &str = "wasi:filesystem/*@0.2.6";
-const HTTP_CLIENT: &str = "wasi:http/client@0.3.0";
 const POSTGRES: &str = "spin:postgres/postgres@4.2.0";
 const SQLITE: &str = "spin:sqlite/sqlite@3.1.0";
 
 /// What each imports beside that. An import that is not here is a mistake, or a decision
 /// about where the functions run.
 const OWN: &[(&str, &[&str])] = &[
-    ("cache", &[POSTGRES, SQLITE, HTTP_CLIENT, FILES]),
+    ("cache", &[POSTGRES, SQLITE, FILES]),
     ("campaigns", &[]),
     ("feed", &[POSTGRES, SQLITE]),
     ("notifications", &[POSTGRES, SQLITE]),
@@ -125,11 +125,14 @@ fn components_are_permitted_what_they_import() {
         for (permission, import) in [
             ("sqlite_databases", SQLITE),
             ("\"postgres://{{ postgres_host }}\"", POSTGRES),
-            ("\"http://", HTTP_CLIENT),
             ("files = ", FILES),
         ] {
             let is_permitted = section.contains(permission);
             assert_eq!(is_permitted, own.contains(&import), "{component}: {permission}");
+        }
+        for origin in ["auth_origin", "auth_jwks_origin"] {
+            let provider = format!("\"{{{{ {origin} }}}}\"");
+            assert!(section.contains(&provider), "{component}: {provider}");
         }
         for scheme in ["redis", "rediss"] {
             let redis = format!("\"{scheme}://{{{{ redis_host }}}}\"");

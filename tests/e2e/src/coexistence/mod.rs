@@ -1,4 +1,6 @@
 //! Services that know nothing of Bellwire and use the same keys and channels.
 
 mod foreign;
+mod migration;
 mod neighbour;
+mod theirs;

@@ -12,13 +12,15 @@ use support::paths::workspace;
 const LINES_MAX: [(&str, usize); 2] = [("README.md", 140), ("docs/ARCHITECTURE.md", 250)];
 const SNIPPETS: &str = "examples/javascript";
 /// Documents that name settings of the hub and of the functions, and of nothing else.
-const FOR_USERS: [&str; 7] = [
+const FOR_USERS: [&str; 9] = [
     "README.md",
     "docs/cache.md",
     "docs/coexistence.md",
     "docs/configuration.head.md",
+    "docs/deploy.md",
     "docs/http-api.head.md",
     "docs/hub-protocol.md",
+    "docs/migrate.md",
     "docs/operations.md",
 ];
 

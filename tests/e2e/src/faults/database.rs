@@ -1,12 +1,20 @@
 //! The way to the record's database: connections that broke or are refused, tables of an older
-//! version, a lock that others hold for a while.
+//! version, a lock that others hold for a while. `failover` is about a primary that is lost, `restore`
+//! about a backup that is put back, `roles` about the rights that the functions need.
+
+mod failover;
+mod restore;
+mod roles;
 
 use std::time::Duration;
 
 use futures_util::future::{Either, join_all, select};
 use serde_json::json;
 use support::functions::Setup;
-use support::{Functions, Postgres, RedisServer, eventually, token};
+use support::{Functions, Postgres, RedisServer, eventually, token, within};
+
+/// The version of the record's tables, which its last migration sets.
+const NEWEST: u32 = 10;
 
 fn on(postgres: &Postgres, redis: &RedisServer) -> Setup {
     Functions::with(redis)
@@ -99,6 +107,29 @@ async fn nobody_waits_for_a_connection_while_others_come_and_go() {
     join_all(clients).await;
 }
 
+/// Creates that share a statement would wait for each other's locks.
+#[tokio::test]
+async fn a_user_whose_counter_somebody_keeps_locked_delays_nobody_else() {
+    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
+    let functions = on(&postgres, &redis).start().await;
+    functions.notify("alice", "first").await;
+    let connected = tokio_postgres::connect(&postgres.url(), tokio_postgres::NoTls).await;
+    let (locking, connection) = connected.unwrap();
+    tokio::spawn(connection);
+    let lock = "BEGIN; SELECT FROM bellwire.feed WHERE user_id = 'alice' FOR UPDATE";
+    locking.batch_execute(lock).await.unwrap();
+    let locked = join_all((0..4).map(|_| functions.notify("alice", "later")));
+    let others = async {
+        let creates = (0..80).map(async |at| functions.notify(&format!("user-{at}"), "t").await);
+        within(Duration::from_secs(4), "the others are committed", join_all(creates)).await;
+        locking.batch_execute("COMMIT").await.unwrap();
+    };
+    let (locked, ()) = tokio::join!(locked, others);
+    let mut seqs: Vec<_> = locked.iter().map(|created| created["seq"].as_i64().unwrap()).collect();
+    seqs.sort_unstable();
+    assert_eq!(seqs, [2, 3, 4, 5]);
+}
+
 #[tokio::test]
 async fn tables_of_the_first_version_are_brought_up_to_date_by_whoever_comes_first() {
     let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
@@ -109,12 +140,12 @@ async fn tables_of_the_first_version_are_brought_up_to_date_by_whoever_comes_fir
     assert_eq!(created.len(), 8);
     assert_eq!(functions.titles("alice").await.len(), 8);
     let version = "SELECT epoch, schema_version FROM bellwire.record";
-    assert_eq!(postgres.run(version), format!("{epoch}|7"));
+    assert_eq!(postgres.run(version), format!("{epoch}|{NEWEST}"));
     // And again, on request, without harm.
     let token = token("an operator", "ops:write");
     functions.post("/admin/migrate", "").token(&token).send().await.expect(200);
     functions.notify("alice", "t").await;
-    assert!(postgres.run(version).ends_with("|7"));
+    assert!(postgres.run(version).ends_with(&format!("|{NEWEST}")));
 }
 
 #[tokio::test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use support::{Functions, Hub, Published, RedisServer, Socket, eventually, token};
 
 /// The next notification's title; a `gap`, which tells of the new epoch, may come before it.
-async fn next_title(socket: &mut Socket) -> String {
+pub async fn next_title(socket: &mut Socket) -> String {
     loop {
         let frame = socket.json().await;
         match frame["type"].as_str() {

@@ -2,14 +2,16 @@
 //! in turn, each key, the channels, and all memory. Redis takes nothing back that was written before.
 //! Afterwards it is done, or a repeat does it: nothing twice, nothing lost.
 
-mod caches;
-mod campaign_pushes;
-mod campaigns;
-mod feeds;
-mod presence;
-mod pushes;
-mod queues;
-mod tokens;
+pub(super) mod bridge;
+pub(super) mod caches;
+pub(super) mod campaign_pushes;
+pub(super) mod campaigns;
+pub(super) mod contents;
+pub(super) mod feeds;
+pub(super) mod presence;
+pub(super) mod pushes;
+pub(super) mod queues;
+pub(super) mod tokens;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,38 +21,41 @@ use redis::aio::MultiplexedConnection;
 use shared::script::Script;
 use support::RedisServer;
 
+use self::contents::{dump, text_of, timeless};
+
 /// One call of a script, in words.
 #[derive(Clone)]
-struct Call {
-    script: &'static Script,
-    keys: Vec<String>,
-    args: Vec<String>,
+pub(super) struct Call {
+    pub(super) script: &'static Script,
+    pub(super) keys: Vec<String>,
+    pub(super) args: Vec<String>,
 }
 
 fn words(text: &[&str]) -> Vec<String> {
     text.iter().map(|word| (*word).to_owned()).collect()
 }
 
-fn call(script: &'static Script, keys: &[String], args: &[&str]) -> Call {
+pub(super) fn call(script: &'static Script, keys: &[String], args: &[&str]) -> Call {
     Call { script, keys: keys.to_vec(), args: words(args) }
 }
 
 /// A script in one situation.
-struct Case {
-    name: &'static str,
+#[derive(Clone)]
+pub(super) struct Case {
+    pub(super) name: &'static str,
     /// Scripts that lead to the situation, then commands.
-    before: Vec<Call>,
-    commands: Vec<Vec<String>>,
+    pub(super) before: Vec<Call>,
+    pub(super) commands: Vec<Vec<String>>,
     /// The call; a key that ends in `:once` is another one with each request.
-    call: Call,
+    pub(super) call: Call,
     /// Reads at the end, whose answers are compared.
     reads: Vec<Call>,
     /// Whether it is repeated in any case, and may be answered otherwise then, having nothing to do.
-    is_answer_free: bool,
+    pub(super) is_answer_free: bool,
 }
 
 impl Case {
-    fn new(name: &'static str, before: Vec<Call>, call: Call) -> Self {
+    pub(super) fn new(name: &'static str, before: Vec<Call>, call: Call) -> Self {
         let (commands, reads) = (Vec::new(), Vec::new());
         Self { name, before, commands, call, reads, is_answer_free: false }
     }
@@ -76,6 +81,8 @@ impl Case {
 enum Refusal {
     Command(String),
     Channels,
+    /// All but this one.
+    ChannelsBut(String),
     Key(String),
     Memory,
 }
@@ -158,6 +165,7 @@ impl Bench {
         rules.extend(match refusal {
             Refusal::Command(name) => vec!["~*".into(), "&*".into(), format!("-{name}")],
             Refusal::Channels => words(&["~*", "resetchannels"]),
+            Refusal::ChannelsBut(kept) => words(&["~*", "resetchannels", &format!("&{kept}")]),
             Refusal::Key(key) => {
                 let others = case.call.keys.iter().filter(|other| *other != key);
                 others.map(|other| format!("~{other}*")).chain(["&*".to_owned()]).collect()
@@ -177,7 +185,7 @@ impl Bench {
     }
 
     async fn end(&self, case: &Case) -> End {
-        let published = self.redis.calls("publish").await;
+        let published = self.redis.calls("publish").await + self.redis.calls("spublish").await;
         let keys = dump(&self.redis).await;
         let mut reads = Vec::new();
         for read in &case.reads {
@@ -227,73 +235,4 @@ async fn check(cases: Vec<Case>) {
             bench.check(&case, &refusal, &answer, &expected).await;
         }
     }
-}
-
-/// All keys with their values, but for what depends on the time, and what is derived.
-async fn dump(redis: &RedisServer) -> BTreeMap<String, String> {
-    let keys: Vec<String> = redis.run("KEYS *").await;
-    let mut all = BTreeMap::new();
-    for key in keys.into_iter().filter(|key| !key.contains(":once")) {
-        let kind: String = redis.run_words(&["TYPE", &key]).await;
-        let read: &[&str] = match kind.as_str() {
-            "list" => &["LRANGE", &key, "0", "-1"],
-            "hash" => &["HGETALL", &key],
-            "zset" => &["ZRANGE", &key, "0", "-1", "WITHSCORES"],
-            "set" => &["SMEMBERS", &key],
-            _ => &["GET", &key],
-        };
-        let value: Value = redis.run_words(read).await;
-        let text = match (kind.as_str(), &value) {
-            ("hash", Value::Array(fields)) => hash(fields),
-            ("set", Value::Array(members)) => sorted(members.iter().map(text_of).collect()),
-            _ => text_of(&value),
-        };
-        let ttl: i64 = redis.run_words(&["TTL", &key]).await;
-        all.insert(
-            key,
-            format!("{} {}", timeless(&text), if ttl > 0 { "expires" } else { "stays" }),
-        );
-    }
-    all
-}
-
-fn hash(fields: &[Value]) -> String {
-    const DERIVED: [&str; 6] =
-        ["unread", "unread_n", "unread_tail", "unread_until", "some_expired", "top"];
-    let fields = fields.chunks(2).map(|pair| (text_of(&pair[0]), text_of(&pair[1])));
-    let kept = fields.filter(|(name, value)| {
-        let is_empty = name == "told" && value.is_empty();
-        !is_empty && !DERIVED.contains(&name.as_str())
-    });
-    sorted(kept.map(|(name, value)| format!("{name}={value}")).collect())
-}
-
-fn sorted(mut words: Vec<String>) -> String {
-    words.sort();
-    words.join(" ")
-}
-
-fn text_of(value: &Value) -> String {
-    match value {
-        Value::Nil => "nil".to_owned(),
-        Value::Int(number) => number.to_string(),
-        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Value::Array(values) => values.iter().map(text_of).collect::<Vec<_>>().join(" "),
-        other => format!("{other:?}"),
-    }
-}
-
-/// With `T` for every number that may be a time.
-fn timeless(text: &str) -> String {
-    let (mut out, mut digits) = (String::new(), String::new());
-    for letter in text.chars().chain([' ']) {
-        if letter.is_ascii_digit() {
-            digits.push(letter);
-            continue;
-        }
-        out += if digits.len() >= 10 { "T" } else { &digits };
-        digits.clear();
-        out.push(letter);
-    }
-    out.trim_end().to_owned()
 }

@@ -38,7 +38,7 @@ async fn it_sends_what_is_pending_in_order_and_then_has_nothing_to_do() {
     assert_eq!(redis.list("notifications:bob").await.len(), 1);
 
     let again = functions.relay().await.expect(200).json();
-    assert_eq!(again, json!({"sent": 0, "pending": 0}));
+    assert_eq!(again, json!({"sent": 0, "pending": 0, "live": "all"}));
     functions.notify("alice", "a4").await;
     published.exactly(4).await;
 }
@@ -69,9 +69,15 @@ async fn called_from_several_places_at_once_it_sends_everything_once() {
 async fn it_has_nothing_to_do_for_users_with_nothing() {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
-    assert_eq!(functions.relay().await.expect(200).json(), json!({"sent": 0, "pending": 0}));
+    assert_eq!(
+        functions.relay().await.expect(200).json(),
+        json!({"sent": 0, "pending": 0, "live": "all"})
+    );
     functions.feed("nobody").await.expect(200);
-    assert_eq!(functions.relay().await.expect(200).json(), json!({"sent": 0, "pending": 0}));
+    assert_eq!(
+        functions.relay().await.expect(200).json(),
+        json!({"sent": 0, "pending": 0, "live": "all"})
+    );
 }
 
 #[tokio::test]
@@ -108,7 +114,10 @@ async fn a_primary_that_was_demoted_is_not_asked_what_is_sent() {
     let _: () = old.run("REPLICAOF 127.0.0.1 1").await;
     proxy.lead_to(&new.address());
     functions.relay().await.expect_problem(503, "redis_unavailable");
-    assert_eq!(functions.relay().await.expect(200).json(), json!({"sent": 1, "pending": 0}));
+    assert_eq!(
+        functions.relay().await.expect(200).json(),
+        json!({"sent": 1, "pending": 0, "live": "all"})
+    );
     assert_eq!(new.list("notifications:alice").await.len(), 1);
 }
 
@@ -168,7 +177,7 @@ async fn what_may_not_be_published_lies_in_the_feed_once_and_is_published_when_i
     assert_eq!(functions.notify("bob", "b1").await["delivery"], "pending");
     for _ in 0..5 {
         let outcome = functions.relay().await.expect(200).json();
-        assert_eq!(outcome, json!({"sent": 0, "pending": 2}));
+        assert_eq!(outcome, json!({"sent": 0, "pending": 2, "live": "all"}));
     }
     let feed = functions.feed("alice").await.expect(200).json();
     assert_eq!(support::functions::titles(&feed), ["a3", "a2", "a1"]);

@@ -1,10 +1,12 @@
 //! The cache as a library, natively on a real Redis: single flight, fencing, cache windows, faults.
 
 mod adoption;
+mod copies;
 mod counts;
 mod faults;
 mod flight;
 mod hot;
+mod many;
 mod races;
 mod traceless;
 mod windows;
@@ -30,6 +32,13 @@ pub const TAG: &str = "user:7";
 pub struct TokioHost {
     begun: Instant,
     random: Rc<Cell<u64>>,
+}
+
+impl TokioHost {
+    /// A host whose randomness begins at `seed`.
+    pub fn new(seed: u64) -> Self {
+        Self { begun: Instant::now(), random: Rc::new(Cell::new(seed)) }
+    }
 }
 
 impl Host for TokioHost {
@@ -98,7 +107,7 @@ impl World {
             Box::new(|| None),
         );
         let seed = u64::from(redis.pid()) << 20 | 1;
-        let host = TokioHost { begun: Instant::now(), random: Rc::new(Cell::new(seed)) };
+        let host = TokioHost::new(seed);
         Self {
             cache: Cache::new(Rc::new(store), host.clone()),
             host,

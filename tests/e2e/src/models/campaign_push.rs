@@ -84,7 +84,7 @@ impl Push {
             keys::campaign_companion(&self.id),
             keys::once(&keys::campaign(&self.id), &self.nonce()),
         ];
-        let head = ["86400", "60", "append", "1000000"];
+        let head = ["86400", "60", "append", "1000000", "9", "", ""];
         let args = head.iter().map(|arg| arg.as_bytes().to_vec());
         let args: Vec<_> =
             args.chain(elements.iter().map(|one| one.clone().into_bytes())).collect();

@@ -4,4 +4,5 @@
 mod cache_engine;
 mod cache_model;
 mod campaign_push;
+mod on_cluster;
 pub mod record_model;

@@ -11,6 +11,7 @@ mod failure;
 mod parameter;
 mod pool;
 mod statement;
+mod tls;
 mod types;
 
 use std::fmt::Display;
@@ -208,13 +209,13 @@ impl HostConnectionBuilder for PostgresState {
         Ok(self.builders.push(PostgresConnectionBuilder(address))?)
     }
 
-    /// Without TLS a certificate has no use.
+    /// Not supported: a certificate of the component's own, which nothing here uses.
     async fn set_ca_root(
         &mut self,
         _: Resource<PostgresConnectionBuilder>,
         _: String,
     ) -> Called<()> {
-        Ok(Err(Error::Other("this host has no TLS and takes no root certificate".into())))
+        Ok(Err(Error::Other("this host takes root certificates from SSL_CERT_FILE only".into())))
     }
 
     /// Stricter than Spin, which checks no address here.

@@ -1,22 +1,23 @@
 //! The connections of one component: a pool per address, as in Spin.
 //!
-//! Has no TLS, which is not compiled in: `sslmode=disable` works, `prefer` (the default) works with
-//! a server without TLS, and everything else is an error that says so. Has no timeouts: waiting for
-//! one of the 64 connections, for the clean-up of a connection, or for a silent server is limited
-//! only by the connection string (`connect_timeout`).
+//! Has no timeouts: waiting for one of the 64 connections, for the clean-up of a connection, or for
+//! a silent server is limited only by the connection string (`connect_timeout`).
 
-use std::future::{Ready, ready};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::Context;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
-use tokio_postgres::tls::{MakeTlsConnect, NoTlsStream, TlsConnect};
-use tokio_postgres::{Config, Socket};
+use tokio_postgres::config::SslMode;
+use tokio_postgres::{Config, NoTls};
+
+use super::tls;
 
 /// Spin's limit for one address of one component.
 const CONNECTIONS_MAX: usize = 64;
 /// Spin's limit on addresses of one component that keep their connections.
 const POOLS_MAX: usize = 16;
+
+const CERTIFICATES: &str = "reading the system's TLS certificates";
 
 /// The pools of one component; the last one was used last.
 #[derive(Default)]
@@ -55,48 +56,14 @@ impl Pools {
 
 fn new(config: Config) -> anyhow::Result<Pool> {
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Clean };
-    let manager = Manager::from_config(config, NoTls, recycling);
+    let manager = match config.get_ssl_mode() {
+        SslMode::Disable => Manager::from_config(config, NoTls, recycling),
+        _ => Manager::from_config(config, tls::connector().context(CERTIFICATES)?, recycling),
+    };
     Pool::builder(manager)
         .max_size(CONNECTIONS_MAX)
         .build()
         .context("building Postgres connection pool")
-}
-
-/// Unlike tokio-postgres's own `NoTls`, it asks the server for TLS where Spin would: a connection
-/// that Spin encrypts must not be unencrypted here without notice.
-#[derive(Clone, Copy)]
-struct NoTls;
-
-/// Reaches the component at the end of the connection error.
-#[derive(Debug)]
-struct TlsMissing;
-
-impl std::fmt::Display for TlsMissing {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("this host has no TLS: add sslmode=disable to the address, or use Spin")
-    }
-}
-
-impl std::error::Error for TlsMissing {}
-
-impl MakeTlsConnect<Socket> for NoTls {
-    type Stream = NoTlsStream;
-    type TlsConnect = Self;
-    type Error = TlsMissing;
-
-    fn make_tls_connect(&mut self, _: &str) -> Result<Self, TlsMissing> {
-        Ok(*self)
-    }
-}
-
-impl TlsConnect<Socket> for NoTls {
-    type Stream = NoTlsStream;
-    type Error = TlsMissing;
-    type Future = Ready<Result<NoTlsStream, TlsMissing>>;
-
-    fn connect(self, _: Socket) -> Self::Future {
-        ready(Err(TlsMissing))
-    }
 }
 
 #[cfg(test)]

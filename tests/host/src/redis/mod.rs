@@ -1,7 +1,9 @@
 //! `spin:redis`: connections, the address check, the calls.
 //!
 //! Exactly as in Spin: a broken connection stays broken, calls have no timeout, and the error texts
-//! are those of Spin's client version.
+//! are those of Spin's client version, except for TLS: Spin uses OpenSSL, and this host rustls, with
+//! the same certificates (the system's, or those of `SSL_CERT_FILE` and `SSL_CERT_DIR`). Unlike Spin,
+//! it never omits their check (`#insecure`).
 
 mod reply;
 

@@ -103,6 +103,14 @@ async fn a_disconnecting_client_does_not_cancel_the_component() {
 }
 
 #[tokio::test]
+async fn an_instance_that_ends_with_the_host_has_not_failed() {
+    let mut host = Host::start(&[]).await;
+    seen(&host).await;
+    assert!(host.terminate(Duration::from_secs(10)).await.success());
+    assert!(!host.output().contains("failed"), "{}", host.output());
+}
+
+#[tokio::test]
 async fn sigterm_ends_the_host_at_once_with_requests_in_flight() {
     let mut host = Host::start(&[]).await;
     let mut stream = TcpStream::connect(&host.address).await.unwrap();

@@ -16,3 +16,4 @@ mod redis;
 mod sqlite;
 mod start;
 mod support;
+mod tls;

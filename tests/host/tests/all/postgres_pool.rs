@@ -5,11 +5,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use support::eventually;
 use support::postgres::Postgres;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
 
 use crate::postgres::{ask, host_with};
-use crate::support::{App, Host};
+use crate::support::Host;
 
 const OTHERS: &str = "SELECT count(*) FROM pg_stat_activity \
                       WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
@@ -159,40 +157,41 @@ async fn only_allowed_addresses_can_be_opened() {
 }
 
 #[tokio::test]
+async fn several_hosts_lead_to_the_one_that_takes_writes() {
+    let primary = Postgres::start().await;
+    let standby = primary.replica().await;
+    let host = Host::start(&["--variable", "postgres_host=127.0.0.1:*"]).await;
+    let hosts = format!("{},{}", standby.address(), primary.address());
+    let body = |more: &str| {
+        let url = format!("postgres://postgres@{hosts}/postgres?sslmode=disable{more}");
+        format!("{url}\nSELECT pg_is_in_recovery() AS a")
+    };
+    let answer = |is_standby: bool| format!("[\"a\"] [DbValue::Boolean({is_standby})] Ok(())\n");
+    assert_eq!(host.ok("/postgres", &body("")).await, answer(true), "the first one that answers");
+    let writes = body("&target_session_attrs=read-write");
+    assert_eq!(host.ok("/postgres", &writes).await, answer(false));
+
+    let one_allowed = host_with(&standby).await;
+    let denied = one_allowed.ok("/postgres", &writes).await;
+    let text = format!("address postgres://{} is not permitted", primary.address());
+    assert!(denied.contains(&text), "{denied}");
+    let only = format!("{}&target_session_attrs=read-write\nSELECT 1", standby.url());
+    let refused = one_allowed.ok("/postgres", &only).await;
+    assert!(refused.contains("database does not allow writes"), "{refused}");
+
+    primary.kill();
+    let refused = host.ok("/postgres", &writes).await;
+    assert!(refused.starts_with("open: "), "{refused}");
+    standby.promote();
+    assert_eq!(host.ok("/postgres", &writes).await, answer(false));
+}
+
+#[tokio::test]
 async fn a_builder_opens_connections_and_rejects_certificates() {
     let postgres = Postgres::start().await;
     let host = host_with(&postgres).await;
     let answer = host.ok("/postgres-builders", &postgres.url()).await;
     let lines: Vec<_> = answer.lines().collect();
     assert_eq!(lines[..2], [r#"Ok("opened")"#; 2]);
-    assert!(lines[2].contains("this host has no TLS"), "{answer}");
-}
-
-#[tokio::test]
-async fn without_tls_only_servers_without_tls_can_be_reached() {
-    let postgres = Postgres::start().await;
-    let host = host_with(&postgres).await;
-    let url = postgres.url().replace("?sslmode=disable", "");
-    let preferred = host.ok("/postgres", &format!("{url}\nSELECT 1 AS a")).await;
-    assert_eq!(preferred, "[\"a\"] [DbValue::Int32(1)] Ok(())\n");
-    let required = host.ok("/postgres", &format!("{url}?sslmode=require")).await;
-    assert!(required.contains("server does not support TLS"), "{required}");
-
-    // A server with TLS says so in one byte.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        while let Ok((mut stream, _)) = listener.accept().await {
-            let mut request = [0; 8];
-            stream.read_exact(&mut request).await.unwrap();
-            stream.write_all(b"S").await.unwrap();
-        }
-    });
-    let app = App::edited(|manifest| manifest.replace("{{ postgres_host }}", &address.to_string()));
-    let host = Host::start_app(app, &[]).await;
-    for mode in ["prefer", "require"] {
-        let url = format!("postgres://postgres@{address}/postgres?sslmode={mode}");
-        let refused = host.ok("/postgres", &url).await;
-        assert!(refused.contains("this host has no TLS: add sslmode=disable"), "{refused}");
-    }
+    assert!(lines[2].contains("from SSL_CERT_FILE only"), "{answer}");
 }

@@ -1,6 +1,7 @@
 //! The host's program with the fixture, and requests to it. Everything else comes from the crate
 //! `support`.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -92,7 +93,18 @@ impl Host {
     }
 
     pub(crate) async fn start_app(app: App, arguments: &[&str]) -> Self {
-        let mut process = Process::start("bellwire-host", &mut app.command(arguments));
+        Self::start_with(app, arguments, &[]).await
+    }
+
+    /// With environment variables.
+    pub(crate) async fn start_with(
+        app: App,
+        arguments: &[&str],
+        environment: &[(&str, OsString)],
+    ) -> Self {
+        let mut command = app.command(arguments);
+        command.envs(environment.iter().map(|(name, value)| (name, value)));
+        let mut process = Process::start("bellwire-host", &mut command);
         let address = process.line("Serving http://", START_MAX).await;
         let http = Http::plain(&address);
         Self { address, process, http, _app: app }
@@ -122,6 +134,10 @@ impl Host {
     /// it.
     pub(crate) async fn line(&mut self, prefix: &str) -> String {
         self.process.error_line(prefix, START_MAX).await
+    }
+
+    pub(crate) fn output(&self) -> String {
+        self.process.output()
     }
 
     /// Sends SIGTERM; returns the exit status.

@@ -8,15 +8,15 @@ use std::time::Duration;
 const PARENT: usize = 4 - 3;
 const USER: usize = 14 - 3;
 const SYSTEM: usize = 15 - 3;
+/// Those of children that have ended.
+const ENDED_USER: usize = 16 - 3;
+const ENDED_SYSTEM: usize = 17 - 3;
 
 /// User and system time of processes, with all their threads and children, including new children
-/// of Postgres or Spin. An ended process no longer counts.
+/// of Postgres or Spin, and children that have ended.
 pub fn of_processes<const N: usize>(pids: [u32; N]) -> [Duration; N] {
     let mut sums = [0; N];
-    let processes = fs::read_dir("/proc").into_iter().flatten();
-    let processes =
-        processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    for pid in processes {
+    for pid in all_pids() {
         let Some((parent, ticks)) = stat(&format!("/proc/{pid}/stat")) else { continue };
         for (at, sum) in pids.iter().zip(&mut sums) {
             if *at == pid || *at == parent {
@@ -25,6 +25,17 @@ pub fn of_processes<const N: usize>(pids: [u32; N]) -> [Duration; N] {
         }
     }
     sums.map(ticks)
+}
+
+/// The children that a process has now, whichever of its threads started them.
+pub(crate) fn children(of: u32) -> Vec<u32> {
+    let parent = |pid| stat(&format!("/proc/{pid}/stat")).map(|(parent, _)| parent);
+    all_pids().filter(|pid| parent(*pid) == Some(of)).collect()
+}
+
+fn all_pids() -> impl Iterator<Item = u32> {
+    let processes = fs::read_dir("/proc").into_iter().flatten();
+    processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
 }
 
 /// User and system time of one thread of this process.
@@ -42,7 +53,9 @@ fn parse(stat: &str) -> Option<(u32, u64)> {
     let (_, fields) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = fields.split(' ').collect();
     let number = |at: usize| fields.get(at)?.parse::<u64>().ok();
-    Some((fields.get(PARENT)?.parse().ok()?, number(USER)? + number(SYSTEM)?))
+    let ticks =
+        [USER, SYSTEM, ENDED_USER, ENDED_SYSTEM].into_iter().map(number).sum::<Option<u64>>();
+    Some((fields.get(PARENT)?.parse().ok()?, ticks?))
 }
 
 fn ticks(count: u64) -> Duration {
@@ -56,7 +69,7 @@ mod tests {
     #[test]
     fn reads_a_line_of_proc() {
         let line = "42 (a) b) S 7 42 42 0 -1 4194560 1 0 0 0 130 20 5 6 20 0 1 0 100 0 0";
-        assert_eq!(parse(line), Some((7, 150)));
+        assert_eq!(parse(line), Some((7, 161)));
         assert_eq!(parse("42"), None);
     }
 }

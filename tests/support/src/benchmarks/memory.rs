@@ -11,7 +11,8 @@ pub fn pss(pid: u32) -> io::Result<u64> {
     std::iter::once(pid).chain(children).map(pss_of_one).sum()
 }
 
-fn pss_of_one(pid: u32) -> io::Result<u64> {
+/// [`pss`] without the children.
+pub(crate) fn pss_of_one(pid: u32) -> io::Result<u64> {
     let path = format!("/proc/{pid}/smaps_rollup");
     let text = fs::read_to_string(&path)?;
     parse_pss(&text)

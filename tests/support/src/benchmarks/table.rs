@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use super::chart::Chart;
+
 /// One cell of a table.
 #[derive(Clone, Debug)]
 pub enum Cell {
@@ -45,11 +47,14 @@ pub struct Table {
     pub rows: Vec<Vec<Cell>>,
     /// Lines below the table.
     pub notes: Vec<String>,
+    /// Its values as pictures.
+    pub charts: Vec<Chart>,
 }
 
 impl Table {
     pub fn new(title: impl Into<String>, columns: &'static [&'static str]) -> Self {
-        Self { title: title.into(), columns, rows: Vec::new(), notes: Vec::new() }
+        let (rows, notes, charts) = (Vec::new(), Vec::new(), Vec::new());
+        Self { title: title.into(), columns, rows, notes, charts }
     }
 
     pub fn note(&mut self, text: impl Into<String>) {

@@ -16,6 +16,8 @@ pub struct Events {
     connection: TcpStream,
     /// Received bytes that are not read yet.
     bytes: Vec<u8>,
+    /// Received bytes of a body in chunks (RFC 9112 §7.1), as proxies send it, from a chunk's size on.
+    chunks: Option<Vec<u8>>,
     /// The status line and the headers.
     pub head: String,
     patience: Duration,
@@ -48,15 +50,19 @@ impl Events {
         Self::request(connection, &request).await
     }
 
-    /// Sends a request as it is; the answer's body must not be chunked.
+    /// Sends a request as it is.
     ///
     /// # Errors
     /// The connection breaks, or is closed before the head is complete.
     pub async fn request(mut connection: TcpStream, request: &str) -> Result<Self> {
         connection.write_all(request.as_bytes()).await?;
         let (bytes, head) = (Vec::new(), String::new());
-        let mut events = Self { connection, bytes, head, patience: PATIENCE };
+        let mut events = Self { connection, bytes, chunks: None, head, patience: PATIENCE };
         events.head = events.up_to("\r\n\r\n").await?.ok_or(ErrorKind::UnexpectedEof)?;
+        if events.head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked\r\n") {
+            events.chunks = Some(std::mem::take(&mut events.bytes));
+            events.take_chunks()?;
+        }
         Ok(events)
     }
 
@@ -103,10 +109,30 @@ impl Events {
             if self.bytes.len() > TEXT_BYTES_MAX {
                 return Err(invalid("no end"));
             }
-            if self.connection.read_buf(&mut self.bytes).await? == 0 {
+            let received = self.chunks.as_mut().unwrap_or(&mut self.bytes);
+            if self.connection.read_buf(received).await? == 0 || self.take_chunks()? {
                 return Ok(None);
             }
         }
+    }
+
+    /// Moves the content of complete chunks to `bytes`; whether the last chunk has come.
+    fn take_chunks(&mut self) -> Result<bool> {
+        let Some(chunks) = &mut self.chunks else { return Ok(false) };
+        while let Some(at) = chunks.windows(2).position(|window| window == b"\r\n") {
+            let size = std::str::from_utf8(&chunks[..at]).map_err(invalid)?;
+            let size = usize::from_str_radix(size, 16).map_err(invalid)?;
+            let (start, end) = (at + 2, at + 2 + size);
+            if size == 0 {
+                return Ok(true);
+            }
+            if chunks.len() < end + 2 {
+                break;
+            }
+            self.bytes.extend_from_slice(&chunks[start..end]);
+            chunks.drain(..end + 2);
+        }
+        Ok(false)
     }
 }
 

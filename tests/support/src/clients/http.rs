@@ -229,7 +229,14 @@ impl Answer {
         let body = serde_json::from_slice::<Value>(&self.body);
         api::check(self, body.as_ref().ok());
         if self.status < 400 {
-            assert_eq!(self.header("content-type"), "application/json", "{self:#?}");
+            // The page for Prometheus is the only one that is not JSON.
+            let path = self.shown.split_once("://").map_or("", |(_, rest)| rest);
+            let path = path.find('/').map_or("", |at| &path[at..]);
+            let expected = match path.split('?').next() {
+                Some("/metrics") => "text/plain; version=0.0.4; charset=utf-8",
+                _ => "application/json",
+            };
+            assert_eq!(self.header("content-type"), expected, "{self:#?}");
             return;
         }
         assert_eq!(self.header("content-type"), "application/problem+json", "{self:#?}");
@@ -252,6 +259,7 @@ fn retry_after(code: &str) -> Option<&'static str> {
         "redis_unavailable" | "record_unavailable" | "not_ready" => Some("2"),
         "origin_failed" | "origin_timeout" => Some("5"),
         "auth_not_configured" => Some("30"),
+        "auth_unavailable" => Some("5"),
         _ => None,
     }
 }

@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64URL;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use p256::elliptic_curve::sec1::ToEncodedPoint as _;
+use p256::pkcs8::EncodePrivateKey as _;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
@@ -75,6 +77,11 @@ impl Jwt {
         self.sign_as(Algorithm::RS256, &EncodingKey::from_rsa_der(&key.der))
     }
 
+    /// Signs with ES256.
+    pub fn sign_es256(&self, key: &EcKey) -> String {
+        self.sign_as(Algorithm::ES256, &EncodingKey::from_ec_der(&key.der))
+    }
+
     /// Signs with another HMAC algorithm than the key's.
     pub fn sign_hs512(&self, key: &str) -> String {
         self.sign_as(Algorithm::HS512, &EncodingKey::from_secret(key.as_bytes()))
@@ -129,6 +136,30 @@ impl RsaKey {
     pub fn jwk(&self, kid: &str) -> Value {
         let exponent = BASE64URL.encode(&self.exponent);
         json!({"kty": "RSA", "alg": "RS256", "kid": kid, "n": self.modulus_text(), "e": exponent})
+    }
+}
+
+/// A key of P-256, generated for the test.
+pub struct EcKey {
+    der: Vec<u8>,
+    x: String,
+    y: String,
+}
+
+impl EcKey {
+    pub fn generate() -> Self {
+        let key = p256::SecretKey::random(&mut rand_core::OsRng);
+        let point = key.public_key().to_encoded_point(false);
+        Self {
+            der: key.to_pkcs8_der().unwrap().as_bytes().to_vec(),
+            x: BASE64URL.encode(point.x().unwrap()),
+            y: BASE64URL.encode(point.y().unwrap()),
+        }
+    }
+
+    /// The public key as a JWK, without `alg`.
+    pub fn jwk(&self, kid: &str) -> Value {
+        json!({"kty": "EC", "crv": "P-256", "kid": kid, "use": "sig", "x": self.x, "y": self.y})
     }
 }
 

@@ -1,4 +1,4 @@
-//! A subscriber of the channel `notifications`, like an existing gateway.
+//! A subscriber of the channel `notifications`, like an existing gateway, or of `bw:events`.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -21,9 +21,18 @@ const MARK: &str = "mark ";
 
 impl Published {
     pub async fn subscribe(redis: &RedisServer) -> Self {
+        Self::on(redis, shared::keys::NOTIFICATIONS_CHANNEL).await
+    }
+
+    /// Of read marks and removals.
+    pub async fn events(redis: &RedisServer) -> Self {
+        Self::on(redis, shared::keys::EVENTS_CHANNEL).await
+    }
+
+    async fn on(redis: &RedisServer, channel: &str) -> Self {
         let client = redis::Client::open(redis.url()).unwrap();
         let mut pubsub = client.get_async_pubsub().await.unwrap();
-        pubsub.subscribe(shared::keys::NOTIFICATIONS_CHANNEL).await.unwrap();
+        pubsub.subscribe(channel).await.unwrap();
         let messages = Arc::new(Mutex::new(Vec::new()));
         let connection = redis.connection().await;
         let taken = Arc::clone(&messages);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt as _, StreamExt as _};
 use http::Request;
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -16,9 +17,9 @@ use crate::wait::{PATIENCE, within};
 /// How long to wait for a frame that must not arrive.
 const SILENCE: Duration = Duration::from_millis(100);
 
-/// An open socket.
-pub struct Socket {
-    pub stream: WebSocketStream<TcpStream>,
+/// An open socket, with or without TLS below it.
+pub struct Socket<S = TcpStream> {
+    pub stream: WebSocketStream<S>,
     /// The subprotocol chosen by the hub.
     pub protocol: Option<String>,
     /// Longest wait for a frame.
@@ -62,12 +63,26 @@ impl Socket {
         }
         Self::open(connection, request).await
     }
+}
 
+impl Socket {
+    /// The socket of a handshake, or the status that rejected it.
+    pub async fn handshake(address: impl ToSocketAddrs, request: Request<()>) -> Result<Self, u16> {
+        let connection = TcpStream::connect(address).await.unwrap();
+        match within(PATIENCE, "a handshake", Self::open(connection, request)).await {
+            Ok(socket) => Ok(socket),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(error) => panic!("handshake: {error:?}"),
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
     /// Sends a handshake unchanged.
     ///
     /// # Errors
     /// As `connect`.
-    pub async fn open(connection: TcpStream, request: Request<()>) -> Result<Self, Error> {
+    pub async fn open(connection: S, request: Request<()>) -> Result<Self, Error> {
         let (stream, response) = client_async(request, connection).await?;
         let protocol = response.headers().get("sec-websocket-protocol");
         let protocol = protocol.map(|name| name.to_str().unwrap().to_owned());
@@ -154,9 +169,32 @@ impl Socket {
         }
     }
 
-    /// Whether no frame arrives for a moment. Where possible, send a later message and wait for
-    /// that instead.
+    /// Receives until this many pings have come, or the connection ends; returns their number.
+    pub async fn pings(&mut self, count: usize) -> usize {
+        let mut seen = 0;
+        while seen < count {
+            match self.stream.next().await {
+                Some(Ok(Message::Ping(_))) => seen += 1,
+                Some(Ok(Message::Text(_))) => {}
+                _ => break,
+            }
+        }
+        seen
+    }
+
+    /// Whether nothing but pings arrives for a moment. Where possible, send a later message and wait
+    /// for that instead.
     pub async fn is_silent(&mut self) -> bool {
-        tokio::time::timeout(SILENCE, self.stream.next()).await.is_err()
+        let end = tokio::time::Instant::now() + SILENCE;
+        loop {
+            match tokio::time::timeout_at(end, self.stream.next()).await {
+                Ok(Some(Ok(Message::Ping(_)))) => {}
+                Ok(frame) => {
+                    eprintln!("not silent: {frame:?}");
+                    return false;
+                }
+                Err(_) => return true,
+            }
+        }
     }
 }

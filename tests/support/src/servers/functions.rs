@@ -1,6 +1,7 @@
 //! The functions, served by `bellwire-host` or by the Spin in `SPIN_BIN`.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
@@ -13,6 +14,7 @@ use crate::http::{Answer, Http};
 use crate::jwt;
 use crate::process::{Process, Signal};
 use crate::record::Record;
+use crate::redis_cluster::RedisCluster;
 use crate::redis_server::RedisServer;
 use crate::wait::eventually_within;
 use crate::{paths, ports};
@@ -34,6 +36,7 @@ pub struct Functions {
 pub struct Setup {
     manifest: Option<PathBuf>,
     variables: BTreeMap<&'static str, String>,
+    environment: Vec<(&'static str, OsString)>,
     record: Record,
 }
 
@@ -70,6 +73,12 @@ impl Setup {
         self
     }
 
+    /// Sets environment variables of the host itself.
+    pub fn env(mut self, variables: impl IntoIterator<Item = (&'static str, OsString)>) -> Self {
+        self.environment.extend(variables);
+        self
+    }
+
     /// Shares the record of another host.
     pub fn record(mut self, record: &Record) -> Self {
         self.record = record.clone();
@@ -78,7 +87,12 @@ impl Setup {
 
     /// Connects to Redis at `address` (`host:port`), for example a proxy's.
     pub fn redis_at(self, address: &str) -> Self {
-        self.variable("redis_url", format!("redis://{address}")).variable("redis_host", address)
+        self.redis(&format!("redis://{address}"), address)
+    }
+
+    /// Connects to Redis at `url`, with `host` as the permitted address.
+    pub fn redis(self, url: &str, host: &str) -> Self {
+        self.variable("redis_url", url).variable("redis_host", host)
     }
 
     pub async fn start(self) -> Functions {
@@ -106,6 +120,7 @@ impl Setup {
         for (name, value) in &self.variables {
             command.arg("--variable").arg(format!("{name}={value}"));
         }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let name = program.display().to_string();
         let mut process = match spin {
             Some(_) => Process::start_group(&name, &mut command),
@@ -127,8 +142,18 @@ impl Setup {
 impl Functions {
     /// The usual setup: the test key, and `redis` as the only permitted address.
     pub fn with(redis: &RedisServer) -> Setup {
+        Self::at(&redis.url(), &redis.address())
+    }
+
+    /// The usual setup on a cluster.
+    pub fn on(cluster: &RedisCluster) -> Setup {
+        Self::at(&cluster.url(), &cluster.host())
+    }
+
+    /// The usual setup with Redis at `url`, and `host` as the only permitted address.
+    pub fn at(url: &str, host: &str) -> Setup {
         let variables = BTreeMap::from([("auth_hs256_key", jwt::KEY.to_owned())]);
-        Setup { manifest: None, variables, record: Record::new() }.redis_at(&redis.address())
+        Self::unconfigured(variables).redis(url, host)
     }
 
     pub async fn start(redis: &RedisServer) -> Self {
@@ -137,18 +162,25 @@ impl Functions {
 
     /// Another application, with only the variables `redis_url` and `redis_host`.
     pub fn of(manifest: PathBuf, redis: &RedisServer) -> Setup {
-        let variables = BTreeMap::new();
-        let setup = Setup { manifest: None, variables, record: Record::new() };
-        setup.manifest(manifest).redis_at(&redis.address())
+        Self::unconfigured(BTreeMap::new()).manifest(manifest).redis_at(&redis.address())
+    }
+
+    fn unconfigured(variables: BTreeMap<&'static str, String>) -> Setup {
+        Setup { manifest: None, variables, environment: Vec::new(), record: Record::new() }
     }
 
     /// A client for routes outside `docs/openapi.json`.
     pub fn plain(&self) -> Http {
-        Http::plain(&format!("127.0.0.1:{}", self.port))
+        Http::plain(&self.address())
+    }
+
+    /// `host:port`.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        format!("http://{}", self.address())
     }
 
     pub fn pid(&self) -> u32 {

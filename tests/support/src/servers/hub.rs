@@ -1,5 +1,6 @@
 //! The only launcher of the hub's program, and the connections of clients.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
@@ -8,15 +9,13 @@ use std::time::Duration;
 
 use http::Request;
 use tempfile::TempDir;
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::Error as WsError;
 
 use crate::functions::Functions;
 use crate::http::Http;
 use crate::process::{Process, Signal};
 use crate::redis_server::RedisServer;
 use crate::socket::{self, Socket};
-use crate::wait::{PATIENCE, eventually, eventually_within, within};
+use crate::wait::{eventually, eventually_within};
 use crate::{jwt, paths, ports};
 
 const STARTS_MAX: usize = 10;
@@ -31,6 +30,7 @@ pub struct Setup {
     program: Option<PathBuf>,
     key: String,
     arguments: Vec<String>,
+    environment: Vec<(&'static str, OsString)>,
     log: Option<PathBuf>,
     /// Contains the files of the key and of the relay's token.
     dir: TempDir,
@@ -58,6 +58,12 @@ impl Setup {
     /// Adds arguments, each with its value after `=`.
     pub fn arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
+    /// Sets environment variables.
+    pub fn env(mut self, variables: impl IntoIterator<Item = (&'static str, OsString)>) -> Self {
+        self.environment.extend(variables);
         self
     }
 
@@ -93,6 +99,7 @@ impl Setup {
         let is_set = |name: &str| self.arguments.iter().any(|argument| argument.contains(name));
         let rates = RATES.iter().filter(|rate| !is_set(rate));
         command.args(rates.map(|rate| format!("--{rate}=100000"))).args(&self.arguments);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
         let mut process = match &self.log {
             Some(log) => Process::start_logged("bellwire-hub", &mut command, log),
             None => Process::start("bellwire-hub", &mut command),
@@ -125,6 +132,7 @@ impl Hub {
             program: None,
             key: jwt::KEY.to_owned(),
             arguments: Vec::new(),
+            environment: Vec::new(),
             log: None,
             dir: tempfile::tempdir().unwrap(),
         }
@@ -191,12 +199,7 @@ impl Hub {
 
     /// The socket, or the status that rejected the handshake.
     pub async fn handshake(&self, request: Request<()>) -> Result<Socket, u16> {
-        let connection = TcpStream::connect(self.address).await.unwrap();
-        match within(PATIENCE, "a handshake", Socket::open(connection, request)).await {
-            Ok(socket) => Ok(socket),
-            Err(WsError::Http(response)) => Err(response.status().as_u16()),
-            Err(error) => panic!("handshake: {error:?}"),
-        }
+        Socket::handshake(self.address, request).await
     }
 
     fn running<T>(&self, look: impl FnOnce(&mut Process) -> T) -> T {

@@ -1,5 +1,7 @@
 //! Servers that tests start: databases, the programs under test, and the services around them.
 
+pub mod certificate;
+pub mod fake_clock;
 pub mod functions;
 pub mod gateway;
 pub mod hub;
@@ -8,5 +10,9 @@ pub mod postgres;
 pub mod proxy;
 pub mod push_service;
 pub mod record;
+pub mod redis_cluster;
 pub mod redis_server;
+pub mod reverse_proxy;
+pub mod sentinel;
 pub mod small_disk;
+pub mod tls_proxy;

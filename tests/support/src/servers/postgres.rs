@@ -1,7 +1,10 @@
-//! A test's own Postgres cluster, which can crash and restart. Needs the server's programs
-//! (`apt-get install postgresql`), not a running server.
+//! A test's own Postgres cluster, which can crash, hang, restart and have replicas. Needs the
+//! server's programs (`apt-get install postgresql`), not a running server.
 
-use std::os::unix::fs::chown;
+mod hang;
+mod replica;
+
+use std::os::unix::fs::{PermissionsExt, chown};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -12,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::ports;
 use crate::process::{Process, Signal};
+use crate::servers::certificate::TlsFiles;
 use crate::wait::{PATIENCE, eventually};
 
 const STARTS_MAX: usize = 10;
@@ -22,6 +26,8 @@ pub struct Postgres {
     dir: TempDir,
     settings: Vec<String>,
     process: Mutex<Option<Process>>,
+    /// The files of its certificate.
+    tls_dir: Option<TempDir>,
 }
 
 impl Postgres {
@@ -33,14 +39,37 @@ impl Postgres {
     pub async fn start_with(settings: &[&str]) -> Self {
         let dir = directory();
         copy(template(), &data(dir.path()));
-        let settings: Vec<_> = settings.iter().map(|&setting| setting.to_owned()).collect();
+        Self::start_in(dir, settings.iter().map(|&setting| setting.to_owned()).collect()).await
+    }
+
+    /// With the data in `dir`.
+    async fn start_in(dir: TempDir, settings: Vec<String>) -> Self {
         for _ in 0..STARTS_MAX {
             let port = ports::free();
             if let Some(process) = launch(port, dir.path(), &settings).await {
-                return Self { port, dir, settings, process: Mutex::new(Some(process)) };
+                let process = Mutex::new(Some(process));
+                return Self { port, dir, settings, process, tls_dir: None };
             }
         }
         panic!("postgres found no free port");
+    }
+
+    /// A server that also offers TLS.
+    pub async fn start_with_tls(files: &TlsFiles) -> Self {
+        // It reads no key that others can read, and it runs as its own user.
+        let own = directory();
+        let [certificate, key] = ["server.pem", "server.key"].map(|name| own.path().join(name));
+        std::fs::copy(files.certificate(), &certificate).unwrap();
+        std::fs::copy(files.key(), &key).unwrap();
+        std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+        if let Some((user, group)) = other_user() {
+            chown(&key, Some(user), Some(group)).unwrap();
+        }
+        let file = |name: &str, path: &Path| format!("{name}={}", path.display());
+        let settings = [file("ssl_cert_file", &certificate), file("ssl_key_file", &key)];
+        let mut server = Self::start_with(&["ssl=on", &settings[0], &settings[1]]).await;
+        server.tls_dir = Some(own);
+        server
     }
 
     /// `host:port`.
@@ -51,6 +80,11 @@ impl Postgres {
     /// The database `postgres`, without TLS.
     pub fn url(&self) -> String {
         self.url_of("postgres")
+    }
+
+    /// The database `postgres`, with TLS or not at all.
+    pub fn tls_url(&self) -> String {
+        self.url().replace("sslmode=disable", "sslmode=require")
     }
 
     /// Another database.
@@ -83,6 +117,55 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
     }
 
+    /// Runs a file with `psql`, which may include others.
+    ///
+    /// # Errors
+    /// What `psql` says.
+    pub fn run_file(&self, path: &Path) -> Result<(), String> {
+        let mut psql = Command::new(program("psql"));
+        psql.args(["-Xq", "-f"]).arg(path).arg(self.url());
+        let output = psql.output().unwrap_or_else(|error| panic!("cannot start psql: {error}"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(said) }
+    }
+
+    /// Runs statements as another role.
+    ///
+    /// # Errors
+    /// What `psql` says.
+    pub fn try_run_as(&self, role: &str, sql: &str) -> Result<(), String> {
+        let mut psql = Command::new(program("psql"));
+        psql.args(["-Xq", "-v", "ON_ERROR_STOP=1", "-c", sql]).arg(self.url_for(role));
+        let output = psql.output().unwrap_or_else(|error| panic!("cannot start psql: {error}"));
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        if output.status.success() { Ok(()) } else { Err(said) }
+    }
+
+    /// The URL for another role.
+    pub fn url_for(&self, role: &str) -> String {
+        format!("postgres://{role}@{}/postgres?sslmode=disable", self.address())
+    }
+
+    /// `pg_dump` of a schema, by `role`, in the form that [`Self::restore`] takes.
+    pub fn dump(&self, role: &str, schema: &str) -> Vec<u8> {
+        let mut dump = Command::new(program("pg_dump"));
+        dump.args(["--format=custom", "--schema", schema]).arg(self.url_for(role));
+        let output = dump.output().unwrap_or_else(|error| panic!("cannot start pg_dump: {error}"));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "pg_dump: {said}");
+        output.stdout
+    }
+
+    /// `pg_restore`, in one transaction, of what no longer exists.
+    pub fn restore(&self, dump: &[u8]) {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("dump");
+        std::fs::write(&file, dump).unwrap();
+        let mut restore = Command::new(program("pg_restore"));
+        restore.args(["--single-transaction", "--exit-on-error", "--dbname"]).arg(self.url());
+        output(restore.arg(file));
+    }
+
     /// Stops it like a crash: connections break, and the next start recovers.
     pub fn kill(&self) {
         stop(self.process.lock().unwrap().take().expect("a running Postgres"));
@@ -108,6 +191,8 @@ impl Drop for Postgres {
 /// Not `kill -9`, which leaves the server's children and its shared memory behind.
 fn stop(mut process: Process) {
     process.signal(Signal::QUIT);
+    // It may hang.
+    hang::signal_all(process.pid(), Signal::CONT);
     let begun = Instant::now();
     while process.exit_status().is_none() && begun.elapsed() < PATIENCE {
         std::thread::sleep(Duration::from_millis(5));
@@ -128,7 +213,8 @@ async fn launch(port: u16, dir: &Path, settings: &[String]) -> Option<Process> {
             assert!(process.has_printed("in use"), "{}", process.output());
             return Some(false);
         }
-        process.has_printed("ready to accept connections").then_some(true)
+        // A replica accepts "read-only connections".
+        process.has_printed("ready to accept").then_some(true)
     })
     .await
     .then_some(process)

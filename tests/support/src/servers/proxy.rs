@@ -1,6 +1,7 @@
 //! The only proxy between a program and its Redis: a network that can be slow, silent, cut or
 //! redirected. Counts bytes and connections for tests.
 
+mod cluster;
 mod connection;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use cluster::ClusterProxy;
 use connection::forward;
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -41,6 +43,8 @@ struct Servers {
     server: String,
     /// Another server for connections that subscribe.
     subscribed: Option<String>,
+    /// Ports that answers name, and what the client is told instead: see [`ClusterProxy`].
+    shown_ports: Vec<(u16, u16)>,
 }
 
 /// State shared by the proxy and its connections.
@@ -64,7 +68,11 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let shared = Arc::new(Shared {
             state: watch::Sender::new(State::default()),
-            servers: Mutex::new(Servers { server: server.to_owned(), subscribed: None }),
+            servers: Mutex::new(Servers {
+                server: server.to_owned(),
+                subscribed: None,
+                shown_ports: Vec::new(),
+            }),
             held_bytes: AtomicUsize::new(0),
             subscriptions: AtomicUsize::new(0),
         });

@@ -76,7 +76,20 @@ impl RedisServer {
     }
 
     pub fn url(&self) -> String {
-        format!("redis://{}", self.address())
+        self.options.url(&self.address())
+    }
+
+    fn client(&self) -> redis::Client {
+        self.options.client(&self.url())
+    }
+
+    /// The port of a cluster node's own traffic.
+    pub(super) fn cluster_port(&self) -> u16 {
+        self.options.cluster_port.expect("a node of a cluster")
+    }
+
+    pub fn is_running(&self) -> bool {
+        self.process.lock().unwrap().is_some()
     }
 
     pub fn pid(&self) -> u32 {
@@ -85,11 +98,15 @@ impl RedisServer {
 
     /// A connection for the test itself, as another service.
     pub async fn connection(&self) -> MultiplexedConnection {
+        self.try_connection().await.unwrap()
+    }
+
+    /// The same, for a server that may be away.
+    pub async fn try_connection(&self) -> redis::RedisResult<MultiplexedConnection> {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(PATIENCE))
             .set_response_timeout(Some(PATIENCE));
-        let client = redis::Client::open(self.url()).unwrap();
-        client.get_multiplexed_async_connection_with_config(&config).await.unwrap()
+        self.client().get_multiplexed_async_connection_with_config(&config).await
     }
 
     /// Runs one command, words separated by spaces.
@@ -119,6 +136,14 @@ impl RedisServer {
         let start = format!("cmdstat_{command}:calls=");
         let line = stats.lines().find_map(|line| line.strip_prefix(start.as_str()));
         line.and_then(|line| line.split(',').next()).map_or(0, |calls| calls.parse().unwrap())
+    }
+
+    /// Number of errors with this code (`MOVED`, `ASK`…) that it has answered.
+    pub async fn errors(&self, code: &str) -> u64 {
+        let stats: String = self.run("INFO errorstats").await;
+        let start = format!("errorstat_{code}:count=");
+        let line = stats.lines().find_map(|line| line.strip_prefix(start.as_str()));
+        line.map_or(0, |count| count.parse().unwrap())
     }
 
     /// A list from its head.
@@ -175,7 +200,7 @@ impl RedisServer {
     /// Replaces the files of a killed server with a copy, or with nothing.
     pub fn replace_files(&self, copy: Option<&TempDir>) {
         assert!(self.process.lock().unwrap().is_none(), "Redis still runs");
-        for entry in std::fs::read_dir(self.dir.path()).unwrap() {
+        for entry in std::fs::read_dir(self.dir()).unwrap() {
             let path = entry.unwrap().path();
             match path.is_dir() {
                 true => std::fs::remove_dir_all(path).unwrap(),
@@ -188,8 +213,12 @@ impl RedisServer {
         }
     }
 
+    fn dir(&self) -> &Path {
+        self.options.dir.as_deref().unwrap_or(self.dir.path())
+    }
+
     fn append_only_dir(&self) -> PathBuf {
-        self.dir.path().join("appendonlydir")
+        self.dir().join("appendonlydir")
     }
 
     /// Pauses it: connections stay open and get no answers.
@@ -207,9 +236,9 @@ impl RedisServer {
 
     /// `None` if the port was taken meanwhile.
     async fn launch(&self) -> Option<Process> {
-        let mut command = self.options.command(self.port, self.dir.path());
+        let mut command = self.options.command(self.port, self.dir());
         let mut process = Process::start("redis-server", &mut command);
-        let client = redis::Client::open(self.url()).unwrap();
+        let client = self.client();
         eventually_within(START_LIMIT, "redis-server answers", async || {
             if let Some(status) = process.exit_status() {
                 assert!(process.has_printed("in use"), "{status}: {}", process.output());
@@ -227,15 +256,17 @@ impl RedisServer {
     }
 
     fn keys_without_expiry(&self) -> redis::RedisResult<Vec<String>> {
-        let client = redis::Client::open(self.url())?;
-        let mut connection = client.get_connection_with_timeout(Duration::from_secs(5))?;
+        let mut connection = self.client().get_connection_with_timeout(Duration::from_secs(5))?;
         connection.set_read_timeout(Some(Duration::from_secs(5)))?;
         let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection)?;
         let foreign = self.foreign.lock().unwrap();
         let mut eternal = Vec::new();
         for key in keys {
-            let ttl: i64 = redis::cmd("TTL").arg(&key).query(&mut connection)?;
-            // -2: it expired in the meantime.
+            let ttl: redis::RedisResult<i64> = redis::cmd("TTL").arg(&key).query(&mut connection);
+            // A replica's keys are its master's.
+            let is_elsewhere = ttl.as_ref().is_err_and(|error| error.redirect_node().is_some());
+            let ttl = if is_elsewhere { -2 } else { ttl? };
+            // -2: it expired in the meantime, or another node of the cluster has it.
             if ttl == -1 && key != shared::keys::ONLINE_USERS && !foreign.contains(&key) {
                 eternal.push(key);
             }

@@ -24,6 +24,9 @@ pub enum Failure {
     Other,
 }
 
+/// The unique indexes of idempotency keys in Postgres.
+const KEYS: [&str; 2] = ["notifications_idempotency", "import_key_pkey"];
+
 /// A failed statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlError {
@@ -37,7 +40,13 @@ impl SqlError {
     /// Classifies an error text of SQLite.
     pub fn sqlite(text: impl Into<String>) -> Self {
         let text = text.into();
-        let missing = ["no such table", "no such column", "has no column named"];
+        let missing = [
+            "no such table",
+            "no such column",
+            "has no column named",
+            // Its trigger is missing.
+            "because it is a view",
+        ];
         let failure = if missing.iter().any(|words| text.contains(words)) {
             Failure::NotMigrated
         } else if text.contains("duplicate column name") {
@@ -63,7 +72,7 @@ impl SqlError {
             "42883" if message.contains("bellwire.") => Failure::NotMigrated,
             // deadlock_detected, serialization_failure: undone either way.
             "40P01" | "40001" => Failure::Deadlock,
-            "23505" if message.contains("notifications_idempotency") => Failure::KeyRace,
+            "23505" if KEYS.iter().any(|index| message.contains(index)) => Failure::KeyRace,
             "25006" => Failure::ReadOnly,
             "53100" => Failure::DiskFull,
             _ => Failure::Other,
@@ -94,6 +103,7 @@ mod tests {
             ("no such table: notifications", Failure::NotMigrated),
             ("no such column: locale", Failure::NotMigrated),
             ("table push_token has no column named locale", Failure::NotMigrated),
+            ("cannot modify imported because it is a view", Failure::NotMigrated),
             ("duplicate column name: locale", Failure::ColumnExists),
             ("database is locked", Failure::Locked),
             ("attempt to write a readonly database", Failure::ReadOnly),
@@ -111,6 +121,7 @@ mod tests {
             ("40P01", "deadlock detected", Failure::Deadlock),
             ("40001", "could not serialize access", Failure::Deadlock),
             ("23505", "duplicate key … \"notifications_idempotency\"", Failure::KeyRace),
+            ("23505", "duplicate key … \"import_key_pkey\"", Failure::KeyRace),
             ("23505", "duplicate key … \"notifications_pkey\"", Failure::Other),
             ("25006", "cannot execute INSERT in a read-only transaction", Failure::ReadOnly),
             ("53100", "could not extend file", Failure::DiskFull),

@@ -3,7 +3,7 @@ use std::rc::Rc;
 use futures_util::future::join_all;
 use futures_util::poll;
 use shared::UserId;
-use shared::notification::Draft;
+use shared::notification::{Draft, Quiet};
 
 use super::*;
 use crate::ports::sql::{Backend, SqlError, Statement, Value};
@@ -41,7 +41,9 @@ impl Sql for Rc<Database> {
         }
         self.commits.borrow_mut().push(ids.clone());
         let row = |(at, id)| {
-            vec![Value::Text(id), Value::Int(at as i64 + 1), Value::Text("epoch".to_owned())]
+            let (seq, epoch) = (Value::Int(at as i64 + 1), Value::Text("epoch".to_owned()));
+            // Those with an even seq are muted.
+            vec![Value::Text(id), seq, epoch, Value::Int(at as i64 & 1)]
         };
         Ok(ids.into_iter().enumerate().map(row).collect())
     }
@@ -119,7 +121,8 @@ fn creates_that_come_during_a_commit_share_the_next_one() {
     // Each gets the outcome of its own entry: the database numbers a commit's entries from 1.
     for (at, created) in created.into_iter().enumerate() {
         let seq = if at == 0 { 1 } else { at as i64 };
-        assert_eq!(created.unwrap().outcomes, [Outcome::Created { seq }], "{at}");
+        let quiet = (seq % 2 == 0).then_some(Quiet::Muted);
+        assert_eq!(created.unwrap().outcomes, [Outcome::Created { seq, quiet }], "{at}");
     }
     assert!(group.results.borrow().is_empty() && group.waiting.borrow().is_empty());
 }

@@ -164,3 +164,76 @@ fn a_new_feed_may_start_at_any_seq() {
     user.take(ours("e", 7));
     assert_eq!(user.heard(), ["welcome", "e7"]);
 }
+
+#[test]
+fn a_muted_entry_takes_its_place_and_is_not_shown() {
+    let mut user = User::at_five();
+    for message in [muted("e", 6), muted("e", 6), ours("e", 7), muted("e", 8)] {
+        assert_eq!(user.take(message), None);
+    }
+    assert_eq!((user.heard(), user.sequencer.seq()), (vec!["e7".to_owned()], Some(8)));
+    // It shows a jump like any other.
+    assert_eq!(user.take(muted("e", 10)), Some(FeedQuery::Feed));
+    user.take(ours("e", 11));
+    user.feed(feed("e", 11, 1..=11));
+    assert_eq!(user.heard(), ["e9", "e11"]);
+    let mut user = User::at_five();
+    assert_eq!(user.take(ours("e", 8)), Some(FeedQuery::Feed));
+    user.take(muted("e", 9));
+    let mut missed = feed("e", 8, 1..=8);
+    missed.entries[5].is_silent = true;
+    user.feed(missed);
+    assert_eq!((user.heard(), user.sequencer.seq()), (vec!["e7".into(), "e8".into()], Some(9)));
+    // The first entry of a feed, and one of a new epoch.
+    let mut user = User::new();
+    user.head(None);
+    assert_eq!(user.take(muted("e", 1)), None);
+    assert_eq!(user.take(muted("f", 1)), Some(FeedQuery::Feed));
+    user.feed(feed("f", 1, 1..=1));
+    assert_eq!(user.heard(), ["welcome", "epoch:f0"]);
+}
+
+/// A feed whose entries above the seq `shown` are not delivered.
+fn quiet_above(shown: i64, feed: Feed) -> Feed {
+    let entries = feed.entries.into_iter().map(|entry| {
+        let is_silent = entry.ours.unwrap().seq > shown;
+        FeedEntry { is_silent, ..entry }
+    });
+    Feed { entries: entries.collect(), ..feed }
+}
+
+#[test]
+fn imported_entries_take_many_places_at_once() {
+    let mut user = User::at_five();
+    // The list holds the newest hundred of them only.
+    for message in
+        [quiet("e", 6, 505), quiet("e", 6, 505), quiet("e", 300, 505), quiet("e", 400, 506)]
+    {
+        assert_eq!(user.take(message), None);
+    }
+    assert_eq!(user.take(ours("e", 507)), None);
+    assert_eq!((user.heard(), user.sequencer.seq()), (vec!["e507".to_owned()], Some(507)));
+
+    // Those below their first place are missed, and those only.
+    assert_eq!(user.take(quiet("e", 509, 1008)), Some(FeedQuery::Feed));
+    user.take(ours("e", 1009));
+    let read = Feed { is_intact: false, ..feed("e", 1009, (508..=508).chain(909..=1009)) };
+    let read = quiet_above(508, read);
+    user.feed(read);
+    assert_eq!(user.heard(), ["e508", "e1009"]);
+    let mut user = User::at_five();
+    assert_eq!(user.take(quiet("e", 10, 509)), Some(FeedQuery::Feed));
+    user.feed(quiet_above(9, feed("e", 509, 410..=509)));
+    assert_eq!((user.heard(), user.sequencer.seq()), (vec!["gap:e9".to_owned()], Some(509)));
+
+    // A feed that begins with them, and one that is not known to be empty.
+    let mut user = User::new();
+    user.head(None);
+    assert_eq!(user.take(quiet("e", 401, 500)), None);
+    assert_eq!(user.take(ours("e", 501)), None);
+    assert_eq!(user.heard(), ["welcome", "e501"]);
+    let mut user = User::new();
+    user.take(quiet("e", 1, 500));
+    user.head(Some(at("e", 500)));
+    assert_eq!((user.heard(), user.sequencer.seq()), (vec!["welcome:e500".to_owned()], Some(500)));
+}

@@ -78,10 +78,10 @@ fn a_feed_that_began_during_an_outage_is_replayed_from_where_it_is_new() {
 }
 
 /// The feed `words`, oldest first: numbers are Bellwire's, other words are foreign.
-fn mixed(head: i64, words: &str) -> Feed {
+pub(super) fn mixed(head: i64, words: &str) -> Feed {
     let entry = |word: &str| match word.parse() {
         Ok(seq) => feed("e", head, [seq]).entries.remove(0),
-        Err(_) => FeedEntry { ours: None, is_expired: false, notification: word.to_owned().into() },
+        Err(_) => FeedEntry { ours: None, is_silent: false, notification: word.to_owned().into() },
     };
     Feed { entries: words.split(' ').map(entry).collect(), ..feed("e", head, []) }
 }
@@ -144,9 +144,31 @@ fn an_expired_entry_counts_and_is_not_shown() {
     user.head(Some(at("e", 1)));
     assert_eq!(user.take(ours("e", 5)), Some(FeedQuery::Feed));
     let mut missed = feed("e", 5, 2..=5);
-    missed.entries[1].is_expired = true;
+    missed.entries[1].is_silent = true;
     user.feed(missed);
     assert_eq!(user.heard(), ["welcome:e1", "e2", "e4", "e5"]);
+}
+
+#[test]
+fn after_an_outage_foreign_elements_around_muted_ones_are_delivered_once() {
+    let mut user = User::at_five();
+    user.take(foreign("x"));
+    user.take(muted("e", 6));
+    user.sequencer.unsync();
+    let with_muted = |head, words| {
+        let mut feed = mixed(head, words);
+        let muted = feed.entries.iter_mut().filter(|entry| entry.notification == "e6");
+        muted.for_each(|entry| entry.is_silent = true);
+        feed
+    };
+    // Its element is newer than the newest that was heard: the feed is read, and has nothing new.
+    assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"e6"))), Some(FeedQuery::Feed));
+    user.feed(with_muted(6, "5 x 6"));
+    assert_eq!(user.heard(), ["x"]);
+    user.sequencer.unsync();
+    assert_eq!(user.head_with(Some(at("e", 6)), Some(mark(b"y"))), Some(FeedQuery::Feed));
+    user.feed(with_muted(6, "5 x 6 y"));
+    assert_eq!(user.heard(), ["y"]);
 }
 
 #[test]
@@ -176,4 +198,27 @@ fn held_messages_are_bounded() {
     // As many as may be held, a gap, and the feed's entries among the dropped ones.
     assert_eq!(heard.len(), 1 + crate::limits::HELD_MESSAGES_MAX + 1 + 100);
     assert_eq!(user.take(ours("e", 2000)), None);
+}
+
+/// Other services append first and publish then: the feed may be read in between.
+#[test]
+fn a_foreign_element_that_was_replayed_is_not_sent_again_when_it_is_published() {
+    let mut user = User::at_five();
+    user.sequencer.unsync();
+    assert_eq!(user.head_with(Some(at("e", 5)), Some(mark(b"b"))), Some(FeedQuery::Feed));
+    user.feed(mixed(5, "5 a b"));
+    assert_eq!(user.heard(), ["a", "b"]);
+    for text in ["b", "a"] {
+        user.take(foreign(text));
+    }
+    assert!(user.heard().is_empty());
+    // The same text is another message from then on, and after any other one.
+    user.take(foreign("a"));
+    assert_eq!(user.heard(), ["a"]);
+    user.sequencer.unsync();
+    user.head_with(Some(at("e", 5)), Some(mark(b"c")));
+    user.feed(mixed(5, "5 a b a c"));
+    user.take(foreign("d"));
+    user.take(foreign("c"));
+    assert_eq!(user.heard(), ["c", "d", "c"]);
 }

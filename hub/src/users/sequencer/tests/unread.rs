@@ -42,6 +42,16 @@ fn a_notification_makes_it_unknown_and_a_change_or_a_read_known() {
 }
 
 #[test]
+fn a_muted_entry_makes_it_unknown() {
+    // It is not unread, but it may have moved an unread one out of the feed window.
+    let mut user = with_three();
+    user.take(muted("e", 6));
+    assert_eq!(user.unread(), None);
+    user.head_unread(6, 3);
+    assert_eq!(user.unread(), Some(3));
+}
+
+#[test]
 fn it_ends_when_an_entry_expires() {
     let mut user = with_three();
     let soon = Unread { count: 2, until_ms: NOW.as_millis() as i64 + 10 };

@@ -31,11 +31,7 @@ async fn a_mistake_is_logged_with_its_line_and_nothing_is_served() {
     let wrong = "[[resource]]\npath = \"a\"\nfresh = \"soon\"\nhttp = { url = \"http://x/\" }\n";
     let functions = Functions::with(&redis).resources(wrong).start().await;
     functions.get("/cache/a").send().await.expect_problem(500, "internal");
-    support::eventually("the log names line and field", async || {
-        let output = functions.output();
-        (output.contains("line 3") && output.contains("`fresh`")).then_some(())
-    })
-    .await;
+    support::logged(|| functions.output(), &["line 3", "`fresh`"]).await;
     // The rest of the application is not concerned.
     functions.get("/healthz").send().await.expect(200);
 }

@@ -142,3 +142,25 @@ async fn preferences_and_missing_devices_end_a_job() {
         assert_eq!(on.jobs(), 3, "{}", on.name);
     }
 }
+
+/// What a user does not want in the feed may still be wanted as a push.
+#[tokio::test]
+async fn a_muted_notification_is_pushed_unless_it_is_for_the_unread() {
+    for on in both().await {
+        on.give_tokens(&["alice"]).await;
+        let kinds = json!({"like": {"feed": false}, "advert": {"feed": false, "push": false}});
+        on.put_preferences("alice", json!({ "kinds": kinds })).await;
+        for kind in ["like", "advert"] {
+            for when in ["always", "offline", "unread"] {
+                let title = format!("{kind} {when}");
+                let push = json!({ "when": when });
+                let body = json!({"userId": "alice", "title": title, "kind": kind, "push": push});
+                let created = on.functions.create(&body).await.expect(201).json();
+                assert_eq!(created["muted"], true, "{}", on.name);
+            }
+        }
+        let expected = words(&["like always", "like offline"]);
+        assert_eq!(all(&on).await, (expected, 4), "{}", on.name);
+        assert_eq!(on.jobs(), 2, "{}: the others are gone", on.name);
+    }
+}

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use support::wait::eventually;
-use support::{Functions, RedisServer, paths, token};
+use support::{Functions, RedisServer, logged, paths, token};
 
 use super::{detail, ready};
 
@@ -55,8 +54,10 @@ fn wanted(component: &str, application: &Variables) -> BTreeSet<String> {
     let is_read = |name: &str| match name {
         // A word that is in other words, too. It is read together with this:
         "record" => reads("postgres_url"),
+        // Likewise. Whoever publishes needs it: the scripts that do are in its code.
+        "live" => reads("SPUBLISH', own"),
         // For the permissions in the manifest; code names them in errors only.
-        "redis_host" | "postgres_host" => false,
+        "redis_host" | "postgres_host" | "auth_origin" | "auth_jwks_origin" => false,
         // Of the example resource in resources.toml, which a build holds against the manifest.
         "settings_host" => component == "cache",
         _ => reads(name),
@@ -81,7 +82,7 @@ const OURS: [&str; 9] = [
 fn every_component_is_given_what_it_reads_and_nothing_else() {
     let (application, given) = (application(), given());
     let count = |of: &str| given[of].len();
-    assert_eq!((count("presence"), count("feed"), count("ops"), count("cache")), (6, 8, 9, 9));
+    assert_eq!((count("presence"), count("feed"), count("ops"), count("cache")), (9, 12, 13, 12));
     for (component, variables) in &given {
         let names: BTreeSet<String> = variables.keys().cloned().collect();
         let mut wanted = wanted(component, &application);
@@ -134,11 +135,7 @@ async fn a_component_that_lacks_a_variable_names_it() {
     let refused = refused.expect_problem(500, "internal");
     let expected = "config: the variable `redis_url` is not given to this component";
     assert_eq!(detail(&refused), expected);
-    eventually("the log names it", async || {
-        let log = functions.output();
-        (log.contains("variable_failed") && log.contains("redis_url")).then_some(())
-    })
-    .await;
+    logged(|| functions.output(), &["variable_failed", "redis_url"]).await;
     // The others have theirs.
     let feed = functions.get("/users/alice/notifications").token(&token("alice", ""));
     feed.send().await.expect(200);

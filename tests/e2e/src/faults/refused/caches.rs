@@ -25,10 +25,14 @@ fn invalidate(mode: &str) -> Call {
 
 #[tokio::test]
 async fn a_read_or_an_invalidation() {
+    check(cases()).await;
+}
+
+fn cases() -> Vec<Case> {
     let led = || vec![read()];
     let stored = || vec![read(), write("value", "{}")];
     let tags = |mode| call(&script::CACHE_TAGS, &keys()[3..], &[mode, "changed", "600000"]);
-    check(vec![
+    vec![
         Case::new("miss", Vec::new(), read()),
         Case::new("lead a refresh", vec![read(), write("value", "{}"), invalidate("soft")], read())
             .any_answer(),
@@ -39,8 +43,54 @@ async fn a_read_or_an_invalidation() {
             .any_answer(),
         Case::new("tags softly", stored(), tags("soft")).any_answer(),
         Case::new("tags hard", led(), tags("hard")).any_answer(),
-    ])
-    .await;
+    ]
+}
+
+/// The calls as a cluster gets them, which has tags in other slots, and those of counts.
+pub(in crate::faults) fn cases_of_a_cluster() -> Vec<Case> {
+    const TAG: &str = "v/1 0 0";
+    let own = || keys()[..3].to_vec();
+    let read = || call(&script::CACHE_READ, &own(), &["0", LEASE, "", "", TAG]);
+    let write = |mode: &str, tag: &str| {
+        let times = "60000 180000 0 0 600000";
+        call(&script::CACHE_WRITE, &own(), &["lease0", mode, times, "{}", "tag", "", "", "", tag])
+    };
+    let invalidate = |mode: &str| {
+        call(&script::CACHE_INVALIDATE, &own(), &[mode, "180000", "again", "600000", TAG])
+    };
+    let stored = || vec![read(), write("value", TAG)];
+    let led_again = || vec![read(), write("value", TAG), invalidate("soft"), read()];
+    let tag = &keys()[3..];
+    let peek = || call(&script::CACHE_PEEK, &keys()[..2], &["bw:tag:{t}", "elsewhere"]);
+    let versions = |renew: &str| call(&script::CACHE_VERSIONS, tag, &["word", "600000", renew]);
+    let tags = call(&script::CACHE_TAGS, tag, &["soft", "changed", "600000"]);
+    let hour = ["bw:counts:{cache}:1".to_owned()];
+    let counts = ["600", "page", "1", "0", "2", "0", "0", "7", "7"];
+    let count = || call(&script::CACHE_COUNT, &hour, &counts);
+    let foreign = ["SET", "page", "{}", "EX", "600"];
+    vec![
+        Case::new("read what is not there", Vec::new(), read()).any_answer(),
+        Case::new("read another service's", Vec::new(), read()).command(&foreign).any_answer(),
+        Case::new("read what is fresh", stored(), read()).any_answer(),
+        Case::new("read what is stale", [stored(), vec![invalidate("soft")]].concat(), read())
+            .any_answer(),
+        Case::new("peek", stored(), peek()).any_answer(),
+        Case::new("write what is new", vec![read()], write("value", TAG)),
+        Case::new("write", led_again(), write("value", TAG)),
+        Case::new("write the same", led_again(), write("same", TAG)),
+        Case::new("write that it is gone", led_again(), write("absent", TAG)),
+        Case::new("write an error", led_again(), write("error", TAG)),
+        Case::new("write too late", led_again(), write("value", "v/2 5 0")),
+        Case::new("invalidate softly", stored(), invalidate("soft")),
+        Case::new("invalidate hard", led_again(), invalidate("hard")),
+        Case::new("invalidate another service's", Vec::new(), invalidate("soft")).command(&foreign),
+        Case::new("versions of a new tag", Vec::new(), versions("")),
+        Case::new("versions", vec![versions("")], versions("1")),
+        Case::new("tags", vec![versions("")], tags),
+        Case::new("count", vec![count()], count()),
+        Case::new("count for the first time", Vec::new(), count()),
+        Case::new("sum", vec![count()], call(&script::CACHE_SUM, &hour, &[])),
+    ]
 }
 
 /// A write that is refused ends the cache lease: the next reader fetches again.

@@ -1,5 +1,6 @@
 //! Feeds: what is appended lies there once, was published once, and counts as unread.
 
+use shared::live::Live;
 use shared::{UserId, keys, script};
 
 use super::{Bench, Call, Case, Refusal, call, check};
@@ -11,27 +12,41 @@ fn feed() -> Vec<String> {
     vec![keys::feed(&user), keys::feed_companion(&user)]
 }
 
+/// Entries 6 and 7 are muted, those above imported.
 fn element(seq: i64) -> String {
+    let quiet = match seq {
+        ..=5 => "",
+        6..=7 => "\"muted\":true,",
+        8.. => "\"imported\":true,",
+    };
     format!(
         "{{\"id\":\"018f0000-0000-7000-8000-00000000000{seq}\",\"userId\":\"alice\",\"seq\":{seq},\
-         \"title\":\"t\",\"createdAt\":\"2026-01-01T00:00:00.000Z\"}}"
+         {quiet}\"title\":\"t\",\"createdAt\":\"2026-01-01T00:00:00.000Z\"}}"
     )
 }
 
 /// Entries `seqs` with three as the most that a feed holds.
 fn push(mode: &str, after: i64, publish_after: i64, seqs: &[i64]) -> Call {
+    push_on(keys::NOTIFICATIONS_CHANNEL, mode, after, publish_after, seqs)
+}
+
+fn push_on(channels: &str, mode: &str, after: i64, publish_after: i64, seqs: &[i64]) -> Call {
     let (after, publish_after) = (after.to_string(), publish_after.to_string());
     let head = seqs.last().copied().unwrap_or(0).to_string();
-    let channel = keys::NOTIFICATIONS_CHANNEL;
     let mut call = call(
         &script::FEED_PUSH,
         &feed(),
-        &[mode, "e", &after, &publish_after, "3", "600", &head, "1", "1=5;", channel],
+        &[mode, "e", &after, &publish_after, "3", "600", &head, "1", "1=5;", channels],
     );
     for seq in seqs {
         // One that expires some day: asks for the time.
-        let expires = if *seq == 2 { "99999999999999" } else { "0" };
-        call.args.extend([seq.to_string(), element(*seq), expires.to_owned()]);
+        let expires = match *seq {
+            2 => "99999999999999".to_owned(),
+            6..=7 => "-1".to_owned(),
+            8.. => (-1 - seq).to_string(),
+            _ => "0".to_owned(),
+        };
+        call.args.extend([seq.to_string(), element(*seq), expires]);
     }
     call
 }
@@ -46,17 +61,29 @@ fn delete(id: &str, seq: &str) -> Call {
 }
 
 fn delete_and_tell(id: &str, seq: &str, event: &str) -> Call {
-    let channel = keys::EVENTS_CHANNEL;
-    call(&script::FEED_DELETE, &feed(), &["2", "600", id, "e", seq, "3", NOW, channel, event])
+    delete_on(keys::EVENTS_CHANNEL, id, seq, event)
 }
 
-#[tokio::test]
-async fn a_push_or_a_load() {
+fn delete_on(channels: &str, id: &str, seq: &str, event: &str) -> Call {
+    call(&script::FEED_DELETE, &feed(), &["2", "600", id, "e", seq, "3", NOW, channels, event])
+}
+
+fn cases_of_pushes() -> Vec<Case> {
     let foreign = "{\"userId\":\"alice\"}";
-    let mut cases = vec![
+    vec![
         Case::new("push", vec![push("load", 0, 0, &[1])], push("push", 1, 0, &[2])),
         Case::new("push two", vec![push("load", 0, 0, &[1])], push("push", 1, 0, &[2, 3])),
         Case::new("trim", vec![push("load", 0, 0, &[1, 2, 3])], push("push", 3, 0, &[4, 5])),
+        Case::new("push of a muted one", vec![push("load", 0, 0, &[5])], push("push", 5, 0, &[6])),
+        Case::new("push around muted ones", vec![push("load", 4, 4, &[5])], {
+            push("push", 5, 0, &[6, 7])
+        }),
+        Case::new("load of muted ones", Vec::new(), push("load", 3, 3, &[4, 5, 6])),
+        Case::new("load of imported ones", Vec::new(), push("load", 7, 7, &[8, 9])),
+        Case::new("imported ones to a warm feed", vec![push("load", 6, 6, &[7])], {
+            push("load", 6, 6, &[7, 8, 9])
+        })
+        .command(&["LPUSH", &feed()[0], foreign]),
         Case::new("first load", Vec::new(), push("load", 0, 0, &[1, 2])),
         Case::new("load", vec![push("load", 0, 0, &[1, 2])], push("load", 0, 2, &[1, 2, 3]))
             .command(&["RPUSH", &feed()[0], foreign])
@@ -64,7 +91,12 @@ async fn a_push_or_a_load() {
         Case::new("load and trim", vec![push("load", 0, 0, &[2])], push("load", 2, 2, &[3, 4, 5]))
             .command(&["LPUSH", &feed()[0], foreign])
             .command(&["HDEL", &feed()[1], "epoch"]),
-    ];
+    ]
+}
+
+#[tokio::test]
+async fn a_push_or_a_load() {
+    let mut cases = cases_of_pushes();
     for case in &mut cases {
         case.reads = vec![read(), call(&script::FEED_HEADS, &feed(), &["e"])];
     }
@@ -73,15 +105,48 @@ async fn a_push_or_a_load() {
 
 #[tokio::test]
 async fn a_mark_or_a_delete() {
+    check(cases_of_changes()).await;
+}
+
+/// Another service's element.
+const THEIRS: &str = r#"{"id":17,"userId":"alice"}"#;
+
+static LPUSH: script::Script =
+    script::Script::new("lpush", "redis.call('LPUSH', KEYS[1], ARGV[1])");
+
+/// An entry and one of theirs above it.
+fn theirs_on_top() -> Vec<Call> {
+    vec![push("load", 0, 0, &[1]), call(&LPUSH, &feed(), &[THEIRS])]
+}
+
+/// One of theirs between two entries.
+fn theirs_inside() -> Vec<Call> {
+    [theirs_on_top(), vec![push("push", 1, 0, &[2])]].concat()
+}
+
+fn mark_theirs(channels: &str) -> Call {
+    let mut mark = mark_on(channels);
+    mark.args.extend(["5".to_owned(), "17".to_owned(), "other".to_owned()]);
+    mark
+}
+
+/// A repeat finds nothing to tell of.
+fn remove(channels: &str, event: &str) -> Call {
+    call(&script::FEED_REMOVE, &feed(), &["17", "3", NOW, channels, event])
+}
+
+fn mark_on(channels: &str) -> Call {
+    let event = "{\"type\":\"read\",\"unread\":";
+    let args = ["2", "1=5;2=5;", "600", "3", NOW, channels, event, "e"];
+    call(&script::FEED_MARK, &feed(), &args)
+}
+
+fn cases_of_changes() -> Vec<Case> {
     let id = |seq: i64| element(seq)[7..43].to_owned();
     let three = || vec![push("load", 0, 0, &[1, 2, 3])];
-    let event = "{\"type\":\"read\",\"unread\":";
-    let mark = call(
-        &script::FEED_MARK,
-        &feed(),
-        &["2", "1=5;2=5;", "600", "3", NOW, keys::EVENTS_CHANNEL, event, "e"],
-    );
-    check(vec![
+    let mark = mark_on(keys::EVENTS_CHANNEL);
+    let marked_theirs = [theirs_on_top(), vec![mark_theirs(keys::EVENTS_CHANNEL)]].concat();
+    vec![
         Case::new("mark", three(), mark.clone()).reads(vec![read()]),
         Case::new("mark of a cold feed", Vec::new(), mark),
         Case::new("delete the newest", three(), delete(&id(3), "3"))
@@ -92,8 +157,77 @@ async fn a_mark_or_a_delete() {
             .any_answer(),
         Case::new("delete before its push", three(), delete(&id(4), "4")),
         Case::new("erase", three(), delete("", "0")).any_answer(),
-    ])
-    .await;
+        Case::new("mark of theirs", three(), mark_theirs(keys::EVENTS_CHANNEL))
+            .command(&["LPUSH", &feed()[0], THEIRS])
+            .reads(vec![read()]),
+        Case::new("load beside a mark of theirs", marked_theirs, push("load", 0, 1, &[1, 2]))
+            .command(&["HDEL", &feed()[1], "epoch"])
+            .reads(vec![read()]),
+        Case::new("removal from the top", theirs_on_top(), remove(keys::EVENTS_CHANNEL, ""))
+            .command(&["LPUSH", &feed()[0], "{}"])
+            .reads(vec![read()])
+            .any_answer(),
+        Case::new("removal from the middle", theirs_inside(), remove(keys::EVENTS_CHANNEL, ""))
+            .command(&["LPUSH", &feed()[0], "{}"])
+            .reads(vec![read()])
+            .any_answer(),
+        Case::new("removal from a cold feed", Vec::new(), remove(keys::EVENTS_CHANNEL, ""))
+            .command(&["LPUSH", &feed()[0], THEIRS, THEIRS])
+            .any_answer(),
+    ]
+}
+
+/// The calls that publish on the user's own channel, in these ways.
+pub(in crate::faults) fn cases_of_own_channels() -> Vec<Case> {
+    let user = UserId::parse("alice").unwrap();
+    let three = || vec![push("load", 0, 0, &[1, 2, 3])];
+    let event = "{\"type\":\"removed\",\"unread\":";
+    let mut cases = Vec::new();
+    for live in [Live::Own, Live::Bridge] {
+        let push_on = |mode: &str, after, seqs: &[i64]| {
+            let channels = live.channels(keys::NOTIFICATIONS_CHANNEL, &user);
+            push_on(&channels, mode, after, 0, seqs)
+        };
+        let events = live.channels(keys::EVENTS_CHANNEL, &user);
+        cases.extend([
+            Case::new("push to the user", three(), push_on("push", 3, &[4, 5])),
+            Case::new("load for the user", Vec::new(), push_on("load", 0, &[1, 2])),
+            Case::new("muted for the user", vec![push("load", 4, 4, &[5])], {
+                push_on("push", 5, &[6, 7])
+            }),
+            Case::new("mark for the user", three(), mark_on(&events)),
+            Case::new("delete for the user", three(), {
+                delete_on(&events, &element(2)[7..43], "2", event)
+            })
+            .any_answer(),
+            Case::new("removal for the user", theirs_inside(), remove(&events, event)).any_answer(),
+        ]);
+    }
+    cases
+}
+
+/// Pushes whose channels are refused, one or both: nothing is appended or published twice.
+#[tokio::test]
+async fn a_push_to_own_channels() {
+    let is_push = |case: &Case| case.call.script.name == "feed_push";
+    let cases: Vec<Case> = cases_of_own_channels().into_iter().filter(is_push).collect();
+    let bench = Bench::start().await;
+    let user = UserId::parse("alice").unwrap();
+    for case in &cases {
+        bench.prepare(case).await;
+        let answer = bench.eval(&case.call, 1, false).await.unwrap();
+        let expected = bench.end(case).await;
+        for kept in [keys::NOTIFICATIONS_CHANNEL.to_owned(), keys::live_channel(&user)] {
+            bench.check(case, &Refusal::ChannelsBut(kept), &answer, &expected).await;
+        }
+    }
+    check(cases).await;
+}
+
+/// As a cluster gets them.
+pub(in crate::faults) fn cases_of_a_cluster() -> Vec<Case> {
+    let all = [cases_of_pushes(), cases_of_changes(), cases_of_reads(), cases_of_own_channels()];
+    all.concat()
 }
 
 #[tokio::test]
@@ -128,8 +262,12 @@ async fn a_delete_does_not_depend_on_whether_it_may_be_told() {
 
 #[tokio::test]
 async fn a_read() {
+    check(cases_of_reads()).await;
+}
+
+fn cases_of_reads() -> Vec<Case> {
     let three = || vec![push("load", 0, 0, &[1, 2, 3])];
-    check(vec![
+    vec![
         Case::new("read", three(), read()).any_answer(),
         Case::new("read after a trim", three(), read())
             .command(&["LPUSH", &feed()[0], "{}"])
@@ -138,6 +276,5 @@ async fn a_read() {
         Case::new("entry", three(), call(&script::FEED_ENTRY, &feed(), &[&element(1)[7..43]])),
         Case::new("heads", three(), call(&script::FEED_HEADS, &feed(), &["e"])),
         Case::new("unread", three(), call(&script::FEED_UNREAD, &feed(), &["3", NOW])).any_answer(),
-    ])
-    .await;
+    ]
 }

@@ -3,7 +3,7 @@
 use shared::keys::{ONLINE_USERS, PRESENCE_HUB_PREFIX, PRESENCE_LEASES, PRESENCE_REVS};
 use shared::script::{self, Script};
 
-use super::{Bench, Call, Case, Refusal, call};
+use super::{Bench, Call, Case, Refusal, call, words};
 
 /// What a hub knows of its calls, as `hub/src/presence/lease.rs` does.
 struct Hub {
@@ -73,6 +73,29 @@ async fn prepare(bench: &Bench) -> Hub {
     bench.redis.run::<i64>("SADD online_users dora alice dirk theo").await;
     bench.redis.run::<()>("CONFIG RESETSTAT").await;
     hub
+}
+
+/// The same for a cluster, with a beat and the end of a hub.
+pub(in crate::faults) fn cases() -> Vec<Case> {
+    let (mut hub, mut other) = (Hub::new("ours"), Hub::new("other"));
+    let before = vec![other.sync(&["carol", "olga"], &[]), hub.sync(&["carol", "erik"], &[])];
+    hub.revs = words(&["1"]);
+    let dead = format!("{PRESENCE_HUB_PREFIX}dead");
+    let with_dead = |name, before: &[Call], call| {
+        Case::new(name, before.to_vec(), call)
+            .command(&["SADD", &dead, "dora", "alice", "dirk"])
+            .command(&["EXPIRE", &dead, "600"])
+            .command(&["ZADD", PRESENCE_LEASES, "1", "dead"])
+            .command(&["SADD", ONLINE_USERS, "dora", "alice", "dirk", "theo"])
+    };
+    let release = hub.call(&script::PRESENCE_RELEASE, &[]);
+    let first = Hub::new("third").sync(&["alice"], &[]);
+    vec![
+        with_dead("a beat", &before, hub.sync(&["alice", "bob"], &["carol", "erik"])),
+        with_dead("the end", &before, release),
+        Case::new("the first hub", Vec::new(), first.clone()),
+        Case::new("another hub", before, first),
+    ]
 }
 
 async fn online(bench: &Bench) -> Vec<String> {

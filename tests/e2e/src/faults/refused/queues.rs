@@ -49,17 +49,24 @@ fn dead() -> Call {
 
 #[tokio::test]
 async fn a_send() {
-    check(vec![
+    check(cases_of_sends()).await;
+}
+
+fn cases_of_sends() -> Vec<Case> {
+    vec![
         Case::new("send", two(), send("0", &[], &["4", "5"])),
         Case::new("send with a dedup id", two(), send("0", &["bw:dedup:{work}:d"], &["4"])),
         Case::new("send with a delay", two(), send("600000", &[], &["4", "5"])),
         Case::new("first", Vec::new(), send("600000", &["bw:dedup:{work}:d"], &["4"])),
-    ])
-    .await;
+    ]
 }
 
 #[tokio::test]
 async fn a_receive() {
+    check(cases_of_receives()).await;
+}
+
+fn cases_of_receives() -> Vec<Case> {
     let mut over = two();
     // Over at once: their time is counted from now.
     over.push(receive("0"));
@@ -69,7 +76,7 @@ async fn a_receive() {
     promoted.extend(two());
     let mut dying = over.clone();
     dying.push(receive("0"));
-    check(vec![
+    vec![
         Case::new("receive", two(), receive("60000")).reads(vec![dead()]),
         Case::new("receive again", given_back, receive("60000")).reads(vec![dead()]),
         Case::new("receive what is over", over, receive("60000")).reads(vec![dead()]),
@@ -77,16 +84,19 @@ async fn a_receive() {
             .command(&["ZADD", "bw:delayed:{work}", "XX", "1", "0123456789abcdefa1"])
             .reads(vec![dead()]),
         Case::new("receive what dies", dying, receive("60000")).reads(vec![dead()]),
-    ])
-    .await;
+    ]
 }
 
 #[tokio::test]
 async fn a_use() {
+    check(cases_of_uses()).await;
+}
+
+fn cases_of_uses() -> Vec<Case> {
     let keys = [keys::QUEUES.to_owned(), keys::QUEUES_TOUCHED.to_owned()];
     let touch = |name: &str, max: &str| call(&script::QUEUES_TOUCH, &keys, &[name, "1000", max]);
     let old = ["ZADD", &keys[1], "XX", "1000000000", "old"];
-    check(vec![
+    vec![
         Case::new("first use", Vec::new(), touch("new", "10")),
         Case::new("drops what is old", vec![touch("old", "10")], touch("new", "10")).command(&old),
         Case::new(
@@ -95,15 +105,18 @@ async fn a_use() {
             touch("c", "2"),
         )
         .command(&["ZINCRBY", &keys[1], "-9", "a"]),
-    ])
-    .await;
+    ]
 }
 
 #[tokio::test]
 async fn a_word_about_messages() {
+    check(cases_of_words()).await;
+}
+
+fn cases_of_words() -> Vec<Case> {
     let mut buried = received();
     buried.push(settle(&script::QUEUE_NACK, &["0", "no", "1"]));
-    check(vec![
+    vec![
         Case::new("ack", received(), settle(&script::QUEUE_ACK, &[])),
         Case::new("nack", received(), settle(&script::QUEUE_NACK, &["0", "no", "0"])),
         Case::new("nack for later", received(), settle(&script::QUEUE_NACK, &["60000", "no", "0"])),
@@ -112,6 +125,23 @@ async fn a_word_about_messages() {
         Case::new("dead", buried.clone(), dead()),
         Case::new("stats", buried.clone(), queue(&script::QUEUE_STATS, &[], &[])).any_answer(),
         Case::new("redrive", buried, queue(&script::QUEUE_REDRIVE, &[], &["10"])),
-    ])
-    .await;
+    ]
+}
+
+/// Only where nothing is refused: a page is answered whether or not it may drop a name.
+fn cases_of_pages() -> Vec<Case> {
+    let keys = [keys::QUEUES.to_owned(), keys::QUEUES_TOUCHED.to_owned()];
+    let touch = call(&script::QUEUES_TOUCH, &keys, &["a", "1000", "10"]);
+    let page = call(&script::QUEUES_PAGE, &keys, &["", "10", "1000"]);
+    vec![
+        Case::new("page", vec![touch.clone()], page.clone()),
+        Case::new("page of names without a time", vec![touch], page)
+            .command(&["ZADD", &keys[0], "0", "b"]),
+    ]
+}
+
+/// As a cluster gets them: the same.
+pub(in crate::faults) fn cases() -> Vec<Case> {
+    let uses = [cases_of_uses(), cases_of_pages()].concat();
+    [cases_of_sends(), cases_of_receives(), uses, cases_of_words()].concat()
 }

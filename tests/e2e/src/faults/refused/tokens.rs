@@ -27,8 +27,22 @@ fn refill(token: &str) -> Call {
 
 #[tokio::test]
 async fn every_call() {
+    let set = vec![write("set", "4", "old")];
+    let mut cases = cases();
+    cases.extend([
+        Case::new("read of many", set, call(&script::TOKEN_READ, &many(), &["600"])),
+        Case::new("refill of many", Vec::new(), {
+            let args = ["600", "600", "60", "5", "new", "6", ""];
+            call(&script::TOKEN_REFILL, &many(), &args)
+        }),
+    ]);
+    check(cases).await;
+}
+
+/// Those of one user.
+pub(in crate::faults) fn cases() -> Vec<Case> {
     let set = || vec![write("set", "4", "old")];
-    check(vec![
+    vec![
         Case::new("set", set(), write("set", "5", "new")),
         Case::new("drop", set(), write("drop", "5", "old")).any_answer(),
         Case::new("remove", set(), write("remove", "5", "")).any_answer(),
@@ -40,11 +54,5 @@ async fn every_call() {
             call(&script::TOKEN_READ, &keys(), &["600"])
         })
         .command(&["SET", TOKEN, "theirs", "EX", "500"]),
-        Case::new("read of many", set(), call(&script::TOKEN_READ, &many(), &["600"])),
-        Case::new("refill of many", Vec::new(), {
-            let args = ["600", "600", "60", "5", "new", "6", ""];
-            call(&script::TOKEN_REFILL, &many(), &args)
-        }),
-    ])
-    .await;
+    ]
 }

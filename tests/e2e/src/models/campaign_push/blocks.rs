@@ -220,8 +220,9 @@ async fn a_deleted_campaign_leaves_nothing_and_its_workers_learn_it() {
     push.settle(&mut block).await;
     let all = keys::campaign_push(&push.id);
     let mut keys = all[..2].to_vec();
-    keys.extend([keys::campaign_responses(&push.id), "bw:once:{campaign:c}:d".to_owned()]);
+    keys.push("bw:once:{campaign:c}:d".to_owned());
     keys.extend_from_slice(&all[2..]);
+    keys.push(keys::campaign_responses(&push.id));
     push.eval(&script::CAMPAIGN_DELETE, &keys, &[b"60".to_vec()]).await;
     let left: Vec<String> = redis.run("KEYS *").await;
     assert!(left.iter().all(|key| key.starts_with("bw:once:")), "{left:?}");

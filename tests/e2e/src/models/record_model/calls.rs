@@ -155,7 +155,7 @@ impl World {
         let before = self.look(at).await;
         let was_cold = !before.is_warm || before.epoch.as_ref() != Some(&marks.at.epoch);
         let unread =
-            marks::bring(&self.redis, &self.record, &user(at), &marks, self.now_ms, "").await;
+            marks::bring(&self.redis, &self.record, &user(at), &marks, &[], self.now_ms, "").await;
         if self.struck() {
             self.expected.doubts[at].marks_are_stale = true;
             return Ok(());

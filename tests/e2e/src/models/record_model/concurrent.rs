@@ -15,13 +15,13 @@ use runtime::record::{Deleted, Marked, NewEntry, Outcome};
 use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
 use shared::notification::{Draft, Notification};
 use shared::time::rfc3339;
-use shared::{UserId, keys, script};
+use shared::{Preferences, UserId, keys, script};
 use support::RedisServer;
 
 use super::calls::page_of;
 use super::crowd::{Member, Server};
 use super::feed::Feed;
-use super::heard::{Listener, check_order};
+use super::heard::{Listener, check_order, is_heard};
 use super::seed::{cases, seed, unique, uuid_v7};
 
 const TASKS: u64 = 8;
@@ -71,6 +71,9 @@ async fn run(server: &Server, redis: &RedisServer, seed: u64) -> Result<(), Stri
     quiet.database.remove().await;
     redis.run::<()>("FLUSHALL").await;
     quiet.record.migrate().await.map_err(|error| error.to_string())?;
+    let muting = Preferences::from_json(r#"{"kinds":{"quiet":{"feed":false}}}"#).unwrap();
+    let put = quiet.record.put_preferences(&user(1), &muting, NOW_MS).await;
+    put.map_err(|error| error.to_string())?;
     let (epoch, _) = quiet.record.pending("", 1).await.map_err(|error| error.to_string())?;
     let mut listener = Listener::subscribe(redis).await;
     let made = Rc::new(RefCell::new(Made::default()));
@@ -91,7 +94,7 @@ async fn run(server: &Server, redis: &RedisServer, seed: u64) -> Result<(), Stri
             quiet.record.delete(&user(at), &id, NOW_MS).await.map_err(|error| error.to_string())?;
         forget(&quiet, at, &at_rev.ok_or("a deleted entry is unknown")?, &id).await?;
     }
-    let outcome = relay::run(&quiet.redis, &quiet.record, || NOW_MS, i64::MAX).await;
+    let outcome = relay::run(&quiet.redis, &quiet.record, NOW_MS, || true).await;
     let outcome = outcome.map_err(|error| format!("the relay failed: {error:?}"))?;
     if outcome.pending > 0 {
         return Err(format!("the relay left {outcome:?}"));
@@ -105,10 +108,9 @@ async fn run(server: &Server, redis: &RedisServer, seed: u64) -> Result<(), Stri
     }
     let messages = listener.take(&mut redis.connection().await).await;
     check_order(&messages, &BTreeSet::new(), &BTreeSet::new())?;
-    let heard: BTreeSet<&str> = messages.iter().map(|message| message.json.as_str()).collect();
     let all = made.by_user.iter().flat_map(BTreeMap::values);
     for entry in all.filter(|entry| !made.deleted.contains(&entry.id)) {
-        if !heard.contains(entry.to_json().as_str()) {
+        if !is_heard(&messages, &entry.to_json()) {
             return Err(format!("never published: {entry:?}"));
         }
     }
@@ -122,15 +124,20 @@ async fn act(member: &Member, redis: &RedisServer, made: &RefCell<Made>) -> Resu
         0..8 => {
             let many = if member.pick(8) == 0 { 12 } else { 1 + member.pick(3) };
             let items: Vec<NewEntry> = (0..many)
-                .map(|_| item(if many > 2 { member.pick(2) as usize } else { at }))
+                .map(|_| {
+                    let at = if many > 2 { member.pick(2) as usize } else { at };
+                    item(at, member.pick(3) == 0)
+                })
                 .collect();
             let created = member.record.create(&items, 0).await.map_err(record)?;
             let mut groups: [Vec<Notification>; 2] = Default::default();
             for (item, outcome) in items.into_iter().zip(created.outcomes) {
-                let Outcome::Created { seq } = outcome else { return Err(format!("{outcome:?}")) };
+                let Outcome::Created { seq, quiet } = outcome else {
+                    return Err(format!("{outcome:?}"));
+                };
                 let NewEntry { draft, id, created_at_ms, .. } = item;
                 let at = usize::from(draft.user_id.as_str() == "bob");
-                let entry = Notification { id, seq, draft, created_at_ms };
+                let entry = Notification { id, seq, draft, created_at_ms, quiet };
                 if made.borrow_mut().by_user[at].insert(seq, entry.clone()).is_some() {
                     return Err(format!("{seq} was given twice"));
                 }
@@ -151,7 +158,8 @@ async fn act(member: &Member, redis: &RedisServer, made: &RefCell<Made>) -> Resu
             let marks = member.record.mark_read(&user, &marked, NOW_MS, FEED_MARKS_MAX).await;
             let marks = marks.map_err(record)?;
             member.dawdle().await;
-            let done = marks::bring(&member.redis, &member.record, &user, &marks, NOW_MS, "").await;
+            let done =
+                marks::bring(&member.redis, &member.record, &user, &marks, &[], NOW_MS, "").await;
             bearable(done.map(drop))?;
         }
         13..15 => {
@@ -169,7 +177,7 @@ async fn act(member: &Member, redis: &RedisServer, made: &RefCell<Made>) -> Resu
             }
         }
         15..17 => {
-            let outcome = relay::run(&member.redis, &member.record, || NOW_MS, i64::MAX).await;
+            let outcome = relay::run(&member.redis, &member.record, NOW_MS, || true).await;
             if let Err(relay::RelayError::Record(error)) = outcome {
                 return Err(record(error));
             }
@@ -184,12 +192,12 @@ async fn act(member: &Member, redis: &RedisServer, made: &RefCell<Made>) -> Resu
     Ok(())
 }
 
-fn item(at: usize) -> NewEntry {
+fn item(at: usize, is_quiet: bool) -> NewEntry {
     let draft = Draft {
         user_id: user(at),
         title: "title".to_owned(),
         body: None,
-        kind: None,
+        kind: is_quiet.then(|| "quiet".to_owned()),
         data: None,
         expires_at_ms: None,
     };
@@ -255,7 +263,8 @@ async fn check(quiet: &Member, redis: &RedisServer, made: &Made, at: usize) -> R
     let marked = Marked::Ids(Vec::new());
     let marks = quiet.record.mark_read(&user(at), &marked, NOW_MS, FEED_MARKS_MAX).await;
     let marks = marks.map_err(|error| error.to_string())?;
-    let brought = marks::bring(&quiet.redis, &quiet.record, &user(at), &marks, NOW_MS, "").await;
+    let brought =
+        marks::bring(&quiet.redis, &quiet.record, &user(at), &marks, &[], NOW_MS, "").await;
     brought.map_err(|error| error.to_string())?;
     let unread = read(quiet, at).await?.ok_or("the feed stays cold")?;
 

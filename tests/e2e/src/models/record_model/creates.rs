@@ -5,20 +5,34 @@ use std::collections::{BTreeMap, BTreeSet};
 use runtime::feed::delivery;
 use runtime::record::{Idempotency, NewEntry, Outcome};
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
-use shared::notification::{Draft, Notification};
+use shared::notification::{Draft, Notification, Quiet};
+use shared::preferences::{KindPreference, Preferences};
 
 use super::expected::{Expected, KeyKept};
 use super::feed::Feed;
 use super::seed::uuid_v7;
 use super::world::{KEYS_MS, World, user};
 
+/// The kind that users may not want in the feed; it needs escapes in JSON.
+const QUIET: &str = "quiet \"ä\\";
+
 impl World {
+    pub async fn prefer(&mut self, at: usize, feed: bool) -> Result<(), String> {
+        let of_kind = KindPreference { feed: Some(feed), push: None };
+        let kinds = BTreeMap::from([("other".to_owned(), KindPreference::default())]);
+        let mut preferences = Preferences { kinds, ..Preferences::default() };
+        preferences.kinds.insert(QUIET.to_owned(), of_kind);
+        self.expected.kept.users[at].mutes = !feed;
+        let put = self.record.put_preferences(&user(at), &preferences, self.now_ms).await;
+        put.map_err(|error| error.to_string())
+    }
+
     pub fn item(&self, at: usize, expires: bool, key: Option<u8>, body: u8) -> NewEntry {
         let draft = Draft {
             user_id: user(at),
             title: format!("title {body}"),
             body: None,
-            kind: None,
+            kind: (body > 1).then(|| QUIET.to_owned()),
             data: (body > 0).then(|| "{ \"a\":[] }".to_owned()),
             expires_at_ms: expires.then_some(self.now_ms + 20_000),
         };
@@ -171,9 +185,12 @@ impl Expected {
             known.is_erased || self.kept.users[known.user].entries[&known.seq].is_deleted
         };
         match (known, outcome) {
-            (None, Outcome::Created { seq }) => {
+            (None, Outcome::Created { seq, quiet })
+                if (quiet == Some(Quiet::Muted))
+                    == (self.kept.users[at].mutes && item.draft.kind.as_deref() == Some(QUIET)) =>
+            {
                 let NewEntry { draft, id, created_at_ms, idempotency, .. } = item;
-                let notification = Notification { id, seq, draft, created_at_ms };
+                let notification = Notification { id, seq, draft, created_at_ms, quiet };
                 self.kept.commit(at, &notification, idempotency);
                 Ok(Some(Committed::Fresh(notification)))
             }
@@ -182,9 +199,9 @@ impl Expected {
             {
                 Ok(None)
             }
-            (Some(known), Outcome::Replayed { id, seq, is_deleted, .. })
+            (Some(known), Outcome::Replayed { id, seq, is_deleted, quiet, .. })
                 if item.idempotency.as_ref().unwrap().request_hash == known.request_hash
-                    && (&id, seq) == (&known.id, known.seq)
+                    && (&id, seq, quiet) == (&known.id, known.seq, known.quiet)
                     && is_deleted == is_gone(known) =>
             {
                 Ok((!is_deleted).then_some(Committed::Replayed(seq)))

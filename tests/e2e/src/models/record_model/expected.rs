@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use runtime::record::Idempotency;
 use shared::limits::FEED_ENTRIES_MAX;
-use shared::notification::Notification;
+use shared::notification::{Notification, Quiet};
 
 use super::feed::short;
 use super::ops::{Op, USERS};
@@ -17,12 +17,16 @@ pub struct Kept {
     pub users: [UserKept; USERS],
     /// Idempotency keys: what each stands for.
     pub keys: BTreeMap<String, KeyKept>,
+    /// The same of imports.
+    pub import_keys: BTreeMap<String, KeyKept>,
 }
 
 #[derive(Clone, Debug, Default)]
 pub struct UserKept {
     pub counter: i64,
     pub entries: BTreeMap<i64, EntryKept>,
+    /// Whether the user does not want the quiet kind in the feed.
+    pub mutes: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -30,6 +34,7 @@ pub struct KeyKept {
     pub user: usize,
     pub seq: i64,
     pub id: String,
+    pub quiet: Option<Quiet>,
     /// Nothing else is left of the entry.
     pub is_erased: bool,
     pub request_hash: String,
@@ -92,7 +97,7 @@ impl Kept {
             id: notification.id.clone(),
             json: notification.to_json(),
             expires_at_ms: notification.draft.expires_at_ms,
-            is_read: false,
+            is_read: notification.muted_at_ms().is_some(),
             is_deleted: false,
         };
         let kept = &mut self.users[at];
@@ -103,6 +108,7 @@ impl Kept {
                 user: at,
                 seq,
                 id: notification.id.clone(),
+                quiet: notification.quiet,
                 is_erased: false,
                 request_hash,
                 created_at_ms: notification.created_at_ms,

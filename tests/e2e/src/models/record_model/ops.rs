@@ -22,8 +22,20 @@ pub enum Op {
         many: u8,
         key: Option<u8>,
     },
+    /// `many` entries of another system for the users in turn, every other one read there, with keys
+    /// for some.
+    Import {
+        users: Vec<usize>,
+        many: u8,
+        key: Option<u8>,
+    },
     Read {
         user: usize,
+    },
+    /// Whether the user wants the kind of some entries in the feed.
+    Prefer {
+        user: usize,
+        feed: bool,
     },
     /// Expired, evicted, or deleted by another service.
     ListGone {
@@ -54,6 +66,11 @@ pub enum Op {
     ForeignReplace {
         user: usize,
         many: u8,
+    },
+    /// One of another service's elements is deleted through Bellwire.
+    RemoveTheirs {
+        user: usize,
+        pick: u8,
     },
     MarkUpTo {
         user: usize,
@@ -105,11 +122,14 @@ pub fn ops(has_backups: bool) -> impl Strategy<Value = Vec<Op>> {
     let backups = if has_backups { 2 } else { 1 };
     let key = || prop_oneof![2 => Just(None), 1 => (0..4u8).prop_map(Some)];
     let op = prop_oneof![
-        24 => (user(), proptest::bool::weighted(0.2), key(), 0..2u8)
+        24 => (user(), proptest::bool::weighted(0.2), key(), 0..3u8)
             .prop_map(|(user, expires, key, body)| Op::Create { user, expires, key, body }),
         6 => (vec(user(), 1..4), prop_oneof![3 => 1..8u8, 1 => 60..121u8], key())
             .prop_map(|(users, many, key)| Op::Batch { users, many, key }),
+        4 => (vec(user(), 1..4), prop_oneof![3 => 1..6u8, 1 => 60..141u8], key())
+            .prop_map(|(users, many, key)| Op::Import { users, many, key }),
         12 => user().prop_map(|user| Op::Read { user }),
+        3 => (user(), any::<bool>()).prop_map(|(user, feed)| Op::Prefer { user, feed }),
         3 => user().prop_map(|user| Op::ListGone { user }),
         2 => user().prop_map(|user| Op::CompanionGone { user }),
         2 => Just(Op::FlushAll),
@@ -120,6 +140,7 @@ pub fn ops(has_backups: bool) -> impl Strategy<Value = Vec<Op>> {
             .prop_map(|(user, keep)| Op::ForeignTrim { user, keep }),
         1 => user().prop_map(|user| Op::ForeignPersist { user }),
         3 => (user(), 1..6u8).prop_map(|(user, many)| Op::ForeignReplace { user, many }),
+        5 => (user(), any::<u8>()).prop_map(|(user, pick)| Op::RemoveTheirs { user, pick }),
         5 => (user(), 0..4u8).prop_map(|(user, back)| Op::MarkUpTo { user, back }),
         5 => (user(), vec(any::<u8>(), 1..4)).prop_map(|(user, picks)| Op::MarkIds { user, picks }),
         6 => (user(), any::<u8>()).prop_map(|(user, pick)| Op::Delete { user, pick }),

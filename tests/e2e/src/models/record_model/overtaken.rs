@@ -4,8 +4,8 @@
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 
-use runtime::feed::delivery::{deliver, forget, forget_all, load_cold};
-use runtime::feed::marks;
+use runtime::feed::delivery::{deliver, ensure, forget, forget_all, load_cold};
+use runtime::feed::{marks, relay};
 use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
 use runtime::record::{Marked, NewEntry, Outcome};
 use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
@@ -98,9 +98,9 @@ impl Stage {
         let items: Vec<NewEntry> = (0..many).map(|_| item()).collect();
         let created = self.member.record.create(&items, 0).await.unwrap();
         let entries = items.into_iter().zip(created.outcomes).map(|(item, outcome)| {
-            let Outcome::Created { seq } = outcome else { panic!("{outcome:?}") };
+            let Outcome::Created { seq, quiet } = outcome else { panic!("{outcome:?}") };
             let NewEntry { draft, id, created_at_ms, .. } = item;
-            Notification { id, seq, draft, created_at_ms }
+            Notification { id, seq, draft, created_at_ms, quiet }
         });
         (created.epoch, entries.collect())
     }
@@ -120,7 +120,7 @@ impl Stage {
     async fn mark(&self, seq: i64) -> i64 {
         let (record, marked) = (&self.member.record, Marked::UpTo(seq));
         let marks = record.mark_read(&alice(), &marked, NOW_MS, FEED_MARKS_MAX).await.unwrap();
-        marks::bring(&self.member.redis, record, &alice(), &marks, NOW_MS, "").await.unwrap()
+        marks::bring(&self.member.redis, record, &alice(), &marks, &[], NOW_MS, "").await.unwrap()
     }
 
     /// Loads the feed; `first` happens after the record was read.
@@ -212,7 +212,7 @@ async fn marks_survive_a_delete_that_overtakes_them() {
     let (record, marked) = (&stage.member.record, Marked::UpTo(2));
     let marks = record.mark_read(&alice(), &marked, NOW_MS, FEED_MARKS_MAX).await.unwrap();
     let redis = Interrupted::new(&stage.member.redis, stage.delete(&entries[0]));
-    let unread = marks::bring(&redis, record, &alice(), &marks, NOW_MS, "").await;
+    let unread = marks::bring(&redis, record, &alice(), &marks, &[], NOW_MS, "").await;
     assert_eq!(unread, Ok(1));
 }
 
@@ -253,4 +253,38 @@ async fn an_old_push_that_comes_again_is_no_sign_of_a_restore() {
     stage.delete(&late[60]).await;
     deliver(&stage.member.redis, &stage.member.record, &early, &epoch).await.unwrap();
     assert_eq!(stage.epoch().await, epoch);
+}
+
+/// As after a failover to a standby that lacked the newest commits: their numbers are counted again,
+/// and the first try of the delivery fails.
+#[tokio::test]
+async fn a_delivery_that_is_tried_again_finds_that_its_seq_was_counted_twice() {
+    for (lost, counted) in [(1, 1), (3, 1), (1, 2), (2, 2)] {
+        let stage = Stage::set().await;
+        let kept = stage.create(2).await;
+        let (copy, epoch) = (stage.file().save(), stage.epoch().await);
+        stage.create(lost).await;
+        stage.file().restore(&copy);
+        let (_, unsent) = stage.commit(counted).await;
+        let (redis, record, goal) = (&stage.member.redis, &stage.member.record, 2 + counted as i64);
+        ensure(redis, record, &alice(), &epoch, goal).await.unwrap();
+        let expected = jsons(unsent.iter().rev().chain(kept.iter().rev()));
+        assert_eq!(stage.list().await, expected, "{lost} lost, {counted} counted again");
+        assert_ne!(stage.epoch().await, epoch, "numbers are counted again");
+    }
+}
+
+#[tokio::test]
+async fn the_relay_finds_a_feed_ahead_of_its_record() {
+    let stage = Stage::set().await;
+    let kept = stage.create(2).await;
+    let (copy, epoch) = (stage.file().save(), stage.epoch().await);
+    stage.create(2).await;
+    stage.file().restore(&copy);
+    let (_, unsent) = stage.commit(1).await;
+    let (redis, record) = (&stage.member.redis, &stage.member.record);
+    let outcome = relay::run(redis, record, NOW_MS, || true).await.unwrap();
+    assert_eq!(outcome, relay::Outcome { sent: 1, pending: 0 });
+    assert_eq!(stage.list().await, jsons(unsent.iter().chain(kept.iter().rev())));
+    assert_ne!(stage.epoch().await, epoch, "numbers are counted again");
 }

@@ -105,7 +105,7 @@ async fn race(members: &[Member], round: u32) {
         if losers.is_empty() && winners.is_empty() {
             continue;
         }
-        let [(won, Outcome::Created { seq: won_seq })] = winners[..] else {
+        let [(won, Outcome::Created { seq: won_seq, .. })] = winners[..] else {
             panic!("round {round}: {winners:?}");
         };
         for (item, outcome) in losers {

@@ -80,7 +80,7 @@ fn sorted(error: &redis::RedisError) -> Failure {
     })
 }
 
-fn replies(value: Value) -> Vec<Reply> {
+pub fn replies(value: Value) -> Vec<Reply> {
     match value {
         Value::Array(values) => values.into_iter().map(reply).collect(),
         value => vec![reply(value)],
@@ -98,7 +98,7 @@ fn reply(value: Value) -> Reply {
     }
 }
 
-fn with_args(mut command: redis::Cmd, args: &[Arg<'_>]) -> redis::Cmd {
+pub fn with_args(mut command: redis::Cmd, args: &[Arg<'_>]) -> redis::Cmd {
     for arg in args {
         match arg {
             Arg::Int(value) => command.arg(*value),

@@ -172,12 +172,14 @@ impl World {
             Op::Batch { users, many, key } => {
                 let item = |at: usize| {
                     let key = key.filter(|_| at < 2);
-                    self.item(users[at % users.len()], at == 3, key, u8::from(at == 1))
+                    self.item(users[at % users.len()], at == 3, key, (at % 3) as u8)
                 };
                 let items = (0..usize::from(*many)).map(item).collect();
                 self.create(items).await
             }
+            Op::Import { users, many, key } => self.import(users, *many, *key).await,
             Op::Read { user } => self.read(*user).await,
+            Op::Prefer { user, feed } => self.prefer(*user, *feed).await,
             Op::MarkUpTo { user, back } => {
                 let seq = self.expected.kept.users[*user].counter - i64::from(*back);
                 self.mark_up_to(*user, seq.max(0)).await
@@ -185,6 +187,7 @@ impl World {
             Op::MarkIds { user, picks } => self.mark_ids(*user, picks).await,
             Op::Delete { user, pick } => self.delete(*user, *pick).await,
             Op::Erase { user } => self.erase(*user).await,
+            Op::RemoveTheirs { user, pick } => self.remove_theirs(*user, *pick).await,
             Op::Relay => self.relay().await,
             Op::Save => self.save(),
             Op::Restore { rotates } => self.restore(*rotates).await,
@@ -227,7 +230,9 @@ impl World {
             doubt.vacant = 0;
             doubt.lost_data |= !feed.elements.is_empty();
         }
-        if !is_foreign && !matches!(op, Op::Erase { user } if *user == at) {
+        let is_removal =
+            matches!(op, Op::Erase { user } | Op::RemoveTheirs { user, .. } if *user == at);
+        if !is_foreign && !is_removal {
             feed.check_after(&self.feeds[at])?;
         }
         let is_known = feed.is_warm && feed.epoch.as_ref() == Some(&self.expected.kept.epoch);

@@ -9,11 +9,12 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 use tokio::time::sleep;
 
+use super::cluster::ShownPorts;
 use super::{Mode, Shared, State};
 
 /// The command with its framing, since other commands may contain the word in an argument. It
 /// arrives in one piece: it is a single write over loopback.
-const SUBSCRIBE: &[u8] = b"$9\r\nSUBSCRIBE\r\n";
+const SUBSCRIBE: [&[u8]; 2] = [b"$9\r\nSUBSCRIBE\r\n", b"$10\r\nSSUBSCRIBE\r\n"];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
@@ -87,6 +88,10 @@ impl Connection {
     ) -> End {
         let mut states = self.shared.state.subscribe();
         let mut buffer = vec![0; 64 * 1024];
+        let mut shown = match direction {
+            Direction::Answers => ShownPorts::new(&self.shared.servers.lock().unwrap().shown_ports),
+            Direction::Requests => ShownPorts::default(),
+        };
         loop {
             let Ok(bytes @ 1..) = from.read(&mut buffer).await else { return End::Closed };
             let piece = &buffer[..bytes];
@@ -96,7 +101,7 @@ impl Connection {
             if !self.may_pass(bytes, direction, &mut states).await {
                 return End::Closed;
             }
-            if to.write_all(piece).await.is_err() {
+            if to.write_all(&shown.translate(piece)).await.is_err() {
                 return End::Closed;
             }
         }
@@ -104,7 +109,8 @@ impl Connection {
 
     /// Notes the first subscription; returns whether another server must answer it.
     fn subscribes_elsewhere(&self, piece: &[u8]) -> bool {
-        let subscribes = piece.windows(SUBSCRIBE.len()).any(|window| window == SUBSCRIBE);
+        let has = |word: &&[u8]| piece.windows(word.len()).any(|window| window == *word);
+        let subscribes = SUBSCRIBE.iter().any(has);
         if !subscribes || self.has_subscribed.swap(true, Ordering::SeqCst) {
             return false;
         }

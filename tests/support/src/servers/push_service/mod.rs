@@ -1,6 +1,5 @@
 //! A push service of the tests' own: HTTP/2 over TLS as in production, or HTTP/1.1 without.
 
-mod certificate;
 mod fcm;
 
 use std::collections::HashMap;
@@ -23,7 +22,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
-pub use self::certificate::{Certificate, pem};
+pub use crate::servers::certificate::{Certificate, pem};
+
 pub use self::fcm::{
     FCM_PATH, RSA, fcm_error, fcm_message, fcm_ok, fcm_token, service_account, token,
 };

@@ -1,0 +1,7 @@
+//! What a campaign's load is made of: the users of a CSV file, in parts, and the push's template.
+
+mod csv;
+mod template;
+
+pub use csv::{Users, WrongRow};
+pub use template::read as read_template;

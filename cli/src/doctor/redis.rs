@@ -1,0 +1,238 @@
+//! Redis itself: its version and settings, on every master.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use native::redis::RedisTarget;
+use redis::aio::MultiplexedConnection;
+use redis::{RedisResult, cmd};
+use shared::cluster::Server;
+use tokio::time::timeout;
+
+use super::report::Report;
+use crate::failure::Outcome;
+
+/// Connections that one host of functions may open: docs/operations.md, "Sizing".
+const CONNECTIONS_PER_HOST: u64 = 500;
+/// A hub that reads nothing for a moment must not be cut off: it reads a backlog of up to 32 MiB.
+const PUBSUB_BYTES_MIN: u64 = 32 * 1024 * 1024;
+/// A round trip that is slow enough to be felt: each call makes at least one.
+const SLOW: Duration = Duration::from_millis(20);
+
+type Values = BTreeMap<String, String>;
+
+pub async fn check(url: &str, limit: Duration, report: &mut Report) -> Outcome {
+    let target = match RedisTarget::parse(url) {
+        Ok(target) => target,
+        Err(error) => return report.wrong("Redis", format!("the URL {error}"), ""),
+    };
+    let servers = match timeout(limit, servers(&target)).await {
+        Ok(Ok(servers)) => servers,
+        Ok(Err(detail)) => return report.wrong("Redis", format!("{target}: {detail}"), FIX),
+        Err(_) => return report.wrong("Redis", format!("{target} does not answer"), FIX),
+    };
+    let many = servers.len() > 1;
+    for (server, connection) in servers {
+        let name = if many { format!("Redis {server}") } else { "Redis".to_owned() };
+        let looking = look(&name, connection, report);
+        match timeout(limit, looking).await {
+            Ok(outcome) => outcome?,
+            Err(_) => report.wrong(&name, "it does not answer in time", FIX)?,
+        }
+    }
+    Ok(())
+}
+
+const FIX: &str = "correct --redis-url or BELLWIRE_REDIS_URL, or look at Redis";
+
+/// Every master that is known, connected.
+async fn servers(target: &RedisTarget) -> Result<Vec<(Server, MultiplexedConnection)>, String> {
+    let topology = target.topology();
+    let mut problem = "no server is known".to_owned();
+    for seed in &topology.address().seeds {
+        let mut connection = match connect(&topology, seed).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                problem = short(&error);
+                continue;
+            }
+        };
+        if topology.is_one() {
+            return Ok(vec![(seed.clone(), connection)]);
+        }
+        if !topology.is_cluster() {
+            return Err(
+                "doctor looks at single servers and clusters, not behind Sentinel: give it \
+                        the master"
+                    .to_owned(),
+            );
+        }
+        let mut all = Vec::new();
+        for master in masters(&mut connection).await.map_err(|error| short(&error))? {
+            let connection = connect(&topology, &master).await;
+            all.push((master, connection.map_err(|error| short(&error))?));
+        }
+        return Ok(all);
+    }
+    Err(problem)
+}
+
+async fn connect(
+    topology: &native::redis::Topology,
+    server: &Server,
+) -> RedisResult<MultiplexedConnection> {
+    topology.client_of(server)?.get_multiplexed_async_connection().await
+}
+
+/// The masters of a cluster that have slots.
+async fn masters(connection: &mut MultiplexedConnection) -> RedisResult<Vec<Server>> {
+    let text: String = cmd("CLUSTER").arg("NODES").query_async(connection).await?;
+    Ok(text.lines().filter_map(master).collect())
+}
+
+/// `<id> <ip>:<port>@<bus>[,<host name>] <flags> … <slots>` of a master.
+fn master(line: &str) -> Option<Server> {
+    let mut words = line.split(' ');
+    let (address, flags) = (words.nth(1)?, words.next()?);
+    let has_slots = words.nth(5).is_some();
+    if !flags.split(',').any(|flag| flag == "master") || !has_slots || flags.contains("fail") {
+        return None;
+    }
+    let (address, host_name) = address.split_once(',').unwrap_or((address, ""));
+    let (host, port) = address.split('@').next()?.rsplit_once(':')?;
+    let host = if host_name.is_empty() { host } else { host_name };
+    Some(Server { host: host.to_owned(), port: port.parse().ok()? })
+}
+
+async fn look(name: &str, mut connection: MultiplexedConnection, report: &mut Report) -> Outcome {
+    let begun = Instant::now();
+    let pong: RedisResult<String> = cmd("PING").query_async(&mut connection).await;
+    if let Err(error) = pong {
+        return report.wrong(name, short(&error), FIX);
+    }
+    let took = begun.elapsed();
+    let info: RedisResult<String> = cmd("INFO").query_async(&mut connection).await;
+    match info {
+        Ok(info) => judge_info(name, &values(&info), took, report)?,
+        Err(error) => report.skipped(&format!("{name} version"), short(&error))?,
+    }
+    for setting in ["maxmemory-policy", "client-output-buffer-limit", "maxclients"] {
+        let pair: RedisResult<Vec<String>> =
+            cmd("CONFIG").arg("GET").arg(setting).query_async(&mut connection).await;
+        match pair.as_deref() {
+            Ok([_, value]) => judge_setting(name, setting, value, report)?,
+            Ok(_) => report.skipped(&format!("{name} {setting}"), "this Redis does not tell it")?,
+            // Managed ones refuse CONFIG.
+            Err(error) => report.skipped(&format!("{name} {setting}"), short(error))?,
+        }
+    }
+    Ok(())
+}
+
+fn values(info: &str) -> Values {
+    let pairs = info.lines().filter_map(|line| line.trim_end().split_once(':'));
+    pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+fn judge_info(name: &str, info: &Values, took: Duration, report: &mut Report) -> Outcome {
+    let text = |name: &str| info.get(name).map(String::as_str).unwrap_or_default();
+    let version = text("redis_version");
+    let detail = format!("version {version}, answers in {:.1} ms", took.as_secs_f64() * 1000.0);
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    if major.is_some_and(|major| major < 7) {
+        return report.wrong(name, detail, "Bellwire needs Redis 7.0 or Valkey");
+    }
+    match took > SLOW {
+        true => report.warning(name, detail, "it is far away or busy: every call waits for it")?,
+        false => report.ok(name, detail)?,
+    }
+    if text("role") == "slave" {
+        report.wrong(
+            &format!("{name} role"),
+            "it is a replica",
+            "functions and hub need the master",
+        )?;
+    }
+    if text("rdb_last_bgsave_status") == "err" || text("aof_last_write_status") == "err" {
+        let fix = "Redis cannot save its data and refuses writes (MISCONF): look at its disk";
+        report.wrong(&format!("{name} disk"), "the last save failed", fix)?;
+    }
+    if text("aof_enabled") == "0" {
+        let fix = "campaigns and queues are in Redis alone: `appendonly yes` keeps them through a \
+                   restart";
+        report.warning(&format!("{name} persistence"), "no append-only file", fix)?;
+    }
+    Ok(())
+}
+
+fn judge_setting(name: &str, setting: &str, value: &str, report: &mut Report) -> Outcome {
+    let check = format!("{name} {setting}");
+    match setting {
+        "maxmemory-policy" if value != "noeviction" => {
+            let fix = "campaigns and queues are in Redis alone, and a full Redis may drop them: \
+                       noeviction";
+            report.warning(&check, value, fix)
+        }
+        "client-output-buffer-limit" => match pubsub_limit(value) {
+            Some((hard, _, _)) if (1..PUBSUB_BYTES_MIN).contains(&hard) => {
+                let detail = format!("pubsub clients are cut off at {hard} bytes");
+                let fix = "a hub that is behind for a moment is disconnected and must catch up from \
+                           the feeds: pubsub 64mb 32mb 60, or more";
+                report.warning(&check, detail, fix)
+            }
+            Some((hard, soft, seconds)) => {
+                report.ok(&check, format!("pubsub {hard} {soft} {seconds}"))
+            }
+            None => report.skipped(&check, "without a limit for pubsub"),
+        },
+        "maxclients" if value.parse::<u64>().is_ok_and(|most| most <= CONNECTIONS_PER_HOST) => {
+            let fix =
+                "a host of functions may open 500 connections: docs/operations.md, \"Sizing\"";
+            report.warning(&check, value, fix)
+        }
+        _ => report.ok(&check, value),
+    }
+}
+
+/// Hard limit, soft limit and seconds for pubsub clients; 0 means none.
+fn pubsub_limit(value: &str) -> Option<(u64, u64, u64)> {
+    let mut words = value.split(' ').skip_while(|word| *word != "pubsub").skip(1);
+    let mut next = || words.next()?.parse().ok();
+    Some((next()?, next()?, next()?))
+}
+
+/// An error without the URL.
+fn short(error: &redis::RedisError) -> String {
+    match (error.code(), error.detail()) {
+        (Some(code), Some(detail)) => format!("{code} {detail}"),
+        _ => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn masters_with_slots_are_found() {
+        let line = "07c3 10.0.0.1:30004@31004,db1 master - 0 1426238317239 4 connected 0-5460";
+        let found = master(line).unwrap();
+        assert_eq!((&*found.host, found.port), ("db1", 30004));
+        for line in [
+            "e7d1 127.0.0.1:30002@31002 slave 07c3 0 1426238316232 2 connected",
+            "67ed 127.0.0.1:30003@31003 master - 0 1426238316232 2 connected",
+            "67ed 127.0.0.1:30003@31003 master,fail - 0 1426238316232 2 connected 1-2",
+            "",
+        ] {
+            assert!(master(line).is_none(), "{line}");
+        }
+        assert!(master("8a 127.0.0.1:1@2 myself,master - 0 0 1 connected 5").is_some());
+    }
+
+    #[test]
+    fn the_limit_of_pubsub_clients_is_read() {
+        let value = "normal 0 0 0 slave 268435456 67108864 60 pubsub 33554432 8388608 60";
+        assert_eq!(pubsub_limit(value), Some((33_554_432, 8_388_608, 60)));
+        assert_eq!(pubsub_limit("normal 0 0 0"), None);
+    }
+}

@@ -1,0 +1,162 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use support::{Functions, Hub, Postgres, RedisCluster, RedisServer};
+
+use crate::world::{Done, World};
+
+/// The verdicts by check.
+fn verdicts(done: &Done) -> BTreeMap<String, (String, String)> {
+    let text = |line: &Value, name: &str| line[name].as_str().unwrap_or_default().to_owned();
+    let lines = done.json().into_iter();
+    lines
+        .map(|line| (text(&line, "check"), (text(&line, "verdict"), text(&line, "detail"))))
+        .collect()
+}
+
+fn verdict<'a>(all: &'a BTreeMap<String, (String, String)>, check: &str) -> &'a str {
+    &all.get(check).unwrap_or_else(|| panic!("no {check} in {all:#?}")).0
+}
+
+async fn look(world: &World, arguments: &[&str]) -> Done {
+    world.run_with_key(&[&["doctor", "--json"], arguments].concat()).await
+}
+
+#[tokio::test]
+async fn what_works_is_well() {
+    let world = World::start().await;
+    let redis = world.redis.url();
+    let done = look(&world, &["--redis-url", &redis]).await.expect(0);
+    let all = verdicts(&done);
+    for check in [
+        "functions",
+        "functions ready",
+        "clock of the functions",
+        "contract",
+        "hub",
+        "hub ready",
+        "clock of the hub",
+        "token",
+        "key",
+        "Redis' memory",
+        "relay",
+        "Redis",
+        "Redis maxmemory-policy",
+        "Redis client-output-buffer-limit",
+        "Redis maxclients",
+    ] {
+        assert_eq!(verdict(&all, check), "ok", "{check}: {all:#?}");
+    }
+    assert_eq!(verdict(&all, "Postgres"), "skipped");
+    let text = world.run(&["doctor"]).await.expect(0).stdout;
+    assert!(text.contains("Nothing is wrong"), "{text}");
+}
+
+#[tokio::test]
+async fn keys_that_differ_are_found() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let hub = Hub::with(&redis.url()).key("another key, and as long as it has to be").start().await;
+    hub.ready().await;
+    let world = World::of(redis, functions, hub);
+    let done = look(&world, &[]).await.expect(1);
+    let all = verdicts(&done);
+    for check in ["token", "key"] {
+        let (verdict, detail) = &all[check];
+        assert_eq!(verdict, "wrong", "{all:#?}");
+        assert!(detail.contains("the functions accept it, the hub does not"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn what_does_not_answer_is_named() {
+    let world = World::start().await;
+    world.functions.kill();
+    let done = look(&world, &[]).await.expect(1);
+    let all = verdicts(&done);
+    assert_eq!(verdict(&all, "functions"), "wrong");
+    assert_eq!((verdict(&all, "hub"), verdict(&all, "key")), ("ok", "ok"));
+    world.functions.restart().await;
+    world.hub.kill();
+    let done = look(&world, &["--redis-url", "redis://127.0.0.1:1"]).await.expect(1);
+    let all = verdicts(&done);
+    assert_eq!((verdict(&all, "functions"), verdict(&all, "hub")), ("ok", "wrong"));
+    assert_eq!(verdict(&all, "Redis"), "wrong");
+    world.hub.restart().await;
+    world.hub.ready().await;
+}
+
+#[tokio::test]
+async fn a_redis_that_drops_keys_or_is_away_is_found() {
+    let world = World::start().await;
+    for setting in [
+        ["maxmemory-policy", "allkeys-lru"],
+        ["client-output-buffer-limit", "pubsub 1048576 524288 10"],
+        ["maxclients", "400"],
+    ] {
+        world.redis.command(&["CONFIG", "SET", setting[0], setting[1]]).await;
+    }
+    let redis = world.redis.url();
+    let all = verdicts(&look(&world, &["--redis-url", &redis]).await.expect(0));
+    for check in ["Redis maxmemory-policy", "Redis client-output-buffer-limit", "Redis maxclients"]
+    {
+        assert_eq!(verdict(&all, check), "warning", "{all:#?}");
+    }
+    world.redis.kill();
+    let all = verdicts(&look(&world, &["--timeout", "3"]).await.expect(1));
+    assert_eq!(verdict(&all, "functions ready"), "wrong", "{all:#?}");
+    // The record answers, and the keys are not Redis' business.
+    assert_eq!((verdict(&all, "functions"), verdict(&all, "key")), ("ok", "ok"), "{all:#?}");
+}
+
+#[tokio::test]
+async fn every_master_of_a_cluster_is_looked_at() {
+    let world = World::start().await;
+    let cluster = RedisCluster::start().await;
+    let all = verdicts(&look(&world, &["--redis-url", &cluster.url()]).await);
+    let masters = all.keys().filter(|check| check.ends_with(" maxmemory-policy")).count();
+    assert_eq!(masters, 3, "{all:#?}");
+}
+
+#[tokio::test]
+async fn postgres_is_looked_at_and_its_password_stays_secret() {
+    let world = World::start().await;
+    let postgres = Postgres::start().await;
+    let mut command = world.command(&["doctor", "--json"]);
+    command.env("BELLWIRE_POSTGRES_URL", postgres.url());
+    let all = verdicts(&world.finish(command).await);
+    assert_eq!(verdict(&all, "Postgres"), "ok", "{all:#?}");
+    // One host may open 384, and the default is 100.
+    assert_eq!(verdict(&all, "Postgres connections"), "warning", "{all:#?}");
+    assert_eq!(verdict(&all, "Postgres tables"), "warning", "{all:#?}");
+    postgres.run(include_str!("../../../functions/runtime/sql/postgres/001_init.sql"));
+    let mut command = world.command(&["doctor", "--json"]);
+    command.env("BELLWIRE_POSTGRES_URL", postgres.url());
+    let all = verdicts(&world.finish(command).await);
+    assert_eq!(all.get("Postgres tables"), None, "{all:#?}");
+
+    for (flag, variable, url) in [
+        ("--postgres-url", "BELLWIRE_POSTGRES_URL", "postgres://u:hunter2@127.0.0.1:1/db"),
+        ("--redis-url", "BELLWIRE_REDIS_URL", "redis://u:hunter2@127.0.0.1:1"),
+    ] {
+        let done = look(&world, &[flag, url]).await.expect(2).saying(&[variable]);
+        assert!(!done.all().contains("hunter2"));
+        let mut command = world.command(&["doctor"]);
+        command.env(variable, url);
+        let done = world.finish(command).await.expect(1);
+        assert!(!done.all().contains("hunter2"), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_expired_token_and_a_missing_one_are_named() {
+    let world = World::start().await;
+    let expired = support::Jwt::of("alice").expires_in(-7200).sign(support::jwt::KEY);
+    world.write("token", &expired);
+    let all = verdicts(&look(&world, &[]).await.expect(1));
+    assert!(all["token"].1.contains("expired 720"), "{all:#?}");
+    let mut command = world.command(&["doctor", "--json"]);
+    command.env_remove("BELLWIRE_TOKEN_FILE");
+    let all = verdicts(&world.finish(command).await.expect(0));
+    assert_eq!((verdict(&all, "token"), verdict(&all, "key")), ("warning", "skipped"));
+}

@@ -1,0 +1,101 @@
+//! Masters that end, hang or hand over while creates go on.
+
+use std::time::Duration;
+
+use support::{Functions, RedisCluster, RedisServer, eventually, eventually_within};
+
+use super::stream::Stream;
+
+/// An election takes three or four seconds.
+const ELECTION_LIMIT: Duration = Duration::from_secs(20);
+/// A create waits about a second for a server that hangs.
+const SLOWEST: Duration = Duration::from_secs(5);
+
+/// Waits until another node serves the slots of this one.
+async fn replaced(cluster: &RedisCluster, former: &RedisServer) {
+    eventually_within(ELECTION_LIMIT, "a replica takes over", async || {
+        for node in cluster.nodes.iter().filter(|node| node.port() != former.port()) {
+            let nodes: String = node.run("CLUSTER NODES").await;
+            let line = nodes.lines().find(|line| line.contains(&format!(":{}@", former.port())))?;
+            let serves = line.split(' ').nth(8).is_some();
+            if line.contains("master") && serves {
+                return None;
+            }
+        }
+        Some(())
+    })
+    .await;
+}
+
+/// The relay brings what is missing, also what the former master alone had; then creates are sent as
+/// before.
+async fn after(functions: &Functions, stream: &Stream<'_>, cluster: &RedisCluster) {
+    eventually("nothing is pending", async || {
+        let relayed = functions.relay().await;
+        (relayed.status == 200 && relayed.json()["pending"] == 0).then_some(())
+    })
+    .await;
+    stream.assert_whole(async |key| cluster.owner_of(key).await).await;
+    let (_, pending) = stream.counts();
+    stream.once_each().await;
+    assert_eq!(stream.counts().1, pending, "still pending");
+    stream.assert_whole(async |key| cluster.owner_of(key).await).await;
+    assert!(stream.slowest() < SLOWEST, "{:?}", stream.slowest());
+}
+
+#[tokio::test]
+async fn a_killed_master_delays_deliveries_and_loses_none() {
+    let cluster = RedisCluster::start().await;
+    let functions = Functions::on(&cluster).start().await;
+    let stream = Stream::new(&functions, 60);
+    stream.once_each().await;
+    let killed = &cluster.nodes[0];
+    stream
+        .during(async {
+            killed.kill();
+            replaced(&cluster, killed).await;
+        })
+        .await;
+    let (_, pending) = stream.counts();
+    assert!(pending > 0, "nobody noticed");
+    after(&functions, &stream, &cluster).await;
+}
+
+#[tokio::test]
+async fn a_hanging_master_delays_deliveries_and_loses_none() {
+    let cluster = RedisCluster::start().await;
+    let functions = Functions::on(&cluster).start().await;
+    let stream = Stream::new(&functions, 60);
+    stream.once_each().await;
+    let hanging = &cluster.nodes[1];
+    stream
+        .during(async {
+            hanging.pause();
+            replaced(&cluster, hanging).await;
+            hanging.resume();
+            cluster.settled().await;
+        })
+        .await;
+    let (_, pending) = stream.counts();
+    assert!(pending > 0, "nobody noticed");
+    after(&functions, &stream, &cluster).await;
+}
+
+#[tokio::test]
+async fn a_master_that_hands_over_delays_nothing() {
+    let cluster = RedisCluster::start().await;
+    let functions = Functions::on(&cluster).start().await;
+    let stream = Stream::new(&functions, 60);
+    stream.once_each().await;
+    let former = &cluster.nodes[2];
+    let replica = cluster.replica_of(former).await;
+    stream
+        .during(async {
+            cluster.fail_over_to(replica).await;
+            cluster.settled().await;
+        })
+        .await;
+    assert!(former.errors("MOVED").await > 0, "nothing was redirected");
+    assert_eq!(stream.counts().1, 0, "pending");
+    after(&functions, &stream, &cluster).await;
+}

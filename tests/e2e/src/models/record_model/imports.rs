@@ -1,0 +1,163 @@
+//! Imports, as the component `notifications` makes them, and what must come of them.
+
+use std::collections::BTreeMap;
+
+use runtime::feed::{delivery, marks};
+use runtime::record::{ImportedEntry, NewEntry, Outcome};
+use shared::limits::FEED_ENTRIES_MAX;
+use shared::notification::{Notification, Quiet, our_id_and_seq};
+
+use super::expected::{Expected, KeyKept};
+use super::feed::Feed;
+use super::ops::USERS;
+use super::world::{World, user};
+
+/// How long before its import an entry was created.
+const AGE_MS: i64 = 1_000_000;
+
+impl World {
+    /// Commits and brings to the feeds, as the component `notifications` does.
+    pub async fn import(
+        &mut self,
+        users: &[usize],
+        many: u8,
+        key: Option<u8>,
+    ) -> Result<(), String> {
+        let items: Vec<ImportedEntry> =
+            (0..usize::from(many)).map(|at| self.history(users, at, key)).collect();
+        let created = self.record.import(&items, self.now_ms).await;
+        let created = created.map_err(|error| format!("import: {error}"))?;
+        if self.expected.kept.epoch.is_empty() {
+            self.expected.kept.epoch.clone_from(&created.epoch);
+        }
+        let counters = self.expected.kept.users.each_ref().map(|kept| kept.counter);
+        let mut newest: BTreeMap<usize, i64> = BTreeMap::new();
+        for (item, outcome) in items.into_iter().zip(created.outcomes) {
+            let at = (0..USERS).find(|at| user(*at) == item.entry.draft.user_id).unwrap();
+            let counter = self.expected.kept.users[at].counter;
+            if let Some(seq) = self.expected.imported(at, item, outcome)? {
+                if seq > counter + 1 {
+                    return Err("seqs are not in the order of the import".to_owned());
+                }
+                let newest = newest.entry(at).or_default();
+                *newest = seq.max(*newest);
+            }
+        }
+        for (at, newest) in newest {
+            self.bring(at, &created.epoch, newest, counters[at]).await?;
+        }
+        Ok(())
+    }
+
+    fn history(&self, users: &[usize], number: usize, key: Option<u8>) -> ImportedEntry {
+        let at = users[number % users.len()];
+        let key = key.filter(|_| number < 2);
+        let mut entry = self.item(at, number % 7 == 3, key, (number % 3) as u8);
+        entry.created_at_ms = self.now_ms - AGE_MS;
+        let read_at_ms = (number % 2 == 1).then_some(self.now_ms - AGE_MS / 2);
+        ImportedEntry { entry, read_at_ms }
+    }
+
+    async fn bring(
+        &mut self,
+        at: usize,
+        epoch: &str,
+        newest: i64,
+        counter: i64,
+    ) -> Result<(), String> {
+        let before = self.look(at).await;
+        let was_behind = self.expected.doubts[at].is_behind;
+        let brought =
+            delivery::bring_imported(&self.redis, &self.record, &user(at), epoch, newest).await;
+        match brought {
+            Err(_) if self.struck() => {
+                self.expected.doubts[at].is_behind = true;
+                self.expected.skip_beyond_window(at);
+                return match self.expected.doubts[at].is_tainted {
+                    true => self.rotate().await,
+                    false => Ok(()),
+                };
+            }
+            Err(error) => return Err(format!("imports were not brought: {error}")),
+            Ok(()) => {}
+        }
+        let has_new = newest > counter;
+        let was_tainted = match has_new {
+            true => std::mem::take(&mut self.expected.doubts[at].is_tainted),
+            false => self.expected.doubts[at].is_tainted,
+        };
+        if has_new && !was_tainted && !was_behind && before.is_warm {
+            check_below(&before, &self.look(at).await)?;
+        }
+        if has_new || newest == self.expected.kept.users[at].counter {
+            self.expected.delivered(at);
+        }
+        let told = marks::announce(&self.redis, &self.record, &user(at), self.now_ms).await;
+        match told {
+            Err(error) if !self.struck() => Err(format!("unread was not announced: {error}")),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What other services put on top of a feed stays on top of imported entries.
+fn check_below(before: &Feed, feed: &Feed) -> Result<(), String> {
+    let is_foreign = |element: &&String| our_id_and_seq(element).is_none();
+    let on_top = before.elements.iter().take(FEED_ENTRIES_MAX).take_while(is_foreign);
+    match on_top.zip(&feed.elements).all(|(before, now)| before == now) {
+        true => Ok(()),
+        false => Err(format!("imported entries lie above newer ones\n{before:?}\n{feed:?}")),
+    }
+}
+
+impl Expected {
+    /// Takes over what became of an item, if it is what must become of it. Returns the seq of its
+    /// entry.
+    fn imported(
+        &mut self,
+        at: usize,
+        item: ImportedEntry,
+        outcome: Outcome,
+    ) -> Result<Option<i64>, String> {
+        let ImportedEntry { entry, read_at_ms } = item;
+        let given = entry.idempotency.clone();
+        let known = given.as_ref().and_then(|given| self.kept.import_keys.get(&given.key));
+        match (known, outcome) {
+            (None, Outcome::Created { seq, quiet: Some(Quiet::Imported) }) => {
+                let NewEntry { draft, id, created_at_ms, .. } = entry;
+                let quiet = Some(Quiet::Imported);
+                let notification = Notification { id, seq, draft, created_at_ms, quiet };
+                self.kept.commit(at, &notification, None);
+                let kept = self.kept.users[at].entries.get_mut(&seq).unwrap();
+                kept.is_read = read_at_ms.is_some();
+                if let Some(given) = given {
+                    let kept = KeyKept {
+                        user: at,
+                        seq,
+                        id: notification.id,
+                        quiet,
+                        is_erased: false,
+                        request_hash: given.request_hash,
+                        created_at_ms,
+                    };
+                    self.kept.import_keys.insert(given.key, kept);
+                }
+                Ok(Some(seq))
+            }
+            (Some(known), Outcome::Mismatch)
+                if given.as_ref().unwrap().request_hash != known.request_hash =>
+            {
+                Ok(None)
+            }
+            (Some(known), Outcome::Replayed { id, seq, .. })
+                if given.as_ref().unwrap().request_hash == known.request_hash
+                    && (&id, seq) == (&known.id, known.seq) =>
+            {
+                Ok(Some(seq))
+            }
+            (known, outcome) => {
+                Err(format!("{given:?} was imported as {outcome:?}, known was {known:?}"))
+            }
+        }
+    }
+}
