@@ -146,8 +146,8 @@ pub async fn catch_up(
     settle(redis, record, user, epoch, state, target).await
 }
 
-/// Loads a feed, such as one that a reader found cold. Returns the record's entries, and whether the feed was
-/// loaded: if Redis is unavailable, the reader is still served from the record.
+/// Loads a feed, such as one that a reader found cold. Returns the record's entries, and whether the
+/// feed was loaded: if Redis is unavailable, the reader is still served from the record.
 ///
 /// # Errors
 /// [`RecordError`].
