@@ -497,6 +497,7 @@ def main():
         print(f"error: {mistake}", file=sys.stderr)
     if mistakes:
         return 1
+    print("\n".join(done))
     print(f"deploy/ is right: {len(done)} checks")
     return 0
 
