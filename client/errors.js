@@ -24,7 +24,7 @@ export class BellwireError extends Error {
 export async function refusal(answer) {
   const { status, headers } = answer;
   const { code, title, detail, field } = await answer.json().catch(() => ({}));
-  // A number of seconds; a date, which nobody here sends, is none.
+  // A number of seconds; a date, which no server here sends, counts as missing.
   const retryInMs = Number(headers.get("retry-after")) * 1000 || undefined;
   return new BellwireError(code ?? "internal", detail ?? title ?? `HTTP ${status}`, { status, field, retryInMs });
 }

@@ -54,7 +54,7 @@ local token, lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
   string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
 local meta = decided(got[2])
 if not value and exp ~= -2 then
-  return redis.error_reply('WRONGTYPE the cached value is no string')
+  return redis.error_reply('WRONGTYPE the cached value is not a string')
 end
 -- Another service wrote it without an expiry. It gets one at first sight, even if it may not be
 -- served, to tell later writes of that kind from this one.

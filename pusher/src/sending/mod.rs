@@ -80,7 +80,7 @@ impl Fate {
 /// The sender with everything around it.
 pub(crate) struct Sending {
     pub(crate) sender: Arc<Sender>,
-    /// As many as pushes may be in flight: whoever waits here can still be called off.
+    /// As many as pushes may be in flight: a push that waits here can still be called off.
     turns: Semaphore,
     configured: [bool; KINDS.len()],
     prunes: Prunes,
@@ -108,7 +108,7 @@ impl Sending {
         if !may_start() {
             return None;
         }
-        // Without its service, a device is no sign of a wrong credential.
+        // Without its service, a device is not a sign of a wrong credential.
         let kind = push.address.kind();
         if self.configured.get(kind as usize) == Some(&false) {
             return Some(Outcome::Refused { reason: "not_configured", field: None });
