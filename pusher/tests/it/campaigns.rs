@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use serde_json::{Value, json};
 use shared::campaign_push::State;
 use support::eventually;
-use support::push_service::{Reply, fcm_error, fcm_message, fcm_ok};
+use support::push_service::{fcm_error, fcm_message, fcm_ok};
 
 use crate::support::{World, fcm};
 
@@ -166,56 +166,6 @@ async fn many_addresses_of_another_sender_are_a_wrong_credential() {
     assert_eq!(progress.reason.as_deref(), Some("credentials"));
     assert!(progress.failed < 30 && progress.remaining() > 470, "{progress:?}");
     assert!(world.functions.pruned().is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn content_that_the_service_refuses_is_found_before_anyone_gets_it() {
-    let violations = json!([{"field": "message.android.ttl", "description": "no"}]);
-    let details = json!([{
-        "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations,
-    }]);
-    let answer = json!({"error": {"code": 400, "details": details}});
-    let world = World::start(move |_| Reply::json(400, &answer)).await;
-    world.users(100, json!({})).await;
-    let _worker = world.worker().await;
-    let progress =
-        world.until("it pauses", |it| it.state == State::Paused && it.claimed == 0).await;
-    assert_eq!(progress.reason.as_deref(), Some("refused"));
-    assert_eq!(progress.remaining(), 100);
-    assert!(world.sent().is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn content_that_is_refused_for_one_user_s_fields_fails_that_user() {
-    let details = json!([{
-        "@type": "type.googleapis.com/google.rpc.BadRequest",
-        "fieldViolations": [{"field": "message.notification.title", "description": "no"}],
-    }]);
-    let refusal = json!({"error": {"code": 400, "details": details}});
-    let world = World::start(move |seen| match fcm_message(seen).to_string().contains("Bad") {
-        true => Reply::json(400, &refusal),
-        false => fcm_ok(),
-    })
-    .await;
-    let names = ["Bad", "Bad", "Bad", "Anna"].into_iter().enumerate();
-    let elements = names.map(|(n, name)| json!({"userId": n, "fields": {"name": name}}));
-    world.campaign(elements, json!({"template": {"title": "Hello {{name}}"}})).await;
-    let _worker = world.worker().await;
-    let progress = world.until("it is done", |it| it.state == State::Done).await;
-    assert_eq!((progress.sent, progress.failed), (1, 3));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_sends_nothing() {
-    let world = World::start(|_| fcm_ok()).await;
-    let devices = json!([fcm("phone", "t"), world.subscription("laptop", "x")]);
-    world.functions.set_user("u0", json!({"push": true, "devices": devices}));
-    world.users(50, json!({"dryRun": true, "feed": true})).await;
-    let _worker = world.worker().await;
-    let progress = world.until("it is done", |it| it.state == State::Done).await;
-    assert_eq!(progress.sent, 50);
-    assert!(world.sent().is_empty() && world.webpush.seen().is_empty());
-    assert!(world.fcm.seen().len() >= 50 && world.functions.created().is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
