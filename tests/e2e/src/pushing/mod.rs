@@ -2,8 +2,8 @@
 //! tests' own: what fails in the middle of a campaign, and of notifications' pushes, leaves nobody
 //! out, and the worker goes on by itself.
 
+mod lost_data;
 mod record;
-mod sentinel;
 
 use std::collections::BTreeMap;
 use std::process::Command;

@@ -1,6 +1,6 @@
 //! The record is away: stopped, locked, or with the functions before it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use support::push_service::{fcm_error, fcm_ok, fcm_token};
@@ -14,8 +14,10 @@ const RATE: usize = 100;
 const DEAD_EVERY: usize = 100;
 /// Notifications that are created right before the fault, and become due in it.
 const NOTIFICATIONS: usize = 20;
-/// Calls of the functions that fail before the fault ends: some seconds.
-const FAILURES: f64 = 8.0;
+/// The latest that one of them is due.
+const DUE_AFTER_S: usize = 2;
+/// Calls of the functions that fail before the fault ends. With a lock, each takes seconds.
+const FAILURES: f64 = 4.0;
 const FAILURES_LIMIT: Duration = Duration::from_secs(60);
 const FAILED: &str = "bellwire_push_functions_calls_total{outcome=\"failed\"}";
 
@@ -28,6 +30,8 @@ struct Middle {
     stage: Stage,
     users: Vec<String>,
     ids: Vec<String>,
+    /// All of them are due then.
+    due: Instant,
 }
 
 impl Middle {
@@ -45,19 +49,21 @@ impl Middle {
         stage.until("the campaign is under way", |it| it["sent"].as_u64() > Some(100)).await;
         let mut ids = Vec::new();
         for at in 0..NOTIFICATIONS {
-            let push = json!({"when": "always", "afterSeconds": at % 3});
+            let push = json!({"when": "always", "afterSeconds": 1 + at % DUE_AFTER_S});
             ids.push(stage.notify(&users[at], push).await);
         }
-        Self { stage, users, ids }
+        let due = Instant::now() + Duration::from_secs(DUE_AFTER_S as u64);
+        Self { stage, users, ids, due }
     }
 
-    /// Waits until the worker has said so, and has tried in vain for a while.
+    /// Waits until the worker has said so, all is due, and the worker has tried in vain since.
     async fn worker_waits(&self) -> Sent {
         let Self { stage, .. } = self;
         eventually("the worker is not ready", async || {
             (stage.worker.ready().await.0 == 503).then_some(())
         })
         .await;
+        tokio::time::sleep_until(self.due.into()).await;
         self.failures().await;
         stage.sent()
     }
@@ -73,7 +79,7 @@ impl Middle {
     /// After the fault: nobody was left out, nobody got it twice, and the dead addresses are
     /// removed, no other ones.
     async fn all_is_well(&self) {
-        let Self { stage, users, ids } = self;
+        let Self { stage, users, ids, .. } = self;
         stage.is_ready("the worker is ready again").await;
         let done = stage.until("the campaign is done", |it| it["state"] == "done").await;
         let dead = users.iter().filter(|user| is_dead(user)).count();
@@ -85,6 +91,8 @@ impl Middle {
         let sent = stage.sent();
         assert_eq!((sent.users.len(), sent.doubles()), (USERS, 0));
         stage.pushed_once(ids).await;
+        let log = stage.worker.process.output();
+        assert!(!["token of", "Paid", "Sale"].iter().any(|text| log.contains(text)), "{log}");
         let expected: serde_json::Map<String, Value> = users
             .iter()
             .map(|user| {

@@ -1,10 +1,10 @@
-//! Redis behind Sentinel, whose primary is lost.
+//! Redis loses data: its primary dies with what no replica has, or everything is flushed.
 
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
 use futures_util::future::join;
-use serde_json::json;
+use serde_json::{Value, json};
 use shared::{CampaignId, keys};
 use support::push_service::fcm_ok;
 use support::{Functions, RedisServer, Sentinel, eventually, eventually_within};
@@ -92,4 +92,29 @@ async fn a_failover_that_forgets_leaves_nobody_out_and_doubles_only_what_was_in_
     // The record knows what Redis forgot.
     assert!(ids.len() > 5, "{} were created", ids.len());
     stage.pushed_once(&ids).await;
+}
+
+/// The record has the notifications' pushes; a campaign is in Redis alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flush_ends_the_campaign_and_loses_no_notification() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let stage = Stage::start(functions, &redis.url(), |_| fcm_ok()).await;
+    let users = names(1000);
+    stage.give_tokens(&users).await;
+    stage.start_campaign(&users, 100).await;
+    stage.until("the campaign is under way", |it| it["sent"].as_u64() > Some(50)).await;
+    let mut ids = Vec::new();
+    for user in &users[..20] {
+        ids.push(stage.notify(user, json!({"when": "unread", "afterSeconds": 2})).await);
+    }
+    redis.command(&["FLUSHALL"]).await;
+    let gone = stage.call("GET", &format!("/campaigns/{CAMPAIGN}/push"), &Value::Null).await;
+    gone.expect_problem(404, "not_found");
+    stage.pushed_once(&ids).await;
+    // It is loaded anew, and the worker takes it up.
+    stage.start_campaign(&users[..50], 1000).await;
+    let done = stage.until("the campaign is done", |it| it["state"] == "done").await;
+    assert_eq!((&done["sent"], &done["total"]), (&json!(50), &json!(50)), "{done}");
+    stage.is_ready("the worker is ready").await;
 }
