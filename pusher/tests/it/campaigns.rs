@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use serde_json::{Value, json};
@@ -217,4 +218,28 @@ async fn a_429_storm_delays_a_campaign_and_loses_nobody() {
     assert_eq!((done.sent, done.failed), (300, 0));
     let different: BTreeSet<String> = world.sent().into_iter().collect();
     assert_eq!(different.len(), 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_who_were_given_up_get_it_after_a_redrive() {
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = is_down.clone();
+    let world = World::start(move |_| match down.load(SeqCst) {
+        true => fcm_error(503, "UNAVAILABLE"),
+        false => fcm_ok(),
+    })
+    .await;
+    // Too short for the ten seconds until another attempt.
+    world.users(20, json!({"ttlSeconds": 5})).await;
+    let _worker = world.worker().await;
+    let done = world.until("it is done", |it| it.state == State::Done).await;
+    assert_eq!((done.sent, done.failed), (0, 20));
+    let responses = world.responses().await;
+    assert!(responses.len() == 20 && responses.iter().all(|it| it["result"] == "failed"));
+    let attempts = world.sent().len();
+    is_down.store(false, SeqCst);
+    world.redrive().await;
+    let done = world.until("it is done", |it| it.sent == 20).await;
+    assert_eq!((done.state, done.failed), (State::Done, 0));
+    assert_eq!(world.sent().len(), attempts + 20);
 }
