@@ -63,7 +63,7 @@ pub(super) async fn refusal(task: &Task, targets: &[Target]) -> Option<PauseReas
         return None;
     }
     let campaign = task.campaign.to_string();
-    let id = if options.feed { ENTRY_ID } else { &campaign };
+    let id = if options.feed { ENTRY_ID } else { campaign.as_str() };
     for target in targets {
         let is_online = options.when == When::Offline && target.user.online == Some(true);
         if !target.user.push || is_online {

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use push::Push;
 use push::collapse::Ids;
 use push::metrics::Kind;
-use push::outcome::Outcome;
 use shared::campaign_push::{End, Item, PauseReason, When};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
