@@ -52,6 +52,7 @@ build: ## Build the components, the host, the hub, the push worker and the comma
 	@scripts/check-sizes
 
 manifest: ## Print a manifest for resources of your own: make manifest RESOURCES=resources.toml >spin.toml.
+	@[ -n "$(BIN)" ] || { scripts/install-deps linker toolchain && scripts/build manifest; } >&2
 	@scripts/manifest
 
 new-component: export NAME := $(value NAME)

@@ -176,9 +176,19 @@ impl Identity {
         };
         let ms = i64::try_from(ms).unwrap_or(i64::MAX);
         let args =
-            [Arg::Text(&key), Arg::Text(FETCHING), Arg::Text("NX"), Arg::Text("PX"), Arg::Int(ms)];
+            [Arg::Text(&key), Arg::Text(FETCHING), Arg::Text("PX"), Arg::Int(ms), Arg::Text("NX")];
         let reply = self.redis.command("SET", &args).await?;
-        Ok(reply.first().is_some_and(|reply| *reply != Reply::Nil))
+        if reply.first().is_some_and(|reply| *reply != Reply::Nil) {
+            return Ok(true);
+        }
+        // Another service has written it or taken its expiry away: nobody would ever ask.
+        let left = self.redis.command("PTTL", &[Arg::Text(&key)]).await;
+        let is_endless = left.is_ok_and(|left| left.first().and_then(Reply::int) == Some(-1));
+        if is_endless {
+            let [key, value, unit, ms, _] = args;
+            self.redis.command("SET", &[key, value, unit, ms]).await?;
+        }
+        Ok(is_endless)
     }
 
     async fn fetch(&self, provider: &Provider, name: &str) {
