@@ -3,8 +3,8 @@
 
 export class BellwireError extends Error {
   name = "BellwireError";
-  /** Modules that a hub serves have a copy each. @param {any} error */
-  static [Symbol.hasInstance](error) { return error?.name === "BellwireError"; }
+  /** Modules that a hub serves have a copy each. */
+  static [Symbol.hasInstance] = (/** @type {any} */ error) => error?.name === "BellwireError";
   /** @type {number | undefined} HTTP status */
   status;
   /** @type {string | undefined} the invalid member, parameter or header */
