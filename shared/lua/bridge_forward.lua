@@ -10,11 +10,14 @@
 -- ARGV[3]  how long that id is kept, in milliseconds
 -- ARGV[4]  the message
 --
--- Returns 1 if it was published, now or by an earlier call; 0 if the lease has ended.
+-- Returns 1 if it was published, now or by an earlier call; 0 if the lease has ended. An id of another
+-- type is replaced.
 
 local time = redis.call('TIME')
 if time[1] * 1000 + math.floor(time[2] / 1000) >= tonumber(ARGV[1]) then return 0 end
-if redis.call('GET', KEYS[2]) == ARGV[2] then return 1 end
+local last = redis.pcall('GET', KEYS[2])
+if last == ARGV[2] then return 1 end
+if type(last) == 'table' and not string.find(last.err, '^WRONGTYPE') then return last end
 local channel = 'bw:live:{' .. KEYS[1] .. '}'
 before_writing('SET', KEYS[2], 'SPUBLISH', channel)
 redis.call('SET', KEYS[2], ARGV[2], 'PX', ARGV[3])

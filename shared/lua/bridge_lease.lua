@@ -6,9 +6,16 @@
 -- ARGV[3]  the lease's length in milliseconds; 0 hands it back
 --
 -- Returns {holder's token ('' for none), its end on Redis' clock in milliseconds since the Unix epoch
--- (0 unless the caller holds it), 1 if the caller has held it without an interruption}.
+-- (0 unless the caller holds it), 1 if the caller has held it without an interruption}. A lease of
+-- another type or without an expiry, as only other services write it, is nobody's: it would never end.
 
-local holder = redis.call('GET', KEYS[1])
+local holder = redis.pcall('GET', KEYS[1])
+if type(holder) == 'table' then
+  if not string.find(holder.err, '^WRONGTYPE') then return holder end
+  holder = false
+elseif holder and redis.pcall('PTTL', KEYS[1]) == -1 then
+  holder = false
+end
 local length = tonumber(ARGV[3])
 if holder and holder ~= ARGV[1] then return { holder, 0, 0 } end
 if length == 0 then

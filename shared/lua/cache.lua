@@ -22,8 +22,9 @@
 --   cool    no fetch before this time, ms; 0 unless the source failed
 --   code    error code of the failure, "-" if there is none
 --   sha     SHA-1 of the value
--- KEYS[3]   lease      bw:lease:{key}, lines as of when it was taken: token, exp, tags, and the
---                      SHA-1 of the value, or nothing if there was no value
+-- KEYS[3]   lease      bw:lease:{key}, lines as of when it was taken: token, exp, tags, the SHA-1
+--                      of the value or nothing if there was no value, and the time at which it
+--                      ends, ms
 -- KEYS[4…]  tags       bw:tag:{tag}: "history/change soft hard". history is a random word, new
 --                      after the tag was lost; change is another, new after each invalidation;
 --                      together they are the tag's version. soft and hard are the times of the

@@ -53,16 +53,23 @@ end
 local token, lease_ms, fresh_ms, stale_ms, error_ms, keep_ms, tag_keep_ms =
   string.match(ARGV[2], '^(%S+) (%d+) (%d+) (%d+) (%d+) (%d+) (%d+)$')
 local meta = decided(got[2])
+-- Its end is in its text, too: another service may have taken its expiry away, or have written it.
+-- Readers would wait for such a cache lease for ever.
+local LEASE_MS_MAX = 600000 -- longer than fetches take, whatever the policies of other readers
+local held_exp, held_until =
+  string.match(got[3] or '', '^[^\n]*\n(-?%d+)\n[^\n]*\n%x*\n(%d+)$')
+local held_ms = (held_until or 0) - now
+local is_held = held_ms > 0 and held_ms <= math.max(lease_ms, LEASE_MS_MAX)
+if not held_until then got[3] = false end
 if not value and exp ~= -2 then
-  return redis.error_reply('WRONGTYPE the cached value is no string')
+  return redis.error_reply('WRONGTYPE the cached value is not a string')
 end
 -- Another service wrote it without an expiry. It gets one at first sight, even if it may not be
 -- served, to tell later writes of that kind from this one.
 if exp == -1 then
   exp = now + keep_ms
   -- The expiry must differ from the one in a cache lease or companion of an earlier value.
-  local held_exp = tonumber(string.match(got[3] or '', '\n(%d+)\n') or 0)
-  while exp == held_exp or (meta and exp == meta.exp) do exp = exp + 1 end
+  while exp == tonumber(held_exp) or (meta and exp == meta.exp) do exp = exp + 1 end
   if failed(redis.pcall('PEXPIREAT', value_key, exp)) then exp = -1 end
 end
 -- The companion of the previous value has seen all invalidations, and this value was written later:
@@ -71,8 +78,6 @@ local is_newer = meta and (meta.kind == 'v' or meta.kind == 'n') and meta.exp ~=
   and meta.tags == versions
 if meta and meta.exp ~= exp then meta = nil end
 local written_etag, body, is_replaced = '-', nil, nil
--- A text without lines is not a cache lease, and no reader would ever end it.
-if got[3] and not string.find(got[3], '\n', 1, true) then got[3] = false end
 
 local function answer(status, validators)
   local age, fresh, code = 0, now, '-'
@@ -114,13 +119,14 @@ end
 
 -- Takes the cache lease: true; false if another reader has it; or nil and a problem.
 local function take_lease()
-  if got[3] then return false end
+  if is_held then return false end
   local problem = prepare()
   if problem then return nil, problem end
-  -- Without NX: there is no cache lease, and a malformed one is replaced. With the hash, because
-  -- another service's SET … KEEPTTL leaves no other trace until the cache lease ends.
+  -- Without NX: what is there is no cache lease, or has ended. With the hash, because another
+  -- service's SET … KEEPTTL leaves no other trace until the cache lease ends.
+  local ends_at = now + lease_ms
   local taken = redis.pcall('SET', lease_key, table.concat({ token, exp, versions,
-    value and redis.sha1hex(value) or '' }, '\n'), 'PXAT', now + lease_ms)
+    value and redis.sha1hex(value) or '', string.format('%d', ends_at) }, '\n'), 'PXAT', ends_at)
   if failed(taken) then return nil, failed(taken) end
   return true
 end

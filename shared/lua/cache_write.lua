@@ -27,7 +27,7 @@ local fresh_ms, keep_ms, delta, age, tag_keep_ms =
 local got = get_all(9)
 local now = now_ms()
 local held_token, held_exp, held_tags, held_sha =
-  string.match(got[3] or '', '^([^\n]*)\n(-?%d+)\n([^\n]*)\n(%x*)$')
+  string.match(got[3] or '', '^([^\n]*)\n(-?%d+)\n([^\n]*)\n(%x*)\n%d+$')
 if held_token ~= token then return { 'lost', now } end
 before_writing()
 

@@ -22,7 +22,11 @@ if KEYS[11] then
   -- A repeat of an executed request is not a duplicate; `once` is set only after this check, so
   -- that a repeat of a duplicate stays one.
   if redis.call('EXISTS', KEYS[10]) == 1 then return {count, 0} end
-  if not redis.call('SET', KEYS[11], 1, 'NX', 'EX', ARGV[5]) then return {0, 1} end
+  if not redis.call('SET', KEYS[11], 1, 'NX', 'EX', ARGV[5]) then
+    -- Another service has written it: it would reject every message with this id for ever.
+    if redis.pcall('TTL', KEYS[11]) == -1 then redis.pcall('EXPIRE', KEYS[11], ARGV[5]) end
+    return {0, 1}
+  end
 end
 if not redis.call('SET', KEYS[10], 1, 'NX', 'EX', ARGV[4]) then return {count, 0} end
 

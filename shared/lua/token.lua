@@ -29,6 +29,14 @@ local function token_state(companion)
   return tonumber(rev) or 0, (tonumber(until_s) or 0) > now_s, sha1 or '-'
 end
 
+-- Whether a later revision was written before. A companion to which another service has left no
+-- expiry gets one: it would reject all writes for ever.
+local function is_overtaken(companion, known_rev, rev, fence_s)
+  if known_rev <= tonumber(rev) then return false end
+  if redis.pcall('TTL', companion) == -1 then redis.pcall('EXPIRE', companion, fence_s) end
+  return true
+end
+
 -- `rev` is text, because a number would be formatted in scientific notation.
 local function note_token(companion, rev, token, fence_s)
   local state = string.format('%s 0 %s', rev, redis.sha1hex(token))

@@ -15,7 +15,8 @@ local function refill(key, companion, rev, token)
   if type(current) == 'table' then return '' end
   if current then return current end
   local known_rev, is_absent = token_state(companion)
-  if known_rev > tonumber(rev) or (known_rev == tonumber(rev) and is_absent) then return '' end
+  if is_overtaken(companion, known_rev, rev, ARGV[2]) then return '' end
+  if known_rev == tonumber(rev) and is_absent then return '' end
   if token == '' then
     note_absence(companion, rev, ARGV[3], ARGV[2])
   else

@@ -21,7 +21,7 @@ local function change(key, companion, verb, rev, token)
     return current == token and redis.call('DEL', key) or 0
   end
   local known_rev, _, known_sha1 = token_state(companion)
-  if known_rev > tonumber(rev) then
+  if is_overtaken(companion, known_rev, rev, ARGV[2]) then
     -- A later change does not remove the token that was there before it, unless it wrote this one.
     local is_left = verb == 'drop' and current == token and redis.sha1hex(token) ~= known_sha1
     return is_left and redis.call('DEL', key) or 0

@@ -19,7 +19,7 @@ bw:push PUBLISH
 bw:push:tests LLEN LREM RPUSH EXPIRE
 bw:push:test:* GET
 user:*:token GET MGET SET TTL EXPIRE DEL
-bw:token:{user:*:token} GET SET
+bw:token:{user:*:token} GET SET TTL EXPIRE
 campaign:* LLEN LRANGE LPOP RPUSH TTL PEXPIRETIME EXPIRE DEL
 bw:campaign:{campaign:*} HMGET HSET EXISTS TTL PEXPIRETIME EXPIRE DEL
 bw:push:{campaign:*} HGET HMGET HSET HDEL HINCRBY EXPIRE DEL
@@ -40,7 +40,7 @@ bw:dead:{*} ZADD ZREM ZCARD ZCOUNT ZRANGE ZRANK ZSCORE EXISTS EXPIRE
 bw:since:{*} ZADD ZREM ZRANGE EXPIRE
 bw:payloads:{*} HGET HSET HDEL EXPIRE
 bw:states:{*} HGET HMGET HSET HDEL EXPIRE
-bw:dedup:{*} SET
+bw:dedup:{*} SET TTL EXPIRE
 bw:meta:{*} MGET SET EXISTS PEXPIREAT PEXPIRETIME DEL
 bw:lease:{*} MGET SET EXISTS DEL
 bw:tag:{*} MGET GET SET EXISTS PEXPIRE
@@ -64,7 +64,7 @@ bw:probe:* SSUBSCRIBE SUNSUBSCRIBE SPUBLISH
 /// In addition, a hub that forwards what existing services publish.
 const HUB_BRIDGE: &str = "\
 notifications SUBSCRIBE
-bw:bridge GET SET DEL
+bw:bridge GET PTTL SET DEL
 bw:bridged:{notifications:*} GET SET
 bw:live:{notifications:*} SPUBLISH
 ";

@@ -3,7 +3,10 @@ import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { until } from "./stack.js";
 
-const PATHS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
+const PATHS = [
+  process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
 
 export const launch = () =>
   chromium.launch({

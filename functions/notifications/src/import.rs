@@ -130,13 +130,16 @@ async fn deliver_to(
     newest: i64,
     now_ms: i64,
 ) -> Delivery {
-    if let Err(error) = bring_imported(&app.redis, &app.record, user, epoch, newest).await {
-        log::warn("delivery_pending", &[("error", &error.to_string())]);
-        retry_later(app, user, epoch, newest);
-        return Delivery::Pending;
-    }
+    let marks = match bring_imported(&app.redis, &app.record, user).await {
+        Ok(marks) => marks,
+        Err(error) => {
+            log::warn("delivery_pending", &[("error", &error.to_string())]);
+            retry_later(app, user, epoch, newest);
+            return Delivery::Pending;
+        }
+    };
     // Sockets that miss it have the number with their next ping.
-    if let Err(error) = announce(&app.redis, &app.record, user, now_ms).await {
+    if let Err(error) = announce(&app.redis, &app.record, user, &marks, now_ms).await {
         log::warn("unread_not_announced", &[("error", &error.to_string())]);
     }
     Delivery::Sent

@@ -2,7 +2,7 @@
 //! Discovery): fetched by one instance, and shared with the others through Redis, so that a thousand
 //! new instances do not ask the provider a thousand times.
 //!
-//! Whoever may write that key of Redis decides which tokens are valid, as whoever may write the
+//! Write access to that key of Redis decides which tokens are valid, as write access to the
 //! feeds decides what users see.
 
 use std::cell::{Cell, RefCell};
@@ -176,9 +176,19 @@ impl Identity {
         };
         let ms = i64::try_from(ms).unwrap_or(i64::MAX);
         let args =
-            [Arg::Text(&key), Arg::Text(FETCHING), Arg::Text("NX"), Arg::Text("PX"), Arg::Int(ms)];
+            [Arg::Text(&key), Arg::Text(FETCHING), Arg::Text("PX"), Arg::Int(ms), Arg::Text("NX")];
         let reply = self.redis.command("SET", &args).await?;
-        Ok(reply.first().is_some_and(|reply| *reply != Reply::Nil))
+        if reply.first().is_some_and(|reply| *reply != Reply::Nil) {
+            return Ok(true);
+        }
+        // Another service has written it or taken its expiry away: nobody would ever ask.
+        let left = self.redis.command("PTTL", &[Arg::Text(&key)]).await;
+        let is_endless = left.is_ok_and(|left| left.first().and_then(Reply::int) == Some(-1));
+        if is_endless {
+            let [key, value, unit, ms, _] = args;
+            self.redis.command("SET", &[key, value, unit, ms]).await?;
+        }
+        Ok(is_endless)
     }
 
     async fn fetch(&self, provider: &Provider, name: &str) {
@@ -262,7 +272,7 @@ impl Identity {
         let key = keys::provider_lookup(name);
         let wait = async {
             loop {
-                // Asked first: whoever ends a lookup has stored its keys before.
+                // Asked first: a lookup stores its keys before it ends.
                 let reply = self.redis.command("GET", &[Arg::Text(&key)]).await;
                 let text = reply.as_ref().ok().and_then(|reply| reply.first()?.text());
                 let is_under_way = text == Some(FETCHING);

@@ -22,7 +22,7 @@ use crate::health::Health;
 use crate::limits::STOP_WAIT;
 use crate::metrics::Metrics;
 
-/// Of a device without its service, which is no sign of a wrong credential.
+/// Of a device without its service, which is not a sign of a wrong credential.
 const NOT_CONFIGURED: Outcome = Outcome::Refused { reason: "not_configured", field: None };
 
 /// What becomes of one push to one device.
@@ -83,7 +83,7 @@ impl Fate {
 /// The sender with everything around it.
 pub(crate) struct Sending {
     pub(crate) sender: Arc<Sender>,
-    /// As many as pushes may be in flight: whoever waits here can still be called off.
+    /// As many as pushes may be in flight: a push that waits here can still be called off.
     turns: Semaphore,
     configured: [bool; KINDS.len()],
     prunes: Prunes,

@@ -103,9 +103,12 @@ impl App {
         text
     }
 
-    /// Serves until the listening socket fails.
-    pub async fn serve(self) -> anyhow::Result<()> {
-        self.server.clone().run(self.listener).await
+    /// Serves until `stop`, and then answers the requests that it has, in a bounded time.
+    ///
+    /// # Errors
+    /// The listening socket failed.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> anyhow::Result<()> {
+        self.server.clone().run(self.listener, stop).await
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! It copies Spin 4.1's behaviour and is never more permissive: an application that works here
 //! works there. At the start it rejects unsupported features by name. Unlike Spin, it limits the
-//! number of concurrent requests (`turns`). Not for production.
+//! number of concurrent requests (`turns`), and answers those in flight when it ends (`server`). Not
+//! for production.
 
 pub mod allowed_hosts;
 pub mod app;

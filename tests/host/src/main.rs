@@ -1,12 +1,14 @@
 //! The process: the runtime, signals, the exit code.
 
 use std::io::Write;
+use std::pin::pin;
 use std::process::ExitCode;
 
 use clap::Parser;
 use host::app::App;
 use host::cli::Args;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 fn main() -> ExitCode {
     let args = Args::parse();
@@ -18,7 +20,7 @@ fn main() -> ExitCode {
     };
     let result = runtime.block_on(run(args));
     host::process_ends();
-    // Like Spin, does not wait for requests or for work after them.
+    // Like Spin, does not wait for work after the answers.
     runtime.shutdown_background();
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,18 +29,42 @@ fn main() -> ExitCode {
 }
 
 async fn run(args: Args) -> anyhow::Result<()> {
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let serve = async {
-        let app = App::start(&args).await?;
-        // Serves even if standard output is closed.
-        let _ = std::io::stdout().write_all(app.routes().as_bytes());
-        app.serve().await
+    let mut signals = Signals {
+        interrupt: signal(SignalKind::interrupt())?,
+        terminate: signal(SignalKind::terminate())?,
     };
+    let app = tokio::select! {
+        app = App::start(&args) => app?,
+        () = signals.next() => return Ok(()),
+    };
+    // Serves even if standard output is closed.
+    let _ = std::io::stdout().write_all(app.routes().as_bytes());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let mut serve = pin!(app.serve(async {
+        let _ = stopped.await;
+    }));
+    tokio::select! {
+        served = &mut serve => return served,
+        () = signals.next() => drop(stop),
+    }
+    // A second signal ends it at once.
     tokio::select! {
         served = serve => served,
-        _ = interrupt.recv() => Ok(()),
-        _ = terminate.recv() => Ok(()),
+        () = signals.next() => Ok(()),
+    }
+}
+
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! The listening socket and the steps of a request: route, headers, component, answer.
 //!
-//! As in Spin: no TCP_NODELAY, no limits on bodies, no cancellation when a client disconnects, no
-//! graceful end. The exception is `turns`: the number of concurrent requests is limited.
+//! As in Spin: no TCP_NODELAY, no limits on bodies, no cancellation when a client disconnects. There
+//! are two exceptions: the number of concurrent requests is limited (`turns`), and at its end the host
+//! answers the requests that it has.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -17,6 +21,8 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto::Builder;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
 use wasmtime_wasi_http::handler::ProxyHandler;
 use wasmtime_wasi_http::{Error, WasiBody};
 
@@ -24,13 +30,30 @@ use crate::request;
 use crate::router::{RouteMatch, Router, WELL_KNOWN_PREFIX};
 use crate::stdio::say;
 use crate::turns::{Turn, Turns};
-use crate::worker::Workers;
+use crate::worker::{Workers, is_process_ending};
+
+/// Time for requests in flight to end by themselves after the signal. Nearly all do. With
+/// [`ANSWER_MAX`] less than the five seconds that `make up` waits.
+const FINISH_MAX: Duration = Duration::from_secs(3);
+/// Time to send the answers to the others.
+const ANSWER_MAX: Duration = Duration::from_secs(1);
+
+/// From serving to the end.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    /// No new connections; idle ones are closed, the others after their request.
+    Finishing,
+    /// Requests still in flight are answered by the host.
+    Answering,
+}
 
 /// An application that is ready to serve.
 pub(crate) struct Server {
     router: Router,
     components: HashMap<String, ProxyHandler<Workers>>,
     turns: Turns,
+    phase: watch::Sender<Phase>,
 }
 
 impl Server {
@@ -39,26 +62,67 @@ impl Server {
         components: HashMap<String, ProxyHandler<Workers>>,
         requests_max: usize,
     ) -> Self {
-        Self { router, components, turns: Turns::new(requests_max) }
+        let turns = Turns::new(requests_max);
+        Self { router, components, turns, phase: watch::Sender::new(Phase::Serving) }
     }
 
-    /// Ends only with an error of the listening socket.
-    pub(crate) async fn run(self: Arc<Self>, listener: TcpListener) -> anyhow::Result<()> {
+    /// Serves until `stop`, and then until every request is answered, at most for [`FINISH_MAX`] and
+    /// [`ANSWER_MAX`].
+    pub(crate) async fn run(
+        self: Arc<Self>,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) -> anyhow::Result<()> {
+        let mut stop = pin!(stop);
+        // Each connection has a sender: without any, the receiver ends.
+        let (open, mut closed) = mpsc::channel::<Infallible>(1);
         loop {
-            let (stream, client) = listener.accept().await?;
-            tokio::spawn(self.clone().connection(stream, client));
+            let (stream, client) = tokio::select! {
+                accepted = listener.accept() => accepted?,
+                () = &mut stop => break,
+            };
+            tokio::spawn(self.clone().connection(stream, client, open.clone()));
         }
+        drop((listener, open));
+        self.phase.send_replace(Phase::Finishing);
+        if timeout(FINISH_MAX, closed.recv()).await.is_err() {
+            self.phase.send_replace(Phase::Answering);
+            // Clients that do not read their answers are left.
+            let _ = timeout(ANSWER_MAX, closed.recv()).await;
+        }
+        Ok(())
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, client: SocketAddr) {
+    async fn until(&self, phase: Phase) {
+        // It cannot end before `self`.
+        let _ = self.phase.subscribe().wait_for(|now| *now >= phase).await;
+    }
+
+    async fn connection(
+        self: Arc<Self>,
+        stream: TcpStream,
+        client: SocketAddr,
+        _open: mpsc::Sender<Infallible>,
+    ) {
+        let server = self.clone();
         let service = service_fn(move |request: Request<Incoming>| {
-            let server = self.clone();
-            async move { server.handle(request, client).await }
+            let server = server.clone();
+            async move {
+                tokio::select! {
+                    biased;
+                    answer = server.handle(request, client) => answer,
+                    () = server.until(Phase::Answering) => Ok(refused(ENDING)),
+                }
+            }
         });
+        let builder = Builder::new(TokioExecutor::new());
+        let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
         // Its errors are disconnected clients; Spin does not show them either.
-        let _ = Builder::new(TokioExecutor::new())
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
+        tokio::select! {
+            _ = &mut connection => return,
+            () = self.until(Phase::Finishing) => connection.as_mut().graceful_shutdown(),
+        }
+        let _ = connection.await;
     }
 
     async fn handle(
@@ -79,12 +143,15 @@ impl Server {
         };
         // An error closes the connection without an answer, as in Spin.
         *request.uri_mut() = request::absolute_uri(request.uri(), request.headers())?;
-        let Some(turn) = self.turns.take().await else { return Ok(busy()) };
+        let Some(turn) = self.turns.take().await else { return Ok(refused(BUSY)) };
         match self.call(request, &route, client).await {
             // The component works until its answer has been read.
             Ok(response) => Ok(response.map(|body| holding(turn, body))),
             Err(error) => {
-                say(format_args!("Error processing request: {error:#}"));
+                // Else its instance was dropped with the runtime.
+                if !is_process_ending() {
+                    say(format_args!("Error processing request: {error:#}"));
+                }
                 Ok(answer(StatusCode::INTERNAL_SERVER_ERROR, ""))
             }
         }
@@ -115,9 +182,9 @@ fn holding(turn: Turn, body: WasiBody) -> WasiBody {
     passed_on.boxed_unsync()
 }
 
-/// Too many concurrent requests: this one has not reached a component.
-fn busy() -> Response<WasiBody> {
-    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, BUSY);
+/// An answer of the host in place of a component's.
+fn refused(problem: &'static str) -> Response<WasiBody> {
+    let mut response = answer(StatusCode::SERVICE_UNAVAILABLE, problem);
     let headers = response.headers_mut();
     headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
@@ -130,9 +197,13 @@ fn busy() -> Response<WasiBody> {
 /// Requests refused so far.
 static REFUSED: AtomicU64 = AtomicU64::new(1);
 
-/// In the format of the components' errors.
+/// In the format of the components' errors, as the next one. This request has not reached a component.
 const BUSY: &str = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
     \"detail\":\"too many requests at a time: this one was not begun\",\"code\":\"not_ready\"}";
+
+/// This one has: it may have been carried out.
+const ENDING: &str = "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,\
+    \"detail\":\"the server is ending: the outcome is unknown\",\"code\":\"not_ready\"}";
 
 /// An answer of the host itself.
 fn answer(status: StatusCode, text: &'static str) -> Response<WasiBody> {

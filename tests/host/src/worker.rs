@@ -26,6 +26,10 @@ pub fn process_ends() {
     IS_PROCESS_ENDING.store(true, Ordering::Relaxed);
 }
 
+pub(crate) fn is_process_ending() -> bool {
+    IS_PROCESS_ENDING.load(Ordering::Relaxed)
+}
+
 /// Limits on the life of instances; the same for all components.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
@@ -128,7 +132,7 @@ impl WorkerState for Worker {
         let component = &self.component;
         match result {
             // Dropped with the runtime, which wasmtime takes for a panic.
-            Err(_) if IS_PROCESS_ENDING.load(Ordering::Relaxed) => {}
+            Err(_) if is_process_ending() => {}
             Err(error) => say(format_args!("An instance of {component} failed: {error:?}")),
             // All requests, and their work after the answer, have ended: remaining calls belong to
             // none. When such a call returns, Spin 4.1's wasmtime, 47, looks for the ended request,

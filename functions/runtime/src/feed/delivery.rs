@@ -69,9 +69,9 @@ pub async fn deliver_traced(
     settle(redis, record, user, epoch, first, goal).await.map(drop)
 }
 
-/// Brings entries that were just imported under `epoch`, up to `goal`, to their user's feed, with
-/// their read marks: below other services' elements that are on top of it, and without publishing
-/// them.
+/// Brings entries that were just imported to their user's feed, with their read marks: below other
+/// services' elements that are on top of it, and without publishing them. Returns the marks that the
+/// feed has now, for [`announce`](super::marks::announce).
 ///
 /// # Errors
 /// [`DeliveryError`]; then the relay brings them later.
@@ -79,10 +79,10 @@ pub async fn bring_imported(
     redis: &impl Redis,
     record: &Record<impl Sql>,
     user: &UserId,
-    epoch: &str,
-    goal: i64,
-) -> Result<(), DeliveryError> {
-    settle(redis, record, user, epoch, Pushed::Cold, goal).await.map(drop)
+) -> Result<Marks, DeliveryError> {
+    let (window, loaded) = load_cold(redis, record, user).await?;
+    loaded?;
+    Ok(Marks::of(&window))
 }
 
 /// Ensures that a feed has all entries up to `target`: for an entry that was answered before, but
@@ -146,8 +146,8 @@ pub async fn catch_up(
     settle(redis, record, user, epoch, state, target).await
 }
 
-/// Loads a feed that a reader found cold. Returns the record's entries, and whether the feed was
-/// loaded: if Redis is unavailable, the reader is still served from the record.
+/// Loads a feed, such as one that a reader found cold. Returns the record's entries, and whether the
+/// feed was loaded: if Redis is unavailable, the reader is still served from the record.
 ///
 /// # Errors
 /// [`RecordError`].

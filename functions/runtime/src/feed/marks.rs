@@ -46,7 +46,7 @@ pub async fn bring(
 }
 
 /// Tells the user's sockets how many entries are unread, after a change of the feed that no message
-/// told them of.
+/// told them of. The feed has these marks already, or later ones.
 ///
 /// # Errors
 /// [`DeliveryError`].
@@ -54,11 +54,11 @@ pub async fn announce(
     redis: &impl Redis,
     record: &Record<impl Sql>,
     user: &UserId,
+    marks: &Marks,
     now_ms: i64,
 ) -> Result<(), DeliveryError> {
-    let window = record.window(user, FEED_ENTRIES_MAX).await?;
     let event = format!("{{\"type\":\"read\",\"userId\":\"{user}\",\"ids\":[],\"unread\":");
-    bring(redis, record, user, &Marks::of(&window), &[], now_ms, &event).await.map(drop)
+    bring(redis, record, user, marks, &[], now_ms, &event).await.map(drop)
 }
 
 /// The number of unread entries; `None` if the feed is cold or of another epoch.

@@ -29,11 +29,15 @@ use crate::ports::sql::{SqlError, Statement, Value};
 /// limit.
 const STATEMENT_DEADLINE: Duration = Duration::from_secs(5);
 
-/// Deadline of an attempt to get a connection. The host checks a pooled one with a query: one to a
-/// server that has stopped without closing it would use up the statement's deadline. The host drops
-/// a connection in the middle of its check, so the next attempt gets another one. Much longer than
+/// Deadline of the first attempt to get a connection. The host checks a pooled one with a query: one
+/// to a server that has stopped without closing it would use up the statement's deadline. The host
+/// drops a connection in the middle of its check, so the next attempt gets another one. Longer than
 /// a new connection takes, and than a busy pool lets anyone wait.
 const OPEN_DEADLINE: Duration = Duration::from_millis(1500);
+/// Deadline of further attempts: a server, or a machine, that is so busy that a connection takes
+/// longer is given the rest of the statement's time. Every attempt begins anew, and many statements
+/// that give up theirs all the time would keep it busy with nothing.
+const OPEN_AGAIN_DEADLINE: Duration = Duration::from_millis(3200);
 /// Further attempts to open a connection while the server is busy: for one second, so that readers
 /// can still be served without it in time.
 const OPENS_MAX: usize = 10;
@@ -100,19 +104,19 @@ impl SpinPostgres {
 
     /// Waits for a connection, which the host has checked.
     async fn open(&self) -> Result<Connection, Error> {
-        let mut outcome = self.take().await;
+        let mut outcome = self.take(OPEN_DEADLINE).await;
         for _ in 0..OPENS_MAX {
             match &outcome {
                 Err(error) if is_refused_for_now(error) => sleep(OPEN_PAUSE).await,
                 _ => break,
             }
-            outcome = self.take().await;
+            outcome = self.take(OPEN_AGAIN_DEADLINE).await;
         }
         outcome
     }
 
-    async fn take(&self) -> Result<Connection, Error> {
-        let taken = within(OPEN_DEADLINE, Connection::open(self.url.as_str())).await;
+    async fn take(&self, limit: Duration) -> Result<Connection, Error> {
+        let taken = within(limit, Connection::open(self.url.as_str())).await;
         match taken {
             Some(taken) => taken,
             None => Err(Error::PgError(PgError::ConnectionFailed(SILENT.to_owned()))),

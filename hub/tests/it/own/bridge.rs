@@ -89,6 +89,22 @@ async fn a_hub_that_ends_hands_the_bridge_to_another() {
     assert_ne!(next.split(':').next(), holder.split(':').next());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_that_another_service_wrote_is_taken_over() {
+    let hub = Hub::start_with(bridge()).await;
+    until("the hub bridges", async || hub.metric("bridge").await == 1.0).await;
+    // In one step: the hub renews its lease all the time.
+    let write = "redis.call('DEL', KEYS[1]) return redis.call(ARGV[1], KEYS[1], 'theirs:1')";
+    for command in ["SET", "LPUSH"] {
+        hub.redis.run_words::<()>(&["EVAL", write, "1", "bw:bridge", command]).await;
+        until("the hub bridges again", async || {
+            let left_ms: i64 = hub.redis.run("PTTL bw:bridge").await;
+            left_ms > 0 && hub.metric("bridge").await == 1.0
+        })
+        .await;
+    }
+}
+
 /// Two hubs, and where their metrics are.
 struct Fleet {
     redis: RedisServer,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use ::support::hub::Hub;
 use ::support::redis_server::Options;
-use ::support::{RedisCluster, ports};
+use ::support::{RedisCluster, eventually_within, ports};
 use futures_util::future::join_all;
 use shared::UserId;
 use shared::cluster::slot_of;
@@ -17,6 +17,12 @@ use super::crowd::{Member, reach};
 use super::publisher::Publisher;
 use crate::support::program::{PROGRAM, Program};
 use crate::support::{Client, request, token};
+
+/// Nodes of a cluster on a busy machine may take many rounds until they have replaced a master, and
+/// frames arrive after that. No passing test depends on it.
+const LIMIT: Duration = Duration::from_secs(90);
+const MOVED: &str = "channel_joins_total{cause=\"moved\"}";
+const CLOSED: &str = "channel_joins_total{cause=\"closed\"}";
 
 struct Stage {
     cluster: RedisCluster,
@@ -40,7 +46,7 @@ impl Stage {
         let names: Vec<String> = (0..count).map(|n| format!("u{n}")).collect();
         let connecting = names.iter().map(|name| async move {
             let client = Client::connect(address, &token(name), Some("bellwire.v1")).await;
-            Member::new(name.clone(), client.unwrap()).await
+            Member::new(name.clone(), client.unwrap().patience(LIMIT)).await
         });
         let crowd = join_all(connecting).await;
         let users = names.iter().map(|name| UserId::parse(name).unwrap()).collect();
@@ -85,15 +91,17 @@ impl Stage {
         value.unwrap_or_else(|| panic!("{name}\n{page}")).parse().unwrap()
     }
 
-    /// Every channel is subscribed once, at the master of its slot.
+    /// Every channel is subscribed once, at the master of its slot, as soon as all are settled.
     async fn check_channels(&self) {
-        let masters = self.cluster.masters().await;
-        let mut count = 0;
-        for master in &masters {
-            let channels: Vec<String> = master.run("PUBSUB SHARDCHANNELS bw:live:*").await;
-            count += channels.len();
-        }
-        assert_eq!(count, self.users.len());
+        eventually_within(LIMIT, "a channel for each user", async || {
+            let mut count = 0;
+            for master in self.cluster.masters().await {
+                let channels: Vec<String> = master.run("PUBSUB SHARDCHANNELS bw:live:*").await;
+                count += channels.len();
+            }
+            (count == self.users.len()).then_some(())
+        })
+        .await;
         assert_eq!(self.metric("channels").await, self.users.len() as f64);
         assert_eq!(self.metric("undelivered_total{reason=\"not_here\"}").await, 0.0);
     }
@@ -115,7 +123,7 @@ async fn slots_that_move_and_a_manual_failover_lose_and_double_nothing() {
             }
         })
         .await;
-    let moved = stage.metric("channel_joins_total{cause=\"moved\"}").await;
+    let moved = stage.metric(MOVED).await;
     assert!(moved >= 50.0, "{moved}");
     stage.check_channels().await;
     stage
@@ -126,7 +134,7 @@ async fn slots_that_move_and_a_manual_failover_lose_and_double_nothing() {
             cluster.settled().await;
         })
         .await;
-    assert!(stage.metric("channel_joins_total{cause=\"moved\"}").await >= moved + 20.0);
+    assert!(stage.metric(MOVED).await >= moved + 20.0);
     stage.check_channels().await;
 }
 
@@ -142,25 +150,25 @@ async fn a_killed_master_and_a_silent_one_lose_and_double_nothing() {
             cluster.owner_of_slot(0).await;
         })
         .await;
-    assert!(stage.metric("channel_joins_total{cause=\"closed\"}").await >= 10.0);
+    assert!(stage.metric(CLOSED).await >= 10.0);
     killed.restart().await;
     cluster.settled().await;
     let silent = *cluster.masters().await.last().unwrap();
     let replica = cluster.replica_of(silent).await;
-    let start = Instant::now();
+    let (closed, moved) = (stage.metric(CLOSED).await, stage.metric(MOVED).await);
     stage
         .during(&mut crowd, async {
             silent.pause();
-            ::support::eventually_within(Duration::from_secs(20), "a failover", async || {
+            eventually_within(LIMIT, "a failover", async || {
                 let info: String = replica.run("INFO replication").await;
                 info.contains("role:master").then_some(())
             })
             .await;
         })
         .await;
-    // The map shows it, long before two probes of 10 s are missed.
-    eprintln!("{:>6.2} s  until everything arrives again", start.elapsed().as_secs_f64());
-    assert!(start.elapsed() < Duration::from_secs(15), "{:?}", start.elapsed());
+    // The map showed it, long before two probes of 10 s were missed, which close the connection.
+    assert_eq!(stage.metric(CLOSED).await, closed);
+    assert!(stage.metric(MOVED).await >= moved + 10.0);
     silent.resume();
     cluster.settled().await;
     stage.during(&mut crowd, async {}).await;

@@ -26,8 +26,8 @@ local bw = '"bw":{"epoch":"e1","seq":' .. ARGV[1] .. '}}'
 redis.call('SPUBLISH', 'bw:live:{' .. KEYS[1] .. '}', '{"notification":' .. ARGV[2] .. ',' .. bw)
 return 1"#;
 
-/// A failover may take some seconds.
-const LIMIT: Duration = Duration::from_secs(30);
+/// A failover takes some seconds, on a busy machine many. No passing test depends on it.
+const LIMIT: Duration = Duration::from_secs(90);
 
 pub struct Publisher<'a> {
     cluster: &'a RedisCluster,

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 use ::support::Socket;
 use tokio::net::TcpStream;
@@ -52,6 +53,11 @@ impl Client {
     /// Sends a handshake unchanged.
     pub async fn open(connection: TcpStream, request: Request<()>) -> Result<Self, Error> {
         Socket::open(connection, request).await.map(Self::impatient)
+    }
+
+    /// With another deadline for every frame.
+    pub fn patience(self, patience: Duration) -> Self {
+        Self(self.0.patience(patience))
     }
 
     fn impatient(socket: Socket) -> Self {

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use shared::keys::{provider_lease, provider_lookup};
 use support::functions::Setup;
 use support::http::Answer;
 use support::jwt::{EcKey, Jwt, KEY, RsaKey, hs256_jwk};
@@ -254,4 +255,24 @@ async fn the_issuer_names_its_keys() {
     let hub = hub.start().await;
     hub.ready().await;
     connect(&hub, &token).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_lease_that_another_service_wrote_keeps_nobody_from_asking() {
+    for spoil in ["SET", "LPUSH"] {
+        let (redis, provider) = (RedisServer::start().await, Origin::start().await);
+        let (old, new) = (RsaKey::generate(), EcKey::generate());
+        serve(&provider, &[old.jwk("old")]);
+        let url = format!("http://{}{KEYS}", provider.address());
+        for key in [provider_lease(&url), provider_lookup(&url)] {
+            redis.run_words::<()>(&[spoil, &key, "fetching"]).await;
+        }
+        let functions = with(&redis, &provider).start().await;
+        let alice = Jwt::of("alice");
+        let before = alice.clone().kid("old").sign_rs256(&old);
+        read(&functions, &before).await.expect(200).within(BOUND);
+        serve(&provider, &[old.jwk("old"), new.jwk("new")]);
+        let after = alice.kid("new").sign_es256(&new);
+        read(&functions, &after).await.expect(200).within(BOUND);
+    }
 }

@@ -37,6 +37,23 @@ async fn while_in_use<T>(functions: &Functions, work: impl Future<Output = T>) -
 }
 
 #[tokio::test]
+async fn a_postgres_that_is_slow_to_accept_connections_delays_and_fails_nothing() {
+    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
+    let functions = on(&postgres, &redis).start().await;
+    functions.notify("alice", "one").await;
+    // Longer than a statement waits at first, in case it was given a connection that is dead.
+    postgres.run("ALTER SYSTEM SET pre_auth_delay = 2");
+    postgres.run("SELECT pg_reload_conf()");
+    let end_all = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+    postgres.run(end_all);
+    let body = json!({"userId": "alice", "title": "late"});
+    for answer in join_all((0..4).map(|_| functions.create(&body))).await {
+        answer.expect(201);
+    }
+}
+
+#[tokio::test]
 async fn a_postgres_that_was_restarted_between_two_creates_goes_unnoticed() {
     let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
     let functions = on(&postgres, &redis).start().await;

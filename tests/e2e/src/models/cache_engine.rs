@@ -20,6 +20,7 @@ use runtime::cache::{
 };
 use runtime::ports::redis::RedisError;
 use support::RedisServer;
+use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
 use crate::models::record_model::redis::FaultyRedis;
@@ -70,6 +71,8 @@ pub enum Plan {
     Answer(Fetched),
     Fail,
     Hang,
+    /// A value as by `Count`, once the test says so.
+    Gate(Rc<Notify>),
 }
 
 /// A cache with one reader's key, and a source that counts.
@@ -157,6 +160,10 @@ impl World {
             Plan::Answer(fetched) => Ok(fetched),
             Plan::Fail => Err(FetchError::Failed("as planned".to_owned())),
             Plan::Hang => std::future::pending().await,
+            Plan::Gate(gate) => {
+                gate.notified().await;
+                Ok(Fetched::json(format!("{{\"n\":{count}}}")))
+            }
         }
     }
 

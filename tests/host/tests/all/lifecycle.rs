@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
@@ -75,7 +75,7 @@ async fn a_trap_fails_every_request_of_its_instance() {
         });
         trapped.await.expect("the instance took no second request");
         let mut answer = String::new();
-        tokio::io::AsyncReadExt::read_to_string(&mut stream, &mut answer).await.unwrap();
+        stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
         instance
     };
@@ -111,13 +111,53 @@ async fn an_instance_that_ends_with_the_host_has_not_failed() {
 }
 
 #[tokio::test]
-async fn sigterm_ends_the_host_at_once_with_requests_in_flight() {
+async fn sigterm_lets_requests_end_and_answers_those_that_do_not() {
+    let mut host = Host::start(&[]).await;
+    let mut streams = Vec::new();
+    for body in ["60000", "1000"] {
+        let mut stream = TcpStream::connect(&host.address).await.unwrap();
+        let length = body.len();
+        let request =
+            format!("POST /sleep HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        host.line("sleeping in ").await;
+        streams.push(stream);
+    }
+    assert!(host.terminate(Duration::from_secs(30)).await.success());
+    let mut answers = Vec::new();
+    for mut stream in streams {
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answers.push(answer.to_lowercase());
+    }
+    assert!(answers[0].starts_with("http/1.1 503 "), "{answers:?}");
+    assert!(answers[0].contains("retry-after: 1\r\n"), "{answers:?}");
+    assert!(answers[0].contains("\"code\":\"not_ready\""), "{answers:?}");
+    assert!(
+        answers[1].starts_with("http/1.1 200 ") && answers[1].ends_with("slept"),
+        "{answers:?}"
+    );
+    for word in ["panicked", "failed", "Error"] {
+        assert!(!host.output().contains(word), "{}", host.output());
+    }
+}
+
+#[tokio::test]
+async fn a_second_sigterm_ends_the_host_at_once() {
     let mut host = Host::start(&[]).await;
     let mut stream = TcpStream::connect(&host.address).await.unwrap();
     let request = "POST /sleep HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\n60000";
     stream.write_all(request.as_bytes()).await.unwrap();
     host.line("sleeping in ").await;
-    assert!(host.terminate(Duration::from_secs(10)).await.success());
+    host.signal();
+    // From here on it has the first one.
+    let refused = async || TcpStream::connect(&host.address).await.is_err().then_some(());
+    ::support::eventually_within(Duration::from_secs(30), "it accepts nothing", refused).await;
+    assert!(host.terminate(Duration::from_secs(30)).await.success());
+    let mut answer = String::new();
+    let read = stream.read_to_string(&mut answer).await;
+    assert!(read.is_err() || answer.is_empty(), "{answer}");
+    assert!(!host.output().contains("panicked"), "{}", host.output());
 }
 
 #[tokio::test]
@@ -146,7 +186,7 @@ async fn beyond_its_limit_the_host_lets_requests_wait_and_then_rejects_them() {
     host.line("sleeping in ").await;
     let mut refused = sleeping("1").await;
     let mut answer = String::new();
-    let reading = tokio::io::AsyncReadExt::read_to_string(&mut refused, &mut answer);
+    let reading = refused.read_to_string(&mut answer);
     timeout(Duration::from_secs(30), reading).await.expect("no answer").unwrap();
     let lower = answer.to_lowercase();
     assert!(lower.starts_with("http/1.1 503 "), "{answer}");

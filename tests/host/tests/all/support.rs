@@ -140,9 +140,14 @@ impl Host {
         self.process.output()
     }
 
+    /// Sends SIGTERM.
+    pub(crate) fn signal(&self) {
+        self.process.signal(Signal::TERM);
+    }
+
     /// Sends SIGTERM; returns the exit status.
     pub(crate) async fn terminate(&mut self, limit: Duration) -> ExitStatus {
-        self.process.signal(Signal::TERM);
+        self.signal();
         self.process.ended(limit).await
     }
 }

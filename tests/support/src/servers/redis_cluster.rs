@@ -10,8 +10,9 @@ use crate::ports;
 use crate::redis_server::{Options, RedisServer};
 use crate::wait::eventually_within;
 
-/// Nodes gossip once per second, and elections take some rounds of it.
-const SETTLE_LIMIT: Duration = Duration::from_secs(30);
+/// Nodes gossip once per second, and elections take some rounds of it, on a busy machine many. No
+/// passing test depends on it.
+const SETTLE_LIMIT: Duration = Duration::from_secs(90);
 /// Keys of a slot moved by one call.
 const KEYS_AT_ONCE: &str = "100";
 /// Longest time of one MIGRATE, in milliseconds.

@@ -25,7 +25,7 @@ pub(super) fn is_broken(error: &Error) -> bool {
     }
 }
 
-/// No connection within `OPEN_DEADLINE`.
+/// No connection within the deadline of an attempt.
 pub(super) const SILENT: &str = "no connection in time";
 
 /// The client's words for a server that `target_session_attrs=read-write` rejects.

@@ -1,7 +1,8 @@
 //! Header fields that requests to origins carry, with secrets from variables, and the manifest that
 //! declares those.
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Command, Output};
 
 use support::{Functions, Origin, RedisServer, eventually, paths};
 
@@ -12,7 +13,8 @@ access = "public"
 fresh = "100s"
 
 [resource.http]
-url = "http://{{ api_host }}/items/{id}"
+"url" = """
+http://{{ api_host }}/items/{id}"""
 
 [resource.http.headers]
 Authorization = "Bearer {{ api_token }}" # of the team
@@ -32,14 +34,28 @@ struct World {
     dir: tempfile::TempDir,
 }
 
+/// What the script writes for these resources, in a file of this directory.
+fn manifest(dir: &Path, resources: &str) -> Output {
+    let file = dir.join("resources.toml");
+    std::fs::write(&file, resources).unwrap();
+    let mut command = Command::new(paths::workspace().join("scripts/manifest"));
+    command.env("RESOURCES", &file).output().unwrap()
+}
+
+#[test]
+fn a_mistake_in_the_resources_is_named_with_its_line_and_no_manifest_is_written() {
+    let dir = tempfile::tempdir().unwrap();
+    let refused = manifest(dir.path(), &RESOURCES.replace("path = \"plain\"", "path = \"plain"));
+    let problem = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && refused.stdout.is_empty(), "{problem}");
+    assert!(problem.contains("resources.toml: line 17: "), "{problem}");
+}
+
 impl World {
     async fn start() -> Self {
         let (redis, origin) = (RedisServer::start().await, Origin::start().await);
         let dir = tempfile::tempdir().unwrap();
-        let resources = dir.path().join("resources.toml");
-        std::fs::write(&resources, RESOURCES).unwrap();
-        let mut command = Command::new(paths::workspace().join("scripts/manifest"));
-        let written = command.env("RESOURCES", &resources).output().unwrap();
+        let written = manifest(dir.path(), RESOURCES);
         assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
         std::fs::write(dir.path().join("spin.toml"), written.stdout).unwrap();
         Self { redis, origin, dir }

@@ -1,7 +1,8 @@
 //! Services that use the list itself, and know of nothing else.
 
 use serde_json::json;
-use shared::limits::QUEUE_PAYLOAD_DEPTH_MAX;
+use shared::keys::queue_dedup;
+use shared::limits::{QUEUE_DEDUP_S, QUEUE_PAYLOAD_DEPTH_MAX};
 use support::{Functions, RedisServer};
 
 use super::{Queue, payloads, receipts};
@@ -41,6 +42,20 @@ async fn what_is_no_json_goes_to_the_dead_letters_and_not_into_a_loop() {
     assert!(items.iter().all(|item| item["reason"] == "not JSON" && item["attempts"] == 1));
     assert_eq!((&items[0]["raw"], items[0].get("payload")), (&json!("not json"), None));
     assert_eq!(queue.stats().await["inFlight"], 1);
+}
+
+#[tokio::test]
+async fn a_dedup_id_that_another_service_wrote_is_free_again_after_its_time() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let queue = Queue { functions: &functions, name: "work" };
+    let used = queue_dedup("work", "once");
+    redis.run_words::<()>(&["LPUSH", &used, "x"]).await;
+    let message = json!({"messages": [1], "dedupId": "once"});
+    let answer = queue.post("messages", &message).await.expect(200).json();
+    assert_eq!(answer, json!({"accepted": 0, "duplicate": true}));
+    let left_s: i64 = redis.run_words(&["TTL", &used]).await;
+    assert!((1..=QUEUE_DEDUP_S as i64).contains(&left_s), "{left_s}");
 }
 
 #[tokio::test]

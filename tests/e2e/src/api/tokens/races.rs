@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
+use shared::limits::PUSH_TOKEN_FENCE_S;
 use support::{Functions, Proxy, RedisServer};
 
 use super::{call, delete, get, plain, put};
@@ -126,4 +127,20 @@ async fn a_full_redis_is_told_and_still_read() {
     let _: () = redis.run("CONFIG SET maxmemory 0").await;
     put(&functions, "alice", "new").await.expect(204);
     assert_eq!(plain(&redis, "alice").await.as_deref(), Some("new"));
+}
+
+#[tokio::test]
+async fn a_companion_that_another_service_wrote_rejects_writes_for_a_while_only() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    let companion = "bw:token:{user:alice:token}";
+    for call in ["PUT", "GET"] {
+        redis.run_words::<()>(&["SET", companion, "999999 0 -"]).await;
+        match call {
+            "PUT" => drop(put(&functions, "alice", "phone").await.expect(204)),
+            _ => assert_eq!(get(&functions, "alice").await, None),
+        }
+        let left_s: i64 = redis.run_words(&["TTL", companion]).await;
+        assert!((1..=PUSH_TOKEN_FENCE_S).contains(&left_s), "{call}: {left_s}");
+    }
 }

@@ -1,12 +1,14 @@
 //! Redis away, full, or a replica: reads keep working.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use runtime::cache::{How, Mode};
 use runtime::ports::redis::RedisError;
 use support::RedisServer;
+use tokio::sync::Notify;
 
-use super::{LONG, NONE, World, local, policy, text, windows};
+use super::{LONG, NONE, Plan, World, local, policy, text, windows};
 
 #[tokio::test]
 async fn without_redis_the_source_answers() {
@@ -46,12 +48,17 @@ async fn a_full_redis_serves_what_it_has_and_the_source_the_rest() {
 async fn a_full_redis_takes_no_late_write_and_keeps_the_value() {
     let redis = RedisServer::start().await;
     local(async {
-        let world = World::new(&redis, policy(windows(NONE, NONE, LONG))).await;
+        // The reader waits for its fetch, which goes on once Redis is full.
+        let patient = policy(windows(NONE, NONE, LONG)).soft_timeout(LONG).timeout(LONG);
+        let world = World::new(&redis, patient).await;
         world.read().await;
-        world.takes.set(Duration::from_millis(100));
+        let gate = Rc::new(Notify::new());
+        world.plan(Plan::Gate(Rc::clone(&gate)));
         let (reader, filled) = tokio::join!(world.read(), async {
             support::eventually("a fetch", async || (world.fetches.get() == 2).then_some(())).await;
-            redis.run::<String>("CONFIG SET maxmemory 1").await
+            let filled = redis.run::<String>("CONFIG SET maxmemory 1").await;
+            gate.notify_one();
+            filled
         });
         assert_eq!((text(&reader), reader.stored, filled.as_str()), (r#"{"n":2}"#, false, "OK"));
         assert_eq!(redis.run::<String>("GET profile:7").await, r#"{"n":1}"#);

@@ -46,6 +46,18 @@ async fn two_hundred_readers_of_a_stale_key_are_answered_at_once_and_cost_one_fe
 
 #[tokio::test]
 async fn a_leader_that_dies_costs_one_lease() {
+    a_leader_dies(async |_| {}).await;
+}
+
+#[tokio::test]
+async fn a_leader_that_dies_costs_one_lease_even_if_that_loses_its_expiry() {
+    a_leader_dies(async |redis| {
+        assert_eq!(redis.run_words::<i64>(&["PERSIST", &lease()]).await, 1);
+    })
+    .await;
+}
+
+async fn a_leader_dies(meanwhile: impl AsyncFn(&RedisServer)) {
     let redis = RedisServer::start().await;
     local(async {
         let world = World::new(&redis, policy(windows(LONG, NONE, LONG))).await;
@@ -61,6 +73,7 @@ async fn a_leader_that_dies_costs_one_lease() {
         .await;
         leader.abort();
         assert!(leader.await.unwrap_err().is_cancelled());
+        meanwhile(&redis).await;
         world.plan(Plan::Count);
         let begun = Instant::now();
         let answers = crowd(&world, 50).await;

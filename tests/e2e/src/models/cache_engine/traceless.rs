@@ -115,13 +115,22 @@ async fn a_lease_that_is_none_blocks_nobody() {
     let redis = RedisServer::start().await;
     local(async {
         let world = World::new(&redis, policy(windows(NONE, LONG, LONG))).await;
-        for spoil in ["LPUSH", "SADD", "APPEND"] {
+        // Another type or form, one that ended, and one that nobody takes for so long; all without an
+        // expiry.
+        for spoil in [
+            ["LPUSH", "x"],
+            ["SADD", "x"],
+            ["APPEND", "x"],
+            ["APPEND", "token\n-2\n\n"],
+            ["APPEND", "token\n-2\n\n\n1700000000000"],
+            ["APPEND", "token\n-2\n\n\n9999999999999"],
+        ] {
             assert!(redis.run_words::<i64>(&["DEL", "profile:7", &companion()]).await >= 0);
             let fetches = world.fetches.get();
             for nth in 1..=2 {
                 // A miss, then a stale value.
                 let _: i64 = redis.run_words(&["DEL", &lease()]).await;
-                let _: i64 = redis.run_words(&[spoil, &lease(), "x"]).await;
+                let _: i64 = redis.run_words(&[spoil[0], &lease(), spoil[1]]).await;
                 let begun = Instant::now();
                 world.read().await;
                 assert!(begun.elapsed() < Duration::from_millis(500), "{:?}", begun.elapsed());

@@ -1,15 +1,23 @@
 //! Imports, as the component `notifications` makes them, and what must come of them.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use runtime::feed::{delivery, marks};
-use runtime::record::{ImportedEntry, NewEntry, Outcome};
+use runtime::ports::sql::{Backend, Sql, SqlError, Value};
+use runtime::record::{ImportedEntry, NewEntry, Outcome, Record};
+use shared::keys;
 use shared::limits::FEED_ENTRIES_MAX;
-use shared::notification::{Notification, Quiet, our_id_and_seq};
+use shared::notification::{Draft, Notification, Quiet, our_id_and_seq};
+use support::RedisServer;
 
+use super::crowd::{Member, Server};
 use super::expected::{Expected, KeyKept};
 use super::feed::Feed;
 use super::ops::USERS;
+use super::seed::{unique, uuid_v7};
+use super::sql::Database;
 use super::world::{World, user};
 
 /// How long before its import an entry was created.
@@ -44,7 +52,7 @@ impl World {
             }
         }
         for (at, newest) in newest {
-            self.bring(at, &created.epoch, newest, counters[at]).await?;
+            self.bring(at, newest, counters[at]).await?;
         }
         Ok(())
     }
@@ -58,18 +66,11 @@ impl World {
         ImportedEntry { entry, read_at_ms }
     }
 
-    async fn bring(
-        &mut self,
-        at: usize,
-        epoch: &str,
-        newest: i64,
-        counter: i64,
-    ) -> Result<(), String> {
+    async fn bring(&mut self, at: usize, newest: i64, counter: i64) -> Result<(), String> {
         let before = self.look(at).await;
         let was_behind = self.expected.doubts[at].is_behind;
-        let brought =
-            delivery::bring_imported(&self.redis, &self.record, &user(at), epoch, newest).await;
-        match brought {
+        let brought = delivery::bring_imported(&self.redis, &self.record, &user(at)).await;
+        let marks = match brought {
             Err(_) if self.struck() => {
                 self.expected.doubts[at].is_behind = true;
                 self.expected.skip_beyond_window(at);
@@ -79,8 +80,8 @@ impl World {
                 };
             }
             Err(error) => return Err(format!("imports were not brought: {error}")),
-            Ok(()) => {}
-        }
+            Ok(marks) => marks,
+        };
         let has_new = newest > counter;
         let was_tainted = match has_new {
             true => std::mem::take(&mut self.expected.doubts[at].is_tainted),
@@ -92,7 +93,7 @@ impl World {
         if has_new || newest == self.expected.kept.users[at].counter {
             self.expected.delivered(at);
         }
-        let told = marks::announce(&self.redis, &self.record, &user(at), self.now_ms).await;
+        let told = marks::announce(&self.redis, &self.record, &user(at), &marks, self.now_ms).await;
         match told {
             Err(error) if !self.struck() => Err(format!("unread was not announced: {error}")),
             _ => Ok(()),
@@ -160,4 +161,57 @@ impl Expected {
             }
         }
     }
+}
+
+/// A database that counts its statements.
+struct Counted {
+    database: Database,
+    statements: Rc<Cell<usize>>,
+}
+
+impl Sql for Counted {
+    async fn query(
+        &self,
+        statement: &str,
+        parameters: Vec<Value>,
+    ) -> Result<Vec<Vec<Value>>, SqlError> {
+        self.statements.set(self.statements.get() + 1);
+        self.database.query(statement, parameters).await
+    }
+}
+
+#[tokio::test]
+async fn an_import_reads_its_users_feed_window_once() {
+    let (server, redis) = (Server::sqlite(), RedisServer::start().await);
+    let Member { redis: ours, database, .. } = Member::join(&server, &redis, 0, 0).await;
+    let statements = Rc::new(Cell::new(0));
+    let counted = Counted { database, statements: Rc::clone(&statements) };
+    let record = Record::new(counted, Backend::Sqlite, unique);
+    record.migrate().await.unwrap();
+    let history = |number| ImportedEntry {
+        entry: NewEntry {
+            draft: Draft {
+                user_id: user(0),
+                title: format!("title {number}"),
+                body: None,
+                kind: None,
+                data: None,
+                expires_at_ms: None,
+            },
+            id: uuid_v7(number),
+            created_at_ms: number,
+            idempotency: None,
+            push: None,
+        },
+        read_at_ms: (number > 1).then_some(number),
+    };
+    let items: Vec<ImportedEntry> = (1..=3).map(history).collect();
+    record.import(&items, 10).await.unwrap();
+    statements.set(0);
+    let marks = delivery::bring_imported(&ours, &record, &user(0)).await.unwrap();
+    marks::announce(&ours, &record, &user(0), &marks, 10).await.unwrap();
+    assert_eq!(statements.get(), 1);
+    let unread: String =
+        redis.run_words(&["HGET", &keys::feed_companion(&user(0)), "unread"]).await;
+    assert_eq!(unread, "1");
 }
