@@ -135,11 +135,13 @@ async fn a_companion_that_another_service_wrote_rejects_writes_for_a_while_only(
     let functions = Functions::start(&redis).await;
     let companion = "bw:token:{user:alice:token}";
     for call in ["PUT", "GET"] {
-        redis.run_words::<()>(&["SET", companion, "999999 0 -"]).await;
+        // Later than any revision of the record.
+        redis.run_words::<()>(&["SET", companion, "9007199254740991 0 -"]).await;
         match call {
             "PUT" => drop(put(&functions, "alice", "phone").await.expect(204)),
-            _ => assert_eq!(get(&functions, "alice").await, None),
+            _ => assert_eq!(get(&functions, "alice").await.as_deref(), Some("phone")),
         }
+        assert_eq!(plain(&redis, "alice").await, None);
         let left_s: i64 = redis.run_words(&["TTL", companion]).await;
         assert!((1..=PUSH_TOKEN_FENCE_S).contains(&left_s), "{call}: {left_s}");
     }
