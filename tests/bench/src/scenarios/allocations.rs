@@ -41,21 +41,20 @@ pub async fn run() -> Result<Vec<Table>> {
     let message = json!({"messages": [{"order": 17}]}).to_string();
     let values = json!({"paths": ["all_blogs"]}).to_string();
     let mut table = Table::new("allocations: of one request", &["", "allocations", "bytes"]);
-    let requests: [(&str, &dyn Fn() -> Call<'_>); 10] = [
-        ("create", &|| http.post("/notifications", create.clone()).token(&service)),
-        ("batch of 1", &|| http.post("/notifications/batch", one.clone()).token(&service)),
-        ("batch of 100 users", &|| {
-            http.post("/notifications/batch", hundred.clone()).token(&service)
-        }),
-        ("feed, 20 entries", &|| http.get("/users/alice/notifications").token(&alice)),
-        ("unread only", &|| http.get("/users/alice/notifications?unread=true").token(&alice)),
-        ("cached value", &|| http.get("/cache/all_blogs").token(&service)),
-        ("cached value, in a page", &|| http.post("/cache/read", values.clone()).token(&service)),
-        ("queue, send", &|| http.post("/queues/work/messages", message.clone()).token(&service)),
-        ("queue, receive", &|| http.post("/queues/work/receive", "").token(&service)),
-        ("liveness", &|| http.get("/healthz")),
-    ];
-    for (name, request) in requests {
+    let feed = "/users/alice/notifications";
+    for (name, method, target, body, token) in [
+        ("create", "POST", "/notifications", create.as_str(), &service),
+        ("batch of 1", "POST", "/notifications/batch", &one, &service),
+        ("batch of 100 users", "POST", "/notifications/batch", &hundred, &service),
+        ("feed, 20 entries", "GET", feed, "", &alice),
+        ("feed, unread only", "GET", "/users/alice/notifications?unread=true", "", &alice),
+        ("cached value", "GET", "/cache/all_blogs", "", &service),
+        ("cached value, in a page", "POST", "/cache/read", &values, &service),
+        ("queue, send", "POST", "/queues/work/messages", &message, &service),
+        ("queue, receive", "POST", "/queues/work/receive", "", &service),
+        ("liveness", "GET", "/healthz", "", &service),
+    ] {
+        let request = || http.call(method, target).token(token).body(body.to_owned());
         let (allocations, bytes) = median(request).await.context(name)?;
         let numbers = [allocations, bytes].map(|number| Cell::Number(number as f64, 0));
         table.rows.push([Cell::Text(name.to_owned())].into_iter().chain(numbers).collect());
@@ -87,7 +86,7 @@ fn counted(redis: &RedisServer) -> Result<support::Setup> {
 }
 
 /// The median of allocations, and of bytes.
-async fn median(request: &dyn Fn() -> Call<'_>) -> Result<(u64, u64)> {
+async fn median<'a>(request: impl Fn() -> Call<'a>) -> Result<(u64, u64)> {
     let (mut allocations, mut bytes) = (Vec::new(), Vec::new());
     for turn in 0..WARM_UP + REQUESTS {
         let answer = request().send().await;
