@@ -175,16 +175,16 @@ async fn read(api: Arc<Api>, users: Vec<Arc<User>>, stop: Arc<AtomicBool>) {
 
 impl Load {
     /// Stops it, and checks what is left: feeds, unread numbers, listeners, the queue.
-    pub async fn end(self) -> Arc<Counts> {
+    pub async fn end(mut self) -> Arc<Counts> {
         let counts = self.api.counts.clone();
         self.stop_writing.store(true, Ordering::Relaxed);
-        joined(self.writing, &counts).await;
+        joined(std::mem::take(&mut self.writing), &counts).await;
         let begun = Instant::now();
         while !self.is_done() && begun.elapsed() < CATCH_UP {
             sleep(BACKOFF).await;
         }
         self.stop.store(true, Ordering::Relaxed);
-        joined(self.others, &counts).await;
+        joined(std::mem::take(&mut self.others), &counts).await;
         for user in &self.users {
             user.check(&self.api).await;
         }
