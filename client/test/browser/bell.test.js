@@ -80,7 +80,7 @@ test("the keyboard alone: open, go through, read all, delete, follow, close; the
   await says(page, label(5));
   const step = async (keys, where) => {
     await page.keyboard.press(keys);
-    await until(`${keys}: the focus is at ${where}`, async () => (await focused(page)) === where, 5_000).catch(async (error) => {
+    await until(`${keys}: the focus is at ${where}`, async () => (await focused(page)) === where).catch(async (error) => {
       throw new Error(`${error.message}, not ${await focused(page)}`);
     });
   };

@@ -196,5 +196,5 @@ scenario("the badge is right after a break in which marks were made elsewhere, w
   await stack.call("POST", `/users/${user}/notifications/read`, { upTo: 2 });
   await stack.hub.start();
   await opened(page);
-  await until("badge", () => page.evaluate(() => client.unread === 1), 5_000);
+  await until("badge", () => page.evaluate(() => client.unread === 1));
 }, true);
