@@ -8,11 +8,11 @@ const PATHS = [
   "/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
 ];
 
-export const launch = () =>
-  chromium.launch({
-    executablePath: PATHS.find((path) => path && existsSync(path)),
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-  });
+export function launch() {
+  const executablePath = PATHS.find((path) => path && existsSync(path));
+  if (!executablePath) throw new Error("Chromium is missing: scripts/install-deps chromium");
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+}
 
 /** A tab with a client and its list; `page.got`: titles as they came in. */
 export async function openTab(context, { site, hub, functions, user = "alice", options = {}, prepare = async (_page) => {} }) {
