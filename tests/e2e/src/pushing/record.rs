@@ -48,9 +48,9 @@ impl Middle {
         stage.start_campaign(&users, RATE).await;
         stage.until("the campaign is under way", |it| it["sent"].as_u64() > Some(100)).await;
         let mut ids = Vec::new();
-        for at in 0..NOTIFICATIONS {
+        for (at, user) in users.iter().take(NOTIFICATIONS).enumerate() {
             let push = json!({"when": "always", "afterSeconds": 1 + at % DUE_AFTER_S});
-            ids.push(stage.notify(&users[at], push).await);
+            ids.push(stage.notify(user, push).await);
         }
         let due = Instant::now() + Duration::from_secs(DUE_AFTER_S as u64);
         Self { stage, users, ids, due }
