@@ -2,7 +2,7 @@
 
 MAKEFLAGS += --no-print-directory
 
-.PHONY: help up test test-client client-dist test-up autobahn chaos fuzz bench bench-hub bench-push token build manifest new-component build-component check-sizes check-deploy release fmt lint deny site docs-generated clean
+.PHONY: help up test test-client test-upgrade client-dist test-up autobahn chaos fuzz bench bench-hub bench-push token build manifest new-component build-component check-sizes check-deploy release fmt lint deny site docs-generated clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' Makefile
@@ -19,13 +19,16 @@ test-up: ## Test `make up` itself.
 test-client: ## Test the npm package in client/, in Node, Chromium and Firefox.
 	@scripts/test-client
 
+test-upgrade: ## Upgrade from a previous version and back, under load: REF=v0.1.0 (default: the newest tag).
+	@scripts/test-upgrade $(REF)
+
 client-dist: ## Write client/dist, the files that the hub serves, from client/.
 	@scripts/client-dist
 
 autobahn: ## Run the Autobahn test suite against the hub's sockets (needs python2.7).
 	@scripts/autobahn
 
-fuzz: ## Fuzz all parsers of outside input, FUZZ_SECONDS each (needs cargo-fuzz, a nightly toolchain).
+fuzz: ## Fuzz all parsers of outside input, FUZZ_SECONDS each (30).
 	@scripts/fuzz
 
 bench: ## Run the benchmarks: make bench ARGS="--only feed".

@@ -2,7 +2,6 @@
 /** @import { Api, ApiOptions, Call } from "#api-types" */
 import { jitter } from "./backoff.js";
 import { BellwireError, refusal } from "./errors.js";
-import { at } from "./request.js";
 
 export { BellwireError };
 
@@ -17,24 +16,24 @@ export function createClient({ baseUrl, token, fetch: use, retries = 3 }) {
 
   /** @param {string} method @param {string} path @param {Call} [call] */
   async function request(method, path, { params: { path: parts = {}, query = {}, header } = {}, body, headers: given, signal, idempotencyKey } = {}) {
-    const url = at(baseUrl, path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(parts[name]))));
-    for (const name in query) if (query[name] !== undefined) url.searchParams.set(name, String(query[name]));
     const headers = new Headers({ ...header, ...given });
     if (idempotencyKey) headers.set("idempotency-key", idempotencyKey);
     if (body !== undefined) headers.set("content-type", "application/json");
     const isSafe = /GET|HEAD/.test(method) || headers.has("idempotency-key");
+    const place = path.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(parts[name])));
+    // JSON leaves out what is undefined.
+    const search = new URLSearchParams(JSON.parse(JSON.stringify(query)));
+    const url = String(baseUrl).replace(/\/$/, "") + `${place}?${search}`.replace(/\?$/, "");
     for (let tries = 0, isRenewed = false; ; ) {
       const mine = (held ??= ask(isRenewed));
-      const bearer = await mine.catch((error) => {
-        held = undefined;
-        throw error;
-      });
+      mine.catch(() => (held = undefined));
+      const bearer = await mine;
       if (bearer) headers.set("authorization", `Bearer ${bearer}`);
       try {
         const limit = AbortSignal.timeout(LIMIT_MS);
         const response = await (use ?? fetch)(url, { method, headers, body: JSON.stringify(body), signal: AbortSignal.any([signal ?? limit, limit]) });
         const { status } = response;
-        if (response.ok || status === 304) {
+        if (status < 400) {
           const text = await response.text();
           return { data: text ? JSON.parse(text) : undefined, response };
         }
@@ -43,9 +42,10 @@ export function createClient({ baseUrl, token, fetch: use, retries = 3 }) {
         if (held === mine) held = undefined;
       } catch (cause) {
         signal?.throwIfAborted();
-        const error = cause instanceof BellwireError ? cause : new BellwireError("network", `no answer from ${url.origin}`, { cause });
-        if (!isSafe || tries >= retries || !/^(network|429|50[0234])$/.test(String(error.status ?? error.code))) throw error;
-        await new Promise((done) => setTimeout(done, (error.retryInMs ?? 0) + jitter(tries++)));
+        const error = cause instanceof BellwireError ? cause : new BellwireError("network", `no answer from ${baseUrl}`, { cause });
+        const { status = 500, retryInMs = 0 } = error;
+        if (!isSafe || tries >= retries || (status < 500 && status !== 429)) throw error;
+        await new Promise((done) => setTimeout(done, retryInMs + jitter(tries++)));
       }
     }
   }

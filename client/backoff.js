@@ -4,7 +4,7 @@ const BASE_MS = 500;
 const CAP_MS = 30_000;
 
 /** Milliseconds before try `tries` (from 0): anywhere below a limit that doubles. @param {number} tries */
-export const jitter = (tries, random = Math.random) => random() * Math.min(CAP_MS, BASE_MS * 2 ** tries);
+export const jitter = (tries) => Math.random() * Math.min(CAP_MS, BASE_MS * 2 ** tries);
 
 /** A wait that can be cut short. @param {number} ms @param {boolean} [fixed] the hub named the time: it is kept then */
 export function nap(ms, fixed) {

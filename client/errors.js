@@ -3,8 +3,8 @@
 
 export class BellwireError extends Error {
   name = "BellwireError";
-  /** Modules that a hub serves have a copy each. @param {any} error */
-  static [Symbol.hasInstance](error) { return error?.name === "BellwireError"; }
+  /** Modules that a hub serves have a copy each. */
+  static [Symbol.hasInstance] = (/** @type {any} */ error) => error?.name === "BellwireError";
   /** @type {number | undefined} HTTP status */
   status;
   /** @type {string | undefined} the invalid member, parameter or header */
@@ -24,7 +24,7 @@ export class BellwireError extends Error {
 export async function refusal(answer) {
   const { status, headers } = answer;
   const { code, title, detail, field } = await answer.json().catch(() => ({}));
-  // A number of seconds; a date, which nobody here sends, is none.
+  // A number of seconds; a date, which no server here sends, counts as missing.
   const retryInMs = Number(headers.get("retry-after")) * 1000 || undefined;
   return new BellwireError(code ?? "internal", detail ?? title ?? `HTTP ${status}`, { status, field, retryInMs });
 }

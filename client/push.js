@@ -4,7 +4,7 @@
 import { localStore } from "./store.js";
 import { addressOf, subscribed, subscriptionOf, unsubscribed } from "./subscription.js";
 
-/** One for the profile: a service worker has one subscription, whoever is logged in. */
+/** One for the profile: a service worker has one subscription, for any user who is logged in. */
 const KEY = "bellwire:push";
 const DECLINED = "bellwire:push:declined";
 const DECLINED_MAX = 20;

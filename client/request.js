@@ -29,7 +29,7 @@ export async function request(use, token, url, init = {}, limitMs = LIMIT_MS) {
     const other = await token.renew(held);
     if (other !== held) answer = await send(other);
   }
-  if (!answer.ok && answer.status !== 304) throw await refusal(answer);
+  if (answer.status >= 400) throw await refusal(answer);
   return answer;
 }
 

@@ -66,7 +66,7 @@ async function subscriptionFor(manager, key) {
   return manager.subscribe({ userVisibleOnly: true, applicationServerKey: key });
 }
 
-/** A worker's subscription under this VAPID key; one under another key is no use. @param {string} worker @param {string} key */
+/** A worker's subscription under this VAPID key; one under another key is useless. @param {string} worker @param {string} key */
 export const subscribed = (worker, key) => limited(register(worker).then(({ pushManager }) => subscriptionFor(pushManager, key)));
 
 /** What a worker was subscribed to, if it still is. @param {PushRecord} record */

@@ -6,7 +6,7 @@
 //! there whether it has changed.
 //!
 //! `"./name"` in a file is a reference to another one. Under a hashed name the references are hashed
-//! names too, so that whoever caches the first file for ever gets what it was made for.
+//! names too, so that a cache that keeps the first file for ever gets what it was made for.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -110,7 +110,7 @@ stop_all() {
   exit "$code"
 }
 
-# Unlike a plain sleep, it handles signals at once. Bash tells of a node of the cluster that somebody
+# Unlike a plain sleep, it handles signals at once. Bash tells of a node of the cluster that someone
 # has killed while it waits.
 nap() {
   sleep "$1" &

@@ -5,6 +5,7 @@
 
 import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
+import sidebar from "./.vitepress/sidebar.mjs";
 
 const OUT = "target/site/pages";
 /** Below public/, which VitePress copies unchanged. */
@@ -42,17 +43,21 @@ function staged(page) {
     if (line.trimStart().startsWith("```")) fenced = !fenced;
     if (fenced) return line;
     // Vite takes a bare path for the name of a package.
-    const html = line.replace(/src="(?![a-z]+:|[./])/g, 'src="./');
+    const html = line.replace(/(src|srcset)="(?![a-z]+:|[./])/g, '$1="./');
     return html.split(/(`[^`]*`)(?!\]\()/).map((part, at) =>
       at % 2 ? part : part.replace(/(?<!!)\[([^\]]*)\]\(([^)\s]+)\)/g, (whole, text, target) => link(page, whole, text, target)),
     ).join("");
   }).join("\n");
 }
 
+const shown = sidebar.flatMap((group) => group.items.map((item) => (item.link === "/" ? "README.md" : `${item.link.slice(1)}.md`)));
+const missing = documents.filter((path) => !shown.includes(path));
+if (missing.length) throw new Error(`site/.vitepress/sidebar.mjs leaves out ${missing.join(", ")}`);
+
 rmSync(OUT, { recursive: true, force: true });
 for (const page of documents) write(page, staged(page));
 write("index.md", staged("README.md"));
-for (const dir of ["docs/images"]) cpSync(dir, join(OUT, dir), { recursive: true });
+for (const dir of ["docs/images", "docs/charts"]) cpSync(dir, join(OUT, dir), { recursive: true });
 mkdirSync(join(OUT, "public", SOURCE, "docs"), { recursive: true });
 cpSync("docs/openapi.json", join(OUT, "public", SOURCE, "docs/openapi.json"));
 console.log(`${documents.length} documents`);

@@ -93,6 +93,12 @@ pub enum Command {
     /// Load, start and steer a campaign.
     #[command(subcommand)]
     Campaign(CampaignCommand),
+    /// Import the notifications of another system: JSON lines, each user's oldest first.
+    ///
+    /// A line has the members of `POST /notifications/import` and, instead of an `idempotencyKey`, the `id` that the
+    /// notification had. Nothing is published or pushed. Wrong lines are named and left out. A repeat
+    /// imports nothing twice: after Ctrl-C, or any failure, run the same command again.
+    Import(Import),
     /// Show a user's devices, without their addresses.
     Devices(OneUser),
     /// Read and invalidate cached resources.
@@ -246,6 +252,17 @@ pub struct Read {
     /// Everything up to this `seq`.
     #[arg(long, group = "which", value_name = "SEQ")]
     pub up_to: Option<u64>,
+}
+
+#[derive(Args, Debug)]
+pub struct Import {
+    /// File with a JSON object a line; `-` reads standard input.
+    pub file: PathBuf,
+
+    /// First delete the entries with the rows' ids, which the old service has pushed to the users'
+    /// lists.
+    #[arg(long)]
+    pub replace: bool,
 }
 
 #[derive(Args, Debug)]

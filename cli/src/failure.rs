@@ -30,7 +30,7 @@ Exit codes:
   0    done
   1    refused or failed; `doctor`: something is wrong
   2    the command line or the configuration is wrong
-  3    nobody answers, or not in time, or the answer is \"later\" (429, 503)
+  3    no answer, or not in time, or the answer is \"later\" (429, 503)
   4    there is no token, or it does not permit this (401, 403)
   5    not found (404, 410)
   130  ended by Ctrl-C, with work left";

@@ -9,7 +9,7 @@ use crate::failure::{Failure, Outcome};
 /// The text of a file; `what` names it in errors.
 ///
 /// # Errors
-/// It cannot be read, is no text, or is larger than `bytes_max`.
+/// It cannot be read, is not text, or is larger than `bytes_max`.
 pub fn text(path: &Path, bytes_max: u64, what: &str) -> Outcome<String> {
     let wrong = |error: &dyn std::fmt::Display| {
         Failure::usage(format!("cannot read {what} {}: {error}", path.display()))

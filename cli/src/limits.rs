@@ -35,6 +35,12 @@ pub const PAYLOAD_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub const LOAD_USERS: u32 = 1000;
 /// See [`LOAD_USERS`].
 pub const LOAD_BYTES: usize = 2 * 1024 * 1024;
+/// Rows in one call of an import, and their JSON in bytes: the API takes 500 and 4 MiB.
+pub const IMPORT_ROWS: usize = 500;
+/// See [`IMPORT_ROWS`].
+pub const IMPORT_BYTES: usize = 2 * 1024 * 1024;
+/// Longest line of an import in bytes: a notification has about 13 KiB at most, escapes apart.
+pub const ROW_BYTES_MAX: u64 = 256 * 1024;
 /// Wrong rows that are named; the others are counted.
 pub const WRONG_ROWS_SHOWN: usize = 20;
 /// Largest CSV file in bytes: a million users with all their fields are about 1 GiB.

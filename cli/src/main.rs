@@ -3,7 +3,7 @@
 //!
 //! - [`args`]: the command line; [`settings`], [`secrets`], [`files`]: what else goes in
 //! - [`api`]: calls over HTTP; [`hub`]: the socket; [`tls`]
-//! - [`commands`]: one file a command; [`campaign`]: CSV and template of a load; [`doctor`]: its checks
+//! - [`commands`]: one file a command; [`campaign`]: CSV and template of a load; [`history`]: rows of an import; [`doctor`]: its checks
 //! - [`output`], [`failure`]: what comes out; [`limits`]
 
 // clippy.toml allows this in `#[test]` functions only.
@@ -16,6 +16,7 @@ mod commands;
 mod doctor;
 mod failure;
 mod files;
+mod history;
 mod hub;
 mod limits;
 mod output;

@@ -84,7 +84,8 @@ impl Token {
     /// The header `Authorization`.
     pub fn header(&self) -> Outcome<HeaderValue> {
         let header = HeaderValue::from_str(&format!("Bearer {}", self.text));
-        let mut header = header.map_err(|_| Failure::failed("the token is no header value"))?;
+        let mut header =
+            header.map_err(|_| Failure::failed("the token cannot be sent in a header"))?;
         header.set_sensitive(true);
         Ok(header)
     }

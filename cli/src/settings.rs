@@ -135,7 +135,7 @@ impl File {
         for name in file.table.keys() {
             if !["default", "profiles"].contains(&name.as_str()) {
                 return Err(file.wrong(&format!(
-                    "`{name}` is no setting; there are `default` and \
+                    "`{name}` is not a setting; there are `default` and \
                      `[profiles.<name>]`"
                 )));
             }
@@ -180,7 +180,7 @@ impl File {
                 "token_file" => profile.token_file = Some(self.beside(text)),
                 "key_file" => profile.key_file = Some(self.beside(text)),
                 _ => return Err(self.wrong(&format!(
-                    "`profiles.{name}.{key}` is no setting; there are url, hub_url, token_file, \
+                    "`profiles.{name}.{key}` is not a setting; there are url, hub_url, token_file, \
                      key_file"
                 ))),
             }

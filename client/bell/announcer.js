@@ -12,7 +12,7 @@ export class Announcer {
   #next = null;
   /** @type {ReturnType<typeof setTimeout> | undefined} */
   #timer;
-  /** Notifications that nobody was told of yet. */
+  /** Notifications that no client has been told of yet. */
   #arrived = 0;
 
   /** The last of several is told. @param {() => string} text asked when it is told */

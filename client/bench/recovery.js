@@ -2,15 +2,18 @@
 // "open": from when hub, Redis or network are back until the client is open again. "right": until list and
 // badge equal the feed. Milliseconds; outages of two seconds where nothing else is said.
 import { launch, leader, openTab, opened, settled } from "../test/support/chromium.js";
+import { startProxy } from "../test/support/proxy.js";
 import { startSite } from "../test/support/site.js";
 import { redis, sleep, startStack } from "../test/support/stack.js";
 
 const ROUNDS = Number(process.argv[2] ?? 20);
 const OUTAGE_MS = 2_000;
 const LIMIT_MS = 60_000;
+const DEAF = "proxy deaf, then a wake";
 
 const site = await startSite();
 const stack = await startStack({ origins: [site.origin] });
+const proxy = await startProxy(stack.hubPort);
 const browser = await launch();
 let context, pages, user;
 
@@ -89,6 +92,14 @@ const FAULTS = {
     await sleep(OUTAGE_MS);
     await context.setOffline(false);
   },
+  [DEAF]: async () => {
+    proxy.goDeaf();
+    await stack.notify(user, "missed");
+    await sleep(OUTAGE_MS);
+    proxy.hear();
+    const lead = await leader(pages);
+    await lead.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
+  },
 };
 
 const row = (values) => {
@@ -103,7 +114,7 @@ try {
     const open = [], right = [];
     for (let round = 0; round < ROUNDS; round++) {
       user = `${name.replace(/\W/g, "")}${round}`;
-      await tabs(stack.hubUrl);
+      await tabs(name === DEAF ? proxy.url : stack.hubUrl);
       const mark = Date.now();
       await run();
       const back = Date.now();
@@ -116,6 +127,7 @@ try {
   }
 } finally {
   await browser.close();
+  await proxy.stop();
   await stack.stop();
   site.stop();
 }

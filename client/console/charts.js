@@ -1,5 +1,5 @@
 // The charts: a line or bars in SVG, a heatmap on a canvas. Each says in words what it shows; the words that stand
-// with it are given by whoever draws.
+// with it are given by the caller.
 import { bar, el, legend, newId, say, setAttribute, shape, show } from "./dom.js";
 import { bytes, clock, latency } from "./numbers.js";
 import { KEPT_S, addCounts, height, quantile, shade, stretches, sum } from "./series.js";

@@ -15,6 +15,7 @@ const REASONS = {
   many_invalid: "too many addresses are gone. Check where the users come from; resuming continues regardless.",
   credentials: "a push service rejects the credential, or the addresses belong to another one. The worker's /readyz names it.",
   refused: "FCM rejects the content. Send another template, then resume.",
+  too_large: "the content is larger than a user's push service takes. Send a shorter template, then resume.",
 };
 
 const isUnderWay = ({ etaSeconds, state }) => state === "paused" || (etaSeconds !== undefined && state !== "done");

@@ -1,6 +1,4 @@
-// Takes the pictures of the documents anew: `node scripts/pictures.js`, after the browser tests, whose pictures of push
-// in test/pictures/ it puts side by side. They are looked at before they are committed.
-import { existsSync, readFileSync } from "node:fs";
+// Takes the pictures of the documents anew: `node scripts/pictures.js`. They are looked at before they are committed.
 import { join } from "node:path";
 import { openBell, says } from "../test/support/bell.js";
 import { launch } from "../test/support/chromium.js";
@@ -8,6 +6,7 @@ import { openConsole } from "../test/support/console-page.js";
 import { dress } from "../test/support/console-scene.js";
 import { consoleToken, startFakeConsole } from "../test/support/fake-console.js";
 import { fakeToken, startFakeHub } from "../test/support/fake-hub.js";
+import { withPush, withoutService } from "../test/support/fake-push.js";
 import { startSite } from "../test/support/site.js";
 import { sleep } from "../test/support/stack.js";
 
@@ -34,6 +33,16 @@ async function beside(name, parts, { width, height, scale }) {
   await context.close();
 }
 
+/** A page with nothing but an open bell. */
+async function openPage(context, site, hub, scheme, attributes) {
+  const page = await openBell(context, site, { hub: hub.url, functions: hub.url, user: "alice", scheme, attributes, policies: "bellwire" });
+  await page.addStyleTag({ content: `body{margin:0;background:${scheme === "dark" ? "#14151a" : "#f3f5f7"}} h1,#before,#after{display:none} main>div{padding:12px 22px}` });
+  await says(page, "2 unread notifications");
+  await page.click("bellwire-bell [part=bell]");
+  await page.locator("bellwire-bell article").first().waitFor();
+  return page;
+}
+
 async function bell() {
   const site = await startSite();
   site.token = (user) => fakeToken(user);
@@ -43,10 +52,7 @@ async function bell() {
   const parts = [];
   for (const scheme of ["light", "dark"]) {
     const context = await browser.newContext({ viewport: { width: 430, height: 492 }, deviceScaleFactor: 1.5, bypassCSP: true });
-    const page = await openBell(context, site, { hub: hub.url, functions: hub.url, user: "alice", scheme });
-    await page.addStyleTag({ content: `body{margin:0;background:${scheme === "dark" ? "#14151a" : "#f3f5f7"}} h1,#before,#after{display:none} main>div{padding:12px 22px}` });
-    await says(page, "2 unread notifications");
-    await page.click("bellwire-bell [part=bell]");
+    const page = await openPage(context, site, hub, scheme);
     await page.hover("bellwire-bell article:nth-of-type(2)");
     await sleep(500);
     parts.push({ data: await page.screenshot(), x: 0, y: 0, size: 430 });
@@ -57,11 +63,33 @@ async function bell() {
   site.stop();
 }
 
+/** The offer in a light page, the switches in a dark one. */
 async function push() {
-  const files = ["push-offer-light", "push-quiet-dark"].map((name) => join(home, "client/test/pictures", `${name}.png`));
-  if (!files.every((file) => existsSync(file))) return console.error("no pictures of push: run test/browser/bell-push.test.js");
-  const parts = files.map((file) => ({ data: readFileSync(file), x: 557, y: 70, size: 1000 }));
-  await beside("bell-push.png", parts, { width: 400, height: 540, scale: 1 });
+  const site = await startSite();
+  site.token = (user) => fakeToken(user);
+  const hub = await startFakeHub();
+  withPush(hub);
+  for (const [title, body, hours] of FEED.slice(2)) hub.note({ title, body, createdAt: new Date(Date.now() - hours * HOUR_MS).toISOString() });
+  const parts = [];
+  for (const scheme of ["light", "dark"]) {
+    const context = await browser.newContext({ viewport: { width: 430, height: 560 }, deviceScaleFactor: 1.5, bypassCSP: true, locale: "en-GB", timezoneId: "Europe/Berlin" });
+    await context.addInitScript(withoutService);
+    const page = await openPage(context, site, hub, scheme, { push: "" });
+    const inside = (selector) => page.locator(`bellwire-bell ${selector}`);
+    await inside("[part=push-offer]").waitFor();
+    if (scheme === "dark") {
+      await inside("[aria-controls=push-settings]").click();
+      await page.getByLabel("Quiet hours").check();
+      await inside("input[type=time]").first().waitFor();
+      await page.mouse.move(5, 5);
+    }
+    await sleep(500);
+    parts.push({ data: await page.screenshot(), x: 0, y: 0, size: 430 });
+    await context.close();
+  }
+  await beside("bell-push.png", parts, { width: 430, height: 560, scale: 1.5 });
+  await hub.stop();
+  site.stop();
 }
 
 async function page(name, view, colorScheme, height) {

@@ -4,7 +4,7 @@ import { written } from "./dist.js";
 
 /** Bytes: what is reached and one in a hundred more, because not every zlib gives the same. */
 const BUDGETS = {
-  "client.js": 5_120, "feed.js": 2_016, "sse.js": 1_680, "list.js": 880, "react.js": 488, "api.js": 1_200,
+  "client.js": 5_120, "feed.js": 2_000, "sse.js": 1_680, "list.js": 880, "react.js": 488, "api.js": 1_136,
   "push.js": 2_432, "push-worker.js": 872, "bell.js": 6_016, "bell-panel.js": 4_896, "bell-push.js": 3_392, "languages.js": 912,
   "console.html": 304, "console.css": 4_416, "console.js": 176, "console-main.js": 17_536, "console-functions.js": 8_256,
   "demo.html": 1_312, "demo.css": 1_536, "demo.js": 1_984,

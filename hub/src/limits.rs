@@ -157,7 +157,7 @@ pub(crate) const REDIS_RECENT: Duration = Duration::from_secs(15);
 /// it for about 80 ms (400 ms with 100,000).
 pub(crate) const LINK_CHANNELS_MAX: usize = 20_000;
 /// Commands for channels that Redis has not answered, on one connection: 2 ms of Redis' time, in
-/// which it serves nobody else.
+/// which it serves no one else.
 pub(crate) const LINK_UNANSWERED_MAX: usize = 500;
 /// The same while Redis rejects them: a few, to learn when that ends.
 pub(crate) const LINK_REFUSED_PAGE: usize = 8;

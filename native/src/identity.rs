@@ -33,7 +33,7 @@ struct Keeper {
     started: Instant,
     schedule: Mutex<Schedule>,
     problem: Mutex<String>,
-    /// Held while keys are fetched; whoever else needs them waits for it.
+    /// Held while keys are fetched; others that need them wait for it.
     turn: tokio::sync::Mutex<()>,
 }
 

@@ -23,7 +23,7 @@ pub(crate) const REDIS_MAP_PAUSE: Duration = Duration::from_millis(100);
 /// Time for one server to tell the map; then the next one is asked.
 pub(crate) const REDIS_MAP_DEADLINE: Duration = Duration::from_secs(1);
 /// Time between two `PING`s of each master of a cluster: a silent one is known, and named by
-/// `/readyz`, also while nobody needs it.
+/// `/readyz`, also while it is not needed.
 pub(crate) const REDIS_PING_INTERVAL: Duration = Duration::from_secs(2);
 /// Time without an answer of one master at which the process is not ready: longer than the usual
 /// failover of 5 s, and some `PING`s of 4 s at most.
@@ -36,7 +36,7 @@ pub(crate) const REDIS_REPEAT_MAX: Duration = Duration::from_millis(200);
 /// Redirections that a command follows without a pause; two servers may name each other for a
 /// moment.
 pub(crate) const REDIS_REDIRECTIONS_MAX: u32 = 5;
-/// Time after which the connection to a server that is no master (a seed, the target of a moving
+/// Time after which the connection to a server that is not a master (a seed, the target of a moving
 /// slot) is given up.
 pub(crate) const REDIS_UNUSED_FOR: Duration = Duration::from_secs(10);
 

@@ -11,7 +11,7 @@ use tokio::io::AsyncReadExt as _;
 use crate::limits::TOKEN_FILE_BYTES_MAX;
 
 /// Checks at the start what every use will read: a file that is wrong from the start would only
-/// show in the log, while nobody is called. `setting` names it in errors.
+/// show in the log, while nothing is called. `setting` names it in errors.
 ///
 /// # Errors
 /// The file cannot be read, or holds no token.
@@ -42,7 +42,7 @@ pub(crate) async fn read(path: &Path) -> std::io::Result<Option<HeaderValue>> {
     Ok(authorization(&text))
 }
 
-/// The `Authorization` header with the text of a token file; `None` if that is no token.
+/// The `Authorization` header with the text of a token file; `None` if that is not a token.
 fn authorization(text: &str) -> Option<HeaderValue> {
     let token = text.trim();
     let header = HeaderValue::from_str(&format!("Bearer {token}")).ok();

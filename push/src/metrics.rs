@@ -51,7 +51,7 @@ pub struct Snapshot {
     /// Sum of all requests in microseconds.
     pub micros: u64,
     pub in_flight: u64,
-    /// Pushes of which nobody knows whether the service accepted them.
+    /// Pushes of which it is unknown whether the service accepted them.
     pub doubtful: u64,
 }
 

@@ -6,6 +6,8 @@ use std::time::Duration;
 /// service answered is never copied into it.
 pub type Reason = &'static str;
 
+const TOO_LARGE: Reason = "payload_too_large";
+
 /// The result of one attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -45,6 +47,16 @@ impl Outcome {
             Outcome::Hold { .. } => "hold",
             Outcome::Stop(_) => "stop",
         }
+    }
+
+    /// Whether the content is larger than the service takes.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        matches!(self, Outcome::Refused { reason: TOO_LARGE, .. })
+    }
+
+    pub(crate) fn too_large() -> Self {
+        Outcome::refused(TOO_LARGE)
     }
 
     pub(crate) fn refused(reason: Reason) -> Self {

@@ -4,6 +4,7 @@
 mod apns;
 mod config;
 mod fcm;
+mod request;
 mod webpush;
 
 use std::sync::Arc;
@@ -19,54 +20,15 @@ use tokio::sync::Semaphore;
 
 pub use crate::apns::Environment;
 pub use config::{ApnsConfig, Config, ConfigError, FcmConfig, WebPushConfig};
+pub use request::{Address, Push};
 
-use crate::collapse::Ids;
 use crate::hold::Holds;
 use crate::io::{Client, Failure, Filter, Received};
 use crate::limits::HOLD;
-use crate::message::Message;
 use crate::metrics::{Kind, Metrics};
 use crate::origin::Origin;
 use crate::outcome::{Answer, Outcome, Reason, Verdict};
 use crate::secret::Secret;
-
-/// Where a push goes.
-#[derive(Clone)]
-pub enum Address {
-    Fcm { token: String },
-    WebPush { endpoint: String, p256dh: String, auth: String },
-    Apns { token: String, topic: String, environment: Environment },
-}
-
-impl Address {
-    #[must_use]
-    pub fn kind(&self) -> Kind {
-        match self {
-            Address::Fcm { .. } => Kind::Fcm,
-            Address::WebPush { .. } => Kind::WebPush,
-            Address::Apns { .. } => Kind::Apns,
-        }
-    }
-}
-
-/// Addresses are permissions to send, so no log shows them.
-impl std::fmt::Debug for Address {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.kind().as_str())
-    }
-}
-
-/// One push to one device.
-#[derive(Clone, Debug)]
-pub struct Push {
-    pub address: Address,
-    pub message: Arc<Message>,
-    pub ids: Ids,
-    /// What is left of the TTL, for which the service keeps the push.
-    pub ttl_s: u64,
-    /// FCM only: check and send nothing.
-    pub validate_only: bool,
-}
 
 /// Connections, credentials and holds of one process.
 pub struct Sender {
@@ -169,33 +131,40 @@ impl Sender {
         // The semaphore is never closed.
         let _permit = self.in_flight.acquire().await;
         let _entered = self.metrics.entered();
-        let outcome = match push.address.kind() {
-            Kind::Fcm => match &self.fcm {
-                Some(fcm) => self.send_by(fcm, fcm.prepare(push, now_s()).await).await,
-                None => Outcome::Stop("fcm_not_configured"),
-            },
-            Kind::WebPush => match &self.webpush {
-                Some(webpush) => self.send_by(webpush, webpush.prepare(push).await).await,
-                None => Outcome::Stop("webpush_not_configured"),
-            },
-            Kind::Apns => match &self.apns {
-                Some(apns) => self.send_by(apns, apns.prepare(push, now_s()).await).await,
-                None => Outcome::Stop("apns_not_configured"),
+        let kind = push.address.kind();
+        let outcome = match self.prepare(push).await {
+            Err(outcome) => outcome,
+            Ok(prepared) => match (kind, &self.fcm, &self.webpush, &self.apns) {
+                (Kind::Fcm, Some(fcm), ..) => self.send_by(fcm, prepared).await,
+                (Kind::WebPush, _, Some(webpush), _) => self.send_by(webpush, prepared).await,
+                (Kind::Apns, .., Some(apns)) => self.send_by(apns, prepared).await,
+                _ => not_configured(kind),
             },
         };
-        self.metrics.ended(push.address.kind(), &outcome);
+        self.metrics.ended(kind, &outcome);
         outcome
     }
 
-    async fn send_by(
-        &self,
-        service: &impl Service,
-        prepared: Result<Prepared, Outcome>,
-    ) -> Outcome {
-        let mut prepared = match prepared {
-            Ok(prepared) => prepared,
-            Err(outcome) => return outcome,
-        };
+    /// Prepares a push, encryption included, and sends nothing.
+    ///
+    /// # Errors
+    /// How [`Self::send_one`] would end without asking the service: the content is too large
+    /// ([`Outcome::is_too_large`]), or the address may not be called.
+    pub async fn check(&self, push: &Push) -> Result<(), Outcome> {
+        self.prepare(push).await.map(drop)
+    }
+
+    async fn prepare(&self, push: &Push) -> Result<Prepared, Outcome> {
+        let kind = push.address.kind();
+        match (kind, &self.fcm, &self.webpush, &self.apns) {
+            (Kind::Fcm, Some(fcm), ..) => fcm.prepare(push, now_s()).await,
+            (Kind::WebPush, _, Some(webpush), _) => webpush.prepare(push).await,
+            (Kind::Apns, .., Some(apns)) => apns.prepare(push, now_s()).await,
+            _ => Err(not_configured(kind)),
+        }
+    }
+
+    async fn send_by(&self, service: &impl Service, mut prepared: Prepared) -> Outcome {
         if let Some(outcome) = self.holds.lock().check(&prepared.hold, Instant::now()) {
             return outcome;
         }
@@ -250,6 +219,14 @@ impl Sender {
             }
         }
     }
+}
+
+fn not_configured(kind: Kind) -> Outcome {
+    Outcome::Stop(match kind {
+        Kind::Fcm => "fcm_not_configured",
+        Kind::WebPush => "webpush_not_configured",
+        Kind::Apns => "apns_not_configured",
+    })
 }
 
 fn judge(received: &Received, classify: fn(Answer<'_>) -> Verdict) -> Verdict {

@@ -138,7 +138,7 @@ impl Ready for Health {
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
         if self.commands().is_some_and(|commands| !commands.topology().is_known()) {
-            let detail = "nobody tells the masters of Redis: campaigns wait";
+            let detail = "no server names the masters of Redis: campaigns wait";
             return Err(Error::new(Code::RedisUnavailable, detail));
         }
         let silent = self.commands().and_then(|commands| commands.silent_master());

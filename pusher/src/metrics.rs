@@ -222,7 +222,7 @@ impl Collector for Now {
             &buckets,
             None,
         )?;
-        let help = "Pushes of which nobody knows whether the service accepted them.";
+        let help = "Pushes of which it is unknown whether the service accepted them.";
         page.encode_descriptor("bellwire_push_doubtful", help, None, MetricType::Counter)?
             .encode_counter::<NoLabelSet, _, u64>(&numbers.doubtful, None)?;
         let mut gauge = |name: &str, help: &str, value: u64| {

@@ -1,4 +1,4 @@
-//! Test pushes: a push to all devices of one user, whose results somebody waits for.
+//! Test pushes: a push to all devices of one user, whose caller waits for the results.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,7 +39,7 @@ pub(crate) struct Trials {
 }
 
 impl Trials {
-    /// Sends one, and stores its results. Failures are logged: whoever waits is told by a deadline.
+    /// Sends one, and stores its results. Failures are logged: a deadline tells the waiting caller.
     pub(crate) async fn run(self, json: Vec<u8>) {
         // The nonce becomes part of a key.
         let trial = serde_json::from_slice::<Trial>(&json).ok();

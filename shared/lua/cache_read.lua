@@ -62,7 +62,7 @@ local held_ms = (held_until or 0) - now
 local is_held = held_ms > 0 and held_ms <= math.max(lease_ms, LEASE_MS_MAX)
 if not held_until then got[3] = false end
 if not value and exp ~= -2 then
-  return redis.error_reply('WRONGTYPE the cached value is no string')
+  return redis.error_reply('WRONGTYPE the cached value is not a string')
 end
 -- Another service wrote it without an expiry. It gets one at first sight, even if it may not be
 -- served, to tell later writes of that kind from this one.

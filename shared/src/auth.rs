@@ -96,7 +96,7 @@ impl Scope {
     }
 
     /// The scope that includes this one. Only these have one: reads of campaigns and queues needed
-    /// the writing scope before they had a scope of their own, and whoever starts a campaign's
+    /// the writing scope before they had a scope of their own, and callers that start a campaign's
     /// pushes watches them.
     pub fn included_in(self) -> Option<Scope> {
         match self {
@@ -162,7 +162,7 @@ impl KeySet {
     /// # Errors
     /// A key that is too short, malformed or not for verification; a key without `alg` or for an
     /// algorithm other than HS256, RS256, ES256 or EdDSA; a duplicate `kid`; an identity provider's
-    /// URL that is none.
+    /// invalid URL.
     pub fn new(config: &KeyConfig) -> Result<Self, KeyError> {
         #[cfg(target_family = "wasm")]
         verifiers::install();

@@ -20,6 +20,8 @@ import jsonschema
 import kubernetes_validate
 import yaml
 
+import images
+
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOY = ROOT / "deploy"
 BIN = Path(sys.executable).parent
@@ -150,6 +152,8 @@ def check_flags(name, arguments, where):
 class Target:
     def __init__(self):
         self.env, self.entrypoint, self.ports, self.user = {}, [], set(), None
+        # What is copied from the stage `build`: sources and where they go.
+        self.copies = []
 
 
 def containerfile():
@@ -171,7 +175,10 @@ def containerfile():
             target.ports = {int(port) for port in rest.split()}
         elif word == "USER":
             target.user = rest
-        elif word == "COPY" and not rest.startswith("--from"):
+        elif word == "COPY" and rest.startswith("--from=build "):
+            *sources, destination = rest.split()[1:]
+            target.copies.append((sources, destination))
+        elif word == "COPY":
             for source in rest.split()[:-1]:
                 check((ROOT / source).exists(), f"{path.name}: no file: {source}")
     for name, target in targets.items():
@@ -485,10 +492,12 @@ def main():
         compose(targets, secrets)
         systemd(secrets)
         kubernetes(targets, secrets)
+    done.append(images.images(ROOT, targets, check))
     for mistake in mistakes:
         print(f"error: {mistake}", file=sys.stderr)
     if mistakes:
         return 1
+    print("\n".join(done))
     print(f"deploy/ is right: {len(done)} checks")
     return 0
 

@@ -137,7 +137,7 @@ fn wrong_rows(file: &str, wrong: &[WrongRow]) -> Failure {
 }
 
 fn bar(total: u64) -> ProgressBar {
-    // It draws on standard error, and not at all where that is no terminal.
+    // It draws on standard error, and not at all where that is not a terminal.
     let bar = ProgressBar::new(total);
     let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} users, {eta} left");
     match style {

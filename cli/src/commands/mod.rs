@@ -4,6 +4,7 @@ mod cache;
 mod campaigns;
 mod devices;
 mod feed;
+mod import;
 mod notify;
 mod pages;
 mod presence;
@@ -68,6 +69,7 @@ pub async fn run(cli: &Cli, output: Output) -> Outcome<ExitCode> {
         Command::Queues(args) => queues::run(&context, args).await,
         Command::Queue(command) => queue::run(&context, command).await,
         Command::Campaign(command) => campaigns::run(&context, command).await,
+        Command::Import(args) => import::run(&context, args).await,
         Command::Devices(args) => devices::run(&context, args).await,
         Command::Cache(command) => cache::run(&context, command).await,
         Command::Token(args) => token::run(&context, args),

@@ -35,7 +35,7 @@ fn scope(words: &str) -> Outcome<String> {
     for word in words.split_whitespace() {
         if !Scope::ALL.iter().any(|scope| scope.as_str() == word) {
             let known = Scope::ALL.map(Scope::as_str).join(" ");
-            return Err(Failure::usage(format!("--scope: {word:?} is no scope"))
+            return Err(Failure::usage(format!("--scope: {word:?} is not a scope"))
                 .hint(format!("there are: {known}, or `all`")));
         }
     }

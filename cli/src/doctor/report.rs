@@ -55,7 +55,7 @@ impl Report {
         self.tell(Verdict::Skipped, check, why.as_ref(), None)
     }
 
-    /// A call that needs a scope which the token lacks is no finding.
+    /// A call that needs a scope which the token lacks is not a finding.
     pub fn refused(&mut self, check: &str, failure: &Failure, scope: &str) -> Outcome {
         match failure.kind {
             Kind::Unauthorized => self.skipped(check, format!("the token lacks {scope}")),

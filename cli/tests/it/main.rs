@@ -18,6 +18,7 @@ mod cache;
 mod campaigns;
 mod doctor;
 mod failures;
+mod imports;
 mod notifications;
 mod queues;
 mod watch;

@@ -80,7 +80,7 @@ test("the keyboard alone: open, go through, read all, delete, follow, close; the
   await says(page, label(5));
   const step = async (keys, where) => {
     await page.keyboard.press(keys);
-    await until(`${keys}: the focus is at ${where}`, async () => (await focused(page)) === where, 5_000).catch(async (error) => {
+    await until(`${keys}: the focus is at ${where}`, async () => (await focused(page)) === where).catch(async (error) => {
       throw new Error(`${error.message}, not ${await focused(page)}`);
     });
   };
@@ -282,6 +282,7 @@ test("the page's own client, its router, its token, and what was set before the 
   await says(page, label(2));
   assert.equal(page.url(), before, "the page's router takes it");
   const away = `${site.origin}/away`;
+  await until("told of the mark", async () => (await events.jsonValue()).some(([type]) => type === "read"));
   // `read` may repeat: what this tab has done, and what the hub says of it.
   const once = (await events.jsonValue()).filter((event, n, all) => JSON.stringify(event) !== JSON.stringify(all[n - 1]));
   assert.deepEqual(once, [["notification", "quiet"], ["notification", "loud"], ["open", null], ["select", away], ["close", null], ["read", 1]]);

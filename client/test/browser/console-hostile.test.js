@@ -5,7 +5,7 @@ import { clean, sees } from "../support/console-page.js";
 import { dress } from "../support/console-scene.js";
 import { VIEWS, fake, goTo, open } from "../support/console-suite.js";
 import { quiet } from "../support/fake-console.js";
-import { sleep } from "../support/stack.js";
+import { sleep, until } from "../support/stack.js";
 
 const EVIL = `"><img src=x onerror="globalThis.pwned=1"><script>globalThis.pwned=2</script><svg onload=globalThis.pwned=3>\u202Egnp.exe'\`\${1}{{7*7}}`;
 
@@ -31,7 +31,9 @@ test("texts from outside stay texts: ids, titles, kinds, payloads, queues, resou
   };
   for (const view of VIEWS) {
     await goTo(page, view);
-    await sleep(2_600);
+    await until(`${view} shows the text`, async () => (await page.locator("body").innerText()).includes(EVIL));
+    // What else is asked for, and another snapshot.
+    await sleep(2_000);
     await check(view);
   }
   await page.evaluate((text) => (location.hash = `#/user?id=${encodeURIComponent(text)}`), EVIL);

@@ -52,7 +52,8 @@ test("a page in the background draws nothing and asks nothing, and is up to date
   const page = await open("user?id=alice");
   await sees(page, "Your order has shipped");
   await setHidden(page, true);
-  await sleep(300);
+  // What was on its way is there.
+  await sleep(1_000);
   const before = [fake.requests.length, await page.locator("header").innerText()];
   fake.next = (at) => ({ ...quiet(at), redis: { subscription: false, commands: true, heardMsAgo: 9_000 } });
   await sleep(4_500);

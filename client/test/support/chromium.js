@@ -3,13 +3,16 @@ import { existsSync } from "node:fs";
 import { chromium } from "playwright-core";
 import { until } from "./stack.js";
 
-const PATHS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"];
+const PATHS = [
+  process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome",
+  "/Applications/Chromium.app/Contents/MacOS/Chromium", "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+];
 
-export const launch = () =>
-  chromium.launch({
-    executablePath: PATHS.find((path) => path && existsSync(path)),
-    args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"],
-  });
+export function launch() {
+  const executablePath = PATHS.find((path) => path && existsSync(path));
+  if (!executablePath) throw new Error("Chromium is missing: scripts/install-deps chromium");
+  return chromium.launch({ executablePath, args: ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"] });
+}
 
 /** A tab with a client and its list; `page.got`: titles as they came in. */
 export async function openTab(context, { site, hub, functions, user = "alice", options = {}, prepare = async (_page) => {} }) {
@@ -62,9 +65,11 @@ function difference(seen, right) {
   return [...lacks, ...more, ...(lacks.length + more.length || seen === right ? [] : ["another order"])];
 }
 
-/** Waits until every tab shows the feed; the time it took, in milliseconds. */
-export async function settled(stack, pages, { user = "alice", limitMs = 5_000 } = {}) {
-  const start = Date.now();
+/**
+ * Waits until every tab shows the feed. The limit is what a busy machine may take; how long it does take on an idle one,
+ * bench/recovery.js measures.
+ */
+export async function settled(stack, pages, { user = "alice", limitMs = 20_000 } = {}) {
   let last;
   await until("every tab shows the feed", async () => {
     const right = JSON.stringify(await truth(stack, user));
@@ -75,7 +80,6 @@ export async function settled(stack, pages, { user = "alice", limitMs = 5_000 } 
     const wrong = last.map((seen) => [seen.state, seen.unread, ...difference(seen.list, right.list)].join(" | "));
     throw new Error(`${error.message}: unread ${right.unread}, tabs: ${wrong.join("\n")}`);
   });
-  return Date.now() - start;
 }
 
 export const opened = (page, limitMs = 15_000) => until("the client is open", () => page.evaluate(() => client.state === "open"), limitMs);

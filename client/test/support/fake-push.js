@@ -32,3 +32,29 @@ export function withPush(hub, key = vapidKeys().publicKey) {
   };
   return push;
 }
+
+/** For a page: permission, and subscriptions without a push service; both live as long as the profile. */
+export function withoutService() {
+  const profile = () => JSON.parse(localStorage.getItem("fake") ?? '{"permission":"default","answer":"granted","asked":0}');
+  const change = (more) => localStorage.setItem("fake", JSON.stringify({ ...profile(), ...more }));
+  globalThis.profile = profile;
+  globalThis.change = change;
+  Object.defineProperty(Notification, "permission", { get: () => profile().permission });
+  Notification.requestPermission = async () => {
+    const { answer, asked } = profile();
+    change({ permission: answer, asked: asked + 1, active: navigator.userActivation.isActive });
+    return answer;
+  };
+  const subscription = (held) => held && ({
+    ...held,
+    options: { applicationServerKey: Uint8Array.from(atob(held.key.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0)).buffer },
+    toJSON: () => ({ endpoint: held.endpoint, keys: { p256dh: "p", auth: "a" } }),
+    unsubscribe: async () => (change({ held: null }), true),
+  });
+  PushManager.prototype.getSubscription = async () => subscription(profile().held ?? null);
+  PushManager.prototype.subscribe = async ({ applicationServerKey: key }) => {
+    if (profile().fails) throw new DOMException("push service error", "AbortError");
+    change({ held: { key, endpoint: `https://push.example/${Math.random()}` } });
+    return subscription(profile().held);
+  };
+}

@@ -60,14 +60,14 @@ export class Program {
     const keep = (data) => (this.output = (this.output + data).slice(-20_000));
     this.child.stdout.on("data", keep);
     this.child.stderr.on("data", keep);
-    this.ended = new Promise((done) => this.child.once("exit", done));
+    this.ended = new Promise((done) => this.child.once("exit", done).once("error", (error) => done((this.output += error))));
     if (path) await this.ready(path);
     return this;
   }
 
   ready(path = "/readyz") {
     const answers = async () => {
-      if (this.child.exitCode !== null) throw new Error(`${this.name} ended:\n${this.output}`);
+      if (this.child.exitCode !== null || !this.child.pid) throw new Error(`${this.name} ended:\n${this.output}`);
       const limit = AbortSignal.timeout(1_000);
       const answer = await fetch(`http://127.0.0.1:${this.port}${path}`, { signal: limit }).catch(() => null);
       return answer?.ok;
@@ -76,7 +76,8 @@ export class Program {
   }
 
   signal(name) {
-    this.child?.kill(name);
+    // A child that could not be started has the id 0: its signals would go to the test itself.
+    if (this.child?.pid) this.child.kill(name);
   }
 
   /** Ends it and waits. */

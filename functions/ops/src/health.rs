@@ -77,7 +77,7 @@ async fn redis(app: &App) -> Result<Vec<Node>, Error> {
 }
 
 /// A node of a cluster answers `PING`, and then refuses most keys. A server that does not tell counts
-/// as one that is none: another check names what it refuses.
+/// as a missing one: another check names what it refuses.
 async fn no_node_of_a_cluster(app: &App) -> Result<(), Error> {
     let info = app.redis.command("INFO", &[Arg::Text("cluster")]).await.unwrap_or_default();
     let text = info.first().and_then(Reply::text).unwrap_or_default();
@@ -126,7 +126,7 @@ fn refusal(text: &str) -> Option<&'static str> {
     } else if has(&["cluster|slots", "NOPERM"]) {
         Some("the Redis user lacks permissions: CLUSTER SLOTS")
     } else if has(&["cluster support disabled"]) {
-        Some("this is no node of a cluster: use redis://… in redis_url")
+        Some("this is not a node of a cluster: use redis://… in redis_url")
     } else if has(&[SlotMap::UNNAMED]) {
         Some(SlotMap::UNNAMED)
     } else {

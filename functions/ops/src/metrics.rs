@@ -1,5 +1,5 @@
 //! `GET /metrics?queues=a,b`: numbers of Redis, record and queues for Prometheus. An answer even if
-//! Redis or the record is away: that is when somebody looks.
+//! Redis or the record is away: that is when people look.
 
 use std::fmt::Write as _;
 
@@ -84,7 +84,7 @@ fn redis(infos: &Infos<'_>, page: &mut Page) {
     }
 }
 
-/// The depths of the named queues; one that is no queue, or whose server is away, is left out.
+/// The depths of the named queues; a name that is not a queue, or whose server is away, is left out.
 async fn depths(app: &RecordApp, queues: &[QueueName], page: &mut Page) {
     let epoch = clock::random_word();
     let depths = queues.iter().map(|queue| QueueDepth::read(&app.redis, queue, &epoch));

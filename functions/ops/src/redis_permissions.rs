@@ -6,14 +6,14 @@ use runtime::{App, Error, log};
 use shared::live::Live;
 use shared::{Code, permissions, script};
 
-/// A shard channel that nobody hears: no user's id is empty.
+/// A shard channel without listeners: no user's id is empty.
 const NO_CHANNEL: &str = "bw:live:{notifications:}";
 
 /// Denied commands that are named; a user without any permission lacks all of them.
 const NAMED_MAX: usize = 12;
 
 /// Takes one call of about 10 µs on each server, which accesses no key, and with own channels a
-/// message to nobody. Every server of a cluster has users of its own.
+/// message to no one. Every server of a cluster has users of its own.
 ///
 /// # Errors
 /// `not_ready`, naming the denied commands; `redis_unavailable`.

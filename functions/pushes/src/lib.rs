@@ -16,7 +16,7 @@ use runtime::{Code, Error, Response};
 
 runtime::component!(crate::routes::route);
 
-/// Answers 200 with addresses and other things that nobody must keep.
+/// Answers 200 with addresses and other things that no cache may keep.
 fn answer(body: &impl serde::Serialize) -> Result<Response, Error> {
     let body = serde_json::to_string(body)
         .map_err(|_| Error::new(Code::Internal, "the answer cannot be written"))?;

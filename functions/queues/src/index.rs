@@ -46,7 +46,7 @@ pub async fn touch(app: &App, queue: &QueueName) {
     }
 }
 
-/// Whether the caller has to note the use; if so, nobody else has to for the next ten minutes.
+/// Whether the caller has to note the use; if so, no one else has to for the next ten minutes.
 fn is_due(queue: &QueueName, now_ms: i64) -> bool {
     TOLD.with_borrow_mut(|told| {
         if told.get(queue).is_some_and(|next_ms| now_ms < *next_ms) {

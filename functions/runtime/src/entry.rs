@@ -23,6 +23,8 @@ pub async fn serve<A: Instance>(
     request: WasiRequest,
     route: impl AsyncFnOnce(&A, &Request) -> Result<Response, Error>,
 ) -> Result<WasiResponse, ErrorCode> {
+    #[cfg(feature = "count-allocations")]
+    let mark = crate::allocations::mark();
     let incoming = wasi_http::head(&request);
     let request_id = request_id(&incoming.headers);
     let origin = header(&incoming.headers, "origin").map(str::to_owned);
@@ -58,6 +60,8 @@ pub async fn serve<A: Instance>(
         Ok(app) => app.app().config.cors.apply(origin.as_deref(), response),
         Err(_) => response,
     };
+    #[cfg(feature = "count-allocations")]
+    let response = response.with("x-allocations", mark.since());
     wasi_http::respond(response.with("x-request-id", request_id), is_head)
 }
 

@@ -2,7 +2,7 @@
 //! Discovery): fetched by one instance, and shared with the others through Redis, so that a thousand
 //! new instances do not ask the provider a thousand times.
 //!
-//! Whoever may write that key of Redis decides which tokens are valid, as whoever may write the
+//! Write access to that key of Redis decides which tokens are valid, as write access to the
 //! feeds decides what users see.
 
 use std::cell::{Cell, RefCell};
@@ -272,7 +272,7 @@ impl Identity {
         let key = keys::provider_lookup(name);
         let wait = async {
             loop {
-                // Asked first: whoever ends a lookup has stored its keys before.
+                // Asked first: a lookup stores its keys before it ends.
                 let reply = self.redis.command("GET", &[Arg::Text(&key)]).await;
                 let text = reply.as_ref().ok().and_then(|reply| reply.first()?.text());
                 let is_under_way = text == Some(FETCHING);

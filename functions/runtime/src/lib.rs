@@ -35,6 +35,8 @@
 
 #![deny(missing_docs)]
 
+#[cfg(feature = "count-allocations")]
+mod allocations;
 pub mod app;
 pub mod cache;
 pub mod devices;

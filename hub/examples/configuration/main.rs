@@ -140,7 +140,7 @@ fn without_variables<'a>(comment: &'a str, variables: &[String]) -> &'a str {
     comment.trim_end().strip_suffix(&variables.join(", ")).unwrap_or(comment).trim_end()
 }
 
-/// The range of a number, as clap tells whoever leaves it: it has no other word for it.
+/// The range of a number, as clap states it in its error: it has no other word for it.
 fn range(arg: &Arg) -> String {
     let beyond = format!("--{}={}", arg.get_long().unwrap_or_default(), i64::MAX);
     let alone =

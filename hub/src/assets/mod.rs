@@ -32,7 +32,7 @@ include!(concat!(env!("OUT_DIR"), "/assets.rs"));
 /// A file in its forms.
 pub(crate) struct Asset {
     name: &'static str,
-    /// `None` for a page, which whoever owns it serves under a path of its own.
+    /// `None` for a page: its owner serves it under a path of its own.
     path: Option<&'static str>,
     caching: Caching,
     media_type: &'static str,

@@ -169,7 +169,7 @@ impl Plan {
         self.linger(user, stay, now);
     }
 
-    /// Leaves the channel after a while, unless somebody wants it then.
+    /// Leaves the channel after a while, unless a user needs it by then.
     pub(super) fn linger(&mut self, user: &UserId, stay: u32, now: Instant) {
         self.lingering.push_back((now + self.linger, user.clone(), stay));
     }

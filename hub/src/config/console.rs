@@ -1,8 +1,9 @@
 //! Where the console is served, and where its page finds the functions.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
-use anyhow::{Context as _, Error, Result};
+use anyhow::{Context as _, Error, Result, ensure};
 use native::base_url::base_url;
 use native::settings::listen as listen_on;
 use url::Url;
@@ -15,13 +16,15 @@ pub struct ConsoleAccess {
     pub listen: Option<SocketAddr>,
     /// Base URL of the functions as browsers reach them, without a slash at its end.
     pub functions: Option<String>,
+    /// The documents, as static pages.
+    pub site: Option<PathBuf>,
 }
 
 impl ConsoleAccess {
     /// `functions_url` is where the hub itself reaches the functions.
     ///
     /// # Errors
-    /// An invalid address or URL.
+    /// An invalid address or URL; a directory of the site without its first page.
     pub(crate) fn new(args: &ConsoleArgs, functions_url: Option<&str>) -> Result<Self> {
         let listen = args.console_listen.as_deref().filter(|text| !text.is_empty());
         let listen = listen.map(|text| listen_on(text).map_err(Error::msg)).transpose();
@@ -35,7 +38,15 @@ impl ConsoleAccess {
             (None, None) => None,
         };
         let functions = functions.map(|url| url.as_str().trim_end_matches('/').to_owned());
-        Ok(Self { listen, functions })
+        let site = args.console_site_dir.clone().filter(|dir| !dir.as_os_str().is_empty());
+        if let Some(dir) = &site {
+            ensure!(
+                dir.join("index.html").is_file(),
+                "--console-site-dir (BELLWIRE_HUB_CONSOLE_SITE_DIR): {} has no index.html: run `make site`",
+                dir.display()
+            );
+        }
+        Ok(Self { listen, functions, site })
     }
 
     /// The origin of the functions, as a browser writes it.
@@ -50,9 +61,19 @@ mod tests {
     use super::*;
 
     fn access(listen: &str, own: &str, functions: Option<&str>) -> Result<ConsoleAccess> {
+        access_with("", listen, own, functions)
+    }
+
+    fn access_with(
+        site: &str,
+        listen: &str,
+        own: &str,
+        functions: Option<&str>,
+    ) -> Result<ConsoleAccess> {
         let args = ConsoleArgs {
             console_listen: Some(listen.to_owned()),
             console_functions_url: Some(own.to_owned()),
+            console_site_dir: Some(PathBuf::from(site)),
         };
         ConsoleAccess::new(&args, functions)
     }
@@ -75,5 +96,7 @@ mod tests {
         for wrong in ["ftp://f", "api.example", "https://u:p@f", "https://f/?a"] {
             assert!(problem("", wrong).contains("CONSOLE_FUNCTIONS_URL"), "{wrong}");
         }
+        let problem = access_with("/no/site", "", "", None).unwrap_err().to_string();
+        assert!(problem.contains("CONSOLE_SITE_DIR") && problem.contains("/no/site"), "{problem}");
     }
 }

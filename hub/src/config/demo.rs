@@ -1,4 +1,4 @@
-//! The setting `--demo`. It gives tokens to whoever asks, so it is refused wherever others than the
+//! The setting `--demo`. It gives tokens to anyone who asks, so it is refused wherever others than the
 //! machine's own users could.
 
 use anyhow::{Result, bail, ensure};

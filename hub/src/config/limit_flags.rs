@@ -1,5 +1,7 @@
 //! Settings that most installations leave at their defaults: limits, metrics, times.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use clap::builder::RangedI64ValueParser;
 
@@ -142,6 +144,11 @@ pub(crate) struct ConsoleArgs {
     /// --functions-url.
     #[arg(long, env = "BELLWIRE_HUB_CONSOLE_FUNCTIONS_URL", value_name = "URL")]
     pub(crate) console_functions_url: Option<String>,
+
+    /// Directory of the documents as `make site` writes them, served beside the console at /site/
+    /// to anyone who reaches it: for development.
+    #[arg(long, env = "BELLWIRE_HUB_CONSOLE_SITE_DIR", value_name = "DIRECTORY")]
+    pub(crate) console_site_dir: Option<PathBuf>,
 }
 
 #[derive(Args, Clone, Debug)]

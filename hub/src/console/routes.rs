@@ -1,4 +1,4 @@
-//! The console's routes. The page and its files are public; everything else needs a token with the
+//! The console's routes. The page and its files are public, and so are the documents beside them; everything else needs a token with the
 //! scope `ops:read`, in `Authorization` only: URLs are logged. No answer allows another origin to
 //! read it.
 
@@ -16,6 +16,7 @@ use native::http::problem::{Refusal, json};
 use shared::auth::{Claims, Scope};
 use shared::path::segments;
 use shared::{Code, Error, UserId};
+use tower_http::services::ServeDir;
 
 use crate::console::{Console, page};
 use crate::session::token::{expiry, now_s};
@@ -26,7 +27,12 @@ type Answer = Result<Response, Refusal>;
 impl Console {
     /// Every path of the console.
     pub(super) fn router(self: Arc<Self>) -> Router {
-        Router::new()
+        let router = match &self.app.config.console.site {
+            // Static files, with types, ranges and a 404 for what is not below the directory.
+            Some(dir) => Router::new().nest_service("/site", ServeDir::new(dir)),
+            None => Router::new(),
+        };
+        router
             .route("/console/live", get(live).fallback(only_get))
             .route("/console/fleet", get(fleet).fallback(only_get))
             .route("/console/users/{id}", get(user).fallback(only_get))

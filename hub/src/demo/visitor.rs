@@ -19,7 +19,7 @@ const OF_PROXIES: [HeaderName; 6] = [
 /// `Host` with its port.
 ///
 /// # Errors
-/// `forbidden`: another name, which a page of somebody else's may have made point here, or a
+/// `forbidden`: another name, which a foreign page may have made point here, or a
 /// request that a proxy passed on.
 pub(super) fn host(headers: &HeaderMap) -> Result<&str, Error> {
     if OF_PROXIES.iter().any(|name| headers.contains_key(name)) {
@@ -118,7 +118,7 @@ mod tests {
         }
         assert!(is_own_page(&headers(&own[..1])).is_err());
         assert!(is_own_page(&headers(&[own[0], own[1], own[1]])).is_err());
-        // A name that somebody else's server made point to this machine.
+        // A name that a foreign server made point to this machine.
         let rebound = [("host", "evil.example:3001"), ("origin", "http://evil.example:3001")];
         assert!(is_own_page(&headers(&rebound)).is_err());
     }

@@ -25,7 +25,7 @@ pub(crate) struct Sources {
     pub(crate) now: Now,
 }
 
-/// Numbers that nobody counts: they are read for each page.
+/// Numbers that are not counted: they are read for each page.
 #[derive(Clone, Debug)]
 pub(crate) struct Now {
     pub(crate) health: Arc<Health>,

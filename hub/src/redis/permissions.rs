@@ -26,7 +26,7 @@ pub(crate) async fn watch(redis: Arc<Commands>, live: Live, health: Arc<Health>)
         if redis.topology().is_one() {
             note_cluster(&redis, &health).await;
         }
-        // If nobody answers, Redis is unreachable, which other parts report; its permissions are
+        // If no server answers, Redis is unreachable, which other parts report; its permissions are
         // unknown.
         if !refused.is_empty() {
             pause = PERMISSIONS_INTERVAL;

@@ -69,7 +69,7 @@ impl Tickets {
         Ok(ticket)
     }
 
-    /// Redeems a ticket, which nobody can redeem again, even if the answer from Redis is lost.
+    /// Redeems a ticket, which cannot be redeemed again, even if the answer from Redis is lost.
     ///
     /// # Errors
     /// `unauthorized` (the ticket is unknown, used or expired), `token_expired` (the token that it

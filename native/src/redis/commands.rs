@@ -109,7 +109,7 @@ impl Commands {
     }
 
     /// Sends commands and reads all their answers. Their keys are in one hash slot; on a cluster,
-    /// commands of a pipeline that is no transaction may be executed apart.
+    /// commands of a pipeline outside a transaction may be executed apart.
     ///
     /// # Errors
     /// Redis cannot be reached, did not answer in time, or answered with an error.
@@ -263,7 +263,7 @@ impl Commands {
                 Err(error) => {
                     self.topology.set_problem(error.to_string());
                     if !std::mem::replace(&mut is_failing, true) {
-                        tracing::warn!(%error, "nobody tells the masters of Redis");
+                        tracing::warn!(%error, "no server names the masters of Redis");
                     }
                     backoff.next_wait()
                 }

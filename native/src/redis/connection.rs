@@ -28,7 +28,7 @@ pub trait Watch: Send + Sync + 'static {
     fn connected(&self);
     /// A connection broke, or its server no longer serves commands.
     fn lost(&self);
-    /// An established connection was given up: its server is no master any more.
+    /// An established connection was given up: its server is not a master any more.
     fn closed(&self);
 }
 

@@ -23,7 +23,7 @@ pub(super) struct MapReader {
 }
 
 impl MapReader {
-    /// Asks one server after the other until one tells a map that is no older than the last one.
+    /// Asks one server after the other until one gives a map that is at least as new as the last one.
     ///
     /// # Errors
     /// None does; the last server's error.
@@ -213,7 +213,7 @@ async fn is_master(servers: &Servers, server: &Server) -> RedisResult<()> {
         Value::ServerError(error) if error.code() == "NOPERM" => Ok(()),
         Value::ServerError(error) => Err(error.into()),
         role if says_master(&role) => Ok(()),
-        _ => Err(away("the server that Sentinel names is no master (yet)")),
+        _ => Err(away("the server that Sentinel names is not a master (yet)")),
     }
 }
 

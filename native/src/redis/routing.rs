@@ -188,7 +188,7 @@ impl Router {
         }
     }
 
-    /// A new master may be the replica of a lost one: whoever waits for that is told.
+    /// A new master may be the replica of a lost one: those who wait for that are told.
     pub(super) fn changed(&self, change: Change) {
         if change == (Change::Masters { has_new: true }) {
             self.reconnected.notify_one();

@@ -72,7 +72,7 @@ impl Servers {
         all.values().for_each(|known| known.connection.retry_now());
     }
 
-    /// Asks each master for a sign of life, for ever: a master that nobody needs right now may be
+    /// Asks each master for a sign of life, for ever: a master that is not needed right now may be
     /// silent, too.
     pub(super) async fn ping_all(&self) {
         let mut ping = redis::pipe();

@@ -108,7 +108,13 @@ fn input() -> Value {
             about(time(), "The earliest start, at most 7 days ahead; at once by default."),
         ),
         ("ttlSeconds?", ttl),
-        ("dryRun?", about(flag(), "Services check the pushes and deliver none.")),
+        (
+            "dryRun?",
+            about(
+                flag(),
+                "FCM, and for other services the worker, check the pushes; none is delivered.",
+            ),
+        ),
         ("responses?", responses),
         ("doubt?", doubt),
         ("feed?", about(flag(), "Each user's feed gets the notification, too.")),
@@ -129,7 +135,14 @@ fn progress() -> Value {
         ("retrying", about(count(), "Those who wait for another attempt.")),
         ("perSecond", about(speed, "Users who ended per second, in the last seconds.")),
         ("etaSeconds?", about(count(), "The estimated time left, while it goes on.")),
-        ("reason?", about(text(), "Why a worker paused it: `credentials`, `many_invalid`…")),
+        (
+            "reason?",
+            about(
+                text(),
+                "Why a worker paused it: `credentials`, `many_invalid`, or its content: `refused` by \
+                 FCM, `too_large` for a push service.",
+            ),
+        ),
     ])
 }
 
@@ -138,8 +151,10 @@ pub fn operations() -> Vec<Operation> {
         new("startCampaignPush", "put /campaigns/{campaign}/push", "Sends pushes to a campaign.")
             .says(
                 "Add the users first: a push is done when the list is empty. While it is under \
-                 way, another call changes its options. One that is done or cancelled starts again \
-                 if users were added.",
+                 way, another call changes its options, and one that is paused stays so. One that is \
+                 done or cancelled starts again if users were added. Before the first push, a worker \
+                 checks the content, without sending it: a push whose content no service takes is \
+                 paused, and `reason` says why.",
             )
             .body(named("CampaignPushInput"), REQUEST_BYTES_MAX)
             .example(json!({

@@ -22,7 +22,7 @@ pub fn schemas() -> Vec<Named> {
     let tested = object([("device", text()), ("kind", kind()), ("result", text())]);
     let next =
         about(or_null(count()), "Milliseconds until the next job is due; null without jobs.");
-    let skipped = about(count(), "Due pushes that were dropped: nobody needs them any more.");
+    let skipped = about(count(), "Due pushes that were dropped: they are no longer needed.");
     let claimed =
         object([("jobs", list(named("PushJob"))), ("skipped", skipped), ("nextDueMs", next)]);
     let lease = about(

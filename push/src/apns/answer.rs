@@ -30,7 +30,7 @@ pub fn classify(answer: Answer<'_>) -> Verdict {
         (403, "ExpiredProviderToken") => return Verdict::Renew(hold("expired_provider_token")),
         (403, "InvalidProviderToken") => Outcome::Stop("invalid_provider_token"),
         (401 | 403, _) => Outcome::Stop("forbidden"),
-        (413, _) => Outcome::refused("payload_too_large"),
+        (413, _) => Outcome::too_large(),
         (429, "TooManyProviderTokenUpdates") => hold("too_many_provider_token_updates"),
         // About one device, which must not hold all others.
         (429, "TooManyRequests") => {

@@ -126,7 +126,7 @@ pub fn classify(answer: Answer<'_>) -> Verdict {
         404 => Outcome::Stop("project_not_found"),
         400 if error.names_only_the_token() => Outcome::Gone("invalid_token"),
         400 => Outcome::Refused { reason: "invalid_argument", field: error.field() },
-        413 => Outcome::refused("payload_too_large"),
+        413 => Outcome::too_large(),
         408 => retry("timeout"),
         429 if error.is_device_quota() => Outcome::Retry {
             reason: "device_quota_exceeded",

@@ -140,7 +140,7 @@ impl Host {
         if !connection.enter() {
             return None;
         }
-        // A server may raise its limit at any time, as Apple's does after the first answer: whoever
+        // A server may raise its limit at any time, as Apple's does after the first answer: those who
         // finds room wakes the next one.
         if connection.in_flight() < connection.capacity() {
             self.freed.notify_one();

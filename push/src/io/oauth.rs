@@ -126,7 +126,7 @@ impl OAuth {
         let (token, is_fresh) = self.valid(generation);
         let mut renewing = match (token, is_fresh) {
             (Some(token), true) => return Ok(token),
-            // Still valid: one caller renews it, nobody waits.
+            // Still valid: one caller renews it, and none waits.
             (Some(token), false) => match self.renewing.try_lock() {
                 Ok(renewing) => renewing,
                 Err(_) => return Ok(token),

@@ -36,6 +36,8 @@ impl Apns {
         let Address::Apns { token, topic, environment } = &push.address else {
             return Err(Outcome::refused("wrong_kind"));
         };
+        // First, whatever the address is: it is the same for every device.
+        let body = apns::body(&push.message).map_err(|_| Outcome::too_large())?;
         if !self.config.topics.contains(topic) {
             return Err(Outcome::refused("topic_not_allowed"));
         }
@@ -50,7 +52,7 @@ impl Apns {
             path: apns::path(token).map_err(Outcome::refused)?,
             headers: apns::headers(&push.message, topic, &push.ids, push.ttl_s, now_s)
                 .map_err(Outcome::refused)?,
-            body: apns::body(&push.message).map_err(|_| Outcome::refused("payload_too_large"))?,
+            body,
             classify: apns::classify,
             hold: format!("apns {generation} {origin}"),
         })

@@ -36,11 +36,6 @@ impl Fcm {
         let Address::Fcm { token } = &push.address else {
             return Err(Outcome::refused("wrong_kind"));
         };
-        // Not the service's word, so the token stays.
-        if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
-            return Err(Outcome::refused("invalid_token_length"));
-        }
-        let account = self.account.current().await;
         let send = fcm::Send {
             token,
             ids: &push.ids,
@@ -49,7 +44,13 @@ impl Fcm {
             validate_only: push.validate_only,
         };
         let body = fcm::body(&push.message, &send);
-        let body = body.map_err(|_| Outcome::refused("payload_too_large"))?;
+        // First, whatever the address is: it is the same for every device.
+        let body = body.map_err(|_| Outcome::too_large())?;
+        // Not the service's word, so the token stays.
+        if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
+            return Err(Outcome::refused("invalid_token_length"));
+        }
+        let account = self.account.current().await;
         let mut headers = HeaderMap::with_capacity(3);
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         Ok(Prepared {

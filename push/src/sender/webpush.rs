@@ -39,11 +39,11 @@ impl WebPush {
         let Address::WebPush { endpoint, p256dh, auth } = &push.address else {
             return Err(Outcome::refused("wrong_kind"));
         };
+        // First, whatever the address is: it is the same for every device.
+        let text = webpush::text(&push.message, &push.ids).map_err(|_| Outcome::too_large())?;
         let endpoint = Endpoint::parse(endpoint, &self.allowed)
             .map_err(|error| Outcome::refused(error.reason()))?;
         let keys = Keys::parse(p256dh, auth).map_err(|error| Outcome::refused(error.reason()))?;
-        let text = webpush::text(&push.message, &push.ids)
-            .map_err(|_| Outcome::refused("payload_too_large"))?;
         let headers = webpush::headers(&endpoint, &push.message, &push.ids, push.ttl_s)
             .map_err(Outcome::refused)?;
         let body =

@@ -18,7 +18,7 @@ pub fn classify(answer: Answer<'_>) -> Verdict {
         // So it must not hold all others.
         401 => return Verdict::Renew(Outcome::Mismatch("unauthorized")),
         403 => Outcome::Mismatch("forbidden"),
-        413 => Outcome::refused("payload_too_large"),
+        413 => Outcome::too_large(),
         408 => retry("timeout"),
         // Microsoft's service says 406 where others say 429.
         429 | 406 => {

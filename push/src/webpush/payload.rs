@@ -11,6 +11,9 @@ use crate::limits::{TTL_S_MAX, WEBPUSH_TEXT_BYTES_MAX};
 use crate::message::{Message, TooLarge, fit};
 use crate::outcome::Reason;
 
+/// The longest topic (RFC 8030, section 5.4).
+const TOPIC_BYTES_MAX: usize = 32;
+
 #[derive(Serialize)]
 struct Text<'a> {
     id: &'a str,
@@ -51,7 +54,7 @@ pub fn text(message: &Message, ids: &Ids) -> Result<Vec<u8>, TooLarge> {
 /// The headers besides `authorization`.
 ///
 /// # Errors
-/// The topic has characters that no header may have.
+/// The topic is not one (RFC 8030, section 5.4): services refuse the whole push.
 pub fn headers(
     endpoint: &Endpoint,
     message: &Message,
@@ -63,7 +66,8 @@ pub fn headers(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(CONTENT_ENCODING, HeaderValue::from_static("aes128gcm"));
     headers.insert(HeaderName::from_static("ttl"), HeaderValue::from(ttl_s));
-    let topic = HeaderValue::from_str(&ids.tag).map_err(|_| "invalid_topic")?;
+    let topic = Some(&ids.tag).filter(|tag| is_topic(tag));
+    let topic = topic.and_then(|tag| HeaderValue::from_str(tag).ok()).ok_or("invalid_topic")?;
     headers.insert(HeaderName::from_static("topic"), topic);
     if let Some(urgency) = message.urgency {
         let urgency = HeaderValue::from_static(urgency.as_str());
@@ -76,6 +80,12 @@ pub fn headers(
         headers.insert(name, HeaderValue::from_static(policy));
     }
     Ok(headers)
+}
+
+/// At most 32 characters of base64url.
+fn is_topic(text: &str) -> bool {
+    let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    (1..=TOPIC_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_base64url)
 }
 
 #[cfg(test)]
@@ -109,6 +119,19 @@ mod tests {
         assert!(text(&message, &ids).is_err());
         message.may_shorten = true;
         assert!(text(&message, &ids).unwrap().len() <= WEBPUSH_TEXT_BYTES_MAX);
+    }
+
+    #[test]
+    fn a_topic_that_services_would_refuse_is_refused_here() {
+        let url = "https://updates.push.services.mozilla.com/x";
+        let endpoint = Endpoint::parse(url, &Allowed::default()).unwrap();
+        let ids = Ids::new("n1", "alice", "laptop", None);
+        let long = "x".repeat(33);
+        for tag in ["", "a b", "a+b", "a=", "a\nb", &long] {
+            let ids = Ids { tag: tag.into(), ..ids.clone() };
+            let sent = headers(&endpoint, &Message::default(), &ids, 60);
+            assert_eq!(sent.unwrap_err(), "invalid_topic", "{tag:?}");
+        }
     }
 
     #[test]

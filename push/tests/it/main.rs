@@ -4,6 +4,7 @@
 #![allow(clippy::expect_used, clippy::panic, clippy::unwrap_used)]
 
 mod apns;
+mod checks;
 mod connections;
 mod fcm;
 mod oauth;

@@ -14,8 +14,8 @@ use support::paths::workspace;
 
 use crate::support::{Fake, Files, Protocol, Reply, count, push};
 
-/// A subscription at `endpoint`, whose messages nobody reads.
-fn to(endpoint: &str) -> Push {
+/// A subscription at `endpoint`, whose messages are never read.
+pub(crate) fn to(endpoint: &str) -> Push {
     let private = EphemeralPrivateKey::generate(&ECDH_P256, &SystemRandom::new()).unwrap();
     let public = private.compute_public_key().unwrap();
     push(Address::WebPush {

@@ -57,7 +57,7 @@ const RENEWALS: u32 = 3;
 const RETRY: Duration = Duration::from_millis(500);
 
 impl Task {
-    /// Returns when Redis knows what became of all users, or gave the block to somebody else.
+    /// Returns when Redis knows what became of all users, or gave the block to another worker.
     pub(super) async fn run(self, mut block: Block) {
         let mut telling = Telling { behind: self.behind.clone(), is_failing: false };
         if block.in_doubt() {

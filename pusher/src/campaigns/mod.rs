@@ -2,9 +2,11 @@
 //! settles. Any number of workers share a campaign; Redis says whose a user is.
 //!
 //! [`mod@run`] goes through one campaign, [`block`] through one block, [`user`] sends to one user;
-//! [`plan`] is a campaign's options, [`lease`] how long a block is this worker's.
+//! [`plan`] is a campaign's options, [`content`] tries whether it can be sent at all, [`lease`] how
+//! long a block is this worker's.
 
 mod block;
+mod content;
 mod element;
 mod feed;
 mod lease;

@@ -124,7 +124,7 @@ impl Run<'_> {
         }
     }
 
-    /// The index forgets campaigns that nobody touches.
+    /// The index forgets campaigns that are no longer used.
     async fn keep_listed(&mut self, state: State) {
         let is_under_way = matches!(state, State::Scheduled | State::Running | State::Paused);
         if is_under_way && self.touched.elapsed() >= TOUCH_EVERY {

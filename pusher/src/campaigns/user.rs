@@ -9,14 +9,13 @@ use jiff::Timestamp;
 use push::Push;
 use push::collapse::Ids;
 use push::metrics::Kind;
-use push::outcome::Outcome;
 use shared::campaign_push::{End, Item, PauseReason, When};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
 use super::block::{Ended, Task};
 use super::element::Element;
-use super::feed;
+use super::{content, feed};
 use crate::functions::wire::{AddressesQuery, Device, Prune, Response, User};
 use crate::limits::{FUNCTIONS_RETRY, LOOKUP_USERS_MAX};
 use crate::sending::{Due, Fate, stop_wait};
@@ -32,7 +31,7 @@ pub(super) struct Target {
 
 impl Target {
     /// The devices that are left.
-    fn devices(&self) -> impl Iterator<Item = &Device> {
+    pub(super) fn devices(&self) -> impl Iterator<Item = &Device> {
         let left = &self.item.devices;
         let is_left = move |device: &&Device| left.is_empty() || left.contains(&device.device);
         self.user.devices.iter().filter(is_left)
@@ -101,6 +100,13 @@ pub(super) async fn send_all(
             user.devices = vec![Device::with_token(token, locale)];
         }
         targets.push(Target { at, item, element, user, due });
+    }
+    if let Some(reason) = content::refusal(&task, &targets).await {
+        for target in &targets {
+            let later = target.later(Duration::ZERO, false);
+            let _ = ended.send(Ended { pause: Some(reason), ..later }).await;
+        }
+        return;
     }
     let (notifications, refused) = feed::write(&task, &targets).await;
     for end in refused {
@@ -186,14 +192,8 @@ async fn send(task: &Task, target: &Target, notification: &feed::Written) -> End
 }
 
 /// What became of the push to one device; `None` if it was not begun.
-struct Sent {
-    fate: Option<Fate>,
-    is_refused_content: bool,
-}
-
-async fn to_device(task: &Task, target: &Target, device: &Device, id: &str) -> Sent {
-    let fate = |fate| Sent { fate: Some(fate), is_refused_content: false };
-    let failed = |reason, field| fate(Fate::Failed { reason, field });
+async fn to_device(task: &Task, target: &Target, device: &Device, id: &str) -> Option<Fate> {
+    let failed = |reason, field| Some(Fate::Failed { reason, field });
     let Some(address) = device.address() else { return failed("unknown_kind", None) };
     let fields = &target.element.fields;
     let message = match task.plan.message(id, device.locale.as_deref(), fields) {
@@ -205,18 +205,13 @@ async fn to_device(task: &Task, target: &Target, device: &Device, id: &str) -> S
     let ids = Ids::new(id, user, &device.device, None);
     let ttl_s = target.due.ttl_left_s();
     let is_dry = task.plan.options.is_dry_run;
-    let mut push = Push { address, message, ids, ttl_s, validate_only: false };
+    let push = Push { address, message, ids, ttl_s, validate_only: is_dry };
     let sending = &task.parts.sending;
-    if kind == Kind::Fcm && !task.plan.passes_trial(sending, &push).await {
-        return Sent { fate: None, is_refused_content: true };
-    }
-    push.validate_only = is_dry;
     let outcome = match (is_dry, kind) {
-        // The others cannot check without sending.
-        (true, Kind::WebPush | Kind::Apns) => Some(Outcome::Accepted),
-        _ => sending.send(&push, || task.lease.may_start()).await,
+        // The others cannot be asked without sending.
+        (true, Kind::WebPush | Kind::Apns) => sending.check(&push).await,
+        _ => sending.send(&push, || task.lease.may_start()).await?,
     };
-    let Some(outcome) = outcome else { return Sent { fate: None, is_refused_content: false } };
     let prune = || {
         (!is_dry).then(|| Prune {
             user_id: user.clone(),
@@ -225,7 +220,7 @@ async fn to_device(task: &Task, target: &Target, device: &Device, id: &str) -> S
             token: device.token.clone(),
         })
     };
-    fate(sending.judge(outcome, kind, target.due, &task.guards, prune))
+    Some(sending.judge(outcome, kind, target.due, &task.guards, prune))
 }
 
 /// The end of a user with several devices: sent if one accepted, tried again with those that may
@@ -234,7 +229,7 @@ fn combined(
     target: &Target,
     notification: &feed::Written,
     devices: &[&Device],
-    sent: Vec<Sent>,
+    fates: Vec<Option<Fate>>,
 ) -> Ended {
     let (mut is_sent, mut is_failed, mut is_counted) = (target.item.is_sent, false, false);
     let (mut left, mut dead, mut responses) = (Vec::new(), Vec::new(), Vec::new());
@@ -243,18 +238,15 @@ fn combined(
     let sooner = |wait: &mut Option<Duration>, other: Duration| {
         *wait = Some(wait.map_or(other, |known| known.min(other)));
     };
-    for (device, sent) in devices.iter().zip(sent) {
+    for (device, fate) in devices.iter().zip(fates) {
         let name = &device.device;
-        if let Some(fate) = &sent.fate {
+        if let Some(fate) = &fate {
             let about = Some((name.as_str(), device.kind.as_str()));
             let id = notification.entry.as_deref();
             responses.extend(fate.to_response(&target.element.user_id, about, id));
         }
-        match sent.fate {
+        match fate {
             None => {
-                if sent.is_refused_content {
-                    pause = Some(PauseReason::Refused);
-                }
                 left.push(name.clone());
                 sooner(&mut wait, Duration::ZERO);
             }

@@ -44,7 +44,7 @@ async fn listen(topology: &Topology, server: &Server, woken: &Notify) {
     }
 }
 
-/// Resolves once the server is no master any more: a silent one never ends the subscription.
+/// Resolves once the server is not a master any more: a silent one never ends the subscription.
 async fn is_no_master(topology: &Topology, server: &Server) {
     let mut changes = topology.changes();
     if changes.wait_for(|map| !map.servers().contains(server)).await.is_err() {

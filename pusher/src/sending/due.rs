@@ -46,7 +46,7 @@ impl Due {
         }
     }
 
-    /// A hold is no attempt, so only the TTL bounds it.
+    /// A hold is not an attempt, so only the TTL bounds it.
     pub(super) fn after_hold(self, reason: Reason, wait: Duration) -> Fate {
         let wait = wait.mul_f64(1.0 + fastrand::f64() * 0.1);
         match self.can_wait(wait) {

@@ -22,6 +22,9 @@ use crate::health::Health;
 use crate::limits::STOP_WAIT;
 use crate::metrics::Metrics;
 
+/// Of a device without its service, which is not a sign of a wrong credential.
+const NOT_CONFIGURED: Outcome = Outcome::Refused { reason: "not_configured", field: None };
+
 /// What becomes of one push to one device.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -80,7 +83,7 @@ impl Fate {
 /// The sender with everything around it.
 pub(crate) struct Sending {
     pub(crate) sender: Arc<Sender>,
-    /// As many as pushes may be in flight: whoever waits here can still be called off.
+    /// As many as pushes may be in flight: a push that waits here can still be called off.
     turns: Semaphore,
     configured: [bool; KINDS.len()],
     prunes: Prunes,
@@ -108,12 +111,22 @@ impl Sending {
         if !may_start() {
             return None;
         }
-        // Without its service, a device is no sign of a wrong credential.
-        let kind = push.address.kind();
-        if self.configured.get(kind as usize) == Some(&false) {
-            return Some(Outcome::Refused { reason: "not_configured", field: None });
+        if !self.is_configured(push.address.kind()) {
+            return Some(NOT_CONFIGURED);
         }
         Some(self.sender.send_one(push).await)
+    }
+
+    /// What can be said about a push without sending it: accepted, if nothing is against it.
+    pub(crate) async fn check(&self, push: &Push) -> Outcome {
+        if !self.is_configured(push.address.kind()) {
+            return NOT_CONFIGURED;
+        }
+        self.sender.check(push).await.err().unwrap_or(Outcome::Accepted)
+    }
+
+    pub(crate) fn is_configured(&self, kind: Kind) -> bool {
+        self.configured.get(kind as usize) != Some(&false)
     }
 
     /// What an outcome means. `prune` removes the address, if it is gone and the guard agrees.

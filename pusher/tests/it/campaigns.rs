@@ -1,10 +1,11 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 use serde_json::{Value, json};
 use shared::campaign_push::State;
 use support::eventually;
-use support::push_service::{Reply, fcm_error, fcm_message, fcm_ok};
+use support::push_service::{fcm_error, fcm_message, fcm_ok};
 
 use crate::support::{World, fcm};
 
@@ -169,56 +170,6 @@ async fn many_addresses_of_another_sender_are_a_wrong_credential() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn content_that_the_service_refuses_is_found_before_anyone_gets_it() {
-    let violations = json!([{"field": "message.android.ttl", "description": "no"}]);
-    let details = json!([{
-        "@type": "type.googleapis.com/google.rpc.BadRequest", "fieldViolations": violations,
-    }]);
-    let answer = json!({"error": {"code": 400, "details": details}});
-    let world = World::start(move |_| Reply::json(400, &answer)).await;
-    world.users(100, json!({})).await;
-    let _worker = world.worker().await;
-    let progress =
-        world.until("it pauses", |it| it.state == State::Paused && it.claimed == 0).await;
-    assert_eq!(progress.reason.as_deref(), Some("refused"));
-    assert_eq!(progress.remaining(), 100);
-    assert!(world.sent().is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn content_that_is_refused_for_one_user_s_fields_fails_that_user() {
-    let details = json!([{
-        "@type": "type.googleapis.com/google.rpc.BadRequest",
-        "fieldViolations": [{"field": "message.notification.title", "description": "no"}],
-    }]);
-    let refusal = json!({"error": {"code": 400, "details": details}});
-    let world = World::start(move |seen| match fcm_message(seen).to_string().contains("Bad") {
-        true => Reply::json(400, &refusal),
-        false => fcm_ok(),
-    })
-    .await;
-    let names = ["Bad", "Bad", "Bad", "Anna"].into_iter().enumerate();
-    let elements = names.map(|(n, name)| json!({"userId": n, "fields": {"name": name}}));
-    world.campaign(elements, json!({"template": {"title": "Hello {{name}}"}})).await;
-    let _worker = world.worker().await;
-    let progress = world.until("it is done", |it| it.state == State::Done).await;
-    assert_eq!((progress.sent, progress.failed), (1, 3));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_sends_nothing() {
-    let world = World::start(|_| fcm_ok()).await;
-    let devices = json!([fcm("phone", "t"), world.subscription("laptop", "x")]);
-    world.functions.set_user("u0", json!({"push": true, "devices": devices}));
-    world.users(50, json!({"dryRun": true, "feed": true})).await;
-    let _worker = world.worker().await;
-    let progress = world.until("it is done", |it| it.state == State::Done).await;
-    assert_eq!(progress.sent, 50);
-    assert!(world.sent().is_empty() && world.webpush.seen().is_empty());
-    assert!(world.fcm.seen().len() >= 50 && world.functions.created().is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn a_pause_holds_within_a_block_and_resume_goes_on_where_it_was() {
     let world = World::start(|_| fcm_ok()).await;
     world.users(3000, json!({"rate": 1000})).await;
@@ -267,4 +218,28 @@ async fn a_429_storm_delays_a_campaign_and_loses_nobody() {
     assert_eq!((done.sent, done.failed), (300, 0));
     let different: BTreeSet<String> = world.sent().into_iter().collect();
     assert_eq!(different.len(), 300);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn users_who_were_given_up_get_it_after_a_redrive() {
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = is_down.clone();
+    let world = World::start(move |_| match down.load(SeqCst) {
+        true => fcm_error(503, "UNAVAILABLE"),
+        false => fcm_ok(),
+    })
+    .await;
+    // Too short for the ten seconds until another attempt.
+    world.users(20, json!({"ttlSeconds": 5})).await;
+    let _worker = world.worker().await;
+    let done = world.until("it is done", |it| it.state == State::Done).await;
+    assert_eq!((done.sent, done.failed), (0, 20));
+    let responses = world.responses().await;
+    assert!(responses.len() == 20 && responses.iter().all(|it| it["result"] == "failed"));
+    let attempts = world.sent().len();
+    is_down.store(false, SeqCst);
+    world.redrive().await;
+    let done = world.until("it is done", |it| it.sent == 20).await;
+    assert_eq!((done.state, done.failed), (State::Done, 0));
+    assert_eq!(world.sent().len(), attempts + 20);
 }

@@ -146,6 +146,23 @@ async fn a_dead_device_is_removed_and_others_are_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_device_of_a_service_that_is_not_configured_fails_alone() {
+    let world = World::start(|_| fcm_ok()).await;
+    let watch = json!({"device": "watch", "kind": "apns", "rev": 1, "token": "00", "topic": "t"});
+    world.functions.push("alice", 1, json!({"devices": [watch, fcm("phone", "a1")]}));
+    let worker = world.worker().await;
+    let settled = settled(&world, 1).await;
+    let responses = settled[0]["responses"].as_array().unwrap();
+    let of = |device: &str| responses.iter().find(|it| it["device"] == device).unwrap();
+    assert_eq!(of("phone")["result"], "sent");
+    assert_eq!(
+        (&of("watch")["result"], &of("watch")["reason"]),
+        (&json!("failed"), &json!("not_configured"))
+    );
+    assert_eq!(worker.ready().await.0, 200, "no sign of a wrong credential");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn when_every_address_is_dead_nearly_none_is_removed() {
     let world = World::start(|_| fcm_error(404, "UNREGISTERED")).await;
     for n in 0..200 {

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `jobs` | pushes of single notifications: sent once, repeated, given up, removed |
 //! | `campaigns` | campaigns: templates, progress, pauses, several workers |
+//! | `content` | campaigns whose content cannot be sent; dry runs |
 //! | `cluster` | a Redis Cluster, and Sentinel |
 //! | `faults` | workers killed, functions and Redis away |
 //! | `process` | command line, readiness, metrics, the end |
@@ -16,6 +17,7 @@
 
 mod campaigns;
 mod cluster;
+mod content;
 mod faults;
 mod jobs;
 mod process;

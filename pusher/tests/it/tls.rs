@@ -7,9 +7,11 @@ use serde_json::json;
 use shared::campaign_push::State;
 use support::push_service::fcm_ok;
 use support::redis_server::{Options, Persistence};
-use support::{Authority, RedisServer, TlsProxy, eventually, eventually_within, logged};
+use support::{
+    Authority, PushWorker, RedisServer, TlsProxy, eventually, eventually_within, logged,
+};
 
-use crate::support::{Worker, World};
+use crate::support::World;
 
 const SOON: Duration = Duration::from_secs(60);
 const PASSWORD: &str = "a-password-that-no-log-may-hold";
@@ -64,7 +66,7 @@ async fn an_authority_that_is_not_trusted_is_named_as_the_reason() {
     not_ready(&worker, "Redis does not answer").await;
 }
 
-async fn not_ready(worker: &Worker, what: &str) {
+async fn not_ready(worker: &PushWorker, what: &str) {
     eventually_within(SOON, what, async || {
         let (status, body) = worker.ready().await;
         (status == 503 && body.contains(what) && body.contains("UnknownIssuer")).then_some(())

@@ -16,6 +16,8 @@ pub enum PauseReason {
     ManyInvalid,
     /// The service refused the content in a trial.
     Refused,
+    /// The content is larger than a service takes.
+    TooLarge,
 }
 
 impl PauseReason {
@@ -26,6 +28,7 @@ impl PauseReason {
             PauseReason::Credentials => "credentials",
             PauseReason::ManyInvalid => "many_invalid",
             PauseReason::Refused => "refused",
+            PauseReason::TooLarge => "too_large",
         }
     }
 }

@@ -53,7 +53,7 @@ impl SlotMap {
     }
 
     /// The map of a cluster, from the first and the last slot of each range, and its master. `None`
-    /// without a range, or if one is not a range of slots: that is no answer of a cluster.
+    /// without a range, or if one is not a range of slots: that is not the answer of a cluster.
     pub fn of_cluster(ranges: impl IntoIterator<Item = (u16, u16, Server)>) -> Option<Self> {
         let given: Vec<(u16, u16, Server)> = ranges.into_iter().collect();
         let is_range = |(first, last, _): &(u16, u16, Server)| first <= last && *last < SLOTS;

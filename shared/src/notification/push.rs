@@ -1,5 +1,5 @@
 //! The member `push` of a create: whether, when and how a notification also goes to the user's
-//! devices. It is no part of the notification itself: neither stored with it nor published.
+//! devices. It is not part of the notification itself: neither stored with it nor published.
 
 use crate::error::Error;
 use crate::json::{Object, quoted};

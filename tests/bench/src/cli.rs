@@ -67,6 +67,8 @@ pub enum Scenario {
     Queues,
     /// Calls per request: scripts, commands, connections, SQL statements
     Counts,
+    /// Allocations per request, inside the components
+    Allocations,
     /// Creates, compared with an equivalent native axum service
     Create,
     /// Five operations, compared with a service in NestJS, Prisma and ioredis

@@ -41,6 +41,7 @@ async fn run(args: &Args) -> Result<()> {
         }
         let tables = match scenario {
             Scenario::Feed => scenarios::feed::run(args).await,
+            Scenario::Allocations => scenarios::allocations::run().await,
             Scenario::Counts => scenarios::counts::run().await,
             Scenario::Cache => scenarios::cache::run(args).await,
             Scenario::Pages => scenarios::pages::run(args).await,

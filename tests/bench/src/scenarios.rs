@@ -1,5 +1,6 @@
 //! The scenarios, and their shared users and addresses.
 
+pub mod allocations;
 pub mod bulk;
 pub mod cache;
 pub mod cluster;

@@ -8,6 +8,7 @@
 //! | `cluster` | the functions on a Redis Cluster and behind Sentinel, while it changes |
 //! | `models` | the mechanisms of `runtime` natively, in random order, against models |
 //! | `documents` | the documents against the code, and their snippets run |
+//! | `pushing` | the push worker, while Redis, the record or the functions fail |
 //! | `proxies` | hub and functions behind nginx, Caddy and HAProxy |
 //! | `build` | properties of the built components |
 //!
@@ -25,3 +26,4 @@ mod documents;
 mod faults;
 mod models;
 mod proxies;
+mod pushing;

@@ -8,7 +8,7 @@
 //! | `servers` | [`RedisServer`], [`RedisCluster`], [`Sentinel`], [`Postgres`], [`Record`], |
 //! | | [`SmallDisk`]: storage |
 //! | | [`FakeClock`]: a clock of dates that jumps |
-//! | | [`Functions`], [`Hub`]: the programs under test |
+//! | | [`Functions`], [`Hub`], [`PushWorker`]: the programs under test |
 //! | | [`Proxy`], [`Origin`], [`Gateway`]: network faults, an HTTP origin, an existing service |
 //! | | [`Authority`], [`TlsProxy`]: certificates, and TLS in front of a program |
 //! | | [`ReverseProxy`]: nginx, Caddy and HAProxy, with the files of `deploy/proxies` |
@@ -39,7 +39,7 @@ pub use processes::{paths, ports, process, schemathesis};
 pub use servers::small_disk;
 pub use servers::{
     certificate, fake_clock, functions, gateway, hub, origin, postgres, proxy, push_service,
-    record, redis_cluster, redis_server, reverse_proxy, sentinel, tls_proxy,
+    push_worker, record, redis_cluster, redis_server, reverse_proxy, sentinel, tls_proxy,
 };
 
 pub use certificate::Authority;
@@ -56,6 +56,7 @@ pub use postgres::Postgres;
 pub use proxy::{ClusterProxy, Proxy};
 pub use published::Published;
 pub use push_service::PushService;
+pub use push_worker::PushWorker;
 pub use record::Record;
 pub use redis_cluster::RedisCluster;
 pub use redis_server::RedisServer;

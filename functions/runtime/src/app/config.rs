@@ -129,7 +129,7 @@ impl RecordConfig {
 }
 
 /// Days that the record keeps notifications: the variable `retention_days`. Only the prune and the
-/// readiness check read it, so it is no part of [`Config`].
+/// readiness check read it, so it is not part of [`Config`].
 ///
 /// # Errors
 /// As [`Config::load`].
@@ -147,7 +147,7 @@ pub async fn retention_days(
 
 /// The variable `vapid_public_key`, which browsers subscribe to Web Push with: a point of P-256 in
 /// base64url without padding (RFC 8292 §3.2). `None` if it is empty. Only the component `pushes`
-/// reads it, so it is no part of [`Config`].
+/// reads it, so it is not part of [`Config`].
 ///
 /// # Errors
 /// As [`Config::load`].

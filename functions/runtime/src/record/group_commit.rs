@@ -106,7 +106,7 @@ impl GroupCommit {
         }
     }
 
-    /// Takes a create out that nobody commits yet.
+    /// Takes out a create that is not being committed yet.
     fn leave(&self, ticket: Ticket) -> Option<NewEntry> {
         let mut waiting = self.waiting.borrow_mut();
         let at = waiting.iter().position(|(other, _)| *other == ticket)?;

@@ -109,3 +109,28 @@ async fn metrics_may_share_its_address() {
     assert_eq!(get(&hub, "/healthz", "").await.status, 200);
     assert_eq!(get(&hub, "/console", "").await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_documents_are_beside_it_where_they_are_wanted() {
+    let outside = tempfile::tempdir().unwrap();
+    let dir = outside.path().join("site");
+    std::fs::create_dir_all(dir.join("docs")).unwrap();
+    std::fs::write(outside.path().join("secret.html"), "secret").unwrap();
+    std::fs::write(dir.join("index.html"), "first").unwrap();
+    std::fs::write(dir.join("docs/cache.html"), "cached reads").unwrap();
+    let with = Hub::start_with(Options { console_site: Some(dir), ..options() }).await;
+    for (path, body) in [("/site/", "first"), ("/site/docs/cache.html", "cached reads")] {
+        let page = get(&with, path, "").await;
+        assert_eq!((page.status, page.body.as_str()), (200, body), "{path}");
+        assert!(page.header("content-type").unwrap().starts_with("text/html"), "{path}");
+    }
+    for path in
+        ["/site/docs", "/site/none.html", "/site/../secret.html", "/site/%2e%2e/secret.html"]
+    {
+        let page = get(&with, path, "").await;
+        assert!(page.status != 200 && !page.body.contains("secret"), "{path}: {}", page.status);
+    }
+    assert_eq!(get(&with, "/console", "").await.status, 200);
+    assert_eq!(with.get("/site/").await.status, 404, "never on the clients' address");
+    assert_eq!(get(&hub().await, "/site/", "").await.status, 404);
+}

@@ -67,6 +67,8 @@ pub struct Options {
     pub has_metrics_beside_console: bool,
     /// The functions' URL for the console's page.
     pub console_functions: Option<&'static str>,
+    /// The documents beside the console.
+    pub console_site: Option<PathBuf>,
     /// Where to listen, if not on the loopback interface.
     pub listen: Option<SocketAddr>,
 }
@@ -128,6 +130,7 @@ impl Hub {
             config.metrics.listen = console_address;
         }
         config.console.functions = options.console_functions.map(str::to_owned);
+        config.console.site = options.console_site;
         let listeners = Listeners { clients: listener, metrics: None, console };
         let running = tokio::spawn(server::run(listeners, config, relay, async {
             let _ = stopped.await;

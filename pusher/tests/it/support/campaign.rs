@@ -56,6 +56,12 @@ impl World {
         self.touch().await;
     }
 
+    /// Puts the users back who were given up.
+    pub async fn redrive(&self) {
+        let _: redis::Value = self.eval(&script::PUSH_REDRIVE, &["1000".to_owned()]).await;
+        self.touch().await;
+    }
+
     /// Puts the campaign into the index.
     async fn touch(&self) {
         let touch = index::touch(&id());

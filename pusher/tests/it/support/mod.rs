@@ -5,22 +5,17 @@ mod functions;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, ExitStatus};
-use std::time::Duration;
+use std::process::Command;
 
 use push::Es256;
 use serde_json::{Value, json};
-use support::process::{Process, Signal};
 use support::push_service::{
     Certificate, Protocol, PushService, Reply, Seen, fcm_token, service_account, token,
 };
 use support::redis_server::Options;
-use support::{Http, RedisCluster, RedisServer, Sentinel};
+use support::{PushWorker, RedisCluster, RedisServer, Sentinel};
 
 pub use functions::{Functions, fcm};
-
-/// A worker starts, and looks for campaigns, within a second; a busy machine takes longer.
-pub const START_LIMIT: Duration = Duration::from_secs(20);
 
 /// Functions, Redis and push services; no worker yet.
 pub struct World {
@@ -137,16 +132,16 @@ impl World {
     }
 
     /// A worker that has started.
-    pub async fn worker(&self) -> Worker {
+    pub async fn worker(&self) -> PushWorker {
         self.worker_with([]).await
     }
 
     /// The same with environment variables.
-    pub async fn worker_with<const N: usize>(&self, environment: [(&str, OsString); N]) -> Worker {
-        let mut command = self.command(&[]);
-        let mut process = Process::start("bellwire-push", command.envs(environment));
-        let address = process.line("Listening http://", START_LIMIT).await;
-        Worker { process, http: Http::plain(&address) }
+    pub async fn worker_with<const N: usize>(
+        &self,
+        environment: [(&str, OsString); N],
+    ) -> PushWorker {
+        PushWorker::start(self.command(&[]).envs(environment)).await
     }
 
     /// A browser's subscription.
@@ -166,33 +161,5 @@ impl World {
             body["validate_only"] != true
         };
         seen.iter().filter(is_push).map(fcm_token).collect()
-    }
-}
-
-/// A running worker. Dropping it kills it.
-pub struct Worker {
-    pub process: Process,
-    pub http: Http,
-}
-
-impl Worker {
-    /// Status and body of `/readyz`.
-    pub async fn ready(&self) -> (u16, String) {
-        let answer = self.http.get("/readyz").send().await;
-        (answer.status, answer.text().to_owned())
-    }
-
-    /// A value of `/metrics`; 0 if it is missing.
-    pub async fn metric(&self, series: &str) -> f64 {
-        let answer = self.http.get("/metrics").send().await;
-        let line =
-            answer.text().lines().find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
-        line.map_or(0.0, |value| value.parse().unwrap())
-    }
-
-    /// SIGTERM, and the end.
-    pub async fn end(&mut self) -> ExitStatus {
-        self.process.signal(Signal::TERM);
-        self.process.ended(START_LIMIT).await
     }
 }

@@ -57,7 +57,7 @@ async fn a_node_of_a_cluster_is_not_one_redis() {
 async fn one_redis_is_not_a_cluster() {
     let redis = RedisServer::start().await;
     let functions = at(&cluster(&redis, "")).await;
-    say(&functions, "redis_unavailable", "this is no node of a cluster: use redis://").await;
+    say(&functions, "redis_unavailable", "this is not a node of a cluster: use redis://").await;
 }
 
 #[tokio::test]

@@ -57,29 +57,23 @@ impl World {
         }
     }
 
-    /// Runs the program of the document on rows; returns what it wrote.
-    async fn import(&self, rows: &[Value]) -> String {
-        let path = paths::workspace().join("examples/javascript/import-history.js");
+    /// Runs the command of the document on rows; returns its exit code and what it wrote.
+    async fn import(&self, rows: &[Value]) -> (i32, String) {
         let scopes = "notifications:import notifications:write feed:read";
-        let text = std::fs::read_to_string(path).unwrap();
-        let text = text.replace("127.0.0.1:3000", &self.functions.address());
-        let text = text.replace("<IMPORT_TOKEN>", &token("a migration", scopes));
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("import-history.js");
-        std::fs::write(&file, text).unwrap();
-        let mut command = tokio::process::Command::new("node");
-        command.arg(&file).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut node = command.kill_on_drop(true).spawn().expect("node is installed");
+        let mut command = tokio::process::Command::new(paths::program("bellwire"));
+        command.args(["import", "-", "--replace"]).env_clear();
+        command.env("BELLWIRE_URL", self.functions.url());
+        command.env("BELLWIRE_TOKEN", token("a migration", scopes));
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut import = command.kill_on_drop(true).spawn().unwrap();
         let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
-        let mut stdin = node.stdin.take().unwrap();
+        let mut stdin = import.stdin.take().unwrap();
         stdin.write_all(lines.as_bytes()).await.unwrap();
         drop(stdin);
-        let output =
-            within(IMPORT_LIMIT, "the import ends", node.wait_with_output()).await.unwrap();
+        let output = import.wait_with_output();
+        let output = within(IMPORT_LIMIT, "the import ends", output).await.unwrap();
         let told = [output.stdout, output.stderr].concat();
-        let told = String::from_utf8(told).unwrap();
-        assert!(output.status.success(), "{told}");
-        told
+        (output.status.code().unwrap_or(-1), String::from_utf8(told).unwrap())
     }
 }
 
@@ -131,8 +125,8 @@ async fn feeds_sockets_history_and_producers_move_one_after_the_other() {
     assert_eq!(v1.titles(1).await, ["old 130"]);
 
     // 4: the history takes the place of the copies, with marks and older rows, unheard.
-    let told = world.import(&rows).await;
-    assert_eq!(told.trim(), "130 imported");
+    let (code, told) = world.import(&rows).await;
+    assert_eq!((code, told.trim()), (0, "130 of - are in the record, in place of 99 copies"));
     assert_eq!(world.all("7").await, old(0..131));
     let newest = world.page("7", "limit=3").await;
     // The newest hundred: a copy that the table did not have yet, and 99 rows.
@@ -144,8 +138,12 @@ async fn feeds_sockets_history_and_producers_move_one_after_the_other() {
         (&entry["userId"], &entry["readAt"]),
         (&json!("7"), &json!("2026-10-01T08:00:00.500Z"))
     );
-    let told = world.import(&rows).await;
-    assert_eq!(told.trim(), "130 imported", "a repeat");
+    let (code, told) = world.import(&rows).await;
+    assert_eq!(
+        (code, told.trim()),
+        (0, "130 of - are in the record, in place of 0 copies"),
+        "a repeat"
+    );
     assert_eq!(world.all("7").await, old(0..131));
     // The list is plain JSON as before, and the service reads it.
     let list = world.service.call(json!(["feed", "7"])).await;
@@ -165,8 +163,8 @@ async fn feeds_sockets_history_and_producers_move_one_after_the_other() {
     assert_eq!(created["delivery"], "sent");
     let theirs = json!({"id": 131, "userId": 7, "title": "theirs"});
     world.service.call(json!(["notify", theirs])).await;
-    let told = world.import(&[rows.clone(), vec![late]].concat()).await;
-    assert_eq!(told.trim(), "131 imported", "the rest, right after the move");
+    let (code, told) = world.import(&[rows.clone(), vec![late]].concat()).await;
+    assert!(code == 0 && told.starts_with("131 of - "), "the rest, right after the move: {told}");
     let mut expected = vec!["theirs".to_owned(), "old 130".to_owned(), "new 1".to_owned()];
     expected.extend(old(0..130));
     assert_eq!(world.all("7").await, expected);
@@ -196,10 +194,11 @@ async fn rows_that_cannot_be_imported_are_named_and_the_others_come() {
     // A time without a zone, as `timestamp` is printed, and an empty title.
     rows[1]["createdAt"] = "2026-09-01T00:01:00".into();
     rows[2]["title"] = "".into();
-    let told = world.import(&rows).await;
-    assert!(told.contains("row 1: ") && told.contains("createdAt"), "{told}");
-    assert!(told.contains("row 2: ") && told.contains("title"), "{told}");
-    assert!(told.contains("2 imported"), "{told}");
+    let (code, told) = world.import(&rows).await;
+    assert_eq!(code, 1, "{told}");
+    assert!(told.contains("-:2: ") && told.contains("createdAt"), "{told}");
+    assert!(told.contains("-:3: ") && told.contains("title"), "{told}");
+    assert!(told.starts_with("2 of - are in the record"), "{told}");
     assert_eq!(world.all("8").await, ["old 3", "old 0"]);
 }
 

@@ -34,6 +34,7 @@ pub struct Functions {
 
 /// The setup of a host.
 pub struct Setup {
+    program: Option<PathBuf>,
     manifest: Option<PathBuf>,
     variables: BTreeMap<&'static str, String>,
     environment: Vec<(&'static str, OsString)>,
@@ -41,6 +42,12 @@ pub struct Setup {
 }
 
 impl Setup {
+    /// Serves with another program than `bellwire-host` in the target directory.
+    pub fn program(mut self, path: PathBuf) -> Self {
+        self.program = Some(path);
+        self
+    }
+
     /// Serves another application.
     pub fn manifest(mut self, path: PathBuf) -> Self {
         self.manifest = Some(path);
@@ -110,7 +117,8 @@ impl Setup {
     /// `None` if the port was taken meanwhile.
     async fn launch(&self, port: u16) -> Option<Process> {
         let spin = std::env::var_os("SPIN_BIN").map(PathBuf::from);
-        let program = spin.clone().unwrap_or_else(|| paths::program("bellwire-host"));
+        let program = spin.clone().or_else(|| self.program.clone());
+        let program = program.unwrap_or_else(|| paths::program("bellwire-host"));
         let mut command = Command::new(&program);
         command.args(spin.is_some().then_some("up"));
         command.arg("--from").arg(self.manifest.clone().unwrap_or_else(paths::manifest));
@@ -166,7 +174,8 @@ impl Functions {
     }
 
     fn unconfigured(variables: BTreeMap<&'static str, String>) -> Setup {
-        Setup { manifest: None, variables, environment: Vec::new(), record: Record::new() }
+        let (environment, record) = (Vec::new(), Record::new());
+        Setup { program: None, manifest: None, variables, environment, record }
     }
 
     /// A client for routes outside `docs/openapi.json`.
@@ -204,6 +213,16 @@ impl Functions {
         assert!(self.process.lock().unwrap().is_none(), "the host still runs");
         let process = self.setup.launch(self.port).await;
         *self.process.lock().unwrap() = Some(process.expect("the host starts again on its port"));
+    }
+
+    /// Stops it with SIGTERM, and serves another application with another program on the same port.
+    ///
+    /// # Panics
+    /// If it does not end within `limit`.
+    pub async fn exchange(&mut self, program: PathBuf, manifest: PathBuf, limit: Duration) {
+        self.terminate(limit).await;
+        (self.setup.program, self.setup.manifest) = (Some(program), Some(manifest));
+        self.restart().await;
     }
 
     /// The output of the host so far, with the components' logs.

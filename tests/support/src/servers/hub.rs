@@ -240,6 +240,16 @@ impl Hub {
         *self.process.lock().unwrap() = Some(process.expect("the hub starts again on its port"));
     }
 
+    /// Stops it with SIGTERM, and starts another program on the same port.
+    ///
+    /// # Panics
+    /// If it does not end within `limit`.
+    pub async fn exchange(&mut self, program: PathBuf, limit: Duration) {
+        self.terminate(limit).await;
+        self.setup.program = Some(program);
+        self.restart().await;
+    }
+
     /// Sends SIGTERM; returns the exit status.
     pub async fn terminate(&self, limit: Duration) -> ExitStatus {
         self.end_by(Signal::TERM, limit).await.0

@@ -9,6 +9,7 @@ pub mod origin;
 pub mod postgres;
 pub mod proxy;
 pub mod push_service;
+pub mod push_worker;
 pub mod record;
 pub mod redis_cluster;
 pub mod redis_server;

@@ -5,7 +5,7 @@ mod sources;
 use serde_json::{Value, json};
 use support::{Answer, Functions, Origin, Plan, RedisServer, eventually, token};
 
-use super::{RESOURCES, World, setup};
+use super::{RESOURCES, World};
 
 /// Asks for a page without a token.
 async fn ask(functions: &Functions, paths: Value) -> Answer {

@@ -14,9 +14,9 @@ use super::super::cache_engine::{TokioHost, local, text};
 use super::Stage;
 use super::store::ClusterRedis;
 
-const TAGS: [&str; 3] = ["a", "b", "c"];
+pub(super) const TAGS: [&str; 3] = ["a", "b", "c"];
 
-async fn read<S: Redis + Clone + 'static>(
+pub(super) async fn read<S: Redis + Clone + 'static>(
     cache: &Cache<S, TokioHost>,
     key: &str,
     value: &'static str,

@@ -8,7 +8,8 @@ use runtime::ports::redis::Redis as _;
 use runtime::push_tokens;
 use support::RedisServer;
 
-use super::{NOW_MS, TAGS, USERS, read, token, user};
+use super::cached::{TAGS, read};
+use super::{NOW_MS, USERS, token, user};
 use crate::models::cache_engine::{TokioHost, local};
 use crate::models::record_model::redis::FaultyRedis;
 use crate::models::record_model::sql::Database;

@@ -5,7 +5,7 @@ use serde_json::json;
 use support::{Hub, Published};
 
 use super::super::{both, seqs};
-use super::{created, entry, history, opened, parsed, titles};
+use super::{history, opened, parsed};
 
 /// More than a feed window, while sockets are connected.
 #[tokio::test]

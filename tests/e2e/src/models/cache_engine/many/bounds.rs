@@ -6,7 +6,7 @@ use runtime::cache::{CacheRead, Content, FetchError, How, Limits, Mode, Policy, 
 use support::RedisServer;
 
 use super::super::{LONG, local, policy, windows};
-use super::{LIMITS, Place, Source, tags, told};
+use super::{LIMITS, Place, Source, tags};
 
 /// Values that are stored, read by an instance that has not seen them.
 async fn stored(redis: &RedisServer, count: usize) -> (Place, Vec<(String, Policy)>) {
