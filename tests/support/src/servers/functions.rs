@@ -21,7 +21,7 @@ use crate::{paths, ports};
 
 const STARTS_MAX: usize = 10;
 /// Includes compilation: the first start compiles the components; later ones use the cache.
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_secs(180);
 
 /// A functions host. Dereferences to the client of its API.
 pub struct Functions {
