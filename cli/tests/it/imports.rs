@@ -20,7 +20,7 @@ async fn a_history_is_imported_once_and_its_wrong_lines_are_named() {
     let done =
         done.saying(&["history.jsonl:511: ", "history.jsonl:512: ", "2 rows were not imported"]);
     assert!(done.stderr.contains("neither `id` nor `idempotencyKey`"), "{done:?}");
-    assert!(done.stderr.contains("userId"), "{done:?}");
+    assert!(done.stderr.contains("the user id contains"), "{done:?}");
 
     world.write("history.jsonl", &rows(0..530));
     let done = world.run(&["import", &file, "--json"]).await.expect(0).one();
