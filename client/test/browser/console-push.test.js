@@ -46,7 +46,7 @@ test("why a worker paused it is said in words, another reason as it is", async (
   dress(fake);
   const page = await open("queues?campaign=spring");
   const { spring } = fake.pushes;
-  for (const [reason, words] of [["many_invalid", "too many addresses are gone"], ["credentials", "a push service rejects the credential"], ["refused", "FCM rejects the content"], ["too_large", "larger than a user's push service takes"], ["constructor", "constructor"]]) {
+  for (const [reason, words] of [["many_invalid", "too many addresses are gone"], ["credentials", "a push service rejects the credential"], ["refused", "FCM rejects the content"], ["too_large", "the content is larger than a user's push service takes"], ["constructor", "constructor"]]) {
     Object.assign(spring, { state: "paused", reason, etaSeconds: undefined });
     await sees(page, `Paused: ${words}`);
   }
