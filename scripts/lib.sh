@@ -20,7 +20,8 @@ if ! command -v cargo >/dev/null 2>&1 && [ -x "${CARGO_HOME:-$HOME/.cargo}/bin/c
   export PATH
 fi
 
-say() { printf '==> %s\n' "$*"; }
+# With the minutes since .ci/run began, in its log.
+say() { printf '==> %s%s\n' "${CI_STARTED:+[$((($(date +%s) - CI_STARTED) / 60)) min] }" "$*"; }
 warn() { printf 'warning: %s\n' "$*" >&2; }
 fail() {
   printf 'error: %s\n' "$*" >&2
