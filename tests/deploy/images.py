@@ -116,7 +116,7 @@ def run_target(name, target, image, settings, url, check):
             process.communicate()
 
 
-def images(root, targets, check):
+def check_images(root, targets, check):
     """Checks all images but `spin`, whose base has Spin. Returns what was done, or why not."""
     if os.geteuid() != 0 or not CHROOT or not shutil.which("ldd"):
         return "images: not run in a chroot, which needs root and Linux"

@@ -1,6 +1,22 @@
-//! `bellwire queue`.
+//! `bellwire queues` and `bellwire queue`.
 
 use clap::{Args, Subcommand};
+
+#[derive(Args, Debug)]
+pub struct Queues {
+    /// Show them once. This is the default with --json, and if the output is not a terminal.
+    #[arg(long)]
+    pub once: bool,
+
+    /// Seconds between two looks.
+    #[arg(
+        long,
+        default_value_t = 2,
+        value_parser = clap::value_parser!(u64).range(1..=3600),
+        value_name = "SECONDS"
+    )]
+    pub interval: u64,
+}
 
 #[derive(Debug, Subcommand)]
 pub enum QueueCommand {

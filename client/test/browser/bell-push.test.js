@@ -1,85 +1,10 @@
-// Push in the bell, in real Chromium: the offer, the switches, the service worker. Chromium's own push service needs
-// its maker's servers, so the page's subscriptions and its permission are put in; Firefox has real ones
-// (test/firefox/). Pictures go to test/pictures/.
+// Push in the bell, in real Chromium: the offer, the browser's question, the switches, the service worker.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { axe, focused, isOpen, listen, openBell, picture, says } from "../support/bell.js";
-import { launch } from "../support/chromium.js";
-import { fakeToken, startFakeHub } from "../support/fake-hub.js";
-import { withPush, withoutService } from "../support/fake-push.js";
-import { startSite } from "../support/site.js";
+import { test } from "node:test";
+import { axe, focused, isOpen, listen, picture } from "../support/bell.js";
+import { again, fake, gear, isShown, offer, press, push, show, words } from "../support/bell-push-suite.js";
+import { bell, context, hub, inside, page, site } from "../support/bell-suite.js";
 import { until } from "../support/stack.js";
-
-const DESKTOP = { viewport: { width: 1000, height: 720 } };
-const PHONE = { viewport: { width: 375, height: 667 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 };
-
-let site, browser, hub, push, context, page;
-before(async () => {
-  site = await startSite();
-  site.token = (user) => fakeToken(user);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  site?.stop();
-});
-beforeEach(async () => {
-  hub = await startFakeHub();
-  push = withPush(hub);
-  for (const title of ["Payment received", "Build failed on main", "Weekly report is ready"]) hub.note({ title, createdAt: new Date(Date.now() - 60_000).toISOString() });
-});
-afterEach(async () => {
-  try {
-    if (page && !page.isClosed()) assert.deepEqual([page.problems, await page.evaluate(() => violations)], [[], []]);
-  } finally {
-    await context?.close();
-    await hub.stop();
-  }
-});
-
-async function show({ attributes = {}, fake = {}, ...options } = {}, of = DESKTOP, keep = false) {
-  if (!keep) {
-    await context?.close();
-    context = await browser.newContext(of);
-    await context.addInitScript(withoutService);
-    await context.addInitScript((fake) => {
-      if (!localStorage.getItem("fake")) change(fake);
-    }, fake);
-  }
-  page = await openBell(context, site, { hub: hub.url, functions: hub.url, user: "alice", policies: "bellwire", attributes: { push: "", ...attributes }, ...options });
-  await until("the client is open", () => page.evaluate(() => document.querySelector("bellwire-bell").client?.state === "open"));
-  return page;
-}
-const again = (options) => show(options, DESKTOP, true);
-const bell = "bellwire-bell";
-const inside = (selector) => page.locator(`${bell} ${selector}`);
-const words = (text) => page.locator(`${bell} [part=panel]`).getByText(text);
-async function press() {
-  await page.click(`${bell} [part=bell]`);
-  await inside("article").first().waitFor();
-}
-const [offer, settings, gear] = ["[part=push-offer]", "[part=push-settings]", "[aria-controls=push-settings]"];
-const isShown = (selector) => inside(selector).isVisible();
-const fake = () => page.evaluate(() => profile());
-
-for (const scheme of ["light", "dark"])
-  test(`the offer and the switches in a ${scheme} page: axe finds nothing`, { timeout: 60_000 }, async () => {
-    await show({ scheme });
-    await press();
-    await inside(offer).waitFor();
-    const clean = async (name) => {
-      await picture(page, `push-${name}-${scheme}`);
-      assert.deepEqual(await axe(page), [], name);
-    };
-    await clean("offer");
-    await inside(gear).click();
-    await inside(settings).waitFor();
-    await until("preferences", () => inside("[part=push-settings] label:nth-of-type(3) input").isEnabled());
-    await clean("switches");
-    await words("Quiet hours").click();
-    await inside("input[type=time]").first().waitFor();
-    await clean("quiet");
-  });
 
 test("it never asks by itself; a click on the offer does, at once, and the device is written", { timeout: 60_000 }, async () => {
   await show();
@@ -254,32 +179,6 @@ test("a page without the policy `bellwire` is told, and nothing else happens", {
   assert.ok(violated.every((name) => /trusted-types/.test(name)) && violated.length, violated.join());
   page.problems.length = 0;
 });
-
-for (const [lang, text, quiet] of [
-  ["de", "Einschalten", "Ruhezeit"],
-  ["vi", "Bật", "Giờ yên tĩnh"],
-  ["ar", "تفعيل", "ساعات الهدوء"],
-])
-  test(`in ${lang}`, { timeout: 60_000 }, async () => {
-    await show({ html: `lang="${lang}"` }, lang === "ar" ? PHONE : DESKTOP);
-    await press();
-    await words(text).waitFor();
-    await picture(page, `push-offer-${lang}`);
-    const overflow = () => inside("[part=panel]").evaluate((panel) => [...panel.querySelectorAll("*")].filter((node) => node.scrollWidth > panel.clientWidth).length);
-    assert.equal(await overflow(), 0);
-    await inside(gear).click();
-    await words(quiet).click();
-    await inside("input[type=time]").first().waitFor();
-    await picture(page, `push-quiet-${lang}`);
-    assert.deepEqual([await overflow(), await axe(page)], [0, []]);
-    if (lang !== "ar") return;
-    const box = async (selector) => (await inside(selector).first().boundingBox()).x;
-    assert.ok((await box(gear)) < (await box("h2")), "right to left");
-    for (const target of [inside(gear), page.getByLabel("في هذا المتصفح")]) {
-      const { width, height } = await target.boundingBox();
-      assert.ok(width >= 18 && height >= 18, `${width} by ${height}`);
-    }
-  });
 
 test("the worker in Chromium: a push is shown, replaced by its tag, and told to the open tab", { timeout: 60_000 }, async () => {
   await show();

@@ -1,27 +1,10 @@
 // The client against a fake hub: counts, marks, feed, iteration, tabs, leaks.
 import assert from "node:assert/strict";
-import { afterEach, beforeEach, mock, test } from "node:test";
+import { test } from "node:test";
 import { List } from "../../list.js";
-import { client, eventually, isOpen, pause } from "../support/node-client.js";
-import { startFakeHub } from "../support/fake-hub.js";
+import { hurry, hub, start } from "../support/client-suite.js";
+import { eventually, isOpen, pause } from "../support/node-client.js";
 
-let hub, clients;
-beforeEach(async () => {
-  hub = await startFakeHub();
-  clients = [];
-});
-afterEach(async () => {
-  mock.restoreAll();
-  for (const c of clients) c.close();
-  await pause(5);
-  await hub.stop();
-});
-const start = (options) => {
-  const c = client(hub, options);
-  clients.push(c);
-  return c.connect();
-};
-const hurry = () => mock.method(Math, "random", () => 0.01);
 const memory = () => {
   const kept = new Map();
   return { kept, getItem: (k) => kept.get(k) ?? null, setItem: (k, v) => void kept.set(k, v), removeItem: (k) => void kept.delete(k) };

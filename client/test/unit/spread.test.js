@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { afterEach, mock, test } from "node:test";
 import { Bellwire } from "../../client.js";
 import { turns } from "../support/node-client.js";
+import { seeded } from "../support/seeded.js";
 
 const CLIENTS = 1_000;
 let hub;
@@ -11,16 +12,6 @@ afterEach(() => {
   mock.timers.reset();
   Math.random = random;
 });
-
-/** The same numbers on every run (mulberry32). */
-function seeded(seed) {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let t = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** As much of a WebSocket as the client uses. */
 class Socket {

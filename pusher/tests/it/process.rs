@@ -1,12 +1,21 @@
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-use support::process::run;
+use serde_json::json;
+use shared::campaign_push::State;
+use support::process::{Signal, run};
 use support::push_service::fcm_ok;
 use support::{eventually, within};
 
-use crate::support::World;
+use crate::support::{World, is_trial};
 
 const LIMIT: Duration = Duration::from_secs(20);
+/// Longer than the worker waits for an answer.
+const HELD: Duration = Duration::from_secs(60);
+/// Less than the 10 s for which pushes in development wait for an answer, which hold a drain up.
+const AT_ONCE: Duration = Duration::from_secs(5);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn check_config_reads_the_credentials_and_shows_every_setting() {
@@ -75,4 +84,43 @@ async fn it_is_ready_when_functions_and_redis_answer() {
     assert!(status.success());
     let output = worker.process.output();
     assert!(!output.contains("worker.token"), "{output}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_it_at_once_and_the_next_worker_sends_what_was_in_doubt() {
+    let is_held = Arc::new(AtomicBool::new(true));
+    let holding = is_held.clone();
+    let world = World::start(move |seen| {
+        let waits = holding.load(SeqCst) && !is_trial(seen);
+        fcm_ok().after(if waits { HELD } else { Duration::ZERO })
+    })
+    .await;
+    world.users(100, json!({})).await;
+    let mut worker = world.worker().await;
+    eventually("pushes are on their way", async || (!world.sent().is_empty()).then_some(())).await;
+    worker.process.signal(Signal::TERM);
+    eventually("it drains", async || {
+        let (status, body) = worker.ready().await;
+        (status == 503 && body.contains("shutting down")).then_some(())
+    })
+    .await;
+    assert!(worker.process.exit_status().is_none(), "it waits for what is on its way");
+    let in_doubt = world.sent();
+    worker.process.signal(Signal::TERM);
+    let status = worker.process.ended(AT_ONCE).await;
+    assert_eq!(status.code(), Some(130), "{}", worker.process.output());
+    let left = world.progress().await;
+    assert!(left.claimed > 0 && left.sent == 0, "{left:?}");
+
+    is_held.store(false, SeqCst);
+    let next = world.worker().await;
+    let done = world.until("it is done", |it| it.state == State::Done).await;
+    assert_eq!((done.sent, done.failed, done.remaining()), (100, 0, 0));
+    let sent = world.sent();
+    assert_eq!(sent.iter().collect::<BTreeSet<_>>().len(), 100, "everyone was attempted");
+    for token in &in_doubt {
+        let attempts = sent.iter().filter(|it| *it == token).count();
+        assert!(attempts > 1, "{token} was in doubt, and not sent again");
+    }
+    assert!(next.metric("bellwire_push_doubtful_blocks_total").await >= 1.0);
 }

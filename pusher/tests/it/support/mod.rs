@@ -156,10 +156,12 @@ impl World {
     /// The tokens that FCM got pushes for, in the order of arrival; trials do not count.
     pub fn sent(&self) -> Vec<String> {
         let seen = self.fcm.seen();
-        let is_push = |seen: &&Seen| {
-            let body: Value = serde_json::from_slice(&seen.body).unwrap();
-            body["validate_only"] != true
-        };
-        seen.iter().filter(is_push).map(fcm_token).collect()
+        seen.iter().filter(|seen| !is_trial(seen)).map(fcm_token).collect()
     }
+}
+
+/// Whether FCM is only asked about a message, and nobody gets it.
+pub fn is_trial(seen: &Seen) -> bool {
+    let body: Value = serde_json::from_slice(&seen.body).unwrap();
+    body["validate_only"] == true
 }
