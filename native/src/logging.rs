@@ -3,7 +3,9 @@
 
 use anyhow::{Context as _, Result};
 use clap::ValueEnum;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// The format of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -30,14 +32,14 @@ pub struct LogSettings<'a> {
 /// # Errors
 /// The filter is invalid.
 pub fn init(settings: LogSettings<'_>) -> Result<()> {
-    let filter = filter(settings)?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter(settings)?);
+    let layer = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let outcome = match settings.format {
         LogFormat::Compact => {
             let is_terminal = std::io::IsTerminal::is_terminal(&std::io::stderr());
-            builder.compact().with_ansi(is_terminal).try_init()
+            registry.with(layer.compact().with_ansi(is_terminal)).try_init()
         }
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+        LogFormat::Json => registry.with(layer.json().flatten_event(true)).try_init(),
     };
     outcome.map_err(|error| anyhow::anyhow!("cannot start the log: {error}"))
 }
@@ -50,6 +52,7 @@ pub fn check(settings: LogSettings<'_>) -> Result<()> {
     filter(settings).map(drop)
 }
 
-fn filter(settings: LogSettings<'_>) -> Result<EnvFilter> {
-    EnvFilter::try_new(settings.filter).context(settings.setting)
+/// Levels and modules only: filters by spans and fields would need regular expressions.
+fn filter(settings: LogSettings<'_>) -> Result<Targets> {
+    settings.filter.parse().context(settings.setting)
 }
