@@ -116,6 +116,8 @@ impl Drop for Pinger {
 struct Stage {
     redis: RedisServer,
     hubs: Vec<Gateway>,
+    /// Of each hub: the last one has fewer.
+    users: Vec<usize>,
     crowds: Vec<Process>,
     pinger: Pinger,
     table: Table,
@@ -152,9 +154,10 @@ pub async fn measure(programs: &Programs, users: usize) -> Result<Table> {
     for (name, signal) in
         [("a hub is ended (SIGTERM)", Signal::TERM), ("a hub is killed", Signal::KILL)]
     {
-        let left = stage.channels().await? - one;
+        let users = stage.users.pop().context("a hub")?;
+        let left = stage.channels().await? - users;
         stage
-            .event(name, one, async |stage| {
+            .event(name, users, async |stage| {
                 let mut hub = stage.hubs.pop().context("a hub")?;
                 hub.signal(signal);
                 hub.ended(END_LIMIT).await;
@@ -168,7 +171,7 @@ pub async fn measure(programs: &Programs, users: usize) -> Result<Table> {
 impl Stage {
     async fn set(programs: &Programs, users: usize) -> Result<Self> {
         let redis = RedisServer::start().await;
-        let (mut hubs, mut crowds) = (Vec::new(), Vec::new());
+        let (mut hubs, mut counts, mut crowds) = (Vec::new(), Vec::new(), Vec::new());
         for first in (0..users).step_by(USERS_PER_HUB) {
             let hub = Gateway::start(programs, Kind::HubOwn, &redis).await?;
             let count = USERS_PER_HUB.min(users - first);
@@ -178,6 +181,7 @@ impl Stage {
             crowd.line(OPEN, OPEN_LIMIT).await;
             eprintln!("{} sockets are open", first + count);
             hubs.push(hub);
+            counts.push(count);
             crowds.push(crowd);
         }
         let pinger = Pinger::start(&redis)?;
@@ -188,7 +192,7 @@ impl Stage {
             "Time until the channels are subscribed again, or the hub and its channels are gone. A \
              client sends PING every millisecond.",
         );
-        Ok(Self { redis, hubs, crowds, pinger, table })
+        Ok(Self { redis, hubs, users: counts, crowds, pinger, table })
     }
 
     async fn event(
