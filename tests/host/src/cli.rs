@@ -7,7 +7,7 @@ use clap::Parser;
 
 /// Serves a spin.toml on a machine without the Spin CLI, for development and tests.
 #[derive(Debug, Clone, Parser)]
-#[command(name = "bellwire-host")]
+#[command(name = "bellwire-host", version)]
 pub struct Args {
     /// The manifest
     #[arg(short = 'f', long = "from", alias = "manifest", default_value = "spin.toml")]
