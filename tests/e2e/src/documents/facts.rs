@@ -168,7 +168,15 @@ fn every_setting_that_is_named_exists() {
         text.lines().any(|line| line.trim_start_matches('#').starts_with(&start))
     };
     // Flags of the host, of Spin, and of docker.
-    let others = ["config", "max-requests-in-flight", "runtime-config-file", "ulimit", "variable"];
+    let others = [
+        "config",
+        "idle-instance-timeout",
+        "max-instance-concurrent-reuse-count",
+        "max-requests-in-flight",
+        "runtime-config-file",
+        "ulimit",
+        "variable",
+    ];
     let mut count = 0;
     for path in FOR_USERS {
         let text = read(path);

@@ -211,9 +211,9 @@ impl Model {
 
     /// One fetch at a time, none during a cool-down, and nobody waits for nobody.
     fn is_the_right_reader(&self, read: &Read) -> Checked {
-        // Redis keeps a key through the millisecond in which it expires.
+        // A cache lease is over in the millisecond that it names, in which Redis still keeps its key.
         let holds = |until: i64| {
-            self.leases.iter().any(|lease| !lease.is_over && read.now <= lease.taken_ms + until)
+            self.leases.iter().any(|lease| !lease.is_over && read.now < lease.taken_ms + until)
         };
         let waits = matches!(read.decision.as_str(), "miss-wait" | "error-wait");
         if read.decision.ends_with("lead") {
