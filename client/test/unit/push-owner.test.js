@@ -20,7 +20,7 @@ test("logging out ends the subscription, in the tab that logs out and for good",
   assert.equal(await make().push.state(), "subscribed");
 });
 
-test("a page that went away while it logged out: the next start ends it, whoever it is", async () => {
+test("a page that went away while it logged out: the next start completes the logout, for any user", async () => {
   for (const next of ["alice", "bob"]) {
     await make().push.subscribe();
     const held = profile.record();

@@ -160,7 +160,7 @@ impl World {
     }
 }
 
-/// Whether FCM is only asked about a message, and nobody gets it.
+/// Whether FCM is only asked to check a message, which then reaches no phone.
 pub fn is_trial(seen: &Seen) -> bool {
     let body: Value = serde_json::from_slice(&seen.body).unwrap();
     body["validate_only"] == true
