@@ -1,7 +1,6 @@
 //! The history of another system: a notification a line, read in parts while others are sent.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, stdin};
 use std::path::Path;
 
@@ -10,6 +9,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::mpsc;
 
 use crate::failure::{Failure, Outcome};
+use crate::files;
 use crate::limits::{IMPORT_BYTES, IMPORT_ROWS, ROW_BYTES_MAX};
 
 /// Parts that are read ahead of the one that is sent.
@@ -43,17 +43,19 @@ pub struct Part {
     pub bytes: u64,
 }
 
+/// The parts as they are read, or why there is no next one.
+pub type Parts = mpsc::Receiver<Outcome<Part>>;
+
 /// The parts of a file, or of standard input for `-`. A thread of its own reads: Ctrl-C must not wait for a line.
 ///
 /// # Errors
 /// The file cannot be opened. Later ones come as parts.
-pub fn parts(path: &Path) -> Outcome<mpsc::Receiver<Outcome<Part>>> {
+pub fn parts(path: &Path) -> Outcome<Parts> {
     let shown = path.display().to_string();
     let reader: Box<dyn Read + Send> = if path.as_os_str() == "-" {
         Box::new(stdin())
     } else {
-        let file = File::open(path);
-        Box::new(file.map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?)
+        Box::new(files::open(path, &shown)?)
     };
     let (sender, parts) = mpsc::channel(PARTS_AHEAD);
     std::thread::spawn(move || {

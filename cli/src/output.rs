@@ -117,6 +117,16 @@ pub fn thousands(number: u64) -> String {
     text
 }
 
+/// A number with its noun: `1 user`, `12,345 users`.
+pub fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", thousands(number), if number == 1 { one } else { many })
+}
+
+/// The verb for that many: `1 user is`, `2 users are`.
+pub fn are(number: u64) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
+
 /// Whether people look at standard output.
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
@@ -151,5 +161,12 @@ mod tests {
         assert_eq!(thousands(1_234_567), "1,234,567");
         assert_eq!(time("2026-11-29T12:00:00.000Z"), "2026-11-29 12:00:00");
         assert_eq!(time("soon"), "soon");
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        let text = |count| format!("{} {}", counted(count, "copy", "copies"), are(count));
+        assert_eq!([0, 1, 2].map(text), ["0 copies are", "1 copy is", "2 copies are"]);
+        assert_eq!(counted(1234, "user", "users"), "1,234 users");
     }
 }

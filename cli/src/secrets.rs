@@ -33,6 +33,9 @@ pub enum KeySource {
     None,
 }
 
+/// Said of a token that is no JWT.
+pub const NOT_A_JWT: &str = "it is not a JWT (three parts with dots between them)";
+
 /// A bearer token.
 #[derive(Clone)]
 pub struct Token {
@@ -99,6 +102,11 @@ impl Token {
     pub fn claims(&self) -> Option<Value> {
         let payload = self.text.split('.').nth(1)?;
         serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).ok()?).ok()
+    }
+
+    /// Whether it has the form of a JWT, which every token of functions and hub has.
+    pub fn is_jwt(&self) -> bool {
+        self.claims().is_some()
     }
 
     /// The token itself. Only `bellwire token` prints one.
@@ -206,6 +214,7 @@ mod tests {
         };
         let token = key.mint(&claims).unwrap();
         assert_eq!(token.sub().as_deref(), Some("alice"));
+        assert!(token.is_jwt());
         let config = KeyConfig { hs256_key: KEY.to_owned(), ..KeyConfig::default() };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64();
         let verified = KeySet::new(&config).unwrap().verify(token.expose(), now).unwrap();
@@ -221,7 +230,9 @@ mod tests {
             assert_eq!(failure.kind, Kind::Unauthorized);
             assert_eq!(failure.detail, "BELLWIRE_TOKEN is empty or holds no token");
         }
-        let token = Token::new("opaque", String::new()).unwrap();
-        assert!(token.sub().is_none());
+        for text in ["opaque", "a.b.c"] {
+            let token = Token::new(text, String::new()).unwrap();
+            assert!(token.sub().is_none() && !token.is_jwt(), "{text}");
+        }
     }
 }

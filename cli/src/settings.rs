@@ -5,6 +5,7 @@
 //! the command line replaces the environment as a whole: a token of one installation must not go
 //! to another one.
 
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -63,7 +64,7 @@ impl Settings {
                 (None, None, Some(text)) => (file.shown(), text.clone()),
                 (None, None, None) => (String::new(), usual.to_owned()),
             };
-            base_text(&url, &setting).map_err(|error| Failure::usage(error.to_string()))
+            base_text(&url, &setting).map_err(|error| wrong_url(&url, &error))
         };
         Ok(Self {
             url: url(&flags.url, "BELLWIRE_URL", &profile.url, FUNCTIONS_URL)?,
@@ -72,6 +73,16 @@ impl Settings {
             key: key_source(flags, &env, profile.key_file),
             timeout: Duration::from_secs(flags.timeout),
         })
+    }
+}
+
+/// The failure of an invalid URL, which mostly lacks its scheme. `problem` does not repeat the URL: it may
+/// hold a password.
+pub fn wrong_url(url: &str, problem: &dyn Display) -> Failure {
+    let failure = Failure::usage(problem.to_string());
+    match url.contains("://") {
+        true => failure,
+        false => failure.hint("add http:// or https:// in front of it"),
     }
 }
 
@@ -263,5 +274,16 @@ hub_url = "https://hub.live"
         let error = read(Global::default(), &[("BELLWIRE_HUB_URL", "http://u:p@h")]);
         let detail = error.err().unwrap().detail;
         assert!(detail.contains("BELLWIRE_HUB_URL must not hold credentials"), "{detail}");
+    }
+
+    #[test]
+    fn a_url_without_its_scheme_says_what_to_add() {
+        for url in ["127.0.0.1:3000", "localhost:3000", "api.example.com"] {
+            let failure = read(Global::default(), &[("BELLWIRE_URL", url)]).err().unwrap();
+            assert!(failure.detail.contains("BELLWIRE_URL"), "{failure}");
+            assert_eq!(failure.hint.as_deref(), Some("add http:// or https:// in front of it"));
+        }
+        let failure = read(Global::default(), &[("BELLWIRE_URL", "ftp://x")]).err().unwrap();
+        assert_eq!(failure.hint, None);
     }
 }

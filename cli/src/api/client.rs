@@ -31,6 +31,8 @@ pub struct Api {
     base: String,
     token: Option<Token>,
     timeout: Duration,
+    /// When every call ends, whatever its timeout.
+    deadline: Option<Instant>,
     client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
 }
 
@@ -52,7 +54,12 @@ impl Api {
             .enable_http1()
             .build();
         let client = Client::builder(TokioExecutor::new()).build(connector);
-        Ok(Self { base: base.to_owned(), token, timeout, client })
+        Ok(Self { base: base.to_owned(), token, timeout, deadline: None, client })
+    }
+
+    /// The same client, whose calls end at this time at the latest.
+    pub fn until(self, deadline: Instant) -> Self {
+        Self { deadline: Some(deadline), ..self }
     }
 
     /// Sends a call until it is answered for good; the answer is a success.
@@ -62,7 +69,11 @@ impl Api {
     pub async fn send(&self, call: Call) -> Outcome<Answer> {
         let mut attempts = Attempts::new(call.repeat, self.timeout, Instant::now());
         loop {
-            let time = attempts.time_left(self.timeout, Instant::now());
+            let now = Instant::now();
+            let time = attempts.time_left(self.timeout, now);
+            let time = self
+                .deadline
+                .map_or(time, |deadline| time.min(deadline.saturating_duration_since(now)));
             let unsuccessful = match timeout(time, self.attempt(&call)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(unsuccessful)) => unsuccessful,
@@ -126,8 +137,8 @@ impl Api {
     }
 
     fn refused(&self, call: &Call, status: u16, headers: &HeaderMap, body: &[u8]) -> Unsuccessful {
-        let source = self.token.as_ref().map(|token| token.source.as_str());
-        let failure = Problem::parse(body).into_failure(&call.shown(), status, headers, source);
+        let token = self.token.as_ref();
+        let failure = Problem::parse(body).into_failure(&call.shown(), status, headers, token);
         let cause = Cause::Status(status, retry_after(headers, SystemTime::now()));
         Unsuccessful { cause, failure }
     }
@@ -144,7 +155,7 @@ impl Api {
     }
 
     fn late(&self, call: &Call) -> Unsuccessful {
-        let seconds = self.timeout.as_secs();
+        let seconds = self.timeout.as_secs_f64();
         let text = format!("no answer to {} from {} within {seconds} s", call.shown(), self.base);
         let failure = Failure::unreachable(text).hint("--timeout waits longer");
         unanswered(failure)

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::failure::{Failure, Kind};
 use crate::output::clean;
+use crate::secrets::{NOT_A_JWT, Token};
 
 /// The members of a problem that matter.
 #[derive(Debug, Default, Deserialize)]
@@ -25,14 +26,14 @@ impl Problem {
         serde_json::from_slice(body).unwrap_or_default()
     }
 
-    /// The failure of a call, `shown`, that was answered with `status`. `source` is that of the
-    /// token.
+    /// The failure of a call, `shown`, that was answered with `status`. `token` is the one
+    /// that was sent.
     pub fn into_failure(
         self,
         shown: &str,
         status: u16,
         headers: &HeaderMap,
-        source: Option<&str>,
+        token: Option<&Token>,
     ) -> Failure {
         let mut text = match (self.code.as_str(), self.detail.as_str()) {
             ("", _) => {
@@ -46,7 +47,7 @@ impl Problem {
             text += &format!(", request {id}");
         }
         let mut failure = Failure::new(Kind::of_status(status), clean(&text));
-        failure.hint = hint(&self.code, status, source);
+        failure.hint = hint(&self.code, status, token);
         failure.code = Some(self.code).filter(|code| !code.is_empty());
         failure.field = self.field;
         failure.may_be_done = status >= 500;
@@ -54,17 +55,20 @@ impl Problem {
     }
 }
 
-fn hint(code: &str, status: u16, source: Option<&str>) -> Option<String> {
-    let token = source.unwrap_or("none");
+fn hint(code: &str, status: u16, token: Option<&Token>) -> Option<String> {
+    let source = token.map_or("none", |token| token.source.as_str());
     let hint = match code {
+        "unauthorized" if token.is_some_and(|token| !token.is_jwt()) => {
+            format!("the token is from: {source}; {NOT_A_JWT}")
+        }
         "unauthorized" => {
-            format!("the token is from: {token}. Is it signed with the key of this installation?")
+            format!("the token is from: {source}. Is it signed with the key of this installation?")
         }
         "token_expired" => format!(
-            "the token is from: {token}. Get a new one; `bellwire token` makes one for development"
+            "the token is from: {source}. Get a new one; `bellwire token` makes one for development"
         ),
         "forbidden" => format!(
-            "the token is from: {token}. It needs the scope that is named, or the user's own token"
+            "the token is from: {source}. It needs the scope that is named, or the user's own token"
         ),
         "auth_not_configured" => "functions and hub need a key: docs/configuration.md".to_owned(),
         "redis_unavailable" | "record_unavailable" | "not_ready" => {
@@ -95,6 +99,7 @@ mod tests {
     use std::time::UNIX_EPOCH;
 
     use super::*;
+    use crate::secrets::TokenSource;
 
     #[test]
     fn a_problem_says_what_is_wrong_and_a_page_of_a_proxy_says_so() {
@@ -108,6 +113,17 @@ mod tests {
             Problem::parse(b"<html>").into_failure("GET /x", 502, &HeaderMap::new(), None);
         assert_eq!(failure.kind, Kind::Unreachable);
         assert!(failure.detail.contains("something else than Bellwire"));
+    }
+
+    #[test]
+    fn a_token_that_is_no_jwt_is_named() {
+        let source = TokenSource::Variable("nonsense".to_owned(), "BELLWIRE_TOKEN".to_owned());
+        let token = source.read().unwrap();
+        let body = br#"{"code":"unauthorized","detail":"the token is invalid","status":401}"#;
+        let failure =
+            Problem::parse(body).into_failure("GET /x", 401, &HeaderMap::new(), Some(&token));
+        let hint = failure.hint.unwrap();
+        assert!(hint.contains("BELLWIRE_TOKEN; it is not a JWT"), "{hint}");
     }
 
     #[test]

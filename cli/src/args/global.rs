@@ -41,6 +41,7 @@ pub struct Global {
     pub json: bool,
 
     /// Seconds to wait for an answer; a call that is repeated takes three times as long at most.
+    /// `doctor` ends after this time with all its calls.
     #[arg(
         long,
         global = true,

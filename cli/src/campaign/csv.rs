@@ -1,7 +1,7 @@
 //! The users of a CSV file: `userId`, `fcmToken`, and every other column as a field. Rows are checked
 //! by the code that the functions check them with.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -9,12 +9,16 @@ use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
 use shared::campaign::Recipient;
 
+use crate::output::counted;
+
 /// The parts of a file, in order.
 #[derive(Debug, Default)]
 pub struct Users {
     pub parts: Vec<Part>,
     /// Users in all of them.
     pub count: u64,
+    /// The columns that are fields, with the number of users who have each.
+    pub fields: BTreeMap<String, u64>,
 }
 
 /// Users of one call.
@@ -48,7 +52,8 @@ impl Users {
         let mut reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(from);
         let header = reader.headers().map_err(|error| vec![wrong_csv(1, &error)])?.clone();
         check_header(&header).map_err(|problem| vec![WrongRow { line: 1, problem }])?;
-        let mut gathering = Gathering { users_max, bytes_max, users: Users::default() };
+        let users = Users { fields: fields_of(&header), ..Users::default() };
+        let mut gathering = Gathering { users_max, bytes_max, users };
         let (mut wrong, mut lines) = (Vec::new(), HashMap::new());
         let mut row = StringRecord::new();
         loop {
@@ -59,7 +64,7 @@ impl Users {
                 Ok(true) => {
                     let line = row.position().map_or(line, csv::Position::line);
                     match user(&header, &row, line, &mut lines) {
-                        Ok(json) => gathering.add(&json),
+                        Ok(json) => gathering.add(&json, &header, &row),
                         Err(problem) => wrong.push(WrongRow { line, problem }),
                     }
                 }
@@ -80,6 +85,12 @@ fn check_header(header: &StringRecord) -> Result<(), String> {
         Some(name) => Err(format!("the header has the column `{name}` twice")),
         None => Ok(()),
     }
+}
+
+/// The columns without a meaning, none of which a user has yet.
+fn fields_of(header: &StringRecord) -> BTreeMap<String, u64> {
+    let names = header.iter().filter(|name| ![USER_ID, FCM_TOKEN].contains(name));
+    names.map(|name| (name.to_owned(), 0)).collect()
 }
 
 /// A row as the JSON of a user; `lines` has the line of each user so far.
@@ -117,7 +128,8 @@ fn wrong_csv(line: u64, error: &csv::Error) -> WrongRow {
     let line = error.position().map_or(line, csv::Position::line);
     let problem = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            format!("{len} columns, but the header has {expected_len}")
+            let columns = counted(*len, "column", "columns");
+            format!("{columns}, but the header has {expected_len}")
         }
         csv::ErrorKind::Utf8 { .. } => "it is not UTF-8".to_owned(),
         _ => error.to_string(),
@@ -133,7 +145,12 @@ struct Gathering {
 }
 
 impl Gathering {
-    fn add(&mut self, user: &str) {
+    fn add(&mut self, user: &str, header: &StringRecord, row: &StringRecord) {
+        for (name, _) in header.iter().zip(row).filter(|(_, text)| !text.is_empty()) {
+            if let Some(count) = self.users.fields.get_mut(name) {
+                *count += 1;
+            }
+        }
         let is_full =
             self.users.parts.last().is_none_or(|part| {
                 part.count >= self.users_max || part.body.len() >= self.bytes_max
@@ -193,6 +210,10 @@ mod tests {
                 r#""note":"two\nlines"}},{"userId":"7"}]}"#
             )]
         );
+        assert_eq!(
+            users.fields,
+            [("name", 1), ("note", 1)].map(|(name, count)| (name.to_owned(), count)).into()
+        );
         assert_eq!(read("userId\n").unwrap().parts, []);
     }
 
@@ -208,7 +229,7 @@ mod tests {
         let wrong = read(text).unwrap_err();
         let lines: Vec<u64> = wrong.iter().map(|row| row.line).collect();
         assert_eq!(lines, [4, 5, 6, 7], "{wrong:?}");
-        assert_eq!(wrong[1].problem, "1 columns, but the header has 2");
+        assert_eq!(wrong[1].problem, "1 column, but the header has 2");
         assert_eq!(wrong[2].problem, "alice is on line 2 already");
         assert!(!wrong.iter().any(|row| row.problem.contains("row.")), "{wrong:?}");
     }

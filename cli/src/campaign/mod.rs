@@ -4,4 +4,4 @@ mod csv;
 mod template;
 
 pub use csv::{Users, WrongRow};
-pub use template::read as read_template;
+pub use template::{Push, read as read_template};

@@ -5,17 +5,27 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Number, Value};
 use shared::campaign_push::Options;
+use shared::template::Template;
 
 use crate::failure::{Failure, Outcome};
 use crate::files;
 use crate::limits::TOML_BYTES_MAX;
 
-/// The body of the request, checked as the functions check it: a template that is refused after a
-/// million users were added would be late.
+/// A push to start.
+#[derive(Debug)]
+pub struct Push {
+    /// The body of the request.
+    pub body: Vec<u8>,
+    /// The users' fields that its template needs.
+    pub fields: Vec<String>,
+}
+
+/// Reads a push, checked as the functions check it: a template that is refused after a million users
+/// were added would be late.
 ///
 /// # Errors
 /// The file cannot be read, is no TOML, or no push.
-pub fn read(path: &Path) -> Outcome<Vec<u8>> {
+pub fn read(path: &Path) -> Outcome<Push> {
     let text = files::text(path, TOML_BYTES_MAX, "the template")?;
     let wrong = |problem: &str| Failure::usage(format!("{}: {problem}", path.display()));
     let table: toml::Table =
@@ -24,12 +34,18 @@ pub fn read(path: &Path) -> Outcome<Vec<u8>> {
         .map_err(|error| wrong(&error.to_string()))?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     match Options::parse(&body, i64::try_from(now).unwrap_or(i64::MAX)) {
-        Ok(_) => Ok(body),
+        Ok(options) => Ok(Push { body, fields: fields_of(&options) }),
         Err(error) => {
             let failure = wrong(error.detail());
             Err(Failure { field: error.field_name().map(str::to_owned), ..failure })
         }
     }
+}
+
+fn fields_of(options: &Options) -> Vec<String> {
+    let template = serde_json::from_str(&options.template).ok();
+    let template = template.and_then(|value: Value| Template::parse(&value, "template").ok());
+    template.map(|template| template.fields()).unwrap_or_default()
 }
 
 /// TOML as JSON; times become texts.
@@ -56,7 +72,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("template.toml");
         std::fs::write(&path, text).unwrap();
-        read(&path).map(|body| serde_json::from_slice(&body).unwrap())
+        read(&path).map(|push| serde_json::from_slice(&push.body).unwrap())
     }
 
     #[test]

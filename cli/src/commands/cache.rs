@@ -7,7 +7,7 @@ use super::Context;
 use crate::api::{Answer, Api, Call};
 use crate::args::{CacheCommand, CacheGet, CacheInvalidate};
 use crate::failure::{Failure, Outcome};
-use crate::output::{DIM, note, paint};
+use crate::output::{DIM, counted, note, paint};
 
 pub async fn run(context: &Context, command: &CacheCommand) -> Outcome {
     match command {
@@ -23,7 +23,7 @@ async fn get(context: &Context, args: &CacheGet) -> Outcome {
     let answer = api.send(Call::get(cache_path(&args.path)?)).await?;
     if !context.output.json {
         let header = |name| answer.header(name).unwrap_or_default();
-        let (status, age) = (header("cache-status"), header("age"));
+        let (status, age) = (freshness(header("cache-status")), header("age"));
         context.output.json_text(answer.text()?)?;
         note(paint(DIM, format!("{status}; age {age} s")));
         return Ok(());
@@ -39,6 +39,16 @@ async fn get(context: &Context, args: &CacheGet) -> Outcome {
     Ok(context.output.json_text(&with_value(&head, &value)?)?)
 }
 
+/// A `Cache-Status` for people: its `ttl` as the time for which the value is fresh, or has been stale.
+fn freshness(status: &str) -> String {
+    let shown = |part: &str| match part.strip_prefix("ttl=").map(str::parse::<i64>) {
+        Some(Ok(ttl)) if ttl < 0 => format!("stale for {} s", ttl.unsigned_abs()),
+        Some(Ok(ttl)) => format!("fresh for {ttl} s"),
+        _ => part.to_owned(),
+    };
+    status.split("; ").map(shown).collect::<Vec<String>>().join("; ")
+}
+
 /// The object with a last member `value`, whose bytes stay as they are.
 fn with_value(head: &Value, value: &RawValue) -> Outcome<String> {
     let text = head.to_string();
@@ -52,17 +62,26 @@ async fn invalidate(context: &Context, args: &CacheInvalidate) -> Outcome {
     for path in &args.paths {
         api.send(Call::delete(format!("{}?mode={mode}", cache_path(path)?))).await?;
     }
-    let mut count = args.paths.len() as u64;
+    let (paths, mut tags) = (args.paths.len() as u64, 0);
     if !args.tags.is_empty() {
         let body = json!({"tags": args.tags, "mode": mode});
         let call = Call::post("/cache/invalidate").json(&body)?.repeatable();
-        count += invalidated(&api.send(call).await?)?;
+        tags = invalidated(&api.send(call).await?)?;
     }
     if context.output.json {
-        return Ok(context.output.json(&json!({ "invalidated": count }))?);
+        return Ok(context.output.json(&json!({ "invalidated": paths + tags }))?);
     }
     let done = if args.soft { "marked as stale" } else { "invalidated" };
-    Ok(context.output.line(format!("{done}: {count} paths and tags"))?)
+    Ok(context.output.line(format!("{done}: {}", paths_and_tags(paths, tags)))?)
+}
+
+fn paths_and_tags(paths: u64, tags: u64) -> String {
+    let (of_paths, of_tags) = (counted(paths, "path", "paths"), counted(tags, "tag", "tags"));
+    match (paths, tags) {
+        (_, 0) => of_paths,
+        (0, _) => of_tags,
+        _ => format!("{of_paths} and {of_tags}"),
+    }
 }
 
 fn invalidated(answer: &Answer) -> Outcome<u64> {
@@ -93,6 +112,23 @@ mod tests {
         for path in ["", "/", "a//b", "a/"] {
             assert!(cache_path(path).is_err(), "{path}");
         }
+    }
+
+    #[test]
+    fn a_value_is_fresh_or_stale_for_a_time() {
+        assert_eq!(freshness("bellwire; hit; ttl=-7"), "bellwire; hit; stale for 7 s");
+        let stored = freshness("bellwire; fwd=miss; stored; ttl=5");
+        assert_eq!(stored, "bellwire; fwd=miss; stored; fresh for 5 s");
+        for other in ["bellwire; fwd=bypass", "", "other; hit; ttl=x"] {
+            assert_eq!(freshness(other), other);
+        }
+    }
+
+    #[test]
+    fn paths_and_tags_are_counted_each() {
+        assert_eq!(paths_and_tags(1, 0), "1 path");
+        assert_eq!(paths_and_tags(0, 2), "2 tags");
+        assert_eq!(paths_and_tags(2, 1), "2 paths and 1 tag");
     }
 
     #[test]

@@ -1,21 +1,23 @@
-//! `bellwire campaign`: loads, starts and steers a campaign.
+//! `bellwire campaign`: loads and starts a campaign; [`steering`] shows and steers it.
 
-use std::fs::File;
+mod steering;
+
 use std::io::Read as _;
 use std::path::Path;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::Context;
 use crate::api::{Api, Call, Repeat, join};
-use crate::args::{Campaign, CampaignCommand, Load};
-use crate::campaign::{Users, WrongRow, read_template};
+use crate::args::{CampaignCommand, Load};
+use crate::campaign::{Push, Users, WrongRow, read_template};
 use crate::failure::{Failure, Kind, Outcome};
+use crate::files;
 use crate::limits::{CSV_BYTES_MAX, LOAD_BYTES, WRONG_ROWS_SHOWN};
-use crate::output::{thousands, time};
+use crate::output::{are, counted, note, thousands};
+
+use steering::{push_table, status, steer};
 
 pub async fn run(context: &Context, command: &CampaignCommand) -> Outcome {
     match command {
@@ -34,8 +36,6 @@ pub async fn run(context: &Context, command: &CampaignCommand) -> Outcome {
     }
 }
 
-// --- load ----------------------------------------------------------------------------------------
-
 /// A load: the file's parts, each added under a name of its own.
 struct Loading<'a> {
     api: &'a Api,
@@ -51,6 +51,12 @@ async fn load(context: &Context, args: &Load) -> Outcome {
     let name = name(args)?;
     let push = args.push.as_deref().map(read_template).transpose()?;
     let users = read_users(&args.file, u64::from(args.batch))?;
+    if let Some(push) = &push {
+        let warnings = check_fields(push, &users, &args.file)?;
+        if !context.output.json {
+            warnings.iter().for_each(note);
+        }
+    }
     let api = context.functions()?;
     let path = join(["campaigns", &args.id, "users"]);
     let bar = bar(users.count);
@@ -62,7 +68,7 @@ async fn load(context: &Context, args: &Load) -> Outcome {
     loading.bar.finish_and_clear();
     let remaining = outcome.map_err(|failure| loading.stopped(failure))?;
     let push = match push {
-        Some(body) => Some(start(&api, &args.id, body).await?),
+        Some(push) => Some(start(&api, &args.id, push.body).await?),
         None => None,
     };
     if context.output.json {
@@ -72,10 +78,10 @@ async fn load(context: &Context, args: &Load) -> Outcome {
         }
         return Ok(context.output.json(&done)?);
     }
-    let (count, id) = (thousands(users.count), &args.id);
+    let (count, are, id) = (counted(users.count, "user", "users"), are(users.count), &args.id);
     let file = &loading.name;
     let waiting = remaining.map_or_else(|| "nobody".to_owned(), thousands);
-    context.output.line(format!("{count} users of {file} are in {id}; {waiting} waiting"))?;
+    context.output.line(format!("{count} of {file} {are} in {id}; {waiting} waiting"))?;
     match push {
         Some(push) => Ok(context.output.line(push_table(
             &serde_json::from_value(push).map_err(|error| Failure::failed(error.to_string()))?,
@@ -110,8 +116,7 @@ fn read_users(path: &Path, users_max: u64) -> Outcome<Users> {
     let read = if path.as_os_str() == "-" {
         Users::read(std::io::stdin().lock().take(CSV_BYTES_MAX), users_max, LOAD_BYTES)
     } else {
-        let file = File::open(path)
-            .map_err(|error| Failure::usage(format!("cannot read {shown}: {error}")))?;
+        let file = files::open(path, &shown.to_string())?;
         let size = file.metadata().map_or(0, |file| file.len());
         if size > CSV_BYTES_MAX {
             return Err(Failure::usage(format!("{shown} is larger than {CSV_BYTES_MAX} bytes")));
@@ -125,8 +130,38 @@ fn read_users(path: &Path, users_max: u64) -> Outcome<Users> {
     }
 }
 
+/// Whether the file has the fields that the push needs, with a warning for each that some users do
+/// not have: they get no push.
+fn check_fields(push: &Push, users: &Users, file: &Path) -> Outcome<Vec<String>> {
+    let (file, mut warnings) = (file.display(), Vec::new());
+    for field in &push.fields {
+        match users.fields.get(field) {
+            Some(&count) if count < users.count => {
+                let without = counted(users.count - count, "user", "users");
+                warnings.push(format!(
+                    "warning: {without} of {file} without `{field}`: no push for them"
+                ));
+            }
+            Some(_) => {}
+            None => {
+                let names: Vec<&str> = users.fields.keys().map(String::as_str).collect();
+                let known = match names.is_empty() {
+                    true => "it has no fields".to_owned(),
+                    false => format!("its fields: {}", names.join(", ")),
+                };
+                return Err(Failure::usage(format!(
+                    "the template needs `{{{{{field}}}}}`, and {file} has no such column ({known}); \
+                     nobody was added"
+                )));
+            }
+        }
+    }
+    Ok(warnings)
+}
+
 fn wrong_rows(file: &str, wrong: &[WrongRow]) -> Failure {
-    let mut text = format!("{} wrong rows; nobody was added", thousands(wrong.len() as u64));
+    let count = counted(wrong.len() as u64, "wrong row", "wrong rows");
+    let mut text = format!("{count}; nobody was added");
     for row in wrong.iter().take(WRONG_ROWS_SHOWN) {
         text += &format!("\n       {file}:{}: {}", row.line, crate::output::clean(&row.problem));
     }
@@ -139,8 +174,9 @@ fn wrong_rows(file: &str, wrong: &[WrongRow]) -> Failure {
 fn bar(total: u64) -> ProgressBar {
     // It draws on standard error, and not at all where that is not a terminal.
     let bar = ProgressBar::new(total);
-    let style = ProgressStyle::with_template("{bar:40} {human_pos}/{human_len} users, {eta} left");
-    match style {
+    let users = if total == 1 { "user" } else { "users" };
+    let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {users}, {{eta}} left");
+    match ProgressStyle::with_template(&template) {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
@@ -175,8 +211,8 @@ impl Loading<'_> {
                  begin anew after `bellwire campaign remove`",
             );
         }
-        let (added, total) = (thousands(self.added), thousands(self.total));
-        let detail = format!("{failure}; {added} of {total} users are added for certain");
+        let (added, total) = (thousands(self.added), counted(self.total, "user", "users"));
+        let detail = format!("{failure}; added for certain: {added} of {total}");
         let again = "run the same command again to add the rest: nobody is added twice";
         let hint = match &failure.hint {
             Some(hint) if failure.kind != Kind::Interrupted => format!("{again}. {hint}"),
@@ -188,112 +224,4 @@ impl Loading<'_> {
 
 async fn start(api: &Api, id: &str, body: Vec<u8>) -> Outcome<Value> {
     api.send(Call::put(join(["campaigns", id, "push"])).body(body)).await?.json()
-}
-
-// --- status and steering -------------------------------------------------------------------------
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Progress {
-    remaining: u64,
-    total: u64,
-    processed: u64,
-    responses: u64,
-    expires_at: Option<String>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Push {
-    state: String,
-    total: u64,
-    remaining: u64,
-    sent: u64,
-    failed: u64,
-    invalid: u64,
-    skipped: u64,
-    retrying: u64,
-    per_second: f64,
-    eta_seconds: Option<u64>,
-    reason: Option<String>,
-}
-
-async fn steer(context: &Context, args: &Campaign, action: &str) -> Outcome {
-    let api = context.functions()?;
-    let path = join(["campaigns", &args.id, "push", action]);
-    // Pausing what is paused changes nothing.
-    api.send(Call::post(path).repeatable()).await?;
-    status(context, &api, args).await
-}
-
-async fn status(context: &Context, api: &Api, args: &Campaign) -> Outcome {
-    let path = join(["campaigns", &args.id]);
-    let users = found(api.send(Call::get(path.as_str())).await)?;
-    let push = found(api.send(Call::get(path + "/push")).await)?;
-    if users.is_none() && push.is_none() {
-        let text = format!("there is no campaign {}", args.id);
-        return Err(Failure::new(Kind::NotFound, text).hint("it lives 24 hours after its last use"));
-    }
-    if context.output.json {
-        let raw = |answer: &Option<crate::api::Answer>| {
-            answer.as_ref().map(crate::api::Answer::json::<Box<RawValue>>).transpose()
-        };
-        let all = json!({"campaign": args.id, "users": raw(&users)?, "push": raw(&push)?});
-        return Ok(context.output.json(&all)?);
-    }
-    if let Some(users) = users {
-        let users: Progress = users.json()?;
-        let expires = users.expires_at.as_deref().map(time).unwrap_or_default();
-        let numbers = [users.total, users.remaining, users.processed, users.responses];
-        let [total, waiting, taken, responses] = numbers.map(thousands);
-        let row = [args.id.clone(), total, waiting, taken, responses, expires];
-        let head = ["campaign", "users", "waiting", "taken", "responses", "expires"];
-        context.output.table(head, &[row], "")?;
-    }
-    match push {
-        Some(push) => Ok(context.output.line(push_table(&push.json()?))?),
-        None => Ok(context.output.line("no push")?),
-    }
-}
-
-fn push_table(push: &Push) -> String {
-    let numbers = [
-        push.total,
-        push.remaining,
-        push.sent,
-        push.failed,
-        push.invalid,
-        push.skipped,
-        push.retrying,
-    ];
-    let [total, remaining, sent, failed, invalid, skipped, retrying] = numbers.map(thousands);
-    let state = match &push.reason {
-        Some(reason) => format!("{} ({reason})", push.state),
-        None => push.state.clone(),
-    };
-    let eta = push.eta_seconds.map(|seconds| format!("{seconds} s")).unwrap_or_default();
-    let speed = format!("{:.0}/s", push.per_second);
-    let row = [state, total, remaining, sent, failed, invalid, skipped, retrying, speed, eta];
-    let head = [
-        "push",
-        "users",
-        "left",
-        "sent",
-        "failed",
-        "invalid",
-        "skipped",
-        "retrying",
-        "speed",
-        "time left",
-    ];
-    crate::output::table(head, &[row])
-}
-
-/// `None` if it does not exist.
-fn found<T>(result: Outcome<T>) -> Outcome<Option<T>> {
-    match result {
-        Ok(answer) => Ok(Some(answer)),
-        Err(failure) if failure.kind == Kind::NotFound => Ok(None),
-        Err(failure) => Err(failure),
-    }
 }

@@ -11,9 +11,9 @@ use super::Context;
 use crate::api::{Api, Call, Repeat, join};
 use crate::args::Import;
 use crate::failure::{Failure, Kind, Outcome};
-use crate::history::{Part, Row, parts};
+use crate::history::{Part, Parts, Row, parts};
 use crate::limits::{FEED_PAGE_MAX, WRONG_ROWS_SHOWN};
-use crate::output::{clean, note, thousands};
+use crate::output::{are, clean, counted, note, thousands};
 
 #[derive(Deserialize)]
 struct Results {
@@ -39,6 +39,8 @@ struct Importing<'a> {
 }
 
 pub async fn run(context: &Context, args: &Import) -> Outcome {
+    // Before anything is sent: a wrong name is no failure of an import.
+    let read = parts(&args.file)?;
     let api = context.functions()?;
     let mut importing = Importing {
         api: &api,
@@ -50,7 +52,7 @@ pub async fn run(context: &Context, args: &Import) -> Outcome {
         wrong: 0,
     };
     let outcome = tokio::select! {
-        outcome = importing.all(&args.file) => outcome,
+        outcome = importing.all(read) => outcome,
         interrupted = super::interrupted() => Err(interrupted),
     };
     importing.bar.finish_and_clear();
@@ -61,16 +63,15 @@ pub async fn run(context: &Context, args: &Import) -> Outcome {
         context.output.json(&done)?;
     } else {
         let copies = match args.replace {
-            true => format!(", in place of {} copies", thousands(replaced)),
+            true => format!(", in place of {}", counted(replaced, "copy", "copies")),
             false => String::new(),
         };
-        context
-            .output
-            .line(format!("{} of {file} are in the record{copies}", thousands(imported)))?;
+        let (count, are) = (thousands(imported), are(imported));
+        context.output.line(format!("{count} of {file} {are} in the record{copies}"))?;
     }
     match wrong {
         0 => Ok(()),
-        wrong => Err(Failure::failed(format!("{} rows were not imported", thousands(wrong)))
+        wrong => Err(Failure::failed(format!("{} not imported", counted(wrong, "row", "rows")))
             .hint("correct them and run the same command again: nothing is imported twice")),
     }
 }
@@ -90,8 +91,7 @@ fn bar(path: &Path) -> ProgressBar {
 }
 
 impl Importing<'_> {
-    async fn all(&mut self, path: &Path) -> Outcome {
-        let mut parts = parts(path)?;
+    async fn all(&mut self, mut parts: Parts) -> Outcome {
         while let Some(part) = parts.recv().await {
             let part = part?;
             self.part(&part).await?;
@@ -177,8 +177,8 @@ impl Importing<'_> {
 
     /// The failure, with what to do about the rest.
     fn stopped(&self, failure: Failure) -> Failure {
-        let detail =
-            format!("{failure}; {} rows are imported for certain", thousands(self.imported));
+        let (rows, are) = (counted(self.imported, "row", "rows"), are(self.imported));
+        let detail = format!("{failure}; {rows} {are} imported for certain");
         let again = "run the same command again: nothing is imported twice";
         let hint = match &failure.hint {
             Some(hint) => format!("{again}. {hint}"),

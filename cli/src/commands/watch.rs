@@ -2,10 +2,12 @@
 //! on after the last notification that it showed, and shows gaps.
 
 mod lines;
+mod tokens;
 
 use std::time::Duration;
 
 use serde_json::json;
+use shared::UserId;
 use tokio::time::{sleep, timeout};
 
 use super::Context;
@@ -13,14 +15,17 @@ use crate::api::{Api, Call, join};
 use crate::args::Watch;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::hub::{Closed, Cursor, Frame, Position, Received, Refused, Socket};
-use crate::limits::{OWN_TOKEN_TTL, RECONNECT_MAX, RECONNECT_MIN};
-use crate::output::{WARN, clean, note, paint};
-use crate::secrets::{NewToken, Token};
+use crate::limits::{RECONNECT_MAX, RECONNECT_MIN};
+use crate::output::{WARN, note, paint};
+use crate::secrets::Token;
+
+use tokens::Tokens;
 
 /// The close code for an expired token.
 const TOKEN_EXPIRED: u16 = 4401;
 
 pub async fn run(context: &Context, args: &Watch) -> Outcome {
+    check_user(&args.user)?;
     let mut watching = Watching {
         context,
         user: &args.user,
@@ -45,6 +50,13 @@ pub async fn run(context: &Context, args: &Watch) -> Outcome {
     }
 }
 
+/// Before a token is made for the user, of whom the hub would only say that the token has no feed.
+fn check_user(user: &str) -> Outcome {
+    let Err(error) = UserId::parse(user) else { return Ok(()) };
+    let code = Some(error.code().as_str().to_owned());
+    Err(Failure { code, ..Failure::usage(error.detail()) })
+}
+
 struct Watching<'a> {
     context: &'a Context,
     user: &'a str,
@@ -66,13 +78,14 @@ enum End {
 
 impl Watching<'_> {
     async fn run(&mut self) -> Outcome {
-        let mut token = self.token()?;
+        let tokens = Tokens { settings: &self.context.settings, user: self.user };
+        let mut token = tokens.first().await?;
         loop {
             let settings = &self.context.settings;
             let opening =
                 Socket::open(&settings.hub_url, self.position.cursor(), &token, settings.timeout);
             let wait = match opening.await {
-                Ok(socket) => match self.show(socket).await? {
+                Ok(socket) => match self.show(socket, &token).await? {
                     End::Done => return Ok(()),
                     End::Closed(closed) => {
                         closed.terminal()?;
@@ -80,13 +93,13 @@ impl Watching<'_> {
                         let wait = self.next_wait(None);
                         self.tell_closed(&closed, wait)?;
                         if is_expired {
-                            token = self.renewed(&token)?;
+                            token = tokens.renewed(&token)?;
                         }
                         wait
                     }
                 },
                 Err(refused) if refused.failure.code.as_deref() == Some("token_expired") => {
-                    token = self.renewed(&token).map_err(|_| refused.failure)?;
+                    token = tokens.renewed(&token).map_err(|_| refused.failure)?;
                     continue;
                 }
                 Err(refused) => self.after_refusal(refused)?,
@@ -111,54 +124,15 @@ impl Watching<'_> {
         Ok(wait)
     }
 
-    /// The user's own token: the one of the settings, or one made with the key.
-    fn token(&self) -> Outcome<Token> {
-        let settings = &self.context.settings;
-        let given = settings.token.read();
-        if let Ok(token) = &given
-            && token.sub().as_deref() == Some(self.user)
-        {
-            return given;
-        }
-        if settings.key.is_there() {
-            let ttl = OWN_TOKEN_TTL;
-            return settings.key.mint(&NewToken { sub: self.user, ttl, ..NewToken::default() });
-        }
-        let whose = match given?.sub() {
-            Some(sub) => format!("the token is {}'s", clean(&sub)),
-            None => "the token does not say whose it is".to_owned(),
-        };
-        let user = self.user;
-        let text = format!("{whose}; the hub shows {user}'s notifications to {user} alone");
-        Err(Failure::new(Kind::Unauthorized, text).hint(format!(
-            "give {user}'s token (BELLWIRE_TOKEN_FILE), or in development the key to make one \
-             (BELLWIRE_KEY_FILE)"
-        )))
-    }
-
-    /// Another token than the expired one.
-    fn renewed(&self, expired: &Token) -> Outcome<Token> {
-        let token = self.token()?;
-        if token.expose() != expired.expose() {
-            return Ok(token);
-        }
-        let text = format!("the token has expired ({})", token.source);
-        let hint = match self.context.settings.token.is_file() {
-            true => "write a new one into the file before it expires: it is read again then",
-            false => "give a new one; a token in a file (BELLWIRE_TOKEN_FILE) is read again",
-        };
-        Err(Failure::new(Kind::Unauthorized, text).hint(hint))
-    }
-
     /// Shows what comes, until the socket ends.
-    async fn show(&mut self, mut socket: Socket) -> Outcome<End> {
+    async fn show(&mut self, mut socket: Socket, token: &Token) -> Outcome<End> {
         loop {
             let text = match socket.next().await {
                 Received::Text(text) => text,
                 Received::Closed(closed) => return Ok(End::Closed(closed)),
             };
             let frame = Frame::parse(&text);
-            self.follow(&frame, &mut socket).await?;
+            self.follow(&frame, &mut socket, token).await?;
             if frame.kind != "pong" {
                 self.print(&text, &frame)?;
             }
@@ -175,13 +149,13 @@ impl Watching<'_> {
     }
 
     /// Notes what a frame means for the next socket.
-    async fn follow(&mut self, frame: &Frame, socket: &mut Socket) -> Outcome {
+    async fn follow(&mut self, frame: &Frame, socket: &mut Socket, token: &Token) -> Outcome {
         let is_lost = self.position.take(frame);
         match frame.kind.as_str() {
             "welcome" => {
                 self.wait = RECONNECT_MIN;
                 if self.position.cursor().is_none() {
-                    self.create_feed().await;
+                    self.create_feed(token).await;
                     socket.ask().await;
                 }
             }
@@ -199,11 +173,10 @@ impl Watching<'_> {
 
     /// A user who has no feed in Redis has no position either; reading it once makes it. Without
     /// that a cut before the first notification could lose it.
-    async fn create_feed(&self) {
+    async fn create_feed(&self, token: &Token) {
         let settings = &self.context.settings;
-        let Ok(token) = self.token() else { return };
         let path = join(["users", self.user, "notifications"]) + "?limit=1";
-        if let Ok(api) = Api::new(&settings.url, Some(token), settings.timeout) {
+        if let Ok(api) = Api::new(&settings.url, Some(token.clone()), settings.timeout) {
             let _ = api.send(Call::get(path)).await;
         }
     }
@@ -251,4 +224,19 @@ impl Watching<'_> {
 
 fn millis(wait: Duration) -> u64 {
     u64::try_from(wait.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_user_id_says_which_characters_it_may_have() {
+        for user in ["al ice", "a/b", "é"] {
+            let failure = check_user(user).unwrap_err();
+            assert!(failure.detail.contains("allowed are A-Z a-z 0-9"), "{failure}");
+            assert_eq!((failure.kind, failure.code.as_deref()), (Kind::Usage, Some("invalid_id")));
+        }
+        assert!(check_user("alice@example.com").is_ok());
+    }
 }

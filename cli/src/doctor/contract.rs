@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::report::Report;
-use crate::api::{Api, Call};
-use crate::failure::Outcome;
+use super::fix;
+use super::look::{Look, Server, get};
+use super::report::{Findings, Part};
+use crate::failure::{Failure, Outcome};
 
 /// The calls of this command, as docs/openapi.json names them.
 const CALLS: [&str; 24] = [
@@ -34,25 +35,40 @@ const CALLS: [&str; 24] = [
     "put /campaigns/{campaign}/push",
 ];
 
-pub async fn check(api: &Api, report: &mut Report) -> Outcome {
+pub async fn check(look: &Look<'_>) -> Outcome<Findings> {
+    let mut findings = Findings::default();
+    let answer = look.api(Server::Functions, None)?.send(get("/openapi.json")).await;
+    match answer.and_then(|answer| answer.json::<Value>()) {
+        Ok(document) => compare(&document, &mut findings),
+        Err(failure) => {
+            findings.unchecked(Part::Functions, "contract", &failure, fix_of(&failure));
+        }
+    }
+    Ok(findings)
+}
+
+fn fix_of(failure: &Failure) -> &'static str {
+    match failure.code {
+        None => "is this Bellwire? Look at --url or BELLWIRE_URL, and at the functions' log",
+        Some(_) => fix::of(failure),
+    }
+}
+
+fn compare(document: &Value, findings: &mut Findings) {
     let check = "contract";
-    let document: Value = match api.send(Call::get("/openapi.json")).await {
-        Ok(answer) => answer.json()?,
-        Err(failure) => return report.failure(check, &failure, "is this Bellwire?"),
-    };
     let version = document["info"]["version"].as_str().unwrap_or("unknown");
     let own = env!("CARGO_PKG_VERSION");
-    let missing = missing(&document);
+    let missing = missing(document);
     if !missing.is_empty() {
         let detail = format!("version {version} of the API has no {}", missing.join(", "));
         let fix = format!("this command is of version {own}: use the one of the installation");
-        return report.wrong(check, detail, &fix);
+        return findings.wrong(check, detail, &fix);
     }
     if version != own {
         let detail = format!("the API has version {version}, this command {own}");
-        return report.warning(check, detail, "use the command of the installation");
+        return findings.warning(check, detail, "use the command of the installation");
     }
-    report.ok(check, format!("version {version}, with every call of this command"))
+    findings.ok(check, format!("version {version}, with every call of this command"));
 }
 
 fn missing(document: &Value) -> Vec<&'static str> {

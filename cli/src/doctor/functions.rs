@@ -1,46 +1,41 @@
 //! The functions: alive, ready, and what their figures say.
 
 use serde::Deserialize;
+use tokio::try_join;
 
-use super::clocks;
-use super::report::Report;
-use crate::api::{Api, Call};
-use crate::failure::{Failure, Outcome};
-use crate::output::thousands;
+use super::look::{Look, Server, get};
+use super::report::{Findings, Part};
+use super::{Alive, clocks, fix};
+use crate::api::{Call, Repeat};
+use crate::failure::{Failure, Kind, Outcome};
+use crate::output::{counted, thousands};
+use crate::secrets::Token;
 
 /// Whether they answer.
-pub async fn check(api: &Api, url: &str, report: &mut Report) -> Outcome<bool> {
-    match api.send(Call::get("/healthz")).await {
+pub async fn alive(look: &Look<'_>) -> Outcome<Alive> {
+    let mut findings = Findings::default();
+    let answer = look.short_api(Server::Functions)?.send(get("/healthz")).await;
+    match &answer {
+        Ok(answer) => {
+            findings.ok("functions", format!("answer at {}", look.url(Server::Functions)));
+            clocks::check(answer, "the functions", &mut findings);
+        }
         Err(failure) => {
             let fix = "start them, or correct --url or BELLWIRE_URL";
-            report.failure("functions", &failure, fix)?;
-            return Ok(false);
-        }
-        Ok(answer) => {
-            report.ok("functions", format!("answer at {url}"))?;
-            clocks::check(&answer, "the functions", report)?;
+            findings.failure(Part::Functions, "functions", failure, fix);
         }
     }
-    match api.send(Call::get("/readyz")).await {
-        Ok(_) => report.ok("functions ready", "key, Redis and record are usable")?,
-        Err(failure) => report.failure("functions ready", &failure, ready_fix(&failure))?,
-    }
-    Ok(true)
+    Ok(Alive { is_there: answer.is_ok(), findings })
 }
 
-fn ready_fix(failure: &Failure) -> &'static str {
-    match failure.code.as_deref() {
-        Some("auth_not_configured") => "give functions and hub the same key: docs/configuration.md",
-        Some("redis_unavailable") => {
-            "look at Redis, and at the variables redis_url and redis_host; docs/operations.md, \
-             \"When Redis fails\""
-        }
-        Some("record_unavailable") => {
-            "look at the database, and at the variables record, postgres_url and postgres_host; \
-             docs/operations.md, \"When the database fails\""
-        }
-        _ => "docs/operations.md, \"Health and readiness\"",
+/// Whether they can serve requests.
+pub async fn ready(look: &Look<'_>) -> Outcome<Findings> {
+    let (check, mut findings) = ("functions ready", Findings::default());
+    match look.api(Server::Functions, None)?.send(get("/readyz")).await {
+        Ok(_) => findings.ok(check, "key, Redis and record are usable"),
+        Err(failure) => findings.failure(Part::Functions, check, &failure, fix::of(&failure)),
     }
+    Ok(findings)
 }
 
 /// Figures of Redis.
@@ -59,53 +54,119 @@ struct Relayed {
 }
 
 /// What needs a token with scopes.
-pub async fn look_deeper(api: &Api, report: &mut Report) -> Outcome {
-    match api.send(Call::get("/stats")).await {
-        Ok(answer) => memory(&answer.json()?, report)?,
-        Err(failure) => report.refused("Redis' memory", &failure, "ops:read")?,
+pub async fn figures(look: &Look<'_>, token: &Token) -> Outcome<Findings> {
+    let (memory, relay) = try_join!(memory(look, token), relay(look, token))?;
+    Ok(memory.and(relay))
+}
+
+async fn memory(look: &Look<'_>, token: &Token) -> Outcome<Findings> {
+    let (check, mut findings) = ("Redis' memory", Findings::default());
+    let answer = look.api(Server::Functions, Some(token.clone()))?.send(get("/stats")).await;
+    match answer.and_then(|answer| answer.json::<Stats>()) {
+        Ok(stats) => judge_memory(check, &stats, &mut findings),
+        Err(failure) => unknown(check, &failure, "ops:read", &mut findings),
     }
-    match api.send(Call::post("/admin/relay").repeatable()).await {
-        Ok(answer) => relay(&answer.json()?, report),
-        Err(failure) => report.refused("relay", &failure, "ops:write"),
+    Ok(findings)
+}
+
+async fn relay(look: &Look<'_>, token: &Token) -> Outcome<Findings> {
+    let (check, mut findings) = ("relay", Findings::default());
+    // Once: while many feeds are behind, each call takes all the time that there is.
+    let call = Call::post("/admin/relay").repeat(Repeat::Never);
+    let answer = look.api(Server::Functions, Some(token.clone()))?.send(call).await;
+    match answer.and_then(|answer| answer.json::<Relayed>()) {
+        Ok(relayed) => judge_relay(check, &relayed, &mut findings),
+        Err(failure) if failure.code.is_none() && failure.kind == Kind::Unreachable => {
+            let fix = "it works on while many feeds are behind the record: look again in a minute";
+            findings.slow(Part::Functions, check, &failure, fix);
+        }
+        Err(failure) => unknown(check, &failure, "ops:write", &mut findings),
+    }
+    Ok(findings)
+}
+
+/// A call that the token does not permit is not a finding.
+fn unknown(check: &str, failure: &Failure, scope: &str, findings: &mut Findings) {
+    match (failure.kind, failure.code.as_deref()) {
+        (Kind::Unauthorized, Some("forbidden")) => {
+            findings.skipped(check, format!("the token lacks {scope}"));
+        }
+        (Kind::Unauthorized, _) => findings.skipped(check, "not checked: the token is rejected"),
+        _ => findings.unchecked(Part::Functions, check, failure, fix::of(failure)),
     }
 }
 
-fn memory(stats: &Stats, report: &mut Report) -> Outcome {
-    let check = "Redis' memory";
+fn judge_memory(check: &str, stats: &Stats, findings: &mut Findings) {
     if let Some(evicted @ 1..) = stats.evicted_keys {
-        let detail = format!("{} keys were evicted", thousands(evicted));
+        let detail = format!("{} evicted since Redis started", counted(evicted, "key", "keys"));
         let fix = "campaigns and queues are in Redis alone: set maxmemory-policy noeviction, or give \
                    it more memory";
-        return report.warning(check, detail, fix);
+        return findings.warning(check, detail, fix);
     }
     let (Some(used), Some(most)) = (stats.used_memory, stats.max_memory) else {
-        return report.skipped(check, "Redis does not report it");
+        return findings.skipped(check, "Redis does not report it");
     };
     let mib = |bytes: u64| thousands(bytes / (1024 * 1024));
-    match most {
-        0 => report.ok(check, format!("{} MiB, without a limit", mib(used))),
-        most => {
-            let detail = format!("{} of {} MiB", mib(used), mib(most));
-            match used > most / 10 * 9 {
-                true => {
-                    report.warning(check, detail, "it is full soon: creates are `pending` then")
-                }
-                false => report.ok(check, detail),
-            }
+    if most == 0 {
+        return findings.ok(check, format!("{} MiB, without a limit", mib(used)));
+    }
+    let detail = format!("{} of {} MiB", mib(used), mib(most));
+    match used > most / 10 * 9 {
+        true => findings.warning(check, detail, "it is full soon: creates are `pending` then"),
+        false => findings.ok(check, detail),
+    }
+}
+
+fn judge_relay(check: &str, relayed: &Relayed, findings: &mut Findings) {
+    let feeds = |count| counted(count, "feed", "feeds");
+    match (relayed.sent, relayed.pending) {
+        (0, 0) => findings.ok(check, "nothing is pending"),
+        // Also what was just created, or every user after a restart of Redis.
+        (sent, 0) => findings.ok(check, format!("brought {} up to date", feeds(sent))),
+        (_, pending) => {
+            let fix = "the hub sends what is pending every 30 s if it has --functions-url and \
+                       --relay-token-file; if this stays, look at its log and at Redis";
+            findings.warning(check, format!("{} behind the record", feeds(pending)), fix);
         }
     }
 }
 
-fn relay(relayed: &Relayed, report: &mut Report) -> Outcome {
-    let detail = match (relayed.sent, relayed.pending) {
-        (0, 0) => return report.ok("relay", "nothing is pending"),
-        // Also what was just created, or every user after a restart of Redis.
-        (sent, 0) => {
-            return report.ok("relay", format!("brought the feeds of {sent} users up to date"));
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(judge: impl FnOnce(&mut Findings)) -> String {
+        let mut findings = Findings::default();
+        judge(&mut findings);
+        format!("{findings:?}")
+    }
+
+    #[test]
+    fn one_feed_and_one_key_are_no_plural() {
+        for (sent, pending, text) in [
+            (1, 0, "brought 1 feed up to date"),
+            (2, 0, "brought 2 feeds up to date"),
+            (0, 1, "1 feed behind the record"),
+            (5, 2, "2 feeds behind the record"),
+        ] {
+            let found = shown(|findings| {
+                judge_relay("relay", &Relayed { sent, pending }, findings);
+            });
+            assert!(found.contains(text), "{found}");
         }
-        (_, pending) => format!("the feeds of {pending} users are behind"),
-    };
-    let fix = "the hub sends what is pending every 30 s if it has --functions-url and \
-               --relay-token-file; if this stays, look at its log and at Redis";
-    report.warning("relay", detail, fix)
+        let stats = Stats { used_memory: None, max_memory: None, evicted_keys: Some(1) };
+        let found = shown(|findings| judge_memory("memory", &stats, findings));
+        assert!(found.contains("1 key evicted"), "{found}");
+    }
+
+    #[test]
+    fn a_token_that_may_not_ask_is_no_finding() {
+        let told = |code: &str| {
+            let failure = Failure::new(Kind::Unauthorized, "no");
+            let failure = Failure { code: Some(code.to_owned()), ..failure };
+            shown(|findings| unknown("relay", &failure, "ops:write", findings))
+        };
+        assert!(told("forbidden").contains("the token lacks ops:write"));
+        assert!(told("unauthorized").contains("the token is rejected"));
+    }
 }

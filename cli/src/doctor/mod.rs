@@ -1,10 +1,16 @@
 //! `bellwire doctor`: looks at everything that can be seen from here, and says what is wrong and
 //! what to do. It changes nothing but that pending notifications are sent (`POST /admin/relay`).
+//!
+//! First it asks functions and hub whether they are there, then everything else at the same time, each
+//! once, and all within `--timeout`. So one part that hangs takes neither minutes nor the place of
+//! other findings, and what fails from the same cause counts once ([`report`]).
 
 mod clocks;
 mod contract;
+mod fix;
 mod functions;
 mod hub;
+mod look;
 mod postgres;
 mod redis;
 mod report;
@@ -12,12 +18,29 @@ mod tokens;
 
 use std::process::ExitCode;
 
-use crate::api::Api;
+use tokio::{join, try_join};
+
 use crate::args::Doctor;
 use crate::commands::Context;
 use crate::failure::{Failure, Kind, Outcome};
+use crate::output::{DIM, note, paint};
+use crate::secrets::Token;
 
-use report::Report;
+use look::Look;
+use report::{Findings, Report};
+
+/// Whether a server answers, and what was found on the way.
+pub struct Alive {
+    is_there: bool,
+    findings: Findings,
+}
+
+/// Which servers answer.
+#[derive(Clone, Copy)]
+pub struct There {
+    functions: bool,
+    hub: bool,
+}
 
 /// Runs all checks.
 ///
@@ -30,31 +53,50 @@ pub async fn run(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Outcome<ExitCode> {
     let stores = Stores::read(args, env)?;
+    let look = Look::begin(&context.settings);
+    if !context.output.json {
+        let seconds = look.limit().as_secs();
+        note(paint(DIM, format!("looking at everything, for {seconds} s at most")));
+    }
+    // Once: standard input gives it only once.
+    let token = context.settings.token.read();
+    let (functions, hub) = try_join!(functions::alive(&look), hub::alive(&look))?;
+    let there = There { functions: functions.is_there, hub: hub.is_there };
+    let key = &context.settings.key;
+    let (of_functions, of_hub, tokens, figures, stores) = try_join!(
+        of_functions(&look, there),
+        of_hub(&look, there),
+        tokens::check(&look, &token, key, there),
+        figures(&look, &token, there),
+        async { Outcome::Ok(stores.look(&look, args.hosts).await) },
+    )?;
     let mut report = Report::new(context.output);
-    let settings = &context.settings;
-    let open = |token| Api::new(&settings.url, token, settings.timeout);
-    let are_there = functions::check(&open(None)?, &settings.url, &mut report).await?;
-    if are_there {
-        contract::check(&open(None)?, &mut report).await?;
-    }
-    let hub = Api::new(&settings.hub_url, None, settings.timeout)?;
-    let is_hub_there = hub::check(&hub, &settings.hub_url, &mut report).await?;
-    tokens::check(settings, are_there, is_hub_there, &mut report).await?;
-    if are_there && let Ok(token) = settings.token.read() {
-        functions::look_deeper(&open(Some(token))?, &mut report).await?;
-    }
-    if let Some(url) = &stores.redis {
-        redis::check(url, settings.timeout, &mut report).await?;
-    } else {
-        report
-            .skipped("Redis", "only its figures by the API; --redis-url looks at its settings")?;
-    }
-    if let Some(url) = &stores.postgres {
-        postgres::check(url, args.hosts, settings.timeout, &mut report).await?;
-    } else {
-        report.skipped("Postgres", "not looked at; --postgres-url does")?;
-    }
+    report.tell(functions.findings.and(of_functions))?;
+    report.tell(hub.findings.and(of_hub))?;
+    report.tell(tokens.and(figures).and(stores))?;
     report.finish()
+}
+
+async fn of_functions(look: &Look<'_>, there: There) -> Outcome<Findings> {
+    if !there.functions {
+        return Ok(Findings::default());
+    }
+    let (ready, contract) = try_join!(functions::ready(look), contract::check(look))?;
+    Ok(ready.and(contract))
+}
+
+async fn of_hub(look: &Look<'_>, there: There) -> Outcome<Findings> {
+    match there.hub {
+        true => hub::ready(look).await,
+        false => Ok(Findings::default()),
+    }
+}
+
+async fn figures(look: &Look<'_>, token: &Outcome<Token>, there: There) -> Outcome<Findings> {
+    match (token, there.functions) {
+        (Ok(token), true) => functions::figures(look, token).await,
+        _ => Ok(Findings::default()),
+    }
 }
 
 /// The stores to look at directly.
@@ -83,6 +125,32 @@ impl Stores {
         // The variable that `make up` sets.
         Ok(Self { redis: redis.or_else(|| variable("REDIS_URL")), postgres })
     }
+
+    async fn look(&self, look: &Look<'_>, hosts: u32) -> Findings {
+        let redis = async {
+            match &self.redis {
+                Some(url) => redis::check(url, look).await,
+                None => {
+                    let why = "only its figures by the API; --redis-url looks at its settings";
+                    not_looked_at("Redis", why)
+                }
+            }
+        };
+        let postgres = async {
+            match &self.postgres {
+                Some(url) => postgres::check(url, hosts, look).await,
+                None => not_looked_at("Postgres", "not looked at; --postgres-url does"),
+            }
+        };
+        let (redis, postgres) = join!(redis, postgres);
+        redis.and(postgres)
+    }
+}
+
+fn not_looked_at(check: &str, why: &str) -> Findings {
+    let mut findings = Findings::default();
+    findings.skipped(check, why);
+    findings
 }
 
 fn has_password(url: &str) -> bool {

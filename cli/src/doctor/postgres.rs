@@ -1,13 +1,12 @@
 //! Postgres itself: whether it takes writes and has enough connections.
 
-use std::time::Duration;
-
 use tokio::time::timeout;
 use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::report::Report;
-use crate::failure::Outcome;
+use super::look::Look;
+use super::report::{Findings, Part};
+use crate::output::counted;
 use crate::tls;
 
 /// Connections of one host of functions: 64 for each of the six components that use the record
@@ -23,17 +22,23 @@ struct Facts {
     has_tables: bool,
 }
 
-pub async fn check(url: &str, hosts: u32, limit: Duration, report: &mut Report) -> Outcome {
+pub async fn check(url: &str, hosts: u32, look: &Look<'_>) -> Findings {
+    let (mut findings, limit) = (Findings::default(), look.short_limit());
     let fix = "correct --postgres-url or BELLWIRE_POSTGRES_URL, or look at Postgres";
     let Ok(config) = url.parse::<Config>() else {
         // The parser's error could quote the password.
-        return report.wrong("Postgres", "the URL is invalid (postgres://user@host:port/db)", fix);
+        findings.wrong("Postgres", "the URL is invalid (postgres://user@host:port/db)", fix);
+        return findings;
     };
     match timeout(limit, facts(&config)).await {
-        Ok(Ok(facts)) => judge(&facts, hosts, report),
-        Ok(Err(problem)) => report.wrong("Postgres", problem, fix),
-        Err(_) => report.wrong("Postgres", "it does not answer in time", fix),
+        Ok(Ok(facts)) => judge(&facts, hosts, &mut findings),
+        Ok(Err(problem)) => findings.broken(Part::Record, "Postgres", problem, fix),
+        Err(_) => {
+            let detail = format!("it does not answer within {} s", limit.as_secs_f64());
+            findings.broken(Part::Record, "Postgres", detail, fix);
+        }
     }
+    findings
 }
 
 async fn facts(config: &Config) -> Result<Facts, String> {
@@ -75,23 +80,24 @@ fn text(error: &tokio_postgres::Error) -> String {
     }
 }
 
-fn judge(facts: &Facts, hosts: u32, report: &mut Report) -> Outcome {
-    report.ok("Postgres", format!("version {}", facts.version))?;
+fn judge(facts: &Facts, hosts: u32, findings: &mut Findings) {
+    findings.ok("Postgres", format!("version {}", facts.version));
     if facts.is_standby {
         let fix = "creates need the primary: docs/operations.md, \"Postgres with a standby\"";
-        report.wrong("Postgres role", "it is a standby, and read-only", fix)?;
+        findings.wrong("Postgres role", "it is a standby, and read-only", fix);
     }
     if !facts.has_tables {
         let fix = "the first call that needs them makes them, or POST /admin/migrate";
-        report.warning("Postgres tables", "the record has none yet", fix)?;
+        findings.warning("Postgres tables", "the record has none yet", fix);
     }
     let (now, most) = (facts.connections, facts.connections_max);
     let needed = i64::from(hosts) * CONNECTIONS_PER_HOST;
-    let detail = format!("{now} of {most} are open; {hosts} hosts of functions may open {needed}");
+    let hosts = counted(u64::from(hosts), "host", "hosts");
+    let detail = format!("{now} of {most} are open; {hosts} of functions may open {needed}");
     let fix = "raise max_connections, or let Spin use fewer: docs/operations.md, \"Sizing\"";
     match () {
-        () if now * 10 > most * 9 => report.wrong("Postgres connections", detail, fix),
-        () if needed > most => report.warning("Postgres connections", detail, fix),
-        () => report.ok("Postgres connections", detail),
+        () if now * 10 > most * 9 => findings.wrong("Postgres connections", detail, fix),
+        () if needed > most => findings.warning("Postgres connections", detail, fix),
+        () => findings.ok("Postgres connections", detail),
     }
 }

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use native::redis::RedisTarget;
 use redis::aio::MultiplexedConnection;
 use redis::{RedisResult, cmd};
 use shared::cluster::Server;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 
-use super::report::Report;
-use crate::failure::Outcome;
+use super::look::Look;
+use super::report::{Findings, Part};
 
 /// Connections that one host of functions may open: docs/operations.md, "Sizing".
 const CONNECTIONS_PER_HOST: u64 = 500;
@@ -21,29 +22,41 @@ const SLOW: Duration = Duration::from_millis(20);
 
 type Values = BTreeMap<String, String>;
 
-pub async fn check(url: &str, limit: Duration, report: &mut Report) -> Outcome {
+pub async fn check(url: &str, look: &Look<'_>) -> Findings {
+    let (mut findings, limit) = (Findings::default(), look.short_limit());
     let target = match RedisTarget::parse(url) {
         Ok(target) => target,
-        Err(error) => return report.wrong("Redis", format!("the URL {error}"), ""),
-    };
-    let servers = match timeout(limit, servers(&target)).await {
-        Ok(Ok(servers)) => servers,
-        Ok(Err(detail)) => return report.wrong("Redis", format!("{target}: {detail}"), FIX),
-        Err(_) => return report.wrong("Redis", format!("{target} does not answer"), FIX),
-    };
-    let many = servers.len() > 1;
-    for (server, connection) in servers {
-        let name = if many { format!("Redis {server}") } else { "Redis".to_owned() };
-        let looking = look(&name, connection, report);
-        match timeout(limit, looking).await {
-            Ok(outcome) => outcome?,
-            Err(_) => report.wrong(&name, "it does not answer in time", FIX)?,
+        Err(error) => {
+            findings.wrong("Redis", format!("the URL {error}"), FIX);
+            return findings;
         }
-    }
-    Ok(())
+    };
+    let problem = match timeout(limit, servers(&target)).await {
+        Ok(Ok(servers)) => return all(servers, look).await,
+        Ok(Err(detail)) => format!("{target}: {detail}"),
+        Err(_) => format!("{target} does not answer within {} s", limit.as_secs_f64()),
+    };
+    findings.broken(Part::Redis, "Redis", problem, FIX);
+    findings
 }
 
-const FIX: &str = "correct --redis-url or BELLWIRE_REDIS_URL, or look at Redis";
+/// Looks at all servers at the same time.
+async fn all(servers: Vec<(Server, MultiplexedConnection)>, look: &Look<'_>) -> Findings {
+    let many = servers.len() > 1;
+    let looks = servers.into_iter().map(|(server, connection)| async move {
+        let name = if many { format!("Redis {server}") } else { "Redis".to_owned() };
+        let mut findings = Findings::default();
+        let looking = look_at(&name, connection, &mut findings);
+        if timeout_at(look.deadline, looking).await.is_err() {
+            findings.broken(Part::Redis, &name, "it does not answer in time", FIX);
+        }
+        findings
+    });
+    join_all(looks).await.into_iter().fold(Findings::default(), Findings::and)
+}
+
+const FIX: &str = "correct --redis-url or BELLWIRE_REDIS_URL, or look at the Redis server: \
+                   `redis-cli ping` must answer PONG";
 
 /// Every master that is known, connected.
 async fn servers(target: &RedisTarget) -> Result<Vec<(Server, MultiplexedConnection)>, String> {
@@ -104,29 +117,28 @@ fn master(line: &str) -> Option<Server> {
     Some(Server { host: host.to_owned(), port: port.parse().ok()? })
 }
 
-async fn look(name: &str, mut connection: MultiplexedConnection, report: &mut Report) -> Outcome {
+async fn look_at(name: &str, mut connection: MultiplexedConnection, findings: &mut Findings) {
     let begun = Instant::now();
     let pong: RedisResult<String> = cmd("PING").query_async(&mut connection).await;
     if let Err(error) = pong {
-        return report.wrong(name, short(&error), FIX);
+        return findings.broken(Part::Redis, name, short(&error), FIX);
     }
     let took = begun.elapsed();
     let info: RedisResult<String> = cmd("INFO").query_async(&mut connection).await;
     match info {
-        Ok(info) => judge_info(name, &values(&info), took, report)?,
-        Err(error) => report.skipped(&format!("{name} version"), short(&error))?,
+        Ok(info) => judge_info(name, &values(&info), took, findings),
+        Err(error) => findings.skipped(&format!("{name} version"), short(&error)),
     }
     for setting in ["maxmemory-policy", "client-output-buffer-limit", "maxclients"] {
         let pair: RedisResult<Vec<String>> =
             cmd("CONFIG").arg("GET").arg(setting).query_async(&mut connection).await;
         match pair.as_deref() {
-            Ok([_, value]) => judge_setting(name, setting, value, report)?,
-            Ok(_) => report.skipped(&format!("{name} {setting}"), "this Redis does not tell it")?,
+            Ok([_, value]) => judge_setting(name, setting, value, findings),
+            Ok(_) => findings.skipped(&format!("{name} {setting}"), "this Redis does not tell it"),
             // Managed ones refuse CONFIG.
-            Err(error) => report.skipped(&format!("{name} {setting}"), short(error))?,
+            Err(error) => findings.skipped(&format!("{name} {setting}"), short(error)),
         }
     }
-    Ok(())
 }
 
 fn values(info: &str) -> Values {
@@ -134,63 +146,62 @@ fn values(info: &str) -> Values {
     pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
-fn judge_info(name: &str, info: &Values, took: Duration, report: &mut Report) -> Outcome {
+fn judge_info(name: &str, info: &Values, took: Duration, findings: &mut Findings) {
     let text = |name: &str| info.get(name).map(String::as_str).unwrap_or_default();
     let version = text("redis_version");
     let detail = format!("version {version}, answers in {:.1} ms", took.as_secs_f64() * 1000.0);
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     if major.is_some_and(|major| major < 7) {
-        return report.wrong(name, detail, "Bellwire needs Redis 7.0 or Valkey");
+        return findings.wrong(name, detail, "Bellwire needs Redis 7.0 or Valkey");
     }
     match took > SLOW {
-        true => report.warning(name, detail, "it is far away or busy: every call waits for it")?,
-        false => report.ok(name, detail)?,
+        true => findings.warning(name, detail, "it is far away or busy: every call waits for it"),
+        false => findings.ok(name, detail),
     }
     if text("role") == "slave" {
-        report.wrong(
+        findings.wrong(
             &format!("{name} role"),
             "it is a replica",
             "functions and hub need the master",
-        )?;
+        );
     }
     if text("rdb_last_bgsave_status") == "err" || text("aof_last_write_status") == "err" {
         let fix = "Redis cannot save its data and refuses writes (MISCONF): look at its disk";
-        report.wrong(&format!("{name} disk"), "the last save failed", fix)?;
+        findings.wrong(&format!("{name} disk"), "the last save failed", fix);
     }
     if text("aof_enabled") == "0" {
         let fix = "campaigns and queues are in Redis alone: `appendonly yes` keeps them through a \
                    restart";
-        report.warning(&format!("{name} persistence"), "no append-only file", fix)?;
+        findings.warning(&format!("{name} persistence"), "no append-only file", fix);
     }
-    Ok(())
 }
 
-fn judge_setting(name: &str, setting: &str, value: &str, report: &mut Report) -> Outcome {
+fn judge_setting(name: &str, setting: &str, value: &str, findings: &mut Findings) {
     let check = format!("{name} {setting}");
     match setting {
         "maxmemory-policy" if value != "noeviction" => {
             let fix = "campaigns and queues are in Redis alone, and a full Redis may drop them: \
                        noeviction";
-            report.warning(&check, value, fix)
+            findings.warning(&check, value, fix);
         }
         "client-output-buffer-limit" => match pubsub_limit(value) {
             Some((hard, _, _)) if (1..PUBSUB_BYTES_MIN).contains(&hard) => {
                 let detail = format!("pubsub clients are cut off at {hard} bytes");
                 let fix = "a hub that is behind for a moment is disconnected and must catch up from \
                            the feeds: pubsub 64mb 32mb 60, or more";
-                report.warning(&check, detail, fix)
+                findings.warning(&check, detail, fix);
             }
             Some((hard, soft, seconds)) => {
-                report.ok(&check, format!("pubsub {hard} {soft} {seconds}"))
+                findings.ok(&check, format!("pubsub {hard} {soft} {seconds}"));
             }
-            None => report.skipped(&check, "without a limit for pubsub"),
+            None => findings.skipped(&check, "without a limit for pubsub"),
         },
         "maxclients" if value.parse::<u64>().is_ok_and(|most| most <= CONNECTIONS_PER_HOST) => {
             let fix =
                 "a host of functions may open 500 connections: docs/operations.md, \"Sizing\"";
-            report.warning(&check, value, fix)
+            findings.warning(&check, value, fix);
         }
-        _ => report.ok(&check, value),
+        _ => findings.ok(&check, value),
     }
 }
 

@@ -3,11 +3,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::report::Report;
-use crate::api::{Api, Call, join};
+use tokio::try_join;
+
+use super::look::{Look, Server, get};
+use super::report::{Findings, Part};
+use super::{There, fix};
+use crate::api::{Call, Repeat, join};
 use crate::failure::{Failure, Kind, Outcome};
-use crate::secrets::{NewToken, Token};
-use crate::settings::Settings;
+use crate::secrets::{KeySource, NOT_A_JWT, NewToken, Token};
 
 /// What a server says to a token.
 #[derive(Debug)]
@@ -23,95 +26,121 @@ const SUB: &str = "bellwire-doctor";
 const TTL: Duration = Duration::from_secs(60);
 
 pub async fn check(
-    settings: &Settings,
-    are_functions_there: bool,
-    is_hub_there: bool,
-    report: &mut Report,
-) -> Outcome {
-    let both = (are_functions_there, is_hub_there);
-    match settings.token.read() {
-        Ok(token) => {
-            if is_alive(&token, report)? {
-                compare(settings, "token", &token, both, report).await?;
-            }
-        }
-        Err(failure) => {
-            report.warning("token", &failure.detail, failure.hint.as_deref().unwrap_or_default())?
-        }
-    }
-    if !settings.key.is_there() {
-        return report.skipped("key", "--key-file or BELLWIRE_KEY_FILE compares it with theirs");
-    }
-    match settings.key.mint(&NewToken { sub: SUB, ttl: TTL, ..NewToken::default() }) {
-        Ok(token) => compare(settings, "key", &token, both, report).await,
-        Err(failure) => report.failure("key", &failure, ""),
-    }
+    look: &Look<'_>,
+    token: &Outcome<Token>,
+    key: &KeySource,
+    there: There,
+) -> Outcome<Findings> {
+    let (token, key) = try_join!(of_token(look, token, there), of_key(look, key, there))?;
+    Ok(token.and(key))
 }
 
-/// Whether a token of a JWT's form has not expired.
-fn is_alive(token: &Token, report: &mut Report) -> Outcome<bool> {
-    let Some(exp) = token.claims().and_then(|claims| claims["exp"].as_f64()) else {
-        return Ok(true);
+async fn of_token(look: &Look<'_>, token: &Outcome<Token>, there: There) -> Outcome<Findings> {
+    let mut findings = Findings::default();
+    match token {
+        Ok(token) if is_usable(token, &mut findings) => {
+            compare(look, "token", token, there, &mut findings).await?;
+        }
+        Ok(_) => {}
+        Err(failure) => {
+            let fix = failure.hint.as_deref().unwrap_or_default();
+            findings.warning("token", failure.detail.as_str(), fix);
+        }
+    }
+    Ok(findings)
+}
+
+async fn of_key(look: &Look<'_>, key: &KeySource, there: There) -> Outcome<Findings> {
+    let mut findings = Findings::default();
+    if !key.is_there() {
+        findings.skipped("key", "--key-file or BELLWIRE_KEY_FILE compares it with theirs");
+        return Ok(findings);
+    }
+    match key.mint(&NewToken { sub: SUB, ttl: TTL, ..NewToken::default() }) {
+        Ok(token) => compare(look, "key", &token, there, &mut findings).await?,
+        Err(failure) => {
+            let fix = failure.hint.as_deref().unwrap_or_default();
+            findings.wrong("key", failure.detail.as_str(), fix);
+        }
+    }
+    Ok(findings)
+}
+
+/// Whether it is a JWT that has not expired.
+fn is_usable(token: &Token, findings: &mut Findings) -> bool {
+    let fix = "get a new one; `bellwire token` makes one for development";
+    let Some(claims) = token.claims() else {
+        findings.wrong("token", format!("{NOT_A_JWT}: {}", token.source), fix);
+        return false;
     };
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
-    if exp > now {
-        return Ok(true);
+    match claims["exp"].as_f64() {
+        Some(exp) if exp <= now => {
+            let detail = format!("it expired {:.0} s ago ({})", now - exp, token.source);
+            findings.wrong("token", detail, fix);
+            false
+        }
+        _ => true,
     }
-    let detail = format!("it expired {:.0} s ago ({})", now - exp, token.source);
-    report.wrong("token", detail, "get a new one; `bellwire token` makes one for development")?;
-    Ok(false)
 }
 
 async fn compare(
-    settings: &Settings,
+    look: &Look<'_>,
     check: &str,
     token: &Token,
-    (are_functions_there, is_hub_there): (bool, bool),
-    report: &mut Report,
+    there: There,
+    findings: &mut Findings,
 ) -> Outcome {
-    let functions = match are_functions_there {
-        true => Some(of_functions(settings, token).await?),
-        false => None,
-    };
-    let hub = if is_hub_there { Some(of_hub(settings, token).await?) } else { None };
+    let (functions, hub) = try_join!(of_functions(look, token, there), of_hub(look, token, there))?;
     let source = &token.source;
     let differ = "functions and hub need the same key, issuer and audience: docs/configuration.md";
     match (functions, hub) {
-        (None, None) => report.skipped(check, "neither functions nor hub answer"),
+        (None, None) => findings.skipped(check, "neither functions nor hub answer"),
         (Some(Answered::Rejected(failure)), Some(Answered::Accepted)) => {
             let detail = format!("the hub accepts it, the functions do not: {failure} ({source})");
-            report.wrong(check, detail, differ)
+            findings.wrong(check, detail, differ);
         }
         (Some(Answered::Accepted), Some(Answered::Rejected(failure))) => {
             let detail = format!("the functions accept it, the hub does not: {failure} ({source})");
-            report.wrong(check, detail, differ)
+            findings.wrong(check, detail, differ);
         }
         (Some(Answered::Rejected(failure)), _) | (None, Some(Answered::Rejected(failure))) => {
             let fix = "it is signed with another key, or for another issuer or audience";
-            report.wrong(check, format!("it is rejected: {failure} ({source})"), fix)
+            findings.wrong(check, format!("it is rejected: {failure} ({source})"), fix);
         }
-        (Some(Answered::Unknown(failure)), _) | (_, Some(Answered::Unknown(failure))) => {
-            report.failure(check, &failure, "")
+        (Some(Answered::Unknown(failure)), _) => {
+            findings.unchecked(Part::Functions, check, &failure, fix::of(&failure));
         }
-        (Some(_), Some(_)) => report.ok(check, format!("functions and hub accept it ({source})")),
-        (Some(_), None) => report.ok(check, format!("the functions accept it ({source})")),
-        (None, Some(_)) => report.ok(check, format!("the hub accepts it ({source})")),
+        (_, Some(Answered::Unknown(failure))) => {
+            findings.unchecked(Part::Hub, check, &failure, fix::of(&failure));
+        }
+        (Some(_), Some(_)) => findings.ok(check, format!("functions and hub accept it ({source})")),
+        (Some(_), None) => findings.ok(check, format!("the functions accept it ({source})")),
+        (None, Some(_)) => findings.ok(check, format!("the hub accepts it ({source})")),
     }
+    Ok(())
 }
 
 /// A user's own feed needs no scope; another `sub`, such as a service's, gets a 403 or a 400, which
 /// come after the check of the token.
-async fn of_functions(settings: &Settings, token: &Token) -> Outcome<Answered> {
+async fn of_functions(look: &Look<'_>, token: &Token, there: There) -> Outcome<Option<Answered>> {
+    if !there.functions {
+        return Ok(None);
+    }
     let sub = token.sub().unwrap_or_else(|| SUB.to_owned());
-    let api = Api::new(&settings.url, Some(token.clone()), settings.timeout)?;
-    let path = join(["users", &sub, "preferences"]);
-    Ok(judged(api.send(Call::get(path)).await.map(drop)))
+    let api = look.api(Server::Functions, Some(token.clone()))?;
+    let call = get(join(["users", &sub, "preferences"]));
+    Ok(Some(judged(api.send(call).await.map(drop))))
 }
 
 /// A ticket needs nothing but a valid token; it is not used, and ends after 30 s.
-async fn of_hub(settings: &Settings, token: &Token) -> Outcome<Answered> {
-    let api = Api::new(&settings.hub_url, Some(token.clone()), settings.timeout)?;
-    Ok(judged(api.send(Call::post("/ws/ticket").repeatable()).await.map(drop)))
+async fn of_hub(look: &Look<'_>, token: &Token, there: There) -> Outcome<Option<Answered>> {
+    if !there.hub {
+        return Ok(None);
+    }
+    let api = look.api(Server::Hub, Some(token.clone()))?;
+    let call = Call::post("/ws/ticket").repeat(Repeat::Never);
+    Ok(Some(judged(api.send(call).await.map(drop))))
 }
 
 fn judged(result: Outcome) -> Answered {
@@ -128,5 +157,28 @@ fn judged(result: Outcome) -> Answered {
             _ if failure.kind == Kind::Unauthorized => Answered::Rejected(failure),
             _ => Answered::Unknown(failure),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secrets::TokenSource;
+
+    #[test]
+    fn nonsense_is_named_as_no_jwt() {
+        let usable = |text: &str| {
+            let token = TokenSource::Variable(text.to_owned(), "BELLWIRE_TOKEN".to_owned());
+            let mut findings = Findings::default();
+            let is_usable = is_usable(&token.read().unwrap(), &mut findings);
+            (is_usable, format!("{findings:?}"))
+        };
+        for text in ["nonsense", "a.b.c", "Bearer-x"] {
+            let (is_usable, found) = usable(text);
+            assert!(!is_usable && found.contains("not a JWT"), "{found}");
+            assert!(found.contains("BELLWIRE_TOKEN") && !found.contains(text), "{found}");
+        }
+        // The payload `{}`: it never expires.
+        assert!(usable("x.e30.x").0);
     }
 }

@@ -155,7 +155,7 @@ async fn handshake(
             let status = response.status().as_u16();
             let headers = response.headers();
             let problem = Problem::parse(response.body().as_deref().unwrap_or_default());
-            let failure = problem.into_failure("the hub", status, headers, Some(&token.source));
+            let failure = problem.into_failure("the hub", status, headers, Some(token));
             Err(Refused { failure, retry_after: retry_after(headers, SystemTime::now()) })
         }
         Err(error) => Err(Failure::unreachable(format!("no socket at {hub}: {error}")).into()),

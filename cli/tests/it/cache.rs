@@ -26,6 +26,7 @@ async fn values_are_read_and_invalidated() {
     let first = world.run(&["cache", "get", "people/alice"]).await.expect(0);
     assert_eq!(first.stdout.trim_end(), value);
     assert!(first.stderr.contains("fwd=miss"), "{first:?}");
+    assert!(first.stderr.contains("fresh for ") && !first.stderr.contains("ttl="), "{first:?}");
     let hit = world.run(&["cache", "get", "/cache/people/alice", "--json"]).await.expect(0);
     assert!(hit.stdout.trim_end().ends_with(&format!(",\"value\":{value}}}")), "{hit:?}");
     assert!(hit.one()["cacheStatus"].as_str().unwrap().starts_with("bellwire; hit"));
@@ -35,7 +36,7 @@ async fn values_are_read_and_invalidated() {
         done.one()["cacheStatus"].as_str().unwrap().to_owned()
     };
     let done = world.run(&["cache", "invalidate", "people/alice"]).await.expect(0);
-    assert_eq!(done.stdout, "invalidated: 1 paths and tags\n");
+    assert_eq!(done.stdout, "invalidated: 1 path\n");
     assert!(status().await.contains("fwd=miss"));
     let tag = ["cache", "invalidate", "--tag", "person:alice", "--json"];
     assert_eq!(world.run(&tag).await.expect(0).one(), json!({"invalidated": 1}));

@@ -60,7 +60,7 @@ async fn wrong_rows_are_named_and_nobody_is_added() {
     let done = done.saying(&[
         "3 wrong rows; nobody was added",
         ":4: ",
-        ":5: 1 columns",
+        ":5: 1 column,",
         ":6: alice is on line 2",
     ]);
     assert!(done.stderr.contains("users.csv:4:"), "{done:?}");
@@ -71,6 +71,11 @@ async fn wrong_rows_are_named_and_nobody_is_added() {
     world.run(&load).await.expect(2).saying(&["push.toml", "`when`"]);
     assert!(world.redis.list(LIST).await.is_empty());
     world.run(&["campaign", "load", "-", "--id", "spring"]).await.expect(2).saying(&["--name"]);
+    let load = ["campaign", "load", "no-such-file", "--id", "spring"];
+    world.run(&load).await.expect(2).saying(&["no-such-file: there is no such file"]);
+    let load = ["campaign", "load", &file, "--id", "spring"];
+    let done = world.run(&load).await.expect(0);
+    assert_eq!(done.stdout, "1 user of users.csv is in spring; 1 waiting\n");
 }
 
 /// A load through a proxy, on its way.
@@ -155,6 +160,20 @@ async fn a_load_lasts_through_an_outage() {
 }
 
 #[tokio::test]
+async fn a_field_that_the_file_lacks_is_named_before_a_user_is_added() {
+    let world = World::start().await;
+    let template = world.write("push.toml", "[template]\ntitle = \"x\"\nbody = \"{{nme}}\"\n");
+    let file = world.write("users.csv", "userId,name\nalice,A\n");
+    let load = ["campaign", "load", &file, "--id", "spring", "--push", &template];
+    let done = world.run(&load).await.expect(2);
+    done.saying(&["needs `{{nme}}`", "no such column (its fields: name); nobody was added"]);
+    assert!(world.redis.list(LIST).await.is_empty());
+    world.write("users.csv", "userId,nme\nalice,A\nbob,\ncarol,\n");
+    let done = world.run(&load).await.expect(0);
+    done.saying(&["warning: 2 users of ", "without `nme`: no push for them"]);
+}
+
+#[tokio::test]
 async fn a_push_is_started_shown_and_steered() {
     let world = World::start().await;
     let file = world.write("users.csv", &csv(3));
@@ -178,6 +197,11 @@ async fn a_push_is_started_shown_and_steered() {
         (&status["push"]["state"], &status["users"]["remaining"]),
         (&json!("cancelled"), &json!(3))
     );
-    world.run(&["campaign", "pause", "spring"]).await.expect(5).saying(&["cancelled"]);
+    let pause = async || world.run(&["campaign", "pause", "spring"]).await.expect(5);
+    pause().await.saying(&["the push of campaign spring is cancelled: there is nothing to pause"]);
+    world.redis.command(&["HSET", "bw:push:{campaign:spring}", "state", "done"]).await;
+    pause().await.saying(&["the push of campaign spring is done: there is nothing to pause"]);
+    let resume = world.run(&["campaign", "resume", "summer"]).await.expect(5);
+    resume.saying(&["there is no push of campaign summer: there is nothing to resume"]);
     world.run(&["campaign", "status", "summer"]).await.expect(5).saying(&["no campaign summer"]);
 }

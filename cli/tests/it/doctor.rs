@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use support::{Functions, Hub, Postgres, RedisCluster, RedisServer};
@@ -48,8 +49,8 @@ async fn what_works_is_well() {
         assert_eq!(verdict(&all, check), "ok", "{check}: {all:#?}");
     }
     assert_eq!(verdict(&all, "Postgres"), "skipped");
-    let text = world.run(&["doctor"]).await.expect(0).stdout;
-    assert!(text.contains("Nothing is wrong"), "{text}");
+    let done = world.run(&["doctor"]).await.expect(0).saying(&["for 10 s at most"]);
+    assert!(done.stdout.contains("Nothing is wrong"), "{done:?}");
 }
 
 #[tokio::test]
@@ -110,6 +111,29 @@ async fn a_redis_that_drops_keys_or_is_away_is_found() {
 }
 
 #[tokio::test]
+async fn a_redis_that_hangs_is_one_failure_and_found_in_time() {
+    let world = World::start().await;
+    let redis = world.redis.url();
+    world.redis.pause();
+    let begun = Instant::now();
+    let done = look(&world, &["--redis-url", &redis]).await;
+    let took = begun.elapsed();
+    world.redis.resume();
+    let done = done.expect(1);
+    // `--timeout`, and what a busy machine needs to start the command.
+    assert!(took < Duration::from_secs(15), "{took:?}");
+    let all = verdicts(&done);
+    let wrong = all.iter().filter(|(_, (verdict, _))| verdict == "wrong");
+    assert_eq!(wrong.map(|(check, _)| check).collect::<Vec<_>>(), ["functions ready"], "{all:#?}");
+    assert_eq!(verdict(&all, "Redis"), "skipped");
+    let memory = ("skipped".to_owned(), "not checked: Redis does not answer".to_owned());
+    assert_eq!(all["Redis' memory"], memory);
+    assert_eq!((verdict(&all, "token"), verdict(&all, "key")), ("ok", "ok"), "{all:#?}");
+    assert!(done.stdout.contains("redis-cli ping"), "{done:?}");
+    assert!(!done.stdout.contains("bellwire doctor"), "{done:?}");
+}
+
+#[tokio::test]
 async fn every_master_of_a_cluster_is_looked_at() {
     let world = World::start().await;
     let cluster = RedisCluster::start().await;
@@ -155,6 +179,10 @@ async fn an_expired_token_and_a_missing_one_are_named() {
     world.write("token", &expired);
     let all = verdicts(&look(&world, &[]).await.expect(1));
     assert!(all["token"].1.contains("expired 720"), "{all:#?}");
+    world.write("token", "nonsense");
+    let all = verdicts(&look(&world, &[]).await.expect(1));
+    assert!(all["token"].1.contains("not a JWT"), "{all:#?}");
+    assert_eq!(all["relay"].1, "not checked: the token is rejected");
     let mut command = world.command(&["doctor", "--json"]);
     command.env_remove("BELLWIRE_TOKEN_FILE");
     let all = verdicts(&world.finish(command).await.expect(0));

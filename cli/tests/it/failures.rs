@@ -34,6 +34,8 @@ async fn every_failure_has_its_exit_code_and_says_what_to_do() {
     let done = world.finish(with(&expired)).await.expect(4);
     let done = done.saying(&["token_expired", "bellwire token"]);
     assert!(!done.all().contains(&expired));
+    let done = world.finish(with("nonsense")).await.expect(4);
+    done.saying(&["unauthorized", "BELLWIRE_TOKEN", "not a JWT"]);
     let mut without = world.command(&["queues"]);
     without.env_remove("BELLWIRE_TOKEN_FILE");
     world.finish(without).await.expect(4).saying(&["no token", "BELLWIRE_TOKEN_FILE", "up.env"]);
@@ -43,6 +45,11 @@ async fn every_failure_has_its_exit_code_and_says_what_to_do() {
     away.env("BELLWIRE_URL", "http://127.0.0.1:1");
     world.finish(away).await.expect(3).saying(&["cannot connect", "127.0.0.1:1", "make up"]);
     assert!(begun.elapsed() < Duration::from_secs(5), "it says so at once");
+    for url in ["127.0.0.1:3000", "localhost:3000"] {
+        let mut command = world.command(&["queues"]);
+        command.env("BELLWIRE_URL", url);
+        world.finish(command).await.expect(2).saying(&["BELLWIRE_URL", "add http:// or https://"]);
+    }
     let mut away = world.command(&["watch", "admin"]);
     away.env("BELLWIRE_HUB_URL", "http://127.0.0.1:1");
     world.finish(away).await.expect(3).saying(&["cannot connect"]);
@@ -244,5 +251,5 @@ async fn a_probe_tells_success_from_a_refusal_and_from_silence() {
     refused.expect(3).saying(&["auth_not_configured"]);
     let away = probe("http://127.0.0.1:1/readyz".to_owned()).await;
     away.expect(3).saying(&["cannot connect"]);
-    probe("no url".to_owned()).await.expect(2);
+    probe("no url".to_owned()).await.expect(2).saying(&["add http:// or https://"]);
 }

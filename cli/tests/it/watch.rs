@@ -107,6 +107,34 @@ async fn it_needs_the_user_s_own_token() {
 }
 
 #[tokio::test]
+async fn a_given_token_that_is_refused_is_not_replaced() {
+    let world = World::start().await;
+    let watch = |token: Option<(&str, &str)>| {
+        let mut command = world.command(&["watch", "alice", "--for", "1"]);
+        command.env_remove("BELLWIRE_TOKEN_FILE").env("BELLWIRE_KEY_FILE", world.file("key"));
+        if let Some((variable, value)) = token {
+            command.env(variable, value);
+        }
+        world.finish(command)
+    };
+    let other = support::Jwt::of("admin").sign("another key, and as long as it has to be");
+    for (token, why) in [("nonsense", "not a JWT"), (other.as_str(), "signed with the key")] {
+        let done = watch(Some(("BELLWIRE_TOKEN", token))).await.expect(4);
+        done.saying(&["the hub refuses the token from BELLWIRE_TOKEN", why]);
+    }
+    let done = watch(Some(("BELLWIRE_TOKEN_FILE", "no-such-file"))).await.expect(2);
+    done.saying(&["no-such-file: there is no such file"]);
+    watch(None).await.expect(0).saying(&["connected"]);
+}
+
+#[tokio::test]
+async fn a_user_id_that_cannot_be_says_which_can() {
+    let world = World::start().await;
+    let done = world.run_with_key(&["watch", "al ice"]).await.expect(2);
+    done.saying(&["the user id contains ' '", "allowed are A-Z a-z 0-9"]);
+}
+
+#[tokio::test]
 async fn an_expired_token_is_replaced_by_the_file_s_next_one() {
     let world = World::start().await;
     // 60 s of leeway: the socket lasts two seconds.
