@@ -93,12 +93,14 @@ export function healthView(app) {
     const { relay, presenceFailures } = totals(list);
     const calls = number(relay.ok) + number(relay.failed);
     const presence = presenceFailures ? `failed ${many(presenceFailures, "time")} in 15 minutes` : "written";
+    // What failed a while ago is told, and is well now: as the verdict has it.
+    const minute = app.minute;
     return [
       { name: "Hub", level: app.silentMs < 5_000 ? "good" : "bad", text: app.silentMs < 5_000 ? "sends every second" : `silent for ${span(app.silentMs)}` },
       { name: "Redis subscription", level: redis.subscription && !(redis.heardMsAgo > 10_000) ? "good" : "bad", text: `${redis.subscription ? "subscribed" : "not subscribed"}, ${heard}` },
       { name: "Redis commands", level: redis.commands ? "good" : "bad", text: redis.commands ? "connected" : "not connected" },
-      { name: "Presence", level: presenceFailures ? "warn" : "good", text: presence },
-      { name: "Relay", level: relay.failed ? "warn" : calls ? "good" : "unknown", text: calls ? `${count(relay.ok)} of ${many(calls, "call")} succeeded in 15 minutes` : "not called in 15 minutes" },
+      { name: "Presence", level: minute.presenceFailures ? "warn" : "good", text: presence },
+      { name: "Relay", level: minute.relay.failed ? "warn" : calls ? "good" : "unknown", text: calls ? `${count(relay.ok)} of ${many(calls, "call")} succeeded in 15 minutes` : "not called in 15 minutes" },
     ];
   }
 

@@ -62,7 +62,7 @@ export function allWell({ snapshot, minute, bounds = [] }) {
   const { received, delivered } = pace(minute);
   const p99 = quantile(minute.latency, bounds, 0.99);
   const slow = p99 === null ? "" : `, 99 of 100 within ${latency(p99)}`;
-  return `All well: ${many(socketsOf(snapshot), "socket")} of ${many(number(snapshot.users), "user")}; in the last minute ${received} in and ${delivered} out a second${slow}`;
+  return `This hub is well: ${many(socketsOf(snapshot), "socket")} of ${many(number(snapshot.users), "user")}; in the last minute ${received} in and ${delivered} out a second${slow}`;
 }
 
 export const levelWord = { bad: "Broken", warn: "Look at this", good: "Well" };

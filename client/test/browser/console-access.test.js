@@ -19,7 +19,7 @@ test("without a token the page asks for one; a pasted one opens it, and is in no
   await page.getByLabel("Token").fill(`Bearer ${token}\n`);
   await page.keyboard.press("Enter");
   await sees(page, "Live");
-  await verdictSays(page, /All well/);
+  await verdictSays(page, /This hub is well/);
   assert.deepEqual([...fake.tokens], [token]);
   const kept = await page.evaluate(() => JSON.stringify([location.href, document.cookie, { ...localStorage }, { ...sessionStorage }, document.documentElement.outerHTML]));
   assert.ok(!kept.includes(token));
@@ -46,7 +46,7 @@ test("a token without ops:read is told so, with a place to paste another; so is 
   const asked = streams();
   await page.getByLabel("Token").fill(consoleToken());
   await page.keyboard.press("Enter");
-  await verdictSays(page, /All well/);
+  await verdictSays(page, /This hub is well/);
   assert.equal(streams(), asked + 1);
   fake.refuse = (_request, url) => (url.pathname === "/console/live" ? { status: 401, code: "token_expired", detail: "the token expired 3 s ago" } : undefined);
   fake.drop();
@@ -69,7 +69,7 @@ test("the token's own page says what it permits; forgetting it ends the stream",
   await button(page, "Forget it").click();
   await sees(page, "Paste a token");
   await until("no stream is left", () => fake.streams.size === 0);
-  assert.ok(!(await page.content()).includes("All well"));
+  assert.ok(!(await page.content()).includes("This hub is well"));
   clean(page);
 });
 

@@ -30,6 +30,18 @@ test("health: what answers, limits as used bars, which hub; functions that are a
   clean(page);
 });
 
+test("health: what failed minutes ago is told, and is well now, as the verdict says", async () => {
+  dress(fake);
+  const [earlier] = fake.snapshots.slice(-300);
+  earlier.presenceFailures = 4;
+  earlier.relay = { failed: 2 };
+  const page = await open("health");
+  await sees(page, "failed 4 times in 15 minutes");
+  const marks = page.locator("ul.checks li").filter({ hasText: /Presence|Relay/ }).locator(".mark");
+  assert.deepEqual(await marks.evaluateAll((all) => all.map((mark) => mark.className)), ["mark good", "mark good"]);
+  clean(page);
+});
+
 test("functions that do not answer are told apart from functions that refuse the page's origin only as far as one can", async () => {
   fake.refuse = (request, url) => (url.pathname === "/cache" ? request.socket.destroy() : undefined);
   const page = await open("cache");

@@ -35,14 +35,14 @@ test("now: 15 minutes from the first moment, in charts and in words, then once a
 
 test("an idle hub is shown as idle, not as broken", async () => {
   const page = await open("now");
-  await verdictSays(page, /All well: 0 sockets of 0 users; in the last minute 0 in and 0 out a second/);
+  await verdictSays(page, /This hub is well: 0 sockets of 0 users; in the last minute 0 in and 0 out a second/);
   await sees(page, "No message has gone out in the last 15 minutes.");
   clean(page);
 });
 
 test("the verdict names what is wrong and for whom: Redis gone, slow clients, a herd", async () => {
   const page = await open("now");
-  await verdictSays(page, /All well/);
+  await verdictSays(page, /This hub is well/);
   fake.next = (at) => ({ ...quiet(at), redis: { subscription: false, commands: false, heardMsAgo: 4_200 } });
   await verdictSays(page, /Redis not heard for 4\.2 s: nothing is delivered live/);
   await sees(page, "subscription down, commands down");

@@ -9,20 +9,20 @@ import { sleep, until } from "../support/stack.js";
 
 test("a hub that falls silent is said to be, within seconds, and found again", async () => {
   const page = await open("now");
-  await verdictSays(page, /All well/);
+  await verdictSays(page, /This hub is well/);
   fake.silent = true;
   await verdictSays(page, /Hub silent for [5-9]/, 20_000);
   assert.match(await page.locator("header").innerText(), /Hub silent for \d+(\.\d)? s, trying again/);
   await until("it gives the connection up", () => fake.streams.size === 0 || fake.requests.filter(({ path }) => path === "/console/live").length > 1, 30_000);
   fake.silent = false;
-  await verdictSays(page, /All well/, 30_000);
+  await verdictSays(page, /This hub is well/, 30_000);
   await sees(page, "● Live");
   clean(page);
 });
 
 test("a hub that is gone is tried again and again, at once if one asks; another one that answers is named", async () => {
   const page = await open("now");
-  await verdictSays(page, /All well/);
+  await verdictSays(page, /This hub is well/);
   fake.refuse = () => ({ status: 503, code: "not_ready", detail: "8 viewers already", retryAfter: "30" });
   fake.drop();
   await sees(page, /trying again in ([12]\d|30) s/);
@@ -38,7 +38,7 @@ test("a hub that is gone is tried again and again, at once if one asks; another 
 
 test("a stream that the hub ends says why, and comes back", async () => {
   const page = await open("now");
-  await verdictSays(page, /All well/);
+  await verdictSays(page, /This hub is well/);
   fake.refuse = (_request, url) => (url.pathname === "/console/live" ? { status: 503, code: "not_ready", detail: "shutting down" } : undefined);
   fake.end("shutdown");
   await sees(page, /Hub silent for .* \((the hub shuts down|shutting down)\), trying again/);

@@ -190,7 +190,7 @@ test("latency is judged by the last minute's p99", () => {
 
 test("when all is well the line says what flows", () => {
   const snapshot = { ...quiet(NOW), sockets: { v1: 3, sse: 1 }, users: 2 };
-  assert.equal(allWell({ snapshot, minute: totals([{ ...snapshot, received: 4, delivered: 8 }]), bounds: BOUNDS }), "All well: 4 sockets of 2 users; in the last minute 4 in and 8 out a second");
+  assert.equal(allWell({ snapshot, minute: totals([{ ...snapshot, received: 4, delivered: 8 }]), bounds: BOUNDS }), "This hub is well: 4 sockets of 2 users; in the last minute 4 in and 8 out a second");
 });
 
 test("every close code and every reason of a refusal has a meaning", () => {

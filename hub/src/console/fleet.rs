@@ -1,6 +1,7 @@
 //! `GET /console/fleet`: the hubs that are alive and the number of online users, from Redis. Read
 //! at most once a second, whatever the number of viewers.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use redis::RedisResult;
@@ -10,6 +11,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::console::Console;
+use crate::presence::hub_of;
 
 /// Time for which an answer is given again.
 const FRESH_FOR: Duration = Duration::from_secs(1);
@@ -50,14 +52,38 @@ impl Console {
         pipeline.arg("WITHSCORES").cmd("SCARD").arg(keys::ONLINE_USERS);
         let ((now_s, now_us), leases, online): Answer = self.redis.query(&pipeline).await?;
         let now_ms = (now_s * 1000 + now_us / 1000) as f64;
-        let me = self.presence.id();
-        // A hub whose presence lease ran out is dead, and not reaped yet.
-        let hubs = leases.into_iter().filter(|(_, until_ms)| *until_ms > now_ms);
-        let hubs: Vec<Value> = hubs.map(|(id, _)| json!({ "self": id == me, "id": id })).collect();
+        let hubs = alive(&leases, now_ms, self.presence.hub_id());
         Ok(json!({ "hubs": hubs, "onlineUsers": online }))
     }
 }
 
 fn unavailable() -> Error {
     Error::new(Code::RedisUnavailable, "Redis does not tell which hubs are alive")
+}
+
+/// The hubs with a lease, each once, although its former incarnations' leases run out by
+/// themselves. A hub without one is dead, and not reaped yet.
+fn alive(leases: &[(String, f64)], now_ms: f64, me: &str) -> Vec<Value> {
+    let ids = leases.iter().filter(|(_, until_ms)| *until_ms > now_ms).map(|(id, _)| hub_of(id));
+    let ids: BTreeSet<&str> = ids.collect();
+    ids.into_iter().map(|id| json!({ "self": id == me, "id": id })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn incarnations_are_one_hub_and_the_dead_are_left_out() {
+        let leases = [
+            ("aaaaaaaaaaaaaaaa01", 1.0),
+            ("bbbbbbbbbbbbbbbb01", 9.0),
+            ("bbbbbbbbbbbbbbbb02", 9.0),
+            ("c", 9.0),
+        ];
+        let leases = leases.map(|(id, until_ms)| (id.to_owned(), until_ms));
+        let expected =
+            [json!({"self": true, "id": "bbbbbbbbbbbbbbbb"}), json!({"self": false, "id": "c"})];
+        assert_eq!(alive(&leases, 5.0, "bbbbbbbbbbbbbbbb"), expected);
+    }
 }

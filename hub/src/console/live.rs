@@ -82,7 +82,7 @@ impl Console {
     fn description(&self) -> serde_json::Value {
         let (config, limits) = (&self.app.config, self.app.admission.limits());
         json!({
-            "hub": self.presence.id(),
+            "hub": self.presence.hub_id(),
             "version": env!("CARGO_PKG_VERSION"),
             "startedAt": self.started_at,
             "functions": config.console.functions,

@@ -91,7 +91,7 @@ impl Incarnation {
     pub(crate) fn new(pace: PresencePace) -> Self {
         Self {
             pace,
-            id: random_id(),
+            id: id_of(&random_half()),
             rev: 0,
             revs: Vec::new(),
             former: Vec::new(),
@@ -115,7 +115,8 @@ impl Incarnation {
             if self.former.len() == PRESENCE_FORMER_MAX {
                 self.former.remove(0);
             }
-            self.former.push(std::mem::replace(&mut self.id, random_id()));
+            let next = id_of(hub_of(&self.id));
+            self.former.push(std::mem::replace(&mut self.id, next));
         }
         self.rev = 0;
         // Redis does not know the incarnation yet.
@@ -232,7 +233,20 @@ fn first_cursor() -> String {
     "0".to_owned()
 }
 
+/// The bytes of an incarnation's id that all incarnations of a hub share.
+const HUB_ID_BYTES: usize = 16;
+
+/// The hub of an incarnation: the name that stays as long as its process.
+pub(crate) fn hub_of(id: &str) -> &str {
+    id.get(..HUB_ID_BYTES).unwrap_or(id)
+}
+
+/// The id of a hub's new incarnation.
+fn id_of(hub: &str) -> String {
+    format!("{hub}{}", random_half())
+}
+
 /// Unique, because two hubs with the same id would undo each other's work; it need not be secret.
-fn random_id() -> String {
-    format!("{:032x}", fastrand::u128(..))
+fn random_half() -> String {
+    format!("{:016x}", fastrand::u64(..))
 }

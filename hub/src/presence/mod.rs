@@ -33,6 +33,8 @@ use crate::metrics::Metrics;
 use crate::presence::lease::{Answer, Chores, Incarnation, Scripts};
 use crate::presence::pass::Pass;
 
+pub(crate) use crate::presence::lease::hub_of;
+
 /// Time to collect changes: a wave of sockets costs a few commands, and the delay is not
 /// noticeable.
 const GATHER: Duration = Duration::from_millis(5);
@@ -51,8 +53,7 @@ pub struct Presence {
     changed: Notify,
     // An async lock, held across calls, which have to be sequential.
     incarnation: tokio::sync::Mutex<Incarnation>,
-    /// The id of the incarnation, readable while a call is under way.
-    id: Mutex<String>,
+    hub_id: String,
 }
 
 #[derive(Default)]
@@ -70,14 +71,15 @@ impl Presence {
             metrics,
             changes: Mutex::default(),
             changed: Notify::new(),
-            id: Mutex::new(incarnation.id().to_owned()),
+            hub_id: hub_of(incarnation.id()).to_owned(),
             incarnation: tokio::sync::Mutex::new(incarnation),
         }
     }
 
-    /// The id by which Redis knows this hub; a new one begins when either has lost its state.
-    pub(crate) fn id(&self) -> String {
-        self.id.lock().clone()
+    /// The hub's id, the same as long as the process runs. [`hub_of`] finds it in the ids of its
+    /// incarnations, of which another one begins whenever the hub or Redis has lost its state.
+    pub(crate) fn hub_id(&self) -> &str {
+        &self.hub_id
     }
 
     /// Records a user's first socket, or the loss of the last one. The caller holds the user's
@@ -201,7 +203,6 @@ impl Presence {
         // Before the walk: users that it misses arrive as changes.
         *self.changes.lock() = Changes::default();
         incarnation.begin();
-        *self.id.lock() = incarnation.id().to_owned();
         let sent = self.send_parts(incarnation, redis, users).await;
         if sent.is_err() {
             // A partly sent incarnation is treated as lost.

@@ -32,7 +32,7 @@ async fn it_begins_with_the_hub_and_with_what_was_before_the_viewer_came() {
     // In order, and none twice where history and live meet; 20 ms lie between two.
     assert!(new.is_sorted_by(|a, b| a < b), "{new:?}");
     let about = &second.hub;
-    assert_eq!(about["hub"].as_str().map(str::len), Some(32));
+    assert_eq!(about["hub"].as_str().map(str::len), Some(16));
     assert_eq!(about["version"], env!("CARGO_PKG_VERSION"));
     assert_eq!(about["functions"], "http://f:3000");
     assert_eq!(

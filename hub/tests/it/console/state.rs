@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
+use redis::AsyncCommands as _;
 use serde_json::{Value, json};
+use shared::keys::PRESENCE_LEASES;
 use tokio::net::TcpSocket;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -193,4 +195,24 @@ async fn the_fleet_is_every_hub_with_a_lease() {
         fleet["hubs"].as_array().map(Vec::len) == Some(1)
     })
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_keeps_its_id_when_redis_forgets_it() {
+    let hub = hub().await;
+    let _alice = hub.connect("alice").await;
+    hub.until_online(&["alice"]).await;
+    let me = Viewer::connect(&hub).await.hub["hub"].as_str().unwrap().to_owned();
+    let leases = async || -> Vec<String> {
+        hub.redis.connection().await.zrange(PRESENCE_LEASES, 0, -1).await.unwrap()
+    };
+    let before = leases().await;
+    hub.redis.command(&["FLUSHALL"]).await;
+    until("another incarnation", async || leases().await.iter().any(|id| !before.contains(id)))
+        .await;
+    until("the fleet was read again", async || {
+        read(&hub, "/console/fleet").await["hubs"] == json!([{"self": true, "id": me}])
+    })
+    .await;
+    assert_eq!(Viewer::connect(&hub).await.hub["hub"], me);
 }
