@@ -148,6 +148,36 @@ await() {
 
 # --- watching ------------------------------------------------------------------------------------
 
+fetch_log_rest='' fetch_warnings=''
+
+# Reads what is new in the log of the functions, from descriptor 4, and prints why resources could not
+# be fetched: their callers are told only that the source failed.
+report_failed_fetches() {
+  local line=
+  while IFS= read -r line <&4; do
+    line=$fetch_log_rest$line fetch_log_rest=
+    case $line in *'"event":"fetch_failed"'*) report_failed_fetch "$line" ;; esac
+  done
+  # The start of a line whose end is not written yet.
+  fetch_log_rest=$fetch_log_rest$line
+}
+
+# report_failed_fetch LINE: prints each reason once.
+report_failed_fetch() {
+  local text
+  text="cannot fetch the resource \"$(json_text resource "$1")\": $(json_text error "$1")"
+  case $fetch_warnings in *"$text"$'\n'*) return 0 ;; esac
+  # A source whose reasons all differ does not fill the memory.
+  [ ${#fetch_warnings} -lt 10000 ] || fetch_warnings=
+  fetch_warnings=$fetch_warnings$text$'\n'
+  warn "$text (see $LOG/functions.log)"
+}
+
+# json_text NAME LINE: a text in a line of the log, with its quotes and backslashes as they were.
+json_text() {
+  printf '%s\n' "$2" | sed -nE 's/.*"'"$1"'":"(([^"\\]|\\.)*)".*/\1/p' | sed -E 's/\\(["\\])/\1/g'
+}
+
 # make passes SIGTERM on, but not a SIGINT sent to make alone: it then waits for this script with
 # SIGINT blocked. make may also have been killed.
 make_is_leaving() {

@@ -1,6 +1,7 @@
 //! `resources.toml`: the resources that the cache serves, their sources and access rules. Also used
 //! by build.rs, and by `queues`, which must not use their keys; independent of host and engine.
 
+mod field_names;
 pub mod headers;
 pub mod param;
 mod path;
@@ -19,6 +20,7 @@ use shared::limits::{
     CACHE_VALUE_BYTES_MAX, ID_BYTES_MAX,
 };
 
+use crate::field_names::{check_file, check_resource};
 use crate::param::ParamType;
 use crate::path::{default_key, segments};
 use crate::sources::{Source, http_source, sql_source};
@@ -83,11 +85,11 @@ impl Resources {
     /// The first mistake and its line.
     pub fn parse(text: &str) -> Result<Self, Mistake> {
         let mut file = FileText(text).parse()?;
+        check_file(&file)?;
         let tables = file.tables("resource")?;
-        file.finish()?;
         let mut resources: Vec<Resource> = Vec::new();
         for mut table in tables {
-            let resource = resource(&mut table)?;
+            let resource = named_resource(&mut table)?;
             for other in &resources {
                 if may_meet(&resource.segments, &other.segments) {
                     let problem = format!("`path` is also matched by {:?}", other.path);
@@ -98,7 +100,6 @@ impl Resources {
                     return Err(table.mistake(problem));
                 }
             }
-            table.finish()?;
             resources.push(resource);
         }
         Ok(Self(resources))
@@ -151,7 +152,17 @@ fn parts(key: &Template) -> Vec<Option<String>> {
     key.parts().unwrap_or_default()
 }
 
+/// As [`resource`]; its mistakes name the resource.
+fn named_resource(table: &mut Fields<'_>) -> Result<Resource, Mistake> {
+    let Some(path) = table.peek("path").map(str::to_owned) else { return resource(table) };
+    resource(table).map_err(|Mistake { line, text }| {
+        let text = format!("{text} (resource {path:?})");
+        Mistake { line, text }
+    })
+}
+
 fn resource(table: &mut Fields<'_>) -> Result<Resource, Mistake> {
+    check_resource(table)?;
     let path = table.string("path")?.ok_or_else(|| table.mistake("`path` is missing"))?;
     let (segments, declared) = segments(&path.value).map_err(|problem| path.mistake(problem))?;
     let (params, types): (Vec<_>, Vec<_>) = declared.into_iter().unzip();

@@ -1,5 +1,6 @@
-//! `bellwire-manifest FILE ROOT`: prints the manifest in the directory ROOT, a checkout, for the
-//! resources in FILE. For `scripts/manifest`, which explains it.
+//! `bellwire-manifest FILE ROOT [NAME]`: prints the manifest in the directory ROOT, a checkout, for
+//! the resources in FILE. The output belongs into the folder of FILE, or beside a copy of FILE that
+//! is called NAME. For `scripts/manifest`, which explains it, and `scripts/up`.
 
 #![cfg_attr(test, allow(clippy::expect_used, clippy::panic, clippy::unwrap_used))]
 
@@ -14,10 +15,9 @@ use resources::Resources;
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let written = match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        [file, root] => of(file, root).and_then(|text| {
-            io::stdout().write_all(text.as_bytes()).map_err(|error| error.to_string())
-        }),
-        _ => Err("usage: bellwire-manifest FILE ROOT".to_owned()),
+        [file, root] => write_out(of(file, root, None)),
+        [file, root, name] => write_out(of(file, root, Some(name))),
+        _ => Err("usage: bellwire-manifest FILE ROOT [NAME]".to_owned()),
     };
     match written {
         Ok(()) => ExitCode::SUCCESS,
@@ -28,14 +28,58 @@ fn main() -> ExitCode {
     }
 }
 
-fn of(file: &str, root: &str) -> Result<String, String> {
+fn write_out(manifest: Result<String, String>) -> Result<(), String> {
+    io::stdout().write_all(manifest?.as_bytes()).map_err(|error| error.to_string())
+}
+
+/// The manifest for the resources in `file`. The manifest refers to the file as `name`, or else by
+/// its own name.
+///
+/// # Errors
+/// A mistake in `file`, with its path and line, or why a file cannot be read.
+fn of(file: &str, root: &str, name: Option<&str>) -> Result<String, String> {
     let read = |path: &Path| {
         std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
     };
     let resources = Resources::parse(&read(Path::new(file))?);
     let resources = resources.map_err(|mistake| format!("{file}: {mistake}"))?;
-    let name = Path::new(file).file_name().and_then(|name| name.to_str());
+    let name = name.or_else(|| Path::new(file).file_name()?.to_str());
     let name = name.ok_or_else(|| format!("{file} is not the name of a file"))?;
     let base = read(&Path::new(root).join("spin.toml"))?;
     manifest::for_resources(&base, &resources, name, root)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+    /// The manifest, or the problem, for a file of this text and name; and the file's path.
+    fn manifest_of(file: &str, text: &str, name: Option<&str>) -> (Result<String, String>, String) {
+        let path = std::env::temp_dir().join(format!("{}-{file}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        let path_text = path.to_str().unwrap().to_owned();
+        let manifest = of(&path_text, ROOT, name);
+        std::fs::remove_file(&path).unwrap();
+        (manifest, path_text)
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_the_path_that_the_user_gave() {
+        let text = "[[resource]]\npath = \"a\"\nfrsh = \"60s\"\n";
+        let (problem, path) = manifest_of("typo.toml", text, Some("resources.toml"));
+        let expected = "line 3: unknown field \"frsh\": did you mean \"fresh\"? (resource \"a\")";
+        assert_eq!(problem.unwrap_err(), format!("{path}: {expected}"));
+    }
+
+    #[test]
+    fn the_manifest_finds_the_file_or_its_copy() {
+        let source = |name: &str| format!("source = \"{name}\"");
+        let (manifest, path) = manifest_of("own.toml", "", None);
+        let name = Path::new(&path).file_name().unwrap().to_str().unwrap();
+        assert!(manifest.unwrap().contains(&source(name)));
+        let (manifest, _) = manifest_of("copied.toml", "", Some("resources.toml"));
+        assert!(manifest.unwrap().contains(&source("resources.toml")));
+    }
 }

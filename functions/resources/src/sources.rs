@@ -55,7 +55,6 @@ pub fn sql_source(mut table: Fields<'_>, params: &[String]) -> Result<Source, Mi
         (None, Some(sqlite), Some(postgres)) => Source::Sql { sqlite, postgres },
         _ => return Err(table.mistake("`sql` needs `query`, or `sqlite` and `postgres`")),
     };
-    table.finish()?;
     Ok(origin)
 }
 
@@ -87,7 +86,6 @@ pub fn http_source(mut table: Fields<'_>, params: &[String]) -> Result<Source, M
         let target = Template::parse(target, params, Braces::Strict)?;
         Ok(HttpOrigin { is_tls, host, target, honours_cache_control, headers })
     })?;
-    table.finish()?;
     Ok(Source::Http(origin.value))
 }
 

@@ -1,6 +1,7 @@
 //! Valid declarations, and the errors about mistakes.
 #![allow(clippy::unwrap_used, reason = "how a test fails")]
 
+mod field_names;
 mod headers;
 
 use std::time::Duration;
@@ -77,19 +78,12 @@ fn mistakes_have_a_line_and_a_name() {
             "`local` must be at most 10 s",
         ),
         ("[[resource]]\npath = \"a\"\nfresh = \"1s\"\n", 1, "needs a source"),
-        ("resources = []\n", 1, "`resources` is not one of resource"),
         ("[resource]\npath = \"a\"\n", 1, "[[resource]]"),
     ] {
         let problem = mistake(text);
         assert!(problem.starts_with(&format!("line {line}: ")), "{text}: {problem}");
         assert!(problem.contains(named), "{text}: {problem}");
     }
-    let unknown = format!("{valid}frehs = \"1s\"\n");
-    assert_eq!(
-        mistake(&unknown),
-        "line 5: `frehs` is not one of path, key, tags, access, fresh, stale, error, absent, \
-         cool_down, timeout, soft_timeout, local, bytes_max, sql, http"
-    );
     let twice = format!("{valid}{valid}");
     assert!(mistake(&twice).contains("also matched by \"a\""), "{}", mistake(&twice));
     let same_key = format!("{valid}{}key = \"a\"\n", valid.replace("\"a\"", "\"b\""));

@@ -58,15 +58,19 @@ impl<'a> FileText<'a> {
     }
 }
 
-/// The fields of one table; those left at the end are unknown.
+/// The fields of one table.
 pub struct Fields<'a> {
     file: FileText<'a>,
     /// The table's name with a trailing dot; empty for the file itself.
     path: String,
     pub span: Range<usize>,
     table: DeTable<'a>,
-    /// The fields that were asked for, whether or not they exist.
-    known: Vec<String>,
+}
+
+/// A field that its table does not have.
+pub struct Unknown {
+    pub name: String,
+    pub line: usize,
 }
 
 /// A field's value and its place.
@@ -97,12 +101,25 @@ impl<T> Field<T> {
 
 impl<'a> Fields<'a> {
     fn new(file: FileText<'a>, path: String, span: Range<usize>, table: DeTable<'a>) -> Self {
-        Self { file, path, span, table, known: Vec::new() }
+        Self { file, path, span, table }
     }
 
-    fn remove(&mut self, name: &str) -> Option<Spanned<DeValue<'a>>> {
-        self.known.push(name.to_owned());
-        self.table.remove(name)
+    /// The first field in the file whose name is not one of `known`.
+    pub fn unknown(&self, known: &[&str]) -> Option<Unknown> {
+        unknown(self.file, &self.table, known)
+    }
+
+    /// As [`Fields::unknown`], in the table of this name, if there is one.
+    pub fn unknown_in(&self, name: &str, known: &[&str]) -> Option<Unknown> {
+        match self.table.get(name)?.get_ref() {
+            DeValue::Table(table) => unknown(self.file, table, known),
+            _ => None,
+        }
+    }
+
+    /// The value of a string, without taking it.
+    pub fn peek(&self, name: &str) -> Option<&str> {
+        self.table.get(name)?.get_ref().as_str()
     }
 
     /// A mistake in this table as a whole.
@@ -111,7 +128,7 @@ impl<'a> Fields<'a> {
     }
 
     fn take(&mut self, name: &str) -> Option<Field<DeValue<'a>>> {
-        let value = self.remove(name)?;
+        let value = self.table.remove(name)?;
         let line_of = self.file.mistake(&value.span(), "");
         Some(Field { value: value.into_inner(), name: format!("{}{name}", self.path), line_of })
     }
@@ -189,7 +206,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// The value is not a table.
     pub fn table(&mut self, name: &str) -> Result<Option<Self>, Mistake> {
-        let Some(value) = self.remove(name) else { return Ok(None) };
+        let Some(value) = self.table.remove(name) else { return Ok(None) };
         let span = value.span();
         match value.into_inner() {
             DeValue::Table(table) => {
@@ -221,7 +238,7 @@ impl<'a> Fields<'a> {
     /// # Errors
     /// The value is not an array of tables.
     pub fn tables(&mut self, name: &str) -> Result<Vec<Self>, Mistake> {
-        let Some(value) = self.remove(name) else { return Ok(Vec::new()) };
+        let Some(value) = self.table.remove(name) else { return Ok(Vec::new()) };
         let span = value.span();
         let wrong = |span: &Range<usize>| {
             self.file.mistake(span, format!("`{name}` must be written as [[{name}]]"))
@@ -236,21 +253,13 @@ impl<'a> Fields<'a> {
         };
         items.into_iter().map(table).collect()
     }
+}
 
-    /// Ends parsing.
-    ///
-    /// # Errors
-    /// A field that was not taken.
-    pub fn finish(self) -> Result<(), Mistake> {
-        match self.table.iter().next() {
-            None => Ok(()),
-            Some((name, _)) => {
-                let (path, known) = (&self.path, self.known.join(", "));
-                let text = format!("`{path}{}` is not one of {known}", name.get_ref());
-                Err(self.file.mistake(&name.span(), text))
-            }
-        }
-    }
+fn unknown(file: FileText<'_>, table: &DeTable<'_>, known: &[&str]) -> Option<Unknown> {
+    let is_known = |name: &str| known.contains(&name);
+    let names = table.iter().map(|(name, _)| name).filter(|name| !is_known(name.get_ref()));
+    let first = names.min_by_key(|name| name.span().start)?;
+    Some(Unknown { name: first.get_ref().to_string(), line: file.mistake(&first.span(), "").line })
 }
 
 /// Parses a number with its unit.

@@ -174,7 +174,7 @@ fn found(content: Content) -> Result<(Option<Vec<u8>>, String), Error> {
             Err(Error::new(Code::OriginTimeout, "the source did not answer in time"))
         }
         Content::Failed(FetchError::Failed(_)) => {
-            Err(Error::new(Code::OriginFailed, "the source failed"))
+            Err(Error::new(Code::OriginFailed, "the source failed; the log says why"))
         }
     }
 }
@@ -304,5 +304,12 @@ mod tests {
         let failed = FetchError::TimedOut;
         let failed = Answer { content: Content::Failed(failed), ..answer(How::Bypass, 0) };
         assert_eq!(cache_status(&failed), "bellwire; fwd=bypass");
+    }
+
+    #[test]
+    fn a_caller_is_not_told_what_the_database_said() {
+        let failed = FetchError::Failed("no such table: salaries".to_owned());
+        let error = found(Content::Failed(failed)).err().map(|error| error.detail().to_owned());
+        assert_eq!(error.as_deref(), Some("the source failed; the log says why"));
     }
 }
