@@ -77,7 +77,7 @@ impl Api {
             let unsuccessful = match timeout(time, self.attempt(&call)).await {
                 Ok(Ok(answer)) => return Ok(answer),
                 Ok(Err(unsuccessful)) => unsuccessful,
-                Err(_) => self.late(&call),
+                Err(_) => self.late(&call, time),
             };
             let Unsuccessful { cause, failure } = unsuccessful;
             match attempts.next(cause, Instant::now(), fastrand::f64()) {
@@ -154,8 +154,9 @@ impl Api {
         Unsuccessful { cause, failure }
     }
 
-    fn late(&self, call: &Call) -> Unsuccessful {
-        let seconds = self.timeout.as_secs_f64();
+    /// `waited` is less than the timeout where a deadline came first.
+    fn late(&self, call: &Call, waited: Duration) -> Unsuccessful {
+        let seconds = (waited.as_secs_f64() * 10.0).round() / 10.0;
         let text = format!("no answer to {} from {} within {seconds} s", call.shown(), self.base);
         let failure = Failure::unreachable(text).hint("--timeout waits longer");
         unanswered(failure)
@@ -185,4 +186,21 @@ fn innermost(error: &ClientError) -> String {
         cause = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::Repeat;
+
+    #[tokio::test]
+    async fn a_late_answer_names_the_time_that_was_waited() {
+        // It accepts, and never answers.
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let api = Api::new(&url, None, Duration::from_secs(60)).unwrap();
+        let api = api.until(Instant::now() + Duration::from_millis(200));
+        let failure = api.send(Call::get("/x").repeat(Repeat::Never)).await.unwrap_err();
+        assert!(failure.detail.contains(" within 0."), "{failure}");
+    }
 }

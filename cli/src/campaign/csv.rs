@@ -9,6 +9,8 @@ use serde_json::value::to_raw_value;
 use serde_json::{Map, Value};
 use shared::campaign::Recipient;
 
+use super::header::{self, FCM_TOKEN, USER_ID};
+use super::quotes::Quotes;
 use crate::output::counted;
 
 /// The parts of a file, in order.
@@ -39,29 +41,30 @@ pub struct WrongRow {
     pub problem: String,
 }
 
-/// The columns with a meaning.
-const USER_ID: &str = "userId";
-const FCM_TOKEN: &str = "fcmToken";
-
 impl Users {
     /// Reads all rows; parts have at most `users_max` users and begin a new one after `bytes_max`.
     ///
     /// # Errors
     /// Every wrong row; a missing header is one of line 1.
     pub fn read(from: impl Read, users_max: u64, bytes_max: usize) -> Result<Self, Vec<WrongRow>> {
+        let from = Quotes::new(from);
         let mut reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(from);
         let header = reader.headers().map_err(|error| vec![wrong_csv(1, &error)])?.clone();
-        check_header(&header).map_err(|problem| vec![WrongRow { line: 1, problem }])?;
-        let users = Users { fields: fields_of(&header), ..Users::default() };
+        header::check(&header).map_err(|problem| vec![WrongRow { line: 1, problem }])?;
+        let users = Users { fields: header::fields(&header), ..Users::default() };
         let mut gathering = Gathering { users_max, bytes_max, users };
         let (mut wrong, mut lines) = (Vec::new(), HashMap::new());
-        let mut row = StringRecord::new();
+        let (mut row, mut wrong_before_last) = (StringRecord::new(), 0);
         loop {
             // Where the row begins: quoted texts may have several lines.
             let line = reader.position().line();
-            match reader.read_record(&mut row) {
-                Ok(false) => break,
-                Ok(true) => {
+            let read = reader.read_record(&mut row);
+            if matches!(read, Ok(false)) {
+                break;
+            }
+            wrong_before_last = wrong.len();
+            match read {
+                Ok(_) => {
                     let line = row.position().map_or(line, csv::Position::line);
                     match user(&header, &row, line, &mut lines) {
                         Ok(json) => gathering.add(&json, &header, &row),
@@ -71,27 +74,16 @@ impl Users {
                 Err(error) => wrong.push(wrong_csv(line, &error)),
             }
         }
+        if let Some(line) = reader.get_ref().open_since() {
+            // All rows after the quote are in the last row, and whatever is wrong with that.
+            wrong.truncate(wrong_before_last);
+            wrong.push(WrongRow { line, problem: UNCLOSED.to_owned() });
+        }
         if wrong.is_empty() { Ok(gathering.finish()) } else { Err(wrong) }
     }
 }
 
-fn check_header(header: &StringRecord) -> Result<(), String> {
-    if !header.iter().any(|name| name == USER_ID) {
-        let named = header.iter().take(5).collect::<Vec<_>>().join(", ");
-        return Err(format!("the header has no column `userId` (it has: {named})"));
-    }
-    let mut seen = std::collections::HashSet::new();
-    match header.iter().find(|name| !seen.insert(*name)) {
-        Some(name) => Err(format!("the header has the column `{name}` twice")),
-        None => Ok(()),
-    }
-}
-
-/// The columns without a meaning, none of which a user has yet.
-fn fields_of(header: &StringRecord) -> BTreeMap<String, u64> {
-    let names = header.iter().filter(|name| ![USER_ID, FCM_TOKEN].contains(name));
-    names.map(|name| (name.to_owned(), 0)).collect()
-}
+const UNCLOSED: &str = "the quote of a cell that begins here is never closed";
 
 /// A row as the JSON of a user; `lines` has the line of each user so far.
 fn user(
@@ -240,6 +232,7 @@ mod tests {
             ("", "no column `userId`"),
             ("user,name\nalice,A\n", "no column `userId` (it has: user, name)"),
             ("userId,a,a\n", "the column `a` twice"),
+            ("userId,,a,\nalice,,A,\n", "column 2 has no name"),
         ] {
             let wrong = read(text).unwrap_err();
             assert_eq!((wrong.len(), wrong[0].line), (1, 1));
@@ -247,6 +240,20 @@ mod tests {
         }
         let wrong = read("userId,first name\nalice,A\n").unwrap_err();
         assert!(wrong[0].problem.contains("first name"), "{wrong:?}");
+    }
+
+    #[test]
+    fn a_cell_that_is_never_closed_swallows_no_users() {
+        for (text, line) in [
+            ("userId,name\nalice,\"A\nbob,B\ncarol,C", 2),
+            ("userId,name\nalice,A\nbob,B\n\"carol,C\n", 4),
+            ("userId,\"name\nalice,A\n", 1),
+        ] {
+            let wrong = read(text).unwrap_err();
+            assert_eq!(wrong, [WrongRow { line, problem: UNCLOSED.to_owned() }], "{text:?}");
+        }
+        let wrong = read("userId,name\nb o b,\"B\"\nalice,\"A\n").unwrap_err();
+        assert_eq!(wrong.iter().map(|row| row.line).collect::<Vec<_>>(), [2, 3], "{wrong:?}");
     }
 
     #[test]

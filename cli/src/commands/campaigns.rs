@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Context;
 use crate::api::{Api, Call, Repeat, join};
 use crate::args::{CampaignCommand, Load};
-use crate::campaign::{Push, Users, WrongRow, read_template};
+use crate::campaign::{Users, WrongRow, check_fields, read_template};
 use crate::failure::{Failure, Kind, Outcome};
 use crate::files;
 use crate::limits::{CSV_BYTES_MAX, LOAD_BYTES, WRONG_ROWS_SHOWN};
@@ -51,11 +51,12 @@ async fn load(context: &Context, args: &Load) -> Outcome {
     let name = name(args)?;
     let push = args.push.as_deref().map(read_template).transpose()?;
     let users = read_users(&args.file, u64::from(args.batch))?;
-    if let Some(push) = &push {
-        let warnings = check_fields(push, &users, &args.file)?;
-        if !context.output.json {
-            warnings.iter().for_each(note);
-        }
+    let warnings = match &push {
+        Some(push) => check_fields(push, &users, &args.file.display().to_string())?,
+        None => Vec::new(),
+    };
+    if !context.output.json {
+        warnings.iter().for_each(|warning| note(format!("warning: {warning}")));
     }
     let api = context.functions()?;
     let path = join(["campaigns", &args.id, "users"]);
@@ -75,6 +76,9 @@ async fn load(context: &Context, args: &Load) -> Outcome {
         let mut done = json!({"campaign": args.id, "users": users.count, "remaining": remaining});
         if let Some(push) = push {
             done["push"] = push;
+        }
+        if !warnings.is_empty() {
+            done["warnings"] = warnings.into();
         }
         return Ok(context.output.json(&done)?);
     }
@@ -128,35 +132,6 @@ fn read_users(path: &Path, users_max: u64) -> Outcome<Users> {
         Ok(users) => Ok(users),
         Err(wrong) => Err(wrong_rows(&shown.to_string(), &wrong)),
     }
-}
-
-/// Whether the file has the fields that the push needs, with a warning for each that some users do
-/// not have: they get no push.
-fn check_fields(push: &Push, users: &Users, file: &Path) -> Outcome<Vec<String>> {
-    let (file, mut warnings) = (file.display(), Vec::new());
-    for field in &push.fields {
-        match users.fields.get(field) {
-            Some(&count) if count < users.count => {
-                let without = counted(users.count - count, "user", "users");
-                warnings.push(format!(
-                    "warning: {without} of {file} without `{field}`: no push for them"
-                ));
-            }
-            Some(_) => {}
-            None => {
-                let names: Vec<&str> = users.fields.keys().map(String::as_str).collect();
-                let known = match names.is_empty() {
-                    true => "it has no fields".to_owned(),
-                    false => format!("its fields: {}", names.join(", ")),
-                };
-                return Err(Failure::usage(format!(
-                    "the template needs `{{{{{field}}}}}`, and {file} has no such column ({known}); \
-                     nobody was added"
-                )));
-            }
-        }
-    }
-    Ok(warnings)
 }
 
 fn wrong_rows(file: &str, wrong: &[WrongRow]) -> Failure {

@@ -4,8 +4,9 @@ use serde_json::Value;
 
 use super::fix;
 use super::look::{Look, Server, get};
-use super::report::{Findings, Part};
-use crate::failure::{Failure, Outcome};
+use super::part::Part;
+use super::report::Findings;
+use crate::failure::Outcome;
 
 /// The calls of this command, as docs/openapi.json names them.
 const CALLS: [&str; 24] = [
@@ -41,17 +42,10 @@ pub async fn check(look: &Look<'_>) -> Outcome<Findings> {
     match answer.and_then(|answer| answer.json::<Value>()) {
         Ok(document) => compare(&document, &mut findings),
         Err(failure) => {
-            findings.unchecked(Part::Functions, "contract", &failure, fix_of(&failure));
+            findings.unchecked(Part::Functions, "contract", &failure, fix::of(&failure));
         }
     }
     Ok(findings)
-}
-
-fn fix_of(failure: &Failure) -> &'static str {
-    match failure.code {
-        None => "is this Bellwire? Look at --url or BELLWIRE_URL, and at the functions' log",
-        Some(_) => fix::of(failure),
-    }
 }
 
 fn compare(document: &Value, findings: &mut Findings) {

@@ -4,7 +4,8 @@ use serde::Deserialize;
 use tokio::try_join;
 
 use super::look::{Look, Server, get};
-use super::report::{Findings, Part};
+use super::part::Part;
+use super::report::Findings;
 use super::{Alive, clocks, fix};
 use crate::api::{Call, Repeat};
 use crate::failure::{Failure, Kind, Outcome};
@@ -15,13 +16,14 @@ use crate::secrets::Token;
 pub async fn alive(look: &Look<'_>) -> Outcome<Alive> {
     let mut findings = Findings::default();
     let answer = look.short_api(Server::Functions)?.send(get("/healthz")).await;
+    let answer = answer.and_then(|answer| look.expect_ok(Server::Functions, answer));
     match &answer {
         Ok(answer) => {
             findings.ok("functions", format!("answer at {}", look.url(Server::Functions)));
             clocks::check(answer, "the functions", &mut findings);
         }
         Err(failure) => {
-            let fix = "start them, or correct --url or BELLWIRE_URL";
+            let fix = fix::of_absent(failure, Server::Functions);
             findings.failure(Part::Functions, "functions", failure, fix);
         }
     }
@@ -31,7 +33,8 @@ pub async fn alive(look: &Look<'_>) -> Outcome<Alive> {
 /// Whether they can serve requests.
 pub async fn ready(look: &Look<'_>) -> Outcome<Findings> {
     let (check, mut findings) = ("functions ready", Findings::default());
-    match look.api(Server::Functions, None)?.send(get("/readyz")).await {
+    let answer = look.api(Server::Functions, None)?.send(get("/readyz")).await;
+    match answer.and_then(|answer| look.expect_ok(Server::Functions, answer)) {
         Ok(_) => findings.ok(check, "key, Redis and record are usable"),
         Err(failure) => findings.failure(Part::Functions, check, &failure, fix::of(&failure)),
     }
@@ -91,7 +94,9 @@ fn unknown(check: &str, failure: &Failure, scope: &str, findings: &mut Findings)
         (Kind::Unauthorized, Some("forbidden")) => {
             findings.skipped(check, format!("the token lacks {scope}"));
         }
-        (Kind::Unauthorized, _) => findings.skipped(check, "not checked: the token is rejected"),
+        (Kind::Unauthorized, Some(_)) => {
+            findings.skipped(check, "not checked: the token is rejected");
+        }
         _ => findings.unchecked(Part::Functions, check, failure, fix::of(failure)),
     }
 }

@@ -1,7 +1,8 @@
 //! The hub: alive and ready.
 
 use super::look::{Look, Server, get};
-use super::report::{Findings, Part};
+use super::part::Part;
+use super::report::Findings;
 use super::{Alive, clocks, fix};
 use crate::failure::Outcome;
 
@@ -9,13 +10,14 @@ use crate::failure::Outcome;
 pub async fn alive(look: &Look<'_>) -> Outcome<Alive> {
     let mut findings = Findings::default();
     let answer = look.short_api(Server::Hub)?.send(get("/healthz")).await;
+    let answer = answer.and_then(|answer| look.expect_ok(Server::Hub, answer));
     match &answer {
         Ok(answer) => {
             findings.ok("hub", format!("answers at {}", look.url(Server::Hub)));
             clocks::check(answer, "the hub", &mut findings);
         }
         Err(failure) => {
-            let fix = "start it, or correct --hub-url or BELLWIRE_HUB_URL";
+            let fix = fix::of_absent(failure, Server::Hub);
             findings.failure(Part::Hub, "hub", failure, fix);
         }
     }
@@ -25,7 +27,8 @@ pub async fn alive(look: &Look<'_>) -> Outcome<Alive> {
 /// Whether it may get sockets.
 pub async fn ready(look: &Look<'_>) -> Outcome<Findings> {
     let mut findings = Findings::default();
-    match look.api(Server::Hub, None)?.send(get("/readyz")).await {
+    let answer = look.api(Server::Hub, None)?.send(get("/readyz")).await;
+    match answer.and_then(|answer| look.expect_ok(Server::Hub, answer)) {
         Ok(_) => findings.ok("hub ready", "it has a key, and hears Redis"),
         Err(failure) => findings.failure(Part::Hub, "hub ready", &failure, fix::of(&failure)),
     }

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use tokio::time::Instant;
 
-use crate::api::{Api, Call, Repeat};
-use crate::failure::Outcome;
+use crate::api::{Answer, Api, Call, Repeat};
+use crate::failure::{Failure, Outcome};
 use crate::secrets::Token;
 use crate::settings::Settings;
 
@@ -60,6 +61,26 @@ impl<'a> Look<'a> {
     /// As [`Look::api`].
     pub fn short_api(&self, server: Server) -> Outcome<Api> {
         Api::new(self.url(server), None, self.short_limit())
+    }
+
+    /// An answer of `/healthz` or `/readyz` that Bellwire gave: any web server may answer them.
+    ///
+    /// # Errors
+    /// It is not `{"status":"ok"}`.
+    pub fn expect_ok(&self, server: Server, answer: Answer) -> Outcome<Answer> {
+        match answer.json::<Value>() {
+            Ok(body) if body["status"] == "ok" => Ok(answer),
+            _ => Err(self.another_server(server)),
+        }
+    }
+
+    /// The failure of a server that is not Bellwire's.
+    pub fn another_server(&self, server: Server) -> Failure {
+        let wanted = match server {
+            Server::Functions => "the address of Bellwire's functions",
+            Server::Hub => "Bellwire's hub",
+        };
+        Failure::failed(format!("{} is not {wanted}", self.url(server)))
     }
 }
 

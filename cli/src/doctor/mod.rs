@@ -11,6 +11,7 @@ mod fix;
 mod functions;
 mod hub;
 mod look;
+mod part;
 mod postgres;
 mod redis;
 mod report;
@@ -53,13 +54,13 @@ pub async fn run(
     env: &dyn Fn(&str) -> Option<String>,
 ) -> Outcome<ExitCode> {
     let stores = Stores::read(args, env)?;
+    // Once: standard input gives it only once. Before the time begins: its writer may be slow.
+    let token = context.settings.token.read();
     let look = Look::begin(&context.settings);
     if !context.output.json {
         let seconds = look.limit().as_secs();
         note(paint(DIM, format!("looking at everything, for {seconds} s at most")));
     }
-    // Once: standard input gives it only once.
-    let token = context.settings.token.read();
     let (functions, hub) = try_join!(functions::alive(&look), hub::alive(&look))?;
     let there = There { functions: functions.is_there, hub: hub.is_there };
     let key = &context.settings.key;

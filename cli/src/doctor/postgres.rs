@@ -5,7 +5,8 @@ use tokio_postgres::{Client, Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::look::Look;
-use super::report::{Findings, Part};
+use super::part::Part;
+use super::report::Findings;
 use crate::output::counted;
 use crate::tls;
 

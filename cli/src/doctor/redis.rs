@@ -1,4 +1,6 @@
-//! Redis itself: its version and settings, on every master.
+//! Redis itself: its version and settings, on every master; [`servers`] connects to them.
+
+mod servers;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,12 +8,14 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use native::redis::RedisTarget;
 use redis::aio::MultiplexedConnection;
-use redis::{RedisResult, cmd};
-use shared::cluster::Server;
+use redis::{ErrorKind, RedisError, RedisResult, cmd};
 use tokio::time::{timeout, timeout_at};
 
 use super::look::Look;
-use super::report::{Findings, Part};
+use super::part::Part;
+use super::report::Findings;
+
+use servers::Master;
 
 /// Connections that one host of functions may open: docs/operations.md, "Sizing".
 const CONNECTIONS_PER_HOST: u64 = 500;
@@ -31,8 +35,8 @@ pub async fn check(url: &str, look: &Look<'_>) -> Findings {
             return findings;
         }
     };
-    let problem = match timeout(limit, servers(&target)).await {
-        Ok(Ok(servers)) => return all(servers, look).await,
+    let problem = match timeout(limit, servers::masters(&target, limit)).await {
+        Ok(Ok(masters)) => return all(masters, look).await,
         Ok(Err(detail)) => format!("{target}: {detail}"),
         Err(_) => format!("{target} does not answer within {} s", limit.as_secs_f64()),
     };
@@ -40,89 +44,49 @@ pub async fn check(url: &str, look: &Look<'_>) -> Findings {
     findings
 }
 
-/// Looks at all servers at the same time.
-async fn all(servers: Vec<(Server, MultiplexedConnection)>, look: &Look<'_>) -> Findings {
-    let many = servers.len() > 1;
-    let looks = servers.into_iter().map(|(server, connection)| async move {
+/// Looks at all servers at the same time. Each master of a cluster that does not work is a failure of
+/// its own.
+async fn all(masters: Vec<Master>, look: &Look<'_>) -> Findings {
+    let many = masters.len() > 1;
+    let looks = masters.into_iter().map(|Master { server, connection }| async move {
         let name = if many { format!("Redis {server}") } else { "Redis".to_owned() };
         let mut findings = Findings::default();
-        let looking = look_at(&name, connection, &mut findings);
-        if timeout_at(look.deadline, looking).await.is_err() {
-            findings.broken(Part::Redis, &name, "it does not answer in time", FIX);
+        if let Err(problem) = one(&name, connection, look, &mut findings).await {
+            match many {
+                true => findings.wrong(&name, problem, FIX),
+                false => findings.broken(Part::Redis, &name, problem, FIX),
+            }
         }
         findings
     });
     join_all(looks).await.into_iter().fold(Findings::default(), Findings::and)
 }
 
+async fn one(
+    name: &str,
+    connection: Result<MultiplexedConnection, String>,
+    look: &Look<'_>,
+    findings: &mut Findings,
+) -> Result<(), String> {
+    let looking = look_at(name, connection?, findings);
+    timeout_at(look.deadline, looking).await.unwrap_or_else(|_| Err(LATE.to_owned()))
+}
+
+const LATE: &str = "it does not answer in time";
+
 const FIX: &str = "correct --redis-url or BELLWIRE_REDIS_URL, or look at the Redis server: \
                    `redis-cli ping` must answer PONG";
 
-/// Every master that is known, connected.
-async fn servers(target: &RedisTarget) -> Result<Vec<(Server, MultiplexedConnection)>, String> {
-    let topology = target.topology();
-    let mut problem = "no server is known".to_owned();
-    for seed in &topology.address().seeds {
-        let mut connection = match connect(&topology, seed).await {
-            Ok(connection) => connection,
-            Err(error) => {
-                problem = short(&error);
-                continue;
-            }
-        };
-        if topology.is_one() {
-            return Ok(vec![(seed.clone(), connection)]);
-        }
-        if !topology.is_cluster() {
-            return Err(
-                "doctor looks at single servers and clusters, not behind Sentinel: give it \
-                        the master"
-                    .to_owned(),
-            );
-        }
-        let mut all = Vec::new();
-        for master in masters(&mut connection).await.map_err(|error| short(&error))? {
-            let connection = connect(&topology, &master).await;
-            all.push((master, connection.map_err(|error| short(&error))?));
-        }
-        return Ok(all);
-    }
-    Err(problem)
-}
-
-async fn connect(
-    topology: &native::redis::Topology,
-    server: &Server,
-) -> RedisResult<MultiplexedConnection> {
-    topology.client_of(server)?.get_multiplexed_async_connection().await
-}
-
-/// The masters of a cluster that have slots.
-async fn masters(connection: &mut MultiplexedConnection) -> RedisResult<Vec<Server>> {
-    let text: String = cmd("CLUSTER").arg("NODES").query_async(connection).await?;
-    Ok(text.lines().filter_map(master).collect())
-}
-
-/// `<id> <ip>:<port>@<bus>[,<host name>] <flags> … <slots>` of a master.
-fn master(line: &str) -> Option<Server> {
-    let mut words = line.split(' ');
-    let (address, flags) = (words.nth(1)?, words.next()?);
-    let has_slots = words.nth(5).is_some();
-    if !flags.split(',').any(|flag| flag == "master") || !has_slots || flags.contains("fail") {
-        return None;
-    }
-    let (address, host_name) = address.split_once(',').unwrap_or((address, ""));
-    let (host, port) = address.split('@').next()?.rsplit_once(':')?;
-    let host = if host_name.is_empty() { host } else { host_name };
-    Some(Server { host: host.to_owned(), port: port.parse().ok()? })
-}
-
-async fn look_at(name: &str, mut connection: MultiplexedConnection, findings: &mut Findings) {
+/// # Errors
+/// It does not answer at all.
+async fn look_at(
+    name: &str,
+    mut connection: MultiplexedConnection,
+    findings: &mut Findings,
+) -> Result<(), String> {
     let begun = Instant::now();
     let pong: RedisResult<String> = cmd("PING").query_async(&mut connection).await;
-    if let Err(error) = pong {
-        return findings.broken(Part::Redis, name, short(&error), FIX);
-    }
+    pong.map_err(|error| short(&error))?;
     let took = begun.elapsed();
     let info: RedisResult<String> = cmd("INFO").query_async(&mut connection).await;
     match info {
@@ -139,6 +103,7 @@ async fn look_at(name: &str, mut connection: MultiplexedConnection, findings: &m
             Err(error) => findings.skipped(&format!("{name} {setting}"), short(error)),
         }
     }
+    Ok(())
 }
 
 fn values(info: &str) -> Values {
@@ -213,8 +178,10 @@ fn pubsub_limit(value: &str) -> Option<(u64, u64, u64)> {
 }
 
 /// An error without the URL.
-fn short(error: &redis::RedisError) -> String {
+fn short(error: &RedisError) -> String {
     match (error.code(), error.detail()) {
+        _ if error.is_timeout() => LATE.to_owned(),
+        _ if error.kind() == ErrorKind::Parse => "it does not speak Redis's protocol".to_owned(),
         (Some(code), Some(detail)) => format!("{code} {detail}"),
         _ => error.to_string(),
     }
@@ -225,19 +192,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn masters_with_slots_are_found() {
-        let line = "07c3 10.0.0.1:30004@31004,db1 master - 0 1426238317239 4 connected 0-5460";
-        let found = master(line).unwrap();
-        assert_eq!((&*found.host, found.port), ("db1", 30004));
-        for line in [
-            "e7d1 127.0.0.1:30002@31002 slave 07c3 0 1426238316232 2 connected",
-            "67ed 127.0.0.1:30003@31003 master - 0 1426238316232 2 connected",
-            "67ed 127.0.0.1:30003@31003 master,fail - 0 1426238316232 2 connected 1-2",
-            "",
-        ] {
-            assert!(master(line).is_none(), "{line}");
-        }
-        assert!(master("8a 127.0.0.1:1@2 myself,master - 0 0 1 connected 5").is_some());
+    fn errors_say_what_the_server_does() {
+        let late = RedisError::from(std::io::Error::from(std::io::ErrorKind::TimedOut));
+        assert_eq!(short(&late), "it does not answer in time");
+        let odd = RedisError::from((ErrorKind::Parse, "unexpected `H`"));
+        assert_eq!(short(&odd), "it does not speak Redis's protocol");
+        let refused = RedisError::from(std::io::Error::from(std::io::ErrorKind::ConnectionRefused));
+        assert_eq!(short(&refused), "connection refused");
     }
 
     #[test]

@@ -1,47 +1,15 @@
 //! What the checks found, and the lines that say so. A cause counts once, however many checks fail
 //! from it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::process::ExitCode;
 
 use serde_json::json;
 
+use super::part::Part;
 use crate::failure::{Failure, Kind, Outcome};
 use crate::output::{BAD, DIM, GOOD, Output, WARN, clean, paint};
-
-/// What may not answer, so that several checks fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    Functions,
-    Hub,
-    Redis,
-    Record,
-}
-
-impl Part {
-    /// What a failure comes from, if it is not the call itself: what `asked` named, or `asked` itself
-    /// if it did not answer.
-    fn behind(failure: &Failure, asked: Part) -> Option<Part> {
-        match failure.code.as_deref() {
-            Some("redis_unavailable") => Some(Part::Redis),
-            Some("record_unavailable") => Some(Part::Record),
-            None if failure.kind == Kind::Unreachable => Some(asked),
-            _ => None,
-        }
-    }
-
-    /// Why something was not checked.
-    fn reason(self, failure: &Failure) -> String {
-        match self {
-            Part::Functions => "the functions do not answer".to_owned(),
-            Part::Hub => "the hub does not answer".to_owned(),
-            Part::Redis if failure.detail.contains("does not answer") => {
-                "Redis does not answer".to_owned()
-            }
-            Part::Redis | Part::Record => failure.detail.clone(),
-        }
-    }
-}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -66,8 +34,37 @@ struct Finding {
 #[derive(Debug)]
 struct Cause {
     part: Part,
-    /// The detail if an earlier finding has the same cause.
-    again: String,
+    again: Again,
+}
+
+/// What a finding says if an earlier one has the same cause.
+#[derive(Debug)]
+enum Again {
+    /// It does not work either. That the cause is the same one is a guess: the Redis of a URL need not
+    /// be that of the functions.
+    Broken,
+    /// It was not checked, and why.
+    Unchecked(String),
+}
+
+impl Finding {
+    /// The finding as it is after another one of the same cause, whose advice is `known`.
+    fn repeated(mut self, again: Again, known: &str) -> Self {
+        match again {
+            Again::Broken => {
+                self.detail += "; probably the same cause as above";
+                if self.fix == known {
+                    self.fix.clear();
+                }
+            }
+            Again::Unchecked(why) => {
+                self.verdict = Verdict::Skipped;
+                self.detail = why;
+                self.fix.clear();
+            }
+        }
+        self
+    }
 }
 
 /// What some checks found, in the order of their lines.
@@ -92,9 +89,8 @@ impl Findings {
 
     /// This part itself does not work.
     pub fn broken(&mut self, part: Part, check: &str, detail: impl Into<String>, fix: &str) {
-        let detail = detail.into();
-        let again = format!("{detail}; the same cause as above");
-        self.add(Verdict::Wrong, check, detail, fix, Some(Cause { part, again }));
+        let cause = Some(Cause { part, again: Again::Broken });
+        self.add(Verdict::Wrong, check, detail.into(), fix, cause);
     }
 
     /// The failure of a call to `asked`, about the state of what was asked.
@@ -109,16 +105,16 @@ impl Findings {
     pub fn unchecked(&mut self, asked: Part, check: &str, failure: &Failure, fix: &str) {
         let detail = failure.detail.clone();
         let cause = Part::behind(failure, asked).map(|part| {
-            let again = format!("not checked: {}", part.reason(failure));
-            Cause { part, again }
+            let why = format!("not checked: {}", part.reason(failure));
+            Cause { part, again: Again::Unchecked(why) }
         });
         self.add(Verdict::Wrong, check, detail, fix, cause);
     }
 
     /// The call to `asked` has not ended, which may be only its work.
     pub fn slow(&mut self, asked: Part, check: &str, failure: &Failure, fix: &str) {
-        let again = format!("not checked: {}", asked.reason(failure));
-        let cause = Some(Cause { part: asked, again });
+        let why = format!("not checked: {}", asked.reason(failure));
+        let cause = Some(Cause { part: asked, again: Again::Unchecked(why) });
         self.add(Verdict::Warning, check, failure.detail.clone(), fix, cause);
     }
 
@@ -151,13 +147,13 @@ pub struct Report {
     output: Output,
     wrong: u32,
     doubtful: u32,
-    /// The causes that have a line.
-    causes: BTreeSet<Part>,
+    /// The causes that have a line, with its advice.
+    causes: BTreeMap<Part, String>,
 }
 
 impl Report {
     pub fn new(output: Output) -> Self {
-        Self { output, wrong: 0, doubtful: 0, causes: BTreeSet::new() }
+        Self { output, wrong: 0, doubtful: 0, causes: BTreeMap::new() }
     }
 
     /// Prints findings.
@@ -174,12 +170,13 @@ impl Report {
 
     /// Counts a finding; one whose cause has been counted is no other failure.
     fn count(&mut self, mut finding: Finding) -> Finding {
-        if let Some(Cause { part, again }) = finding.cause.take()
-            && !self.causes.insert(part)
-        {
-            finding.verdict = Verdict::Skipped;
-            finding.detail = again;
-            finding.fix.clear();
+        if let Some(Cause { part, again }) = finding.cause.take() {
+            match self.causes.entry(part) {
+                Entry::Occupied(first) => return finding.repeated(again, first.get()),
+                Entry::Vacant(first) => {
+                    first.insert(finding.fix.clone());
+                }
+            }
         }
         match finding.verdict {
             Verdict::Wrong => self.wrong += 1,
@@ -259,10 +256,25 @@ mod tests {
             .filter(|finding| finding.verdict == Verdict::Wrong)
             .map(|finding| finding.check.as_str())
             .collect();
-        assert_eq!(wrong, ["functions ready", "relay", "token", "clock"]);
+        assert_eq!(wrong, ["functions ready", "hub ready", "relay", "token", "clock"]);
         assert_eq!(report.wrong, 4);
-        assert_eq!(told[1].detail, "GET /readyz: Redis does not answer; the same cause as above");
+        let again = "GET /readyz: Redis does not answer; probably the same cause as above";
+        assert_eq!(told[1].detail, again);
         assert_eq!(told[2].detail, "not checked: Redis does not answer");
+        assert_eq!(told[2].verdict, Verdict::Skipped);
         assert!(told[1].fix.is_empty() && told[2].fix.is_empty());
+    }
+
+    #[test]
+    fn a_store_that_was_asked_itself_keeps_its_advice() {
+        let mut findings = Findings::default();
+        let record = coded("record_unavailable", "the record does not answer");
+        findings.failure(Part::Functions, "functions ready", &record, "look at the database");
+        findings.broken(Part::Record, "Postgres", "wrong password", "correct --postgres-url");
+        let mut report = Report::new(Output { json: true });
+        let told: Vec<Finding> = findings.0.into_iter().map(|one| report.count(one)).collect();
+        assert_eq!((told[1].verdict, report.wrong), (Verdict::Wrong, 1));
+        assert_eq!(told[1].detail, "wrong password; probably the same cause as above");
+        assert_eq!(told[1].fix, "correct --postgres-url");
     }
 }

@@ -3,12 +3,14 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use serde::Deserialize;
 use tokio::try_join;
 
 use super::look::{Look, Server, get};
-use super::report::{Findings, Part};
+use super::part::Part;
+use super::report::Findings;
 use super::{There, fix};
-use crate::api::{Call, Repeat, join};
+use crate::api::{Answer, Call, Repeat, join};
 use crate::failure::{Failure, Kind, Outcome};
 use crate::secrets::{KeySource, NOT_A_JWT, NewToken, Token};
 
@@ -92,10 +94,20 @@ async fn compare(
     findings: &mut Findings,
 ) -> Outcome {
     let (functions, hub) = try_join!(of_functions(look, token, there), of_hub(look, token, there))?;
-    let source = &token.source;
+    judge(check, &token.source, (functions, hub), findings);
+    Ok(())
+}
+
+/// What the answers of functions and hub mean together; `None` is for one that is not there.
+fn judge(
+    check: &str,
+    source: &str,
+    answers: (Option<Answered>, Option<Answered>),
+    findings: &mut Findings,
+) {
     let differ = "functions and hub need the same key, issuer and audience: docs/configuration.md";
-    match (functions, hub) {
-        (None, None) => findings.skipped(check, "neither functions nor hub answer"),
+    match answers {
+        (None, None) => findings.skipped(check, "there are neither functions nor a hub to ask"),
         (Some(Answered::Rejected(failure)), Some(Answered::Accepted)) => {
             let detail = format!("the hub accepts it, the functions do not: {failure} ({source})");
             findings.wrong(check, detail, differ);
@@ -104,7 +116,8 @@ async fn compare(
             let detail = format!("the functions accept it, the hub does not: {failure} ({source})");
             findings.wrong(check, detail, differ);
         }
-        (Some(Answered::Rejected(failure)), _) | (None, Some(Answered::Rejected(failure))) => {
+        // Whatever is wrong with the other one.
+        (Some(Answered::Rejected(failure)), _) | (_, Some(Answered::Rejected(failure))) => {
             let fix = "it is signed with another key, or for another issuer or audience";
             findings.wrong(check, format!("it is rejected: {failure} ({source})"), fix);
         }
@@ -118,7 +131,6 @@ async fn compare(
         (Some(_), None) => findings.ok(check, format!("the functions accept it ({source})")),
         (None, Some(_)) => findings.ok(check, format!("the hub accepts it ({source})")),
     }
-    Ok(())
 }
 
 /// A user's own feed needs no scope; another `sub`, such as a service's, gets a 403 or a 400, which
@@ -140,7 +152,20 @@ async fn of_hub(look: &Look<'_>, token: &Token, there: There) -> Outcome<Option<
     }
     let api = look.api(Server::Hub, Some(token.clone()))?;
     let call = Call::post("/ws/ticket").repeat(Repeat::Never);
-    Ok(Some(judged(api.send(call).await.map(drop))))
+    let answer = api.send(call).await;
+    Ok(Some(judged(answer.and_then(|answer| ticket(look, &answer)))))
+}
+
+/// The hub's answer; the ticket is not used.
+#[derive(Deserialize)]
+struct Ticket {
+    #[serde(rename = "ticket")]
+    _ticket: String,
+}
+
+fn ticket(look: &Look<'_>, answer: &Answer) -> Outcome {
+    let ticket = answer.json::<Ticket>();
+    ticket.map(drop).map_err(|_| look.another_server(Server::Hub))
 }
 
 fn judged(result: Outcome) -> Answered {
@@ -154,7 +179,8 @@ fn judged(result: Outcome) -> Answered {
             }
             // Tickets are in Redis, and the token is looked at first.
             Some("redis_unavailable" | "record_unavailable") => Answered::Accepted,
-            _ if failure.kind == Kind::Unauthorized => Answered::Rejected(failure),
+            // Without a code it is not from Bellwire, which alone knows the token.
+            Some(_) if failure.kind == Kind::Unauthorized => Answered::Rejected(failure),
             _ => Answered::Unknown(failure),
         },
     }
@@ -180,5 +206,65 @@ mod tests {
         }
         // The payload `{}`: it never expires.
         assert!(usable("x.e30.x").0);
+    }
+
+    fn rejected() -> Failure {
+        let failure = Failure::new(Kind::Unauthorized, "another key");
+        Failure { code: Some("unauthorized".to_owned()), ..failure }
+    }
+
+    /// `a` accepts, `r` rejects, `u` is unknown, `-` is not there.
+    fn answered(letter: char, who: &str) -> Option<Answered> {
+        match letter {
+            'a' => Some(Answered::Accepted),
+            'r' => Some(Answered::Rejected(rejected())),
+            'u' => Some(Answered::Unknown(Failure::unreachable(format!("{who} is late")))),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_rejection_is_never_hidden_by_the_other_s_silence() {
+        let mut told = Vec::new();
+        for functions in "-aru".chars() {
+            for hub in "-aru".chars() {
+                let answers = (answered(functions, "functions"), answered(hub, "hub"));
+                let mut findings = Findings::default();
+                judge("token", "BELLWIRE_TOKEN", answers, &mut findings);
+                told.push((format!("{functions}{hub}"), format!("{findings:?}")));
+            }
+        }
+        let rejected = ["Wrong", "it is rejected: another key"];
+        let (functions_late, hub_late) = (["Wrong", "functions is late"], ["Wrong", "hub is late"]);
+        let expected = [
+            ("--", ["Skipped", "neither"]),
+            ("-a", ["Ok", "the hub accepts it"]),
+            ("-r", rejected),
+            ("-u", hub_late),
+            ("a-", ["Ok", "the functions accept it"]),
+            ("aa", ["Ok", "functions and hub accept it"]),
+            ("ar", ["Wrong", "the functions accept it, the hub does not"]),
+            ("au", hub_late),
+            ("r-", rejected),
+            ("ra", ["Wrong", "the hub accepts it, the functions do not"]),
+            ("rr", rejected),
+            ("ru", rejected),
+            ("u-", functions_late),
+            ("ua", functions_late),
+            ("ur", rejected),
+            ("uu", functions_late),
+        ];
+        assert_eq!(told.len(), expected.len());
+        for ((pair, found), (expected_pair, words)) in told.iter().zip(expected) {
+            assert_eq!(pair, expected_pair);
+            assert!(words.iter().all(|word| found.contains(word)), "{pair}: {found}");
+        }
+    }
+
+    #[test]
+    fn only_bellwire_rejects_a_token() {
+        assert!(matches!(judged(Err(rejected())), Answered::Rejected(_)));
+        let proxy = Failure::new(Kind::Unauthorized, "answered with 401");
+        assert!(matches!(judged(Err(proxy)), Answered::Unknown(_)));
     }
 }

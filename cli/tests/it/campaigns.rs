@@ -166,11 +166,27 @@ async fn a_field_that_the_file_lacks_is_named_before_a_user_is_added() {
     let file = world.write("users.csv", "userId,name\nalice,A\n");
     let load = ["campaign", "load", &file, "--id", "spring", "--push", &template];
     let done = world.run(&load).await.expect(2);
-    done.saying(&["needs `{{nme}}`", "no such column (its fields: name); nobody was added"]);
+    done.saying(&[
+        "needs `{{nme}}`",
+        "no such column (did you mean `{{name}}`?); nobody was added",
+    ]);
     assert!(world.redis.list(LIST).await.is_empty());
     world.write("users.csv", "userId,nme\nalice,A\nbob,\ncarol,\n");
     let done = world.run(&load).await.expect(0);
     done.saying(&["warning: 2 users of ", "without `nme`: no push for them"]);
+    let done = world.run(&[&load[..], &["--json"]].concat()).await.expect(0);
+    let warnings = &done.one()["warnings"];
+    assert_eq!(warnings.as_array().map(Vec::len), Some(1), "{done:?}");
+    assert!(warnings[0].as_str().unwrap().starts_with("2 users of "), "{done:?}");
+}
+
+#[tokio::test]
+async fn a_quote_that_is_never_closed_loses_nobody() {
+    let world = World::start().await;
+    let file = world.write("users.csv", "userId,name\nalice,\"A\nbob,B\ncarol,C\n");
+    let done = world.run(&["campaign", "load", &file, "--id", "spring"]).await.expect(1);
+    done.saying(&["users.csv:2: ", "never closed", "nobody was added"]);
+    assert!(world.redis.list(LIST).await.is_empty());
 }
 
 #[tokio::test]

@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use support::{Functions, Hub, Postgres, RedisCluster, RedisServer};
+use support::{Functions, Hub, Postgres, RedisCluster, RedisServer, eventually_within};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
-use crate::world::{Done, World};
+use crate::world::{Done, LIMIT, World, bare, finish};
 
 /// The verdicts by check.
 fn verdicts(done: &Done) -> BTreeMap<String, (String, String)> {
@@ -17,6 +20,12 @@ fn verdicts(done: &Done) -> BTreeMap<String, (String, String)> {
 
 fn verdict<'a>(all: &'a BTreeMap<String, (String, String)>, check: &str) -> &'a str {
     &all.get(check).unwrap_or_else(|| panic!("no {check} in {all:#?}")).0
+}
+
+/// The checks with this verdict, in alphabetical order.
+fn with<'a>(all: &'a BTreeMap<String, (String, String)>, verdict: &str) -> Vec<&'a str> {
+    let of_it = all.iter().filter(|(_, (found, _))| found == verdict);
+    of_it.map(|(check, _)| check.as_str()).collect()
 }
 
 async fn look(world: &World, arguments: &[&str]) -> Done {
@@ -115,6 +124,10 @@ async fn a_redis_that_hangs_is_one_failure_and_found_in_time() {
     let world = World::start().await;
     let redis = world.redis.url();
     world.redis.pause();
+    eventually_within(LIMIT, "the hub notices it", async || {
+        (world.hub.http.get("/readyz").send().await.status == 503).then_some(())
+    })
+    .await;
     let begun = Instant::now();
     let done = look(&world, &["--redis-url", &redis]).await;
     let took = begun.elapsed();
@@ -123,9 +136,10 @@ async fn a_redis_that_hangs_is_one_failure_and_found_in_time() {
     // `--timeout`, and what a busy machine needs to start the command.
     assert!(took < Duration::from_secs(15), "{took:?}");
     let all = verdicts(&done);
-    let wrong = all.iter().filter(|(_, (verdict, _))| verdict == "wrong");
-    assert_eq!(wrong.map(|(check, _)| check).collect::<Vec<_>>(), ["functions ready"], "{all:#?}");
-    assert_eq!(verdict(&all, "Redis"), "skipped");
+    assert_eq!(with(&all, "wrong"), ["Redis", "functions ready", "hub ready"], "{all:#?}");
+    for check in ["Redis", "hub ready"] {
+        assert!(all[check].1.ends_with("; probably the same cause as above"), "{all:#?}");
+    }
     let memory = ("skipped".to_owned(), "not checked: Redis does not answer".to_owned());
     assert_eq!(all["Redis' memory"], memory);
     assert_eq!((verdict(&all, "token"), verdict(&all, "key")), ("ok", "ok"), "{all:#?}");
@@ -140,6 +154,97 @@ async fn every_master_of_a_cluster_is_looked_at() {
     let all = verdicts(&look(&world, &["--redis-url", &cluster.url()]).await);
     let masters = all.keys().filter(|check| check.ends_with(" maxmemory-policy")).count();
     assert_eq!(masters, 3, "{all:#?}");
+}
+
+#[tokio::test]
+async fn every_dead_master_of_a_cluster_is_a_failure_of_its_own() {
+    let world = World::start().await;
+    let cluster = RedisCluster::start().await;
+    // Two of three masters: nobody can elect their replicas.
+    let dead = [&cluster.nodes[1], &cluster.nodes[2]];
+    dead.iter().for_each(|master| master.kill());
+    let all = verdicts(&look(&world, &["--redis-url", &cluster.url()]).await.expect(1));
+    let mut expected = dead.map(|master| format!("Redis {}", master.address()));
+    expected.sort();
+    assert_eq!(with(&all, "wrong"), expected, "{all:#?}");
+    let masters = all.keys().filter(|check| check.ends_with(" maxmemory-policy")).count();
+    assert_eq!(masters, 1, "{all:#?}");
+}
+
+#[tokio::test]
+async fn a_slow_redis_has_the_time_of_the_command() {
+    let world = World::start().await;
+    let slow = RedisServer::start().await;
+    // Longer than the timeouts that redis-rs has by itself.
+    slow.command(&["CLIENT", "PAUSE", "3000", "ALL"]).await;
+    let all = verdicts(&look(&world, &["--redis-url", &slow.url(), "--timeout", "30"]).await);
+    assert_ne!(verdict(&all, "Redis"), "wrong", "{all:#?}");
+}
+
+/// Any web server: it answers everything with 200 and a page. Returns its address.
+async fn web_server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async move {
+        let page = "HTTP/1.1 200 OK\r\ncontent-type: text/html\r\nconnection: close\r\n\
+                    content-length: 13\r\n\r\n<html></html>";
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut request = [0; 4096];
+                if stream.read(&mut request).await.is_ok_and(|count| count > 0) {
+                    let _ = stream.write_all(page.as_bytes()).await;
+                }
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn another_web_server_is_not_taken_for_bellwire() {
+    let address = web_server().await;
+    let (url, redis) = (format!("http://{address}"), format!("redis://{address}"));
+    let places = ["--url", &url, "--hub-url", &url, "--redis-url", &redis];
+    let done = finish(bare(&[&["doctor", "--json"], &places[..]].concat())).await.expect(1);
+    let all = verdicts(&done);
+    assert_eq!(with(&all, "wrong"), ["Redis", "functions", "hub"], "{all:#?}");
+    assert_eq!(all["hub"].1, format!("{url} is not Bellwire's hub"));
+    assert_eq!(all["functions"].1, format!("{url} is not the address of Bellwire's functions"));
+    assert!(all["Redis"].1.contains("it does not speak Redis's protocol"), "{all:#?}");
+    for fix in ["correct --hub-url or BELLWIRE_HUB_URL", "correct --url or BELLWIRE_URL"] {
+        assert!(done.stdout.contains(fix), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn swapped_and_equal_urls_are_one_failure() {
+    let world = World::start().await;
+    let (functions, hub) = (world.functions.url(), format!("http://{}", world.hub.address));
+    for (url, hub_url, wrong) in [(&hub, &functions, "contract"), (&functions, &functions, "token")]
+    {
+        let done = look(&world, &["--url", url, "--hub-url", hub_url]).await.expect(1);
+        let all = verdicts(&done);
+        assert_eq!(with(&all, "wrong"), [wrong], "{all:#?}");
+        assert!(done.stdout.contains("Compare --url and --hub-url"), "{done:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_time_begins_when_the_token_is_read() {
+    let world = World::start().await;
+    let mut command = world.command(&["doctor", "--token-file", "-", "--timeout", "4"]);
+    command.env_remove("BELLWIRE_TOKEN_FILE").stdin(Stdio::piped());
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // Later than the checks would have to end if their time had begun.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    std::io::Write::write_all(&mut stdin, world.token.as_bytes()).unwrap();
+    drop(stdin);
+    let output =
+        tokio::task::spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap();
+    let stdout = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{stdout}");
+    assert!(stdout.contains("functions and hub accept it (standard input)"), "{stdout}");
 }
 
 #[tokio::test]

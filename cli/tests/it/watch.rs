@@ -118,9 +118,12 @@ async fn a_given_token_that_is_refused_is_not_replaced() {
         world.finish(command)
     };
     let other = support::Jwt::of("admin").sign("another key, and as long as it has to be");
-    for (token, why) in [("nonsense", "not a JWT"), (other.as_str(), "signed with the key")] {
+    for (token, why) in [("nonsense", "not a JWT"), (other.as_str(), "does not match the key")] {
         let done = watch(Some(("BELLWIRE_TOKEN", token))).await.expect(4);
-        done.saying(&["the hub refuses the token from BELLWIRE_TOKEN", why]);
+        let done = done.saying(&["the hub refuses the token from BELLWIRE_TOKEN", why]);
+        assert!(done.stderr.to_lowercase().contains("correct it, or remove it"), "{done:?}");
+        assert!(!done.stderr.contains("?."), "{done:?}");
+        assert_eq!(done.stderr.matches("BELLWIRE_TOKEN").count(), 1, "{done:?}");
     }
     let done = watch(Some(("BELLWIRE_TOKEN_FILE", "no-such-file"))).await.expect(2);
     done.saying(&["no-such-file: there is no such file"]);

@@ -57,9 +57,10 @@ impl Tokens<'_> {
         let (source, user) = (&token.source, self.user);
         let detail = format!("the hub refuses the token from {source}: {failure}");
         let without = format!("without a token, watch makes one of {user} with the key");
-        let hint = match &failure.hint {
-            Some(hint) => format!("{hint}. Correct it, or remove it: {without}"),
-            None => format!("correct it, or remove it: {without}"),
+        let correct = format!("correct it, or remove it: {without}");
+        let hint = match token.is_jwt() {
+            true => correct,
+            false => format!("{NOT_A_JWT}; {correct}"),
         };
         Failure { detail, hint: Some(hint), ..failure }
     }
