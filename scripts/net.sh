@@ -34,7 +34,8 @@ port_holder() {
     pid=$(lsof -nP -iTCP:"$1" -sTCP:LISTEN -t 2>/dev/null | head -n 1)
   fi
   [ -n "$pid" ] || return 0
-  name=$(command_of "$pid" | cut -d' ' -f1)
+  # An argument such as a script may have several lines.
+  name=$(command_of "$pid" | head -n 1 | cut -d' ' -f1)
   printf ' by %s (process %s)' "${name##*/}" "$pid"
 }
 

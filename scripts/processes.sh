@@ -148,7 +148,10 @@ await() {
 
 # --- watching ------------------------------------------------------------------------------------
 
-fetch_log_rest='' fetch_warnings=''
+# Failed fetches that a run prints: where the text contains a value, each one differs.
+FETCH_WARNINGS_MAX=20
+
+fetch_log_rest='' fetch_warnings='' fetch_warnings_left=$FETCH_WARNINGS_MAX
 
 # Reads what is new in the log of the functions, from descriptor 4, and prints why resources could not
 # be fetched: their callers are told only that the source failed.
@@ -162,15 +165,16 @@ report_failed_fetches() {
   fetch_log_rest=$fetch_log_rest$line
 }
 
-# report_failed_fetch LINE: prints each reason once.
+# report_failed_fetch LINE: prints each reason once, up to the limit.
 report_failed_fetch() {
   local text
+  [ "$fetch_warnings_left" -gt 0 ] || return 0
   text="cannot fetch the resource \"$(json_text resource "$1")\": $(json_text error "$1")"
   case $fetch_warnings in *"$text"$'\n'*) return 0 ;; esac
-  # A source whose reasons all differ does not fill the memory.
-  [ ${#fetch_warnings} -lt 10000 ] || fetch_warnings=
   fetch_warnings=$fetch_warnings$text$'\n'
   warn "$text (see $LOG/functions.log)"
+  fetch_warnings_left=$((fetch_warnings_left - 1))
+  [ "$fetch_warnings_left" -gt 0 ] || warn "further failed fetches are only in $LOG/functions.log"
 }
 
 # json_text NAME LINE: a text in a line of the log, with its quotes and backslashes as they were.

@@ -39,7 +39,8 @@ fn write_out(manifest: Result<String, String>) -> Result<(), String> {
 /// A mistake in `file`, with its path and line, or why a file cannot be read.
 fn of(file: &str, root: &str, name: Option<&str>) -> Result<String, String> {
     let read = |path: &Path| {
-        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))
+        let text = std::fs::read_to_string(path);
+        text.map_err(|error| format!("{}: {}", path.display(), problem_of(&error)))
     };
     let resources = Resources::parse(&read(Path::new(file))?);
     let resources = resources.map_err(|mistake| format!("{file}: {mistake}"))?;
@@ -49,6 +50,18 @@ fn of(file: &str, root: &str, name: Option<&str>) -> Result<String, String> {
     manifest::for_resources(&base, &resources, name, root)
 }
 
+/// Why a file cannot be read, in words for its user.
+fn problem_of(error: &io::Error) -> String {
+    let text = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => "there is no such file",
+        io::ErrorKind::IsADirectory => "it is a directory",
+        io::ErrorKind::PermissionDenied => "this user may not read it",
+        io::ErrorKind::InvalidData => "it is not UTF-8",
+        _ => return error.to_string(),
+    };
+    text.to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,7 +69,11 @@ mod tests {
     const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
     /// The manifest, or the problem, for a file of this text and name; and the file's path.
-    fn manifest_of(file: &str, text: &str, name: Option<&str>) -> (Result<String, String>, String) {
+    fn manifest_of(
+        file: &str,
+        text: impl AsRef<[u8]>,
+        name: Option<&str>,
+    ) -> (Result<String, String>, String) {
         let path = std::env::temp_dir().join(format!("{}-{file}", std::process::id()));
         std::fs::write(&path, text).unwrap();
         let path_text = path.to_str().unwrap().to_owned();
@@ -71,6 +88,16 @@ mod tests {
         let (problem, path) = manifest_of("typo.toml", text, Some("resources.toml"));
         let expected = "line 3: unknown field \"frsh\": did you mean \"fresh\"? (resource \"a\")";
         assert_eq!(problem.unwrap_err(), format!("{path}: {expected}"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_named_in_plain_words() {
+        let (problem, path) = manifest_of("latin1.toml", b"# \xe9\n", None);
+        assert_eq!(problem.unwrap_err(), format!("{path}: it is not UTF-8"));
+        assert_eq!(of(&path, ROOT, None).unwrap_err(), format!("{path}: there is no such file"));
+        assert_eq!(of(ROOT, ROOT, None).unwrap_err(), format!("{ROOT}: it is a directory"));
+        let forbidden = io::Error::from(io::ErrorKind::PermissionDenied);
+        assert_eq!(problem_of(&forbidden), "this user may not read it");
     }
 
     #[test]

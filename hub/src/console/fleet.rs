@@ -61,8 +61,8 @@ fn unavailable() -> Error {
     Error::new(Code::RedisUnavailable, "Redis does not tell which hubs are alive")
 }
 
-/// The hubs with a lease, each once, although its former incarnations' leases run out by
-/// themselves. A hub without one is dead, and not reaped yet.
+/// The hubs with a lease, each once: leases of former incarnations remain until they run out. A hub
+/// without one is dead, and not reaped yet.
 fn alive(leases: &[(String, f64)], now_ms: f64, me: &str) -> Vec<Value> {
     let ids = leases.iter().filter(|(_, until_ms)| *until_ms > now_ms).map(|(id, _)| hub_of(id));
     let ids: BTreeSet<&str> = ids.collect();

@@ -13,6 +13,17 @@ fn an_unknown_field_is_named_before_what_is_missing() {
         ("http = { ulr = \"http://x/\" }", 3, "\"http.ulr\": did you mean \"http.url\"?"),
         ("http.max = 1", 3, "\"http.max\": the fields are url, honour_cache_control, headers"),
         ("url = \"http://x/\"", 3, "\"url\": write it directly below [resource.http]"),
+        (
+            "honor_cache_control = true",
+            3,
+            "\"honor_cache_control\": did you mean \"honour_cache_control\", directly below \
+             [resource.http]?",
+        ),
+        (
+            "http = { frsh = \"1s\" }",
+            3,
+            "\"http.frsh\": did you mean \"fresh\", directly below [[resource]]?",
+        ),
         // In TOML it belongs to the table above.
         (
             "[resource.sql]\nquery = \"x\"\nfresh = \"1s\"",
@@ -42,6 +53,18 @@ fn an_unknown_field_is_named_where_the_resource_has_no_name() {
             "line 1: unknown field \"resources\": did you mean \"resource\"?",
         ),
         ("path = \"a\"\n", "line 1: unknown field \"path\": write it directly below [[resource]]"),
+        (
+            "[[resource]]\npath = \"a\"\n[sql]\nquery = \"x\"\n",
+            "line 3: unknown field \"sql\": write it as [resource.sql]",
+        ),
+        (
+            "[http]\nurl = \"http://x/\"\n",
+            "line 1: unknown field \"http\": write it as [resource.http]",
+        ),
+        (
+            "title = \"x\"\n",
+            "line 1: unknown field \"title\": only [[resource]] tables may be here",
+        ),
     ] {
         assert_eq!(mistake(text), expected);
     }

@@ -174,7 +174,7 @@ fn found(content: Content) -> Result<(Option<Vec<u8>>, String), Error> {
             Err(Error::new(Code::OriginTimeout, "the source did not answer in time"))
         }
         Content::Failed(FetchError::Failed(_)) => {
-            Err(Error::new(Code::OriginFailed, "the source failed; the log says why"))
+            Err(Error::new(Code::OriginFailed, "the source failed; the functions' log says why"))
         }
     }
 }
@@ -310,6 +310,6 @@ mod tests {
     fn a_caller_is_not_told_what_the_database_said() {
         let failed = FetchError::Failed("no such table: salaries".to_owned());
         let error = found(Content::Failed(failed)).err().map(|error| error.detail().to_owned());
-        assert_eq!(error.as_deref(), Some("the source failed; the log says why"));
+        assert_eq!(error.as_deref(), Some("the source failed; the functions' log says why"));
     }
 }

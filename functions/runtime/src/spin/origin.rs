@@ -144,19 +144,50 @@ fn redirected(request: &OriginRequest, target: &str, location: &str) -> Result<S
 }
 
 fn text_of(error: &ErrorCode) -> String {
-    match error {
+    let text = match error {
         // Contains text of the host, which may name an address.
-        ErrorCode::InternalError(_) => "the host's HTTP client failed".to_owned(),
+        ErrorCode::InternalError(_) => "the host's HTTP client failed",
         ErrorCode::HttpRequestDenied => {
-            "the origin is not in the component's allowed_outbound_hosts".to_owned()
+            "the origin is not in the component's allowed_outbound_hosts"
         }
-        error => format!("{error:?}").chars().take(80).collect(),
-    }
+        ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => "the host name is unknown",
+        ErrorCode::DnsTimeout => "the host name could not be looked up in time",
+        ErrorCode::ConnectionRefused => "the connection was refused",
+        ErrorCode::DestinationUnavailable | ErrorCode::DestinationIpUnroutable => {
+            "the origin cannot be reached"
+        }
+        ErrorCode::DestinationIpProhibited => "the host's settings block the origin's address",
+        ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionReadTimeout
+        | ErrorCode::HttpResponseTimeout => "the origin did not answer in time",
+        ErrorCode::ConnectionTerminated | ErrorCode::HttpResponseIncomplete => {
+            "the connection ended before the whole answer"
+        }
+        ErrorCode::HttpProtocolError => "the connection ended, or the answer is not valid HTTP",
+        ErrorCode::TlsProtocolError => "the TLS handshake failed",
+        ErrorCode::TlsCertificateError => "the TLS certificate is not valid",
+        error => return format!("{error:?}").chars().take(80).collect(),
+    };
+    text.to_owned()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn common_failures_have_plain_words() {
+        for (error, text) in [
+            (ErrorCode::ConnectionRefused, "the connection was refused"),
+            (ErrorCode::DestinationNotFound, "the host name is unknown"),
+            (ErrorCode::ConnectionTimeout, "the origin did not answer in time"),
+            (ErrorCode::LoopDetected, "ErrorCode::LoopDetected"),
+        ] {
+            assert_eq!(text_of(&error), text);
+        }
+        let internal = text_of(&ErrorCode::InternalError(Some("at 10.0.0.1".to_owned())));
+        assert!(!internal.contains("10.0.0.1"), "{internal}");
+    }
 
     #[test]
     fn redirects_stay_on_the_host() {
