@@ -118,12 +118,16 @@ impl RedisServer {
 
     /// Runs one command given as words.
     pub async fn run_words<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut command = redis::cmd(words[0]);
-        command.arg(&words[1..]);
-        match command.query_async(&mut self.connection().await).await {
+        match self.try_run(words).await {
             Ok(value) => value,
             Err(error) => panic!("{}: {error}", words.join(" ")),
         }
+    }
+
+    /// The same, for a server that may be away or closes connections.
+    pub async fn try_run<T: redis::FromRedisValue>(&self, words: &[&str]) -> redis::RedisResult<T> {
+        let mut connection = self.try_connection().await?;
+        redis::cmd(words[0]).arg(&words[1..]).query_async(&mut connection).await
     }
 
     /// Runs one command and ignores its answer, except for an error.
