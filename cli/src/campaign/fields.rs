@@ -25,7 +25,7 @@ pub fn check(push: &Push, users: &Users, file: &str) -> Outcome<Vec<String>> {
 fn missing(field: &str, users: &Users, file: &str) -> String {
     if header::has_meaning(field) {
         return format!(
-            "`{field}` is not a field for templates; add a column of another name; nobody was added"
+            "`{field}` is not a field for templates; add a column of another name; no user was added"
         );
     }
     let names: Vec<&str> = users.fields.keys().map(String::as_str).collect();
@@ -35,7 +35,7 @@ fn missing(field: &str, users: &Users, file: &str) -> String {
         None => format!("its fields: {}", names.join(", ")),
     };
     format!(
-        "the template needs `{{{{{field}}}}}`, and {file} has no such column ({known}); nobody was added"
+        "the template needs `{{{{{field}}}}}`, and {file} has no such column ({known}); no user was added"
     )
 }
 
@@ -71,9 +71,9 @@ mod tests {
     fn a_field_that_is_no_column_is_named_with_what_it_may_mean() {
         let csv = "userId,fcmToken,name,city\nalice,t,A,B\n";
         for (field, words) in [
-            ("Name", "no such column (did you mean `{{name}}`?); nobody was added"),
+            ("Name", "no such column (did you mean `{{name}}`?); no user was added"),
             ("nmae", "did you mean `{{name}}`?"),
-            ("age", "no such column (its fields: city, name); nobody was added"),
+            ("age", "no such column (its fields: city, name); no user was added"),
             ("userId", "`userId` is not a field for templates; add a column of another name"),
             ("fcmToken", "`fcmToken` is not a field for templates"),
         ] {

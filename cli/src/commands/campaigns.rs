@@ -136,7 +136,7 @@ fn read_users(path: &Path, users_max: u64) -> Outcome<Users> {
 
 fn wrong_rows(file: &str, wrong: &[WrongRow]) -> Failure {
     let count = counted(wrong.len() as u64, "wrong row", "wrong rows");
-    let mut text = format!("{count}; nobody was added");
+    let mut text = format!("{count}; no user was added");
     for row in wrong.iter().take(WRONG_ROWS_SHOWN) {
         text += &format!("\n       {file}:{}: {}", row.line, crate::output::clean(&row.problem));
     }
@@ -182,7 +182,7 @@ impl Loading<'_> {
                 thousands(self.added + 1)
             );
             return Failure { detail: text, ..failure }.hint(
-                "nobody was added twice. Give the new users a file, or a --name, of their own; or \
+                "no user was added twice. Give the new users a file, or a --name, of their own; or \
                  begin anew after `bellwire campaign remove`",
             );
         }

@@ -40,7 +40,7 @@ async fn a_file_is_loaded_once_however_often_the_command_runs() {
     // More rows under the same name: the last part is another one.
     world.write("users.csv", &csv(30));
     let done = world.run(&load).await.expect(1);
-    done.saying(&["users.csv was loaded", "from user 21 on", "nobody was added twice", "--name"]);
+    done.saying(&["users.csv was loaded", "from user 21 on", "no user was added twice", "--name"]);
     assert_eq!(users(&world).await.len(), 25);
     let other = [&load[..], &["--name", "second", "--json"]].concat();
     let done = world.run(&other).await.expect(0).one();
@@ -58,7 +58,7 @@ async fn wrong_rows_are_named_and_nobody_is_added() {
     let file = world.write("users.csv", "userId,name\nalice,\"A\nB\"\nb o b,x\ncarol\nalice,y\n");
     let done = world.run(&["campaign", "load", &file, "--id", "spring"]).await.expect(1);
     let done = done.saying(&[
-        "3 wrong rows; nobody was added",
+        "3 wrong rows; no user was added",
         ":4: ",
         ":5: 1 column,",
         ":6: alice is on line 2",
@@ -168,7 +168,7 @@ async fn a_field_that_the_file_lacks_is_named_before_a_user_is_added() {
     let done = world.run(&load).await.expect(2);
     done.saying(&[
         "needs `{{nme}}`",
-        "no such column (did you mean `{{name}}`?); nobody was added",
+        "no such column (did you mean `{{name}}`?); no user was added",
     ]);
     assert!(world.redis.list(LIST).await.is_empty());
     world.write("users.csv", "userId,nme\nalice,A\nbob,\ncarol,\n");
@@ -185,7 +185,7 @@ async fn a_quote_that_is_never_closed_loses_nobody() {
     let world = World::start().await;
     let file = world.write("users.csv", "userId,name\nalice,\"A\nbob,B\ncarol,C\n");
     let done = world.run(&["campaign", "load", &file, "--id", "spring"]).await.expect(1);
-    done.saying(&["users.csv:2: ", "never closed", "nobody was added"]);
+    done.saying(&["users.csv:2: ", "never closed", "no user was added"]);
     assert!(world.redis.list(LIST).await.is_empty());
 }
 

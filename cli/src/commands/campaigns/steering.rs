@@ -39,7 +39,7 @@ pub struct Push {
 /// Pauses, resumes or cancels a push, and shows it.
 ///
 /// # Errors
-/// There is no such push, or it has ended.
+/// A push that does not exist, or has ended.
 pub async fn steer(context: &Context, args: &Campaign, action: &str) -> Outcome {
     let api = context.functions()?;
     let path = join(["campaigns", &args.id, "push", action]);
