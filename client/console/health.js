@@ -93,7 +93,7 @@ export function healthView(app) {
     const { relay, presenceFailures } = totals(list);
     const calls = number(relay.ok) + number(relay.failed);
     const presence = presenceFailures ? `failed ${many(presenceFailures, "time")} in 15 minutes` : "written";
-    // What failed a while ago is told, and is well now: as the verdict has it.
+    // Marks follow the last minute, as the verdict does; the texts tell the last 15.
     const minute = app.minute;
     return [
       { name: "Hub", level: app.silentMs < 5_000 ? "good" : "bad", text: app.silentMs < 5_000 ? "sends every second" : `silent for ${span(app.silentMs)}` },

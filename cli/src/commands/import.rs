@@ -39,7 +39,7 @@ struct Importing<'a> {
 }
 
 pub async fn run(context: &Context, args: &Import) -> Outcome {
-    // Before anything is sent: a wrong name is no failure of an import.
+    // Before anything is sent: with a wrong name, no import has begun that could fail.
     let read = parts(&args.file)?;
     let api = context.functions()?;
     let mut importing = Importing {

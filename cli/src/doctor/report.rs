@@ -168,7 +168,7 @@ impl Report {
         Ok(())
     }
 
-    /// Counts a finding; one whose cause has been counted is no other failure.
+    /// Counts a finding, unless its cause has been counted.
     fn count(&mut self, mut finding: Finding) -> Finding {
         if let Some(Cause { part, again }) = finding.cause.take() {
             match self.causes.entry(part) {

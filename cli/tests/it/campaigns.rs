@@ -218,6 +218,6 @@ async fn a_push_is_started_shown_and_steered() {
     world.redis.command(&["HSET", "bw:push:{campaign:spring}", "state", "done"]).await;
     pause().await.saying(&["the push of campaign spring is done: there is nothing to pause"]);
     let resume = world.run(&["campaign", "resume", "summer"]).await.expect(5);
-    resume.saying(&["there is no push of campaign summer: there is nothing to resume"]);
+    resume.saying(&["campaign summer has no push: there is nothing to resume"]);
     world.run(&["campaign", "status", "summer"]).await.expect(5).saying(&["no campaign summer"]);
 }

@@ -59,7 +59,7 @@ async fn nothing_to(action: &str, id: &str, api: &Api, failure: Failure) -> Fail
     let push = push.and_then(|answer| answer.map(|answer| answer.json::<Push>()).transpose());
     let why = match push {
         Ok(Some(Push { state, .. })) => format!("the push of campaign {id} is {state}"),
-        Ok(None) => format!("there is no push of campaign {id}"),
+        Ok(None) => format!("campaign {id} has no push"),
         Err(_) => return failure,
     };
     Failure { detail: format!("{why}: there is nothing to {action}"), ..failure }

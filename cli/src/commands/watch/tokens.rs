@@ -15,7 +15,7 @@ pub struct Tokens<'a> {
 
 impl Tokens<'_> {
     /// The token of the first socket. A given one that is not the user's, such as a service's, has to be
-    /// valid: nobody would notice that a wrong one was replaced.
+    /// valid: otherwise a wrong one would be replaced unseen.
     pub async fn first(&self) -> Outcome<Token> {
         let given = self.given()?;
         if let Some(token) = &given

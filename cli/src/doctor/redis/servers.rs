@@ -87,7 +87,7 @@ fn with_slots(nodes: &str) -> Result<Vec<Server>, String> {
 }
 
 /// `<id> <ip>:<port>@<bus>[,<host name>] <flags> … <slots>` of a master. One that has failed and still
-/// has slots was not replaced: nobody serves them.
+/// has slots has no successor: its slots are not served.
 fn master(line: &str) -> Option<Server> {
     let mut words = line.split(' ');
     let (address, flags) = (words.nth(1)?, words.next()?);
