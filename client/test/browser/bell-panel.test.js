@@ -1,27 +1,15 @@
 // What the bell loads when: nothing of the panel before the pointer or the focus comes to it, and a first click that
 // works while the module is on its way, when it does not come, and when it comes at last.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { axe, focused, isOpen, listen, openBell, picture, says, titles } from "../support/bell.js";
-import { launch } from "../support/chromium.js";
-import { fakeToken, startFakeHub } from "../support/fake-hub.js";
-import { startSite } from "../support/site.js";
+import { beforeEach, test } from "node:test";
+import { axe, focused, isOpen, listen, picture, says, titles } from "../support/bell.js";
+import { anew, bell, context, hub, inside, page, visit } from "../support/bell-suite.js";
 import { until } from "../support/stack.js";
 
-let site, browser, hub, context, page, loaded, answer;
-before(async () => {
-  site = await startSite();
-  site.token = (user) => fakeToken(user);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  site?.stop();
-});
+let loaded, answer;
 beforeEach(async () => {
-  hub = await startFakeHub();
   for (let n = 0; n < 3; n++) hub.note();
-  context = await browser.newContext({ viewport: { width: 800, height: 600 } });
+  await anew({ viewport: { width: 800, height: 600 } });
   loaded = [];
   answer = (route) => route.continue();
   await context.route(/\.js(\?|$)/, (route) => {
@@ -30,20 +18,10 @@ beforeEach(async () => {
     return name === "bell-panel.js" ? answer(route) : route.continue();
   });
 });
-afterEach(async () => {
-  try {
-    if (page && !page.isClosed()) assert.deepEqual([page.problems, await page.evaluate(() => violations)], [[], []]);
-  } finally {
-    await context.close();
-    await hub.stop();
-  }
-});
 
-const bell = "bellwire-bell";
-const inside = (selector) => page.locator(`${bell} ${selector}`);
 const count = (name) => loaded.filter((one) => one === name).length;
 async function show(attributes = {}) {
-  page = await openBell(context, site, { hub: hub.url, functions: hub.url, user: "alice", attributes });
+  await visit({ attributes });
   await says(page, "3 unread notifications");
 }
 

@@ -1,25 +1,10 @@
 // Real Chromium, hub, Redis and functions: after each fault every tab shows what the feed says, nothing came
 // twice or out of order, and all that could come live did.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { inOrder, launch, leader, openTab, opened, settled } from "../support/chromium.js";
-import { startProxy } from "../support/proxy.js";
-import { startSite } from "../support/site.js";
-import { redis, sleep, startStack, until } from "../support/stack.js";
-
-let site, stack, browser, proxy;
-before(async () => {
-  site = await startSite();
-  stack = await startStack({ origins: [site.origin] });
-  proxy = await startProxy(stack.hubPort);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await proxy?.stop();
-  await stack?.stop();
-  site?.stop();
-});
+import { beforeEach, test } from "node:test";
+import { inOrder, leader, openTab, opened, settled } from "../support/chromium.js";
+import { redis, sleep, until } from "../support/stack.js";
+import { browser, proxy, site, stack } from "../support/stack-suite.js";
 
 let user, count, context, pages, titles;
 let users = 0;

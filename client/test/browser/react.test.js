@@ -1,24 +1,8 @@
 // The hook in real React, in Strict Mode, which mounts everything twice.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch } from "../support/chromium.js";
-import { startProxy } from "../support/proxy.js";
-import { startSite } from "../support/site.js";
-import { sleep, startStack, until } from "../support/stack.js";
-
-let site, stack, browser, proxy;
-before(async () => {
-  site = await startSite();
-  stack = await startStack({ origins: [site.origin] });
-  proxy = await startProxy(stack.hubPort);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await proxy?.stop();
-  await stack?.stop();
-  site?.stop();
-});
+import { test } from "node:test";
+import { sleep, until } from "../support/stack.js";
+import { browser, proxy, site, stack } from "../support/stack-suite.js";
 
 async function render({ hub, functions }) {
   const { React, StrictMode, createElement, createRoot } = await import("react");

@@ -1,21 +1,8 @@
 // The client as the hub serves it: a page of another origin imports it, in real Chromium.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch } from "../support/chromium.js";
-import { startSite } from "../support/site.js";
-import { startStack, token, until } from "../support/stack.js";
-
-let site, stack, browser;
-before(async () => {
-  site = await startSite();
-  stack = await startStack({ origins: [site.origin] });
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-  site?.stop();
-});
+import { test } from "node:test";
+import { token, until } from "../support/stack.js";
+import { browser, site, stack } from "../support/stack-suite.js";
 
 test("a module of the hub loads across origins, by its name and by its hash, and receives", { timeout: 60_000 }, async () => {
   const manifest = await (await fetch(`${stack.hubUrl}/assets/manifest.json`)).json();

@@ -1,28 +1,13 @@
 // Faults at random, one after the other, while notifications, marks and deletes go on: three tabs behind a proxy.
 // SEED and SECONDS choose; a failure prints the seed.
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { launch, leader, openTab, opened, settled } from "../support/chromium.js";
-import { startProxy } from "../support/proxy.js";
-import { startSite } from "../support/site.js";
-import { hasWords, redis, sleep, startStack } from "../support/stack.js";
+import { test } from "node:test";
+import { leader, openTab, opened, settled } from "../support/chromium.js";
+import { hasWords, redis, sleep } from "../support/stack.js";
+import { browser, proxy, site, stack } from "../support/stack-suite.js";
 
 const SEED = Number(process.env.SEED ?? 1);
 const SECONDS = Number(process.env.SECONDS ?? 30);
-
-let site, stack, browser, proxy;
-before(async () => {
-  site = await startSite();
-  stack = await startStack({ origins: [site.origin] });
-  proxy = await startProxy(stack.hubPort);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await proxy?.stop();
-  await stack?.stop();
-  site?.stop();
-});
 
 let state = SEED;
 /** An integer below `limit`. */

@@ -1,25 +1,12 @@
 // Tabs of real Chromium against the real hub: one socket for all tabs of a user, and none shared between users.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { inOrder, launch, leader, openTab, opened, settled } from "../support/chromium.js";
-import { startProxy } from "../support/proxy.js";
-import { startSite } from "../support/site.js";
-import { sleep, startStack, until } from "../support/stack.js";
+import { beforeEach, test } from "node:test";
+import { inOrder, leader, openTab, opened, settled } from "../support/chromium.js";
+import { sleep, until } from "../support/stack.js";
+import { browser, proxy, site, stack } from "../support/stack-suite.js";
 
-let site, stack, browser, proxy, context, user, pages;
+let context, user, pages;
 let users = 0;
-before(async () => {
-  site = await startSite();
-  stack = await startStack({ origins: [site.origin] });
-  proxy = await startProxy(stack.hubPort);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await proxy?.stop();
-  await stack?.stop();
-  site?.stop();
-});
 beforeEach(() => (user = `tabs${++users}`));
 const tab = (who = user, options) => openTab(context, { site, hub: proxy.url, functions: stack.functionsUrl, user: who, options });
 async function open(number) {

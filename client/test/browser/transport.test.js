@@ -1,25 +1,18 @@
 // Tokens, streams and refusals in real Chromium, against the real hub.
 import assert from "node:assert/strict";
-import { after, before, beforeEach, test } from "node:test";
-import { inOrder, launch, openTab, opened, settled } from "../support/chromium.js";
+import { beforeEach, test } from "node:test";
+import { inOrder, openTab, opened, settled } from "../support/chromium.js";
 import { startSite } from "../support/site.js";
-import { hasWords, redis, sleep, startStack, token, until } from "../support/stack.js";
+import { hasWords, redis, sleep, token, until } from "../support/stack.js";
+import { browser, site, stack } from "../support/stack-suite.js";
 
-let site, stack, browser, context, user, speaks;
+let context, user, speaks;
 let users = 0;
 const normal = (who) => token(who);
-before(async () => {
-  site = await startSite();
-  stack = await startStack({ origins: [site.origin] });
-  browser = await launch();
-  speaks = await hasWords(stack);
+beforeEach(async () => {
+  speaks ??= await hasWords(stack);
+  user = `transport${++users}`;
 });
-after(async () => {
-  await browser?.close();
-  await stack?.stop();
-  site?.stop();
-});
-beforeEach(() => (user = `transport${++users}`));
 const tab = (options, hub = stack.hubUrl) => openTab(context, { site, hub, functions: stack.functionsUrl, user, options });
 const scenario = (name, run, needsWords = false) =>
   test(name, { timeout: 90_000 }, async (t) => {

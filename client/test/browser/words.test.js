@@ -1,21 +1,13 @@
 // The words that older hubs do not have, in real Chromium against a fake hub: what a page gains by them.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, test } from "node:test";
-import { launch, leader, openTab, opened } from "../support/chromium.js";
+import { afterEach, beforeEach, test } from "node:test";
+import { leader, openTab, opened } from "../support/chromium.js";
 import { startFakeHub } from "../support/fake-hub.js";
 import { startProxy } from "../support/proxy.js";
-import { startSite } from "../support/site.js";
+import { browser, site } from "../support/site-suite.js";
 import { until } from "../support/stack.js";
 
-let site, browser, hub, proxy, context, pages;
-before(async () => {
-  site = await startSite();
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  site?.stop();
-});
+let hub, proxy, context, pages;
 beforeEach(async () => {
   hub = await startFakeHub();
   for (let n = 0; n < 3; n++) hub.note();

@@ -1,28 +1,15 @@
-// What the bell's test files with the real hub and functions share: a stack and a browser for the file; for each test a
-// user and a window. After each test the pages must have had no error and broken no policy, and left no connection.
+// What the bell's test files with the real hub and functions share, beside stack-suite.js: for each test a user and a
+// window. After each test the pages must have had no error and broken no policy, and left no connection.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach } from "node:test";
+import { afterEach, beforeEach } from "node:test";
 import { listed, openBell, says } from "./bell.js";
-import { launch } from "./chromium.js";
-import { startProxy } from "./proxy.js";
-import { startSite } from "./site.js";
-import { startStack, until } from "./stack.js";
+import { until } from "./stack.js";
+import { browser, proxy, site, stack } from "./stack-suite.js";
 
-export let site, stack, proxy, user;
-let browser, context, pages;
+export { proxy, site, stack };
+export let user;
+let context, pages;
 let users = 0;
-before(async () => {
-  site = await startSite();
-  stack = await startStack({ origins: [site.origin] });
-  proxy = await startProxy(stack.hubPort);
-  browser = await launch();
-});
-after(async () => {
-  await browser?.close();
-  await proxy?.stop();
-  await stack?.stop();
-  site?.stop();
-});
 beforeEach(async () => {
   user = `bell${++users}`;
   context = await browser.newContext({ viewport: { width: 900, height: 700 } });

@@ -1,11 +1,10 @@
-// What the bell's test files with a fake hub share: a browser for the file; for each test a hub that can be made to
+// What the bell's test files with a fake hub share, beside site-suite.js: for each test a hub that can be made to
 // refuse, and one page at a time. After each test the page must have had no error and broken no policy.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach } from "node:test";
+import { afterEach, beforeEach } from "node:test";
 import { openBell } from "./bell.js";
-import { launch } from "./chromium.js";
 import { fakeToken, startFakeHub } from "./fake-hub.js";
-import { startSite } from "./site.js";
+import { browser, site } from "./site-suite.js";
 import { until } from "./stack.js";
 
 export const DESKTOP = { viewport: { width: 1000, height: 720 } };
@@ -22,18 +21,12 @@ export const FEED = [
   ["Minh commented on your pull request", "“Looks good. Could we keep the old key names until the migration is done?”", 0.04, false],
 ];
 
-export let site, hub, context, page;
-let browser;
-before(async () => {
-  site = await startSite();
+export { site };
+export let hub, context, page;
+beforeEach(async () => {
   site.token = (user) => fakeToken(user);
-  browser = await launch();
+  hub = await startFakeHub();
 });
-after(async () => {
-  await browser?.close();
-  site?.stop();
-});
-beforeEach(async () => (hub = await startFakeHub()));
 afterEach(async () => {
   try {
     if (page && !page.isClosed()) assert.deepEqual([page.problems, await page.evaluate(() => violations)], [[], []]);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { until } from "./stack.js";
 
 /** Not in git: to be looked at. */
-export const PICTURES = new URL("../pictures", import.meta.url).pathname;
+const PICTURES = new URL("../pictures", import.meta.url).pathname;
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
