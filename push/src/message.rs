@@ -108,17 +108,9 @@ pub(crate) fn fit<T>(
 /// `None` if nothing would be left.
 fn cut(text: &str, bytes_max: usize) -> Option<String> {
     let text = text.strip_suffix('…').unwrap_or(text);
-    let end = floor_char_boundary(text, bytes_max.saturating_sub('…'.len_utf8()));
+    let end = text.floor_char_boundary(bytes_max.saturating_sub('…'.len_utf8()));
     let start = text.get(..end)?.trim_end();
     (!start.is_empty()).then(|| format!("{start}…"))
-}
-
-pub(crate) fn floor_char_boundary(text: &str, bytes_max: usize) -> usize {
-    let mut end = bytes_max.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    end
 }
 
 #[cfg(test)]

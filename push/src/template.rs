@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::Value;
-use serde_json::value::RawValue;
 pub use shared::template::{Fields, FillError, TemplateError};
 
 use crate::message::Message;
@@ -68,12 +67,6 @@ impl Cache {
         }
         Ok(message)
     }
-}
-
-/// Data of a notification, for a [`Message`]: passed on as it came.
-#[must_use]
-pub fn raw_data(json: &str) -> Option<Box<RawValue>> {
-    serde_json::from_str(json).ok()
 }
 
 #[cfg(test)]

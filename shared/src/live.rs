@@ -54,11 +54,6 @@ impl Live {
         }
     }
 
-    /// Whether the channels that all hubs hear are used.
-    pub fn uses_common_channels(self) -> bool {
-        self != Live::Own
-    }
-
     /// Whether the users' own channels are used.
     pub fn uses_own_channels(self) -> bool {
         self != Live::All

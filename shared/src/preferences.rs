@@ -78,12 +78,6 @@ impl Preferences {
         let of_kind = kind.and_then(|kind| self.kinds.get(kind)).and_then(|known| known.push);
         self.push != Some(false) && of_kind != Some(false)
     }
-
-    /// Whether notifications of this kind are delivered as unread and live.
-    pub fn wants_feed(&self, kind: Option<&str>) -> bool {
-        let of_kind = kind.and_then(|kind| self.kinds.get(kind)).and_then(|known| known.feed);
-        of_kind != Some(false)
-    }
 }
 
 fn kinds(value: &RawValue) -> Result<BTreeMap<String, KindPreference>, Error> {
@@ -181,13 +175,11 @@ mod tests {
     #[test]
     fn what_is_absent_is_wanted() {
         let some = parse(&json!({"kinds": {"a": {"push": false}, "b": {"feed": false}}})).unwrap();
-        for (kind, push, feed) in
-            [(None, true, true), (Some("a"), false, true), (Some("b"), true, false)]
-        {
-            assert_eq!((some.wants_push(kind), some.wants_feed(kind)), (push, feed), "{kind:?}");
+        for (kind, push) in [(None, true), (Some("a"), false), (Some("b"), true)] {
+            assert_eq!(some.wants_push(kind), push, "{kind:?}");
         }
         let none = parse(&json!({"push": false, "kinds": {"a": {"push": true}}})).unwrap();
-        assert!(!none.wants_push(Some("a")) && none.wants_feed(Some("a")));
+        assert!(!none.wants_push(Some("a")));
     }
 
     #[test]

@@ -38,7 +38,7 @@ impl ConsoleAccess {
             (None, None) => None,
         };
         let functions = functions.map(|url| url.as_str().trim_end_matches('/').to_owned());
-        let site = args.console_site_dir.clone().filter(|dir| !dir.as_os_str().is_empty());
+        let site = args.console_site_dir.clone();
         if let Some(dir) = &site {
             ensure!(
                 dir.join("index.html").is_file(),
@@ -61,11 +61,11 @@ mod tests {
     use super::*;
 
     fn access(listen: &str, own: &str, functions: Option<&str>) -> Result<ConsoleAccess> {
-        access_with("", listen, own, functions)
+        access_with(None, listen, own, functions)
     }
 
     fn access_with(
-        site: &str,
+        site: Option<&str>,
         listen: &str,
         own: &str,
         functions: Option<&str>,
@@ -73,7 +73,7 @@ mod tests {
         let args = ConsoleArgs {
             console_listen: Some(listen.to_owned()),
             console_functions_url: Some(own.to_owned()),
-            console_site_dir: Some(PathBuf::from(site)),
+            console_site_dir: site.map(PathBuf::from),
         };
         ConsoleAccess::new(&args, functions)
     }
@@ -96,7 +96,7 @@ mod tests {
         for wrong in ["ftp://f", "api.example", "https://u:p@f", "https://f/?a"] {
             assert!(problem("", wrong).contains("CONSOLE_FUNCTIONS_URL"), "{wrong}");
         }
-        let problem = access_with("/no/site", "", "", None).unwrap_err().to_string();
+        let problem = access_with(Some("/no/site"), "", "", None).unwrap_err().to_string();
         assert!(problem.contains("CONSOLE_SITE_DIR") && problem.contains("/no/site"), "{problem}");
     }
 }

@@ -161,7 +161,7 @@ impl Template {
             None => None,
         };
         let body = body.map(|mut body| {
-            body.truncate(floor_char_boundary(&body, BODY_BYTES_MAX));
+            body.truncate(body.floor_char_boundary(BODY_BYTES_MAX));
             body
         });
         let link = match &self.link {
@@ -205,17 +205,9 @@ fn missing() -> Problem {
     Problem(Code::MissingField, "is required".to_owned())
 }
 
-fn floor_char_boundary(text: &str, bytes_max: usize) -> usize {
-    let mut end = bytes_max.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    end
-}
-
 /// A name that came from outside, short enough for an error.
 fn shown(name: &str) -> &str {
-    name.get(..floor_char_boundary(name, 64)).unwrap_or_default()
+    name.get(..name.floor_char_boundary(64)).unwrap_or_default()
 }
 
 fn check_data(data: &Value) -> Result<(), Problem> {

@@ -54,7 +54,7 @@ impl Wire {
         match self {
             Wire::Redis { live, .. } => {
                 payload::message(message, user, epoch, mark);
-                if live.uses_common_channels() {
+                if *live != Live::Own {
                     publish(batch, "PUBLISH", NOTIFICATIONS_CHANNEL, message)?;
                 }
                 if live.uses_own_channels() {

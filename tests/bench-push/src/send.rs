@@ -75,7 +75,7 @@ impl Load {
             kind: Some(content.kind),
             title: content.title,
             body: Some(content.body),
-            data: push::template::raw_data(&content.data),
+            data: serde_json::from_str(&content.data).ok(),
             urgency: Some(Urgency::High),
             ..Message::default()
         };
