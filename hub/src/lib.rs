@@ -1,8 +1,9 @@
 //! The hub: serves browsers' WebSockets and event streams, and delivers each notification on the
 //! Redis channel `notifications`, or on its user's own channel, to its user's sockets.
 //!
-//! It has no database and decides nothing about notifications. It writes only four things to
-//! Redis: presence, tickets, probes of its subscriptions, and what it forwards as the bridge.
+//! It has no database and decides nothing about notifications. It writes only these things to
+//! Redis: presence, tickets, probes of its subscriptions, the numbers of unread entries that reading
+//! them derives, and as the bridge its lease and what it forwards.
 //!
 //! The rooms, in the order data flows, and their responsibilities:
 //!
