@@ -13,7 +13,7 @@ use hub::redis::preflight;
 use hub::relay::Relay;
 use hub::server::{self, Listeners};
 use native::logging;
-use native::process::{Signals, bind, bind_own, environment, open_files};
+use native::process::{Signals, bind, bind_own, environment, exit_code, open_files};
 use native::settings::{SettingsError, unknown_variables};
 
 fn main() -> ExitCode {
@@ -23,15 +23,7 @@ fn main() -> ExitCode {
         Err(SettingsError::CommandLine(error)) => error.exit(),
         Err(error) => Err(error.into()),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The log may not be initialised yet, and the message is for the person who started the
-            // process.
-            let _ = writeln!(std::io::stderr(), "bellwire-hub: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("bellwire-hub", outcome)
 }
 
 fn run(settings: &Settings) -> Result<()> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use shared::limits::{PUSH_TOKEN_BYTES_MAX, PUSH_TTL_S_MAX, WEBPUSH_ENDPOINT_BYTES_MAX};
+
 /// Payload of FCM and APNs in bytes, both documented.
 pub const PAYLOAD_BYTES_MAX: usize = 4096;
 /// Plaintext of Web Push in bytes. A push service must accept a body of 4,096 (RFC 8030, section
@@ -9,7 +11,7 @@ pub const PAYLOAD_BYTES_MAX: usize = 4096;
 pub const WEBPUSH_TEXT_BYTES_MAX: usize = 3993;
 /// Time to live in seconds. FCM refuses more than four weeks, and four weeks is the longest that
 /// browsers' services keep a message.
-pub const TTL_S_MAX: u64 = 28 * 24 * 3600;
+pub const TTL_S_MAX: u64 = PUSH_TTL_S_MAX.cast_unsigned();
 
 /// Deadline of one request. FCM asks for at least 10 s.
 pub const DEADLINE_MIN: Duration = Duration::from_secs(10);
@@ -85,5 +87,5 @@ pub(crate) const APNS_TOKEN_RENEW_AFTER_S: u64 = 40 * 60;
 pub(crate) const APNS_TOKEN_AGE_MIN_S: u64 = 20 * 60;
 
 /// Address of a device: a token or an endpoint.
-pub const TOKEN_BYTES_MAX: usize = 4096;
-pub const ENDPOINT_BYTES_MAX: usize = 2048;
+pub const TOKEN_BYTES_MAX: usize = PUSH_TOKEN_BYTES_MAX;
+pub const ENDPOINT_BYTES_MAX: usize = WEBPUSH_ENDPOINT_BYTES_MAX;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use native::logging;
-use native::process::{Signals, bind_own};
+use native::process::{Signals, bind_own, exit_code};
 use native::settings::{SettingsError, unknown_variables};
 use pusher::config::Config;
 use pusher::config::flags::{Command, ServeArgs};
@@ -21,15 +21,7 @@ fn main() -> ExitCode {
         Err(SettingsError::CommandLine(error)) => error.exit(),
         Err(error) => Err(error.into()),
     };
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // The log may not be initialised yet, and the message is for the person who started the
-            // process.
-            let _ = writeln!(std::io::stderr(), "bellwire-push: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("bellwire-push", outcome)
 }
 
 fn run(settings: &Settings) -> Result<()> {

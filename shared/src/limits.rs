@@ -177,7 +177,7 @@ pub const CAMPAIGN_RATE_MAX: i64 = 10_000;
 /// Time over which a campaign's rate rises from zero. FCM asks for at least 60 s.
 pub const CAMPAIGN_RAMP_MS: i64 = 60_000;
 /// Time to live of a push: 4 weeks, as FCM and the browsers' services allow; the default, too.
-pub const CAMPAIGN_PUSH_TTL_S_MAX: i64 = 28 * 24 * 3600;
+pub const CAMPAIGN_PUSH_TTL_S_MAX: i64 = PUSH_TTL_S_MAX;
 /// Latest start after the request. A campaign waits longer than Redis keeps it otherwise: the
 /// workers' claims renew it.
 pub const CAMPAIGN_START_AHEAD_MS: i64 = 7 * 24 * 3600 * 1000;

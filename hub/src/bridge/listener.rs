@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use native::backoff::Backoff;
 use parking_lot::Mutex;
-use redis::Pipeline;
 use shared::cluster::Server;
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
 
@@ -18,7 +17,6 @@ use crate::delivery::probe::Probe;
 use crate::delivery::receiver::{Line, Receiver};
 use crate::delivery::servers::Servers;
 use crate::redis::pubsub_connection::{Subscription, SubscriptionError};
-use crate::redis::pubsub_parser::Reply;
 
 /// The thread; it ends within a tick after this is dropped.
 pub(super) struct Listener(Arc<State>);
@@ -110,21 +108,6 @@ struct Existing<'a> {
 }
 
 impl Line for Existing<'_> {
-    const IS_CONTROLLED: bool = false;
-
-    fn control(&self, _: &mut Vec<Reply>) {}
-
-    fn is_event(&self, channel: &[u8], _: &[u8]) -> bool {
-        channel == EVENTS_CHANNEL.as_bytes()
-    }
-
-    /// Never on `notifications`: existing services would not understand it.
-    fn probe(&self, text: String) -> Option<Pipeline> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("PUBLISH").arg(EVENTS_CHANNEL).arg(text).ignore();
-        Some(pipeline)
-    }
-
     fn is_deaf(&self) -> bool {
         self.is_deaf.load(Ordering::Relaxed)
     }

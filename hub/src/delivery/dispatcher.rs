@@ -8,7 +8,6 @@ use std::time::Instant;
 
 use native::backoff::Backoff;
 use native::limits::REDIS_BACKOFF_MAX;
-use redis::Pipeline;
 use shared::cluster::Server;
 use shared::keys::{EVENTS_CHANNEL, NOTIFICATIONS_CHANNEL};
 use tokio::sync::oneshot;
@@ -18,7 +17,6 @@ use crate::delivery::receiver::{Line, Receiver};
 use crate::delivery::servers::Servers;
 use crate::metrics::health::Health;
 use crate::redis::pubsub_connection::Subscription;
-use crate::redis::pubsub_parser::Reply;
 
 pub(crate) struct Dispatcher {
     pub(crate) servers: Servers,
@@ -43,20 +41,6 @@ struct Common<'a> {
 }
 
 impl Line for Common<'_> {
-    const IS_CONTROLLED: bool = false;
-
-    fn control(&self, _: &mut Vec<Reply>) {}
-
-    fn is_event(&self, channel: &[u8], _: &[u8]) -> bool {
-        channel == EVENTS_CHANNEL.as_bytes()
-    }
-
-    fn probe(&self, text: String) -> Option<Pipeline> {
-        let mut pipeline = redis::pipe();
-        pipeline.cmd("PUBLISH").arg(EVENTS_CHANNEL).arg(text).ignore();
-        Some(pipeline)
-    }
-
     fn is_deaf(&self) -> bool {
         self.health.is_deaf()
     }

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use native::redis::Commands;
 use redis::Pipeline;
+use shared::keys::EVENTS_CHANNEL;
 use shared::trace;
 use shared::wire::{ChannelEvent, Message, Position};
 use tokio::runtime::Handle;
@@ -30,20 +31,27 @@ use crate::redis::pubsub_parser::Reply;
 use crate::users::Registry;
 use crate::users::user::Flush;
 
-/// What is specific to one kind of subscription.
+/// What is specific to one kind of subscription. Unless it says otherwise, it is one to the channels
+/// of all users, `bw:events` among them.
 pub(crate) trait Line {
     /// Whether replies other than messages matter.
-    const IS_CONTROLLED: bool;
+    const IS_CONTROLLED: bool = false;
 
     /// Handles replies that are no messages, and removes them.
-    fn control(&self, replies: &mut Vec<Reply>);
+    fn control(&self, _replies: &mut Vec<Reply>) {}
 
     /// Whether a message is an event.
-    fn is_event(&self, channel: &[u8], payload: &[u8]) -> bool;
+    fn is_event(&self, channel: &[u8], _payload: &[u8]) -> bool {
+        channel == EVENTS_CHANNEL.as_bytes()
+    }
 
     /// The command that publishes a probe; `None` if the connection is not subscribed to a channel
-    /// for it.
-    fn probe(&self, text: String) -> Option<Pipeline>;
+    /// for it. Never on `notifications`: existing services would not understand it.
+    fn probe(&self, text: String) -> Option<Pipeline> {
+        let mut pipeline = redis::pipe();
+        pipeline.cmd("PUBLISH").arg(EVENTS_CHANNEL).arg(text).ignore();
+        Some(pipeline)
+    }
 
     /// Whether probes fail to arrive. It outlives a connection, since the next one may be no better.
     fn is_deaf(&self) -> bool;

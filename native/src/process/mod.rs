@@ -4,14 +4,28 @@ pub mod open_files;
 mod signals;
 pub mod usage;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::SocketAddr;
+use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::limits::SCRAPES_MAX;
 pub use signals::Signals;
+
+/// How a program ends, with its error on stderr: the log may not be initialised yet, and the message
+/// is for the person who started the process.
+#[must_use]
+pub fn exit_code(program: &str, outcome: Result<()>) -> ExitCode {
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr(), "{program}: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
 
 /// The variable of this name.
 #[must_use]

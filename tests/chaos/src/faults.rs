@@ -41,12 +41,26 @@ pub enum Fault {
 }
 
 /// What can happen with one Redis.
-pub const OF_ONE: &[Fault] = &[
+const OF_ONE: &[Fault] = &[
     Fault::RedisKilled,
     Fault::RedisPaused,
     Fault::RedisEmpty,
     Fault::RedisOlder,
     Fault::RedisFlushed,
+];
+
+/// What can happen with a Redis Cluster.
+const OF_CLUSTER: &[Fault] = &[
+    Fault::MasterKilled,
+    Fault::MasterPaused,
+    Fault::MasterFlushed,
+    Fault::MasterReplaced,
+    Fault::SlotsMoved,
+    Fault::SlotsLost,
+];
+
+/// What can happen with either.
+const OF_BOTH: &[Fault] = &[
     Fault::SubscriptionsCut,
     Fault::ConnectionsCut,
     Fault::RedisSlow,
@@ -60,26 +74,14 @@ pub const OF_ONE: &[Fault] = &[
     Fault::ClientsVanish,
 ];
 
-/// What can happen with a Redis Cluster.
-pub const OF_CLUSTER: &[Fault] = &[
-    Fault::MasterKilled,
-    Fault::MasterPaused,
-    Fault::MasterFlushed,
-    Fault::MasterReplaced,
-    Fault::SlotsMoved,
-    Fault::SlotsLost,
-    Fault::SubscriptionsCut,
-    Fault::ConnectionsCut,
-    Fault::RedisSlow,
-    Fault::HubBlackholed,
-    Fault::HubPartitioned,
-    Fault::HubKilled,
-    Fault::AllHubsKilled,
-    Fault::HubDrained,
-    Fault::ReconnectsAtOnce,
-    Fault::ClientsStall,
-    Fault::ClientsVanish,
-];
+/// What can happen with this store; a seed stands for places in it.
+pub fn possible(store: &Store) -> Vec<Fault> {
+    let own = match store {
+        Store::One(_) => OF_ONE,
+        Store::Cluster(_) => OF_CLUSTER,
+    };
+    [own, OF_BOTH].concat()
+}
 
 /// The targets of the faults.
 pub struct Scene {

@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 use crate::client::Order;
-use crate::faults::{Fault, OF_CLUSTER, OF_ONE, Scene};
+use crate::faults::{Fault, Scene};
 use crate::store::Store;
 
 /// Mixes faults and checks that nothing is lost or doubled.
@@ -102,12 +102,9 @@ async fn main() -> Result<()> {
 
 /// Runs one to three faults at once, then waits for recovery.
 async fn round(scene: &Scene) -> Result<()> {
-    let possible = match &*scene.store.lock().await {
-        Store::One(_) => OF_ONE,
-        Store::Cluster(_) => OF_CLUSTER,
-    };
+    let possible = faults::possible(&scene.store.lock().await);
     let mut faults: Vec<Fault> =
-        (0..fastrand::usize(1..=3)).filter_map(|_| fastrand::choice(possible).copied()).collect();
+        (0..fastrand::usize(1..=3)).filter_map(|_| fastrand::choice(&possible).copied()).collect();
     faults.dedup();
     eprintln!("{}", faults.iter().map(|fault| fault.name()).collect::<Vec<_>>().join(" + "));
     if fastrand::bool()

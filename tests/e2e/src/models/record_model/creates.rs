@@ -96,16 +96,7 @@ impl World {
             fresh => delivery::deliver(&self.redis, &self.record, fresh, epoch).await,
         };
         match delivered {
-            Err(_) if self.struck() => {
-                self.expected.doubts[at].is_behind = true;
-                self.expected.skip_beyond_window(at);
-                // What is counted again while Redis is away looks like what was delivered before:
-                // only the documented step helps.
-                return match self.expected.doubts[at].is_tainted {
-                    true => self.rotate().await,
-                    false => Ok(()),
-                };
-            }
+            Err(_) if self.struck() => return self.fell_behind(at).await,
             Err(error) => return Err(format!("the delivery failed: {error}")),
             Ok(()) => {}
         }

@@ -71,14 +71,7 @@ impl World {
         let was_behind = self.expected.doubts[at].is_behind;
         let brought = delivery::bring_imported(&self.redis, &self.record, &user(at)).await;
         let marks = match brought {
-            Err(_) if self.struck() => {
-                self.expected.doubts[at].is_behind = true;
-                self.expected.skip_beyond_window(at);
-                return match self.expected.doubts[at].is_tainted {
-                    true => self.rotate().await,
-                    false => Ok(()),
-                };
-            }
+            Err(_) if self.struck() => return self.fell_behind(at).await,
             Err(error) => return Err(format!("imports were not brought: {error}")),
             Ok(marks) => marks,
         };

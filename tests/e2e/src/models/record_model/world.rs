@@ -78,6 +78,18 @@ impl World {
         self.fates.borrow().struck
     }
 
+    /// A delivery to a user was struck.
+    pub async fn fell_behind(&mut self, at: usize) -> Result<(), String> {
+        self.expected.doubts[at].is_behind = true;
+        self.expected.skip_beyond_window(at);
+        // What is counted again while Redis is away looks like what was delivered before: only the
+        // documented step helps.
+        match self.expected.doubts[at].is_tainted {
+            true => self.rotate().await,
+            false => Ok(()),
+        }
+    }
+
     pub async fn look(&mut self, at: usize) -> Feed {
         Feed::look(&mut self.own, &user(at)).await
     }
