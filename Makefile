@@ -28,7 +28,7 @@ client-dist: ## Write client/dist, the files that the hub serves, from client/.
 autobahn: ## Run the Autobahn test suite against the hub's sockets (needs python2.7).
 	@scripts/autobahn
 
-fuzz: ## Fuzz all parsers of outside input, FUZZ_SECONDS each (30).
+fuzz: ## Fuzz the parsers of requests, frames, tokens and Redis' messages, FUZZ_SECONDS each (30).
 	@scripts/fuzz
 
 bench: ## Run the benchmarks: make bench ARGS="--only feed".

@@ -55,9 +55,9 @@ pub fn document() -> Value {
                 "type": "http",
                 "scheme": "bearer",
                 "bearerFormat": "JWT",
-                "description": "A token signed with HS256, RS256 or EdDSA. The claim `sub` is the user; \
-                                the claim `scope` lists scopes, separated by spaces. The roles of an \
-                                operation are scopes.",
+                "description": "A token signed with HS256, RS256, ES256 or EdDSA. The claim `sub` is \
+                                the user; the claim `scope` lists scopes, separated by spaces. The \
+                                roles of an operation are scopes.",
             }},
         },
     })
