@@ -92,3 +92,39 @@ install_venv() {
   }
   cksum "$requirements" >"$dir/installed"
 }
+
+# Lanes: work beside the script's own. `lane NAME COMMAND…` starts the command, whose output goes to a file;
+# `end_lanes` waits for all lanes, prints what each wrote, and fails if one of them did. A script that ends
+# earlier, or is stopped, stops its lanes with all that they started.
+LANES=
+lane() {
+  local name=$1
+  shift
+  [ -n "$LANES" ] || {
+    # Bash may warn that it has lost a job.
+    trap '{ stop_lanes; } 2>/dev/null' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+  }
+  mkdir -p target/lanes
+  # With job control, each job has a process group of its own.
+  set -m
+  ("$@") >"target/lanes/$name.log" 2>&1 </dev/null &
+  set +m
+  LANES="$LANES $name:$!"
+}
+end_lanes() {
+  local entry failed=
+  for entry in $LANES; do
+    wait "${entry#*:}" || failed="$failed ${entry%%:*}"
+    cat "target/lanes/${entry%%:*}.log"
+  done
+  LANES=
+  [ -z "$failed" ] || say "Failed:$failed"
+  [ -z "$failed" ]
+}
+# shellcheck disable=SC2317,SC2329 # called by a trap
+stop_lanes() {
+  local entry
+  for entry in $LANES; do kill -TERM -- "-${entry#*:}" || true; done
+}

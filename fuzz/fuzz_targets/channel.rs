@@ -15,7 +15,8 @@ fuzz_target!(|bytes: &[u8]| {
         // Never re-encoded: the output is a slice of the input.
         assert!(text.contains(message.notification));
         let position = message.position.map(|(epoch, seq)| Position { epoch: epoch.into(), seq });
-        let event = Outgoing::Notification { text: message.notification.to_owned().into(), position };
+        let event =
+            Outgoing::Notification { text: message.notification.to_owned().into(), position };
         for protocol in [Protocol::Raw, Protocol::V1, Protocol::Events] {
             assert!(event.encode(protocol).is_some());
         }

@@ -102,7 +102,7 @@ async fn main() -> Result<()> {
 
 /// Runs one to three faults at once, then waits for recovery.
 async fn round(scene: &Scene) -> Result<()> {
-    let possible = faults::possible(&scene.store.lock().await);
+    let possible = faults::possible(&*scene.store.lock().await);
     let mut faults: Vec<Fault> =
         (0..fastrand::usize(1..=3)).filter_map(|_| fastrand::choice(&possible).copied()).collect();
     faults.dedup();

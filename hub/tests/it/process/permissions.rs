@@ -1,6 +1,62 @@
-//! A Redis user without a permission that the hub needs.
+//! The permissions that the hub needs of its Redis user: neither fewer nor more.
 
-use crate::support::{Hub, until};
+use std::collections::BTreeSet;
+
+use shared::live::Live;
+use shared::permissions;
+
+use crate::support::{Hub, Options, RedisServer, until};
+
+/// Rules of a Redis user (`ACL SETUSER`) with the listed permissions only.
+fn rules(lines: &str) -> BTreeSet<String> {
+    let mut rules = BTreeSet::new();
+    for line in lines.lines() {
+        let (pattern, commands) = line.split_once(' ').unwrap();
+        for command in commands.split(' ') {
+            rules.insert(format!("+{}", command.to_lowercase()));
+            let kind = if command.ends_with("SUBSCRIBE") || command.ends_with("PUBLISH") {
+                '&'
+            } else {
+                '~'
+            };
+            rules.insert(format!("{kind}{pattern}"));
+        }
+    }
+    rules
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_user_with_exactly_these_permissions_is_enough() {
+    for live in [Live::All, Live::Own, Live::Bridge] {
+        let redis = RedisServer::start().await;
+        let wanted = rules(&permissions::hub(live, false));
+        let reset = ["reset", "on", "nopass", "+@connection"];
+        let words = ["ACL", "SETUSER", "hub"].into_iter().chain(reset);
+        redis.command(&words.chain(wanted.iter().map(String::as_str)).collect::<Vec<_>>()).await;
+        let redis_url = Some(redis.url().replace("redis://", "redis://hub:x@"));
+        let metrics_token = Some("scrape".to_owned());
+        let options = Options { live, redis_url, metrics_token, ..Options::default() };
+        let hub = Hub::start_on(redis, options).await;
+        hub.until_ready().await;
+        let (mut alice, _) = hub.connect_v1("alice").await;
+        if live == Live::Bridge {
+            until("the bridge listens", async || hub.metric("bridge").await == 1.0).await;
+            let of_others = r#"{"notification":{"userId":"alice","id":"theirs"}}"#;
+            until("a message of another service arrives", async || {
+                hub.redis.publish_to_all(of_others).await;
+                hub.metric(r#"bridged_total{outcome="forwarded"}"#).await > 0.0
+            })
+            .await;
+            alice.notification().await;
+        } else {
+            let ours = hub.redis.create("alice", "e1", 1).await;
+            assert_eq!(alice.notification().await, ours);
+        }
+        // What Redis refused, it logs.
+        let refused: Vec<redis::Value> = hub.redis.run("ACL LOG").await;
+        assert!(refused.is_empty(), "{live:?}: {refused:?}");
+    }
+}
 
 #[tokio::test]
 async fn a_missing_permission_makes_the_hub_not_ready_and_is_named() {
