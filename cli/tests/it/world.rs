@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::auth::Scope;
+use support::paths;
 use support::process::{Process, run};
 use support::{Functions, Hub, RedisServer, jwt, token};
 
@@ -87,7 +88,7 @@ impl World {
 
 /// The command without any environment.
 pub fn bare(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_bellwire"));
+    let mut command = Command::new(paths::program("bellwire"));
     command.env_clear().args(arguments);
     command
 }

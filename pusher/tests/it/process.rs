@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::campaign_push::State;
+use support::paths;
 use support::process::{Signal, run};
 use support::push_service::fcm_ok;
 use support::{eventually, within};
@@ -38,7 +39,7 @@ async fn a_new_key_is_printed_and_never_replaces_one() {
     let world = World::start(|_| fcm_ok()).await;
     let file = world.file("new.pem");
     let command = || {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_bellwire-push"));
+        let mut command = std::process::Command::new(paths::program("bellwire-push"));
         command.arg("vapid-key").arg(&file);
         command
     };

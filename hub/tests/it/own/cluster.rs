@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 use super::crowd::{Member, reach};
 use super::publisher::Publisher;
-use crate::support::program::{PROGRAM, Program};
+use crate::support::program::Program;
 use crate::support::{Client, request, token};
 
 /// Nodes of a cluster on a busy machine may take many rounds until they have replaced a master, and
@@ -38,7 +38,7 @@ impl Stage {
         let cluster = RedisCluster::start_with(3, &options).await;
         let metrics_port = ports::free();
         let metrics = format!("--metrics-listen=127.0.0.1:{metrics_port}");
-        let setup = Hub::with(&cluster.url()).program(PROGRAM);
+        let setup = Hub::with(&cluster.url());
         let hub =
             Program::start_with(setup.arguments(&["--live=own", "--log=warn", &metrics])).await;
         hub.ready().await;

@@ -46,5 +46,5 @@ async fn fetch(address: SocketAddr, method: &str, path: &str, headers: &str) -> 
 
 /// The folder that the hub serves.
 fn dist() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../client/dist")
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../client/dist")
 }

@@ -1,22 +1,27 @@
 //! The binary: command line, signals, tokens.
 
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
+use ::support::paths;
 use ::support::process::{self, Process, Signal};
 use hub::config::{Pace, PresencePace};
 use shared::auth::{KeyConfig, KeySet};
 use tokio::net::TcpStream;
 
-use crate::support::program::PROGRAM;
 use crate::support::{Client, Hub, KEY, Options, Program, RedisServer, SOON, now_s, token, until};
 
 /// Time limit of a command that does not serve.
 const RUN_LIMIT: Duration = Duration::from_secs(20);
 
+fn program() -> PathBuf {
+    paths::program("bellwire-hub")
+}
+
 /// Runs the program with arguments and variables; returns exit code, standard output, standard error.
 async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String, String) {
-    let mut command = Command::new(PROGRAM);
+    let mut command = Command::new(program());
     // Variables of the tests themselves are unknown to the hub.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("BELLWIRE_") {
@@ -220,8 +225,9 @@ async fn serve_uses_the_file_and_raises_the_limit_of_open_files() {
     let file = directory.path().join("hub.toml");
     std::fs::write(&file, "listen = \"127.0.0.1:0\"\nlog = \"off\"\n").unwrap();
     let mut command = Command::new("sh");
-    command.args(["-c", "ulimit -Sn 256 && exec \"$0\" serve --config \"$1\"", PROGRAM]);
-    let mut hub = Process::start("bellwire-hub", command.arg(&file).env("REDIS_URL", redis.url()));
+    command.args(["-c", "ulimit -Sn 256 && exec \"$0\" serve --config \"$1\""]);
+    command.arg(program()).arg(&file);
+    let mut hub = Process::start("bellwire-hub", command.env("REDIS_URL", redis.url()));
     let address = hub.line("Listening http://", SOON).await;
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", hub.pid()));
     hub.signal(Signal::TERM);

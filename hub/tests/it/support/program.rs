@@ -8,8 +8,6 @@ use ::support::hub::Setup;
 
 use super::{Client, RedisServer, token};
 
-pub const PROGRAM: &str = env!("CARGO_BIN_EXE_bellwire-hub");
-
 /// A running hub, killed when dropped.
 pub struct Program(Hub);
 
@@ -20,7 +18,7 @@ impl Program {
 
     /// The usual setup, for tests to change.
     pub fn with(redis: &RedisServer) -> Setup {
-        Hub::with(&redis.url()).program(PROGRAM)
+        Hub::with(&redis.url())
     }
 
     pub async fn start_with(setup: Setup) -> Self {

@@ -9,6 +9,7 @@ use std::process::Command;
 
 use push::Es256;
 use serde_json::{Value, json};
+use support::paths;
 use support::push_service::{
     Certificate, Protocol, PushService, Reply, Seen, fcm_token, service_account, token,
 };
@@ -95,7 +96,7 @@ impl World {
     /// The program with its arguments.
     pub fn command(&self, more: &[&str]) -> Command {
         let file = |name: &str| self.file(name).display().to_string();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_bellwire-push"));
+        let mut command = Command::new(paths::program("bellwire-push"));
         command.args(more);
         command.args([
             format!("--functions-url={}", self.functions_url),

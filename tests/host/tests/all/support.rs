@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
+use ::support::paths;
 use ::support::process::{self, Process, Signal};
 use ::support::redis_server::Options;
 use ::support::{Http, RedisServer, eventually_within};
@@ -16,7 +17,7 @@ const START_MAX: Duration = Duration::from_secs(60);
 
 /// The host's program and the fixture are in the same target directory.
 pub(crate) fn program() -> PathBuf {
-    env!("CARGO_BIN_EXE_bellwire-host").into()
+    paths::program("bellwire-host")
 }
 
 /// A directory with the fixture's manifest and files.
@@ -38,7 +39,7 @@ impl App {
              cargo build --profile component --target wasm32-wasip2 -p host-fixture",
             wasm.display()
         );
-        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixture");
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixture");
         let manifest = std::fs::read_to_string(fixture.join("spin.toml")).unwrap();
         let manifest = manifest
             .replace("../../../target/wasm32-wasip2/component/host_fixture.wasm", {
