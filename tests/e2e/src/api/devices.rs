@@ -73,12 +73,7 @@ impl On {
     /// Makes all devices of the record older.
     fn age_devices(&self, ms: i64) {
         let set = format!("SET seen_at_ms = seen_at_ms - {ms}");
-        match &self.postgres {
-            Some(postgres) => drop(postgres.run(&format!("UPDATE bellwire.device {set}"))),
-            None => {
-                self.functions.record.open().execute(&format!("UPDATE device {set}"), []).unwrap();
-            }
-        }
+        self.database.execute(&format!("UPDATE @device {set}"));
     }
 }
 

@@ -1,39 +1,37 @@
 //! What goes beyond one create and one page, on both records: keys, batches, paging, marks,
 //! deletes.
 
+mod database;
 mod imports;
 mod muted;
 mod plans;
 mod unread;
 
 use serde_json::{Value, json};
-use support::{Answer, Functions, Postgres, RedisServer, token};
+use support::{Answer, Functions, RedisServer, token};
 
-/// The same functions on SQLite and on Postgres, which lives as long as they do.
+pub use self::database::Database;
+
+/// The same functions on a database, which lives as long as they do.
 pub struct On {
     pub name: &'static str,
     pub functions: Functions,
     pub redis: RedisServer,
-    pub postgres: Option<Postgres>,
+    pub database: Database,
 }
 
 pub async fn both() -> [On; 2] {
-    let redis = RedisServer::start().await;
-    let functions = Functions::start(&redis).await;
-    let sqlite = On { name: "sqlite", functions, redis, postgres: None };
-    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
-    let setup = Functions::with(&redis)
-        .variable("record", "postgres")
-        .variable("postgres_url", postgres.url())
-        .variable("postgres_host", postgres.address());
-    let functions = setup.start().await;
-    // The tables take longer than a request has while other tests run: most tests are not about that.
-    let migrated = functions.post("/admin/migrate", "").token(&token("ops", "ops:write"));
-    migrated.send().await.expect(200);
-    [sqlite, On { name: "postgres", functions, redis, postgres: Some(postgres) }]
+    [On::start(Database::sqlite()).await, On::start(Database::postgres().await).await]
 }
 
 impl On {
+    async fn start(database: Database) -> Self {
+        let redis = RedisServer::start().await;
+        let functions = database.configure(Functions::with(&redis)).start().await;
+        database.migrate(&functions).await;
+        Self { name: database.name(), functions, redis, database }
+    }
+
     async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
         let token = token("svc", "notifications:write feed:read ops:write");
         let call = self.functions.call(method, path).token(&token);
@@ -50,15 +48,9 @@ impl On {
     }
 
     /// Makes all entries of the record older.
-    async fn age_entries(&self, ms: i64) {
+    fn age_entries(&self, ms: i64) {
         let set = format!("SET created_at_ms = created_at_ms - {ms}");
-        match &self.postgres {
-            Some(postgres) => drop(postgres.run(&format!("UPDATE bellwire.notifications {set}"))),
-            None => {
-                let record = self.functions.record.open();
-                record.execute(&format!("UPDATE notifications {set}"), []).unwrap();
-            }
-        }
+        self.database.execute(&format!("UPDATE @notifications {set}"));
     }
 
     pub async fn batch(&self, notifications: Vec<Value>) -> Vec<Value> {
@@ -115,9 +107,9 @@ async fn an_idempotency_key_holds_for_a_day() {
             answer.expect(201).json()["id"].as_str().unwrap().to_owned()
         };
         let first = create().await;
-        on.age_entries(DAY_MS - MINUTE_MS).await;
+        on.age_entries(DAY_MS - MINUTE_MS);
         assert_eq!(create().await, first, "{}: a minute before the end", on.name);
-        on.age_entries(2 * MINUTE_MS).await;
+        on.age_entries(2 * MINUTE_MS);
         assert_ne!(create().await, first, "{}: a minute after it", on.name);
         assert_eq!(seqs(&on.page("a", "").await), [2, 1], "{}", on.name);
     }

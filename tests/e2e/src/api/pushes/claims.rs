@@ -13,8 +13,8 @@ async fn a_job_that_cannot_be_read_keeps_no_other_one() {
         for user in ["alice", "bob", "carol"] {
             on.push(user, user, json!({"when": "always"})).await;
         }
-        on.sql("UPDATE @push_job SET options = '{' WHERE user_id = 'alice'");
-        on.sql("UPDATE @push_job SET done = '7' WHERE user_id = 'carol'");
+        on.database.execute("UPDATE @push_job SET options = '{' WHERE user_id = 'alice'");
+        on.database.execute("UPDATE @push_job SET done = '7' WHERE user_id = 'carol'");
         assert_eq!(on.claimed().await, ["bob"], "{}", on.name);
     }
 }

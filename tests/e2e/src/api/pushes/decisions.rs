@@ -96,13 +96,14 @@ async fn what_is_deleted_erased_pruned_or_expired_is_not_pushed() {
         on.functions.create(&expiring).await.expect(201);
         let short = json!({"when": "always", "ttlSeconds": 30});
         on.push("carol", "late", short).await;
-        on.sql(
+        on.database.execute(
             "UPDATE @push_job SET created_at_ms = created_at_ms - 31000 WHERE user_id = 'carol'",
         );
         assert_eq!(all(&on).await, (words(&["kept"]), 2), "{}", on.name);
         assert_eq!(on.jobs(), 1);
 
-        on.sql("UPDATE @notifications SET created_at_ms = created_at_ms - 10000000000");
+        on.database
+            .execute("UPDATE @notifications SET created_at_ms = created_at_ms - 10000000000");
         let prune = on.functions.post("/admin/prune", "").token(&token("ops", "ops:write"));
         prune.send().await.expect(200);
         assert_eq!(on.jobs(), 0, "{}: of a pruned entry", on.name);

@@ -115,16 +115,7 @@ async fn it_keeps_times_marks_and_order_and_publishes_nothing() {
         let number = json!({"type": "read", "userId": "a", "ids": [], "unread": 2, "until": "~"});
         assert_eq!(of_a, [&places, &number], "{}", on.name);
         assert_eq!(published.seqs("a").await, [0i64; 0], "{}", on.name);
-        let jobs = "SELECT count(*) FROM";
-        let jobs = match &on.postgres {
-            Some(postgres) => postgres.run(&format!("{jobs} bellwire.push_job")),
-            None => {
-                let record = on.functions.record.open();
-                let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-                record.query_row(&format!("{jobs} push_job"), [], count).unwrap().to_string()
-            }
-        };
-        assert_eq!(jobs.trim(), "0", "{}", on.name);
+        assert_eq!(on.database.count("push_job"), 0, "{}", on.name);
 
         // From the record: the same bytes, the same page. What is created later lies above.
         let list = on.redis.list("notifications:a").await;
