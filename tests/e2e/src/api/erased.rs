@@ -33,7 +33,7 @@ impl On {
 
 #[tokio::test]
 async fn a_key_outlives_the_erasure_of_its_user() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         let published = Published::subscribe(&on.redis).await;
         let first = create(functions, "welcome-secret", "alice", "private words").await.expect(201);
@@ -83,7 +83,7 @@ async fn a_key_outlives_the_erasure_of_its_user() {
 
 #[tokio::test]
 async fn a_key_of_an_erased_user_expires_as_any_other() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         let first = create(functions, "k", "alice", "one").await.expect(201).json();
         erase(functions, "alice").await;
@@ -104,7 +104,7 @@ async fn a_key_of_an_erased_user_expires_as_any_other() {
 
 #[tokio::test]
 async fn many_keys_of_one_user_are_all_kept() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let item =
             |at: usize| json!({"userId": "alice", "title": "t", "idempotencyKey": at.to_string()});
         let batch = async |ats: std::ops::Range<usize>| -> Vec<Value> {
@@ -124,7 +124,7 @@ async fn many_keys_of_one_user_are_all_kept() {
 
 #[tokio::test]
 async fn creates_and_erasures_at_once_commit_a_key_once() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         create(functions, "k", "alice", "one").await.expect(201);
         let work = (0..24).map(async |at| {

@@ -1,5 +1,5 @@
-//! `/push`, and the jobs that creates make, on both records. There is no push worker here: the tests
-//! are the worker, over HTTP.
+//! `/push`, and the jobs that creates make, on every database. There is no push worker here: the
+//! tests are the worker, over HTTP.
 
 mod addresses;
 mod claims;

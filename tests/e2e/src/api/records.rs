@@ -1,4 +1,4 @@
-//! What goes beyond one create and one page, on both records: keys, batches, paging, marks,
+//! What goes beyond one create and one page, on every database: keys, batches, paging, marks,
 //! deletes.
 
 mod database;
@@ -20,8 +20,12 @@ pub struct On {
     pub database: Database,
 }
 
-pub async fn both() -> [On; 2] {
-    [On::start(Database::sqlite()).await, On::start(Database::postgres().await).await]
+pub async fn each_database() -> Vec<On> {
+    let mut all = Vec::new();
+    for database in Database::each().await {
+        all.push(On::start(database).await);
+    }
+    all
 }
 
 impl On {
@@ -72,7 +76,7 @@ fn seqs(page: &Value) -> Vec<i64> {
 
 #[tokio::test]
 async fn an_idempotency_key_replays_the_same_and_refuses_another_body() {
-    for on in both().await {
+    for on in each_database().await {
         let body = json!({"userId": "a", "title": "t", "data": {"x": [1], "y": 2}});
         let first = on.create_with_key("k", body).await.expect(201);
         let respelled = json!({"title": "t", "data": {"y": 2, "x": [1]}, "userId": "a"});
@@ -101,7 +105,7 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
 #[tokio::test]
 async fn an_idempotency_key_holds_for_a_day() {
-    for on in both().await {
+    for on in each_database().await {
         let create = async || {
             let answer = on.create_with_key("k", json!({"userId": "a", "title": "t"})).await;
             answer.expect(201).json()["id"].as_str().unwrap().to_owned()
@@ -117,7 +121,7 @@ async fn an_idempotency_key_holds_for_a_day() {
 
 #[tokio::test]
 async fn one_key_at_the_same_time_commits_once() {
-    for on in both().await {
+    for on in each_database().await {
         let calls = (0..20).map(|_| on.create_with_key("k", json!({"userId": "a", "title": "t"})));
         let answers = futures_util::future::join_all(calls).await;
         let ids: std::collections::BTreeSet<String> =
@@ -129,7 +133,7 @@ async fn one_key_at_the_same_time_commits_once() {
 
 #[tokio::test]
 async fn a_batch_answers_item_by_item_in_order() {
-    for on in both().await {
+    for on in each_database().await {
         let results = on
             .batch(vec![
                 json!({"userId": "a", "title": "1"}),
@@ -157,7 +161,7 @@ async fn a_batch_answers_item_by_item_in_order() {
 
 #[tokio::test]
 async fn pages_reach_beyond_what_redis_holds() {
-    for on in both().await {
+    for on in each_database().await {
         on.batch((0..150).map(|at| json!({"userId": "a", "title": at.to_string()})).collect())
             .await;
         let theirs = r#"{"id":"theirs","title":"x"}"#;
@@ -189,7 +193,7 @@ async fn pages_reach_beyond_what_redis_holds() {
 
 #[tokio::test]
 async fn marks_and_deletes_hold_everywhere_and_may_be_repeated() {
-    for on in both().await {
+    for on in each_database().await {
         on.batch((0..5).map(|at| json!({"userId": "a", "title": at.to_string()})).collect()).await;
         let page = on.page("a", "").await;
         let newest = page["notifications"][0]["id"].as_str().unwrap().to_owned();
@@ -223,7 +227,7 @@ async fn marks_and_deletes_hold_everywhere_and_may_be_repeated() {
 
 #[tokio::test]
 async fn an_erased_user_leaves_nothing_but_the_counter() {
-    for on in both().await {
+    for on in each_database().await {
         on.batch((0..3).map(|at| json!({"userId": "a", "title": at.to_string()})).collect()).await;
         on.redis.run_words::<redis::Value>(&["SET", "user:a:token", "fcm", "EX", "60"]).await;
         on.redis.run_words::<redis::Value>(&["SADD", "online_users", "a"]).await;
@@ -246,7 +250,7 @@ async fn an_erased_user_leaves_nothing_but_the_counter() {
 
 #[tokio::test]
 async fn a_prune_drops_nothing_that_is_kept() {
-    for on in both().await {
+    for on in each_database().await {
         on.functions.notify("a", "t").await;
         let pruned = on.call("POST", "/admin/prune", Value::Null).await.expect(200).json();
         assert_eq!(pruned, json!({"pruned": 0, "done": true}), "{}", on.name);

@@ -90,7 +90,7 @@ async fn store_everything(on: &On) {
 
 #[tokio::test]
 async fn nothing_is_left_of_an_erased_person_but_what_the_documents_name() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         let hub = Hub::start_with_relay(&on.redis, functions).await;
         let socket = hub.connect(USER).await;

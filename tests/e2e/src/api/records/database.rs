@@ -14,12 +14,9 @@ pub enum Database {
 }
 
 impl Database {
-    pub fn sqlite() -> Self {
-        Database::Sqlite(Record::new())
-    }
-
-    pub async fn postgres() -> Self {
-        Database::Postgres(Postgres::start().await)
+    /// An empty one of each kind.
+    pub async fn each() -> [Self; 2] {
+        [Database::Sqlite(Record::new()), Database::Postgres(Postgres::start().await)]
     }
 
     pub fn name(&self) -> &'static str {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use support::paths::workspace;
 
-use super::{Database, both};
+use super::{Database, each_database};
 
 /// A batch of the largest size, each notification for another user.
 const USERS: usize = 500;
@@ -14,7 +14,7 @@ const USERS: usize = 500;
 async fn a_batch_is_not_compared_in_pairs() {
     let path = workspace().join("functions/runtime/sql/postgres/create_batch.sql");
     let statement = std::fs::read_to_string(path).unwrap();
-    for on in both().await {
+    for on in each_database().await {
         let postgres = match &on.database {
             Database::Postgres(postgres) => postgres,
             Database::Sqlite(_) => continue,
