@@ -73,7 +73,7 @@ async fn create(
             app.creates.create(&app.record, entry, keys_since_ms, background::sleep).await
         }
         // Postgres has many writers. A batch is large enough for a commit of its own.
-        _ => app.record.create(entries, keys_since_ms).await,
+        (Backend::Sqlite | Backend::Postgres, _) => app.record.create(entries, keys_since_ms).await,
     }
 }
 

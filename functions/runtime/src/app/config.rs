@@ -29,8 +29,8 @@ pub struct Config {
 pub(crate) struct RecordConfig {
     /// The database that holds the record.
     pub(crate) backend: Backend,
-    /// The address of the database; used with [`Backend::Postgres`] only.
-    pub(crate) postgres_url: String,
+    /// The address of the database, which may contain a password; empty for [`Backend::Sqlite`].
+    pub(crate) url: String,
 }
 
 /// Longest retention in days: a century, in milliseconds still far from overflowing.
@@ -111,7 +111,8 @@ async fn all_or_none<const N: usize>(
 }
 
 impl RecordConfig {
-    /// Builds the configuration from `record` and `postgres_url`, as [`Config::load`] does.
+    /// Builds the configuration from `record` and the variables of the database that it names, as
+    /// [`Config::load`] does.
     ///
     /// # Errors
     /// As [`Config::load`].
@@ -119,12 +120,12 @@ impl RecordConfig {
         get: impl AsyncFn(&str) -> Result<Option<String>, String>,
     ) -> Result<Self, Error> {
         let backend = Backend::parse(&read(&get, "record").await?)
-            .ok_or_else(|| invalid("record", "must be sqlite or postgres"))?;
-        let postgres_url = read(&get, "postgres_url").await?;
-        if backend == Backend::Postgres && postgres_url.is_empty() {
-            return Err(invalid("postgres_url", "is empty, and the record is in postgres"));
-        }
-        Ok(Self { backend, postgres_url })
+            .ok_or_else(|| invalid("record", &format!("must be {}", Backend::names())))?;
+        let url = match backend {
+            Backend::Sqlite => String::new(),
+            Backend::Postgres => address(&get, "postgres_url", backend).await?,
+        };
+        Ok(Self { backend, url })
     }
 }
 
@@ -165,6 +166,19 @@ pub async fn vapid_public_key(
             Err(invalid("vapid_public_key", problem))
         }
     }
+}
+
+async fn address(
+    get: &impl AsyncFn(&str) -> Result<Option<String>, String>,
+    name: &str,
+    backend: Backend,
+) -> Result<String, Error> {
+    let url = read(get, name).await?;
+    if url.is_empty() {
+        let problem = format!("is empty, and the record is in {}", backend.name());
+        return Err(invalid(name, &problem));
+    }
+    Ok(url)
 }
 
 async fn read(

@@ -170,9 +170,10 @@ impl Instance for RecordApp {
         }
         let app = App::load().await?;
         let config = RecordConfig::load(variables::get).await?;
-        let RecordConfig { backend, postgres_url } = config;
-        let sql = SpinSql::new(backend, postgres_url).ok_or_else(|| {
-            config::invalid("record", "must be postgres: this build is without sqlite")
+        let RecordConfig { backend, url } = config;
+        let sql = SpinSql::new(backend, url).ok_or_else(|| {
+            let problem = format!("is {}, and this build is without it", backend.name());
+            config::invalid("record", &problem)
         })?;
         let app = Rc::new(Self {
             record: Record::new(sql, backend, clock::random_word),

@@ -14,13 +14,24 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Parses the variable `record`; `None` if it is neither `sqlite` nor `postgres`.
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "sqlite" => Some(Backend::Sqlite),
-            "postgres" => Some(Backend::Postgres),
-            _ => None,
+    const ALL: [Self; 2] = [Backend::Sqlite, Backend::Postgres];
+
+    /// The value of the variable `record`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Backend::Sqlite => "sqlite",
+            Backend::Postgres => "postgres",
         }
+    }
+
+    /// Parses the variable `record`; `None` if it names no backend.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|backend| backend.name() == name)
+    }
+
+    /// The names for an error: `sqlite or postgres`.
+    pub(crate) fn names() -> String {
+        Self::ALL.map(Self::name).join(" or ")
     }
 }
 

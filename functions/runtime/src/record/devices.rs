@@ -118,7 +118,7 @@ impl<S: Sql> Record<S> {
             Value::Int(now_ms),
             count(DEVICES_MAX),
         ];
-        let rows = self.run_row(self.statements.put_device, parameters).await?;
+        let rows = self.run_row(self.statements.put_device(), parameters).await?;
         if rows.is_empty() {
             return Ok(None);
         }
@@ -144,7 +144,7 @@ impl<S: Sql> Record<S> {
             Value::optional(locale),
             Value::optional(time_zone),
         ];
-        self.run(self.statements.describe_default, parameters).await.map(drop)
+        self.run(self.statements.describe_default(), parameters).await.map(drop)
     }
 
     /// A user's devices, the push token among them, by name.
@@ -152,7 +152,7 @@ impl<S: Sql> Record<S> {
     /// # Errors
     /// [`RecordError`].
     pub async fn devices(&self, user: &UserId) -> Result<Vec<KnownDevice>, RecordError> {
-        let rows = self.run(self.statements.devices, vec![Value::text(user.as_str())]).await?;
+        let rows = self.run(self.statements.devices(), vec![Value::text(user.as_str())]).await?;
         let devices = rows.into_iter().map(|values| {
             let mut row = Row::new(values);
             Ok(KnownDevice {
@@ -172,7 +172,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; the write may have taken effect.
     pub async fn delete_device(&self, user: &UserId, name: &DeviceName) -> Result<(), RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::text(name.as_str())];
-        self.run(self.statements.delete_device, parameters).await.map(drop)
+        self.run(self.statements.delete_device(), parameters).await.map(drop)
     }
 
     /// Removes devices other than the default ones from users that still have them with this
@@ -189,7 +189,7 @@ impl<S: Sql> Record<S> {
         }
         let items = dead.iter().map(|(user, name, rev)| (user.as_str(), name.as_str(), rev));
         let parameters = vec![json(&items.collect::<Vec<_>>())?];
-        Ok(self.run(self.statements.remove_devices, parameters).await?.len())
+        Ok(self.run(self.statements.remove_devices(), parameters).await?.len())
     }
 
     /// The users among these that have [`DEVICES_MAX`] devices without a push token.
@@ -198,7 +198,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`].
     pub async fn full_users(&self, users: &[&UserId]) -> Result<Vec<UserId>, RecordError> {
         let parameters = vec![users_json(users.iter().copied())?, count(DEVICES_MAX)];
-        let rows = self.run(self.statements.full_users, parameters).await?;
+        let rows = self.run(self.statements.full_users(), parameters).await?;
         rows.into_iter().map(|values| user_id(&Row::new(values).text()?)).collect()
     }
 
@@ -210,7 +210,7 @@ impl<S: Sql> Record<S> {
         if users.is_empty() {
             return Ok(Vec::new());
         }
-        addressed(self.run(self.statements.addresses, vec![users_json(users.iter())?]).await?)
+        addressed(self.run(self.statements.addresses(), vec![users_json(users.iter())?]).await?)
     }
 
     /// Removes all devices of a user but the default one, and the preferences (two statements).
@@ -219,8 +219,8 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; a write may have taken effect.
     pub async fn erase_devices(&self, user: &UserId) -> Result<(), RecordError> {
         let user_id = Value::text(user.as_str());
-        self.run(self.statements.erase_devices, vec![user_id.clone()]).await?;
-        self.run(self.statements.erase_preference, vec![user_id]).await.map(drop)
+        self.run(self.statements.erase_devices(), vec![user_id.clone()]).await?;
+        self.run(self.statements.erase_preference(), vec![user_id]).await.map(drop)
     }
 
     /// What a user wants to receive; the default if nothing is stored.
@@ -229,7 +229,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`].
     pub async fn preferences(&self, user: &UserId) -> Result<Preferences, RecordError> {
         let parameters = vec![Value::text(user.as_str())];
-        let rows = self.run_row(self.statements.preference, parameters).await?;
+        let rows = self.run_row(self.statements.preference(), parameters).await?;
         match rows.is_empty() {
             true => Ok(Preferences::default()),
             false => wanted(&Row::first(rows)?.text()?),
@@ -251,7 +251,7 @@ impl<S: Sql> Record<S> {
             Value::Text(preferences.to_json()),
             Value::Int(now_ms),
         ];
-        self.run(self.statements.put_preference, parameters).await.map(drop)
+        self.run(self.statements.put_preference(), parameters).await.map(drop)
     }
 }
 

@@ -15,7 +15,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; a write may have taken effect.
     pub async fn window(&self, user: &UserId, limit: usize) -> Result<Window, RecordError> {
         let parameters = vec![Value::text(user.as_str()), count(limit)];
-        let rows = self.run(self.statements.window, parameters).await?;
+        let rows = self.run(self.statements.window(), parameters).await?;
         let mut window: Option<Window> = None;
         for values in rows {
             let mut row = Row::new(values);
@@ -49,7 +49,7 @@ impl<S: Sql> Record<S> {
         let (user_id, live_at) = (Value::text(user.as_str()), live_at_ms.unwrap_or(i64::MIN));
         let mut parameters = vec![user_id, Value::Int(after), count(limit), Value::Int(live_at)];
         parameters.push(only_unread(shown));
-        entries(user, self.run(self.statements.entries_after, parameters).await?)
+        entries(user, self.run(self.statements.entries_after(), parameters).await?)
     }
 
     /// Unexpired entries below the seq `before`, newest first, at most `limit`.
@@ -67,7 +67,7 @@ impl<S: Sql> Record<S> {
         let user_id = Value::text(user.as_str());
         let mut parameters = vec![user_id, Value::Int(before), count(limit), Value::Int(now_ms)];
         parameters.push(only_unread(shown));
-        entries(user, self.run(self.statements.entries_before, parameters).await?)
+        entries(user, self.run(self.statements.entries_before(), parameters).await?)
     }
 
     /// One entry, expired or not; `None` if it is unknown or deleted.
@@ -76,7 +76,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; a write may have taken effect.
     pub async fn entry(&self, user: &UserId, id: &str) -> Result<Option<Entry>, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::text(id)];
-        Ok(entries(user, self.run(self.statements.entry, parameters).await?)?.pop())
+        Ok(entries(user, self.run(self.statements.entry(), parameters).await?)?.pop())
     }
 
     /// Whether an entry with this seq exists and is not deleted.
@@ -85,7 +85,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; a write may have taken effect.
     pub async fn has_entry(&self, user: &UserId, seq: i64) -> Result<bool, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::Int(seq)];
-        Ok(!self.run(self.statements.has_entry, parameters).await?.is_empty())
+        Ok(!self.run(self.statements.has_entry(), parameters).await?.is_empty())
     }
 
     /// The seq from which on all of a user's entries up to `seq`, an imported one, are imported.
@@ -94,7 +94,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; a write may have taken effect.
     pub async fn imported_from(&self, user: &UserId, seq: i64) -> Result<i64, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::Int(seq)];
-        let rows = self.run(self.statements.last_not_imported, parameters).await?;
+        let rows = self.run(self.statements.last_not_imported(), parameters).await?;
         Ok(1 + Row::first(rows)?.int()?)
     }
 
@@ -111,8 +111,8 @@ impl<S: Sql> Record<S> {
     ) -> Result<Marks, RecordError> {
         let user_id = Value::text(user.as_str());
         let (statement, what) = match marked {
-            Marked::UpTo(seq) => (self.statements.mark_upto, Value::Int(*seq)),
-            Marked::Ids(ids) => (self.statements.mark_ids, json(ids)?),
+            Marked::UpTo(seq) => (self.statements.mark_upto(), Value::Int(*seq)),
+            Marked::Ids(ids) => (self.statements.mark_ids(), json(ids)?),
         };
         self.run(statement, vec![user_id.clone(), what, Value::Int(now_ms)]).await?;
         self.marks(user_id, limit).await
@@ -132,10 +132,10 @@ impl<S: Sql> Record<S> {
     ) -> Result<Option<Deleted>, RecordError> {
         let user_id = Value::text(user.as_str());
         let parameters = vec![user_id.clone(), Value::text(id), Value::Int(now_ms)];
-        let mut rows = self.run(self.statements.delete, parameters).await?;
+        let mut rows = self.run(self.statements.delete(), parameters).await?;
         if rows.is_empty() {
             let parameters = vec![user_id.clone(), Value::text(id)];
-            rows = self.run(self.statements.has_row, parameters).await?;
+            rows = self.run(self.statements.has_row(), parameters).await?;
         }
         if rows.is_empty() {
             return Ok(None);
@@ -152,10 +152,10 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; a write may have taken effect.
     pub async fn erase(&self, user: &UserId, keys_since_ms: i64) -> Result<Revision, RecordError> {
         let user_id = Value::text(user.as_str());
-        self.run(self.statements.erase, vec![user_id.clone()]).await?;
+        self.run(self.statements.erase(), vec![user_id.clone()]).await?;
         self.keep_key_digests(&user_id, keys_since_ms).await?;
         let parameters = vec![user_id.clone(), Value::Int(keys_since_ms)];
-        self.run(self.statements.erase_rest, parameters).await?;
+        self.run(self.statements.erase_rest(), parameters).await?;
         Ok(self.marks(user_id, 0).await?.at)
     }
 
@@ -170,21 +170,21 @@ impl<S: Sql> Record<S> {
             Value::Int(retention.keys_since_ms),
             count(limit),
         ];
-        let mut dropped = self.run(self.statements.prune, parameters).await?.len();
+        let mut dropped = self.run(self.statements.prune(), parameters).await?.len();
         let statements = self.statements;
         for statement in
-            [statements.prune_keys, statements.prune_erased_keys, statements.prune_token_rows]
+            [statements.prune_keys(), statements.prune_erased_keys(), statements.prune_token_rows()]
         {
             let parameters = vec![Value::Int(retention.keys_since_ms), count(limit)];
             dropped += self.run(statement, parameters).await?.len();
         }
         let parameters = vec![Value::Int(retention.keep_since_ms), count(limit)];
-        dropped += self.run(statements.prune_import_keys, parameters).await?.len();
+        dropped += self.run(statements.prune_import_keys(), parameters).await?.len();
         Ok(dropped)
     }
 
     async fn marks(&self, user_id: Value, limit: usize) -> Result<Marks, RecordError> {
-        let rows = self.run(self.statements.marks, vec![user_id, count(limit)]).await?;
+        let rows = self.run(self.statements.marks(), vec![user_id, count(limit)]).await?;
         Marks::from_rows(rows)
     }
 }

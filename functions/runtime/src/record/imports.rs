@@ -21,14 +21,14 @@ impl<S: Sql> Record<S> {
     ) -> Result<Created, RecordError> {
         let columns: Vec<Vec<Value>> = entries.iter().map(import_columns).collect();
         let parameters = vec![json(&columns)?, Value::Int(now_ms)];
-        let mut outcome = self.run(self.statements.import, parameters.clone()).await;
+        let mut outcome = self.run(self.statements.import(), parameters.clone()).await;
         for _ in 0..ROUNDS_MAX {
             // Another call was faster with a key. The statement was rolled back as a whole, and the
             // next one sees the key.
             if outcome.as_ref().err().and_then(RecordError::failure) != Some(Failure::KeyRace) {
                 break;
             }
-            outcome = self.run(self.statements.import, parameters.clone()).await;
+            outcome = self.run(self.statements.import(), parameters.clone()).await;
         }
         let inserted = Inserted::new(outcome?)?;
         let entries: Vec<NewEntry> = entries.iter().map(|entry| entry.entry.clone()).collect();
@@ -36,7 +36,7 @@ impl<S: Sql> Record<S> {
             return inserted.in_order(&entries, &[]);
         }
         let parameters = vec![key_digests_of(&entries)?];
-        let known = self.run(self.statements.known_import_keys, parameters).await?;
+        let known = self.run(self.statements.known_import_keys(), parameters).await?;
         let known: Vec<KnownKey> =
             known.into_iter().map(KnownKey::new).collect::<Result<_, RecordError>>()?;
         inserted.in_order(&entries, &known)

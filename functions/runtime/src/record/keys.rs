@@ -108,10 +108,10 @@ impl<S: Sql> Record<S> {
 
     fn insertion(&self, entries: &[NewEntry]) -> Result<Statement<'static>, RecordError> {
         let (text, parameters) = match entries {
-            [entry] => (self.statements.create, columns(entry)),
+            [entry] => (self.statements.create(), columns(entry)),
             entries => {
                 let rows: Vec<Vec<Value>> = entries.iter().map(columns).collect();
-                (self.statements.create_batch, vec![json(&rows)?])
+                (self.statements.create_batch(), vec![json(&rows)?])
             }
         };
         Ok(Statement { text, parameters, has_one_row: entries.len() == 1 })
@@ -133,15 +133,15 @@ impl<S: Sql> Record<S> {
 
     async fn known_keys(&self, entries: &[NewEntry]) -> Result<Vec<KnownKey>, RecordError> {
         let parameters = vec![keys_of(entries)?, key_digests_of(entries)?];
-        let rows = self.run(self.statements.known_keys, parameters).await?;
+        let rows = self.run(self.statements.known_keys(), parameters).await?;
         rows.into_iter().map(KnownKey::new).collect()
     }
 
     async fn release_keys(&self, entries: &[NewEntry], upto_ms: i64) -> Result<(), RecordError> {
         let parameters = vec![keys_of(entries)?, Value::Int(upto_ms)];
-        self.run(self.statements.release_keys, parameters).await?;
+        self.run(self.statements.release_keys(), parameters).await?;
         let parameters = vec![key_digests_of(entries)?, Value::Int(upto_ms)];
-        self.run(self.statements.release_erased_keys, parameters).await.map(drop)
+        self.run(self.statements.release_erased_keys(), parameters).await.map(drop)
     }
 
     /// Replaces the idempotency keys of a user's deleted entries by digests, in their own table.
@@ -153,7 +153,7 @@ impl<S: Sql> Record<S> {
         for _ in 0..ERASED_PAGES_MAX {
             let since = Value::Int(keys_since_ms);
             let parameters = vec![user_id.clone(), since, count(ERASED_KEYS_PAGE)];
-            let rows = self.run(self.statements.erase_keys, parameters).await?;
+            let rows = self.run(self.statements.erase_keys(), parameters).await?;
             if rows.is_empty() {
                 return Ok(());
             }
@@ -164,7 +164,7 @@ impl<S: Sql> Record<S> {
                 Ok([id, known.key_digest(), known.request_digest()])
             });
             let kept = kept.collect::<Result<Vec<_>, RecordError>>()?;
-            self.run(self.statements.erase_to_digests, vec![json(&kept)?]).await?;
+            self.run(self.statements.erase_to_digests(), vec![json(&kept)?]).await?;
         }
         Err(RecordError::Busy("the user has too many entries to erase in one call"))
     }

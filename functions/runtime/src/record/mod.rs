@@ -43,7 +43,7 @@ const RETRIES_MAX: usize = 3;
 /// otherwise.
 pub struct Record<S> {
     sql: S,
-    statements: &'static Statements,
+    statements: Statements,
     /// Makes a random epoch.
     fresh_epoch: fn() -> String,
 }
@@ -51,7 +51,7 @@ pub struct Record<S> {
 impl<S: Sql> Record<S> {
     /// The record in `sql`, with the statements of `backend`. `fresh_epoch` makes a random word.
     pub fn new(sql: S, backend: Backend, fresh_epoch: fn() -> String) -> Self {
-        Self { sql, statements: Statements::of(backend), fresh_epoch }
+        Self { sql, statements: Statements(backend), fresh_epoch }
     }
 
     /// The database, for statements of the caller.
@@ -64,7 +64,8 @@ impl<S: Sql> Record<S> {
     /// # Errors
     /// [`RecordError`]; a write may have taken effect.
     pub async fn migrate(&self) -> Result<(), RecordError> {
-        for statement in self.statements.migrations.iter().flat_map(|all| all.split(STATEMENT_END))
+        for statement in
+            self.statements.migrations().iter().flat_map(|all| all.split(STATEMENT_END))
         {
             let epoch = || Value::Text((self.fresh_epoch)());
             let parameters = Vec::from_iter(statement.contains("?1").then(epoch));
@@ -87,7 +88,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; a write may have taken effect.
     pub async fn check_writable(&self, now_ms: i64) -> Result<(), RecordError> {
         let parameters = vec![Value::Int(now_ms), Value::Int(now_ms - WRITE_CHECK_MS)];
-        self.run(self.statements.write_check, parameters).await.map(drop)
+        self.run(self.statements.write_check(), parameters).await.map(drop)
     }
 
     async fn run(&self, statement: &str, parameters: Vec<Value>) -> Result<Rows, RecordError> {

@@ -17,8 +17,9 @@ impl<S: Sql> Record<S> {
         after_user: &str,
         limit: usize,
     ) -> Result<(String, Vec<Pending>), RecordError> {
-        let rows =
-            self.run(self.statements.pending, vec![Value::text(after_user), count(limit)]).await?;
+        let rows = self
+            .run(self.statements.pending(), vec![Value::text(after_user), count(limit)])
+            .await?;
         let (mut epoch, mut pending) = (None, Vec::with_capacity(rows.len()));
         for values in rows {
             let mut row = Row::new(values);
@@ -36,7 +37,7 @@ impl<S: Sql> Record<S> {
     /// # Errors
     /// [`RecordError`]; a write may have taken effect.
     pub async fn pending_count(&self) -> Result<i64, RecordError> {
-        Row::first(self.run(self.statements.pending_count, Vec::new()).await?)?.int()
+        Row::first(self.run(self.statements.pending_count(), Vec::new()).await?)?.int()
     }
 
     /// The number of users with undelivered entries whose newest one is older than `before_ms`; at
@@ -45,7 +46,7 @@ impl<S: Sql> Record<S> {
     /// # Errors
     /// [`RecordError`]; a write may have taken effect.
     pub async fn late_count(&self, before_ms: i64) -> Result<i64, RecordError> {
-        let rows = self.run(self.statements.late_count, vec![Value::Int(before_ms)]).await?;
+        let rows = self.run(self.statements.late_count(), vec![Value::Int(before_ms)]).await?;
         Row::first(rows)?.int()
     }
 
@@ -58,7 +59,7 @@ impl<S: Sql> Record<S> {
             return Ok(());
         }
         let pairs: Vec<_> = sent.iter().map(|(user, seq)| (user.as_str(), seq)).collect();
-        self.run(self.statements.mark_sent, vec![json(&pairs)?]).await.map(drop)
+        self.run(self.statements.mark_sent(), vec![json(&pairs)?]).await.map(drop)
     }
 
     /// Replaces the epoch if it is still `epoch`, and returns the current one (two statements).
@@ -67,8 +68,8 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; a write may have taken effect.
     pub async fn rotate_epoch(&self, epoch: &str) -> Result<String, RecordError> {
         let parameters = vec![Value::text(epoch), Value::Text((self.fresh_epoch)())];
-        self.run(self.statements.rotate_epoch, parameters).await?;
-        Row::first(self.run(self.statements.epoch, Vec::new()).await?)?.text()
+        self.run(self.statements.rotate_epoch(), parameters).await?;
+        Row::first(self.run(self.statements.epoch(), Vec::new()).await?)?.text()
     }
 
     /// Notes the Redis process that has the feeds (one to three statements). If it is another
@@ -102,7 +103,7 @@ impl<S: Sql> Record<S> {
     }
 
     async fn redis_run(&self) -> Result<String, RecordError> {
-        Row::first(self.run(self.statements.redis_run, Vec::new()).await?)?.text()
+        Row::first(self.run(self.statements.redis_run(), Vec::new()).await?)?.text()
     }
 
     async fn note(
@@ -114,10 +115,10 @@ impl<S: Sql> Record<S> {
     ) -> Result<RedisRun, RecordError> {
         // In this order, a call that fails between the two statements is repeated by the next one.
         if is_new {
-            self.run(self.statements.recent_pending, vec![Value::Int(since_ms)]).await?;
+            self.run(self.statements.recent_pending(), vec![Value::Int(since_ms)]).await?;
         }
         if known != text {
-            self.run(self.statements.note_redis_run, vec![Value::text(text)]).await?;
+            self.run(self.statements.note_redis_run(), vec![Value::text(text)]).await?;
         }
         Ok(match (is_new, known.is_empty()) {
             (false, _) => RedisRun::Known,

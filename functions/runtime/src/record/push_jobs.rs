@@ -82,7 +82,7 @@ impl<S: Sql> Record<S> {
     /// # Errors
     /// [`RecordError`].
     pub async fn next_push_ms(&self) -> Result<Option<i64>, RecordError> {
-        Row::first(self.run_row(self.statements.push_due, Vec::new()).await?)?.optional_int()
+        Row::first(self.run_row(self.statements.push_due(), Vec::new()).await?)?.optional_int()
     }
 
     /// Claims up to `limit` jobs that are due at `now_ms`, until `lease_end_ms` (both milliseconds
@@ -98,7 +98,7 @@ impl<S: Sql> Record<S> {
         limit: usize,
     ) -> Result<Vec<ClaimedPush>, RecordError> {
         let parameters = vec![Value::Int(now_ms), Value::Int(lease_end_ms), count(limit)];
-        let rows = self.run(self.statements.push_claim, parameters).await?;
+        let rows = self.run(self.statements.push_claim(), parameters).await?;
         let jobs = rows.into_iter().map(|values| claimed(Row::new(values)));
         Ok(jobs.filter_map(|job| job.map_err(|error| unreadable(&error)).ok()).collect())
     }
@@ -112,7 +112,7 @@ impl<S: Sql> Record<S> {
             return Ok(0);
         }
         let items: Vec<_> = jobs.iter().map(|job| (job.user.as_str(), job.seq, job.rev)).collect();
-        Ok(self.run(self.statements.push_finish, vec![json(&items)?]).await?.len())
+        Ok(self.run(self.statements.push_finish(), vec![json(&items)?]).await?.len())
     }
 
     /// Lets jobs wait for another attempt, and returns the number of those that no later claim has
@@ -129,7 +129,7 @@ impl<S: Sql> Record<S> {
             (user, job.id.seq, job.id.rev, job.next_at_ms, attempts, job.done.clone())
         };
         let items: Vec<_> = jobs.iter().map(item).collect();
-        Ok(self.run(self.statements.push_delay, vec![json(&items)?]).await?.len())
+        Ok(self.run(self.statements.push_delay(), vec![json(&items)?]).await?.len())
     }
 }
 

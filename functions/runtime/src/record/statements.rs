@@ -6,27 +6,16 @@ use crate::ports::sql::Backend;
 /// `;`.
 pub(super) const STATEMENT_END: &str = "--;";
 
+/// The statements in the dialect of a backend. A component has the texts of those that it runs, and
+/// of the migrations: the linker drops all others.
+#[derive(Clone, Copy)]
+pub(super) struct Statements(pub(super) Backend);
+
 impl Statements {
-    /// The statements in the dialect of `backend`.
-    pub(super) fn of(backend: Backend) -> &'static Statements {
-        match backend {
-            Backend::Sqlite => &SQLITE,
-            Backend::Postgres => &POSTGRES,
-        }
-    }
-}
-
-macro_rules! statements {
-    ($($name:ident)*) => {
-        /// The text of each statement; the files explain them.
-        pub(super) struct Statements {
-            /// In order. Each skips the tables and functions that exist.
-            pub(super) migrations: &'static [&'static str],
-            $(pub(super) $name: &'static str,)*
-        }
-
-        static SQLITE: Statements = Statements {
-            migrations: &[
+    /// In order. Each skips the tables and functions that exist.
+    pub(super) fn migrations(self) -> &'static [&'static str] {
+        match self.0 {
+            Backend::Sqlite => &[
                 include_str!("../../sql/sqlite/001_init.sql"),
                 include_str!("../../sql/sqlite/002_tokens.sql"),
                 include_str!("../../sql/sqlite/003_erased_keys.sql"),
@@ -36,11 +25,7 @@ macro_rules! statements {
                 include_str!("../../sql/sqlite/007_muted.sql"),
                 include_str!("../../sql/sqlite/008_import.sql"),
             ],
-            $($name: include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql")),)*
-        };
-
-        static POSTGRES: Statements = Statements {
-            migrations: &[
+            Backend::Postgres => &[
                 include_str!("../../sql/postgres/001_init.sql"),
                 include_str!("../../sql/postgres/002_create.sql"),
                 include_str!("../../sql/postgres/003_tokens.sql"),
@@ -52,8 +37,25 @@ macro_rules! statements {
                 include_str!("../../sql/postgres/009_create_many.sql"),
                 include_str!("../../sql/postgres/010_import.sql"),
             ],
-            $($name: include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql")),)*
-        };
+        }
+    }
+}
+
+/// A method for each statement, which returns its text; the files explain them.
+macro_rules! statements {
+    ($($name:ident)*) => {
+        impl Statements {
+            $(pub(super) fn $name(self) -> &'static str {
+                match self.0 {
+                    Backend::Sqlite => {
+                        include_str!(concat!("../../sql/sqlite/", stringify!($name), ".sql"))
+                    }
+                    Backend::Postgres => {
+                        include_str!(concat!("../../sql/postgres/", stringify!($name), ".sql"))
+                    }
+                }
+            })*
+        }
     };
 }
 

@@ -63,7 +63,7 @@ impl<S: Sql> Record<S> {
             })
             .collect();
         let parameters = vec![json(&items)?, Value::Int(now_ms), count(DEVICES_MAX)];
-        let rows = self.run(self.statements.put_tokens, parameters).await?;
+        let rows = self.run(self.statements.put_tokens(), parameters).await?;
         let written = rows.into_iter().map(|values| {
             let mut row = Row::new(values);
             let (user, rev, losers) = (user_id(&row.text()?)?, row.int()?, row.text()?);
@@ -78,7 +78,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`].
     pub async fn tokens(&self, users: &[&UserId]) -> Result<Vec<TokenRow>, RecordError> {
         let ids: Vec<&str> = users.iter().map(|user| user.as_str()).collect();
-        let rows = self.run(self.statements.tokens, vec![json(&ids)?]).await?;
+        let rows = self.run(self.statements.tokens(), vec![json(&ids)?]).await?;
         let rows = rows.into_iter().map(|values| {
             let mut row = Row::new(values);
             Ok(TokenRow { rev: row.int()?, token: row.optional_text()? })
@@ -92,7 +92,7 @@ impl<S: Sql> Record<S> {
     /// [`RecordError`]; the write may have taken effect.
     pub async fn delete_token(&self, user: &UserId, now_ms: i64) -> Result<i64, RecordError> {
         let parameters = vec![Value::text(user.as_str()), Value::Int(now_ms)];
-        Row::first(self.run_row(self.statements.delete_token, parameters).await?)?.int()
+        Row::first(self.run_row(self.statements.delete_token(), parameters).await?)?.int()
     }
 
     /// Removes tokens from the users that still have them (two statements if some users do not).
@@ -107,13 +107,13 @@ impl<S: Sql> Record<S> {
         let items: Vec<_> =
             dead.iter().map(|(user, token)| (user.as_str(), token.digest())).collect();
         let parameters = vec![json(&items)?, Value::Int(now_ms)];
-        let current = revs(self.run(self.statements.prune_tokens, parameters).await?)?;
+        let current = revs(self.run(self.statements.prune_tokens(), parameters).await?)?;
         let others = dead.iter().map(|(user, _)| user).filter(|user| !current.contains_key(*user));
         let others: Vec<&str> = others.map(UserId::as_str).collect();
         if others.is_empty() {
             return Ok(Pruned { current, tokenless: BTreeMap::new() });
         }
-        let rows = self.run(self.statements.revs_of_tokenless, vec![json(&others)?]).await?;
+        let rows = self.run(self.statements.revs_of_tokenless(), vec![json(&others)?]).await?;
         Ok(Pruned { current, tokenless: revs(rows)? })
     }
 }

@@ -15,14 +15,14 @@ enum Database {
 }
 
 impl SpinSql {
-    /// The database of `backend`; `None` if this build does not include it.
-    pub(crate) fn new(backend: Backend, postgres_url: String) -> Option<Self> {
+    /// The database of `backend` at `url`; `None` if this build does not include it.
+    pub(crate) fn new(backend: Backend, url: String) -> Option<Self> {
         match backend {
             #[cfg(feature = "sqlite")]
             Backend::Sqlite => Some(Self(Database::Sqlite(SpinSqlite::default()))),
             #[cfg(not(feature = "sqlite"))]
             Backend::Sqlite => None,
-            Backend::Postgres => Some(Self(Database::Postgres(SpinPostgres::new(postgres_url)))),
+            Backend::Postgres => Some(Self(Database::Postgres(SpinPostgres::new(url)))),
         }
     }
 

@@ -1,5 +1,5 @@
-//! Devices and preferences on both records: one owner per address, ten devices per user, one of them
-//! the push token that other services share.
+//! Devices and preferences on every database: one owner per address, ten devices per user, one of
+//! them the push token that other services share.
 
 mod preferences;
 mod races;
@@ -8,7 +8,7 @@ mod requests;
 use serde_json::{Value, json};
 use support::{Answer, Functions, token};
 
-use crate::api::records::{On, both};
+use crate::api::records::{On, each_database};
 
 /// A point of P-256 and a secret, by their form.
 const P256DH: &str =
@@ -73,18 +73,13 @@ impl On {
     /// Makes all devices of the record older.
     fn age_devices(&self, ms: i64) {
         let set = format!("SET seen_at_ms = seen_at_ms - {ms}");
-        match &self.postgres {
-            Some(postgres) => drop(postgres.run(&format!("UPDATE bellwire.device {set}"))),
-            None => {
-                self.functions.record.open().execute(&format!("UPDATE device {set}"), []).unwrap();
-            }
-        }
+        self.database.execute(&format!("UPDATE @device {set}"));
     }
 }
 
 #[tokio::test]
 async fn a_device_is_registered_listed_and_removed() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         assert_eq!(on.names("alice").await, [""; 0], "{}", on.name);
         let mut phone = webpush("secret-endpoint");
@@ -121,7 +116,7 @@ async fn a_device_is_registered_listed_and_removed() {
 
 #[tokio::test]
 async fn the_default_device_is_the_push_token() {
-    for on in both().await {
+    for on in each_database().await {
         let (functions, redis) = (&on.functions, &on.redis);
         let mut own = fcm("t1");
         own["locale"] = json!("de");
@@ -158,7 +153,7 @@ async fn the_default_device_is_the_push_token() {
 
 #[tokio::test]
 async fn an_address_has_one_owner() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         for body in [webpush("x"), apns("ab"), fcm("t")] {
             put(functions, "alice", "one", body.clone()).await.expect(204);
@@ -180,7 +175,7 @@ async fn an_address_has_one_owner() {
 
 #[tokio::test]
 async fn a_token_moves_between_push_tokens_and_devices() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         put_token(functions, "alice", "t").await.expect(204);
         put(functions, "bob", "phone", fcm("t")).await.expect(204);
@@ -209,7 +204,7 @@ async fn a_token_moves_between_push_tokens_and_devices() {
 
 #[tokio::test]
 async fn the_eleventh_device_is_refused() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         for at in 0..10 {
             put(functions, "alice", &format!("d{at}"), webpush(&at.to_string())).await.expect(204);
@@ -244,7 +239,7 @@ async fn the_eleventh_device_is_refused() {
 
 #[tokio::test]
 async fn an_erase_leaves_no_device_and_no_preference() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         let mut own = fcm("t");
         own["timeZone"] = json!("Asia/Tokyo");
@@ -268,7 +263,7 @@ async fn an_erase_leaves_no_device_and_no_preference() {
 #[tokio::test]
 async fn a_device_that_was_not_seen_for_long_is_kept() {
     const YEAR_MS: i64 = 365 * 24 * 3_600_000;
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         put(functions, "alice", "old", webpush("old")).await.expect(204);
         on.age_devices(YEAR_MS);

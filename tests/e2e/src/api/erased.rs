@@ -20,44 +20,20 @@ async fn erase(functions: &Functions, user: &str) {
 }
 
 impl On {
-    /// One value of the record.
-    fn value(&self, sqlite: &str) -> String {
-        match &self.postgres {
-            Some(postgres) => postgres.run(&sqlite.replace("FROM ", "FROM bellwire.")),
-            None => self.functions.record.value(sqlite),
-        }
+    /// The entries, keys and counters that the record holds, as text.
+    fn all(&self) -> String {
+        let tables = self.database.tables();
+        ["notifications", "erased_keys", "feed"].map(|table| tables[table].clone()).join("\n")
     }
 
-    /// Everything that the record holds, as text.
-    fn all(&self) -> String {
-        let tables = ["notifications", "erased_keys", "feed"];
-        match &self.postgres {
-            Some(postgres) => tables
-                .map(|table| postgres.run(&format!("SELECT * FROM bellwire.{table}")))
-                .join("\n"),
-            None => {
-                let connection = self.functions.record.open();
-                let mut all = String::new();
-                for table in tables {
-                    let mut rows = connection.prepare(&format!("SELECT * FROM {table}")).unwrap();
-                    let count = rows.column_count();
-                    let mut rows = rows.query([]).unwrap();
-                    while let Some(row) = rows.next().unwrap() {
-                        for at in 0..count {
-                            all.push_str(&format!("{:?} ", row.get_ref(at).unwrap()));
-                        }
-                        all.push('\n');
-                    }
-                }
-                all
-            }
-        }
+    fn age_erased_keys(&self) {
+        self.database.execute("UPDATE @erased_keys SET created_at_ms = created_at_ms - 86400001");
     }
 }
 
 #[tokio::test]
 async fn a_key_outlives_the_erasure_of_its_user() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         let published = Published::subscribe(&on.redis).await;
         let first = create(functions, "welcome-secret", "alice", "private words").await.expect(201);
@@ -68,6 +44,7 @@ async fn a_key_outlives_the_erasure_of_its_user() {
         functions.notify("alice", "without a key").await;
         let bobs = create(functions, "k3", "bob", "three").await.expect(201).json();
         published.exactly(4).await;
+        assert!(on.all().contains("private words"), "{}", on.name);
         erase(functions, "alice").await;
         erase(functions, "alice").await;
 
@@ -76,7 +53,7 @@ async fn a_key_outlives_the_erasure_of_its_user() {
         for word in ["private words", "welcome-secret", "k2", "svc:k2", "without"] {
             assert!(!all.contains(word), "{}: {word} is left: {all}", on.name);
         }
-        assert_eq!(on.value("SELECT CAST(count(*) AS TEXT) FROM erased_keys"), "2", "{}", on.name);
+        assert_eq!(on.database.count("erased_keys"), 2, "{}", on.name);
 
         for _ in 0..2 {
             let again = create(functions, "welcome-secret", "alice", "private words").await;
@@ -106,35 +83,28 @@ async fn a_key_outlives_the_erasure_of_its_user() {
 
 #[tokio::test]
 async fn a_key_of_an_erased_user_expires_as_any_other() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         let first = create(functions, "k", "alice", "one").await.expect(201).json();
         erase(functions, "alice").await;
-        let age = "UPDATE erased_keys SET created_at_ms = created_at_ms - 86400001";
-        match &on.postgres {
-            Some(postgres) => drop(postgres.run(&age.replace("erased", "bellwire.erased"))),
-            None => functions.record.open().execute_batch(age).unwrap(),
-        }
+        on.age_erased_keys();
         let next = create(functions, "k", "alice", "one").await.expect(201).json();
         assert_ne!(next["id"], first["id"], "{}", on.name);
         assert_eq!(next["seq"], 2, "{}", on.name);
         assert_eq!(create(functions, "k", "alice", "one").await.expect(201).json(), next);
 
         erase(functions, "alice").await;
-        match &on.postgres {
-            Some(postgres) => drop(postgres.run(&age.replace("erased", "bellwire.erased"))),
-            None => functions.record.open().execute_batch(age).unwrap(),
-        }
+        on.age_erased_keys();
         let call = functions.post("/admin/prune", "").token(&token("an operator", "ops:write"));
         let pruned = call.send().await.expect(200).json();
         assert_eq!(pruned, json!({"pruned": 1, "done": true}), "{}", on.name);
-        assert_eq!(on.value("SELECT CAST(count(*) AS TEXT) FROM erased_keys"), "0", "{}", on.name);
+        assert_eq!(on.database.count("erased_keys"), 0, "{}", on.name);
     }
 }
 
 #[tokio::test]
 async fn many_keys_of_one_user_are_all_kept() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let item =
             |at: usize| json!({"userId": "alice", "title": "t", "idempotencyKey": at.to_string()});
         let batch = async |ats: std::ops::Range<usize>| -> Vec<Value> {
@@ -154,7 +124,7 @@ async fn many_keys_of_one_user_are_all_kept() {
 
 #[tokio::test]
 async fn creates_and_erasures_at_once_commit_a_key_once() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         create(functions, "k", "alice", "one").await.expect(201);
         let work = (0..24).map(async |at| {

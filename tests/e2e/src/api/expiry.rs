@@ -59,7 +59,7 @@ async fn nothing_shows_them(functions: &Functions, all: &[Value; 4], name: &str)
 
 #[tokio::test]
 async fn an_expired_entry_is_shown_neither_by_redis_nor_by_the_record() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         let published = Published::subscribe(&on.redis).await;
         let one = functions.notify("alice", "one").await;

@@ -1,5 +1,5 @@
-//! `/push`, and the jobs that creates make, on both records. There is no push worker here: the tests
-//! are the worker, over HTTP.
+//! `/push`, and the jobs that creates make, on every database. There is no push worker here: the
+//! tests are the worker, over HTTP.
 
 mod addresses;
 mod claims;
@@ -67,29 +67,14 @@ impl On {
         put.send().await.expect(204);
     }
 
-    /// Runs a statement on the record; names of tables are preceded by `@`.
-    pub fn sql(&self, statement: &str) {
-        match &self.postgres {
-            Some(postgres) => drop(postgres.run(&statement.replace('@', "bellwire."))),
-            None => {
-                let record = self.functions.record.open();
-                record.execute_batch(&statement.replace('@', "")).unwrap();
-            }
-        }
-    }
-
     /// Ends all leases and waits.
     pub fn end_leases(&self) {
-        self.sql("UPDATE @push_job SET next_at_ms = 0");
+        self.database.execute("UPDATE @push_job SET next_at_ms = 0");
     }
 
     /// The number of jobs in the record.
     pub fn jobs(&self) -> i64 {
-        let count = "SELECT count(*) FROM @push_job";
-        match &self.postgres {
-            Some(postgres) => postgres.run(&count.replace('@', "bellwire.")).parse().unwrap(),
-            None => self.functions.record.value(&count.replace('@', "")),
-        }
+        self.database.count("push_job")
     }
 }
 

@@ -54,16 +54,15 @@ async fn without_a_usable_key_it_is_not_ready_and_says_why() {
 #[tokio::test]
 async fn a_variable_that_is_not_as_it_must_be_is_named_by_whoever_uses_it() {
     let redis = RedisServer::start().await;
-    for (name, value, problem) in [
-        ("retention_days", "soon", "must be a whole number from 1 to 36500"),
-        ("retention_days", "0", "must be a whole number from 1 to 36500"),
-        ("record", "mysql", "must be sqlite or postgres"),
-        ("live", "both", "must be all, bridge or own"),
-        ("record", "postgres", "is empty, and the record is in postgres"),
+    for (name, value, variable, problem) in [
+        ("retention_days", "soon", "retention_days", "must be a whole number from 1 to 36500"),
+        ("retention_days", "0", "retention_days", "must be a whole number from 1 to 36500"),
+        ("live", "both", "live", "must be all, bridge or own"),
+        ("record", "mysql", "record", "must be sqlite or postgres"),
+        ("record", "postgres", "postgres_url", "is empty, and the record is in postgres"),
     ] {
         let functions = Functions::with(&redis).variable(name, value).start().await;
         let answer = ready(&functions).await.expect_problem(503, "not_ready");
-        let variable = if value == "postgres" { "postgres_url" } else { name };
         let expected = format!("config: the variable `{variable}` {problem}");
         assert_eq!(detail(&answer), expected);
         // A restart mends nothing.

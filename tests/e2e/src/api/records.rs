@@ -1,39 +1,41 @@
-//! What goes beyond one create and one page, on both records: keys, batches, paging, marks,
+//! What goes beyond one create and one page, on every database: keys, batches, paging, marks,
 //! deletes.
 
+mod database;
 mod imports;
 mod muted;
 mod plans;
 mod unread;
 
 use serde_json::{Value, json};
-use support::{Answer, Functions, Postgres, RedisServer, token};
+use support::{Answer, Functions, RedisServer, token};
 
-/// The same functions on SQLite and on Postgres, which lives as long as they do.
+pub use self::database::Database;
+
+/// The same functions on a database, which lives as long as they do.
 pub struct On {
     pub name: &'static str,
     pub functions: Functions,
     pub redis: RedisServer,
-    pub postgres: Option<Postgres>,
+    pub database: Database,
 }
 
-pub async fn both() -> [On; 2] {
-    let redis = RedisServer::start().await;
-    let functions = Functions::start(&redis).await;
-    let sqlite = On { name: "sqlite", functions, redis, postgres: None };
-    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
-    let setup = Functions::with(&redis)
-        .variable("record", "postgres")
-        .variable("postgres_url", postgres.url())
-        .variable("postgres_host", postgres.address());
-    let functions = setup.start().await;
-    // The tables take longer than a request has while other tests run: most tests are not about that.
-    let migrated = functions.post("/admin/migrate", "").token(&token("ops", "ops:write"));
-    migrated.send().await.expect(200);
-    [sqlite, On { name: "postgres", functions, redis, postgres: Some(postgres) }]
+pub async fn each_database() -> Vec<On> {
+    let mut all = Vec::new();
+    for database in Database::each().await {
+        all.push(On::start(database).await);
+    }
+    all
 }
 
 impl On {
+    async fn start(database: Database) -> Self {
+        let redis = RedisServer::start().await;
+        let functions = database.configure(Functions::with(&redis)).start().await;
+        database.migrate(&functions).await;
+        Self { name: database.name(), functions, redis, database }
+    }
+
     async fn call(&self, method: &str, path: &str, body: Value) -> Answer {
         let token = token("svc", "notifications:write feed:read ops:write");
         let call = self.functions.call(method, path).token(&token);
@@ -50,15 +52,9 @@ impl On {
     }
 
     /// Makes all entries of the record older.
-    async fn age_entries(&self, ms: i64) {
+    fn age_entries(&self, ms: i64) {
         let set = format!("SET created_at_ms = created_at_ms - {ms}");
-        match &self.postgres {
-            Some(postgres) => drop(postgres.run(&format!("UPDATE bellwire.notifications {set}"))),
-            None => {
-                let record = self.functions.record.open();
-                record.execute(&format!("UPDATE notifications {set}"), []).unwrap();
-            }
-        }
+        self.database.execute(&format!("UPDATE @notifications {set}"));
     }
 
     pub async fn batch(&self, notifications: Vec<Value>) -> Vec<Value> {
@@ -80,7 +76,7 @@ fn seqs(page: &Value) -> Vec<i64> {
 
 #[tokio::test]
 async fn an_idempotency_key_replays_the_same_and_refuses_another_body() {
-    for on in both().await {
+    for on in each_database().await {
         let body = json!({"userId": "a", "title": "t", "data": {"x": [1], "y": 2}});
         let first = on.create_with_key("k", body).await.expect(201);
         let respelled = json!({"title": "t", "data": {"y": 2, "x": [1]}, "userId": "a"});
@@ -109,15 +105,15 @@ const DAY_MS: i64 = 24 * 60 * MINUTE_MS;
 
 #[tokio::test]
 async fn an_idempotency_key_holds_for_a_day() {
-    for on in both().await {
+    for on in each_database().await {
         let create = async || {
             let answer = on.create_with_key("k", json!({"userId": "a", "title": "t"})).await;
             answer.expect(201).json()["id"].as_str().unwrap().to_owned()
         };
         let first = create().await;
-        on.age_entries(DAY_MS - MINUTE_MS).await;
+        on.age_entries(DAY_MS - MINUTE_MS);
         assert_eq!(create().await, first, "{}: a minute before the end", on.name);
-        on.age_entries(2 * MINUTE_MS).await;
+        on.age_entries(2 * MINUTE_MS);
         assert_ne!(create().await, first, "{}: a minute after it", on.name);
         assert_eq!(seqs(&on.page("a", "").await), [2, 1], "{}", on.name);
     }
@@ -125,7 +121,7 @@ async fn an_idempotency_key_holds_for_a_day() {
 
 #[tokio::test]
 async fn one_key_at_the_same_time_commits_once() {
-    for on in both().await {
+    for on in each_database().await {
         let calls = (0..20).map(|_| on.create_with_key("k", json!({"userId": "a", "title": "t"})));
         let answers = futures_util::future::join_all(calls).await;
         let ids: std::collections::BTreeSet<String> =
@@ -137,7 +133,7 @@ async fn one_key_at_the_same_time_commits_once() {
 
 #[tokio::test]
 async fn a_batch_answers_item_by_item_in_order() {
-    for on in both().await {
+    for on in each_database().await {
         let results = on
             .batch(vec![
                 json!({"userId": "a", "title": "1"}),
@@ -165,7 +161,7 @@ async fn a_batch_answers_item_by_item_in_order() {
 
 #[tokio::test]
 async fn pages_reach_beyond_what_redis_holds() {
-    for on in both().await {
+    for on in each_database().await {
         on.batch((0..150).map(|at| json!({"userId": "a", "title": at.to_string()})).collect())
             .await;
         let theirs = r#"{"id":"theirs","title":"x"}"#;
@@ -197,7 +193,7 @@ async fn pages_reach_beyond_what_redis_holds() {
 
 #[tokio::test]
 async fn marks_and_deletes_hold_everywhere_and_may_be_repeated() {
-    for on in both().await {
+    for on in each_database().await {
         on.batch((0..5).map(|at| json!({"userId": "a", "title": at.to_string()})).collect()).await;
         let page = on.page("a", "").await;
         let newest = page["notifications"][0]["id"].as_str().unwrap().to_owned();
@@ -231,7 +227,7 @@ async fn marks_and_deletes_hold_everywhere_and_may_be_repeated() {
 
 #[tokio::test]
 async fn an_erased_user_leaves_nothing_but_the_counter() {
-    for on in both().await {
+    for on in each_database().await {
         on.batch((0..3).map(|at| json!({"userId": "a", "title": at.to_string()})).collect()).await;
         on.redis.run_words::<redis::Value>(&["SET", "user:a:token", "fcm", "EX", "60"]).await;
         on.redis.run_words::<redis::Value>(&["SADD", "online_users", "a"]).await;
@@ -254,7 +250,7 @@ async fn an_erased_user_leaves_nothing_but_the_counter() {
 
 #[tokio::test]
 async fn a_prune_drops_nothing_that_is_kept() {
-    for on in both().await {
+    for on in each_database().await {
         on.functions.notify("a", "t").await;
         let pruned = on.call("POST", "/admin/prune", Value::Null).await.expect(200).json();
         assert_eq!(pruned, json!({"pruned": 0, "done": true}), "{}", on.name);

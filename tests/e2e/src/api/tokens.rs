@@ -1,4 +1,4 @@
-//! Push tokens on both records: one owner each, Redis as the fast copy that other services share.
+//! Push tokens on every database: one owner each, Redis as the fast copy that other services share.
 
 mod races;
 mod reads;
@@ -7,7 +7,7 @@ mod requests;
 use serde_json::{Value, json};
 use support::{Answer, Functions, RedisServer, token};
 
-use crate::api::records::{On, both};
+use crate::api::records::{On, each_database};
 
 const DAYS_269_S: i64 = 269 * 24 * 3600;
 
@@ -65,7 +65,7 @@ impl On {
 
 #[tokio::test]
 async fn a_token_is_written_read_and_deleted() {
-    for on in both().await {
+    for on in each_database().await {
         let (functions, redis) = (&on.functions, &on.redis);
         assert_eq!(get(functions, "alice").await, None);
         put(functions, "alice", "t:1").await.expect(204);
@@ -90,7 +90,7 @@ async fn a_token_is_written_read_and_deleted() {
 
 #[tokio::test]
 async fn a_token_has_one_owner() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         put(functions, "alice", "phone").await.expect(204);
         put(functions, "bob", "other").await.expect(204);
@@ -123,7 +123,7 @@ async fn a_token_has_one_owner() {
 
 #[tokio::test]
 async fn the_old_owner_keeps_what_another_service_gave_them() {
-    for on in both().await {
+    for on in each_database().await {
         put(&on.functions, "alice", "phone").await.expect(204);
         let _: () = on.redis.run("SET user:alice:token theirs EX 1000").await;
         put(&on.functions, "bob", "phone").await.expect(204);
@@ -133,7 +133,7 @@ async fn the_old_owner_keeps_what_another_service_gave_them() {
 
 #[tokio::test]
 async fn a_thousand_are_written_and_pruned_in_one_round_trip() {
-    for on in both().await {
+    for on in each_database().await {
         let pairs = |range: std::ops::Range<usize>, mark: &str| {
             let pair =
                 |at: usize| json!({"userId": format!("u{at}"), "token": format!("{mark}{at}")});
@@ -182,7 +182,7 @@ async fn a_thousand_are_written_and_pruned_in_one_round_trip() {
 
 #[tokio::test]
 async fn other_services_read_and_write_the_same_key() {
-    for on in both().await {
+    for on in each_database().await {
         let (functions, redis) = (&on.functions, &on.redis);
         // What another service set is what is answered, also where it is known that there was none.
         assert_eq!(get(functions, "alice").await, None);
@@ -207,7 +207,7 @@ async fn other_services_read_and_write_the_same_key() {
 
 #[tokio::test]
 async fn a_user_without_a_token_is_asked_for_once_a_minute() {
-    for on in both().await {
+    for on in each_database().await {
         let (functions, redis) = (&on.functions, &on.redis);
         assert_eq!(get(functions, "alice").await, None);
         let ttl: i64 = redis.run("TTL bw:token:{user:alice:token}").await;
@@ -227,7 +227,7 @@ async fn a_user_without_a_token_is_asked_for_once_a_minute() {
 
 #[tokio::test]
 async fn erasing_a_user_erases_the_token_everywhere() {
-    for on in both().await {
+    for on in each_database().await {
         put(&on.functions, "alice", "phone").await.expect(204);
         let eraser = token("an operator", "ops:write");
         let erase = || on.functions.call("DELETE", "/users/alice").token(&eraser).send();
@@ -245,7 +245,7 @@ async fn erasing_a_user_erases_the_token_everywhere() {
 
 #[tokio::test]
 async fn a_key_of_another_type_is_told_and_the_others_are_written() {
-    for on in both().await {
+    for on in each_database().await {
         let (functions, redis) = (&on.functions, &on.redis);
         let _: i64 = redis.run("LPUSH user:alice:token x").await;
         redis.expect_foreign("user:alice:token");

@@ -48,7 +48,7 @@ async fn with_postgres_it_does_everything() {
 async fn asked_for_sqlite_it_says_what_it_is_without() {
     let redis = RedisServer::start().await;
     let functions = with(&redis).start().await;
-    let expected = "config: the variable `record` must be postgres: this build is without sqlite";
+    let expected = "config: the variable `record` is sqlite, and this build is without it";
     let answer = functions.get("/readyz").send().await.expect_problem(503, "not_ready");
     assert_eq!(answer.json()["detail"], expected);
     functions.get("/healthz").send().await.expect(200);

@@ -224,7 +224,7 @@ impl Bench {
     }
 }
 
-fn cases() -> Vec<Case> {
+pub(super) fn cases() -> Vec<Case> {
     let mut cases = bridge::cases();
     cases.extend(caches::cases_of_a_cluster());
     cases.extend(campaign_pushes::cases_of_a_cluster());

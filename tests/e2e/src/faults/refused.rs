@@ -1,6 +1,7 @@
 //! Scripts of which Redis refuses a part: each command that a script calls is taken away from its user
 //! in turn, each key, the channels, and all memory. Redis takes nothing back that was written before.
-//! Afterwards it is done, or a repeat does it: nothing twice, nothing lost.
+//! Afterwards it is done, or a repeat does it: nothing twice, nothing lost. With the permissions that
+//! `/readyz` asks for, and no others, nothing is refused (`listed`).
 
 pub(super) mod bridge;
 pub(super) mod caches;
@@ -8,6 +9,7 @@ pub(super) mod campaign_pushes;
 pub(super) mod campaigns;
 pub(super) mod contents;
 pub(super) mod feeds;
+mod listed;
 pub(super) mod presence;
 pub(super) mod pushes;
 pub(super) mod queues;
@@ -228,6 +230,9 @@ async fn check(cases: Vec<Case>) {
         let called = bench.called().await;
         assert!(!called.is_empty(), "{} calls nothing", case.name);
         let expected = bench.end(&case).await;
+        bench.check_listed(&case, &answer).await;
+        let end = bench.end(&case).await;
+        assert!(end == expected, "{}: {end:?}expected\n{expected:?}", case.name);
         let mut refusals = vec![Refusal::Channels, Refusal::Memory];
         refusals.extend(called.into_iter().map(Refusal::Command));
         refusals.extend(case.call.keys.iter().cloned().map(Refusal::Key));

@@ -1,7 +1,9 @@
-//! SQL sources on both databases.
+//! SQL sources on every database.
 
 use serde_json::json;
-use support::{Functions, Postgres, RedisServer, token};
+use support::{Functions, RedisServer, token};
+
+use crate::api::records::Database;
 
 const RESOURCES: &str = r#"
 [[resource]]
@@ -53,29 +55,11 @@ async fn check(functions: &Functions, redis: &RedisServer, backend: &str) {
 }
 
 #[tokio::test]
-async fn sqlite_is_a_source() {
-    let redis = RedisServer::start().await;
-    let setup = Functions::with(&redis).resources(RESOURCES);
-    let functions = setup.start().await;
-    let database = functions.record.open();
-    database.execute(TABLE, []).unwrap();
-    database.execute(ROWS, []).unwrap();
-    check(&functions, &redis, "sqlite").await;
-}
-
-#[tokio::test]
-async fn postgres_is_a_source() {
-    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
-    let (client, connection) =
-        tokio_postgres::connect(&postgres.url(), tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client.batch_execute(&format!("{TABLE}; {ROWS}")).await.unwrap();
-    let functions = Functions::with(&redis)
-        .resources(RESOURCES)
-        .variable("record", "postgres")
-        .variable("postgres_url", postgres.url())
-        .variable("postgres_host", postgres.address())
-        .start()
-        .await;
-    check(&functions, &redis, "postgres").await;
+async fn the_records_database_is_a_source() {
+    for database in Database::each().await {
+        let redis = RedisServer::start().await;
+        database.execute(&format!("{TABLE}; {ROWS}"));
+        let setup = database.configure(Functions::with(&redis)).resources(RESOURCES);
+        check(&setup.start().await, &redis, database.name()).await;
+    }
 }

@@ -1,7 +1,9 @@
-//! Parameters with a declared type, on both databases and before an HTTP origin.
+//! Parameters with a declared type, on every database and before an HTTP origin.
 
 use serde_json::json;
-use support::{Functions, Origin, Postgres, RedisServer, token};
+use support::{Functions, Origin, RedisServer, token};
+
+use crate::api::records::Database;
 
 const RESOURCES: &str = r#"
 [[resource]]
@@ -88,34 +90,28 @@ async fn an_origin_is_not_asked_for_what_is_of_no_such_type() {
 }
 
 #[tokio::test]
-async fn sqlite_is_given_typed_parameters() {
-    let redis = RedisServer::start().await;
-    let functions = Functions::with(&redis).resources(RESOURCES).start().await;
-    let database = functions.record.open();
-    database.execute_batch(TABLES).unwrap();
-    database.execute_batch("CREATE TABLE orders (id TEXT PRIMARY KEY, content TEXT)").unwrap();
-    database.execute("INSERT INTO orders VALUES (?1, '[1]')", [UUID]).unwrap();
-    check(&functions, &redis, "sqlite").await;
-}
-
-#[tokio::test]
-async fn postgres_is_given_typed_parameters_and_a_plain_one_says_what_to_declare() {
-    let (redis, postgres) = (RedisServer::start().await, Postgres::start().await);
-    let (client, connection) =
-        tokio_postgres::connect(&postgres.url(), tokio_postgres::NoTls).await.unwrap();
-    tokio::spawn(connection);
-    let orders = "CREATE TABLE orders (id UUID PRIMARY KEY, content TEXT);";
-    let rows = format!("INSERT INTO orders VALUES ('{UUID}', '[1]')");
-    client.batch_execute(&format!("{TABLES}; {orders} {rows}")).await.unwrap();
-    let functions = Functions::with(&redis)
-        .resources(RESOURCES)
-        .variable("record", "postgres")
-        .variable("postgres_url", postgres.url())
-        .variable("postgres_host", postgres.address())
-        .start()
-        .await;
-    check(&functions, &redis, "postgres").await;
-    functions.get("/cache/plain/7").send().await.expect_problem(502, "origin_failed");
-    let words = ["plain/{id}", "fetch_failed", "expects int4", "{id:int}"];
-    support::logged(|| functions.output(), &words).await;
+async fn a_database_is_given_typed_parameters() {
+    for database in Database::each().await {
+        let redis = RedisServer::start().await;
+        let id = match &database {
+            Database::Sqlite(_) => "TEXT",
+            Database::Postgres(_) => "UUID",
+        };
+        let orders = format!("CREATE TABLE orders (id {id} PRIMARY KEY, content TEXT)");
+        let row = format!("INSERT INTO orders VALUES ('{UUID}', '[1]')");
+        database.execute(&format!("{TABLES} {orders}; {row}"));
+        let setup = database.configure(Functions::with(&redis)).resources(RESOURCES);
+        let functions = setup.start().await;
+        check(&functions, &redis, database.name()).await;
+        let plain = functions.get("/cache/plain/7").send().await;
+        match &database {
+            Database::Sqlite(_) => drop(plain.expect(200)),
+            // It says what to declare.
+            Database::Postgres(_) => {
+                plain.expect_problem(502, "origin_failed");
+                let words = ["plain/{id}", "fetch_failed", "expects int4", "{id:int}"];
+                support::logged(|| functions.output(), &words).await;
+            }
+        }
+    }
 }

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::call;
-use crate::api::records::both;
+use crate::api::records::each_database;
 
 #[tokio::test]
 async fn preferences_are_replaced_as_a_whole() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         let path = "/users/alice/preferences";
         let read = async || call(functions, "GET", path, Value::Null).await.expect(200).json();

@@ -6,13 +6,13 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use super::{apns, call, fcm, put, put_token, webpush};
-use crate::api::records::both;
+use crate::api::records::each_database;
 
 const BOUND: Duration = Duration::from_secs(9);
 
 #[tokio::test]
 async fn many_who_want_one_address_leave_it_with_one() {
-    for on in both().await {
+    for on in each_database().await {
         let users: Vec<String> = (0..12).map(|at| format!("u{at}")).collect();
         for body in [webpush("x"), apns("ab"), fcm("t")] {
             let puts = users.iter().map(|user| put(&on.functions, user, "phone", body.clone()));
@@ -30,7 +30,7 @@ async fn many_who_want_one_address_leave_it_with_one() {
 
 #[tokio::test]
 async fn a_token_that_is_put_as_a_push_token_and_as_a_device_has_one_owner() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         let users: Vec<String> = (0..12).map(|at| format!("u{at}")).collect();
         for _ in 0..4 {
@@ -57,7 +57,7 @@ async fn a_token_that_is_put_as_a_push_token_and_as_a_device_has_one_owner() {
 
 #[tokio::test]
 async fn of_twelve_devices_at_once_ten_are_registered() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         let puts = (0..12).map(async |at: usize| {
             let answer = match at {
@@ -80,7 +80,7 @@ async fn of_twelve_devices_at_once_ten_are_registered() {
 
 #[tokio::test]
 async fn while_redis_is_away_devices_are_listed_and_a_write_may_be_repeated() {
-    for on in both().await {
+    for on in each_database().await {
         let (functions, redis) = (&on.functions, &on.redis);
         put_token(functions, "alice", "t").await.expect(204);
         redis.kill();

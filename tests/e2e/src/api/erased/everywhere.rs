@@ -16,42 +16,6 @@ const SECRET: &str = "secret";
 /// A user who left is out of presence by then.
 const PRESENCE_LIMIT: Duration = Duration::from_secs(30);
 
-impl On {
-    /// All rows of all tables as text, by table.
-    fn tables(&self) -> BTreeMap<String, String> {
-        match &self.postgres {
-            Some(postgres) => {
-                let names = "SELECT tablename FROM pg_tables WHERE schemaname = 'bellwire'";
-                let names = postgres.run(names);
-                let rows = |name: &str| postgres.run(&format!("SELECT * FROM bellwire.{name}"));
-                names.lines().map(|name| (name.to_owned(), rows(name))).collect()
-            }
-            None => sqlite(&self.functions.record.open()),
-        }
-    }
-}
-
-fn sqlite(connection: &rusqlite::Connection) -> BTreeMap<String, String> {
-    let mut names =
-        connection.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").unwrap();
-    let names = names.query_map([], |row| row.get::<_, String>(0)).unwrap();
-    let rows = |name: &str| {
-        let mut all = connection.prepare(&format!("SELECT * FROM \"{name}\"")).unwrap();
-        let columns = all.column_count();
-        let rows = all.query_map([], |row| {
-            let cell = |at: usize| {
-                row.get_ref(at).map(|value| match value.as_bytes() {
-                    Ok(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-                    Err(_) => format!("{value:?}"),
-                })
-            };
-            Ok((0..columns).map(|at| cell(at).unwrap()).collect::<Vec<_>>().join("|"))
-        });
-        rows.unwrap().map(Result::unwrap).collect::<Vec<_>>().join("\n")
-    };
-    names.map(Result::unwrap).map(|name| (name.clone(), rows(&name))).collect()
-}
-
 /// Everything in Redis as text, by key.
 async fn keys(redis: &RedisServer) -> BTreeMap<String, String> {
     let names: Vec<String> = redis.run("KEYS *").await;
@@ -126,12 +90,13 @@ async fn store_everything(on: &On) {
 
 #[tokio::test]
 async fn nothing_is_left_of_an_erased_person_but_what_the_documents_name() {
-    for on in records::both().await {
+    for on in records::each_database().await {
         let functions = &on.functions;
         let hub = Hub::start_with_relay(&on.redis, functions).await;
         let socket = hub.connect(USER).await;
         store_everything(&on).await;
-        assert!(places(&on.tables()).len() >= 5, "{}: {:?}", on.name, places(&on.tables()));
+        let tables = on.database.tables();
+        assert!(places(&tables).len() >= 5, "{}: {:?}", on.name, places(&tables));
         let presence = async || {
             let keys = keys(&on.redis).await;
             keys.get("online_users").is_some_and(|members| has(members))
@@ -150,7 +115,7 @@ async fn nothing_is_left_of_an_erased_person_but_what_the_documents_name() {
         erase(functions, USER).await;
 
         // Numbers by user id, so that a number is never given twice; no content.
-        let tables = on.tables();
+        let tables = on.database.tables();
         assert_eq!(places(&tables), BTreeSet::from(["feed", "push_token"]), "{}", on.name);
         for table in ["feed", "push_token"] {
             assert!(!tables[table].contains(SECRET), "{}: {}", on.name, tables[table]);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::records::{On, both};
+use crate::api::records::{On, each_database};
 
 async fn addresses(on: &On, query: Value) -> Vec<Value> {
     let answer = on.work("/push/addresses", query).await.expect(200);
@@ -17,7 +17,7 @@ async fn prune(on: &On, devices: Value) -> i64 {
 
 #[tokio::test]
 async fn addresses_come_in_the_order_of_the_request() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         let apns = json!({
             "kind": "apns", "token": "00ff", "topic": "org.example.app", "locale": "de",
@@ -67,7 +67,7 @@ async fn addresses_come_in_the_order_of_the_request() {
 
 #[tokio::test]
 async fn a_token_of_another_service_counts_more_than_the_records() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         on.redis.command(&["SET", "user:alice:token", "theirs"]).await;
         let users = addresses(&on, json!({"userIds": ["alice"]})).await;
@@ -90,7 +90,7 @@ async fn a_token_of_another_service_counts_more_than_the_records() {
 
 #[tokio::test]
 async fn only_an_address_that_was_found_dead_is_removed() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice", "bob"]).await;
         let phone = |token: &str| json!({"kind": "fcm", "token": token});
         on.put_device("alice", "phone", phone("one")).await;

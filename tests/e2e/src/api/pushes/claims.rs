@@ -4,17 +4,17 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::api::records::both;
+use crate::api::records::each_database;
 
 #[tokio::test]
 async fn a_job_that_cannot_be_read_keeps_no_other_one() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice", "bob", "carol"]).await;
         for user in ["alice", "bob", "carol"] {
             on.push(user, user, json!({"when": "always"})).await;
         }
-        on.sql("UPDATE @push_job SET options = '{' WHERE user_id = 'alice'");
-        on.sql("UPDATE @push_job SET done = '7' WHERE user_id = 'carol'");
+        on.database.execute("UPDATE @push_job SET options = '{' WHERE user_id = 'alice'");
+        on.database.execute("UPDATE @push_job SET done = '7' WHERE user_id = 'carol'");
         assert_eq!(on.claimed().await, ["bob"], "{}", on.name);
     }
 }
@@ -22,7 +22,7 @@ async fn a_job_that_cannot_be_read_keeps_no_other_one() {
 #[tokio::test]
 async fn a_claim_answers_no_more_than_a_worker_reads() {
     const JOBS: usize = 120;
-    for on in both().await {
+    for on in each_database().await {
         // 80 KiB in JSON: each of these characters has two bytes there.
         for device in 0..10 {
             let token = format!("{device}{}", "\"".repeat(4095));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use support::token;
 
-use crate::api::records::{On, both};
+use crate::api::records::{On, each_database};
 
 /// Claims until nothing is due; returns the titles and the number skipped.
 async fn all(on: &On) -> (Vec<String>, i64) {
@@ -22,7 +22,7 @@ async fn delete(on: &On, path: &str) {
 
 #[tokio::test]
 async fn what_was_read_in_time_is_not_pushed() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         let push = json!({"when": "unread", "afterSeconds": 60});
         on.push("alice", "read", push.clone()).await;
@@ -41,7 +41,7 @@ async fn what_was_read_in_time_is_not_pushed() {
 
 #[tokio::test]
 async fn who_is_online_gets_no_push_that_is_for_the_absent() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["here", "away"]).await;
         on.redis.command(&["SADD", "online_users", "here"]).await;
         for user in ["here", "away"] {
@@ -57,7 +57,7 @@ async fn who_is_online_gets_no_push_that_is_for_the_absent() {
 
 #[tokio::test]
 async fn without_redis_everybody_counts_as_absent() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         on.redis.command(&["SADD", "online_users", "alice", "bob"]).await;
         on.push("alice", "a", json!({"when": "offline"})).await;
@@ -76,7 +76,7 @@ async fn without_redis_everybody_counts_as_absent() {
 
 #[tokio::test]
 async fn what_is_deleted_erased_pruned_or_expired_is_not_pushed() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice", "bob", "carol"]).await;
         let always = json!({"when": "always"});
         let deleted = on.push("alice", "deleted", always.clone()).await;
@@ -96,13 +96,14 @@ async fn what_is_deleted_erased_pruned_or_expired_is_not_pushed() {
         on.functions.create(&expiring).await.expect(201);
         let short = json!({"when": "always", "ttlSeconds": 30});
         on.push("carol", "late", short).await;
-        on.sql(
+        on.database.execute(
             "UPDATE @push_job SET created_at_ms = created_at_ms - 31000 WHERE user_id = 'carol'",
         );
         assert_eq!(all(&on).await, (words(&["kept"]), 2), "{}", on.name);
         assert_eq!(on.jobs(), 1);
 
-        on.sql("UPDATE @notifications SET created_at_ms = created_at_ms - 10000000000");
+        on.database
+            .execute("UPDATE @notifications SET created_at_ms = created_at_ms - 10000000000");
         let prune = on.functions.post("/admin/prune", "").token(&token("ops", "ops:write"));
         prune.send().await.expect(200);
         assert_eq!(on.jobs(), 0, "{}: of a pruned entry", on.name);
@@ -111,7 +112,7 @@ async fn what_is_deleted_erased_pruned_or_expired_is_not_pushed() {
 
 #[tokio::test]
 async fn preferences_and_missing_devices_end_a_job() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice", "bob", "carol"]).await;
         on.put_preferences("alice", json!({"push": false})).await;
         on.put_preferences("bob", json!({"kinds": {"advert": {"push": false}}})).await;
@@ -146,7 +147,7 @@ async fn preferences_and_missing_devices_end_a_job() {
 /// What a user does not want in the feed may still be wanted as a push.
 #[tokio::test]
 async fn a_muted_notification_is_pushed_unless_it_is_for_the_unread() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         let kinds = json!({"like": {"feed": false}, "advert": {"feed": false, "push": false}});
         on.put_preferences("alice", json!({ "kinds": kinds })).await;

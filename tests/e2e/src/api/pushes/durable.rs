@@ -7,11 +7,11 @@ use serde_json::{Value, json};
 use support::{Functions, RedisServer, eventually, token};
 
 use super::result;
-use crate::api::records::both;
+use crate::api::records::each_database;
 
 #[tokio::test]
 async fn a_claim_has_everything_that_a_worker_needs() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         let body = r#"{"userId":"alice","title":"Shipped","body":"wörld","kind":"order",
             "data":{"b":1, "a":[1E400]},"push":{"when":"always","ttlSeconds":600,
@@ -66,7 +66,7 @@ async fn a_claim_has_everything_that_a_worker_needs() {
 
 #[tokio::test]
 async fn a_job_survives_a_redis_that_lost_everything() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         on.push("alice", "kept", json!({"when": "always"})).await;
         on.redis.command(&["FLUSHALL"]).await;
@@ -78,7 +78,7 @@ async fn a_job_survives_a_redis_that_lost_everything() {
 
 #[tokio::test]
 async fn claims_at_once_never_get_the_same_job() {
-    for on in both().await {
+    for on in each_database().await {
         let users: Vec<String> = (0..20).map(|at| format!("u{at}")).collect();
         on.give_tokens(&users.iter().map(String::as_str).collect::<Vec<_>>()).await;
         let item = |at: usize| {
@@ -111,7 +111,7 @@ async fn claims_at_once_never_get_the_same_job() {
 
 #[tokio::test]
 async fn after_its_lease_a_job_is_claimed_again_and_the_old_result_is_stale() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         on.push("alice", "t", json!({"when": "always"})).await;
         let first = on.claim().await["jobs"][0].clone();
@@ -129,7 +129,7 @@ async fn after_its_lease_a_job_is_claimed_again_and_the_old_result_is_stale() {
 
 #[tokio::test]
 async fn a_repeated_create_makes_no_second_job() {
-    for on in both().await {
+    for on in each_database().await {
         let create = async |push: Value| {
             let body = json!({"userId": "alice", "title": "t", "push": push}).to_string();
             let service = token("svc", "notifications:write");
@@ -151,7 +151,7 @@ async fn a_repeated_create_makes_no_second_job() {
 
 #[tokio::test]
 async fn a_batch_makes_a_job_for_each_item_that_asks_for_one() {
-    for on in both().await {
+    for on in each_database().await {
         let push = |when: &str| json!({"when": when});
         let items = json!([
             {"userId": "alice", "title": "1", "push": push("always")},

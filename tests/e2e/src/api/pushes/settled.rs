@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::result;
-use crate::api::records::both;
+use crate::api::records::each_database;
 
 #[tokio::test]
 async fn a_job_waits_and_remembers_attempts_and_finished_devices() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         for device in ["phone", "tv"] {
             on.put_device("alice", device, json!({"kind": "fcm", "token": device})).await;
@@ -45,7 +45,7 @@ async fn a_job_waits_and_remembers_attempts_and_finished_devices() {
 
 #[tokio::test]
 async fn finished_devices_that_are_gone_do_not_add_up() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         on.push("alice", "t", json!({"when": "always"})).await;
         for round in 0..3 {
@@ -70,7 +70,7 @@ fn sorted(names: &Value) -> Vec<String> {
 
 #[tokio::test]
 async fn responses_are_messages_of_their_queue() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         on.push("alice", "t", json!({"when": "always"})).await;
         let job = on.claim().await["jobs"][0].clone();
@@ -101,7 +101,7 @@ async fn responses_are_messages_of_their_queue() {
 
 #[tokio::test]
 async fn jobs_are_settled_without_redis() {
-    for on in both().await {
+    for on in each_database().await {
         on.give_tokens(&["alice"]).await;
         on.push("alice", "t", json!({"when": "always"})).await;
         let job = on.claim().await["jobs"][0].clone();

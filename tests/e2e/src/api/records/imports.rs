@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use shared::time::rfc3339;
 use support::{Answer, Published, jwt, token};
 
-use super::{DAY_MS, MINUTE_MS, On, both, seqs};
+use super::{DAY_MS, MINUTE_MS, On, each_database, seqs};
 
 /// A month ago: younger than what a prune drops, the same all through a run.
 static BEGAN_MS: LazyLock<i64> = LazyLock::new(|| (jwt::now_s() - 30 * 86_400) * 1000);
@@ -82,7 +82,7 @@ fn parsed(messages: &[String]) -> Vec<Value> {
 
 #[tokio::test]
 async fn it_keeps_times_marks_and_order_and_publishes_nothing() {
-    for on in both().await {
+    for on in each_database().await {
         let (published, events) =
             (Published::subscribe(&on.redis).await, Published::events(&on.redis).await);
         // The first one is the oldest for the feed, whatever its time.
@@ -115,16 +115,7 @@ async fn it_keeps_times_marks_and_order_and_publishes_nothing() {
         let number = json!({"type": "read", "userId": "a", "ids": [], "unread": 2, "until": "~"});
         assert_eq!(of_a, [&places, &number], "{}", on.name);
         assert_eq!(published.seqs("a").await, [0i64; 0], "{}", on.name);
-        let jobs = "SELECT count(*) FROM";
-        let jobs = match &on.postgres {
-            Some(postgres) => postgres.run(&format!("{jobs} bellwire.push_job")),
-            None => {
-                let record = on.functions.record.open();
-                let count = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
-                record.query_row(&format!("{jobs} push_job"), [], count).unwrap().to_string()
-            }
-        };
-        assert_eq!(jobs.trim(), "0", "{}", on.name);
+        assert_eq!(on.database.count("push_job"), 0, "{}", on.name);
 
         // From the record: the same bytes, the same page. What is created later lies above.
         let list = on.redis.list("notifications:a").await;
@@ -141,7 +132,7 @@ async fn it_keeps_times_marks_and_order_and_publishes_nothing() {
 
 #[tokio::test]
 async fn it_lies_above_our_entries_and_below_those_of_other_services() {
-    for on in both().await {
+    for on in each_database().await {
         on.functions.notify("a", "ours").await;
         for title in ["theirs 1", "theirs 2"] {
             let theirs = json!({"id": title, "title": title}).to_string();
@@ -173,7 +164,7 @@ async fn it_lies_above_our_entries_and_below_those_of_other_services() {
 
 #[tokio::test]
 async fn a_repeat_of_a_key_is_the_same_entry() {
-    for on in both().await {
+    for on in each_database().await {
         let items: Vec<Value> = history("a", 0..3)
             .into_iter()
             .enumerate()
@@ -226,7 +217,7 @@ async fn a_repeat_of_a_key_is_the_same_entry() {
 
 #[tokio::test]
 async fn one_key_at_the_same_time_is_imported_once() {
-    for on in both().await {
+    for on in each_database().await {
         let items = [keyed(entry("a", 0), "k"), entry("b", 1), keyed(entry("c", 2), "l")];
         let answers = join_all((0..12).map(|_| on.accepted(&items))).await;
         let ids = |at: usize| -> std::collections::BTreeSet<String> {
@@ -241,7 +232,7 @@ async fn one_key_at_the_same_time_is_imported_once() {
 
 #[tokio::test]
 async fn bad_items_are_named_and_the_others_imported() {
-    for on in both().await {
+    for on in each_database().await {
         let mut items = history("a", 0..9);
         for (at, member, value) in [
             (1, "createdAt", Value::Null),
@@ -277,7 +268,7 @@ async fn bad_items_are_named_and_the_others_imported() {
 
 #[tokio::test]
 async fn preferences_mute_no_history() {
-    for on in both().await {
+    for on in each_database().await {
         let put = on.functions.call("PUT", "/users/a/preferences").token(&token("a", ""));
         let body = json!({"kinds": {"like": {"feed": false}}}).to_string();
         put.body(body).send().await.expect(204);

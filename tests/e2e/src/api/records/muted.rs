@@ -6,7 +6,7 @@ mod places;
 use serde_json::{Value, json};
 use support::{Functions, Published, token};
 
-use super::{On, both, seqs};
+use super::{On, each_database, seqs};
 
 /// A user's notification of a kind.
 fn of_kind(user: &str, kind: Option<&str>, title: &str) -> Value {
@@ -66,7 +66,7 @@ fn entries(page: &Value) -> Vec<Value> {
 
 #[tokio::test]
 async fn it_is_read_from_the_start_and_not_published() {
-    for on in both().await {
+    for on in each_database().await {
         let (published, events) =
             (Published::subscribe(&on.redis).await, Published::events(&on.redis).await);
         on.create_of(Some("like"), "before", false).await;
@@ -119,7 +119,7 @@ async fn it_is_read_from_the_start_and_not_published() {
 async fn any_name_of_a_kind_is_compared_as_it_is() {
     let names =
         ["\"", "\\", "a\"b\\\\c", "é\u{1F600}", "\u{1}\n", "0", "$.x", "a.b", "like%", "null"];
-    for on in both().await {
+    for on in each_database().await {
         on.mute("a", &names).await;
         for name in names {
             on.create_of(Some(name), name, true).await;
@@ -137,7 +137,7 @@ async fn any_name_of_a_kind_is_compared_as_it_is() {
 
 #[tokio::test]
 async fn a_repeat_has_the_first_answer_whatever_the_user_wants_since() {
-    for on in both().await {
+    for on in each_database().await {
         on.mute("a", &["like"]).await;
         let repeat = async |key: &str| {
             let body = of_kind("a", Some("like"), "t");
@@ -169,7 +169,7 @@ async fn a_repeat_has_the_first_answer_whatever_the_user_wants_since() {
 async fn batches_and_pages_keep_them_apart() {
     const ENTRIES: i64 = 140;
     let is_muted = |seq: i64| seq % 3 == 0;
-    for on in both().await {
+    for on in each_database().await {
         let (published, events) =
             (Published::subscribe(&on.redis).await, Published::events(&on.redis).await);
         for user in ["a", "b"] {

@@ -3,7 +3,7 @@
 use serde_json::json;
 use support::paths::workspace;
 
-use super::both;
+use super::{Database, each_database};
 
 /// A batch of the largest size, each notification for another user.
 const USERS: usize = 500;
@@ -14,8 +14,11 @@ const USERS: usize = 500;
 async fn a_batch_is_not_compared_in_pairs() {
     let path = workspace().join("functions/runtime/sql/postgres/create_batch.sql");
     let statement = std::fs::read_to_string(path).unwrap();
-    for on in both().await {
-        let Some(postgres) = &on.postgres else { continue };
+    for on in each_database().await {
+        let postgres = match &on.database {
+            Database::Postgres(postgres) => postgres,
+            Database::Sqlite(_) => continue,
+        };
         // Makes the tables.
         on.batch(vec![json!({"userId": "a", "title": "t"})]).await;
         let row =

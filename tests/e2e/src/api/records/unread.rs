@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::{On, both, seqs};
+use super::{On, each_database, seqs};
 
 const ENTRIES: i64 = 140;
 
@@ -43,7 +43,7 @@ async fn agrees(on: &On, unread: &BTreeMap<i64, String>, oldest: &str, what: &st
 
 #[tokio::test]
 async fn the_unread_ones_alone_are_found_in_redis_and_in_the_record() {
-    for on in both().await {
+    for on in each_database().await {
         let entry = |at: i64| match at % 31 {
             30 => json!({"userId": "a", "title": "old", "expiresAt": "2020-01-01T00:00:00Z"}),
             _ => json!({"userId": "a", "title": at.to_string()}),

@@ -8,13 +8,13 @@ use shared::limits::PUSH_TOKEN_FENCE_S;
 use support::{Functions, Proxy, RedisServer};
 
 use super::{call, delete, get, plain, put};
-use crate::api::records::both;
+use crate::api::records::each_database;
 
 const BOUND: Duration = Duration::from_secs(9);
 
 #[tokio::test]
 async fn while_redis_is_away_the_record_answers_and_a_write_may_be_repeated() {
-    for on in both().await {
+    for on in each_database().await {
         let (functions, redis) = (&on.functions, &on.redis);
         put(functions, "alice", "phone").await.expect(204);
         put(functions, "carol", "pad").await.expect(204);
@@ -85,7 +85,7 @@ async fn of_two_puts_whose_calls_of_redis_cross_the_later_one_counts() {
 
 #[tokio::test]
 async fn many_who_want_one_token_leave_it_with_one() {
-    for on in both().await {
+    for on in each_database().await {
         let users: Vec<String> = (0..20).map(|at| format!("u{at}")).collect();
         for _ in 0..3 {
             let puts = users.iter().map(|user| put(&on.functions, user, "phone"));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use support::{Answer, Functions};
 
 use super::{call, forget, plain, put};
-use crate::api::records::both;
+use crate::api::records::each_database;
 
 async fn read(functions: &Functions, users: Value) -> Answer {
     call(functions, "POST", "/tokens/read", json!({ "userIds": users })).await
@@ -12,7 +12,7 @@ async fn read(functions: &Functions, users: Value) -> Answer {
 
 #[tokio::test]
 async fn many_tokens_are_read_from_redis_and_the_rest_from_the_record() {
-    for on in both().await {
+    for on in each_database().await {
         let (functions, redis) = (&on.functions, &on.redis);
         put(functions, "alice", "phone").await.expect(204);
         put(functions, "7", "pad").await.expect(204);
@@ -50,7 +50,7 @@ async fn many_tokens_are_read_from_redis_and_the_rest_from_the_record() {
 
 #[tokio::test]
 async fn a_thousand_tokens_are_read_at_once() {
-    for on in both().await {
+    for on in each_database().await {
         let functions = &on.functions;
         let ids = |count: usize| (0..count).map(|at| format!("u{at}")).collect::<Vec<_>>();
         let tokens: Vec<Value> =

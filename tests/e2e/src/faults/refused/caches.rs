@@ -4,6 +4,8 @@ use shared::script;
 
 use super::{Bench, Call, Case, Refusal, call, check};
 
+/// A cached value in another slot, which is no key of the script but an argument.
+pub(super) const ELSEWHERE: &str = "elsewhere";
 const LEASE: &str = "lease0 5000 60000 60000 60000 180000 600000";
 
 fn keys() -> Vec<String> {
@@ -61,7 +63,7 @@ pub(in crate::faults) fn cases_of_a_cluster() -> Vec<Case> {
     let stored = || vec![read(), write("value", TAG)];
     let led_again = || vec![read(), write("value", TAG), invalidate("soft"), read()];
     let tag = &keys()[3..];
-    let peek = || call(&script::CACHE_PEEK, &keys()[..2], &["bw:tag:{t}", "elsewhere"]);
+    let peek = || call(&script::CACHE_PEEK, &keys()[..2], &["bw:tag:{t}", ELSEWHERE]);
     let versions = |renew: &str| call(&script::CACHE_VERSIONS, tag, &["word", "600000", renew]);
     let tags = call(&script::CACHE_TAGS, tag, &["soft", "changed", "600000"]);
     let hour = ["bw:counts:{cache}:1".to_owned()];

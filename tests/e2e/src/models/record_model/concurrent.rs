@@ -14,7 +14,7 @@ use shared::notification::Notification;
 use shared::{Preferences, UserId};
 use support::RedisServer;
 
-use super::crowd::{Member, Server};
+use super::crowd::{Member, Server, on_each_database};
 use super::heard::{Listener, check_order, is_heard};
 use super::seed::{cases, seed};
 use actions::{act, forget};
@@ -27,15 +27,7 @@ const ROUNDS: u32 = 8;
 const FAULT_RATE: u64 = 12;
 const NOW_MS: i64 = 1_800_000_000_000;
 
-#[tokio::test]
-async fn many_at_once_on_sqlite() {
-    many_at_once(&Server::sqlite()).await;
-}
-
-#[tokio::test]
-async fn many_at_once_on_postgres() {
-    many_at_once(&Server::postgres().await).await;
-}
+on_each_database!(many_at_once);
 
 async fn many_at_once(server: &Server) {
     let redis = RedisServer::start().await;

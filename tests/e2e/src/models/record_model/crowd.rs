@@ -35,6 +35,27 @@ impl Server {
     }
 }
 
+/// The tests `$test::on_sqlite`, `$test::on_postgres` and so on, of a function that is given the
+/// server.
+macro_rules! on_each_database {
+    ($test:ident) => {
+        mod $test {
+            use super::{Server, $test as run};
+
+            #[tokio::test]
+            async fn on_sqlite() {
+                run(&Server::sqlite()).await;
+            }
+
+            #[tokio::test]
+            async fn on_postgres() {
+                run(&Server::postgres().await).await;
+            }
+        }
+    };
+}
+pub(super) use on_each_database;
+
 /// What one task works with.
 pub struct Member {
     pub redis: FaultyRedis,

@@ -6,7 +6,7 @@ use shared::UserId;
 use shared::notification::Draft;
 use support::RedisServer;
 
-use super::crowd::{Member, Server};
+use super::crowd::{Member, Server, on_each_database};
 use super::seed::{cases, seed, unique, uuid_v7};
 
 const TASKS: u64 = 8;
@@ -16,15 +16,7 @@ const USERS: u64 = 6;
 const KEYS_MS: i64 = 1000;
 const NOW_MS: i64 = 1_800_000_000_000;
 
-#[tokio::test]
-async fn crossing_locks_on_postgres() {
-    crossing_locks(&Server::postgres().await).await;
-}
-
-#[tokio::test]
-async fn crossing_locks_on_sqlite() {
-    crossing_locks(&Server::sqlite()).await;
-}
+on_each_database!(crossing_locks);
 
 async fn crossing_locks(server: &Server) {
     let (redis, seed) = (RedisServer::start().await, seed());

@@ -8,7 +8,6 @@ use shared::limits::FEED_ENTRIES_MAX;
 
 use super::expected::Backup;
 use super::ops::USERS;
-use super::sql::Database;
 use super::world::World;
 
 impl World {
@@ -27,18 +26,18 @@ impl World {
     }
 
     pub fn save(&mut self) -> Result<(), String> {
-        let Database::Sqlite(sqlite) = &self.database else { return Ok(()) };
+        let Some(database) = self.database.file() else { return Ok(()) };
         if !self.expected.kept.epoch.is_empty() {
-            let (kept, file) = (self.expected.kept.clone(), sqlite.save());
+            let (kept, file) = (self.expected.kept.clone(), database.save());
             self.expected.backup = Some(Backup { kept, file });
         }
         Ok(())
     }
 
     pub async fn restore(&mut self, rotates: bool) -> Result<(), String> {
-        let Database::Sqlite(sqlite) = &self.database else { return Ok(()) };
+        let Some(database) = self.database.file() else { return Ok(()) };
         let Some(Backup { kept, file }) = &self.expected.backup else { return Ok(()) };
-        sqlite.restore(file);
+        database.restore(file);
         let kept = kept.clone();
         // A feed does not miss what is back: only the documented step tells it.
         let is_back = kept.users.iter().zip(&self.expected.kept.users).any(|(kept, now)| {

@@ -16,7 +16,7 @@ use support::RedisServer;
 
 use super::crowd::{Member, Server};
 use super::seed::uuid_v7;
-use super::sql::{Database, Sqlite};
+use super::sql::Sqlite;
 
 const NOW_MS: i64 = 1_800_000_000_000;
 
@@ -143,10 +143,7 @@ impl Stage {
     }
 
     fn file(&self) -> &Sqlite {
-        match &self.member.database {
-            Database::Sqlite(sqlite) => sqlite,
-            Database::Postgres(_) => panic!("the stage is set with SQLite"),
-        }
+        self.member.database.file().expect("the stage is set with SQLite")
     }
 }
 

@@ -7,22 +7,14 @@ use shared::UserId;
 use shared::notification::Draft;
 use support::RedisServer;
 
-use super::crowd::{Member, Server};
+use super::crowd::{Member, Server, on_each_database};
 use super::seed::{cases, seed, uuid_v7};
 
 const TASKS: u64 = 16;
 const ROUNDS: u32 = 12;
 const NOW_MS: i64 = 1_800_000_000_000;
 
-#[tokio::test]
-async fn one_key_on_sqlite() {
-    one_key(&Server::sqlite()).await;
-}
-
-#[tokio::test]
-async fn one_key_on_postgres() {
-    one_key(&Server::postgres().await).await;
-}
+on_each_database!(one_key);
 
 async fn one_key(server: &Server) {
     let (redis, seed) = (RedisServer::start().await, seed());

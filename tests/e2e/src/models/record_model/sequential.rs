@@ -4,8 +4,9 @@ use std::cell::RefCell;
 
 use proptest::test_runner::{TestCaseError, TestRunner};
 use redis::aio::MultiplexedConnection;
-use support::{Postgres, RedisServer};
+use support::RedisServer;
 
+use super::crowd::Server;
 use super::heard::{Listener, check_order, is_heard};
 use super::ops::{Op, ops};
 use super::seed::{config, seed};
@@ -16,35 +17,26 @@ const CASES: u32 = 150;
 
 #[test]
 fn any_sequence_on_sqlite() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let redis = runtime.block_on(RedisServer::start());
-    let dir = tempfile::tempdir().unwrap();
-    let database = Database::sqlite(&dir.path().join("record.db"));
-    any_sequence(&runtime, &redis, &database, true);
+    any_sequence(async { Server::sqlite() });
 }
 
 #[test]
 fn any_sequence_on_postgres() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let redis = runtime.block_on(RedisServer::start());
-    let postgres = runtime.block_on(Postgres::start());
-    let database = runtime.block_on(Database::postgres(&postgres.url()));
-    any_sequence(&runtime, &redis, &database, false);
+    any_sequence(Server::postgres());
 }
 
-fn any_sequence(
-    runtime: &tokio::runtime::Runtime,
-    redis: &RedisServer,
-    database: &Database,
-    has_backups: bool,
-) {
+fn any_sequence(server: impl Future<Output = Server>) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (redis, server) = runtime.block_on(async { (RedisServer::start().await, server.await) });
+    let database = runtime.block_on(server.connect());
     let seed = seed();
     let (connection, listener) =
-        runtime.block_on(async { (redis.connection().await, Listener::subscribe(redis).await) });
+        runtime.block_on(async { (redis.connection().await, Listener::subscribe(&redis).await) });
     let listener = RefCell::new(listener);
-    let outcome = TestRunner::new(config(CASES, seed)).run(&ops(has_backups), |ops| {
+    let ops = ops(database.file().is_some());
+    let outcome = TestRunner::new(config(CASES, seed)).run(&ops, |ops| {
         let listener = &mut listener.borrow_mut();
-        let run = run(connection.clone(), database, listener, &ops);
+        let run = run(connection.clone(), &database, listener, &ops);
         runtime.block_on(run).map_err(TestCaseError::fail)
     });
     // Lists that another service began last.

@@ -48,6 +48,14 @@ impl Database {
         }
     }
 
+    /// The database file, of which tests put a copy back; `None` for a server.
+    pub fn file(&self) -> Option<&Sqlite> {
+        match self {
+            Database::Sqlite(sqlite) => Some(sqlite),
+            Database::Postgres(_) => None,
+        }
+    }
+
     /// Removes the record, as if it had never been.
     pub async fn remove(&self) {
         match self {

@@ -13,7 +13,7 @@ use shared::json::Object;
 use shared::{DeviceName, PushToken, UserId, keys};
 use support::RedisServer;
 
-use super::crowd::{Member, Server};
+use super::crowd::{Member, Server, on_each_database};
 use super::overtaken::Interrupted;
 use super::seed::{cases, seed};
 
@@ -37,15 +37,7 @@ fn token(at: u64) -> PushToken {
     PushToken::require(&mut Object::parse(body.as_bytes()).unwrap(), "token").unwrap()
 }
 
-#[tokio::test]
-async fn tokens_at_once_on_sqlite() {
-    tokens_at_once(&Server::sqlite()).await;
-}
-
-#[tokio::test]
-async fn tokens_at_once_on_postgres() {
-    tokens_at_once(&Server::postgres().await).await;
-}
+on_each_database!(tokens_at_once);
 
 async fn tokens_at_once(server: &Server) {
     let redis = RedisServer::start().await;
@@ -202,8 +194,8 @@ async fn a_refill_that_a_put_overtook_answers_the_later_one() {
 #[tokio::test]
 async fn a_record_that_is_put_back_is_believed_again() {
     let (redis, server, member) = forgotten().await;
-    let super::sql::Database::Sqlite(sqlite) = &member.database else { panic!("not SQLite") };
-    let copy = sqlite.save();
+    let file = member.database.file().unwrap();
+    let copy = file.save();
     let put = async |at: u64, now_ms: i64| {
         let own = vec![(user(0), token(at))];
         push_tokens::put(&member.redis, &member.record, own, now_ms).await.unwrap();
@@ -211,7 +203,7 @@ async fn a_record_that_is_put_back_is_believed_again() {
     for at in 1..5 {
         put(at, NOW_MS).await;
     }
-    sqlite.restore(&copy);
+    file.restore(&copy);
     // Counted from the time, so that what was counted before is lower.
     put(9, NOW_MS + 1000).await;
     assert_eq!(in_redis(&member, &user(0)).await.as_deref(), Some("token9"));

@@ -4,13 +4,13 @@ use futures_util::future::join_all;
 use serde_json::json;
 use support::{Hub, Published};
 
-use super::super::{both, seqs};
+use super::super::{each_database, seqs};
 use super::{history, opened, parsed};
 
 /// More than a feed window, while sockets are connected.
 #[tokio::test]
 async fn sockets_hear_nothing_but_the_number_and_then_what_is_new() {
-    for on in both().await {
+    for on in each_database().await {
         let hub = Hub::start(&on.redis).await;
         on.functions.notify("a", "first").await;
         let (mut v1, mut raw) = (hub.connect("a").await, hub.connect_raw("a").await);
@@ -56,7 +56,7 @@ async fn sockets_hear_nothing_but_the_number_and_then_what_is_new() {
 
 #[tokio::test]
 async fn while_redis_is_away_it_is_pending_and_comes_as_quietly() {
-    for on in both().await {
+    for on in each_database().await {
         on.functions.notify("a", "first").await;
         on.functions.relay().await.expect(200);
         on.redis.kill();
@@ -84,7 +84,7 @@ async fn while_redis_is_away_it_is_pending_and_comes_as_quietly() {
 /// A create that comes before the import has reached the feed takes it along.
 #[tokio::test]
 async fn creates_and_imports_at_the_same_time_keep_their_ways() {
-    for on in both().await {
+    for on in each_database().await {
         let hub = Hub::start(&on.redis).await;
         let mut socket = hub.connect("a").await;
         let published = Published::subscribe(&on.redis).await;

@@ -4,13 +4,13 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use support::{Functions, Published, RedisServer};
 
-use super::super::{both, seqs};
+use super::super::{each_database, seqs};
 use super::{check, mute, of_kind, parsed};
 
 /// SQLite commits creates of one instance together.
 #[tokio::test]
 async fn creates_at_the_same_time_are_told_apart() {
-    for on in both().await {
+    for on in each_database().await {
         on.mute("a", &["like"]).await;
         let create = async |at: usize| {
             let kind = if at.is_multiple_of(2) { "like" } else { "note" };
@@ -26,7 +26,7 @@ async fn creates_at_the_same_time_are_told_apart() {
 
 #[tokio::test]
 async fn the_relay_tells_of_their_places_in_order() {
-    for on in both().await {
+    for on in each_database().await {
         on.mute("a", &["like"]).await;
         on.create_of(None, "1", false).await;
         // The record knows that it was sent.
