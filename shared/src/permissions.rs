@@ -65,6 +65,7 @@ bw:probe:* SSUBSCRIBE SUNSUBSCRIBE SPUBLISH
 /// In addition, a hub that forwards what existing services publish.
 const HUB_BRIDGE: &str = "\
 notifications SUBSCRIBE
+bw:events SUBSCRIBE PUBLISH
 bw:bridge GET PTTL SET DEL
 bw:bridged:{notifications:*} GET SET
 bw:live:{notifications:*} SPUBLISH
