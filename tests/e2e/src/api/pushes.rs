@@ -1,4 +1,4 @@
-//! `/push`, and the jobs that creates make, on every database. There is no push worker here: the
+//! `/push`, and the jobs that creates make, on every database. No push worker runs here: the
 //! tests are the worker, over HTTP.
 
 mod addresses;

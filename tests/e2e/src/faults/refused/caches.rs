@@ -4,7 +4,7 @@ use shared::script;
 
 use super::{Bench, Call, Case, Refusal, call, check};
 
-/// A cached value in another slot, which is no key of the script but an argument.
+/// A cached value in another slot: the script gets it as an argument, not among its keys.
 pub(super) const ELSEWHERE: &str = "elsewhere";
 const LEASE: &str = "lease0 5000 60000 60000 60000 180000 600000";
 
