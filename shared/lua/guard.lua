@@ -26,18 +26,24 @@ end
 
 -- `Script::on_cluster` makes it true: one Redis moves no slots, and does without.
 local is_on_cluster = false
-local is_settled = not is_on_cluster or not KEYS[2]
+local guarded = KEYS[2] -- has braces, if there is one
+local is_settled = not is_on_cluster or not guarded
 
--- Raises TRYAGAIN while the slot of the script moves; KEYS[2] has braces, if there is one. Looks for
--- two keys of the slot that never exist: the node that gives the slot away refuses any command with
--- an absent key, the one that takes it over only commands with several. If the caller may not use
--- EXISTS on them, nothing is known; `/readyz` says so. Costs a microsecond, on a cluster only.
+-- Lets `before_writing` look at the slot of this key from now on: for a script with several.
+local function guard_slot_of(companion)
+  guarded, is_settled = companion, not is_on_cluster
+end
+
+-- Raises TRYAGAIN while the slot of the script moves. Looks for two keys of the slot that never exist:
+-- the node that gives the slot away refuses any command with an absent key, the one that takes it over
+-- only commands with several. If the caller may not use EXISTS on them, nothing is known; `/readyz`
+-- says so. Costs a microsecond, on a cluster only.
 --
 -- Raises NOPERM unless the caller may run each command on its key: command, key, command, key...
 -- About 0.15 µs each. Arguments after the key have no influence.
 local function before_writing(...)
   if not is_settled then
-    local probe = KEYS[2] .. ':'
+    local probe = guarded .. ':'
     local found = redis.pcall('EXISTS', probe, probe .. ':')
     if found ~= 0 and (string.find(found.err, 'non local key', 1, true)
       or string.find(found.err, 'cluster is down', 1, true)) then

@@ -1,11 +1,4 @@
--- Prelude of the token scripts.
---
--- KEYS  token, companion  pairs, one per user. On a cluster, where KEYS must be of one slot, a call
---       may also be for users of other slots of the same node: their pairs are at the end of ARGV,
---       behind the arguments of all users. Redis lets scripts without "#!lua" access several slots.
---
--- A user of KEYS raises an error if the slot moves. The answer for one of ARGV whose slot is on
--- another node or moves is nil, and nothing was written: ask for that user alone.
+-- Prelude of the token scripts, for many users: users.lua. KEYS are token, companion.
 --
 -- The companion of a push token is "<rev> <until> <sha1>": the
 -- revision of the record's row that Redis was updated to, the time (Unix, s) until which it is
@@ -45,31 +38,4 @@ end
 
 local function note_absence(companion, rev, absent_s, fence_s)
   redis.call('SET', companion, string.format('%s %d -', rev, now_s + absent_s), 'EX', fence_s)
-end
-
--- Raises an error while the slot of a user's companion moves, as `before_writing` of guard.lua does
--- for those of KEYS.
-local function require_settled_slot(companion)
-  local found = redis.pcall('EXISTS', companion .. ':', companion .. '::')
-  if found ~= 0 and string.find(found.err, 'non local key', 1, true) then error(found) end
-end
-
--- Calls `act(i, key, companion)` for each user and returns the answers. ARGV begins with `fixed`
--- arguments of the call, and then has `each` of them for every user.
-local function for_users(fixed, each, act)
-  local count = (#ARGV - fixed + #KEYS) / (each + 2)
-  local answers, given = {}, #KEYS / 2
-  for i = 1, given do answers[i] = act(i, KEYS[2 * i - 1], KEYS[2 * i]) end
-  for i = given + 1, count do
-    local at = #ARGV - 2 * (count - i)
-    local is_done, answer = pcall(act, i, ARGV[at - 1], ARGV[at])
-    if not is_done then
-      local is_elsewhere = string.find(answer, 'non local key', 1, true)
-        or string.find(answer, '^TRYAGAIN')
-      if not is_elsewhere then error(redis.error_reply(answer)) end
-      answer = false
-    end
-    answers[i] = answer
-  end
-  return answers
 end

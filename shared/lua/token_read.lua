@@ -1,4 +1,4 @@
--- @include token
+-- @include users token
 -- Reads push tokens.
 --
 -- ARGV[1]  ttl_s  for a token that another service wrote without an expiry
@@ -6,18 +6,14 @@
 -- Returns state and token per user: the state is 1 if the record is known to have no token either,
 -- -1 if the key is not a string, else 0; the token is "" if Redis has none.
 
-local found = {}
-local states = for_users(1, 0, function(i, key, companion)
+return for_users(1, 0, 2, function(_, key, companion)
   local token = get(key)
-  if type(token) == 'table' then return -1 end
+  if type(token) == 'table' then return -1, '' end
   if token then
     -- A Redis that accepts no writes can still be read.
     if redis.call('TTL', key) == -1 then redis.pcall('EXPIRE', key, ARGV[1]) end
-    found[2 * i] = token
-    return 0
+    return 0, token
   end
   local _, is_absent = token_state(companion)
-  return is_absent and 1 or 0
+  return is_absent and 1 or 0, ''
 end)
-for i, state in ipairs(states) do found[2 * i - 1], found[2 * i] = state, found[2 * i] or '' end
-return found

@@ -1,4 +1,4 @@
--- @include guard token
+-- @include guard users token
 -- Restores push tokens that Redis lacks, or notes that there are none.
 --
 -- ARGV[1]  ttl_s     of a token
@@ -26,7 +26,8 @@ local function refill(key, companion, rev, token)
   return token
 end
 
-return for_users(3, 2, function(i, key, companion)
-  if 2 * i > #KEYS then require_settled_slot(companion) else before_writing() end
+return for_users(3, 2, 1, function(i, key, companion)
+  guard_slot_of(companion)
+  before_writing()
   return refill(key, companion, ARGV[2 * i + 2], ARGV[2 * i + 3])
 end)

@@ -1,4 +1,4 @@
--- @include guard token
+-- @include guard users token
 -- Writes changes of the record's push tokens, for many users in one call.
 --
 -- ARGV[1]  ttl_s     of a token
@@ -41,8 +41,9 @@ local function change(key, companion, verb, rev, token)
   return removed
 end
 
-return for_users(3, 3, function(i, key, companion)
-  if 2 * i > #KEYS then require_settled_slot(companion) else before_writing() end
+return for_users(3, 3, 1, function(i, key, companion)
+  guard_slot_of(companion)
+  before_writing()
   local at = 3 * i
   return change(key, companion, ARGV[at + 1], ARGV[at + 2], ARGV[at + 3])
 end)

@@ -108,7 +108,9 @@ scripts! {
     /// Applies read marks to a feed.
     FEED_MARK = "guard" "feed" "publish" / "feed_mark";
     /// Appends new entries in order, or loads a cold feed from the record.
-    FEED_PUSH = "guard" "feed" "publish" / "feed_push";
+    FEED_PUSH = "guard" "feed" "publish" "feed_append" / "feed_push";
+    /// Appends one new entry to each of many feeds.
+    FEED_PUSH_MANY = "guard" "users" "feed" "publish" "feed_append" / "feed_push_many";
     /// Reads a page of a feed.
     FEED_READ = "feed" / "feed_read";
     /// Removes elements of other services from a feed.
@@ -160,11 +162,11 @@ scripts! {
     /// Keeps a campaign in the index of those under way, or removes it.
     PUSH_TOUCH = / "push_touch";
     /// Reads a push token.
-    TOKEN_READ = "token" / "token_read";
+    TOKEN_READ = "users" "token" / "token_read";
     /// Restores tokens that Redis lacks from the record.
-    TOKEN_REFILL = "guard" "token" / "token_refill";
+    TOKEN_REFILL = "guard" "users" "token" / "token_refill";
     /// Writes changes of many push tokens.
-    TOKEN_WRITE = "guard" "token" / "token_write";
+    TOKEN_WRITE = "guard" "users" "token" / "token_write";
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! Commits drafts and delivers them: one SQL statement, then one Lua call per user. The statement
-//! also makes the push jobs.
+//! Commits drafts and delivers them: one SQL statement, then one Lua call per user, or one for several
+//! users with one entry each. The statement also makes the push jobs.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_util::future::join_all;
-use runtime::feed::delivery;
+use runtime::feed::delivery::{self, DeliveryError};
 use runtime::ports::redis::{Arg, Redis as _};
 use runtime::ports::sql::Backend;
 use runtime::record::{Created, Idempotency, NewEntry, Outcome, RecordError};
@@ -83,6 +83,12 @@ struct Committed {
     kind: CommitKind,
 }
 
+impl Committed {
+    fn is_fresh(&self) -> bool {
+        self.kind == CommitKind::Fresh
+    }
+}
+
 #[derive(PartialEq, Eq)]
 enum CommitKind {
     Fresh,
@@ -124,7 +130,8 @@ fn committed((entry, outcome): (NewEntry, Outcome)) -> Result<Committed, Error> 
     Ok(Committed { notification, delivery: Delivery::Sent, kind })
 }
 
-/// Delivers user by user and marks what is still pending.
+/// Delivers and marks what is still pending. Users with one new entry, such as those of a fan-out, share
+/// calls of Redis.
 async fn deliver(
     app: &RecordApp,
     epoch: &str,
@@ -138,10 +145,22 @@ async fn deliver(
             by_user.entry(user).or_default().push(committed);
         }
     }
-    let mut users: Vec<_> = by_user.into_iter().collect();
-    for chunk in users.chunks_mut(USERS_AT_ONCE) {
-        let deliveries =
-            chunk.iter_mut().map(|(user, group)| deliver_to(app, user, epoch, group, trace));
+    let (mut alone, mut several): (Vec<_>, Vec<_>) =
+        by_user.into_iter().partition(|(_, group)| matches!(&group[..], [one] if one.is_fresh()));
+    if let [_] = &alone[..] {
+        several.append(&mut alone);
+    }
+    let entries: Vec<Notification> =
+        alone.iter().flat_map(|(_, group)| group).map(|one| one.notification.clone()).collect();
+    let delivered = delivery::deliver_many(&app.redis, &app.record, &entries, epoch, trace).await;
+    for ((user, group), delivered) in alone.iter_mut().zip(delivered) {
+        note(app, user, epoch, group, delivered);
+    }
+    for chunk in several.chunks_mut(USERS_AT_ONCE) {
+        let deliveries = chunk.iter_mut().map(async |(user, group)| {
+            let delivered = deliver_to(app, user, epoch, group, trace).await;
+            note(app, user, epoch, group, delivered);
+        });
         join_all(deliveries).await;
     }
 }
@@ -150,29 +169,42 @@ async fn deliver_to(
     app: &RecordApp,
     user: &UserId,
     epoch: &str,
-    group: &mut [&mut Committed],
+    group: &[&mut Committed],
     trace: Option<&str>,
-) {
+) -> Result<(), DeliveryError> {
     let fresh: Vec<Notification> = group
         .iter()
-        .filter(|committed| committed.kind == CommitKind::Fresh)
+        .filter(|committed| committed.is_fresh())
         .map(|committed| committed.notification.clone())
         .collect();
-    let newest = group.iter().map(|committed| committed.notification.seq).max();
-    let Some(newest) = newest else { return };
-    let delivered = if fresh.is_empty() {
-        // A repeated request only ensures that the feed has come that far.
-        delivery::ensure(&app.redis, &app.record, user, epoch, newest).await
-    } else {
-        delivery::deliver_traced(&app.redis, &app.record, &fresh, epoch, trace).await
-    };
-    if let Err(error) = delivered {
-        log::warn("delivery_pending", &[("error", &error.to_string())]);
-        retry_later(app, user, epoch, newest);
-        for committed in group {
-            committed.delivery = Delivery::Pending;
-        }
+    if !fresh.is_empty() {
+        return delivery::deliver_traced(&app.redis, &app.record, &fresh, epoch, trace).await;
     }
+    // A repeated request only ensures that the feed has come that far.
+    match newest(group) {
+        Some(newest) => delivery::ensure(&app.redis, &app.record, user, epoch, newest).await,
+        None => Ok(()),
+    }
+}
+
+/// Marks a user's entries as pending, and has them tried again, if their delivery failed.
+fn note(
+    app: &RecordApp,
+    user: &UserId,
+    epoch: &str,
+    group: &mut [&mut Committed],
+    delivered: Result<(), DeliveryError>,
+) {
+    let (Err(error), Some(newest)) = (delivered, newest(group)) else { return };
+    log::warn("delivery_pending", &[("error", &error.to_string())]);
+    retry_later(app, user, epoch, newest);
+    for committed in group {
+        committed.delivery = Delivery::Pending;
+    }
+}
+
+fn newest(group: &[&mut Committed]) -> Option<i64> {
+    group.iter().map(|committed| committed.notification.seq).max()
 }
 
 fn is_due_push((entry, outcome): (&NewEntry, &Outcome)) -> bool {

@@ -3,14 +3,17 @@
 
 mod error;
 
+use std::slice;
+
 pub use error::DeliveryError;
 
+use futures_util::future::join_all;
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::{Notification, Quiet};
 use shared::time::rfc3339;
 use shared::{UserId, keys, script};
 
-use super::push_script::{Call, Pushed};
+use super::push_script::{Call, Pushed, push_many};
 
 use crate::log;
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
@@ -20,6 +23,8 @@ use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Shown,
 /// Rounds of append, catch-up and load before a delivery leaves the feed to the relay. Three
 /// suffice unless other calls change the same feed meanwhile.
 const ROUNDS_MAX: usize = 8;
+/// Users in one call of Redis. Each takes it some 30 µs, and other calls wait meanwhile.
+const USERS_PER_CALL: usize = 16;
 
 /// Appends entries that were just committed under `epoch` to their user's feed and publishes them,
 /// along with older entries of the record that the feed lacks. The entries belong to one user, in
@@ -67,6 +72,29 @@ pub async fn deliver_traced(
         call.run(redis, user, entries).await?
     };
     settle(redis, record, user, epoch, first, goal).await.map(drop)
+}
+
+/// [`deliver_traced`] for many users with one entry each, by one call of Redis for a part of them.
+/// Returns the result of each.
+pub async fn deliver_many(
+    redis: &impl Redis,
+    record: &Record<impl Sql>,
+    entries: &[Notification],
+    epoch: &str,
+    trace: Option<&str>,
+) -> Vec<Result<(), DeliveryError>> {
+    let part = async |entries: &[Notification]| {
+        let pushed = push_many(redis, epoch, entries, trace).await;
+        let rest = entries.iter().zip(pushed).map(async |(entry, first)| {
+            let (user, goal) = (&entry.draft.user_id, entry.seq);
+            match first? {
+                Some(first) => settle(redis, record, user, epoch, first, goal).await.map(drop),
+                None => deliver_traced(redis, record, slice::from_ref(entry), epoch, trace).await,
+            }
+        });
+        join_all(rest).await
+    };
+    join_all(entries.chunks(USERS_PER_CALL).map(part)).await.into_iter().flatten().collect()
 }
 
 /// Brings entries that were just imported to their user's feed, with their read marks: below other

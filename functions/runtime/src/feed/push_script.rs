@@ -1,12 +1,14 @@
-//! One call of `feed_push.lua`, whose header explains arguments and replies.
+//! Calls of `feed_push.lua` and `feed_push_many.lua`; the header of `feed_append.lua` explains arguments
+//! and replies.
 
 use shared::limits::{FEED_ENTRIES_MAX, FEED_TTL_S};
 use shared::notification::{Notification, Quiet};
 use shared::{UserId, keys, script};
 
+use crate::many_users::{ManyUsers, UserReply};
 use crate::ports::redis::{Arg, Redis, RedisError, Reply};
 
-/// The reply of `feed_push.lua`; each number is a seq or a revision.
+/// What became of an append; each number is a seq or a revision.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Pushed {
     /// The feed is complete up to this seq.
@@ -23,7 +25,7 @@ pub(super) enum Pushed {
     Outdated(i64),
 }
 
-/// The arguments of `feed_push.lua` before the entries; its header explains them.
+/// The arguments before the entries.
 #[derive(Default)]
 pub(super) struct Call<'a> {
     pub(super) mode: &'a str,
@@ -51,10 +53,8 @@ impl Call<'_> {
         let mut imported_from = self.imported_from;
         let expiries: Vec<i64> =
             entries.iter().map(|entry| expiry(entry, imported_from.take())).collect();
-        let traced = |trace: &str| -> Vec<String> {
-            expiries.iter().map(|expiry| format!("{expiry} {trace}")).collect()
-        };
-        let traced = self.trace.map(traced).unwrap_or_default();
+        let traced: Vec<Option<String>> =
+            expiries.iter().map(|expiry| traced(*expiry, self.trace)).collect();
         let mut args = vec![
             Arg::Text(self.mode),
             Arg::Text(self.epoch),
@@ -67,14 +67,75 @@ impl Call<'_> {
             Arg::Text(&self.reads),
             Arg::Text(&channels),
         ];
-        for (at, ((entry, json), expiry)) in entries.iter().zip(&jsons).zip(&expiries).enumerate() {
+        let texts = jsons.iter().zip(&expiries).zip(&traced);
+        for (entry, ((json, expiry), traced)) in entries.iter().zip(texts) {
             args.push(Arg::Int(entry.seq));
             args.push(Arg::Text(json));
-            args.push(traced.get(at).map_or(Arg::Int(*expiry), |traced| Arg::Text(traced)));
+            args.push(traced.as_deref().map_or(Arg::Int(*expiry), Arg::Text));
         }
         let keys = [keys::feed(user), keys::feed_companion(user)];
         parse(&redis.eval(&script::FEED_PUSH, &keys, &args).await?)
     }
+}
+
+/// Appends one entry to each of many feeds, as a [`Call`] for each would: a user's first entry loads
+/// the feed. Returns for each what became of it; `None` if only a call for this user alone can tell.
+pub(super) async fn push_many(
+    redis: &impl Redis,
+    epoch: &str,
+    entries: &[Notification],
+    trace: Option<&str>,
+) -> Vec<Result<Option<Pushed>, RedisError>> {
+    let live = redis.live();
+    let one = |entry: &Notification| {
+        let channels = live.channels(keys::NOTIFICATIONS_CHANNEL, &entry.draft.user_id);
+        let (json, expiry) = (entry.to_json(), expiry(entry, None));
+        (channels, json, expiry, traced(expiry, trace))
+    };
+    let texts: Vec<_> = entries.iter().map(one).collect();
+    let each = entries.iter().zip(&texts).flat_map(|(entry, (channels, json, expiry, traced))| {
+        let is_first = entry.seq == 1;
+        [
+            Arg::Text(if is_first { "load" } else { "push" }),
+            Arg::Int(entry.seq - 1),
+            Arg::Int(if is_first { 1 } else { 0 }),
+            Arg::Text(channels),
+            Arg::Int(entry.seq),
+            Arg::Text(json),
+            traced.as_deref().map_or(Arg::Int(*expiry), Arg::Text),
+        ]
+    });
+    let feed = |entry: &Notification| {
+        let user = &entry.draft.user_id;
+        [keys::feed(user), keys::feed_companion(user)]
+    };
+    let call = ManyUsers {
+        script: &script::FEED_PUSH_MANY,
+        keys: entries.iter().map(feed).collect(),
+        fixed: vec![
+            Arg::Text(epoch),
+            Arg::Int(FEED_ENTRIES_MAX as i64),
+            Arg::Int(FEED_TTL_S as i64),
+        ],
+        each: each.collect(),
+        replies_each: 2,
+    };
+    let replies = match call.run(redis).await {
+        Ok(replies) => replies,
+        Err(error) => entries.iter().map(|_| Err(error.clone())).collect(),
+    };
+    let of_one = |reply: UserReply| match reply {
+        Ok(reply) => Ok(pushed(&reply)),
+        // Redis may refuse the whole call for one of its keys.
+        Err(RedisError::Refused(_) | RedisError::WrongType) => Ok(None),
+        Err(error) => Err(error),
+    };
+    replies.into_iter().map(of_one).collect()
+}
+
+/// The last argument of an entry that is published with the caller's `traceparent`.
+fn traced(expiry: i64, trace: Option<&str>) -> Option<String> {
+    trace.map(|trace| format!("{expiry} {trace}"))
 }
 
 /// The last argument of an entry: its expiry in milliseconds since the Unix epoch, 0 for never, -1
@@ -88,20 +149,27 @@ fn expiry(entry: &Notification, imported_from: Option<i64>) -> i64 {
 }
 
 fn parse(reply: &[Reply]) -> Result<Pushed, RedisError> {
-    let head = reply.get(1).and_then(Reply::int);
-    match (reply.first().and_then(Reply::text), head) {
-        (Some("ok"), Some(head)) => Ok(Pushed::Ok(head)),
-        (Some("cold"), _) => Ok(Pushed::Cold),
-        (Some("gap"), Some(head)) => Ok(Pushed::Gap(head)),
-        (Some("conflict"), Some(seq)) => Ok(Pushed::Conflict(seq)),
-        (Some("old"), Some(head)) => Ok(Pushed::Old(head)),
-        (Some("outdated"), Some(rev)) => Ok(Pushed::Outdated(rev)),
+    match (pushed(reply), reply.first().and_then(Reply::text)) {
+        (Some(pushed), _) => Ok(pushed),
         // In the feed, but not published: the relay continues from there.
-        (Some("untold"), Some(_)) => {
+        (None, Some("untold")) => {
             let why = reply.get(2).and_then(Reply::text).unwrap_or("PUBLISH failed");
             Err(RedisError::Refused(why.to_owned()))
         }
         _ => Err(RedisError::Malformed(script::FEED_PUSH.name)),
+    }
+}
+
+fn pushed(reply: &[Reply]) -> Option<Pushed> {
+    let number = reply.get(1).and_then(Reply::int)?;
+    match reply.first().and_then(Reply::text)? {
+        "ok" => Some(Pushed::Ok(number)),
+        "cold" => Some(Pushed::Cold),
+        "gap" => Some(Pushed::Gap(number)),
+        "conflict" => Some(Pushed::Conflict(number)),
+        "old" => Some(Pushed::Old(number)),
+        "outdated" => Some(Pushed::Outdated(number)),
+        _ => None,
     }
 }
 

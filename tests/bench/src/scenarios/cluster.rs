@@ -8,9 +8,9 @@
 //! servers on the same machine cost anybody.
 
 use anyhow::{Context, Result};
-use support::table::Table;
 use shared::limits::FEED_ENTRIES_MAX;
 use shared::{UserId, keys, script};
+use support::table::Table;
 use support::{Functions, RedisCluster, RedisServer, paths, redis_server, token};
 
 use crate::answer::request;

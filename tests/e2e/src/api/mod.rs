@@ -9,6 +9,7 @@ mod create;
 mod devices;
 mod erased;
 mod expiry;
+mod fan_out;
 mod feed;
 mod fuzz;
 mod identity;

@@ -37,7 +37,7 @@ struct Kind {
     script: &'static Script,
     keys: KeysOf,
     /// The arguments of the call, then those of three users.
-    args: &'static [&'static str],
+    args: Vec<&'static str>,
     before: &'static Script,
     before_args: &'static [&'static str],
     /// For each user.
@@ -49,13 +49,16 @@ const ELEMENT: &str = "{\"id\":\"018f0000-0000-7000-8000-000000000001\",\"userId
      \"title\":\"t\",\"createdAt\":\"2026-01-01T00:00:00.000Z\"}";
 const LOAD: &[&str] =
     &["load", "e", "0", "0", "3", "600", "1", "1", "", "notifications", "1", ELEMENT, "0"];
+const NEXT: &str = "{\"id\":\"018f0000-0000-7000-8000-000000000002\",\"userId\":\"u10\",\"seq\":2,\
+     \"title\":\"t\",\"createdAt\":\"2026-01-01T00:00:00.000Z\"}";
+const PUSH: &[&str] = &["push", "1", "0", "notifications", "2", NEXT, "0"];
 const SET: &[&str] = &["600", "600", "60", "set", "4", "old"];
 
-fn kinds() -> [Kind; 4] {
-    let of_tokens = |script, args, answer| Kind {
+fn kinds() -> [Kind; 5] {
+    let of_tokens = |script, args: &[&'static str], answer| Kind {
         script,
         keys: token,
-        args,
+        args: args.to_vec(),
         before: &script::TOKEN_WRITE,
         before_args: SET,
         answer,
@@ -66,10 +69,18 @@ fn kinds() -> [Kind; 4] {
         Kind {
             script: &script::FEED_HEADS,
             keys: feed,
-            args: &["e"],
+            args: vec!["e"],
             before: &script::FEED_PUSH,
             before_args: LOAD,
             answer: &["1"],
+        },
+        Kind {
+            script: &script::FEED_PUSH_MANY,
+            keys: feed,
+            args: [&["e", "3", "600"], PUSH, PUSH, PUSH].concat(),
+            before: &script::FEED_PUSH,
+            before_args: LOAD,
+            answer: &["ok", "2"],
         },
         of_tokens(&script::TOKEN_READ, &["600"], &["0", "old"]),
         of_tokens(&script::TOKEN_REFILL, refill, &["old"]),
@@ -87,7 +98,7 @@ async fn a_user_of_another_slot_is_served_or_named() {
     for kind in kinds() {
         let users = users(kind.keys);
         let before = users.iter().map(|keys| call(kind.before, keys, kind.before_args)).collect();
-        let case = Case::new(kind.script.name, before, call_for(kind.script, &users, kind.args));
+        let case = Case::new(kind.script.name, before, call_for(kind.script, &users, &kind.args));
         let is_served = |reply: &[Option<String>], user: usize| {
             let part = reply.chunks(kind.answer.len()).nth(user).unwrap();
             let answer: Vec<_> = part.iter().map(Option::as_deref).collect();

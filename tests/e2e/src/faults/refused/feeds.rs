@@ -51,6 +51,19 @@ fn push_on(channels: &str, mode: &str, after: i64, publish_after: i64, seqs: &[i
     call
 }
 
+/// Entry `seq` for alice and, if there are to be two users, for bob.
+fn push_many(mode: &str, seq: i64, users: usize) -> Call {
+    let bob = UserId::parse("bob").unwrap();
+    let keys = [feed(), vec![keys::feed(&bob), keys::feed_companion(&bob)]].concat();
+    let mut call = call(&script::FEED_PUSH_MANY, &keys[..2 * users], &["e", "3", "600"]);
+    for _ in 0..users {
+        let (after, head, channel) = (seq - 1, i64::from(mode == "load"), "notifications");
+        call.args.extend([mode.to_owned(), after.to_string(), head.to_string()]);
+        call.args.extend([channel.to_owned(), seq.to_string(), element(seq), "0".to_owned()]);
+    }
+    call
+}
+
 fn read() -> Call {
     call(&script::FEED_READ, &feed(), &["10", "3", NOW, "newest", ""])
 }
@@ -72,6 +85,8 @@ fn cases_of_pushes() -> Vec<Case> {
     let foreign = "{\"userId\":\"alice\"}";
     vec![
         Case::new("push", vec![push("load", 0, 0, &[1])], push("push", 1, 0, &[2])),
+        Case::new("push as one of many", vec![push("load", 0, 0, &[1])], push_many("push", 2, 1)),
+        Case::new("load as one of many", Vec::new(), push_many("load", 1, 1)),
         Case::new("push two", vec![push("load", 0, 0, &[1])], push("push", 1, 0, &[2, 3])),
         Case::new("trim", vec![push("load", 0, 0, &[1, 2, 3])], push("push", 3, 0, &[4, 5])),
         Case::new("push of a muted one", vec![push("load", 0, 0, &[5])], push("push", 5, 0, &[6])),
@@ -97,6 +112,10 @@ fn cases_of_pushes() -> Vec<Case> {
 #[tokio::test]
 async fn a_push_or_a_load() {
     let mut cases = cases_of_pushes();
+    cases.extend([
+        Case::new("load of two", Vec::new(), push_many("load", 1, 2)),
+        Case::new("push of two", vec![push_many("load", 1, 2)], push_many("push", 2, 2)),
+    ]);
     for case in &mut cases {
         case.reads = vec![read(), call(&script::FEED_HEADS, &feed(), &["e"])];
     }

@@ -107,13 +107,23 @@ fn note(
 async fn create_some(member: &Member, made: &RefCell<Made>, at: usize) -> Result<(), String> {
     let many = some(member);
     let items = (0..many)
-        .map(|_| {
-            let at = if many > 2 { member.pick(2) as usize } else { at };
+        .map(|number| {
+            let at = match many {
+                1 => at,
+                2 => number as usize,
+                _ => member.pick(2) as usize,
+            };
             item(at, member.pick(3) == 0)
         })
         .collect();
     let (epoch, groups) = create(member, items, made).await?;
     member.dawdle().await;
+    if groups.iter().all(|group| group.len() <= 1) && member.pick(2) == 0 {
+        let entries = groups.concat();
+        let all =
+            delivery::deliver_many(&member.redis, &member.record, &entries, &epoch, None).await;
+        return all.into_iter().try_for_each(bearable);
+    }
     for group in groups {
         let done = delivery::deliver(&member.redis, &member.record, &group, &epoch).await;
         bearable(done)?;
