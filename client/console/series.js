@@ -55,7 +55,7 @@ const add = (a, b) => a + b;
 export const addCounts = (a, b) => (a.length < b.length ? b.map((value, n) => value + (a[n] ?? 0)) : a.map((value, n) => value + (b[n] ?? 0)));
 
 /** Adds up objects of counts. */
-export function addNames(total, names) {
+function addNames(total, names) {
   for (const [name, value] of Object.entries(names ?? {})) total[name] = (total[name] ?? 0) + number(value);
   return total;
 }

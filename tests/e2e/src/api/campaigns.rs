@@ -169,7 +169,7 @@ async fn a_call_that_reaches_redis_twice_is_carried_out_once() {
     let redis = RedisServer::start().await;
     let functions = Functions::start(&redis).await;
     add(&functions, 0..1).await;
-    // As `io/redis.rs` repeats a call whose answer was lost: the same script with the same words.
+    // As `runtime::spin::redis` repeats a call whose answer was lost: the same script with the same words.
     let scripts = [
         (&shared::script::CAMPAIGN_ADD, vec!["86400", "60", "append", "9", "9", "", "", "{}"]),
         (

@@ -27,12 +27,7 @@ fn install(peers: &str, name: &str, program: &str) -> io::Result<PathBuf> {
         && lock(&from).is_some_and(|new| lock(&to) == Some(new));
     let is_changed = copy(&from, &to)?;
     if !is_installed {
-        // `npm ci` rejects a lock file without the packages for other platforms, as some peers
-        // have.
-        let is_locked = from.join("package-lock.json").exists();
-        let how: &[&str] =
-            if is_locked { &["ci"] } else { &["install", "--no-package-lock", "--omit=optional"] };
-        npm(&to, &[how, &["--no-audit", "--no-fund", "--ignore-scripts"]].concat())?;
+        npm(&to, &["ci", "--no-audit", "--no-fund", "--ignore-scripts"])?;
     }
     // A peer in TypeScript is compiled.
     if is_changed || !is_installed || !to.join(program).exists() {
