@@ -4,21 +4,39 @@ use std::time::Duration;
 
 use super::RedisServer;
 
+/// Keys looked at in one round trip.
+const PAGE: usize = 1000;
+
 impl RedisServer {
     fn keys_without_expiry(&self) -> redis::RedisResult<Vec<String>> {
         let mut connection = self.client().get_connection_with_timeout(Duration::from_secs(5))?;
         connection.set_read_timeout(Some(Duration::from_secs(5)))?;
-        let keys: Vec<String> = redis::cmd("KEYS").arg("*").query(&mut connection)?;
         let foreign = self.foreign.lock().unwrap();
         let mut eternal = Vec::new();
-        for key in keys {
-            let ttl: redis::RedisResult<i64> = redis::cmd("TTL").arg(&key).query(&mut connection);
-            // A replica's keys are its master's.
-            let is_elsewhere = ttl.as_ref().is_err_and(|error| error.redirect_node().is_some());
-            let ttl = if is_elsewhere { -2 } else { ttl? };
-            // -2: it expired in the meantime, or another node of the cluster has it.
-            if ttl == -1 && key != shared::keys::ONLINE_USERS && !foreign.contains(&key) {
-                eternal.push(key);
+        let mut cursor: u64 = 0;
+        loop {
+            // In pages: a benchmark may leave millions.
+            let mut scan = redis::cmd("SCAN");
+            scan.arg(cursor).arg("COUNT").arg(PAGE);
+            let (next, keys): (u64, Vec<String>) = scan.query(&mut connection)?;
+            let mut pipeline = redis::pipe();
+            pipeline.ignore_errors();
+            for key in &keys {
+                pipeline.cmd("TTL").arg(key);
+            }
+            let ttls: Vec<redis::RedisResult<i64>> = pipeline.query(&mut connection)?;
+            for (key, ttl) in keys.into_iter().zip(ttls) {
+                // A replica's keys are its master's.
+                let is_elsewhere = ttl.as_ref().is_err_and(|error| error.redirect_node().is_some());
+                let ttl = if is_elsewhere { -2 } else { ttl? };
+                // -2: it expired in the meantime, or another node of the cluster has it.
+                if ttl == -1 && key != shared::keys::ONLINE_USERS && !foreign.contains(&key) {
+                    eternal.push(key);
+                }
+            }
+            cursor = next;
+            if cursor == 0 {
+                break;
             }
         }
         Ok(eternal)
