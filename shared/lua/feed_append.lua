@@ -1,5 +1,6 @@
 -- Prelude of the scripts that append notifications to a feed in the order of the record and publish
--- them (mode `push`), or load a cold feed from it: for `list` and `companion`.
+-- them (mode `push`), or load a cold feed from it. `append` works on the keys in `list` and `companion`
+-- of feed.lua, which a script for many users sets before each call.
 --
 -- args[1]  mode           "push" | "load"
 -- args[2]  epoch          of the record

@@ -3,7 +3,8 @@
 -- Scripts that cannot be repeated from any point call this before their first write. Scripts that
 -- write nothing, or the same again, need not.
 --
--- Redis checked the caller's KEYS before the script began, since the call names them. This checks
+-- Redis checked the caller's KEYS before the script began, since the call names them (not those that a
+-- call for many users has in ARGV on a cluster: users.lua). This checks
 -- the commands, and keys that the script builds itself.
 --
 -- Nor is a script one step while a cluster moves its hash slot to another node: the node that gives
@@ -29,12 +30,12 @@ local is_on_cluster = false
 local guarded = KEYS[2] -- has braces, if there is one
 local is_settled = not is_on_cluster or not guarded
 
--- Lets `before_writing` look at the slot of this key from now on: for a script with several.
+-- Lets `before_writing` look at the slot of this key from now on: for a script for several users.
 local function guard_slot_of(companion)
   guarded, is_settled = companion, not is_on_cluster
 end
 
--- Raises TRYAGAIN while the slot of the script moves. Looks for two keys of the slot that never exist:
+-- Raises TRYAGAIN while the slot of `guarded` moves. Looks for two keys of the slot that never exist:
 -- the node that gives the slot away refuses any command with an absent key, the one that takes it over
 -- only commands with several. If the caller may not use EXISTS on them, nothing is known; `/readyz`
 -- says so. Costs a microsecond, on a cluster only.

@@ -7,7 +7,7 @@
 -- A user of KEYS raises an error if the slot moves. The answer for one of ARGV whose slot is on
 -- another node or moves is nil, and nothing was written: ask for that user alone.
 
--- Whether a command failed because its slot is on another node or moves; the text of the error.
+-- Whether a command failed because its slot is on another node or moves. `text` is that of its error.
 local function is_of_moving_slot(text)
   return string.find(text, 'non local key', 1, true) or string.find(text, '^TRYAGAIN')
 end

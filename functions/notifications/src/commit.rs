@@ -16,7 +16,8 @@ use shared::limits::IDEMPOTENCY_MS;
 use shared::notification::{Delivery, Draft, Notification, PushOptions, PushWhen};
 use shared::{UserId, digest, keys};
 
-/// Feeds written concurrently; they share one connection, so this bounds memory, not load.
+/// Feeds written concurrently, each by calls of its own: bounds memory, the instance's tasks, and the
+/// connections to the record.
 pub const USERS_AT_ONCE: usize = 32;
 
 /// A validated draft with its push and its idempotency key.

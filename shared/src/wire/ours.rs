@@ -1,4 +1,4 @@
-//! Parses a message in exactly the form that `shared/lua/feed_push.lua` publishes. A JSON parser
+//! Parses a message in exactly the form that `shared/lua/feed_append.lua` publishes. A JSON parser
 //! takes three times as long, and most messages of a hub have this form.
 //!
 //! It finds the end of the notification by its brackets and strings, so that no later byte can be

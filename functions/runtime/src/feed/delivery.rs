@@ -23,8 +23,14 @@ use crate::record::{Deleted, Entry, Marks, Record, RecordError, Revision, Shown,
 /// Rounds of append, catch-up and load before a delivery leaves the feed to the relay. Three
 /// suffice unless other calls change the same feed meanwhile.
 const ROUNDS_MAX: usize = 8;
-/// Users in one call of Redis. Each takes it some 30 µs, and other calls wait meanwhile.
+/// Users in one call of Redis. Each takes it some 30 µs, and other calls wait meanwhile; a hundred
+/// times as long if another service has trimmed a list of large elements.
 const USERS_PER_CALL: usize = 16;
+/// Such calls under way at the same time.
+const CALLS_AT_ONCE: usize = 4;
+/// Users whose feeds are repaired at the same time, which takes calls of Redis and of the record for
+/// each: bounds memory, the instance's tasks, and the connections that others wait for.
+const REPAIRS_AT_ONCE: usize = 32;
 
 /// Appends entries that were just committed under `epoch` to their user's feed and publishes them,
 /// along with older entries of the record that the feed lacks. The entries belong to one user, in
@@ -83,18 +89,27 @@ pub async fn deliver_many(
     epoch: &str,
     trace: Option<&str>,
 ) -> Vec<Result<(), DeliveryError>> {
-    let part = async |entries: &[Notification]| {
-        let pushed = push_many(redis, epoch, entries, trace).await;
-        let rest = entries.iter().zip(pushed).map(async |(entry, first)| {
+    let mut done = Vec::with_capacity(entries.len());
+    for some in entries.chunks(CALLS_AT_ONCE * USERS_PER_CALL) {
+        let calls = some.chunks(USERS_PER_CALL);
+        let calls = calls.map(|entries| push_many(redis, epoch, entries, trace));
+        let pushed: Vec<_> = join_all(calls).await.into_iter().flatten().collect();
+        let mut rest = some.iter().zip(pushed).map(async |(entry, first)| {
             let (user, goal) = (&entry.draft.user_id, entry.seq);
             match first? {
                 Some(first) => settle(redis, record, user, epoch, first, goal).await.map(drop),
                 None => deliver_traced(redis, record, slice::from_ref(entry), epoch, trace).await,
             }
         });
-        join_all(rest).await
-    };
-    join_all(entries.chunks(USERS_PER_CALL).map(part)).await.into_iter().flatten().collect()
+        loop {
+            let settled = join_all(rest.by_ref().take(REPAIRS_AT_ONCE)).await;
+            if settled.is_empty() {
+                break;
+            }
+            done.extend(settled);
+        }
+    }
+    done
 }
 
 /// Brings entries that were just imported to their user's feed, with their read marks: below other

@@ -2,6 +2,7 @@
 
 use redis::Value as RedisValue;
 use serde_json::{Value, json};
+use shared::limits::BATCH_NOTIFICATIONS_MAX;
 use support::{Functions, Published, RedisServer, token};
 
 const USERS: usize = 100;
@@ -14,7 +15,11 @@ fn user(at: usize) -> String {
 
 /// One notification for each user; returns the results.
 async fn fan_out(functions: &Functions, title: &str) -> Vec<Value> {
-    let each = (0..USERS).map(|at| json!({"userId": user(at), "title": title}));
+    fan_out_to(functions, USERS, title).await
+}
+
+async fn fan_out_to(functions: &Functions, users: usize, title: &str) -> Vec<Value> {
+    let each = (0..users).map(|at| json!({"userId": user(at), "title": title}));
     let body = json!({ "notifications": each.collect::<Vec<_>>() }).to_string();
     let call = functions.post("/notifications/batch", body);
     let call = call.token(&token("svc", "notifications:write"));
@@ -89,6 +94,26 @@ async fn a_call_that_is_refused_for_one_user_is_made_for_the_others() {
         for at in (0..USERS).filter(|at| at % 10 != 7) {
             assert_eq!(redis.list(&format!("notifications:{}", user(at))).await.len(), number + 1);
         }
+    }
+}
+
+/// Every one of the most that a batch may have is repaired by calls of its own, of which an instance
+/// has room for a thousand at the same time.
+#[tokio::test]
+async fn all_feeds_of_the_largest_batch_are_cold() {
+    let redis = RedisServer::start().await;
+    let functions = Functions::start(&redis).await;
+    fan_out_to(&functions, BATCH_NOTIFICATIONS_MAX, "one").await;
+    redis.run::<()>("FLUSHALL").await;
+    assert!(pending(&fan_out_to(&functions, BATCH_NOTIFICATIONS_MAX, "two").await).is_empty());
+    // A full Redis takes none of them; the relay brings them once it takes writes.
+    redis.run::<()>("CONFIG SET maxmemory 1").await;
+    let late = pending(&fan_out_to(&functions, BATCH_NOTIFICATIONS_MAX, "three").await);
+    assert_eq!(late.len(), BATCH_NOTIFICATIONS_MAX);
+    redis.run::<()>("CONFIG SET maxmemory 0").await;
+    functions.relay().await.expect(200);
+    for at in (0..BATCH_NOTIFICATIONS_MAX).step_by(50) {
+        assert_eq!(functions.titles(&user(at)).await, ["three", "two", "one"]);
     }
 }
 
