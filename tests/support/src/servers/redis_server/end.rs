@@ -24,7 +24,11 @@ impl RedisServer {
             for key in &keys {
                 pipeline.cmd("TTL").arg(key);
             }
-            let ttls: Vec<redis::RedisResult<i64>> = pipeline.query(&mut connection)?;
+            // A page may be empty, and a pipeline may not.
+            let ttls: Vec<redis::RedisResult<i64>> = match keys.is_empty() {
+                true => Vec::new(),
+                false => pipeline.query(&mut connection)?,
+            };
             for (key, ttl) in keys.into_iter().zip(ttls) {
                 // A replica's keys are its master's.
                 let is_elsewhere = ttl.as_ref().is_err_and(|error| error.redirect_node().is_some());
