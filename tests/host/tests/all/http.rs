@@ -48,7 +48,7 @@ async fn a_client_can_put_its_own_value_before_a_header_of_the_host() {
 
 #[tokio::test]
 async fn a_path_without_a_route_is_an_empty_404() {
-    let app = App::edited(|manifest| manifest.replace("\"/...\"", "\"/ok\""));
+    let app = App::with(&[("\"/...\"", "\"/ok\"")]);
     let host = Host::start_app(app, &[]).await;
     assert_eq!(host.ok("/ok", "").await, "ok");
     let answer = host.call("/okay", "").await;

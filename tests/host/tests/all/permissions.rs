@@ -32,7 +32,7 @@ async fn an_allowed_address_without_a_listener_is_refused() {
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", free.local_addr().unwrap());
     drop(free);
-    let app = App::edited(|manifest| manifest.replace("http://self", &address));
+    let app = App::with(&[("http://self", &address)]);
     let host = Host::start_app(app, &[]).await;
     let refused = host.ok("/outbound", &address).await;
     assert!(refused.contains("ConnectionRefused"), "{refused}");

@@ -1,6 +1,6 @@
 //! Redis as components see it through the host.
 
-use crate::support::{Host, Redis};
+use crate::support::{App, Host, Redis};
 
 async fn host_with(redis: &Redis) -> Host {
     Host::start(&["--variable", &redis.variable()]).await
@@ -57,9 +57,7 @@ async fn maps_are_rejected() {
     let redis = Redis::start().await;
     let variable = format!("redis_url={}/?protocol=resp3", redis.url);
     // The address rule uses the same variable and must not have a path.
-    let app = crate::support::App::edited(|manifest| {
-        manifest.replace("\"{{ redis_url }}\", ", "\"redis://127.0.0.1:*\", ")
-    });
+    let app = App::with(&[("\"{{ redis_url }}\",", "\"redis://127.0.0.1:*\",")]);
     let host = Host::start_app(app, &["--variable", &variable]).await;
     host.ok("/execute", "HSET\nh\nf\nv").await;
     let refused = host.ok("/execute", "HGETALL\nh").await;

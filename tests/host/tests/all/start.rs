@@ -4,7 +4,7 @@ use crate::support::{App, Host};
 
 #[tokio::test]
 async fn a_missing_component_is_named_with_the_command_that_builds_it() {
-    let app = App::edited(|manifest| manifest.replace("host_fixture.wasm", "nothing.wasm"));
+    let app = App::with(&[("host_fixture.wasm", "nothing.wasm")]);
     let error = app.failure(&[]).await;
     assert!(error.contains("nothing.wasm") && error.contains("make build"), "{error}");
 }
@@ -19,26 +19,24 @@ async fn a_port_in_use_is_named() {
 
 #[tokio::test]
 async fn a_missing_required_variable_is_named() {
-    let app = App::edited(|manifest| {
-        manifest.replace("[variables]", "[variables]\nforgotten = { required = true }")
-    });
+    let app = App::with(&[("[variables]", "[variables]\nforgotten = { required = true }")]);
     let error = app.failure(&[]).await;
     assert!(error.contains("no provider resolved required variable(s): forgotten"), "{error}");
 }
 
 #[tokio::test]
 async fn unknown_keys_and_invalid_rules_are_named() {
-    let unknown = App::edited(|manifest| manifest.replace("environment", "enviroment"));
+    let unknown = App::with(&[("environment", "enviroment")]);
     let error = unknown.failure(&[]).await;
     assert!(error.contains("unknown field `enviroment`"), "{error}");
-    let rule = App::edited(|manifest| manifest.replace("http://self", "self"));
+    let rule = App::with(&[("http://self", "self")]);
     let error = rule.failure(&[]).await;
     assert!(error.contains("\"self\"") && error.contains("does not contain a scheme"), "{error}");
 }
 
 #[tokio::test]
 async fn an_undefined_database_is_named() {
-    let app = App::edited(|manifest| manifest.replace("[\"default\"]", "[\"archive\"]"));
+    let app = App::with(&[("[\"default\"]", "[\"archive\"]")]);
     let error = app.failure(&[]).await;
     assert!(error.contains("[sqlite_database.archive]"), "{error}");
     let config = app.path().join("runtime.toml");

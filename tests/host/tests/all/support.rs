@@ -27,10 +27,11 @@ pub(crate) struct App {
 
 impl App {
     pub(crate) fn new() -> Self {
-        Self::edited(|manifest| manifest)
+        Self::with(&[])
     }
 
-    pub(crate) fn edited(edit: impl Fn(String) -> String) -> Self {
+    /// The fixture after these replacements in its manifest, each of which must find something.
+    pub(crate) fn with(replacements: &[(&str, &str)]) -> Self {
         let target = program().ancestors().nth(2).expect("target directory").to_owned();
         let wasm = target.join("wasm32-wasip2/component/host_fixture.wasm");
         assert!(
@@ -41,12 +42,15 @@ impl App {
         );
         let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixture");
         let manifest = std::fs::read_to_string(fixture.join("spin.toml")).unwrap();
-        let manifest = manifest
-            .replace("../../../target/wasm32-wasip2/component/host_fixture.wasm", {
-                wasm.to_str().unwrap()
+        let source = "../../../target/wasm32-wasip2/component/host_fixture.wasm";
+        let built = (source, wasm.to_str().unwrap());
+        let manifest =
+            [built].iter().chain(replacements).fold(manifest, |manifest, (text, replacement)| {
+                assert!(manifest.contains(text), "the fixture's spin.toml has no {text:?}");
+                manifest.replace(text, replacement)
             });
         let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("spin.toml"), edit(manifest)).unwrap();
+        std::fs::write(dir.path().join("spin.toml"), manifest).unwrap();
         std::fs::copy(fixture.join("greeting.txt"), dir.path().join("greeting.txt")).unwrap();
         Self { dir }
     }

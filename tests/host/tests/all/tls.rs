@@ -12,10 +12,10 @@ use crate::support::{App, Host};
 /// A host for these servers, which trusts an authority.
 async fn host(redis: &RedisServer, postgres: &Postgres, trusted: &Authority) -> Host {
     // The fixture's own rule allows exactly `redis_url`.
-    let app = App::edited(|manifest| {
-        let manifest = manifest.replace("{{ postgres_host }}", &postgres.address());
-        manifest.replace("\"{{ redis_url }}\", ", "\"rediss://127.0.0.1:*\", ")
-    });
+    let app = App::with(&[
+        ("{{ postgres_host }}", &postgres.address()),
+        ("\"{{ redis_url }}\",", "\"rediss://127.0.0.1:*\","),
+    ]);
     let variable = format!("redis_url={}", redis.url());
     Host::start_with(app, &["--variable", &variable], &trusted.environment()).await
 }
