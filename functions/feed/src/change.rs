@@ -1,8 +1,9 @@
 //! `POST /users/{u}/notifications/read` and `DELETE /users/{u}/notifications/{id}`: the record
 //! first, then the feed. Both can be repeated, as callers do after a 503.
 
-use runtime::feed::delivery::{DeliveryError, forget, remove_theirs};
+use runtime::feed::delivery::DeliveryError;
 use runtime::feed::marks;
+use runtime::feed::removal::{forget, remove_theirs};
 use runtime::http::auth;
 use runtime::ports::redis::RedisError;
 use runtime::record::Marked;

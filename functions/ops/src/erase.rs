@@ -1,6 +1,6 @@
 //! `DELETE /users/{u}`: erases everything stored about a user.
 
-use runtime::feed::delivery::forget_all;
+use runtime::feed::removal::forget_all;
 use runtime::http::auth;
 use runtime::ports::redis::{Arg, Redis, RedisError};
 use runtime::push_tokens;

@@ -30,21 +30,16 @@ pub(crate) type UserReply = Result<Vec<Reply>, RedisError>;
 
 impl ManyUsers<'_> {
     /// Runs the script; returns each user's part of the reply, in their order.
-    ///
-    /// # Errors
-    /// [`RedisError`], if the call failed for all users.
-    pub(crate) async fn run(&self, redis: &impl Redis) -> Result<Vec<UserReply>, RedisError> {
+    pub(crate) async fn run(&self, redis: &impl Redis) -> Vec<UserReply> {
         let all: Vec<usize> = (0..self.keys.len()).collect();
         let replies = if redis.is_cluster() && all.len() > 1 {
-            self.by_server(redis, &all).await?
+            self.by_server(redis, &all).await
         } else {
             let keys: Vec<String> = self.keys.iter().flatten().cloned().collect();
-            self.split(redis.eval(self.script, &keys, &self.args(&all)).await?, all.len())?
+            let reply = redis.eval(self.script, &keys, &self.args(&all)).await;
+            reply.and_then(|reply| self.split(reply, all.len()))
         };
-        match replies.first() {
-            Some(Err(error)) if replies.iter().all(Result::is_err) => Err(error.clone()),
-            _ => Ok(replies),
-        }
+        replies.unwrap_or_else(|error| failed(&error, all.len()))
     }
 
     /// As [`ManyUsers::run`], if it succeeded for all users.
@@ -52,7 +47,7 @@ impl ManyUsers<'_> {
     /// # Errors
     /// The first user's [`RedisError`]; the call may have taken effect for others.
     pub(crate) async fn run_all(&self, redis: &impl Redis) -> Result<Vec<Vec<Reply>>, RedisError> {
-        self.run(redis).await?.into_iter().collect()
+        self.run(redis).await.into_iter().collect()
     }
 
     async fn by_server(
@@ -95,7 +90,7 @@ impl ManyUsers<'_> {
             Ok(reply) => self.split(reply, users.len()),
             Err(error) => Err(error),
         };
-        (users, parts.unwrap_or_else(|error| users.iter().map(|_| Err(error.clone())).collect()))
+        (users, parts.unwrap_or_else(|error| failed(&error, users.len())))
     }
 
     fn args(&self, users: &[usize]) -> Vec<Arg<'_>> {
@@ -111,6 +106,10 @@ impl ManyUsers<'_> {
         }
         Ok(reply.chunks(self.replies_each.max(1)).map(|part| Ok(part.to_vec())).collect())
     }
+}
+
+fn failed(error: &RedisError, users: usize) -> Vec<UserReply> {
+    (0..users).map(|_| Err(error.clone())).collect()
 }
 
 fn is_elsewhere(reply: &UserReply) -> bool {

@@ -120,17 +120,13 @@ pub(super) async fn push_many(
         each: each.collect(),
         replies_each: 2,
     };
-    let replies = match call.run(redis).await {
-        Ok(replies) => replies,
-        Err(error) => entries.iter().map(|_| Err(error.clone())).collect(),
-    };
     let of_one = |reply: UserReply| match reply {
         Ok(reply) => Ok(pushed(&reply)),
         // Redis may refuse the whole call for one of its keys.
         Err(RedisError::Refused(_) | RedisError::WrongType) => Ok(None),
         Err(error) => Err(error),
     };
-    replies.into_iter().map(of_one).collect()
+    call.run(redis).await.into_iter().map(of_one).collect()
 }
 
 /// The last argument of an entry that is published with the caller's `traceparent`.

@@ -143,6 +143,9 @@ async fn send_page(
 }
 
 /// The newest seq in each feed, and published, under `epoch`; `None` for a cold feed.
+///
+/// # Errors
+/// [`RedisError`], if the call failed for all users.
 async fn heads(
     redis: &impl Redis,
     page: &[Pending],
@@ -156,7 +159,10 @@ async fn heads(
         each: Vec::new(),
         replies_each: 1,
     };
-    let heads = call.run(redis).await?;
+    let heads = call.run(redis).await;
+    if let Some(Err(error)) = heads.first().filter(|_| heads.iter().all(Result::is_err)) {
+        return Err(error.clone());
+    }
     let seq = |head: Vec<Reply>| head.first().and_then(Reply::int).filter(|head| *head >= 0);
     Ok(heads.into_iter().map(|head| head.map(seq)).collect())
 }

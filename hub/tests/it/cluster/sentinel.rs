@@ -15,12 +15,20 @@ async fn sentinel() -> Sentinel {
     Sentinel::start_with(&options).await
 }
 
-/// Publishes at the primary that Sentinel names.
-async fn publish(sentinel: &Sentinel, user: &str, seq: i64) -> String {
-    let notification = ours(user, seq);
+/// Appends and publishes at the primary that Sentinel names, as the functions do: a hub that has not
+/// subscribed there yet finds the notification in the feed.
+async fn create(sentinel: &Sentinel, live: Live, user: &str, seq: i64) -> String {
+    let primary = sentinel.primary().await;
+    let (notification, head) = (ours(user, seq), seq.to_string());
+    primary.command(&["LPUSH", &feed(user), &notification]).await;
+    primary.command(&["HSET", &companion(user), "epoch", "e1", "head", &head, "n", &head]).await;
     let bw = format!(r#"{{"epoch":"e1","seq":{seq}}}"#);
     let message = format!(r#"{{"notification":{notification},"bw":{bw}}}"#);
-    sentinel.primary().await.command(&["PUBLISH", "notifications", &message]).await;
+    let own = keys::live_channel(&UserId::parse(user).unwrap());
+    match live {
+        Live::All => primary.command(&["PUBLISH", keys::NOTIFICATIONS_CHANNEL, &message]).await,
+        _ => primary.command(&["SPUBLISH", &own, &message]).await,
+    };
     notification
 }
 
@@ -43,7 +51,7 @@ async fn a_hub_follows_a_failover_and_calls_the_relay() {
     let (relay, _directory) = relay_to(url);
     let hub = hub(sentinel.url(), Options { relay, ..Options::default() }).await;
     let (mut alice, _) = hub.connect_v1("alice").await;
-    let first = publish(&sentinel, "alice", 1).await;
+    let first = create(&sentinel, Live::All, "alice", 1).await;
     assert_eq!(alice.notification().await, first);
     until_online(&sentinel, &["alice"]).await;
 
@@ -56,7 +64,7 @@ async fn a_hub_follows_a_failover_and_calls_the_relay() {
     let (_bob, _) = hub.connect_v1("bob").await;
     until_online(&sentinel, &["alice", "bob"]).await;
     hub.until_ready().await;
-    let second = publish(&sentinel, "alice", 2).await;
+    let second = create(&sentinel, Live::All, "alice", 2).await;
     assert_eq!(alice.notification().await, second);
     assert!(requests.lock().len() > before, "the relay was called");
 
@@ -67,21 +75,8 @@ async fn a_hub_follows_a_failover_and_calls_the_relay() {
     let (_carol, _) = hub.connect_v1("carol").await;
     until_online(&sentinel, &["alice", "bob", "carol"]).await;
     hub.until_ready().await;
-    let third = publish(&sentinel, "alice", 3).await;
+    let third = create(&sentinel, Live::All, "alice", 3).await;
     assert_eq!(alice.notification().await, third);
-}
-
-/// Appends and publishes at the primary that Sentinel names, as the functions do with own channels.
-async fn create(sentinel: &Sentinel, user: &str, seq: i64) -> String {
-    let primary = sentinel.primary().await;
-    let (notification, head) = (ours(user, seq), seq.to_string());
-    primary.command(&["LPUSH", &feed(user), &notification]).await;
-    primary.command(&["HSET", &companion(user), "epoch", "e1", "head", &head, "n", &head]).await;
-    let bw = format!(r#"{{"epoch":"e1","seq":{seq}}}"#);
-    let message = format!(r#"{{"notification":{notification},"bw":{bw}}}"#);
-    let channel = keys::live_channel(&UserId::parse(user).unwrap());
-    primary.command(&["SPUBLISH", &channel, &message]).await;
-    notification
 }
 
 /// What is created before the hub has subscribed at the new primary is in the feed.
@@ -93,7 +88,7 @@ async fn own_channels_follow_failovers_without_a_loss_or_a_double() {
     let mut seq = 0;
     let mut next = async || {
         seq += 1;
-        let created = create(&sentinel, "alice", seq).await;
+        let created = create(&sentinel, Live::Own, "alice", seq).await;
         assert_eq!(alice.notification().await, created);
     };
     next().await;

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use support::{Functions, RedisCluster, RedisServer, eventually, eventually_within};
+use serde_json::json;
+use support::{Functions, RedisCluster, RedisServer, eventually, eventually_within, token};
 
 use super::stream::Stream;
 
@@ -98,4 +99,36 @@ async fn a_master_that_hands_over_delays_nothing() {
     assert!(former.errors("MOVED").await > 0, "nothing was redirected");
     assert_eq!(stream.counts().1, 0, "pending");
     after(&functions, &stream, &cluster).await;
+}
+
+/// One server is gone, and another one refuses the call that its users share for one of them.
+#[tokio::test]
+async fn the_users_of_one_master_do_not_wait_for_another_one() {
+    let cluster = RedisCluster::start().await;
+    let functions = Functions::on(&cluster).start().await;
+    let [gone, refusing, ..] = cluster.nodes.as_slice() else { unreachable!() };
+    let (mut of_gone, mut of_refusing) = (Vec::new(), Vec::new());
+    for user in (0..120).map(|at| format!("u{at}")) {
+        match cluster.owner_of(&format!("notifications:{user}")).await.port() {
+            port if port == gone.port() => of_gone.push(user),
+            port if port == refusing.port() => of_refusing.push(user),
+            _ => {}
+        }
+    }
+    let permitted = |user: &&String| !user.ends_with(['1', '2', '3', '4', '5']);
+    let permitted = of_refusing.iter().filter(permitted).count();
+    assert!(permitted > 0 && permitted < of_refusing.len());
+    refusing.run::<()>("ACL SETUSER default resetkeys ~*[^1-5]").await;
+    gone.kill();
+    // Every call has users of both.
+    let users = of_gone.iter().zip(&of_refusing).flat_map(|(gone, refusing)| [gone, refusing]);
+    let users = users.chain(of_refusing.iter().skip(of_gone.len()));
+    let each = users.map(|user| json!({"userId": user, "title": "one"}));
+    let body = json!({ "notifications": each.collect::<Vec<_>>() }).to_string();
+    let call = functions.post("/notifications/batch", body);
+    let answer = call.token(&token("svc", "notifications:write")).send().await.expect(200);
+    let answer = answer.json();
+    let results = answer["results"].as_array().unwrap();
+    let sent = results.iter().filter(|result| result["notification"]["delivery"] == "sent");
+    assert_eq!(sent.count(), permitted);
 }

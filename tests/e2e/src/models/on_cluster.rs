@@ -5,24 +5,24 @@ mod cached;
 mod one_redis;
 mod store;
 
+use std::slice;
 use std::time::Duration;
 
 use futures_util::future::join;
-use runtime::feed::{delivery, marks, relay};
+use runtime::feed::{delivery, marks, relay, removal};
 use runtime::ports::redis::{Arg, Redis};
 use runtime::push_tokens;
-use runtime::record::{Marked, NewEntry, Outcome};
+use runtime::record::Marked;
 use shared::cluster::slot_of;
 use shared::json::Object;
 use shared::limits::FEED_MARKS_MAX;
 use shared::live::Live;
-use shared::notification::{Draft, Notification};
+use shared::notification::Notification;
 use shared::{PushToken, UserId, keys};
 use support::{OwnChannel, RedisCluster};
 
 use self::store::ClusterRedis;
-use super::record_model::seed::uuid_v7;
-use super::record_model::sql::{Database, TestRecord};
+use super::record_model::sql::{Database, TestRecord, commit};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 /// On all masters.
@@ -55,30 +55,13 @@ impl Stage {
     }
 
     async fn commit(&self, user: &UserId) -> (String, Notification) {
-        let draft = Draft {
-            user_id: user.clone(),
-            title: "title".to_owned(),
-            body: None,
-            kind: None,
-            data: None,
-            expires_at_ms: None,
-        };
-        let (id, created_at_ms) = (uuid_v7(NOW_MS), NOW_MS);
-        let entry = NewEntry {
-            draft: draft.clone(),
-            id: id.clone(),
-            created_at_ms,
-            idempotency: None,
-            push: None,
-        };
-        let created = self.record.create(&[entry], 0).await.unwrap();
-        let Outcome::Created { seq, quiet } = created.outcomes[0] else { panic!("not created") };
-        (created.epoch, Notification { id, seq, draft, created_at_ms, quiet })
+        let (epoch, mut entries) = commit(&self.record, slice::from_ref(user), NOW_MS).await;
+        (epoch, entries.remove(0))
     }
 
     async fn notify(&self, user: &UserId) -> Notification {
         let (epoch, entry) = self.commit(user).await;
-        let entries = std::slice::from_ref(&entry);
+        let entries = slice::from_ref(&entry);
         delivery::deliver(&self.redis, &self.record, entries, &epoch).await.unwrap();
         entry
     }
@@ -120,7 +103,7 @@ async fn feeds_and_their_relay() {
     for at in 0..USERS {
         let (epoch, entry) = stage.commit(&user(at)).await;
         if at % 2 == 0 {
-            let entries = std::slice::from_ref(&entry);
+            let entries = slice::from_ref(&entry);
             delivery::deliver(&stage.redis, &stage.record, entries, &epoch).await.unwrap();
         }
     }
@@ -172,7 +155,7 @@ async fn a_user_hears_everything_on_the_own_channel() {
     let event = "{\"type\":\"read\",\"unread\":";
     assert_eq!(marks::bring(redis, record, &alice, &known, &[], NOW_MS, event).await.unwrap(), 0);
     let deleted = record.delete(&alice, &entry.id, NOW_MS).await.unwrap().unwrap();
-    delivery::forget(redis, &alice, &entry.id, &deleted, NOW_MS).await.unwrap();
+    removal::forget(redis, &alice, &entry.id, &deleted, NOW_MS).await.unwrap();
     let messages = heard.exactly(3).await;
     let begin = format!("{{\"notification\":{},\"bw\":", entry.to_json());
     assert!(messages[0].starts_with(&begin), "{messages:?}");

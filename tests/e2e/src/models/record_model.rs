@@ -11,6 +11,7 @@ mod crowd;
 mod deadlocks;
 mod devices;
 mod expected;
+mod fan_out;
 mod feed;
 mod heard;
 mod imports;

@@ -1,7 +1,7 @@
 //! Reads, marks and deletes, as the component `feed` makes them, and what must come of them.
 
-use runtime::feed::delivery;
 use runtime::feed::marks;
+use runtime::feed::{delivery, removal};
 use runtime::ports::redis::{Arg, Redis as _, RedisError, Reply};
 use runtime::ports::sql::Sql as _;
 use runtime::record::Marked;
@@ -190,7 +190,7 @@ impl World {
         let rev =
             self.record.delete(&user(at), &id, self.now_ms).await.map_err(|e| e.to_string())?;
         let rev = rev.ok_or("the record does not know an entry")?;
-        let forgotten = delivery::forget(&self.redis, &user(at), &id, &rev, self.now_ms).await;
+        let forgotten = removal::forget(&self.redis, &user(at), &id, &rev, self.now_ms).await;
         let struck = self.struck();
         let doubt = &mut self.expected.doubts[at];
         match forgotten {
@@ -222,7 +222,7 @@ impl World {
         let rev =
             self.record.erase(&user(at), keys_since_ms).await.map_err(|error| error.to_string())?;
         self.check_nothing_is_left(at).await?;
-        let forgotten = delivery::forget_all(&self.redis, &user(at), &rev, self.now_ms).await;
+        let forgotten = removal::forget_all(&self.redis, &user(at), &rev, self.now_ms).await;
         match forgotten {
             Err(_) if self.struck() => {
                 let jsons = erased.into_values().map(|entry| entry.json);

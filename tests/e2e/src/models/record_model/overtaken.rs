@@ -4,19 +4,19 @@
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
 
-use runtime::feed::delivery::{deliver, ensure, forget, forget_all, load_cold};
+use runtime::feed::delivery::{deliver, ensure, load_cold};
+use runtime::feed::removal::{forget, forget_all};
 use runtime::feed::{marks, relay};
 use runtime::ports::redis::{Arg, Redis, RedisError, Reply};
-use runtime::record::{Marked, NewEntry, Outcome};
+use runtime::record::Marked;
 use shared::limits::{FEED_ENTRIES_MAX, FEED_MARKS_MAX};
-use shared::notification::{Draft, Notification};
+use shared::notification::Notification;
 use shared::script::Script;
 use shared::{UserId, keys};
 use support::RedisServer;
 
 use super::crowd::{Member, Server};
-use super::seed::uuid_v7;
-use super::sql::Sqlite;
+use super::sql::{Sqlite, commit};
 
 const NOW_MS: i64 = 1_800_000_000_000;
 
@@ -81,28 +81,7 @@ impl Stage {
     }
 
     async fn commit(&self, many: usize) -> (String, Vec<Notification>) {
-        let item = || NewEntry {
-            draft: Draft {
-                user_id: alice(),
-                title: "title".to_owned(),
-                body: None,
-                kind: None,
-                data: None,
-                expires_at_ms: None,
-            },
-            id: uuid_v7(NOW_MS),
-            created_at_ms: NOW_MS,
-            idempotency: None,
-            push: None,
-        };
-        let items: Vec<NewEntry> = (0..many).map(|_| item()).collect();
-        let created = self.member.record.create(&items, 0).await.unwrap();
-        let entries = items.into_iter().zip(created.outcomes).map(|(item, outcome)| {
-            let Outcome::Created { seq, quiet } = outcome else { panic!("{outcome:?}") };
-            let NewEntry { draft, id, created_at_ms, .. } = item;
-            Notification { id, seq, draft, created_at_ms, quiet }
-        });
-        (created.epoch, entries.collect())
+        commit(&self.member.record, &vec![alice(); many], NOW_MS).await
     }
 
     async fn create(&self, many: usize) -> Vec<Notification> {

@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use runtime::ports::sql::{Backend, Sql, SqlError, Value};
-use runtime::record::Record;
+use runtime::record::{NewEntry, Outcome, Record};
+use shared::UserId;
+use shared::notification::{Draft, Notification};
 use tokio_postgres::types::{IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 
 /// A record of the test's own.
@@ -202,4 +204,34 @@ impl ToSql for Parameter {
     }
 
     to_sql_checked!();
+}
+
+/// Commits an entry for each of these users, and returns them with the epoch.
+pub async fn commit(
+    record: &TestRecord,
+    users: &[UserId],
+    now_ms: i64,
+) -> (String, Vec<Notification>) {
+    let item = |user: &UserId| NewEntry {
+        draft: Draft {
+            user_id: user.clone(),
+            title: "title".to_owned(),
+            body: None,
+            kind: None,
+            data: None,
+            expires_at_ms: None,
+        },
+        id: super::seed::uuid_v7(now_ms),
+        created_at_ms: now_ms,
+        idempotency: None,
+        push: None,
+    };
+    let items: Vec<NewEntry> = users.iter().map(item).collect();
+    let created = record.create(&items, 0).await.unwrap();
+    let entries = items.into_iter().zip(created.outcomes).map(|(item, outcome)| {
+        let Outcome::Created { seq, quiet } = outcome else { panic!("{outcome:?}") };
+        let NewEntry { draft, id, created_at_ms, .. } = item;
+        Notification { id, seq, draft, created_at_ms, quiet }
+    });
+    (created.epoch, entries.collect())
 }

@@ -1,6 +1,6 @@
 //! Deletes of other services' elements, as the component `feed` makes them.
 
-use runtime::feed::delivery;
+use runtime::feed::removal;
 use serde_json::Value;
 use shared::notification::our_id_and_seq;
 
@@ -16,7 +16,7 @@ impl World {
             [] => "nobody".to_owned(),
             some => some[usize::from(pick) % some.len()].clone(),
         };
-        let removed = delivery::remove_theirs(&self.redis, &user(at), &id, self.now_ms).await;
+        let removed = removal::remove_theirs(&self.redis, &user(at), &id, self.now_ms).await;
         let kept = before.elements.iter().zip(&ids);
         let kept: Vec<&String> =
             kept.filter(|(_, other)| other.as_ref() != Some(&id)).map(|(text, _)| text).collect();

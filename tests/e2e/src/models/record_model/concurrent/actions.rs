@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 
 use runtime::feed::delivery::{self, DeliveryError, load_cold};
+use runtime::feed::removal;
 use runtime::feed::{marks, relay};
 use runtime::ports::redis::{Arg, Redis as _, RedisError};
 use runtime::record::{Deleted, ImportedEntry, Marked, NewEntry, Outcome, RecordError};
@@ -190,7 +191,7 @@ pub(super) async fn forget(
     deleted: &Deleted,
     id: &str,
 ) -> Result<(), String> {
-    let done = delivery::forget(&member.redis, &user(at), id, deleted, NOW_MS).await;
+    let done = removal::forget(&member.redis, &user(at), id, deleted, NOW_MS).await;
     done.map_err(|error| error.to_string())
 }
 
