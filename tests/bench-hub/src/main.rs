@@ -18,12 +18,11 @@ mod report;
 mod session;
 mod wire;
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use support::RedisServer;
+use support::output::{show, write_json};
 
 use crate::cli::{Args, Kind};
 use crate::gateway::Programs;
@@ -41,10 +40,10 @@ async fn main() -> Result<()> {
     }
     let programs = Programs::find(&args)?;
     if args.fleet {
-        return show(&fleet::measure(&args, &programs).await?.to_text());
+        return Ok(show(&fleet::measure(&args, &programs).await?.to_text())?);
     }
     if let Some(users) = args.channels {
-        return show(&channels::measure(&programs, users as usize).await?.to_text());
+        return Ok(show(&channels::measure(&programs, users as usize).await?.to_text())?);
     }
     show(&report::head(&args))?;
     let mut series: Vec<Series> = Kind::value_variants()
@@ -74,8 +73,7 @@ async fn main() -> Result<()> {
         }
     }
     if let Some(path) = &args.json {
-        let text = format!("{:#}\n", report::to_json(&args, &tables));
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        write_json(path, &report::to_json(&args, &tables))?;
     }
     Ok(())
 }
@@ -90,10 +88,4 @@ fn raise_limit(sockets: usize) -> Result<()> {
         "{sockets} sockets need {needed} open files per process; the hard limit is {maximum:?}"
     );
     Ok(())
-}
-
-fn show(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "{text}")?;
-    Ok(stdout.flush()?)
 }

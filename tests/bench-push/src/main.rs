@@ -13,10 +13,9 @@ mod serve;
 mod setup;
 mod subject;
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
 use clap::Parser as _;
+use support::output::{show, write_json};
 
 use crate::cli::{Args, Command, Scenario, Service};
 use crate::measure::Server;
@@ -58,14 +57,7 @@ async fn run(args: &Args) -> Result<()> {
         tables.push(table);
     }
     if let Some(path) = &args.json {
-        let text = format!("{:#}\n", report::to_json(args, &head, &tables));
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        write_json(path, &report::to_json(args, &head, &tables))?;
     }
     Ok(())
-}
-
-fn show(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "{text}")?;
-    Ok(stdout.flush()?)
 }

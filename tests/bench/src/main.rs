@@ -15,10 +15,9 @@ mod report;
 mod scenarios;
 mod stalls;
 
-use std::io::Write as _;
-
 use anyhow::{Context as _, Result};
 use clap::{Parser as _, ValueEnum as _};
+use support::output::{show, write_json};
 
 use crate::cli::{Args, Command, Scenario};
 use crate::report::Report;
@@ -60,14 +59,7 @@ async fn run(args: &Args) -> Result<()> {
     }
     report.write_charts()?;
     if let Some(path) = &args.json {
-        let text = format!("{:#}\n", report.to_json());
-        std::fs::write(path, text).with_context(|| path.display().to_string())?;
+        write_json(path, &report.to_json())?;
     }
     Ok(())
-}
-
-fn show(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout();
-    writeln!(stdout, "{text}")?;
-    Ok(stdout.flush()?)
 }

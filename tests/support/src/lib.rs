@@ -15,7 +15,7 @@
 //! | | [`PushService`]: FCM, a browser's push service, APNs |
 //! | `clients` | [`Http`], [`Socket`], [`Events`], [`Published`], [`OwnChannel`]: requests, and four ways to receive |
 //! | | [`jwt`]: tokens; [`api`]: every answer against `docs/openapi.json` |
-//! | `benchmarks` | [`cpu`] time, [`memory`], what is [`held`], [`stats`], [`table`]s and [`chart`]s, peers in [`node`] |
+//! | `benchmarks` | [`cpu`] time, [`memory`], what is [`held`], [`stats`], [`table`]s and [`chart`]s, peers in [`node`], their [`output`] |
 //! | [`metrics_page`] | a `/metrics` page against documents and dashboard |
 //! | [`wait`] | deadlines |
 //!
@@ -33,7 +33,7 @@ pub mod rooms;
 mod servers;
 pub mod wait;
 
-pub use benchmarks::{chart, cpu, held, memory, node, stats, table};
+pub use benchmarks::{chart, cpu, held, memory, node, output, stats, table};
 pub use clients::{api, events, http, jwt, own_channel, published, push_tester, socket};
 pub use processes::{paths, ports, process, schemathesis};
 pub use servers::small_disk;

@@ -1,4 +1,4 @@
-//! Parses the rows of both databases.
+//! Parses the rows of every database.
 
 use serde::Serialize;
 use shared::UserId;

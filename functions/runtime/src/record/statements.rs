@@ -1,4 +1,4 @@
-//! The record's statements, one file each, for both databases.
+//! The record's statements, one file each, for every database.
 
 use crate::ports::sql::Backend;
 

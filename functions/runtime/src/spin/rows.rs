@@ -1,4 +1,4 @@
-//! Collects the rows that the host streams, for both databases.
+//! Collects the rows that the host streams, for every database.
 
 use spin_sdk::wasip3::wit_bindgen::{FutureReader, StreamReader};
 

@@ -5,5 +5,6 @@ pub mod cpu;
 pub mod held;
 pub mod memory;
 pub mod node;
+pub mod output;
 pub mod stats;
 pub mod table;
