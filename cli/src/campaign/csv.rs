@@ -2,7 +2,7 @@
 //! by the code that the functions check them with.
 
 use std::collections::{BTreeMap, HashMap};
-use std::io::Read;
+use std::io::{self, Read};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 use serde_json::value::to_raw_value;
@@ -49,28 +49,29 @@ impl Users {
     pub fn read(from: impl Read, users_max: u64, bytes_max: usize) -> Result<Self, Vec<WrongRow>> {
         let from = Quotes::new(from);
         let mut reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(from);
-        let header = reader.headers().map_err(|error| vec![wrong_csv(1, &error)])?.clone();
-        header::check(&header).map_err(|problem| vec![WrongRow { line: 1, problem }])?;
+        let header = reader.headers().cloned();
+        let line = reader.get_mut().next_row().unwrap_or(1);
+        let header = header.map_err(|error| vec![wrong_csv(line, &error)])?;
+        if let Err(problem) = header::check(&header) {
+            return Err(vec![wrong_header(line, problem, reader.into_inner())]);
+        }
         let users = Users { fields: header::fields(&header), ..Users::default() };
         let mut gathering = Gathering { users_max, bytes_max, users };
         let (mut wrong, mut lines) = (Vec::new(), HashMap::new());
         let (mut row, mut wrong_before_last) = (StringRecord::new(), 0);
         loop {
-            // Where the row begins: quoted texts may have several lines.
-            let line = reader.position().line();
             let read = reader.read_record(&mut row);
             if matches!(read, Ok(false)) {
                 break;
             }
+            // Where the row begins: quoted texts may have several lines.
+            let line = reader.get_mut().next_row().unwrap_or_else(|| reader.position().line());
             wrong_before_last = wrong.len();
             match read {
-                Ok(_) => {
-                    let line = row.position().map_or(line, csv::Position::line);
-                    match user(&header, &row, line, &mut lines) {
-                        Ok(json) => gathering.add(&json, &header, &row),
-                        Err(problem) => wrong.push(WrongRow { line, problem }),
-                    }
-                }
+                Ok(_) => match user(&header, &row, line, &mut lines) {
+                    Ok(json) => gathering.add(&json, &header, &row),
+                    Err(problem) => wrong.push(WrongRow { line, problem }),
+                },
                 Err(error) => wrong.push(wrong_csv(line, &error)),
             }
         }
@@ -116,8 +117,15 @@ fn user(
     }
 }
 
+/// A header of which `problem` is only the visible part if one of its cells is never closed.
+fn wrong_header(line: u64, problem: String, mut rest: Quotes<impl Read>) -> WrongRow {
+    match (io::copy(&mut rest, &mut io::sink()), rest.open_since()) {
+        (Ok(_), Some(open)) if open == line => WrongRow { line, problem: UNCLOSED.to_owned() },
+        _ => WrongRow { line, problem },
+    }
+}
+
 fn wrong_csv(line: u64, error: &csv::Error) -> WrongRow {
-    let line = error.position().map_or(line, csv::Position::line);
     let problem = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             let columns = counted(*len, "column", "columns");
@@ -227,6 +235,16 @@ mod tests {
     }
 
     #[test]
+    fn lines_are_counted_with_every_kind_of_ending() {
+        let text = "userId,name\n\na b,x\n\"c d\",\"two\nlines\"\ne f,x\n";
+        for ending in ["\n", "\r\n"] {
+            let wrong = read(&text.replace('\n', ending)).unwrap_err();
+            let lines: Vec<u64> = wrong.iter().map(|row| row.line).collect();
+            assert_eq!(lines, [3, 4, 6], "{ending:?}: {wrong:?}");
+        }
+    }
+
+    #[test]
     fn a_wrong_header_is_named() {
         for (text, problem) in [
             ("", "no column `userId`"),
@@ -248,6 +266,8 @@ mod tests {
             ("userId,name\nalice,\"A\nbob,B\ncarol,C", 2),
             ("userId,name\nalice,A\nbob,B\n\"carol,C\n", 4),
             ("userId,\"name\nalice,A\n", 1),
+            ("\"userId,name\nalice,A\n", 1),
+            ("user,\"name\nalice,A\n", 1),
         ] {
             let wrong = read(text).unwrap_err();
             assert_eq!(wrong, [WrongRow { line, problem: UNCLOSED.to_owned() }], "{text:?}");

@@ -1,11 +1,15 @@
-//! Whether a CSV file ends inside quotes. The `csv` crate takes a cell that is never closed as it is,
+//! On which lines the rows of a CSV file begin, and whether it ends inside quotes. The `csv` crate
+//! counts a row from the line break of the row before, and takes a cell that is never closed as it is,
 //! with all the rows after it.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 
 /// Where the next byte is.
 #[derive(Clone, Copy)]
 enum State {
+    /// Before the first byte of a row.
+    Between,
     /// At the start of a cell.
     Start,
     /// In a cell without quotes, or behind the closing quote of another one.
@@ -27,11 +31,19 @@ pub struct Quotes<R> {
     line: u64,
     /// The line where the last quoted cell begins.
     begins: u64,
+    /// The lines where the rows begin that were not asked for yet: those of the last buffer.
+    rows: VecDeque<u64>,
 }
 
 impl<R> Quotes<R> {
     pub fn new(from: R) -> Self {
-        Self { from, state: State::Start, mark: 0, line: 1, begins: 1 }
+        let rows = VecDeque::new();
+        Self { from, state: State::Between, mark: 0, line: 1, begins: 1, rows }
+    }
+
+    /// The line where the next row begins, the header's first; `None` before it was read.
+    pub fn next_row(&mut self) -> Option<u64> {
+        self.rows.pop_front()
     }
 
     /// The line where a cell begins that is still open.
@@ -45,6 +57,11 @@ impl<R> Quotes<R> {
             return;
         }
         self.mark = BYTE_ORDER_MARK.len();
+        let is_break = matches!(byte, b'\r' | b'\n');
+        if matches!(self.state, State::Between) && !is_break {
+            self.rows.push_back(self.line);
+            self.state = State::Start;
+        }
         self.state = match (self.state, byte) {
             (State::Start, b'"') => {
                 self.begins = self.line;
@@ -52,7 +69,8 @@ impl<R> Quotes<R> {
             }
             (State::Quoted, b'"') => State::Quote,
             (State::Quoted, _) | (State::Quote, b'"') => State::Quoted,
-            (_, b',' | b'\r' | b'\n') => State::Start,
+            _ if is_break => State::Between,
+            (_, b',') => State::Start,
             _ => State::Plain,
         };
         self.line += u64::from(byte == b'\n');
@@ -111,6 +129,17 @@ mod tests {
             let last = records.last().unwrap();
             let is_open = last.iter().next_back() != Some("end");
             prop_assert_eq!(open_since(&text).is_some(), is_open, "{:?}", records);
+        }
+
+        #[test]
+        fn rows_are_those_of_the_csv_crate(text in "\u{feff}?[a\",\r\n]{0,30}") {
+            let mut reader = ReaderBuilder::new()
+                .has_headers(false)
+                .flexible(true)
+                .from_reader(Quotes::new(text.as_bytes()));
+            let count = reader.records().map(Result::unwrap).count();
+            let quotes = reader.get_ref();
+            prop_assert_eq!(quotes.rows.len(), count, "{:?}", quotes.rows);
         }
     }
 }
