@@ -3,8 +3,7 @@
 use std::cell::RefCell;
 
 use runtime::feed::delivery::{self, DeliveryError, load_cold};
-use runtime::feed::removal;
-use runtime::feed::{marks, relay};
+use runtime::feed::{marks, relay, removal};
 use runtime::ports::redis::{Arg, Redis as _, RedisError};
 use runtime::record::{Deleted, ImportedEntry, Marked, NewEntry, Outcome, RecordError};
 use shared::limits::FEED_MARKS_MAX;
